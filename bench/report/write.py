@@ -7,12 +7,12 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.records.files import write_file
 from bench.records.layout import PLANS
-from bench.report.charts.chart import draw_chart
+from bench.report.charts.chart import draw_chart, name_file
 from bench.report.load import LoadedRun
+from bench.report.opening import TITLE, make_opening
 from bench.report.render import csv, markdown, page
-from bench.report.sections.order import describe_opening, list_sections
+from bench.report.sections.order import describe_gaps, describe_opening, list_sections
 
-TITLE = "Softmax classifier: the frameworks compared"
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
 
@@ -32,24 +32,39 @@ def write_report(
         raise UserError(f"{output} holds measurements; choose another --output")
     rows = [row for run in runs for row in run.rows]
     sections = list_sections(runs, folder)
-    opening = describe_opening(runs)
+    paragraphs = describe_opening(runs)
+    opening = make_opening(runs[0]) if len(runs) == 1 else None
+    title = opening.title if opening else TITLE
     charts = {}
     if can_draw():
         pictures = [picture for section in sections for picture in section.pictures]
+        if opening and opening.picture:
+            pictures.append(opening.picture)
+            file = name_file(opening.picture.name)
+            paragraphs.append(f"![{markdown.escape(opening.picture.title)}]({file})")
         charts = {picture.name: draw_chart(picture) for picture in pictures}
+    table = csv.render_csv(rows)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
-        text = markdown.render_report(TITLE, opening, sections, charts)
+        text = markdown.render_report(title, paragraphs, sections, charts)
         write_file(folder / "report.md", text.encode())
         if can_draw():
-            text = page.render_report(TITLE, opening, rows, sections=sections, charts=charts)
+            text = page.render_report(
+                title,
+                describe_gaps(runs[0]) if opening else paragraphs,
+                rows,
+                opening=opening,
+                sections=sections,
+                charts=charts,
+                summary_csv=table,
+            )
             write_file(folder / "report.html", text.encode())
         else:
             # An older page would show other numbers.
             (folder / "report.html").unlink(missing_ok=True)
-        write_file(folder / "summary.csv", csv.render_csv(rows))
+        write_file(folder / "summary.csv", table)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"

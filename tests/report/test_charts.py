@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import altair as alt
 import numpy as np
@@ -18,7 +19,7 @@ from bench.errors import clean_text
 from bench.records.schema import Parity
 from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
-from bench.report.charts.chart import Chart, draw_chart, find_data_sets
+from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import (
     chart_cold_start,
     chart_epochs,
@@ -84,11 +85,27 @@ def test_chart_is_valid_and_is_drawn(draw):
     assert drawn.file == "a-b--c.svg"
     assert drawn.svg.startswith("<svg")
     assert not re.search("<script|<b>|NaN", drawn.svg)
-    assert all(drawn.size)
-    assert drawn.tables
-    alt.Chart.from_dict(dict(drawn.specification), validate=True)
+    for inline, room in ((drawn.wide, WIDE), (drawn.narrow, NARROW)):
+        assert float(re.search(r'width="([0-9.]+)"', inline)[1]) <= room
+        assert not re.search(' style=|role=|aria-|font-family|xlink|#[0-9A-Fa-f]{3}"', inline)
+        assert "<title>" in inline
+        ET.fromstring(inline)
+    alt.Chart.from_dict(make_specification(draw), validate=True)
     # Without the empty paths by which Vega catches the pointer.
     assert not re.search(r' d=""| d="M0,0h0v0h0Z"', drawn.svg)
+
+
+def find_data_sets(specification):
+    """Yield each data set of a specification once, wherever it is."""
+    if isinstance(specification, dict):
+        for key, value in specification.items():
+            if key == "data" and "values" in value:
+                yield value["values"]
+            else:
+                yield from find_data_sets(value)
+    elif isinstance(specification, list):
+        for value in specification:
+            yield from find_data_sets(value)
 
 
 def read_points(chart):
@@ -155,14 +172,19 @@ def test_memory_stacks_what_each_phase_adds():
     ]
 
 
-def test_accuracy_has_a_point_for_each_epoch_the_first_done_on_top():
-    late = trials(case("late"), 0.05, 0.05, import_seconds=60.0)
-    chart = chart_accuracy(curves_of([*late, *trials(case("early"), 0.1)]), "t")
-    assert chart.to_dict()["facet"]["sort"] == ["early", "late"]
-    points = read_points(chart)
-    assert len(points) == 10
-    last = next(one for one in points if one["name"] == "late" and one["epoch"] == 5)
-    assert (last["accuracy"], last["seconds"]) == (0.8396, pytest.approx(63.435))
+def test_accuracy_has_a_line_for_each_objective_with_its_spread():
+    one = trials(case("a"), 0.1, validation_accuracy=[0.5, 0.6, 0.6, 0.6, 0.6])
+    other = trials(case("b"), 0.1, validation_accuracy=[0.7, 0.8, 0.8, 0.8, 0.8])
+    rest = trials(case("c", objective="one-vs-rest"), 0.1)
+    points = read_points(chart_accuracy(curves_of([*one, *other, *rest]), "t"))
+    states = [(point["programs"], point["epoch"], point["accuracy"]) for point in points]
+    assert states[:2] + states[5:7] == [
+        ("2 softmax programs", 1, pytest.approx(0.6)),
+        ("2 softmax programs", 2, pytest.approx(0.7)),
+        ("1 one-vs-rest program", 1, pytest.approx(0.1)),
+        ("1 one-vs-rest program", 2, pytest.approx(0.2)),
+    ]
+    assert (points[0]["low"], points[0]["high"]) == (0.5, 0.7)
 
 
 def test_sweep_charts_have_the_measured_values():
@@ -187,7 +209,6 @@ def test_bars_are_announced_only_where_there_are_some():
         charts = [
             chart_epochs(rows, "t"),
             chart_machines({"a": {"box": rows[0]}}, ["box"], "t"),
-            chart_accuracy(curves_of(trials(case(), *[0.5] * count)), "t"),
             chart_by_threads(find_thread_speedups(rows, "sgd"), "t"),
         ]
         assert [("95 % interval" in chart.to_json(ensure_ascii=False)) for chart in charts] == [
@@ -233,10 +254,10 @@ def test_sizes_beyond_the_marks_share_one():
 def test_parity_errors_are_marked_by_size_and_tolerance():
     rows = summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3)
     points = [one for one in read_points(chart_parity(rows, [1e-5], "t")) if "what" in one]
-    assert {(one["name"], one["batch_size"], one["what"]) for one in points} == {
-        ("a", 32, "first size"),
-        ("a", 8, "another size"),
-        ("wrong", 32, "above the tolerance"),
+    assert {(one["name"], one["tip"].split(",")[0], one["what"]) for one in points} == {
+        ("a", "a · error 2.0e-06 · batch size 32", "first size"),
+        ("a", "a · error 4.0e-06 · batch size 8", "another size"),
+        ("wrong", "wrong · error 1.0e-03 · batch size 32", "above the tolerance"),
     }
 
 
@@ -299,14 +320,23 @@ def test_ticks_are_1_2_5_or_powers_of_ten(values, expected):
     assert choose_ticks(values) == pytest.approx(expected)
 
 
-def test_tables_have_the_numbers_of_every_data_set():
-    specification = {
-        "data": {"values": [{"a": 1, "b": 2.123456}, {"a": 10000, "c": None}]},
-        "layer": [{"data": {"values": [{"text": "x", "n": 3, "image": "data:image/png,"}]}}],
-        "datasets": {"one": [{"d": True}], "none": []},
-    }
-    assert Chart("a.svg", "what it shows", "<svg/>", specification).tables == [
-        (["a", "b", "c"], [["1", "2.123", "—"], ["10000", "—", "—"]], {0, 1, 2}),
-        (["text", "n"], [["x", "3"]], {1}),
-        (["d"], [["True"]], {0}),
-    ]
+def test_page_has_tooltips_colours_that_change_and_ids_of_its_own():
+    svg = (
+        '<svg xmlns="x" viewBox="0 0 10 20"><g role="graphics-object">'
+        '<clipPath id="clip0"><path d="M1.23456,2L3,4"/></clipPath>'
+        '<path aria-label="a &lt;b&gt; · 1 ms" role="graphics-symbol" aria-roledescription="point"'
+        ' clip-path="url(#clip0)" fill="#0072B2" stroke="#123456" opacity="1"/>'
+        '<text fill="#000" font-family="x">0.123456</text></g></svg>'
+    )
+    assert adapt_svg(svg, "n") == (
+        '<svg viewBox="0 0 10 20" width="10" height="20"><g>'
+        '<clipPath id="n-clip0"><path d="M1.23,2L3,4"/></clipPath>'
+        '<path clip-path="url(#n-clip0)" fill="var(--blue)" stroke="#123456">'
+        "<title>a &lt;b&gt; · 1 ms</title></path>"
+        '<text fill="var(--ink)">0.123456</text></g></svg>'
+    )
+
+
+def test_drawing_again_gives_the_same_bytes():
+    first, second = (draw_chart(Picture("a", "a", CHARTS["epochs"])) for _ in range(2))
+    assert first == second

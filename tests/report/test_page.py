@@ -1,6 +1,5 @@
 """The page has what report.md has, in one file; test_browser.py looks at it."""
 
-import json
 import re
 from html.parser import HTMLParser
 
@@ -10,7 +9,6 @@ from support.hostile_run import HOSTILE, line
 from support.records import bare, case, environment, run, trials, write
 
 from bench.analysis.summary import summarize
-from bench.report.charts.chart import find_data_sets
 from bench.report.load import load_run
 from bench.report.render import page
 from bench.report.sections import Fold, Section, Table
@@ -77,11 +75,17 @@ def small(tmp_path_factory):
 
 
 def test_page_has_the_findings_before_the_sections(small):
-    assert small.texts("h1") == ["Softmax classifier: the frameworks compared"]
+    title = "The same classifier in 3 frameworks: which one should train it?"
+    assert small.texts("h1") == [title]
+    assert small.texts("title")[0] == f"2-core Test CPU, 8 GiB · 2025-01-02 · {title}"
+    (description,) = small.all("meta", name="description")
+    assert description["content"].startswith("All 2 softmax programs end with")
+    headlines = small.texts("p", class_="headline")
+    assert [text.split(",")[0] for text in headlines] == ["the same weights", "fast", "fast"]
     headings = small.texts("h2")
     assert headings[0] == "The frameworks compared"
     (finding,) = (text for text in headings if text.startswith("Once running, fast (tuned) has"))
-    assert headings[-1] == "Machine and software"
+    assert headings[-2:] == ["Machine and software", "Check and repeat"]
     assert any(text.startswith(finding[:-1]) for text in small.texts("p"))
     assert any(text.startswith("5 planned trials are missing") for text in small.texts("p"))
     assert "No trial of this workload succeeded; see below." in small.texts("p")
@@ -89,11 +93,14 @@ def test_page_has_the_findings_before_the_sections(small):
 
 def test_links_of_the_contents_lead_to_headings(small):
     (contents,) = small.all("nav")
-    links = [one["href"] for one in small.all("a")]
+    inside = [one["href"] for one in small.all("a") if one["href"].startswith("#")]
+    assert {link[1:] for link in inside} <= {one.get("id") for one in small.elements}
+    links = inside[2:]  # the first skip to the contents and to the command
     assert set(links) <= {f"#{one['id']}" for one in small.all("section")}
     assert line(contents["text"]).startswith(
         "The frameworks compared Do they compute the same? Which one should I use?"
     )
+    assert line(contents["text"]).endswith("Check and repeat")
     assert len(set(links)) == len(links)
 
 
@@ -107,7 +114,7 @@ def test_finding_is_the_heading_and_groups_are_the_contents():
     assert view.texts("h2") == [page.COMPARED, "one <b>", "b", "c"]
     assert view.texts("p", class_="subtitle") == ["a"]
     links = [(one["text"], one["href"]) for one in view.all("a")]
-    assert links[1:] == [("first", "#a"), ("c", "#c")]
+    assert links[2:] == [("first", "#a"), ("c", "#c")]
 
 
 def test_comparison_has_sort_keys_and_filters():
@@ -164,21 +171,20 @@ def test_every_part_of_a_section_is_there_and_escaped():
     assert len(view.all("script")) == 4
 
 
-def test_chart_has_text_picture_numbers_and_specification(small):
-    figures = small.all("figure")
-    assert len(figures) == 4
-    assert all(int(one["width"]) > int(one["height"]) > 50 for one in small.all("img"))
-    titles = [one["aria-label"] for one in small.all("div", role="img")]
-    assert titles == [one["alt"] for one in small.all("img")]
-    assert titles[1] == "Epoch time of each implementation, workload sgd"
-    captions = small.texts("figcaption")
-    assert captions[1:3] == ["Epoch time, workload sgd", "Cold start, workload sgd"]
-    assert "slowidiomaticsoftmax—1,0001,0001,0001,000" in small.texts("details")[1]
-    _, first, *_ = (json.loads(one["text"]) for one in small.all("script", type="application/json"))
-    processes, rows = find_data_sets(first)
-    assert [point["name"] for point in rows] == ["fast", "ovr (one-vs-rest)", "slow"]
-    assert {point["name"] for point in processes} == {point["name"] for point in rows}
-    assert "title" not in first
+def test_chart_is_drawn_twice_with_tooltips(small):
+    assert len(small.all("figure")) == 5
+    (_, first, *_) = small.all("div", role="img")
+    assert first["tabindex"] == "0"
+    assert len(small.all("svg")) == 2 * 5
+    assert small.texts("figcaption")[2:4] == [
+        "Epoch time, workload sgd bars: 95 % intervals; rings: processes",
+        "Cold start, workload sgd",
+    ]
+    tips = small.texts("title")
+    assert tips.count("slow · process of round 2 · 1.00 s") == 2
+    assert tips.count("slow · idiomatic · epoch 1.00 s [1.00, 1.00] · 2 of 2 processes") == 2
+    ids = [one["id"] for one in small.elements if "id" in one]
+    assert len(ids) == len(set(ids))
 
 
 def test_page_loads_nothing(small):
@@ -198,13 +204,14 @@ def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
     assert {key for one in view.elements for key in one} <= {
         key for one in small.elements for key in one
     }
-    specifications = view.all("script", type="application/json")
-    assert len(view.all("script")) - len(specifications) == 4
-    assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in specifications)
+    data = view.all("script", type="application/json")
+    assert len(view.all("script")) - len(data) == 4
+    assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in data)
     text = line(HOSTILE)
     assert {text, f"second {text}"} <= set(view.texts("th", scope="row"))
-    assert view.texts("pre") == [f'python -m bench run {text}"']
-    assert view.texts("p", class_="opening")[0].startswith(f"Measured on {text}, started")
+    assert view.texts("pre") == [f'python -m bench run {text}"', "python -m bench report run"]
+    assert view.texts("p", class_="opening")[0].startswith(f"{text} · ")
+    assert view.texts("title")[0].startswith(f"{text} · ")
 
 
 def test_run_without_a_trial_has_a_page(tmp_path):

@@ -18,7 +18,7 @@ from support.sweeps import on
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.report.charts.chart import Chart
-from bench.report.render import html, markdown, numbers, vega
+from bench.report.render import html, markdown, numbers
 from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
 from bench.report.sections import Fold, Picture, Section, Table
@@ -144,7 +144,7 @@ def test_every_part_of_a_section_is_there_and_escaped():
         empty="nothing",
         folds=[Fold(f"f {RAW}", "long", "../f.py"), Fold("left out", "long")],
     )
-    charts = {"p": Chart("p.svg", picture.title, "", {})}
+    charts = {"p": Chart("p.svg", picture.title, "")}
     text = escape(RAW)
     assert (
         markdown.render_report("T", ["o *x*"], [section], charts)
@@ -315,21 +315,3 @@ def test_markdown_has_only_harmless_elements(text):
     for render, allowed in ((html.render_prose, inline), (html.render_blocks, blocks)):
         elements = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(render(text))))
         assert elements <= allowed
-
-
-# ----- Vega
-
-
-@pytest.mark.parametrize("writable", [True, False])
-def test_script_is_bundled_once_for_each_version(tmp_path, monkeypatch, writable):
-    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
-    if not writable:
-        (tmp_path / "cache").write_text("not a folder")
-    bundles = []
-    monkeypatch.setattr(vega, "_bundle", lambda: bundles.append(1) or "script('ü')")
-    for version in ("1", "1", "2"):
-        monkeypatch.setattr(vega.importlib.metadata, "version", lambda _, version=version: version)
-        vega.load_library.cache_clear()
-        assert vega.load_library() == "script('ü')"
-    vega.load_library.cache_clear()
-    assert len(bundles) == (2 if writable else 3)

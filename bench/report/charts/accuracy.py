@@ -1,85 +1,66 @@
-"""The chart of accuracy against the time from a cold start."""
+"""The chart of accuracy over the epochs."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from bench.analysis.startup import Curve
-from bench.report.charts.style import (
-    BARS,
-    bound_interval,
-    encode_style,
-    finish_panels,
-    has_bars,
-    make_log_axis,
-)
-from bench.report.sections.comparison import add_threads, label_case
+from bench.report.charts.style import COLOURS, JOINED, finish_chart
+from bench.report.render.numbers import format_share
 
-_WIDTH, _HEIGHT = 150, 90
-_COLUMNS = 4
-_DATA = "stages"
+_ROWS = 8  # height, in rows of the other charts
+_OBJECTIVES = {"softmax": COLOURS["idiomatic"], "one-vs-rest": COLOURS["own"]}
 
 
 def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
-    """Draw validation accuracy over the seconds since a cold start, a panel for each case.
+    """Draw validation accuracy after each epoch, a line for each objective.
 
-    Accuracies are steps: an accuracy holds until the next epoch has ended.
+    Ranked programs of one objective have the same weights to within the tolerance, so one line
+    shows them all: the mean, and from the least to the largest over programs and seeds.
     """
     import altair as alt
 
-    points: list[dict[str, Any]] = [
-        {
-            "name": add_threads(label_case(curve.case), curve.case),
-            "style": curve.case.style,
-            "epoch": point.epoch,
-            "seconds": point.seconds.mean,
-            "accuracy": point.accuracy,
-            "least": point.least_accuracy,
-            "largest": point.largest_accuracy,
-            **dict(zip(("low", "high"), bound_interval(point.seconds), strict=True)),
-        }
-        for curve in sorted(curves, key=lambda curve: curve.points[-1].seconds.mean)
-        for point in curve.points
-    ]
-    names = list(dict.fromkeys(str(point["name"]) for point in points))
-    x = alt.X(
-        "seconds:Q",
-        scale=alt.Scale(type="log", nice=False, padding=8),
-        title="seconds (log scale)",
-        axis=make_log_axis((point["seconds"] for point in points), format="~g"),
-    )
-    y = alt.Y(
-        "accuracy:Q",
-        scale=alt.Scale(zero=False, padding=8),
-        title="accuracy",
-        axis=alt.Axis(tickCount=4, format="~f"),
-    )
-    colour, shape = encode_style(str(point["style"]) for point in points)
-    # A layer that names its own data draws all of them in every panel.
-    grey = alt.Chart(alt.NamedData(_DATA)).mark_line(
-        color="#CCCCCC", strokeWidth=1, interpolate="step-after", aria=False
-    )
-    base = alt.Chart().encode(x=x, y=y)
-    layers = alt.layer(
-        grey.encode(x=x, y=y, detail="name:N"),
-        base.mark_line(strokeWidth=2, interpolate="step-after").encode(color=colour),
-        base.mark_rule(strokeWidth=1, aria=False).encode(x="low:Q", x2="high:Q", color=colour),
-        base.mark_rule(strokeWidth=1, aria=False).encode(y="least:Q", y2="largest:Q", color=colour),
-        base.mark_point(size=30, filled=True, opacity=1).encode(
-            color=colour,
-            shape=shape,
-            tooltip=["name:N", "epoch:Q", "seconds:Q", "low:Q", "high:Q", "accuracy:Q"],
+    points: list[dict[str, Any]] = []
+    for objective in _OBJECTIVES:
+        group = [curve.points for curve in curves if curve.case.objective == objective]
+        for states in zip(*group, strict=False):
+            mean = fmean(state.accuracy for state in states)
+            low = min(state.least_accuracy for state in states)
+            high = max(state.largest_accuracy for state in states)
+            programs = f"{len(group)} {objective} program{'s' * (len(group) > 1)}"
+            text = f"accuracy {format_share(mean)}"
+            if low < high:
+                text += f", from {format_share(low)} to {format_share(high)}"
+            points.append(
+                {
+                    "programs": programs,
+                    "epoch": states[0].epoch,
+                    "accuracy": mean,
+                    "low": low,
+                    "high": high,
+                    "tip": JOINED.join([programs, f"epoch {states[0].epoch}", text]),
+                }
+            )
+    names = list(dict.fromkeys(point["programs"] for point in points))
+    colours = [_OBJECTIVES[name.split()[1]] for name in names]
+    epochs = sorted({point["epoch"] for point in points})
+    scale = alt.Scale(zero=False, padding=10)
+    base = alt.Chart(alt.Data(values=points)).encode(
+        x=alt.X("epoch:Q", scale=scale, axis=alt.Axis(values=epochs, format="d"), title="epoch"),
+        color=alt.Color(
+            "programs:N",
+            title=None,
+            scale=alt.Scale(domain=names, range=colours),
+            legend=alt.Legend(orient="top", labelLimit=300),
         ),
-    ).properties(width=_WIDTH, height=_HEIGHT)
-    facet = alt.Facet("name:N", sort=names, title=None)
-    panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.NamedData(_DATA))
-    bars = has_bars(point.seconds for curve in curves for point in curve.points)
-    spread = any(point["least"] < point["largest"] for point in points)
-    legend = [
-        "a point for each epoch",
-        *[f"{BARS} of the time"] * bars,
-        *["upright: least and largest accuracy over seeds"] * spread,
-        "grey: the others",
-    ]
-    return finish_panels(
-        panels.properties(datasets={_DATA: points}), title, "; ".join(legend)
-    ).configure_axis(gridOpacity=0.5)
+    )
+    y = {"scale": scale, "axis": alt.Axis(tickCount=5, format=".3f"), "title": "accuracy"}
+    mean = alt.Y("accuracy:Q", **y)
+    layers = alt.layer(
+        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y), y2="high:Q"),
+        base.mark_line(strokeWidth=1).encode(y=mean),
+        base.mark_point(size=60, filled=True, opacity=1, aria=True).encode(
+            y=mean, description="tip:N"
+        ),
+    )
+    return finish_chart(layers, title, _ROWS)

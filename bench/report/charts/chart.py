@@ -1,79 +1,72 @@
-"""A drawn chart: its file, its SVG, and the specification that the page draws again."""
+"""A drawn chart: the SVG of its file, and the two SVGs that the page contains."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from bench.report.render import numbers
+from bench.report.charts.style import COLOURS_OF_PAGE
 from bench.report.sections import Picture
 
 # All have the same widths, and almost every machine has one of them.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
-# The page shows the title as text and chooses the colours.
-NOT_EMBEDDED = ("$schema", "title", "background")
-DIGITS = 4
 MAX_NAME = 100  # letters of a file's name
+
+# Pixels of a chart in the page: from a width of the page on (style.css), and on phones.
+WIDE, NARROW = 760, 360
+# Of a panel: its width with the labels of its axis, the labels alone, and how much wider than
+# designed it may become.
+_PANEL, _LABELS, _GROWTH = 160, 62, 1.5
+
 # The empty paths by which Vega catches the pointer; a picture needs none.
 _EMPTY_PATH = re.compile(
     r'<path class="(?:fore|back)ground" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>'
 )
-
-Point = Mapping[str, Any]
-
-
-class DataTable(NamedTuple):
-    """A data set as a table of text. numeric: indices of the columns that are aligned right."""
-
-    headings: list[str]
-    lines: list[list[str]]
-    numeric: set[int]
+_MARK = re.compile(r'<(\w+) aria-label="([^"]*)" role="graphics-symbol"[^ ]* ?([^>]*?)(/?)>')
+_ROLES = re.compile(r' (?:role|aria-[a-z]+|pointer-events)="[^"]*"')
+# The policy of the page forbids styles; style.css has that of images.
+_DEFAULTS = re.compile(
+    r' (?:style="[^"]*"|font-family="[^"]*"|(?:opacity|stroke-width)="1"|display="none")'
+)
+_COLOUR = re.compile(r'(fill|stroke)="(#[0-9A-Fa-f]{3,6}|black|white)"')
+# Hundredths of a pixel are enough.
+_PLACE = re.compile(r' (?:transform|d|[xy]2?|width|height)="[^"]*"')
+_LONG_NUMBER = re.compile(r"(\.\d\d)\d+")
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart. title: its text alternative. specification: in Vega-Lite."""
+    """A chart. file: for report.md. title: its text alternative. svg: contents of the file.
+
+    caption: the lines of its own title and subtitle. wide, narrow: SVGs without the caption, in
+    the colours of the page, whose marks have tooltips.
+    """
 
     file: str
     title: str
     svg: str
-    specification: Mapping[str, Any]
-
-    @property
-    def caption(self) -> list[str]:
-        """The lines of the chart's own title and subtitle."""
-        title = self.specification.get("title") or self.title
-        if isinstance(title, str):
-            return [title]
-        lines: list[str] = []
-        for text in (title.get("text"), title.get("subtitle")):
-            lines += map(str, text) if isinstance(text, list) else [str(text)] * bool(text)
-        return lines
-
-    @property
-    def size(self) -> tuple[str, str]:
-        """Width and height of the SVG in pixels, so that the page can reserve its space."""
-        sides = ("width", "height")
-        width, height = (re.search(rf'^<svg[^>]* {side}="([0-9.]+)"', self.svg) for side in sides)
-        return (width[1] if width else "", height[1] if height else "")
-
-    @property
-    def embedded(self) -> dict[str, Any]:
-        """The specification without the parts that the page itself decides."""
-        return {key: value for key, value in self.specification.items() if key not in NOT_EMBEDDED}
-
-    @property
-    def tables(self) -> list[DataTable]:
-        """The numbers behind the chart: a table for each data set."""
-        return [_tabulate(points) for points in find_data_sets(self.specification) if points]
+    caption: Sequence[str] = ()
+    wide: str = ""
+    narrow: str = ""
 
 
 def draw_chart(picture: Picture) -> Chart:
-    """Draw a picture."""
+    """Draw a picture for its file and for the page."""
     specification = make_specification(picture.draw)
-    file = name_file(picture.name)
-    return Chart(file, picture.title, render_svg(specification), specification)
+    name = name_file(picture.name)
+    without_title = {key: value for key, value in specification.items() if key != "title"}
+    without_title["background"] = None
+    wide, narrow = (
+        adapt_svg(draw_width(without_title, room), f"{name.removesuffix('.svg')}-{layout}")
+        for layout, room in (("wide", WIDE), ("narrow", NARROW))
+    )
+    title = specification.get("title", picture.title)
+    caption = list_lines(title)
+    # An SVG in an <img> is one picture to a screen reader: marks need no descriptions.
+    file = _ROLES.sub("", render_svg(specification))
+    return Chart(name, picture.title, file, caption, wide, narrow)
 
 
 def name_file(name: str) -> str:
@@ -94,51 +87,126 @@ def make_specification(draw: Callable[[], Any]) -> dict[str, Any]:
         return dict(draw().to_dict(validate=False))
 
 
-def render_svg(specification: Mapping[str, Any]) -> str:
+def list_lines(title: str | Mapping[str, Any]) -> list[str]:
+    """Return the lines of a Vega-Lite title and its subtitle."""
+    if isinstance(title, str):
+        return [title]
+    lines: list[str] = []
+    for text in (title.get("text"), title.get("subtitle")):
+        lines += map(str, text) if isinstance(text, list) else [str(text)] * bool(text)
+    return lines
+
+
+def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> str:
     """Render a specification, with room for wider letters than those it is laid out with."""
     import vl_convert
 
-    # An SVG in an <img> is one picture to a screen reader: marks need no descriptions.
     padding = {"left": 20, "top": 5, "right": 5, "bottom": 5}
-    config = {"font": FONT, "padding": padding, "aria": False}
+    axis = {"axisY": {"labelLimit": 260}}
+    config = {"font": FONT, "padding": padding, **axis, **(config or {})}
     svg = str(vl_convert.vegalite_to_svg(json.dumps(specification), config=config))
     return _EMPTY_PATH.sub("", svg)
 
 
-def find_data_sets(specification: object) -> Iterator[list[Point]]:
-    """Yield each data set of a specification once, wherever it is."""
-    if isinstance(specification, Mapping):
-        for key, value in specification.items():
-            if key == "datasets":
-                yield from value.values()
-            elif key == "data" and isinstance(value, Mapping) and "values" in value:
-                yield value["values"]
-            else:
-                yield from find_data_sets(value)
-    elif isinstance(specification, list):
-        for value in specification:
-            yield from find_data_sets(value)
+def draw_width(specification: Mapping[str, Any], room: int) -> str:
+    """Draw a chart at most so many pixels wide, if it can be laid out so.
+
+    The size of panels and legends is only known when they are drawn: what is too wide is drawn
+    again, with one column of legends and narrower panels.
+    """
+
+    def draw(fitted: Mapping[str, Any], columns: int) -> tuple[str, int]:
+        small = room < WIDE
+        title = fitted["spec"]["width"] if "spec" in fitted else room
+        config = {
+            "padding": {"left": 18, "top": 4, "right": 14, "bottom": 4},
+            "mark": {"aria": False},
+            "title": {"aria": False},
+            "header": {"labelFontSize": 11, "labelLimit": title},
+            "axis": {
+                "aria": False,
+                "titleFontWeight": "normal",
+                "titleFontSize": 10 if small else 11,
+                "labelSeparation": 5,
+            },
+            "axisX": {"titleAnchor": "end", "titleLimit": title},
+            "axisY": {"labelLimit": 150 if small else 260},
+            "legend": {"aria": False, "columns": columns, "labelLimit": room - 60},
+        }
+        svg = render_svg(fitted, config)
+        match = re.match(r'<svg[^>]* width="([0-9]+)', svg)
+        assert match is not None
+        return svg, int(match[1]) - room
+
+    fitted = fit_width(specification, room)
+    svg, over = draw(fitted, max(1, (room - 150) // 90))
+    if over > 0:
+        svg, over = draw(fitted, 1)
+    if over > 0 and "width" in fitted.get("spec", {}):
+        less = -(-over // _count_columns(specification, room))
+        panel = {**fitted["spec"], "width": fitted["spec"]["width"] - less}
+        svg, _ = draw({**fitted, "spec": panel}, 1)
+    return svg
 
 
-def _tabulate(points: Sequence[Point]) -> DataTable:
-    """Return a data set as a table, without its pictures."""
-    keys = dict.fromkeys(key for point in points for key in point)
-    columns = {key: [point.get(key) for point in points] for key in keys}
-    columns = {
-        key: values
-        for key, values in columns.items()
-        if not any(isinstance(value, str) and value.startswith("data:") for value in values)
-    }
-    numeric = {
-        number
-        for number, values in enumerate(columns.values())
-        if all(value is None or isinstance(value, int | float) for value in values)
-    }
+def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
+    """Return a specification with the width, or the panels a row, that fit into so many pixels."""
+    if "facet" not in specification:
+        autosize = {"type": "fit-x", "contains": "padding"}
+        return {**specification, "width": room, "autosize": autosize}
+    columns = _count_columns(specification, room)
+    panel = specification["spec"]
+    if not _has_images(panel):
+        widest = min(_GROWTH * panel["width"], room // columns - _LABELS)
+        panel = {**panel, "width": int(widest)}
+    fitted = {**specification, "spec": panel}
+    return {**fitted, "columns": columns} if "columns" in specification else fitted
 
-    def format_value(value: object) -> str:
-        if value is None:
-            return numbers.ABSENT
-        return numbers.format_number(value, DIGITS) if isinstance(value, float) else str(value)
 
-    lines = [[format_value(point.get(key)) for key in columns] for point in points]
-    return DataTable(list(columns), lines, numeric)
+def _count_columns(specification: Mapping[str, Any], room: int) -> int:
+    """Return how many panels are side by side; those of a wrapped facet continue in a new row."""
+    facet, panel = specification["facet"], specification["spec"]
+    field = facet.get("column", facet)["field"]
+    data = specification["data"]
+    points = data["values"] if "values" in data else specification["datasets"][data["name"]]
+    panels = len({point[field] for point in points})
+    if "columns" not in specification:
+        return panels
+    narrowest = panel["width"] + 12 if _has_images(panel) else _PANEL
+    return max(1, min(panels, int(specification["columns"]), room // int(narrowest)))
+
+
+def _has_images(panel: Mapping[str, Any]) -> bool:
+    """Return whether a panel has images, which are placed by pixels."""
+    return any(layer.get("mark", {}).get("type") == "image" for layer in panel.get("layer", ()))
+
+
+def adapt_svg(svg: str, name: str) -> str:
+    """Return an SVG to put into the page: scalable, in the page's colours, with tooltips.
+
+    name: begins the ids, which must be unique in the page. What Vega describes becomes a
+    ``title``, which browsers show as a tooltip.
+    """
+    size = re.match(r'<svg[^>]* viewBox="0 0 ([0-9.]+) ([0-9.]+)">', svg)
+    assert size is not None
+    width, height = size.groups()
+    body = svg[size.end() : -len("</svg>")]
+    body = _MARK.sub(_add_tooltip, body)
+    body = _DEFAULTS.sub("", _ROLES.sub("", body)).replace(" xlink:href=", " href=")
+    body = _COLOUR.sub(_choose_colour, body)
+    body = _PLACE.sub(lambda place: _LONG_NUMBER.sub(r"\1", place[0]), body)
+    body = _ID.sub(rf"\g<1>{name}-", body)
+    return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{body}</svg>'
+
+
+def _add_tooltip(mark: re.Match[str]) -> str:
+    """Return a described mark with its description as a title, and text that stays its content."""
+    tag, text, attributes, end = mark.groups()
+    return f"<{tag} {attributes}><title>{text}</title>" + (f"</{tag}>" if end else "")
+
+
+def _choose_colour(colour: re.Match[str]) -> str:
+    """Return a colour as the variable of the style sheet, which knows its dark twin."""
+    attribute, value = colour.groups()
+    name = COLOURS_OF_PAGE.get(value.upper())
+    return f'{attribute}="var(--{name})"' if name else colour[0]

@@ -1,11 +1,12 @@
 """Charts of epoch time, on one machine or several, of a cold start, and of memory by phase."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
     BARS,
+    JOINED,
     LIMIT,
     bound_interval,
     draw_dots,
@@ -13,8 +14,9 @@ from bench.report.charts.style import (
     encode_style,
     finish_chart,
     has_bars,
+    make_log_axis,
 )
-from bench.report.render.numbers import format_number
+from bench.report.render.numbers import format_duration, format_mebibytes, format_number
 from bench.report.sections.comparison import (
     add_device,
     add_threads,
@@ -28,6 +30,7 @@ START_COLOURS = {
     "first epoch": "#E69F00",
     "next four epochs": "#999999",
 }
+EPOCH_AXIS = "epoch time, ms (log scale)"
 # Okabe and Ito's colours without black and yellow, which are invisible on one of two backgrounds.
 MACHINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
@@ -46,54 +49,69 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         {
             "name": add_threads(label_case(row.case), row.case),
             "style": row.case.style,
-            "objective": row.case.objective,
             "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
             **_make_milliseconds(row),
         }
         for row in rows
     ]
+    for point, row in zip(points, rows, strict=True):
+        point["tip"] = JOINED.join(
+            [
+                point["name"],
+                row.case.style,
+                f"epoch {format_duration(row.epoch)}",
+                *[f"roofline {format_duration(row.roofline_seconds)}"] * bool(point["roofline"]),
+                f"{row.succeeded} of {row.rounds} processes",
+            ]
+        )
     names = [point["name"] for point in points]
     probed = any(point["roofline"] is not None for point in points)
     colour, shape = encode_style(row.case.style for row in rows)
     scale = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(alt.Data(values=points)).encode(y=encode_names(names))
-    x = alt.X("mean:Q", scale=scale)
-    tooltip = ["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q", "roofline:Q"]
-    dots = draw_dots(
-        base,
-        "mean",
-        scale=scale,
-        x_title=_name_axis(rows, "; rings: processes" + "; ticks: roofline" * probed),
-        colour=colour,
-        size=70,
-        shape=shape,
-        tooltip=tooltip,
-    )
-    rings = _draw_processes(rows, encode_names(names), scale, colour)
+    times = [1e3 * time for row in rows for time in row.epochs_by_round.values()]
+    x = {
+        "scale": scale,
+        "axis": make_log_axis([*times, *(point["roofline"] for point in points)], format="~g"),
+        "title": EPOCH_AXIS,
+    }
+    dots = draw_dots(base, "mean", x=x, colour=colour, size=70, shape=shape)
+    rings = _draw_processes(rows, encode_names(names), x, colour)
     # A layer without data would have no scale.
     ticks = [
         base.transform_filter("isValid(datum.roofline)")
         .mark_tick(color=LIMIT, thickness=2)
-        .encode(x=alt.X("roofline:Q", scale=scale), tooltip=["name:N", "roofline:Q"])
+        .encode(x=alt.X("roofline:Q", **x))
     ] * probed
-    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
+    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(
+        x=alt.X("mean:Q", **x), text="text:N"
+    )
     # Layers of their own: so their data are written once, and not for each of them.
-    return finish_chart(alt.layer(rings, alt.layer(*ticks, *dots, text)), title, len(rows))
+    several = has_bars(row.epoch for row in rows)
+    legend = [BARS, "rings: processes"] * several + ["ticks: roofline"] * probed
+    layers = alt.layer(rings, alt.layer(*ticks, *dots, text))
+    return finish_chart(layers, title, len(rows), "; ".join(legend))
 
 
-def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) -> Any:
+def _draw_processes(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: Any) -> Any:
     """Return the layer of a ring for each process."""
     import altair as alt
 
     points = [
-        {"name": name, "style": row.case.style, "round": number, "ms": 1e3 * time}
+        {
+            "name": name,
+            "style": row.case.style,
+            "ms": 1e3 * time,
+            "tip": JOINED.join([name, f"process of round {number}", format_duration(time)]),
+        }
         for row in rows
         for name in [add_threads(label_case(row.case), row.case)]
         for number, time in row.epochs_by_round.items()
     ]
-    rings = alt.Chart(alt.Data(values=points)).mark_point(size=30, strokeWidth=1, opacity=0.8)
-    x = alt.X("ms:Q", scale=scale)
-    return rings.encode(y=names, x=x, color=colour, tooltip=["name:N", "round:Q", "ms:Q"])
+    rings = alt.Chart(alt.Data(values=points)).mark_point(
+        size=30, strokeWidth=1, opacity=0.8, aria=True
+    )
+    return rings.encode(y=names, x=alt.X("ms:Q", **x), color=colour, description="tip:N")
 
 
 def chart_machines(
@@ -106,7 +124,12 @@ def chart_machines(
     import altair as alt
 
     points = [
-        {"name": name, "machine": machine, **_make_milliseconds(by_machine[machine])}
+        {
+            "name": name,
+            "machine": machine,
+            **_make_milliseconds(by_machine[machine]),
+            "tip": JOINED.join([name, machine, format_duration(by_machine[machine].epoch)]),
+        }
         for name, by_machine in rows.items()
         for machine in machines
         if machine in by_machine
@@ -124,19 +147,17 @@ def chart_machines(
             y=encode_names(names), yOffset=alt.YOffset("machine:N", sort=machines)
         ),
         "mean",
-        scale=alt.Scale(type="log", nice=False, padding=20),
-        x_title=_name_axis(row for by_machine in rows.values() for row in by_machine.values()),
+        x={
+            "scale": alt.Scale(type="log", nice=False, padding=20),
+            "axis": make_log_axis((point["mean"] for point in points), format="~g"),
+            "title": EPOCH_AXIS,
+        },
         colour=alt.Color("machine:N", scale=colours, title=None, legend=legend),
         size=60,
         shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
-        tooltip=["name:N", "machine:N", "mean:Q", "low:Q", "high:Q"],
     )
-    return finish_chart(alt.layer(*dots), title, len(names))
-
-
-def _name_axis(rows: Iterable[Row], marks: str = "") -> str:
-    bars = f"; {BARS}{marks}" if has_bars(row.epoch for row in rows) else ""
-    return f"epoch time, ms (log scale{bars})"
+    bars = has_bars(row.epoch for by_machine in rows.values() for row in by_machine.values())
+    return finish_chart(alt.layer(*dots), title, len(names), BARS * bars)
 
 
 def _make_milliseconds(row: Row) -> dict[str, Any]:
@@ -151,7 +172,13 @@ def _make_milliseconds(row: Row) -> dict[str, Any]:
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:
     """Draw where the time of five epochs from a cold start goes: stacked bars, seconds."""
     points = [
-        {"name": name, "phase": phase, "number": number, "seconds": seconds}
+        {
+            "name": name,
+            "phase": phase,
+            "number": number,
+            "seconds": seconds,
+            "tip": JOINED.join([name, phase, format_duration(seconds)]),
+        }
         for row in rows
         for name in [add_threads(label_case(row.case), row.case)]
         for number, (phase, seconds) in enumerate(_list_phases(row).items())
@@ -186,11 +213,18 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
                     "phase": phase,
                     "number": number,
                     "added": (peak - before) / 2**20,
-                    "peak": peak / 2**20,
+                    "tip": JOINED.join(
+                        [
+                            name,
+                            phase,
+                            f"adds {format_mebibytes(peak - before)}",
+                            f"peak {format_mebibytes(peak)}",
+                        ]
+                    ),
                 }
             )
             before = peak
-    return _stack(points, "added", "peak resident memory, MiB", MEMORY_COLOURS, title, "peak:Q")
+    return _stack(points, "added", "peak resident memory, MiB", MEMORY_COLOURS, title)
 
 
 def _stack(
@@ -199,22 +233,21 @@ def _stack(
     x_title: str,
     colours: Mapping[str, str],
     title: str,
-    *more_tooltips: str,
 ) -> Any:
-    """Draw stacked bars, a bar for each name and a colour for each phase."""
+    """Draw stacked bars, a bar for each name and a colour for each phase; tip is the tooltip."""
     import altair as alt
 
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     chart = (
         alt.Chart(alt.Data(values=points))
-        .mark_bar()
+        .mark_bar(aria=True)
         .encode(
             y=encode_names(names),
             x=alt.X(f"{field}:Q", title=x_title),
             color=alt.Color("phase:N", title=None, legend=alt.Legend(orient="top"), scale=scale),
             order=alt.Order("number:Q"),
-            tooltip=["name:N", "phase:N", f"{field}:Q", *more_tooltips],
+            description="tip:N",
         )
     )
     return finish_chart(chart, title, len(names))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.charts.style import COLOURS
+from bench.report.charts.style import COLOURS, JOINED
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
 Pictures = NDArray[np.uint8]
@@ -62,8 +62,14 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
             "class": class_names[true],
             "predicted": class_names[predicted],
             "images": int(counts[true, predicted]),
-            "right": true == predicted,
             "share": float(counts[true, predicted] / max(1, totals[true])),
+            "tip": JOINED.join(
+                [
+                    f"class {class_names[true]}",
+                    f"predicted {class_names[predicted]}",
+                    f"{counts[true, predicted]:,} of {totals[true]:,} images",
+                ]
+            ),
         }
         for true, predicted in np.ndindex(counts.shape)
     ]
@@ -72,14 +78,17 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
     base = alt.Chart(alt.Data(values=points)).encode(
         y=alt.Y("class:N", sort=names, title="class"),
         x=alt.X("predicted:N", sort=names, title="predicted", axis=top),
-        tooltip=["class:N", "predicted:N", "images:Q", "share:Q"],
     )
-    scale = alt.Scale(domain=[0, 1], range=["#FFFFFF", COLOURS["idiomatic"]], interpolate="rgb")
-    shade = alt.Color("share:Q", legend=None, scale=scale)
+    # By opacity, so that it works on light and on dark paper.
+    shade = alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 1]))
+    cells = base.mark_rect(color=COLOURS["idiomatic"], aria=True)
     dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
     text = base.transform_filter("datum.images > 0").mark_text(fontSize=11)
     return (
-        alt.layer(base.mark_rect().encode(color=shade), text.encode(text="images:Q", color=dark))
+        alt.layer(
+            cells.encode(opacity=shade, description="tip:N"),
+            text.encode(text="images:Q", color=dark),
+        )
         .properties(
             title=title,
             width=_CONFUSION_WIDTH * len(names),
@@ -92,22 +101,28 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
 
 
 def _draw_row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
-    """Draw pictures side by side, each above its name."""
+    """Draw pictures side by side, each above its name; where there is little room, in two rows."""
     import altair as alt
 
     points = [
         {"place": number, "image": _encode_png(picture), "name": name}
         for number, (picture, name) in enumerate(zip(pictures, names, strict=True))
     ]
-    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("place:O", axis=None))
+    base = alt.Chart()
     # Without smoothing: a pixel is a square.
-    image = base.mark_image(width=_SIDE, height=_SIDE, smooth=False)
-    text = base.mark_text(fontSize=11, limit=_STEP).encode(y=alt.value(_SIDE + 12), text="name:N")
+    image = base.mark_image(width=_SIDE, height=_SIDE, smooth=False, aria=True)
+    middle = alt.value(_SIDE / 2)
     # By default the description of an image would include its whole URL.
-    described = image.encode(url="image:N", y=alt.value(_SIDE / 2), description="name:N")
+    described = image.encode(url="image:N", x=middle, y=middle, description="name:N")
+    text = base.mark_text(fontSize=11, limit=_STEP)
+    named = text.encode(x=middle, y=alt.value(_SIDE + 12), text="name:N")
+    facet = alt.Facet("place:O", title=None, header=alt.Header(labels=False))
+    panel = alt.layer(described, named).properties(width=_SIDE, height=_SIDE + 20)
+    panels = panel.facet(
+        facet=facet, columns=len(points), spacing=_STEP - _SIDE, data=alt.Data(values=points)
+    )
     return (
-        alt.layer(described, text)
-        .properties(title=title, width=_STEP * len(points), height=_SIDE + 20, background="white")
+        panels.properties(title=title, background="white")
         .configure_view(stroke=None)
         .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
     )

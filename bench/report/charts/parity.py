@@ -7,12 +7,13 @@ from typing import Any
 from bench.analysis.summary import Row
 from bench.report.charts.style import (
     COLOURS,
+    JOINED,
     draw_limits,
     encode_names,
     finish_chart,
     make_log_axis,
 )
-from bench.report.sections.comparison import label_case
+from bench.report.sections.comparison import describe_size, label_case
 
 # Shape, colour and area of each kind; the last kind is drawn on top.
 _KINDS = {
@@ -49,14 +50,14 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
     axis = make_log_axis([*(point["error"] for point in points), *tolerances], format=".0e")
     dots = (
         alt.Chart(alt.Data(values=points))
-        .mark_point(filled=True, opacity=1)
+        .mark_point(filled=True, opacity=1, aria=True)
         .encode(
             y=encode_names(names),
             x=alt.X("error:Q", scale=x, title="parity error (log scale)", axis=axis),
             color=alt.Color("what:N", scale=colour, title=None, legend=legend),
             shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),
             size=alt.Size("what:N", scale=area, title=None, legend=legend, sort=list(_KINDS)),
-            tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
+            description="tip:N",
         )
     )
     limits = draw_limits({limit: f"tolerance {limit:.0e}" for limit in tolerances}, x)
@@ -69,9 +70,6 @@ def _make_point(row: Row, tolerance: float) -> dict[str, Any]:
     return {
         "name": label_case(case),
         "error": error,
-        "batch_size": case.batch_size,
-        "threads": case.threads,
-        "samples": case.samples,
-        "device": case.device,
+        "tip": JOINED.join([label_case(case), f"error {error:.1e}", describe_size(case)]),
         "what": kind if error <= tolerance else "above the tolerance",
     }

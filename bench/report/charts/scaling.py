@@ -12,6 +12,7 @@ from bench.records.schema import Case
 from bench.report.charts.style import (
     BARS,
     COLOURS,
+    JOINED,
     LIMIT,
     bound_interval,
     draw_dots,
@@ -19,6 +20,12 @@ from bench.report.charts.style import (
     finish_panels,
     has_bars,
     make_log_axis,
+)
+from bench.report.render.numbers import (
+    format_duration,
+    format_factor,
+    format_number,
+    format_threads,
 )
 from bench.report.sections.comparison import add_device
 
@@ -41,7 +48,7 @@ Points = list[dict[str, Any]]
 class _Axes(NamedTuple):
     """What a chart varies along x, and what it shows along y.
 
-    value: returns what y shows, from an epoch's seconds and samples.
+    value: returns what y shows, from an epoch's seconds and samples. describe: returns it as text.
     """
 
     varied: Literal["batch_size", "samples"]
@@ -50,6 +57,7 @@ class _Axes(NamedTuple):
     field: str
     y_title: str
     value: Callable[[float, int], float]
+    describe: Callable[[float], str]
 
 
 _BATCH_SIZES = _Axes(
@@ -59,6 +67,7 @@ _BATCH_SIZES = _Axes(
     field="samples_per_second",
     y_title="samples/s (log scale)",
     value=lambda seconds, samples: samples / seconds,
+    describe=lambda value: f"{format_number(value)} samples/s",
 )
 _SAMPLES = _Axes(
     varied="samples",
@@ -67,6 +76,7 @@ _SAMPLES = _Axes(
     field="epoch_ms",
     y_title="epoch, ms (log scale)",
     value=lambda seconds, _: seconds * 1e3,
+    describe=lambda value: format_duration(value / 1e3),
 )
 
 
@@ -98,11 +108,20 @@ def _make_point(row: Row, axes: _Axes) -> dict[str, Any]:
     epoch, samples = row.epoch, row.case.samples
     assert epoch is not None  # every row of a sweep is ranked
     bounds = [axes.value(bound, samples) for bound in (epoch.low, epoch.high) if bound is not None]
+    size = getattr(row.case, axes.varied)
+    tip = [
+        row.case.implementation,
+        row.case.device,
+        format_threads(row.case.threads),
+        f"{axes.varied.replace('_', ' ')} {size:,}",
+        axes.describe(axes.value(epoch.mean, samples)),
+        *[f"95 % interval {' to '.join(map(axes.describe, sorted(bounds)))}"] * bool(bounds),
+    ]
     return {
         "name": row.case.implementation,
         "device": row.case.device,
-        "threads": row.case.threads,
-        axes.varied: getattr(row.case, axes.varied),
+        "tip": JOINED.join(tip),
+        axes.varied: size,
         axes.field: axes.value(epoch.mean, samples),
         "low": min(bounds, default=None),
         "high": max(bounds, default=None),
@@ -149,8 +168,6 @@ def _draw_layers(points: Points, axes: _Axes) -> list[Any]:
         for field in (axes.field, "low", "roofline")
     )
     roofline_colour = colour if len(devices) > 1 else alt.value(LIMIT)
-    names = ("threads", axes.varied, *fields)
-    tooltip = ["name:N", "device:N", *(f"{name}:Q" for name in names)]
     layers = []
     # A layer without data would have no scale, and Vega would warn in the console.
     if _has_values(points, "roofline"):
@@ -159,8 +176,8 @@ def _draw_layers(points: Points, axes: _Axes) -> list[Any]:
         layers.append(base.mark_rule(strokeWidth=2).encode(y=low, y2="high:Q", color=colour))
     layers += [
         base.mark_line(strokeWidth=1).encode(y=mean, color=colour, strokeDash=dash),
-        base.mark_point(size=36, filled=True, opacity=1).encode(
-            y=mean, color=colour, tooltip=tooltip
+        base.mark_point(size=36, filled=True, opacity=1, aria=True).encode(
+            y=mean, color=colour, description="tip:N"
         ),
     ]
     if _has_values(points, "gpu_from"):
@@ -214,16 +231,16 @@ def chart_by_threads(speedups: Sequence[ThreadSpeedup], title: str) -> Any:
         yOffset=alt.YOffset("size:N", sort=sizes),
     )
     bars = has_bars(pair.speedup for pair in speedups)
-    tooltip = ["name:N", "size:N", "threads:Q", "times:Q", *["low:Q", "high:Q"] * bars]
     dots = draw_dots(
         base,
         "times",
-        scale=alt.Scale(zero=True, nice=False, padding=10),
-        x_title="speedup over one thread",
+        x={
+            "scale": alt.Scale(zero=True, nice=False, padding=10),
+            "title": "speedup over one thread",
+        },
         colour=colour,
         size=60,
         shape=shape,
-        tooltip=tooltip,
     )
     # Aggregated to one row, so that each line is drawn once a panel, not once a point.
     panel = alt.Chart().transform_aggregate(groupby=["threads"]).transform_calculate(one="1")
@@ -244,11 +261,15 @@ def chart_by_threads(speedups: Sequence[ThreadSpeedup], title: str) -> Any:
 def _make_speedup(case: Case, speedup: Interval) -> dict[str, Any]:
     """Return the point of one speedup over one thread."""
     low, high = bound_interval(speedup)
+    name = add_device(case.implementation, case.device)
+    size = f"batch size {case.batch_size:,}, {case.samples:,} samples"
+    speedup_text = f"{format_factor(speedup)} × as fast as one thread"
     return {
-        "name": add_device(case.implementation, case.device),
+        "name": name,
         "threads": case.threads,
         "panel": f"{case.threads} threads",
-        "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
+        "size": size,
+        "tip": JOINED.join([name, size, format_threads(case.threads), speedup_text]),
         "times": speedup.mean,
         "low": low,
         "high": high,

@@ -11,6 +11,26 @@ COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
 SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
 # Limits that a machine or a tolerance sets.
 LIMIT = "#CC79A7"
+GREY = "#999999"
+# Variables of style.css: each has one colour on light and one on dark paper.
+COLOURS_OF_PAGE = {
+    "#0072B2": "blue",
+    "#D55E00": "vermilion",
+    "#009E73": "green",
+    "#CC79A7": "purple",
+    "#56B4E9": "sky",
+    "#E69F00": "orange",
+    "#F0E442": "yellow",
+    "#999999": "grey",
+    "#CCCCCC": "line",
+    "#DDD": "line",
+    "#888": "line",
+    "#000": "ink",
+    "#000000": "ink",
+    "BLACK": "ink",
+}
+# What joins the parts of a tooltip; the first part names the row.
+JOINED = " · "
 WIDTH = 620
 BARS = "bars: 95 % intervals"
 
@@ -34,7 +54,7 @@ def encode_names(names: Sequence[object]) -> Any:
     """Return the y channel of a chart with a line for each name, in this order."""
     import altair as alt
 
-    axis = alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
+    axis = alt.Axis(labelFontSize=12, ticks=False, domain=False, grid=True)
     return alt.Y("name:N", sort=names, title=None, axis=axis)
 
 
@@ -50,19 +70,19 @@ def bound_interval(interval: Interval, scale: float = 1.0) -> tuple[float, float
 
 
 def draw_dots(
-    base: Any, field: str, *, scale: Any, x_title: str, colour: Any, size: int, **encodings: Any
+    base: Any, field: str, *, x: Mapping[str, Any], colour: Any, size: int, **encodings: Any
 ) -> list[Any]:
     """Return the layers that draw a field of each point as a dot, and its interval as a bar.
 
-    The bar goes from the field low to the field high.
+    The bar goes from the field low to the field high; the field tip is the tooltip of the dot.
+    x: scale, axis and title of the axis.
     """
     import altair as alt
 
-    x = alt.X(f"{field}:Q", scale=scale)
-    low = alt.X("low:Q", scale=scale, title=x_title)
-    bar = base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour)
-    dot = base.mark_point(size=size, filled=True, opacity=1)
-    return [bar, dot.encode(x=x, color=colour, **encodings)]
+    bar = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", **x), x2="high:Q", color=colour)
+    dot = base.mark_point(size=size, filled=True, opacity=1, aria=True)
+    mean = alt.X(f"{field}:Q", **x)
+    return [bar, dot.encode(x=mean, color=colour, description="tip:N", **encodings)]
 
 
 def draw_limits(limits: Mapping[float, str], scale: Any) -> list[Any]:
@@ -76,9 +96,9 @@ def draw_limits(limits: Mapping[float, str], scale: Any) -> list[Any]:
         return []  # a layer without data would have no scale
     points = [{"limit": limit, "text": text} for limit, text in limits.items()]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
-    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
+    label = base.mark_text(dy=-7, fontSize=11)
     return [
-        base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
+        base.mark_rule(strokeDash=[4, 3], color=LIMIT),
         label.encode(y=alt.value(0), text="text:N"),
     ]
 
@@ -108,12 +128,19 @@ def choose_ticks(values: Iterable[float | None]) -> list[float]:
     return [tick for tick in ticks if low / 1.3 <= tick <= high * 1.3]
 
 
-def finish_chart(chart: Any, title: str, rows: int) -> Any:
+def finish_chart(chart: Any, title: str, rows: int, subtitle: str = "") -> Any:
     """Set the title, and the size of a chart with a line for each row."""
+    import altair as alt
+
     return (
-        chart.properties(title=title, width=WIDTH, height=26 * rows, background="white")
+        chart.properties(
+            title=alt.TitleParams(title, subtitle=subtitle) if subtitle else title,
+            width=WIDTH,
+            height=26 * rows,
+            background="white",
+        )
         .configure_view(stroke=None)
-        .configure_title(anchor="start", fontSize=14, offset=12)
+        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
     )
 
 

@@ -29,7 +29,6 @@ def render_page(template: str, *, scripts: Sequence[str] = (), **values: Any) ->
         "prose": render_prose,
         "blocks": render_blocks,
         "anchor": make_anchor,
-        "data_uri": make_data_uri,
     }
     style = read_part("style.css")
     scripts = [_escape_script(script) for script in (read_part("colours.js"), *scripts)]
@@ -85,8 +84,3 @@ def _make_parser() -> Any:
 def make_anchor(title: str) -> str:
     """Return the fragment that links to a heading."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-
-def make_data_uri(svg: str) -> str:
-    """Return a URI that holds the picture."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -1,5 +1,6 @@
 """The report as a page: one file that works from a mail attachment; needs the extra ``report``."""
 
+import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,9 +8,11 @@ from typing import Any
 
 from bench.analysis.summary import Row
 from bench.report.charts.chart import Chart
-from bench.report.render import html, vega
+from bench.report.opening import Opening
+from bench.report.render import html
 from bench.report.sections import Section
 from bench.report.sections.comparison import (
+    EPOCHS,
     list_workloads,
     select_ranked,
     tabulate_comparison,
@@ -20,14 +23,17 @@ COMPARED = "The frameworks compared"
 
 def render_report(
     title: str,
-    opening: Sequence[str],
+    paragraphs: Sequence[str],
     rows: Sequence[Row],
     *,
     sections: Sequence[Section],
     charts: Mapping[str, Chart],
+    opening: Opening | None = None,
+    summary_csv: bytes = b"",
 ) -> str:
-    """Return the whole page. opening: Markdown paragraphs. charts: by the picture's name.
+    """Return the whole page. paragraphs: Markdown before the sections.
 
+    charts: by the picture's name. opening: of the page of one run. summary_csv: to download.
     The rows of the workloads come first, in one table, which can be sorted.
     """
     # Tables with filters are those of the workloads: their rows are in one that can be sorted.
@@ -37,10 +43,17 @@ def render_report(
     ]
     return html.render_page(
         "report.html.j2",
-        # The table's script comes first: it need not wait for Vega to start.
-        scripts=[html.read_part("table.js"), vega.load_library(), html.read_part("charts.js")],
+        scripts=[html.read_part(name) for name in ("table.js", "epochs.js", "charts.js")],
         title=title,
+        tab=" · ".join([*opening.facts[:2], title]) if opening else title,
+        summary=" ".join(verdict.text for verdict in opening.verdicts) if opening else "",
+        paragraphs=paragraphs,
         opening=opening,
+        shown_epochs=EPOCHS,
+        standings={one.epochs: [one.unit, one.lines, one.leaders] for one in opening.standings}
+        if opening
+        else {},
+        table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",
         comparison=build_comparison(rows),
         comparison_title=COMPARED,
         sections=sections,

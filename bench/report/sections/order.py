@@ -94,11 +94,16 @@ def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
     (run,) = runs
     machines = {escape(one.machine.get("name", "unknown")) for one in run.environments.values()}
     where = " and ".join(sorted(machines)) or "no machine yet"
-    lines = [f"Measured on {where}, started {escape(format_time(run.run.created))}."]
+    where = f"Measured on {where}, started {escape(format_time(run.run.created))}."
+    return [where, *describe_gaps(run), *(escape(sentence) for sentence in write_verdict(run))]
+
+
+def describe_gaps(run: LoadedRun) -> list[str]:
+    """Return Markdown paragraphs about trials that are missing or left out."""
+    lines = []
     if run.missing:
         lines.append(f"**{run.missing} planned trials are missing**: measure them with `--resume`.")
-    lines += [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
-    return lines + [escape(sentence) for sentence in write_verdict(run)]
+    return lines + [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:

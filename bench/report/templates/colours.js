@@ -1,4 +1,4 @@
-// Switch between light and dark; the charts listen to the event "colours".
+// Switch between light and dark.
 "use strict";
 {
   const root = document.documentElement;
@@ -8,7 +8,6 @@
   const announce = () => {
     button.textContent = dark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `${button.textContent} colours`);
-    dispatchEvent(new Event("colours"));
   };
   button.addEventListener("click", () => {
     root.dataset.colours = dark() ? "light" : "dark";

@@ -43,4 +43,3 @@ for (const table of document.querySelectorAll("#comparison")) {
   form.addEventListener("change", choose);
   choose();
 }
-performance.mark("usable");

@@ -1,0 +1,161 @@
+"""The chart of the time from a cold start over the number of epochs."""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from bench.analysis.startup import Stretch
+from bench.analysis.summary import Row
+from bench.report.charts.style import JOINED, make_log_axis
+from bench.report.render.numbers import format_count, format_duration
+from bench.report.sections.comparison import add_threads, label_case
+
+MAX_EPOCHS = 1000
+# Of the programs that are done first somewhere, in their order.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_OTHERS = "#CCCCCC"
+_HEIGHT, _LINE = 330, 13  # pixels: of the chart, and between two names
+_EPOCHS = [round(10 ** (number / 10)) for number in range(31)]
+
+
+def chart_frontier(
+    rows: Sequence[Row], stretches: Sequence[Stretch], epochs: int, title: str
+) -> Any:
+    """Draw the seconds from a cold start until so many epochs are trained, a line a program.
+
+    rows: comparable, each with a start. stretches: which row is done first from how many epochs
+    on; these rows have colours, and circles where one overtakes another. epochs: of the vertical
+    line.
+    """
+    import altair as alt
+
+    names = [add_threads(label_case(row.case), row.case) for row in rows]
+    leaders = [add_threads(label_case(one.row.case), one.row.case) for one in stretches]
+    colours = dict(zip(leaders, _COLOURS * len(leaders), strict=False))
+    times = {
+        name: {count: median(row.sum_epochs(count).values()) for count in _EPOCHS}
+        for name, row in zip(names, rows, strict=True)
+    }
+    points = [
+        {
+            "name": name,
+            "epochs": count,
+            "seconds": seconds,
+            "leads": name in colours,
+            "tip": JOINED.join(
+                [
+                    name,
+                    f"first epoch done after {format_duration(times[name][1])}",
+                    f"then {format_duration(row.epoch)} an epoch",
+                ]
+            ),
+        }
+        for name, row in zip(names, rows, strict=True)
+        for count, seconds in times[name].items()
+    ]
+    low = min(times[name][1] for name in names) / 1.5
+    high = max(times[name][MAX_EPOCHS] for name in names) * 1.5
+    x = alt.X(
+        "epochs:Q",
+        scale=alt.Scale(type="log", domain=[1, MAX_EPOCHS], nice=False),
+        axis=alt.Axis(values=[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], format=",", grid=False),
+        title="epochs (log scale)",
+    )
+    seconds = {
+        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
+        "axis": make_log_axis([low, high], format="~g"),
+        "title": "seconds from a cold start (log scale)",
+    }
+    y = alt.Y("seconds:Q", **seconds)
+    # The grey lines first: what comes last lies on top.
+    domain = [*(name for name in names if name not in colours), *colours]
+    palette = alt.Scale(domain=domain, range=[colours.get(name, _OTHERS) for name in domain])
+    colour = alt.Color("name:N", scale=palette, legend=None)
+    lines = alt.Chart(alt.Data(values=points)).encode(x=x, y=y, detail="name:N")
+    labels = [
+        {"name": name, "epochs": MAX_EPOCHS, "seconds": place, "leads": name in colours}
+        for name, place in _spread({name: times[name][MAX_EPOCHS] for name in names}, low, high)
+    ]
+    text = alt.Chart(alt.Data(values=labels)).encode(x=x, y=y, text="name:N")
+    text_style = {"align": "left", "dx": 6, "fontSize": 11}
+    rule = alt.Chart(alt.Data(values=[{"epochs": epochs}])).encode(x=x)
+    layers = [
+        rule.mark_rule(strokeDash=[2, 3], strokeWidth=1.5),
+        rule.mark_text(align="left", dx=5, dy=10, fontSize=11).encode(
+            y=alt.value(0), text=alt.value(f"the chapter trains {epochs}")
+        ),
+        rule.properties(name="chosen").mark_rule(strokeWidth=0),
+        lines.transform_filter("!datum.leads")
+        .mark_line(strokeWidth=1.5, aria=True)
+        .encode(color=alt.value(_OTHERS), description="tip:N"),
+        lines.transform_filter("datum.leads")
+        .mark_line(strokeWidth=3, aria=True)
+        .encode(color=colour, description="tip:N"),
+        text.transform_filter("!datum.leads").mark_text(**text_style),
+        text.transform_filter("datum.leads")
+        .mark_text(fontWeight="bold", **text_style)
+        .encode(color=colour),
+        *_draw_crossings(stretches, x, seconds),
+    ]
+    return (
+        alt.layer(*layers)
+        .properties(
+            title=alt.TitleParams(title, subtitle=_describe(rows[0])),
+            width=480,
+            height=_HEIGHT,
+            background="white",
+        )
+        .configure_view(stroke=None)
+        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
+    )
+
+
+def _describe(row: Row) -> str:
+    case = row.case
+    return (
+        "cold start, then steady epochs; medians of the processes. Workload "
+        f"{case.workload}, batch size {case.batch_size}, {case.samples:,} samples"
+    )
+
+
+def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any]) -> list[Any]:
+    """Return the layers of a circle and a text where one row overtakes another."""
+    import altair as alt
+
+    points = [
+        {
+            "epochs": one.first,
+            "seconds": median(one.row.sum_epochs(one.first).values()),
+            "text": f"{format_count(one.first)}: {one.row.case.implementation}"
+            + " (uncertain)" * (not one.certain),
+        }
+        for one in stretches[1:]
+        if one.first <= MAX_EPOCHS
+    ]
+    if not points:
+        return []  # a layer without data would have no scale
+    base = alt.Chart(alt.Data(values=points)).encode(x=x, y=alt.Y("seconds:Q", **seconds))
+    return [
+        base.mark_point(size=70, filled=True, fill="white", stroke="black", opacity=1),
+        base.mark_text(align="left", dx=4, dy=16, fontSize=11).encode(text="text:N"),
+    ]
+
+
+def _spread(times: dict[str, float], low: float, high: float) -> list[tuple[str, float]]:
+    """Return each name with the height of its label, in seconds, so that none lies on another."""
+    per_pixel = math.log(high / low) / _HEIGHT
+    ordered = sorted(times, key=lambda name: -times[name])
+    places: list[float] = []
+    for name in ordered:
+        place = math.log(high / times[name]) / per_pixel
+        places.append(max(place, places[-1] + _LINE) if places else place)
+    # Where they would end below the axis, they move up.
+    limit = float(_HEIGHT)
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], limit)
+        limit = places[number] - _LINE
+    return [
+        (name, high * math.exp(-place * per_pixel))
+        for name, place in zip(ordered, places, strict=True)
+    ]

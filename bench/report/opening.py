@@ -1,0 +1,214 @@
+"""What a page of one run opens with: the verdicts, and which program is done first, and when."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.analysis.intervals import estimate_typical
+from bench.analysis.ranking import compare_rounds, find_leading, select_comparable
+from bench.analysis.startup import Stretch, find_frontier
+from bench.analysis.summary import Row
+from bench.records.layout import RUN_PLAN, TRIALS
+from bench.records.schema import TrialRecord
+from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
+from bench.report.load import LoadedRun
+from bench.report.render import numbers
+from bench.report.sections import Picture
+from bench.report.sections.comparison import (
+    EPOCHS,
+    add_device,
+    add_threads,
+    label_case,
+    select_ranked,
+)
+from bench.report.sections.verdict import (
+    describe_agreement,
+    write_cold_start,
+    write_headline,
+)
+
+TITLE = "Softmax classifier: the frameworks compared"
+# For how many epochs a reader can choose to see who is done first.
+STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
+MAX_LEADERS = 2  # a headline names at most so many
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A claim in a few words, and what it rests on. Both are plain text."""
+
+    headline: str
+    text: str
+
+    def __post_init__(self) -> None:
+        """Keep a number and its unit on one line."""
+        for name in ("headline", "text"):
+            text = re.sub(r"(\d) (ms|s|µs)\b", "\\1\u00a0\\2", getattr(self, name))
+            object.__setattr__(self, name, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who is done first with so many epochs from a cold start.
+
+    unit: of the times. lines: name, style, time and ratio to the first, the first on top. leaders:
+    how many of them the data do not tell apart from the first.
+    """
+
+    epochs: int
+    unit: str
+    lines: Sequence[tuple[str, str, str, str]]
+    leaders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first screen of a page.
+
+    title: of the page. facts: machine, date, suite, programs. command: writes the page again, run
+    beside the folder. hashes: SHA-256 of the files of the run by name. picture, standings: of the
+    comparable rows of the first workload; without any that recorded its start, None and empty.
+    """
+
+    title: str
+    facts: Sequence[str]
+    verdicts: Sequence[Verdict]
+    command: str
+    hashes: Mapping[str, str]
+    picture: Picture | None
+    standings: Sequence[Standing]
+
+
+def make_opening(run: LoadedRun) -> Opening:
+    """Return the opening of a run; it has less for a run that has less."""
+    ranked = select_ranked(run.rows, run.workload)
+    softmax = [row for row in ranked if row.case.objective == "softmax"]
+    rows = select_comparable(softmax, softmax[0]) if softmax else []
+    started = [row for row in rows if row.start_by_round]
+    verdicts = []
+    if agreement := describe_agreement(run):
+        verdicts.append(Verdict(summarize_agreement(run), agreement))
+    if started:
+        times = {add_device(one.case.implementation, one.case.device): one for one in started}
+        by_round = {name: row.sum_epochs(EPOCHS) for name, row in times.items()}
+        verdicts.append(Verdict(name_leaders(by_round), write_cold_start(ranked)))
+    if softmax:
+        epochs = {
+            add_device(row.case.implementation, row.case.device): row.adjusted_by_round
+            for row in softmax
+        }
+        verdicts.append(Verdict(name_leaders(epochs), write_headline(ranked)))
+    picture = None
+    if started:
+        stretches = find_frontier(started)
+        title = write_frontier(stretches)
+        draw = partial(chart_frontier, started, stretches, EPOCHS, title)
+        picture = Picture("cold-epochs", title, draw)
+    return Opening(
+        title=write_title(ranked),
+        facts=list_facts(run, ranked),
+        verdicts=verdicts,
+        command=f"python -m bench report {run.folder_name}",
+        hashes=hash_files(run.folder),
+        picture=picture,
+        standings=[rank_starts(started, count) for count in STEPS] if len(started) > 1 else [],
+    )
+
+
+def write_title(rows: Sequence[Row]) -> str:
+    """Return the title of a page of these rows."""
+    frameworks = {row.case.framework for row in rows}
+    if len(frameworks) < 2:
+        return TITLE
+    return f"The same classifier in {len(frameworks)} frameworks: which one should train it?"
+
+
+def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
+    """Return machine, date, version of the suite, and how much was measured, as plain text."""
+    machines = {str(one.machine.get("name", "unknown")) for one in run.environments.values()}
+    suites = {
+        f"softmax-bench {str(one.suite.get('commit') or one.suite.get('version'))[:7]}"
+        for one in run.environments.values()
+    }
+    facts = [" and ".join(sorted(machines)) or "no machine yet", run.run.created[:10]]
+    facts += sorted(suites)
+    if rows:
+        counts = sorted({row.succeeded for row in rows})
+        processes = " or ".join(map(str, counts))
+        plural = "es" if counts != [1] else ""
+        facts.append(f"{len(rows)} programs, {processes} fresh process{plural} each")
+    return facts
+
+
+def summarize_agreement(run: LoadedRun) -> str:
+    """Say in two words whether all softmax programs that were judged agree with the oracle."""
+    passed = all(
+        record.parity.passed
+        for record in run.records
+        if isinstance(record, TrialRecord) and record.parity and record.case.objective == "softmax"
+    )
+    return "the same weights" if passed else "not the same weights"
+
+
+def name_leaders(times: Mapping[str, Mapping[int, float]]) -> str:
+    """Name the fastest and its time, or those that the data do not tell apart.
+
+    times: by name and round.
+    """
+    typical = {name: estimate_typical(list(rounds.values())) for name, rounds in times.items()}
+    names = sorted(times, key=lambda name: typical[name].mean)
+    leaders = [names[place] for place in find_leading([times[name] for name in names])]
+    if len(leaders) == 1 or typical[names[0]].low is None:
+        seconds = numbers.format_duration(typical[names[0]].mean)
+        return f"{names[0]}, {seconds}"
+    if len(leaders) <= MAX_LEADERS:
+        return " or ".join(leaders)
+    return f"{leaders[0]} or {len(leaders) - 1} others"
+
+
+def write_frontier(stretches: Sequence[Stretch]) -> str:
+    """Say which program is done first with how many epochs, and what is uncertain about it."""
+    known = [one for one in stretches if one.first <= MAX_EPOCHS]
+
+    def name(stretch: Stretch) -> str:
+        return add_device(stretch.row.case.implementation, stretch.row.case.device)
+
+    first, *others = known
+    text = f"{name(first)} is done first"
+    if not others:
+        return f"{text} with any number of epochs" + " (uncertain)" * (not first.certain)
+    text = f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}"
+    text += " (uncertain)" * (not first.certain)
+    for stretch in others:
+        text += f", from {numbers.format_count(stretch.first)} on {name(stretch)}"
+        text += " (uncertain)" * (not stretch.certain)
+    return text
+
+
+def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
+    """Return the rows by the time from a cold start until so many epochs are trained."""
+    times = [(row, row.sum_epochs(epochs)) for row in rows]
+    times.sort(key=lambda pair: estimate_typical(list(pair[1].values())).mean)
+    first = times[0][1]
+    typical = [estimate_typical(list(by_round.values())) for _, by_round in times]
+    scale, unit = numbers.choose_unit(typical)
+    lines = [
+        (
+            add_threads(label_case(row.case), row.case),
+            row.case.style,
+            numbers.format_interval(seconds, scale),
+            numbers.format_factor(compare_rounds(by_round, first)),
+        )
+        for (row, by_round), seconds in zip(times, typical, strict=True)
+    ]
+    leaders = find_leading([by_round for _, by_round in times])
+    return Standing(epochs, unit, lines, len(leaders))
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the plan and the records of a run, by file name."""
+    files = [file for name in (RUN_PLAN, TRIALS) if (file := folder / name).is_file()]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

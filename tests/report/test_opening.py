@@ -1,0 +1,97 @@
+"""The opening of a page: no claim is stronger than the data, and less data give less of it."""
+
+import hashlib
+
+from support.records import case, run, trials, write
+
+from bench.analysis.startup import find_frontier
+from bench.records.schema import Parity
+from bench.report.load import load_run
+from bench.report.opening import make_opening, write_frontier
+from bench.report.sections.comparison import select_ranked
+
+SLOW_START = {"import_seconds": 9.0}
+
+
+def open_run(folder, *groups, **changes):
+    """Return the opening of a run of these records, and the run."""
+    records = [record for group in groups for record in group]
+    cases = list(dict.fromkeys(record.case.slug for record in records))
+    first = {record.case.slug: record.case for record in records}
+    planned = run(*(first[slug] for slug in cases), rounds={"sgd": 6}, **changes)
+    loaded = load_run(write(folder / "run", planned, *records))
+    return make_opening(loaded), loaded
+
+
+def near(seconds):
+    return [seconds * factor for factor in (1.0, 1.01, 0.99, 1.02, 0.98, 1.0)]
+
+
+def test_opening_names_who_is_first_and_when_another_is(tmp_path):
+    opening, loaded = open_run(
+        tmp_path,
+        trials(case("early"), *near(1.0)),
+        trials(case("late", framework="jax"), *near(0.1), **SLOW_START),
+    )
+    assert opening.title == "The same classifier in 2 frameworks: which one should train it?"
+    assert opening.facts == [
+        "2-core Test CPU, 8 GiB",
+        "2025-01-02",
+        "softmax-bench abcdef",
+        "2 programs, 6 fresh processes each",
+    ]
+    assert [one.headline.replace("\u00a0", " ") for one in opening.verdicts] == [
+        "the same weights",
+        "early, 9.26 s",
+        "late, 100 ms",
+    ]
+    # The start takes 7 s longer, and each further epoch is 0.9 s shorter: 7 < 0.9 (n - 1) from 9.
+    assert opening.picture.title == ("Up to 8 epochs early is done first, from 9 on late")
+    orders = {one.epochs: [line[0] for line in one.lines] for one in opening.standings}
+    assert orders[7] == ["early", "late"]
+    assert orders[10] == ["late", "early"]
+    five = next(one for one in opening.standings if one.epochs == 5)
+    assert (five.unit, five.leaders) == ("s", 1)
+    assert five.lines[0][2].startswith("9.26 [")
+    assert five.lines[0][3] == "1"
+    records = (loaded.folder / "trials.jsonl").read_bytes()
+    assert opening.hashes["trials.jsonl"] == hashlib.sha256(records).hexdigest()
+    assert str(tmp_path) not in repr((opening.facts, opening.command, opening.hashes))
+
+
+def test_programs_that_cannot_be_told_apart_share_the_headline(tmp_path):
+    opening, _ = open_run(
+        tmp_path,
+        trials(case("a"), *near(0.5)),
+        trials(case("b"), *reversed(near(0.5))),
+    )
+    assert [one.headline for one in opening.verdicts][1:] == ["a or b", "a or b"]
+    assert {one.leaders for one in opening.standings} == {2}
+
+
+def test_wrong_weights_are_the_first_verdict(tmp_path):
+    wrong = Parity(1e-3, 1e-5, passed=False)
+    opening, _ = open_run(
+        tmp_path,
+        trials(case("a"), 0.5),
+        trials(case("b"), 0.5, status="failed", parity=wrong),
+    )
+    assert opening.verdicts[0].headline == "not the same weights"
+
+
+def test_run_without_starts_has_no_chart_of_them(tmp_path):
+    opening, _ = open_run(tmp_path, trials(case("a"), 0.5, setup_seconds=None))
+    assert (opening.picture, opening.standings) == (None, [])
+    assert len(opening.verdicts) == 2
+
+
+def test_run_without_records_has_an_opening(tmp_path):
+    opening = make_opening(load_run(write(tmp_path / "run", run(case()))))
+    assert opening.verdicts == []
+    assert opening.facts == ["2-core Test CPU, 8 GiB", "2025-01-02", "softmax-bench abcdef"]
+
+
+def test_only_program_is_first_with_any_number_of_epochs(tmp_path):
+    _, loaded = open_run(tmp_path, trials(case("a"), *near(0.5)))
+    stretches = find_frontier(select_ranked(loaded.rows, "sgd"))
+    assert write_frontier(stretches) == "a is done first with any number of epochs"
