@@ -27,6 +27,7 @@ REPORTS = "\n".join(
 
 # Each reader has a page to start with (docs/README.md); the others are reference.
 START = """docs/README
+docs/chapter
 docs/framework
 docs/cluster
 docs/ci"""

@@ -1,6 +1,6 @@
 """Train the chapter's model from fresh weights with Keras, once for each of several seeds.
 
-``python notebooks/keras_seeds.py now 10`` trains with the installed Keras, and
+``python notebooks/keras_seeds.py now 8`` trains with the installed Keras, and
 ``python notebooks/keras_seeds.py then 10`` with Keras 2 and the RMSprop that was its default before
 TensorFlow 2.11 (``pip install tf_keras``). Each adds a row for each seed and epoch to
 ``keras_seeds.csv`` beside this file. ``python notebooks/keras_seeds.py`` prints which epochs the

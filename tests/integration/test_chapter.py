@@ -49,6 +49,17 @@ def test_page_has_the_means_of_the_seeds(keras_seeds):
         assert re.findall(r"[\d.]+ ± [\d.]+", row) == cells
 
 
+def test_page_has_the_comparison_of_the_seeds(keras_seeds):
+    import pandas as pd
+
+    page = (NOTEBOOKS.parent / "docs" / "chapter.md").read_text(encoding="utf-8")
+    seeds = pd.read_csv(keras_seeds.SEEDS)
+    for before in (0, 1, 2):
+        table = keras_seeds.compare(seeds[seeds["program"] == "then"], before)
+        cells = f"| {table['t'].abs().max():.1f} | {table['p'].min():.2g} |"
+        assert f"| {before} | {1 + before} to {5 + before} {cells}" in page
+
+
 def test_comparison_by_hand(keras_seeds):
     # Three seeds with loss 1, 2 and 3 in each epoch: mean 2, sd 1, and a factor sqrt(4 / 3).
     import pandas as pd
