@@ -24,7 +24,11 @@ def render_table(table: Table) -> str:
     """Return the headings and cells of a table; its numeric columns are aligned right."""
     ruler = ["---:" if index in table.numeric else "---" for index in range(len(table.headings))]
     head, *lines = [
-        [keep_together(escape(cell)) for cell in line] for line in (table.headings, *table.lines)
+        [
+            keep_together(escape(cell)) if index in table.numeric else escape(cell)
+            for index, cell in enumerate(line)
+        ]
+        for line in (table.headings, *table.lines)
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, ruler, *lines))
 
