@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bench.analysis.intervals import estimate_typical
 from bench.analysis.ranking import compare_rounds, find_leading, select_comparable
-from bench.analysis.startup import Stretch, find_frontier
+from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import TrialRecord
-from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
+from bench.report.charts.frontier import chart_frontier
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture
@@ -27,6 +27,7 @@ from bench.report.sections.comparison import (
 from bench.report.sections.verdict import (
     describe_agreement,
     write_cold_start,
+    write_frontier,
     write_headline,
 )
 
@@ -167,25 +168,6 @@ def name_leaders(times: Mapping[str, Mapping[int, float]]) -> str:
     if len(leaders) <= MAX_LEADERS:
         return " or ".join(leaders)
     return f"{leaders[0]} or {len(leaders) - 1} others"
-
-
-def write_frontier(stretches: Sequence[Stretch]) -> str:
-    """Say which program is done first with how many epochs, and what is uncertain about it."""
-    known = [one for one in stretches if one.first <= MAX_EPOCHS]
-
-    def name(stretch: Stretch) -> str:
-        return add_device(stretch.row.case.implementation, stretch.row.case.device)
-
-    first, *others = known
-    text = f"{name(first)} is done first"
-    if not others:
-        return f"{text} with any number of epochs" + " (uncertain)" * (not first.certain)
-    text = f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}"
-    text += " (uncertain)" * (not first.certain)
-    for stretch in others:
-        text += f", from {numbers.format_count(stretch.first)} on {name(stretch)}"
-        text += " (uncertain)" * (not stretch.certain)
-    return text
 
 
 def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:

@@ -8,6 +8,7 @@ from bench.errors import UserError
 from bench.records.files import write_file
 from bench.report.charts.chart import name_file
 from bench.report.load import load_run
+from bench.report.opening import make_opening
 from bench.report.render.markdown import escape, render_table
 from bench.report.sections import Table, tables
 from bench.report.sections.comparison import (
@@ -56,11 +57,11 @@ def render_readme_part(folder: Path, root: Path) -> str:
     path = folder.resolve().relative_to(root.resolve()).as_posix()
     machine = find_machine(run.environments) or "several machines"
     finding = escape(" ".join(filter(None, (write_cold_start(rows), write_headline(rows)))))
-    picture = name_file(f"epoch-{rows[0].case.workload}")
+    picture = make_opening(run).picture
+    chart = f"![{escape(picture.title)}]({path}/{name_file(picture.name)})\n\n" if picture else ""
     return (
         f"{finding}\n\n"
-        f"![Epoch time of every program]({path}/{picture})\n\n"
-        f"{render_table(tabulate_programs(rows))}\n"
+        f"{chart}{render_table(tabulate_programs(rows))}\n"
         f"On {escape(machine)}: {escape(describe_problem(rows[0]))}. In brackets: 95 % intervals. "
         f"{STYLES} Parity error: how far the weights are from a float64 oracle's, relative to how "
         f"far training moved them; the [whole report]({path}/report.md) says how it is judged, and "

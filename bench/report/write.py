@@ -54,7 +54,6 @@ def write_report(
             text = page.render_report(
                 title,
                 describe_gaps(runs[0]) if opening else paragraphs,
-                rows,
                 opening=opening,
                 sections=sections,
                 charts=charts,

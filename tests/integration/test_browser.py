@@ -255,19 +255,20 @@ def test_switch_changes_the_colours(opened, reference):
 
 
 def column(view, name):
-    """Return the texts of a column of the comparison, of the rows that are shown."""
-    number = view.texts("#comparison thead th").index(name)
-    return view.page.evaluate(
-        "(number) => [...document.querySelectorAll('#comparison tbody tr')]"
+    """Return the texts of a column of the first workload, of the rows that are shown."""
+    table = view.page.locator("table.sortable").first
+    number = table.locator("thead th").all_inner_texts().index(name)
+    return table.evaluate(
+        "(table, number) => [...table.tBodies[0].rows]"
         ".filter((row) => row.offsetParent).map((row) => row.cells[number].textContent)",
         number,
     )
 
 
 def chosen(view, name):
-    """Return what the rows that are shown are of: their workload, objective, style or device."""
-    return view.page.evaluate(
-        "(name) => [...document.querySelectorAll('#comparison tbody tr')]"
+    """Return what the rows that are shown are of: their objective, style, device or machine."""
+    return view.page.locator("table.sortable").first.evaluate(
+        "(table, name) => [...table.tBodies[0].rows]"
         ".filter((row) => row.offsetParent).map((row) => row.dataset[name])",
         name,
     )
@@ -278,7 +279,7 @@ def number(text):
 
 
 def heading(view, name):
-    table = view.page.locator("#comparison")
+    table = view.page.locator("table.sortable").first
     return table.get_by_role("columnheader", name=name, exact=True)
 
 
@@ -313,14 +314,15 @@ def test_missing_values_are_sorted_last(opened, absent):
 
 @pytest.mark.parametrize(
     ("page", "names"),
-    [("report", ("objective", "style", "device", "workload")), ("several", ("machine",))],
+    [("report", ("objective", "style")), ("several", ("machine",))],
 )
 def test_table_is_filtered_by_every_choice(opened, pages, page, names):
     view = opened(pages[page])
-    whole = view.page.locator("#comparison tbody tr").count()
-    assert view.texts("#filters output") == [f"{whole} of {whole} rows"]
+    form = view.page.locator("form.filters").first
+    whole = view.page.locator("table.sortable").first.locator("tbody tr").count()
+    assert form.locator("output").inner_text() == f"{whole} of {whole} rows"
     for name in names:
-        choice = view.page.get_by_label(name, exact=True)
+        choice = form.get_by_label(name, exact=True)
         options = choice.locator("option").all_inner_texts()[1:]
         assert len(options) >= 1
         for option in options:
@@ -333,13 +335,14 @@ def test_table_is_filtered_by_every_choice(opened, pages, page, names):
 def test_filters_are_combined(opened, reference):
     view = opened(reference)
     whole = len(column(view, "style"))
-    view.page.get_by_label("style", exact=True).select_option("tuned")
-    view.page.get_by_label("workload", exact=True).select_option("textbook")
+    form = view.page.locator("form.filters").first
+    form.get_by_label("style", exact=True).select_option("idiomatic")
+    form.get_by_label("objective", exact=True).select_option("softmax")
     shown = column(view, "program")
     assert 0 < len(shown) < whole
-    assert set(chosen(view, "style")) == {"tuned"}
-    assert set(chosen(view, "workload")) == {"textbook"}
-    assert view.texts("#filters output") == [f"{len(shown)} of {whole} rows"]
+    assert set(chosen(view, "style")) == {"idiomatic"}
+    assert set(chosen(view, "objective")) == {"softmax"}
+    assert form.locator("output").inner_text() == f"{len(shown)} of {whole} rows"
 
 
 def test_keyboard_sorts(opened, reference):
@@ -367,7 +370,7 @@ def test_page_is_readable_without_javascript(opened, reference):
     page = opened(reference, java_script_enabled=False).page
     assert page.locator(".chart svg:visible").count() == page.locator("figure").count()
     assert page.locator(".scripted:visible, th button").count() == 0
-    assert page.locator("#comparison tbody tr:visible").count() > 20
+    assert page.locator("table.sortable tbody tr:visible").count() > 20
 
 
 def test_print_has_dark_text_and_pictures(opened, reference):

@@ -7,8 +7,9 @@ from support.records import case, run, trials, write
 from bench.analysis.startup import find_frontier
 from bench.records.schema import Parity
 from bench.report.load import load_run
-from bench.report.opening import make_opening, write_frontier
+from bench.report.opening import make_opening
 from bench.report.sections.comparison import select_ranked
+from bench.report.sections.verdict import write_frontier
 
 SLOW_START = {"import_seconds": 9.0}
 

@@ -48,7 +48,7 @@ def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
 
     A section without contents is one line.
     """
-    if not (section.text or section.tables or section.pictures or section.remarks):
+    if not section.has_data:
         return [f"**{escape(section.title)}** {section.empty}\n"]
     parts = [f"## {escape(section.heading)}\n"]
     if section.finding:

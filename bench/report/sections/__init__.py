@@ -32,6 +32,13 @@ class Table:
         """Indices of the columns that are aligned right."""
         return set(range(self.words, len(self.headings) - self.last_words))
 
+    @property
+    def choices(self) -> dict[str, list[str]]:
+        """The values of each filter that has several, sorted."""
+        names = dict.fromkeys(name for line in self.filters for name in line)
+        values = {name: sorted({line[name] for line in self.filters}) for name in names}
+        return {name: several for name, several in values.items() if len(several) > 1}
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -74,6 +81,11 @@ class Section:
     folds: Sequence[Fold] = ()
     finding: str = ""
     group: str = ""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is more to show than ``empty``: what the section is about was measured."""
+        return bool(self.text or self.tables or self.pictures or self.remarks)
 
     @property
     def heading(self) -> str:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.analysis.intervals import Interval, estimate_typical
-from bench.analysis.noise import Noise
+from bench.analysis.noise import (
+    MAX_BETWEEN,
+    MAX_CLOCK,
+    MAX_DRIFT,
+    MAX_OTHERS,
+    MAX_STEAL,
+    Noise,
+)
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
@@ -248,6 +255,14 @@ def tabulate_textbook(rows: Sequence[TextbookRow], machines: Sequence[str] = ())
     return tables.build_table("", columns, leading=3 if machines else 2)
 
 
+NOISE_NOTE = (
+    f"A run is noisy above {format_percent(MAX_BETWEEN)} between processes, a drift of "
+    f"{format_percent(MAX_DRIFT)}, {format_percent(MAX_OTHERS)} for other processes, "
+    f"{format_percent(MAX_STEAL)} stolen, {format_percent(MAX_CLOCK)} of the clock, or if a core "
+    "was throttled."
+)
+
+
 def tabulate_noise(noise: Noise) -> Table:
     """Return how noisy a run was, a line for each measure that its records show."""
     measures = {
@@ -262,4 +277,4 @@ def tabulate_noise(noise: Noise) -> Table:
         "times a core was throttled": numbers.format_number(noise.throttled),
     }
     lines = [[name, value] for name, value in measures.items()]
-    return Table("", ("measure", "value"), lines, 1)
+    return Table("", ("measure", "value"), lines, 1, NOISE_NOTE)

@@ -175,7 +175,7 @@ def describe_crossover(crossover: Crossover | None) -> str:
     words = {0.0: "every size measured", math.inf: "never within the sweep"}
     text = words.get(size.mean) or _format_size(size.mean, sizes)
     if size.low is None or size.high is None:
-        return f"{text}, uncertain"
+        return f"{text} (uncertain)"
     if size.low == size.mean == size.high:
         return text
     return f"{text} [{_format_size(size.low, sizes)}, {_format_size(size.high, sizes)}]"

@@ -26,7 +26,7 @@ from bench.report.sections.comparison import (
     select_ranked,
     time_from_cold,
 )
-from bench.report.sections.verdict import MAX_NAMES, select_softmax
+from bench.report.sections.verdict import MAX_NAMES, select_softmax, write_frontier
 from bench.worker.workloads import TARGET_ACCURACY
 
 Result = TypeVar("Result", bound=HasCase)
@@ -149,20 +149,10 @@ def describe_first(run: LoadedRun) -> Section:
     """
     rows = select_ranked(run.rows, run.workload)
     shown = [*tabulate_totals(rows), *tabulate_break_evens(startup.find_break_evens(rows))]
-    return Section(FIRST_TITLE, shown, NOTHING_WELL, finding=describe_frontier(rows))
-
-
-def describe_frontier(rows: Sequence[Row]) -> str:
-    """Say which softmax program is done first up to how many epochs; empty if there is one only."""
     softmax = select_softmax(rows)
     stretches = startup.find_frontier(softmax)
-    if not stretches or len(softmax) < 2:
-        return ""
-    names = [add_uncertainty(name_case(one.row.case), certain=one.certain) for one in stretches]
-    text = f"From a cold start {names[0]} is done first"
-    for name, stretch in zip(names[1:], stretches[1:], strict=True):
-        text += f", from {stretch.first:,} epochs on {name}"
-    return f"{text}."
+    finding = f"{write_frontier(stretches)}." if stretches and len(softmax) > 1 else ""
+    return Section(FIRST_TITLE, shown, NOTHING_WELL, finding=finding)
 
 
 def add_uncertainty(text: str, *, certain: bool) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.ranking import compare_rounds, find_leading
+from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.records.schema import TrialRecord
+from bench.report.charts.frontier import MAX_EPOCHS
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections.comparison import (
@@ -120,6 +122,25 @@ def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
         return NOTHING
     words = ("has the shortest epoch", "have the shortest epochs", "had the shortest epoch")
     return "Once running, " + describe_first(timings, *words, brief=brief)
+
+
+def write_frontier(stretches: Sequence[Stretch]) -> str:
+    """Say which program is done first with how many epochs, and what is uncertain about it."""
+    known = [one for one in stretches if one.first <= MAX_EPOCHS]
+
+    def name(stretch: Stretch) -> str:
+        return add_device(stretch.row.case.implementation, stretch.row.case.device)
+
+    first, *others = known
+    text = f"{name(first)} is done first"
+    if not others:
+        return f"{text} with any number of epochs" + " (uncertain)" * (not first.certain)
+    text = f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}"
+    text += " (uncertain)" * (not first.certain)
+    for stretch in others:
+        text += f", from {numbers.format_count(stretch.first)} on {name(stretch)}"
+        text += " (uncertain)" * (not stretch.certain)
+    return text
 
 
 def select_softmax(rows: Sequence[Row]) -> list[Row]:

@@ -1,6 +1,6 @@
-// Sort the comparison by the values of its cells, and filter it.
+// Sort the tables of the workloads by the values of their cells, and filter them.
 "use strict";
-for (const table of document.querySelectorAll("#comparison")) {
+for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
   const headings = [...table.tHead.rows[0].cells];
@@ -33,7 +33,8 @@ for (const table of document.querySelectorAll("#comparison")) {
     heading.replaceChildren(button);
   });
 
-  const form = document.getElementById("filters");
+  const form = table.closest("section").querySelector("form.filters");
+  if (form === null) continue;
   const choose = () => {
     const chosen = [...form.elements].filter((one) => one.name && one.value);
     for (const row of rows) row.hidden = chosen.some((one) => row.dataset[one.name] !== one.value);

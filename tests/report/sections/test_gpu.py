@@ -68,7 +68,7 @@ def test_sweep_adds_crossover_and_batch_sizes():
     [
         (Interval(63.7, 40.2, 1234.0), "64 [40, 1,230]"),
         (Interval(63.7, 0, math.inf), "64 [< 8, > 1,920]"),
-        (Interval(63.7), "64, uncertain"),
+        (Interval(63.7), "64 (uncertain)"),
         (Interval(0, 0, 0), "every size measured"),
         (Interval(0, 0, 40.2), "every size measured [< 8, 40]"),
         (Interval(math.inf, math.inf, math.inf), "never within the sweep"),

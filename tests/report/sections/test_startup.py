@@ -1,19 +1,23 @@
 """Tables of start-up, of accuracy over time, and of break-evens: worked out by hand."""
 
-from support.records import case, environment, ok, trials
+from support.records import case, environment, ok, run, trials, write
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import BreakEven, Start, TimeToAccuracy, find_curves
 from bench.analysis.summary import summarize
+from bench.report.load import load_run
 from bench.report.sections.startup import (
     describe_epochs,
-    describe_frontier,
+    describe_first,
     tabulate_break_evens,
     tabulate_costs,
     tabulate_curves,
     tabulate_times,
     tabulate_totals,
 )
+
+
+DONE_FIRST = (case("soon"), case("late"))
 
 
 def start(of, total):
@@ -133,18 +137,19 @@ def test_totals_are_sorted_by_five_epochs_in_a_table_for_each_device():
     assert len(gpu.lines) == 1
 
 
-def test_finding_names_who_is_done_first_and_from_when_on():
+def test_finding_names_who_is_done_first_and_from_when_on(tmp_path):
     def twice(name, start, epoch):
         values = {"import_seconds": start, "setup_seconds": 0.0, "reset_seconds": 0.0}
         return trials(case(name), *[epoch] * 2, first_epoch_seconds=0.0, **values)
 
-    rows = summarize([*twice("soon", 1.0, 4.0), *twice("late", 10.0, 2.0)], {})
+    soon, late = twice("soon", 1.0, 4.0), twice("late", 10.0, 2.0)
+
+    def describe(folder, *records):
+        return describe_first(load_run(write(folder, run(*DONE_FIRST), *records))).finding
+
     # 10 + 2 m < 1 + 4 m from m = 5 further epochs on.
-    assert describe_frontier(rows) == (
-        "From a cold start soon is done first, from 6 epochs on late."
-    )
-    once = summarize([*twice("soon", 1.0, 4.0)[:1], *twice("late", 10.0, 2.0)[:1]], {})
-    assert describe_frontier(once) == (
-        "From a cold start soon (uncertain) is done first, from 6 epochs on late (uncertain)."
-    )
-    assert describe_frontier(rows[:1]) == ""
+    twice_each = describe(tmp_path / "twice", *soon, *late)
+    assert twice_each == "Up to 5 epochs soon is done first, from 6 on late."
+    once = describe(tmp_path / "once", soon[0], late[0])
+    assert once == "Up to 5 epochs soon is done first (uncertain), from 6 on late (uncertain)."
+    assert describe(tmp_path / "alone", *soon) == ""
