@@ -98,9 +98,7 @@ def test_links_of_the_contents_lead_to_headings(small):
     inside = [one["href"] for one in small.all("a") if one["href"].startswith("#")]
     assert {link[1:] for link in inside} <= {one.get("id") for one in small.elements}
     links = inside[2:]  # the first skip to the contents and to the command
-    assert line(contents["text"]).startswith(
-        "Do they compute the same? Which one should I use?"
-    )
+    assert line(contents["text"]).startswith("Do they compute the same? Which one should I use?")
     assert line(contents["text"]).endswith("Check and repeat")
     assert len(set(links)) == len(links)
 
@@ -203,10 +201,12 @@ def test_page_loads_nothing(small):
 
 def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
     view = read(hostile_run.write(tmp_path / "run"))
-    assert {one["tag"] for one in view.elements} == {one["tag"] for one in small.elements}
-    assert {key for one in view.elements for key in one} <= {
-        key for one in small.elements for key in one
-    }
+    # This run has rows to choose from.
+    filters = {"form", "label", "select", "option"}
+    known = {one["tag"] for one in small.elements}
+    assert known <= {one["tag"] for one in view.elements} <= known | filters
+    plain = [one for one in view.elements if one["tag"] not in filters]
+    assert {key for one in plain for key in one} <= {key for one in small.elements for key in one}
     data = view.all("script", type="application/json")
     assert len(view.all("script")) - len(data) == 4
     assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in data)

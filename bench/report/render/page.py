@@ -2,13 +2,13 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bench.report.charts.chart import Chart
 from bench.report.opening import Opening
 from bench.report.render import html
 from bench.report.sections import Section
 from bench.report.sections.comparison import EPOCHS
+
 
 def render_report(
     title: str,

@@ -16,7 +16,6 @@ from bench.report.sections.startup import (
     tabulate_totals,
 )
 
-
 DONE_FIRST = (case("soon"), case("late"))
 
 
