@@ -274,6 +274,10 @@ def test_readme_rows_are_those_of_a_published_report():
     assert [row for row in rows if not any(set(row) <= set(other) for other in published)] == []
 
 
+def test_readme_has_at_most_120_lines():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
 def test_published_folders_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
     assert {"run", "comparison", "calibration"} <= {entry.kind for entry in entries}
