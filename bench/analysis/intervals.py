@@ -46,6 +46,12 @@ class Interval:
             return False
         return self.low > value or self.high < value
 
+    def is_within(self, share: float) -> bool:
+        """Return whether both bounds exist and differ from the mean by at most this factor."""
+        if self.low is None or self.high is None:
+            return False
+        return max(self.high / self.mean, self.mean / self.low) <= 1 + share
+
 
 def estimate_typical(values: Sequence[float]) -> Interval:
     """Return the median of positive values, with a 95 % interval of their population's median.

@@ -230,7 +230,7 @@ def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
     """
     curves = []
     for row, trials in _pair_with_trials(rows, records):
-        starts = [(trial, sum(phases)) for trial in trials if (phases := list_start(trial))]
+        starts = _list_whole(row, trials)
         lengths = (
             min(row.case.epochs, len(trial.epoch_seconds), len(trial.validation_accuracy))
             for trial, _ in starts
@@ -257,7 +257,7 @@ def find_times_to_accuracy(rows: Iterable[Row], records: Iterable[Record]) -> li
     """
     times = []
     for row, trials in _pair_with_trials(rows, records):
-        starts = [(trial, sum(phases)) for trial in trials if (phases := list_start(trial))]
+        starts = _list_whole(row, trials)
         if not starts:
             continue
         reached = [
@@ -301,3 +301,15 @@ def _pair_with_trials(
         if isinstance(record, TrialRecord) and record.status == "ok":
             trials[record.case.slug].append(record)
     return ((row, trials[row.case.slug]) for row in rows if row.ranked)
+
+
+def _list_whole(row: Row, trials: Iterable[TrialRecord]) -> list[tuple[TrialRecord, float]]:
+    """Return the trials that time all epochs of the workload, with the seconds of their start.
+
+    Later rounds of a run with a stopping rule may time fewer.
+    """
+    return [
+        (trial, sum(phases))
+        for trial in trials
+        if trial.case.epochs == row.case.epochs and (phases := list_start(trial))
+    ]

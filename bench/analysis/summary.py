@@ -43,7 +43,8 @@ class Row:
     epoch: seconds.
     roofline_seconds: the least time that an epoch could take on this machine while it was measured.
     first_epoch, imports, setup: seconds, medians over trials.
-    validation_accuracy, test_accuracy: after the workload's own epochs, means over trials.
+    validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
+        rounds in which all comparable rows trained as many: they share their orders.
     accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
     peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
     framework_peak_bytes: memory in use on the GPU, by the framework's own count.
@@ -170,9 +171,10 @@ def summarize(
     adjustment = adjust_epochs(records)
     rooflines, probed = find_rooflines(records, adjustment), find_rooflines(records)
     speeds = measure_speeds(records) if adjustment.seconds else {}
+    scored = _select_scored(by_case)
     rows = []
     for trials in by_case.values():
-        case, environment = trials[0].case, environments.get(trials[0].environment)
+        case, environment = _find_whole(trials), environments.get(trials[0].environment)
         swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
@@ -184,9 +186,44 @@ def summarize(
             )
             least = at_mean_speed, at_probe_speed
         adjusted = adjustment.seconds.get(case.slug, {})
-        row = _summarize_case(trials, environment, adjusted, least, swept=swept)
+        row = _summarize_case(trials, scored[case.slug], environment, adjusted, least, swept=swept)
         rows.append(replace(row, speed=speeds.get(case.slug)))
     return sorted(rows, key=sort_key)
+
+
+def _find_whole(trials: Iterable[TrialRecord]) -> Case:
+    """Return the case of some trials as the plan has it: later rounds may time fewer epochs."""
+    return max((trial.case for trial in trials), key=lambda case: case.epochs)
+
+
+def _select_scored(by_case: Mapping[str, Sequence[TrialRecord]]) -> dict[str, list[TrialRecord]]:
+    """Return the trials of each case whose accuracy after its last epoch counts.
+
+    Of the rounds in which all successful cases of its workload and size have one: they share their
+    orders and initial weights, so accuracies of other rounds would differ for no reason of theirs.
+    """
+    scored: dict[str, list[TrialRecord]] = {}
+    shared: dict[tuple[object, ...], set[int]] = {}
+    for slug, trials in by_case.items():
+        epochs = _find_whole(trials).epochs
+        scored[slug] = [
+            trial
+            for trial in trials
+            if trial.status == "ok" and len(trial.validation_accuracy) >= epochs
+        ]
+        if scored[slug]:
+            rounds = {trial.round for trial in scored[slug]}
+            problem = _identify_accuracy(trials[0].case)
+            shared[problem] = shared.get(problem, rounds) & rounds
+    return {
+        slug: [trial for trial in trials if trial.round in shared[_identify_accuracy(trial.case)]]
+        or trials
+        for slug, trials in scored.items()
+    }
+
+
+def _identify_accuracy(case: Case) -> tuple[object, ...]:
+    return case.workload, case.batch_size, case.samples
 
 
 def _has_size(case: Case, first: Case) -> bool:
@@ -221,18 +258,19 @@ def sort_key(row: Row) -> tuple[object, ...]:
 
 def _summarize_case(
     trials: Sequence[TrialRecord],
+    scored: Sequence[TrialRecord],
     environment: Environment | None,
     adjusted: Mapping[int, float],
     least: tuple[float, float] | None,
     *,
     swept: bool,
 ) -> Row:
-    """Return the row of some trials.
+    """Return the row of some trials. scored: those whose accuracies count.
 
     adjusted: median epochs by round at the run's mean speed. least: seconds of an epoch by the
     roofline at the run's mean speed and at that of the probes.
     """
-    case = trials[0].case
+    case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
@@ -268,10 +306,10 @@ def _summarize_case(
         first_epoch=_median(trial.first_epoch_seconds for trial in good),
         imports=_median(trial.import_seconds for trial in good),
         setup=_median(trial.setup_seconds for trial in good),
-        validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in good),
-        test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in good),
+        validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
+        test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
         accuracy_by_seed=tuple(
-            trial.validation_accuracy[case.epochs - 1] for trial in select_seeds(good)
+            trial.validation_accuracy[case.epochs - 1] for trial in select_seeds(scored)
         ),
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),

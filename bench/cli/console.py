@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console, Group, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from bench.report.regression.output import ComparisonOutput
     from bench.report.sections import Table
 
-# Without a terminal there is no width to keep to: print every column, and each row in one line,
-# because a CI obeys lines that begin with ::error. A shell can close stdout.
+# Without a terminal each row of a table stays in one line, because a CI obeys lines that begin with
+# ::error. Results of a run have as many columns as fit into PIPED_WIDTH. A shell can close stdout.
+PIPED_WIDTH = 100
 _on_terminal = sys.stdout is not None and sys.stdout.isatty()
 stdout = Console(width=None if _on_terminal else 2000, highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -50,20 +51,25 @@ class Transient(str):
     __slots__ = ()
 
 
-def print_progress(console: Console, lines: Iterable[str]) -> None:
-    """Print lines as they come; a ``Transient`` one is shown on a terminal, until the next.
+def print_progress(console: Console, lines: Iterable[str | RichTable]) -> None:
+    """Print lines as they come; on a terminal a table and a ``Transient`` line until the next.
 
     Between two lines nothing of this process may disturb what is measured, so the screen stays.
     """
     from rich.live import Live
 
+    status, tables = Text(), []
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for line in lines:
-            clean = clean_text(line)  # a worker may have written its reason
-            if isinstance(line, Transient):
-                live.update(Text(clean), refresh=console.is_terminal)
-            else:
-                console.print(clean, soft_wrap=True, markup=False)
+            if isinstance(line, RichTable):
+                tables = [line]
+            elif isinstance(line, Transient):
+                status = Text(clean_text(line))
+            else:  # a worker may have written its reason
+                console.print(clean_text(line), soft_wrap=True, markup=False)
+                continue
+            # The status first: a low terminal does not show the end of a long table.
+            live.update(Group(status, *tables), refresh=console.is_terminal)
 
 
 def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
@@ -73,29 +79,38 @@ def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
     return lock.hold_host_lock(lambda: console.print(WAITING))
 
 
-def print_measurement(console: Console, lines: Iterable[str]) -> None:
+def print_measurement(console: Console, lines: Iterable[str | RichTable]) -> None:
     """Hold the host's lock, and print what is measured meanwhile."""
     with hold_host_lock(console):
         print_progress(console, lines)
 
 
 def print_report(folder: Path) -> "LoadedRun":
-    """Write a run's report, print its tables, and return the run."""
+    """Write a run's report, print its tables and its finding, and return the run."""
     from bench.report.load import load_run
     from bench.report.sections.runs import list_left_out
+    from bench.report.sections.verdict import write_verdict
     from bench.report.write import can_draw, write_report
 
     run = load_run(folder)
     report = write_report([run])
     for line in list_left_out(run):
         print_line(f"left out: {line}")
-    for table in format_run(run.rows, run.textbook, stdout.width):
+    for table in format_comparisons(run.rows, stdout.width if _on_terminal else PIPED_WIDTH):
         stdout.print("\n", table, sep="")
-    if not can_draw():
+    if lines := [*describe_figures(run.textbook), *describe_faults(run.rows)]:
         stdout.print()
-        print_line(NO_CHARTS)
+    for line in lines:
+        print_line(line)
     stdout.print()
-    print_line(str(report))
+    for sentence in write_verdict(run):
+        print_line(sentence)
+    if can_draw():
+        report = report.with_suffix(".html")
+    else:
+        print_line(NO_CHARTS)
+    address = report.resolve().as_uri()
+    stdout.print(Text(clean_text(str(report)), style=f"link {address}"), soft_wrap=True)
     return run
 
 
@@ -116,23 +131,31 @@ def print_comparison(comparison: "ComparisonOutput", style: str) -> None:
         print_line(line)
 
 
-def format_run(
-    rows: "Sequence[Row]", figures: "Sequence[TextbookRow]", width: int
-) -> Iterator[RichTable]:
-    """Yield the tables of a run that have rows. width: columns of the terminal."""
-    from bench.report.sections import Table, comparison
+def describe_figures(figures: "Iterable[TextbookRow]") -> Iterator[str]:
+    """Yield a line for each figure of the textbook, with ours beside it."""
+    from bench.report.render.numbers import format_share
 
-    for workload in comparison.list_workloads(rows):
-        if ranked := comparison.select_ranked(rows, workload):
+    for row in figures:
+        published, measured = format_share(row.published), format_share(row.measured)
+        quantity = row.quantity.replace("_", " ")
+        yield f"{row.name}, {quantity}: textbook {published}, here {measured}, {row.verdict}"
+
+
+def describe_faults(rows: "Sequence[Row]") -> Iterator[str]:
+    """Yield a line for each case and reason that it failed or was not measured."""
+    from bench.report.sections.comparison import list_faults
+
+    for workload, implementation, problem, status, trials, reason in list_faults(rows):
+        yield f"{implementation} ({workload}, {problem}): {status}, {trials} trials: {reason}"
+
+
+def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]:
+    """Yield the ranking of each workload, no wider than the columns of the terminal."""
+    from bench.report.sections.comparison import list_workloads, select_ranked
+
+    for workload in list_workloads(rows):
+        if ranked := select_ranked(rows, workload):
             yield _format_comparison(rows, ranked, width)
-    if figures:
-        content = comparison.tabulate_textbook(figures)
-        yield format_table(replace(content, title="the textbook's figures"))
-    if faults := comparison.list_faults(rows):
-        words = len(comparison.FAULT_HEADINGS)
-        yield format_table(
-            Table("failed and unavailable", comparison.FAULT_HEADINGS, faults, words)
-        )
 
 
 def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: int) -> RichTable:

@@ -1,18 +1,19 @@
 """Print the plan of a run, and its trials as they start and end."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from statistics import median
 
 from rich.table import Table
 
 from bench.analysis.textbook import compare_textbook
-from bench.cli.console import Transient, print_line, stdout
+from bench.cli.console import Transient, format_comparisons, print_line, stdout
 from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
+from bench.report.load import load_run
 from bench.report.render import numbers
 from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
-from bench.runner.pilot import PILOT_ROUND, waits_for_pilot
+from bench.runner.pilot import waits_for_pilot
 from bench.runner.plan import RESULTS, plan_trials
 
 
@@ -21,14 +22,19 @@ def print_plan(run: Run) -> None:
     headings = ("workload", "implementation", "device", "batch size", "threads", "samples")
     table = Table(*headings, "epochs", "rounds", box=None, pad_edge=False)
     trials = plan_trials(run)
-    rounds = Counter(trial.case.slug for trial in trials)
+    swept = {case.slug for case in run.sweep}
     for case in (*run.cases, *run.sweep, *run.rooflines, *run.textbook):
+        rounds: int | str = run.sweep_rounds if case.slug in swept else 1
+        if case in run.cases:
+            rounds = run.rounds[case.workload]
+            if run.stopping and rounds > run.stopping.least_rounds:
+                rounds = f"{run.stopping.least_rounds} to {rounds}"
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]
         if waits_for_pilot(case):
             cells[1] = " or ".join(map(str, case.tried_threads))
         names = (case.workload, case.implementation, case.device)
-        table.add_row(*names, *cells, str(rounds[case.slug]))
+        table.add_row(*names, *cells, str(rounds))
     stdout.print(table)
     for size in run.skipped:
         print_line(f"not measured: {size.reason}")
@@ -36,13 +42,26 @@ def print_plan(run: Run) -> None:
     time = (
         "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
     )
-    pilot = sum(trial.round == PILOT_ROUND for trial in trials)
-    of_pilot = f" ({pilot} of a pilot that chooses the threads)" if pilot else ""
-    print_line(f"{len(trials)} trials{of_pilot}, estimated time {time}")
+    if run.stopping is None:
+        print_line(f"{len(trials)} trials, estimated time {time}")
+    else:
+        print_line(
+            f"at most {len(trials)} trials, estimated time at most {time}: a row that is told "
+            "apart from its neighbours, or whose interval is within "
+            f"{numbers.format_percent(run.stopping.precision)}, gets no further process after "
+            f"{run.stopping.least_rounds}"
+        )
+    if run.budget is not None:
+        print_line(f"no trial begins that would exceed {numbers.format_wall_time(run.budget)}")
 
 
-def format_events(events: Iterable[loop.Event | str], times: Estimate) -> Iterator[str]:
-    """Yield a line for each event of a run, and text as it is."""
+def format_events(
+    events: Iterable[loop.Event | str], times: Estimate, folder: Path | None = None
+) -> Iterator[str | Table]:
+    """Yield a line for each event of a run, and text as it is.
+
+    folder: of the run, where a ranked table shows the trials that succeed; None for a line each.
+    """
     for event in events:
         match event:
             case str():
@@ -55,7 +74,16 @@ def format_events(events: Iterable[loop.Event | str], times: Estimate) -> Iterat
                 yield Transient(format_start(trial, number, total, times.sum_seconds(remaining)))
             case loop.TrialEnded(record, number, total):
                 times.add(record)
-                yield format_end(record, number, total)
+                line = format_end(record, number, total)
+                if folder is None or record.status != "ok":
+                    yield line
+                if folder is not None:
+                    rows = [
+                        row
+                        for row in load_run(folder).rows
+                        if row.case.workload == record.case.workload
+                    ]
+                    yield from format_comparisons(rows, stdout.width)
             case loop.BudgetSpent(count):
                 trials = "1 trial was" if count == 1 else f"{count} trials were"
                 yield f"the budget is used up: {trials} not measured"
@@ -70,8 +98,7 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
     if trial.kind == "roofline":
         details = f" ({case.device}, {_size(case)})"
     elif trial.kind == "trial":
-        name = f"round {trial.round}" if trial.round != PILOT_ROUND else "pilot"
-        details = f" ({case.workload}, {_size(case)}, {name})"
+        details = f" ({case.workload}, {_size(case)}, round {trial.round})"
     return f"trial {number} of {total}: {case.implementation}{details}, {time}"
 
 
@@ -103,7 +130,6 @@ def _result(record: Record) -> str:
             for row in compare_textbook([record], {})
         ]
         return f"{', '.join(values)}  {took}"
-    pilot = "pilot, " if record.round == PILOT_ROUND else ""
     parity = numbers.format_error(record.parity.error if record.parity else None)
     epoch = numbers.format_duration(median(record.epoch_seconds))
-    return f"{pilot}epoch {epoch:>8}  parity error {parity}  {took}"
+    return f"epoch {epoch:>8}  parity error {parity}  {took}"

@@ -270,6 +270,18 @@ class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class StoppingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a row is measured no further, before the run's rounds are over.
+
+    After ``least_rounds`` processes, as soon as it is told apart from its neighbours in the
+    ranking, or the bounds of its interval are within the share ``precision`` of its typical
+    process.
+    """
+
+    least_rounds: Rounds
+    precision: Precision
+
+
 class Run(
     msgspec.Struct,
     frozen=True,
@@ -279,7 +291,8 @@ class Run(
 ):
     """The plan of a run: enough to resume it after it was killed.
 
-    rounds: by workload. budget: seconds that measuring may take, or None. data_source: the
+    rounds: by workload. stopping: which rows later rounds leave out, or None if every round
+    measures all. budget: seconds that measuring may take, or None. data_source: the
     value of ``--data``, or None. timeout: seconds a trial may take. sweep: cases at other sizes,
     measured ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
     textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
@@ -306,3 +319,4 @@ class Run(
     rooflines: tuple[Case, ...] = ()
     machine: str | None = None
     order: str = ""
+    stopping: StoppingRule | None = None

@@ -110,10 +110,8 @@ def _read_run(folder: Path) -> Entry:
     run, records = parts[0], [record for part in parts for record in part.records]
     statuses = Counter(record.status for record in records)
     failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
-    pilot = sum(row.rounds for part in parts for row in part.pilot)
-    total = numbers.format_count(len(records) + pilot - statuses["interrupted"] + run.missing)
     state = {
-        f"{numbers.format_count(run.missing)} of {total} trials missing": run.missing,
+        f"{numbers.format_count(run.missing)} trial{'s' * (run.missing > 1)} missing": run.missing,
         f"{numbers.format_count(failed)} failed": failed,
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }

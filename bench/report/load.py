@@ -8,10 +8,11 @@ from typing import Any
 
 from bench.analysis import summary, textbook
 from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
-from bench.records.schema import Environment, Record, Run
+from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import RunContents, read_contents, read_run
 from bench.runner.cases import get_size
 from bench.runner.pilot import choose_threads, split_pilot
@@ -22,9 +23,11 @@ from bench.runner.plan import find_missing_trials
 class LoadedRun:
     """A run on one machine: its plan, records and environments, and what follows from them.
 
-    run: with the threads that the pilot chose. records, rows: without those of the pilot, which has
-    rows of its own. missing: number of planned trials without a record. faults: why records or
-    files were left out, one line each. name: unique among the runs of a report.
+    run: with the threads that the pilot chose. records, rows: without those of threads that it did
+    not choose. pilot: rows of the processes by which it chose, with each number of threads.
+    missing: number of trials without a record that are to be measured, as far as that is known.
+    faults: why records or files were left out, one line each. name: unique among the runs of a
+    report.
     """
 
     folder: Path
@@ -99,7 +102,7 @@ def load_whole_run(folder: Path) -> LoadedRun:
         raise UserError(
             f"{folder}/{files.faults[0]}; delete it, or have run --resume measure it again"
         )
-    return _load(folder, choose_threads(read_run(folder), files.records), files)
+    return _load(folder, choose_threads(read_run(folder), files.records, provisional=True), files)
 
 
 def load_by_machine(folder: Path) -> list[LoadedRun]:
@@ -108,7 +111,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     The machine with most records comes first. Raises UserError.
     """
     files = read_contents(folder)
-    run = choose_threads(read_run(folder), files.records)
+    run = choose_threads(read_run(folder), files.records, provisional=True)
     machines = {key: str(known.machine.get("id")) for key, known in files.environments.items()}
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
@@ -165,7 +168,15 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
 
 
 def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
-    records, pilot = split_pilot(files.records)
+    records, others = split_pilot(run, files.records)
+    tried = {(one.case.workload, one.case.implementation, one.case.batch_size) for one in others}
+    pilot = [
+        one
+        for one in files.records
+        if isinstance(one, TrialRecord)
+        and one.round == 1
+        and (one.case.workload, one.case.implementation, one.case.batch_size) in tried
+    ]
     slugs = {case.slug for case in run.cases}
     main_records = [one for one in records if one.case.slug in slugs]  # without a sweep
     return LoadedRun(
@@ -177,7 +188,7 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         pilot=summary.summarize(pilot, files.environments, run),
         textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing=len(find_missing_trials(run, files.records)),
+        missing=len(find_missing_trials(run, files.records, find_settled)),
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

@@ -37,6 +37,8 @@ def _list_numbers(run: "Run") -> Iterator[Bounded]:
     yield "timeout", run.timeout, 1, MAX_SECONDS
     if run.budget is not None:
         yield "budget", run.budget, 1, MAX_SECONDS
+    if run.stopping is not None:
+        yield "least_rounds", run.stopping.least_rounds, 1, MAX_ROUNDS
     yield "sweep_rounds", run.sweep_rounds, 1, MAX_ROUNDS
     for workload, rounds in run.rounds.items():
         yield f"rounds of {workload:.80}", rounds, 1, MAX_ROUNDS

@@ -198,10 +198,10 @@ def list_probes(device: Device, threads: int) -> list[Case]:
     ]
 
 
-def list_rooflines(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
+def list_rooflines(cases: Iterable[Case], *, brief: bool = False) -> tuple[Case, ...]:
     """Return the roofline probes for every device and number of threads that cases may get.
 
-    quick: on the CPU only NumPy's, because all of them take 15 seconds. On a GPU all of them: any
+    brief: on the CPU only NumPy's, because all of them take 40 seconds. On a GPU all of them: any
     framework may be absent there.
     """
     candidates = (candidate for case in cases for candidate in list_candidates(case))
@@ -209,7 +209,7 @@ def list_rooflines(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case,
     return tuple(
         probe
         for device, threads in places
-        for probe in list_probes(device, threads)[: 1 if quick and device == "cpu" else None]
+        for probe in list_probes(device, threads)[: 1 if brief and device == "cpu" else None]
     )
 
 

@@ -23,7 +23,7 @@ from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
 from bench.runner.loop import TrialEnded
-from bench.runner.pilot import PILOT_ROUND, list_peers, waits_for_pilot
+from bench.runner.pilot import list_peers, waits_for_pilot
 from bench.runner.plan import find_missing_trials, plan_trials
 from bench.runner.process import scratch
 from bench.runner.resume import find_code_fault
@@ -200,7 +200,7 @@ class MachineRun:
     def submit(self, client: Any) -> dict[Any, list[Trial]]:
         """Send the missing rounds that can be measured; return the trials of each by Dask's future.
 
-        The pilot is a round of one host, which decides for all: the rounds wait for it.
+        The host that measures the first round chooses the threads for all: later rounds wait.
         """
         if not self.workers:  # to Dask, no workers are any workers
             return {}
@@ -251,7 +251,7 @@ def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | Tria
             return
         for future, result in ended.items():
             run, trials = sent.pop(future)
-            name = f"round {trials[0].round}" if trials[0].round != PILOT_ROUND else "the pilot"
+            name = f"round {trials[0].round}"
             if isinstance(result, str):
                 yield join_lines(f"{name} was given up: {result}")
             else:

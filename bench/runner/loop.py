@@ -13,8 +13,8 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
 from bench.runner.cases import Size, get_size, list_distributions
-from bench.runner.pilot import PILOT_ROUND, list_peers
-from bench.runner.plan import find_missing_trials, plan_trials
+from bench.runner.pilot import list_peers
+from bench.runner.plan import FindSettled, find_missing_trials
 from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker import gpu
@@ -25,7 +25,7 @@ EARLIER_RUNS = 5
 # The driver may compile for half an hour: https://github.com/tensorflow/tensorflow/issues/62320.
 COMPILE_SECONDS = 3600.0
 
-CaseGroup = tuple[str, str, str, bool]  # workload, implementation, device, whether of a pilot
+CaseGroup = tuple[str, str, str]  # workload, implementation, device
 
 
 # ----- measure
@@ -47,7 +47,10 @@ class KernelsCompiled:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it."""
+    """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it.
+
+    Under a stopping rule, the total falls where rows need no further round.
+    """
 
     trial: Trial
     number: int
@@ -74,23 +77,27 @@ class BudgetSpent:
 Event = ImportStarted | KernelsCompiled | TrialStarted | TrialEnded | BudgetSpent
 
 
-def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+def measure_run(
+    folder: Path, run: Run, data: Dataset, find_settled: FindSettled | None = None
+) -> Iterator[Event]:
     """Measure all missing trials of a run; yield an event before and after each.
 
-    The caller holds the host's lock. Raises UserError, also if another process has the run's
-    folder.
+    find_settled: see ``find_missing_trials``. The caller holds the host's lock. Raises UserError,
+    also if another process has the run's folder.
     """
     with ExitStack() as stack:
         stack.enter_context(store.lock_folder(folder))
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
-        missing, total = find_missing_trials(run, records), len(plan_trials(run))
+        missing = find_missing_trials(run, records, find_settled)
         yield from import_frameworks(missing, set())
+        compiling = now()
         yield from compile_kernels(run, data, missing)
+        begin += now() - compiling  # half an hour, once on a machine, is not the budget's
         # A roofline probe reads as many images as the cases do.
         runner = stack.enter_context(Runner(folder, run, data, peers=list_peers(run)))
-        # The end of a pilot decides which trials follow.
-        while remaining := find_missing_trials(run, records):
+        # The end of a pilot, and of a round under a stopping rule, decides which trials follow.
+        while remaining := find_missing_trials(run, records, find_settled):
             trial = remaining[0]
             if run.budget is not None:
                 of_case = [record for record in records if record.case.slug == trial.case.slug]
@@ -98,7 +105,8 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
                 if now() - begin + longest > run.budget:
                     yield BudgetSpent(len(remaining))
                     return
-            number = total - len(remaining) + 1
+            number = sum(record.status != "interrupted" for record in records) + 1
+            total = number - 1 + len(remaining)
             yield TrialStarted(trial, number, total, remaining)
             records.append(runner.measure(trial))
             yield TrialEnded(records[-1], number, total)
@@ -146,7 +154,7 @@ def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterato
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
-    A group is an implementation, a workload and a device, in a pilot or not. Cases have sizes.
+    A group is an implementation, a workload and a device. Cases have sizes.
     The mean of a group is that of its sizes' means, and the mean of all is that of the groups'
     means: many trials of one case weigh no more than one.
     """
@@ -178,8 +186,7 @@ class Estimate:
 
 
 def _group(trial: Record | Trial) -> CaseGroup:
-    case, pilot = trial.case, trial.round == PILOT_ROUND
-    return case.workload, case.implementation, case.device, pilot
+    return trial.case.workload, trial.case.implementation, trial.case.device
 
 
 def read_earlier_records(results: Path) -> list[Record]:

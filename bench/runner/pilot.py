@@ -1,30 +1,27 @@
-"""Choose the number of threads of each case by a pilot: short trials that no table ranks.
+"""Choose the number of threads of each case by a pilot: its first round, with every number.
 
-Whether more threads make training faster depends on the framework and on the batch size. A case
-whose threads nobody fixed is therefore tried with every number in ``tried_threads``, in one process
-each, before its first round. The choice follows from the plan and the records alone, so a run that
-is resumed makes the same one.
+Whether more threads make training faster depends on the framework and on the batch size. The first
+round therefore measures a case whose threads nobody fixed with every number in ``tried_threads``,
+in one process each. The process with the chosen number counts as the round's; the others are shown,
+not ranked. The choice follows from the plan and the records alone, so a run that is resumed makes
+the same one.
 """
 
 import math
-import random
 from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
 import msgspec
 
-from bench.records.schema import Case, Record, Run, Trial, TrialRecord
+from bench.records.schema import Case, Record, Run, TrialRecord
 
-# Rounds are counted from 1, so that no table takes a pilot's trials for a round's.
-PILOT_ROUND = 0
-# A process times two epochs or half a second of them, whichever takes longer.
-PILOT_EPOCHS = 2
 # More threads are chosen only where they are faster by more than this share of the time.
 MIN_GAIN = 0.03
 
-# Cases that differ in nothing but the number of samples share a pilot: their steps are the same.
-_Key = tuple[str, str, str, int]
+# Cases that differ in their workload or number of samples only share a pilot: their steps are the
+# same matrices.
+_Key = tuple[str, str, int]
 
 
 def offer_threads(case: Case, tried_threads: tuple[int, ...]) -> Case:
@@ -40,10 +37,13 @@ def offer_threads(case: Case, tried_threads: tuple[int, ...]) -> Case:
 
 
 def list_candidates(case: Case) -> list[Case]:
-    """Return the case with each number of threads that it may be measured with."""
-    if not waits_for_pilot(case):
+    """Return the case with each number of threads that its pilot tries, the most first."""
+    if not case.tried_threads:
         return [case]
-    return [msgspec.structs.replace(case, threads=threads) for threads in case.tried_threads]
+    return [
+        msgspec.structs.replace(case, threads=threads)
+        for threads in sorted(case.tried_threads, reverse=True)
+    ]
 
 
 def list_peers(run: Run) -> list[Case]:
@@ -56,40 +56,30 @@ def waits_for_pilot(case: Case) -> bool:
     return case.threads == 0 and bool(case.tried_threads)
 
 
-def plan_pilot(seed: str, cases: Iterable[Case], earlier: Iterable[Case] = ()) -> list[Trial]:
-    """Return the pilot of some cases, except those that share it with earlier ones.
-
-    The cases are in a random order. The trials of one follow each other, also in a random order, so
-    that drift of the machine affects all numbers of threads alike.
-    """
-    known = {_identify(case) for case in earlier}
-    first: dict[_Key, Case] = {}
+def find_first(cases: Iterable[Case]) -> set[str]:
+    """Return the stable slugs of the cases whose first round is a pilot; others share theirs."""
+    first: dict[_Key, str] = {}
     for case in cases:
-        if case.tried_threads and _identify(case) not in known:
-            first.setdefault(_identify(case), case)
-    draw = random.Random(seed)
-    trials = []
-    for case in draw.sample(list(first.values()), len(first)):
-        epochs = min(case.epochs, PILOT_EPOCHS)
-        for threads in draw.sample(case.tried_threads, len(case.tried_threads)):
-            short = msgspec.structs.replace(case, threads=threads, epochs=epochs)
-            trials.append(Trial(f"r{PILOT_ROUND}-{short.slug}", "trial", PILOT_ROUND, short))
-    return trials
+        if case.tried_threads:
+            first.setdefault(_identify(case), case.stable_slug)
+    return set(first.values())
 
 
-def choose_threads(run: Run, records: Iterable[Record]) -> Run:
+def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = False) -> Run:
     """Return the plan with the threads of every case whose pilot has ended.
 
-    Cases without a complete pilot keep 0 threads. Once a round of a case has begun, its threads
-    stay: a pilot whose record was damaged is measured again and could choose otherwise.
+    Cases without a complete pilot keep 0 threads, or have the most if the choice is provisional.
+    Once a later round of a case has begun, its threads stay: a pilot whose record was damaged is
+    measured again and could choose otherwise.
     """
+    first = find_first((*run.cases, *run.sweep))
     seconds: dict[_Key, dict[int, float]] = defaultdict(dict)
     in_use: dict[_Key, int] = {}
     for record in records:
         case = record.case
-        if not isinstance(record, TrialRecord) or not case.tried_threads:
+        if not isinstance(record, TrialRecord) or case.stable_slug not in first:
             continue
-        if record.round != PILOT_ROUND:
+        if record.round > 1:
             in_use.setdefault(_identify(case), case.threads)
         elif record.status != "interrupted":
             good = record.status == "ok"
@@ -104,9 +94,9 @@ def choose_threads(run: Run, records: Iterable[Record]) -> Run:
         if in_use.get(key) in case.tried_threads:
             return msgspec.structs.replace(case, threads=in_use[key])
         times = {n: seconds[key][n] for n in case.tried_threads if n in seconds[key]}
-        if len(times) < len(case.tried_threads):
-            return case
-        return msgspec.structs.replace(case, threads=_find_best(times))
+        if len(times) == len(case.tried_threads):
+            return msgspec.structs.replace(case, threads=_find_best(times))
+        return list_candidates(case)[0] if provisional else case
 
     return msgspec.structs.replace(
         run, cases=tuple(map(choose, run.cases)), sweep=tuple(map(choose, run.sweep))
@@ -124,14 +114,20 @@ def _find_best(seconds: dict[int, float]) -> int:
     return min(n for n, time in seconds.items() if time * (1 - MIN_GAIN) <= least)
 
 
-def split_pilot(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
-    """Return the records that tables rank, and those of the pilot."""
+def split_pilot(run: Run, records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """Return the records that tables rank, and those with threads that were not chosen.
+
+    run: with chosen threads, also provisional ones.
+    """
+    chosen = {case.stable_slug: case.slug for case in (*run.cases, *run.sweep)}
     ranked: list[Record] = []
-    pilot: list[Record] = []
+    others: list[Record] = []
     for record in records:
-        (pilot if record.round == PILOT_ROUND else ranked).append(record)
-    return ranked, pilot
+        slug = record.case.slug
+        is_chosen = chosen.get(record.case.stable_slug, slug) == slug
+        (ranked if is_chosen else others).append(record)
+    return ranked, others
 
 
 def _identify(case: Case) -> _Key:
-    return case.workload, case.implementation, case.device, case.batch_size
+    return case.implementation, case.device, case.batch_size

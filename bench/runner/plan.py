@@ -5,15 +5,17 @@ import datetime as dt
 import os
 import random
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from bench.contract import Device
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import FORMAT, Case, Record, Run, Skipped, Trial
+from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.runner.cases import (
     Size,
     combine_sizes,
@@ -26,7 +28,12 @@ from bench.runner.cases import (
     list_textbook_programs,
     make_case,
 )
-from bench.runner.pilot import choose_threads, offer_threads, plan_pilot
+from bench.runner.pilot import (
+    choose_threads,
+    find_first,
+    list_candidates,
+    offer_threads,
+)
 from bench.runner.process import interpreters, preflight
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
@@ -36,8 +43,17 @@ from implementations import IMPLEMENTATIONS
 RESULTS = Path("results")
 ALL_CORES = 0
 NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
-# Five processes give a usable interval. One round of the second workload shows the order there.
-ROUNDS = {"sgd": 5, "textbook": 1}
+# Five processes give a usable interval. One round of the other workload shows the order there.
+ROUNDS, OTHER_ROUNDS = 5, 1
+# Without --rounds: docs/statistics.md says how often the intervals hold under this rule.
+STOPPING = StoppingRule(least_rounds=3, precision=0.05)
+# Under that rule, a process of a later round times two epochs, or half a second of them.
+SHORT_EPOCHS = 2
+BUDGET, QUICK_BUDGET = 600.0, 180.0  # for each device
+
+# Takes a run with chosen threads and its records so far. Returns the slugs of the cases that its
+# stopping rule measures no further (bench/analysis/stopping.py).
+FindSettled = Callable[[Run, Sequence[Record]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +61,8 @@ class RunOptions:
     """What to measure and how; an empty value stands for the default of the workload or machine.
 
     threads: ALL_CORES stands for every core of the machine that measures. tried_threads: what a
-    pilot chooses from where nothing else decides the threads. timeout, budget: seconds.
+    pilot chooses from where nothing else decides the threads. rounds: of every row, without a
+    stopping rule. timeout, budget: seconds.
     pythons: the executable of a framework that has a Python of its own.
     """
 
@@ -100,9 +117,17 @@ def plan_run(
     cases = with_python(plan_cases(options))
     sweep = list_sweep(cases) if options.sweep else ()
     measured = (*cases, *sweep) if options.roofline else ()
-    rooflines = list_rooflines(measured, quick=options.quick)
-    partial = options.quick or options.implementations or options.workloads or options.data
-    programs = () if partial else list_textbook_programs(placement.cores)
+    # All hosts of a cluster measure whole rounds at the same time.
+    fixed = options.quick or options.rounds or placement.machine
+    stopping = None if fixed else STOPPING
+    rooflines = list_rooflines(measured, brief=bool(options.quick or stopping))
+    budget = options.budget
+    if budget is None and not (options.rounds or options.sweep or placement.machine):
+        budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
+    whole_workload = not (options.implementations or options.data)
+    programs: tuple[Case, ...] = ()
+    if whole_workload and "textbook" in count_rounds(options):
+        programs = list_textbook_programs(placement.cores)
     name, created = make_run_name()
     folder = folder or RESULTS / name
     check_writable(folder)
@@ -117,7 +142,8 @@ def plan_run(
         textbook=with_python(programs),
         timeout=options.timeout,
         data_source=options.data,
-        budget=options.budget,
+        budget=budget,
+        stopping=stopping,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=list_skipped_sizes(options),
@@ -147,7 +173,7 @@ def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
     if placement.machine is None:
         # One size must fit; of several, those that do not fit become rows with their reason.
         check_memory(min(options.samples, default=0), count_features(data))
-    # One round of --quick would take less time than its pilot.
+    # A pilot would double the time of --quick.
     pilot = not options.threads and not options.quick and placement.cores > 1
     threads = [resolve_threads(n, placement.cores) for n in options.threads or (ALL_CORES,)]
     return dataclasses.replace(
@@ -187,10 +213,11 @@ def check_writable(folder: Path) -> None:
 
 
 def count_rounds(options: RunOptions) -> dict[str, int]:
-    """Return the rounds of each chosen workload; ``--quick`` is one round of ``sgd``."""
-    names = options.workloads or (("sgd",) if options.quick else tuple(WORKLOADS))
-    default = dict.fromkeys(WORKLOADS, 1) if options.quick else ROUNDS
-    return {name: options.rounds or default[name] for name in names}
+    """Return the rounds of each chosen workload: the first has most; ``--quick`` has one of it."""
+    names = options.workloads or tuple(WORKLOADS)[: 1 if options.quick else None]
+    default = OTHER_ROUNDS if options.quick else ROUNDS
+    rounds = {names[0]: options.rounds or default}
+    return rounds | dict.fromkeys(names[1:], options.rounds or OTHER_ROUNDS)
 
 
 def plan_cases(options: RunOptions) -> tuple[Case, ...]:
@@ -244,40 +271,67 @@ def plan_trials(run: Run) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
-    that drift of the machine affects all cases alike. Roofline probes come first, then the pilot.
-    After the last round come the textbook's programs, then the pilot and the blocks of a sweep.
-    Trials whose threads the pilot has not chosen have 0 threads.
+    that drift of the machine affects all cases alike. The first workload comes first, with the
+    roofline probes after its first round, because that round gives a whole table. Then come the
+    other workload, after the textbook's programs, and a sweep. Trials whose threads the pilot has
+    not chosen have 0 threads.
     """
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
         for case in run.rooflines
     ]
-    return [
-        *probes,
-        *plan_pilot(f"{run.order or run.seed}/pilot", run.cases),
-        *_plan_blocks(run, [(case, run.rounds[case.workload]) for case in run.cases]),
-        *(Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook),
-        *plan_pilot(f"{run.order or run.seed}/pilot", run.sweep, earlier=run.cases),
-        *_plan_blocks(run, [(case, run.sweep_rounds) for case in run.sweep]),
-    ]
-
-
-def _plan_blocks(run: Run, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
-    """Return the trials of each case in as many rounds as given beside it."""
-    trials = []
-    for number in range(1, max((count for _, count in rounds), default=0) + 1):
-        block = [case for case, count in rounds if number <= count]
-        random.Random(f"{run.order or run.seed}/{number}").shuffle(block)
-        trials += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
+    programs = [Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook]
+    trials: list[Trial] = []
+    for workload in dict.fromkeys(case.workload for case in run.cases):
+        if workload == "textbook":
+            trials, programs = [*trials, *programs], []
+        cases = [case for case in run.cases if case.workload == workload]
+        for number in range(1, run.rounds[workload] + 1):
+            trials += _plan_block(run, number, cases)
+            trials, probes = [*trials, *probes], []
+    trials += [*probes, *programs]
+    for number in range(1, run.sweep_rounds + 1):
+        trials += _plan_block(run, number, run.sweep)
     return trials
 
 
-def find_missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
+def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
+    """Return a round's trials of some cases.
+
+    In its first round a case with a pilot is measured with every number of threads: all cases with
+    the most threads, then all with the next number, then those that wait for another case's pilot.
+    """
+    draw = random.Random(f"{run.order or run.seed}/{number}")
+    pilots = find_first((*run.cases, *run.sweep)) if number == 1 else set()
+    passes: dict[int, list[Case]] = {}
+    for case in cases:
+        candidates = list_candidates(case) if case.stable_slug in pilots else [case]
+        last = len(case.tried_threads) if number == 1 and candidates == [case] else 0
+        for place, candidate in enumerate(candidates):
+            passes.setdefault(place + last, []).append(candidate)
+    block = [case for _, group in sorted(passes.items()) for case in draw.sample(group, len(group))]
+    if run.stopping and number > 1:
+        block = [msgspec.structs.replace(c, epochs=min(c.epochs, SHORT_EPOCHS)) for c in block]
+    return [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
+
+
+def find_missing_trials(
+    run: Run, records: Iterable[Record], find_settled: FindSettled | None = None
+) -> list[Trial]:
     """Return the trials without a record, in their order; interrupted ones are missing.
 
-    Those that wait for a pilot have 0 threads.
+    Those that wait for a pilot have 0 threads. find_settled: judges the rows of a run that has a
+    stopping rule. What it leaves out of a round follows from the rounds before, so a run that is
+    resumed goes on with the same rows.
     """
     records = list(records)
     complete = {record.trial for record in records if record.status != "interrupted"}
-    trials = plan_trials(choose_threads(run, records))
-    return [trial for trial in trials if trial.id not in complete]
+    chosen = choose_threads(run, records)
+    missing = [trial for trial in plan_trials(chosen) if trial.id not in complete]
+    if run.stopping is None or find_settled is None:
+        return missing
+    settled = {
+        number: find_settled(chosen, [record for record in records if record.round < number])
+        for number in {trial.round for trial in missing} - {1}
+    }
+    return [trial for trial in missing if trial.case.slug not in settled.get(trial.round, ())]

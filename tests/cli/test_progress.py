@@ -1,10 +1,11 @@
 """The plan of a run is printed, and a line for each trial."""
 
-from support.records import bare, case, ok, run
+from rich.table import Table
+from support.records import bare, case, ok, run, write
 
 from bench.cli.console import Transient
 from bench.cli.progress import format_end, format_events, format_start, print_plan
-from bench.records.schema import Trial
+from bench.records.schema import StoppingRule, Trial
 from bench.runner import loop
 from bench.runner.loop import Estimate
 
@@ -106,12 +107,27 @@ def test_ended_probe_and_textbook_program_have_their_own_numbers():
     )
 
 
-def test_pilot_is_named(capsys, monkeypatch, tmp_path):
+def test_plan_names_the_threads_that_are_tried_and_the_rule(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    print_plan(run(case("a", threads=0, tried_threads=(1, 2)), rounds={"sgd": 3}))
-    line, last = capsys.readouterr().out.splitlines()[1:]
-    assert line.split() == ["sgd", "a", "cpu", "32", "1", "or", "2", "48,000", "5", "3"]
-    assert last.startswith("5 trials (2 of a pilot")
-    trial = Trial("r0-x", "trial", 0, case("a"))
-    assert ", pilot)" in format_start(trial, 1, 5, None)
-    assert "pilot" in format_end(ok(case("a"), 0), 1, 5)
+    planned = run(
+        case("a", threads=0, tried_threads=(1, 2)),
+        rounds={"sgd": 5},
+        stopping=StoppingRule(least_rounds=3, precision=0.05),
+        budget=600.0,
+    )
+    print_plan(planned)
+    line, rule, budget = capsys.readouterr().out.splitlines()[1:]
+    assert line.split() == ["sgd", "a", "cpu", "32", "1", "or", "2", "48,000", "5", "3", "to", "5"]
+    assert rule.startswith("at most 6 trials")
+    assert "5.0 %" in rule
+    assert "10 min" in budget
+
+
+def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path):
+    good, bad = ok(case("jax"), wall_seconds=12.0), bare(case("b"), reason="wrong")
+    folder = write(tmp_path / "run", run(case("jax"), case("b")), good, bad)
+    events = [loop.TrialEnded(good, 1, 2), loop.TrialEnded(bad, 2, 2)]
+    table, line, again = format_events(events, Estimate(), folder)
+    assert isinstance(table, Table)
+    assert isinstance(again, Table)
+    assert line.endswith("failed: wrong")

@@ -12,7 +12,6 @@ from support.processes import NO_CHARTS, RUN, find_processes, run_first, wait_un
 from bench.records import store
 from bench.runner import plan
 from bench.runner.pilot import choose_threads
-from bench.worker.machine import list_usable_cores
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.timeout(3600)
@@ -132,7 +131,6 @@ def test_lost_hosts_and_scheduler_cost_rounds_and_resume_measures_them(cluster, 
 
 
 def test_unfit_hosts_are_refused_and_others_measure(cluster, begin, tmp_path):
-    """The host that is left measures the pilot, too, on a machine of several cores."""
     no_data = "def no_data(*_): raise task.UserError('no data')\ntask.find_data = no_data\n"
     cluster.join("old", code="task.suite_version = lambda: '0.0.1 (code 0123456789ab)'\n")
     cluster.join("idle", resources=None)
@@ -142,7 +140,6 @@ def test_unfit_hosts_are_refused_and_others_measure(cluster, begin, tmp_path):
     cluster.wait_for_workers(5)
     process = begin(*(word for word in SMALL if word != "--threads=1"), "--output=out")
     out = wait_for_end(process, 0)
-    assert ("the pilot, measured on a:" in out) is (len(list_usable_cores()) > 1)
     refusals = " ".join(line for line in out.splitlines() if " is not used: " in line)
     for part in ("0.0.1 (code", "no resource bench=1", "no data", "does not run softmax-bench"):
         assert part in refusals

@@ -62,8 +62,8 @@ def test_state_has_missing_and_failed_trials(results):
     ]
     write(results / "whole", plan, *unavailable)
     assert [(entry.path, entry.state) for entry in read_entries(results)] == [
-        ("none", "4 of 4 trials missing"),
-        ("some", "3 of 4 trials missing, 1 failed"),
+        ("none", "4 trials missing"),
+        ("some", "3 trials missing, 1 failed"),
         ("whole", "complete"),
     ]
 
@@ -129,7 +129,7 @@ def test_whole_records_of_a_damaged_run_count(results):
     path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0.5", b"0.6", 1))
     entry = read_one(results)
-    assert entry.state == "1 of 2 trials missing, 1 damaged"
+    assert entry.state == "1 trial missing, 1 damaged"
     assert "500 ms" in entry.finding
 
 

@@ -38,11 +38,11 @@ def test_run_is_loaded_with_rows_of_its_records(tmp_path):
 
 def test_pilot_is_apart_from_the_rows(tmp_path):
     open_case, first, second = (case("a", threads=n, tried_threads=(1, 2)) for n in (0, 1, 2))
-    pilot = [ok(first, 0, 0.2), ok(second, 0, 0.1), bare(case("b", threads=1), 0)]
-    loaded = load(tmp_path, run(open_case, rounds={"sgd": 1}), *pilot, ok(second, 1, 0.1))
-    assert (loaded.run.cases, loaded.missing, loaded.failed) == ((second,), 0, False)
+    plan = run(open_case, case("b"), rounds={"sgd": 1})
+    loaded = load(tmp_path, plan, ok(first, 1, 0.2), ok(second, 1, 0.1), ok(case("b")))
+    assert (loaded.run.cases, loaded.missing) == ((second, case("b")), 0)
     assert [row.case for row in loaded.rows] == [record.case for record in loaded.records]
-    assert [row.case for row in loaded.rows] == [second]
+    assert [row.case for row in loaded.rows] == [second, case("b")]
     assert {row.case.threads for row in loaded.pilot if row.ranked} == {1, 2}
 
 

@@ -66,7 +66,7 @@ def test_round_is_measured_on_a_host_and_kept_by_the_caller(planned, tmp_path):
     assert caller.missing == []
 
 
-def test_rounds_wait_for_the_pilot_and_probes_do_not(planned, tmp_path):
+def test_later_rounds_wait_for_the_first_and_probes_do_not(planned, tmp_path):
     """The caller sends each round once, when its threads are known."""
     open_case = case("a", threads=0, tried_threads=(1, 2))
     probe = case("roofline-numpy", workload="roofline")
@@ -79,15 +79,15 @@ def test_rounds_wait_for_the_pilot_and_probes_do_not(planned, tmp_path):
     def submit():
         return [[trial.id for trial in trials] for trials in caller.submit(client).values()]
 
-    pilot = caller.submit(client)
-    probes, pilot = pilot.values()
-    assert ([one.kind for one in probes], [one.round for one in pilot]) == (["roofline"], [0, 0])
+    first, probes = caller.submit(client).values()
+    assert [one.case.threads for one in first] == [2, 1]
+    assert [one.kind for one in probes] == ["roofline"]
     assert submit() == []
-    records = [ok(trial.case, 0, trial.case.threads) for trial in pilot]
-    list(caller.keep(pilot, RoundResult("a", records, [], {}, {})))
-    assert submit() == [["r1-sgd-a-cpu-b32-t1-n48000"], ["r2-sgd-a-cpu-b32-t1-n48000"]]
+    records = [ok(trial.case, 1, trial.case.threads) for trial in first]
+    list(caller.keep(first, RoundResult("a", records, [], {}, {})))
+    assert submit() == [["r2-sgd-a-cpu-b32-t1-n48000"]]
     assert submit() == []
-    assert len(caller.missing) == 3
+    assert len(caller.missing) == 2
 
 
 @pytest.mark.parametrize("change", ["suite", "data", "machine", "file", "variables"])

@@ -9,7 +9,7 @@ from support.records import bare, case, environment, ok, run, write
 from support.workers import StoppedWorkers
 
 from bench.records import store
-from bench.records.schema import FORMAT, Run, Trial
+from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
 from bench.runner.cases import Size, complete_case, find_implementation, list_rooflines
 
@@ -18,7 +18,7 @@ from bench.runner.cases import Size, complete_case, find_implementation, list_ro
 def measured(tmp_path, digits):
     """Measure a run of some cases in this process; its events."""
 
-    def measure(*cases, textbook=(), rounds=1, folder="out", **changes):
+    def measure(*cases, textbook=(), rounds=1, folder="out", find_settled=None, **changes):
         path = tmp_path / folder
         planned = Run(
             format=FORMAT,
@@ -35,7 +35,7 @@ def measured(tmp_path, digits):
         )
         if not path.exists():
             store.create_run(path, planned)
-        return list(loop.measure_run(path, planned, digits))
+        return list(loop.measure_run(path, planned, digits, find_settled))
 
     return measure
 
@@ -141,18 +141,42 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     assert count_remaining(events) == [4, 3]
 
 
-def test_pilot_decides_what_the_rounds_measure(measured, fake_runner, make_case):
-    # An epoch takes as many seconds as it has threads. A budget stops the run within the pilot.
+def test_first_round_decides_with_how_many_threads_the_others_measure(
+    measured, fake_runner, make_case
+):
+    # An epoch takes as many seconds as it has threads. A budget stops the run within round 1.
     cases = [make_case(threads=0, tried_threads=(1, 2)), make_case(batch_size=96)]
     (first,) = records_of(measured(*cases, rounds=2, budget=11.0))
     events = measured(*cases, rounds=2)
     records = [first, *records_of(events)]
-    assert sorted(one.case.threads for one in records if one.round == 0) == [1, 2]
-    assert {one.case.threads for one in records if one.round > 0} == {1}
-    rounds = [one.trial for one in records if one.round > 0]
-    assert len(rounds) == len(set(rounds)) == 4
-    assert [event.total for event in events if isinstance(event, loop.TrialEnded)] == [6] * 5
+    tried = [one for one in records if one.case.tried_threads]
+    assert [(one.round, one.case.threads) for one in tried] == [(1, 2), (1, 1), (2, 1)]
+    assert len({one.trial for one in records}) == len(records) == 5
+    assert [event.total for event in events if isinstance(event, loop.TrialEnded)] == [5] * 4
     assert measured(*cases, rounds=2) == []
+
+
+def test_settled_rows_end_a_run_and_a_resumed_one_goes_on_alike(
+    measured, fake_runner, make_case, tmp_path
+):
+    """The rule is asked about the rounds before; budgets cut the run into pieces."""
+    cases = [make_case(), make_case(batch_size=96)]
+    plan = {"rounds": 4, "stopping": StoppingRule(least_rounds=2, precision=0.05)}
+
+    def find_settled(run, records):
+        rounds = {record.case.slug: record.round for record in records}
+        return {cases[0].slug} if rounds.get(cases[0].slug, 0) >= 2 else set()
+
+    whole = measured(*cases, **plan, find_settled=find_settled)
+    trials = [(one.round, one.case.batch_size) for one in records_of(whole)]
+    assert sorted(trials) == [(1, 32), (1, 96), (2, 32), (2, 96), (3, 96), (4, 96)]
+    assert [event.total for event in whole if isinstance(event, loop.TrialEnded)][-1] == 6
+    pieces = []
+    while piece := records_of(
+        measured(*cases, **plan, budget=23.0, find_settled=find_settled, folder="pieces")
+    ):
+        pieces += piece
+    assert [one.trial for one in pieces] == [one.trial for one in records_of(whole)]
 
 
 def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch):
@@ -160,8 +184,7 @@ def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     many = make_case(threads=0, tried_threads=(2**39, 2**40))
     records = records_of(measured(many))
-    assert [one.status for one in records] == ["unavailable"] * 3
-    assert records[-1].round == 1
+    assert [one.status for one in records] == ["unavailable"] * 2
 
 
 def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
@@ -218,13 +241,6 @@ def test_changed_own_file_is_neither_imported_nor_measured(
 
 def took(seconds, name="pytorch", **changes):
     return bare(case(name, **changes), wall_seconds=seconds)
-
-
-def test_estimate_separates_the_pilot():
-    records = [took(10), bare(case(), 0, wall_seconds=4)]
-    pilot = Trial("r0-x", "trial", 0, case())
-    assert estimate(records) == 10
-    assert loop.Estimate(records).sum_seconds([pilot]) == 4
 
 
 def estimate(records, **changes):

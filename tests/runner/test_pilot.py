@@ -5,9 +5,9 @@ from support.records import bare, case, ok, run
 
 from bench.runner.pilot import (
     choose_threads,
+    find_first,
     list_candidates,
     offer_threads,
-    plan_pilot,
     split_pilot,
 )
 
@@ -19,7 +19,7 @@ def pilot(epochs, name="a", **changes):
     """Return the records of a pilot; epochs: seconds by threads, None for a timeout."""
     cases = {n: case(name, threads=n, tried_threads=(1, 2), **changes) for n in epochs}
     return [
-        bare(cases[n], 0, status="timeout") if epoch is None else ok(cases[n], 0, epoch)
+        bare(cases[n], 1, status="timeout") if epoch is None else ok(cases[n], 1, epoch)
         for n, epoch in epochs.items()
     ]
 
@@ -51,7 +51,7 @@ def test_fewest_threads_that_are_as_fast_as_any_are_chosen(epochs, threads):
 def test_median_epoch_decides():
     # Means: 3.4 and 2.0.
     records = [
-        ok(case("a", threads=n, tried_threads=(1, 2)), 0, epoch_seconds=seconds)
+        ok(case("a", threads=n, tried_threads=(1, 2)), epoch_seconds=seconds)
         for n, seconds in {1: [1.0, 1.0, 8.2], 2: [2.0, 2.0, 2.0]}.items()
     ]
     assert chosen(records) == [1]
@@ -59,17 +59,23 @@ def test_median_epoch_decides():
 
 def test_interrupted_trial_decides_nothing():
     first, second = pilot(LATER)
-    interrupted = bare(second.case, 0, status="interrupted")
+    interrupted = bare(second.case, status="interrupted")
     assert chosen([first, interrupted]) == [0]
     assert chosen([first, interrupted, second]) == [2]
 
 
-def test_threads_stay_once_a_round_has_begun():
-    begun = ok(case("a", threads=1, tried_threads=(1, 2)), 1, 1.0)
+def test_open_choice_is_provisionally_the_most_threads():
+    planned = run(case("a", **OPEN))
+    assert choose_threads(planned, pilot({1: 1.0}), provisional=True).cases[0].threads == 2
+    assert choose_threads(planned, pilot({1: 1.0, 2: 1.0}), provisional=True).cases[0].threads == 1
+
+
+def test_threads_stay_once_a_later_round_has_begun():
+    begun = ok(case("a", threads=1, tried_threads=(1, 2)), 2, 1.0)
     assert chosen([*pilot(LATER), begun]) == chosen([begun]) == [1]
 
 
-def test_each_case_has_its_own_pilot_except_for_other_samples():
+def test_cases_of_other_workloads_and_samples_share_a_pilot():
     cases = [
         case("a", **OPEN),
         case("a", samples=96, **OPEN),
@@ -77,20 +83,18 @@ def test_each_case_has_its_own_pilot_except_for_other_samples():
         case("a", workload="textbook", **OPEN),
         case("b", **OPEN),
     ]
-    assert chosen(pilot(LATER), *cases) == [2, 2, 0, 0, 0]
-    trials = plan_pilot("seed", cases)
-    assert len(trials) == 8
-    assert {trial.case.samples for trial in trials} == {48000}
-    assert plan_pilot("seed", cases, earlier=cases) == []
+    records = [*pilot(LATER), *pilot({1: 1.0, 2: 9.0}, workload="textbook")]
+    assert chosen(records, *cases, rounds={"sgd": 1, "textbook": 1}) == [2, 2, 0, 2, 0]
+    assert find_first(cases) == {cases[n].stable_slug for n in (0, 2, 4)}
     assert choose_threads(run(sweep=tuple(cases[:1])), pilot(LATER)).sweep[0].threads == 2
 
 
 def test_given_threads_need_no_pilot():
     fixed = case("a", threads=1)
-    assert plan_pilot("seed", [fixed]) == []
+    assert find_first([fixed]) == set()
     assert chosen(pilot(LATER), fixed) == [1]
     assert list_candidates(fixed) == [fixed]
-    assert [one.threads for one in list_candidates(case("a", **OPEN))] == [1, 2]
+    assert [one.threads for one in list_candidates(case("a", **OPEN))] == [2, 1]
 
 
 def test_gpu_gets_all_threads_without_a_pilot():
@@ -103,19 +107,8 @@ def test_gpu_gets_all_threads_without_a_pilot():
     assert (fixed.threads, fixed.tried_threads) == (3, ())
 
 
-def test_pilot_is_short_and_its_order_random():
-    cases = [case(f"number-{number}", **OPEN) for number in range(20)]
-    trials = plan_pilot("seed", cases)
-    assert trials == plan_pilot("seed", cases) != plan_pilot("other", cases)
-    assert {(trial.kind, trial.round, trial.case.epochs) for trial in trials} == {("trial", 0, 2)}
-    pairs = list(zip(trials[::2], trials[1::2], strict=True))
-    assert all(a.case.implementation == b.case.implementation for a, b in pairs)
-    assert {(a.case.threads, b.case.threads) for a, b in pairs} == {(1, 2), (2, 1)}
-    assert {a.case.implementation for a, _ in pairs} == {one.implementation for one in cases}
-    one = case("a", **OPEN, epochs=1)
-    assert {trial.case.epochs for trial in plan_pilot("seed", [one])} == {1}
-
-
-def test_records_of_the_pilot_are_no_rounds():
-    rounds = [ok(case("a"), 1), ok(case("a"), 2)]
-    assert split_pilot([*pilot(LATER), *rounds]) == (rounds, pilot(LATER))
+def test_records_with_other_threads_are_not_ranked():
+    slow, fast = pilot(LATER)
+    records = [slow, fast, ok(fast.case, 2), ok(case("b"))]
+    planned = choose_threads(run(case("a", **OPEN), case("b")), records)
+    assert split_pilot(planned, records) == (records[1:], [slow])

@@ -15,6 +15,7 @@ from support.records import bare, case, ok, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
+from bench.records.schema import StoppingRule
 from bench.runner import cases, plan
 from bench.runner.plan import (
     ALL_CORES,
@@ -97,9 +98,10 @@ def test_chosen_values_replace_the_defaults(make):
         ({}, {"sgd": 5, "textbook": 1}),
         ({"quick": True}, {"sgd": 1}),
         ({"quick": True, "workloads": ("textbook",)}, {"textbook": 1}),
+        ({"workloads": ("textbook",)}, {"textbook": 5}),
         ({"quick": True, "rounds": 3}, {"sgd": 3}),
         ({"rounds": 2}, {"sgd": 2, "textbook": 2}),
-        ({"workloads": ("textbook", "sgd", "textbook")}, {"textbook": 1, "sgd": 5}),
+        ({"workloads": ("textbook", "sgd", "textbook")}, {"textbook": 5, "sgd": 1}),
     ],
 )
 def test_rounds_follow_from_the_options(make, changes, rounds):
@@ -122,7 +124,9 @@ def test_all_threads_are_the_cores_of_the_machine(make):
     threads = sorted({1, len(list_usable_cores())})
     assert [one.threads for one in planned.cases] == threads
     probes = [(one.implementation, one.threads) for one in planned.rooflines]
-    assert probes == [(probe.name, number) for number in threads for probe in PROBES]
+    assert probes == [("roofline-numpy", number) for number in threads]
+    probes = [one.implementation for one in make(**JAX, threads=(1,), rounds=5).rooflines]
+    assert probes == [probe.name for probe in PROBES]
     assert make(roofline=False).rooflines == ()
 
 
@@ -155,14 +159,39 @@ def test_sweep_adds_sizes_of_the_first_workload(rounds, sweep_rounds):
     assert planned.sweep_rounds == sweep_rounds
 
 
-def test_textbook_programs_run_with_the_whole_suite_only(make, small, monkeypatch):
+def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, monkeypatch):
     assert make().textbook == ()
     data = dataset.find(small)
     monkeypatch.setattr(plan.dataset, "find", lambda _: data)
-    programs = [one.implementation for one in make(data=None).textbook]
-    assert programs == ["textbook-keras", "textbook-sklearn"]
+    for changes in ({}, {"workloads": ("textbook",)}, {"workloads": ("textbook",), "quick": True}):
+        programs = [one.implementation for one in make(data=None, **changes).textbook]
+        assert programs == ["textbook-keras", "textbook-sklearn"]
     for changes in ({"quick": True}, {"workloads": ("sgd",)}, {"implementations": ("jax",)}):
         assert make(data=None, **changes).textbook == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "stopping", "budget"),
+    [
+        ({}, True, 600.0),
+        ({"budget": 60.0}, True, 60.0),
+        ({"quick": True}, False, 180.0),
+        ({"quick": True, "devices": ("cpu", "gpu")}, False, 360.0),
+        ({"rounds": 5}, False, None),
+        ({"rounds": 5, "budget": 60.0}, False, 60.0),
+    ],
+)
+def test_rounds_end_by_a_rule_and_a_budget_unless_they_are_fixed(make, changes, stopping, budget):
+    planned = make(**JAX, **changes)
+    assert (planned.stopping is not None, planned.budget) == (stopping, budget)
+
+
+def test_rounds_on_a_cluster_and_a_sweep_have_no_budget(small):
+    options = RunOptions(data=small, batch_sizes=(8,), **JAX)
+    planned = plan_run(options, None, "", Placement(2, "a-machine"))[1]
+    assert (planned.stopping, planned.budget) == (None, None)
+    swept = plan_run(RunOptions(data="digits", sweep=True, **JAX), None, "")[1]
+    assert (swept.stopping, swept.budget) == (plan.STOPPING, None)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +258,9 @@ def runs(draw):
 def test_every_round_measures_every_case_once(planned):
     trials = plan_trials(planned)
     assert len({trial.id for trial in trials}) == len(trials)
-    assert [trial.round for trial in trials] == sorted(trial.round for trial in trials)
+    for workload in planned.rounds:
+        numbers = [trial.round for trial in trials if trial.case.workload == workload]
+        assert numbers == sorted(numbers)
     for number in range(1, max(planned.rounds.values()) + 1):
         block = Counter(trial.case.slug for trial in trials if trial.round == number)
         cases = [one for one in planned.cases if number <= planned.rounds[one.workload]]
@@ -249,42 +280,90 @@ def test_order_follows_from_the_seed_and_the_round(seed, other):
     assert len({*orders(seed), *orders(other)}) == (3 if seed == other else 6)
 
 
-def test_probes_come_first_and_a_sweep_last():
+def test_probes_follow_the_first_round_and_the_textbook_the_first_workload():
     planned = run(
         case("a"),
-        rounds={"sgd": 2},
+        case("a", workload="textbook"),
+        rounds={"sgd": 2, "textbook": 1},
         rooflines=(case("roofline-numpy", workload="roofline"),),
         sweep=(case("a", batch_size=8),),
         textbook=(case("textbook-keras"),),
     )
     ids = {
-        "r1-roofline-numpy-cpu-t2": "roofline",
         "r1-sgd-a-cpu-b32-t2-n48000": "trial",
+        "r1-roofline-numpy-cpu-t2": "roofline",
         "r2-sgd-a-cpu-b32-t2-n48000": "trial",
         "r1-textbook-keras": "textbook",
+        "r1-textbook-a-cpu-b32-t2-n48000": "trial",
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
     assert [(trial.id, trial.kind) for trial in plan_trials(planned)] == list(ids.items())
+    alone = run(
+        case("a", workload="textbook"), rounds={"textbook": 1}, textbook=(case("textbook-keras"),)
+    )
+    assert [trial.kind for trial in plan_trials(alone)] == ["textbook", "trial"]
 
 
-def test_pilot_comes_before_the_rounds_that_wait_for_it():
+def test_first_round_is_the_pilot_of_the_threads():
+    """Every case has the most threads first, so that there is a whole table early."""
     open_case = {"threads": 0, "tried_threads": (1, 2)}
-    planned = run(case("a", **open_case), sweep=(case("a", batch_size=8, **open_case),))
+    cases = [case(name, **open_case) for name in "abcdef"]
+    trials = plan_trials(run(*cases, rounds={"sgd": 2}))
+    assert [trial.case.threads for trial in trials] == [2] * 6 + [1] * 6 + [0] * 6
+    assert [trial.round for trial in trials] == [1] * 12 + [2] * 6
+    orders = [[trial.case.implementation for trial in trials[n : n + 6]] for n in (0, 6, 12)]
+    assert sorted(orders[0]) == sorted(orders[1]) == list("abcdef")
+    assert len(set(map(tuple, orders))) == 3
+
+
+def test_cases_that_share_a_pilot_wait_for_it():
+    open_case = {"threads": 0, "tried_threads": (1, 2)}
+    planned = run(
+        case("a", **open_case),
+        case("a", samples=96, **open_case),
+        rounds={"sgd": 1},
+        sweep=(case("a", batch_size=8, **open_case),),
+    )
     trials = plan_trials(planned)
-    assert [(trial.round, trial.case.batch_size) for trial in trials] == [
-        (0, 32),
-        (0, 32),
-        (1, 32),
-        (2, 32),
-        (0, 8),
-        (0, 8),
-        (1, 8),
-    ]
+    sizes = [(one.case.batch_size, one.case.samples, one.case.threads) for one in trials]
+    assert sizes == [(32, 48000, 2), (32, 48000, 1), (32, 96, 0), (8, 48000, 2), (8, 48000, 1)]
     assert find_missing_trials(planned, []) == trials
-    records = [ok(trial.case, 0, trial.case.threads) for trial in trials[:2]]
+    records = [ok(trial.case, 1, trial.case.threads) for trial in trials[:2]]
     ids = [trial.id for trial in find_missing_trials(planned, records)]
-    assert ids[:2] == ["r1-sgd-a-cpu-b32-t1-n48000", "r2-sgd-a-cpu-b32-t1-n48000"]
-    assert ids[4:] == ["r1-sgd-a-cpu-b8-t0-n48000"]
+    assert ids[0] == "r1-sgd-a-cpu-b32-t1-n96"
+    assert ids[1:] == [trial.id for trial in trials[3:]]
+
+
+STOPPING = StoppingRule(least_rounds=2, precision=0.05)
+
+
+def test_settled_rows_are_left_out_of_later_rounds():
+    planned = run(case("a"), case("b"), rounds={"sgd": 3}, stopping=STOPPING)
+    asked = []
+
+    def find_settled(run, records):
+        asked.append(sorted(record.round for record in records))
+        return {case("a").slug} if len(records) == 4 else set()
+
+    records = [ok(case(name), number) for number in (1, 2) for name in "ab"]
+    missing = find_missing_trials(planned, records, find_settled)
+    assert [trial.id for trial in missing] == [f"r3-{case('b').slug}"]
+    assert asked == [[1, 1, 2, 2]]
+    # What belongs to a round does not change while it is measured.
+    records.append(ok(case("b"), 3))
+    assert find_missing_trials(planned, records, find_settled) == []
+    assert asked[1:] == [[1, 1, 2, 2]]
+    fixed = msgspec.structs.replace(planned, stopping=None)
+    assert [trial.round for trial in find_missing_trials(fixed, records, find_settled)] == [3]
+
+
+def test_later_rounds_of_a_run_with_a_stopping_rule_are_short():
+    cases = [case("a"), case("b", epochs=1)]
+    planned = run(*cases, rounds={"sgd": 3}, stopping=STOPPING)
+    epochs = {(one.case.implementation, one.round): one.case.epochs for one in plan_trials(planned)}
+    assert [epochs["a", number] for number in (1, 2, 3)] == [5, 2, 2]
+    assert [epochs["b", number] for number in (1, 2, 3)] == [1, 1, 1]
+    assert len({trial.case.slug for trial in plan_trials(planned)}) == 2
 
 
 def test_trial_without_a_complete_record_is_missing():

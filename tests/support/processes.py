@@ -38,7 +38,7 @@ WAITS_WITH_A_DAEMON = WAITS.replace(
 # Small trials of NumPy, as quick as possible.
 RUN = (
     *("run", "--data=digits", "--workload=sgd", "--batch-size=288", "--epochs=1"),
-    *("--threads=1", "--no-roofline"),
+    *("--threads=1", "--no-roofline", "--rounds=5"),
 )
 
 # The exit status of a run that a signal stopped.

@@ -60,7 +60,7 @@ def run(
             metavar="sgd|textbook",
             parser=parse_workloads,
             help="Measure this workload: minibatch training as in this suite (sgd) or as in the "
-            "textbook. Default: both.",
+            "textbook. Default: first sgd, then textbook.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -89,8 +89,7 @@ def run(
             metavar="N,all,…",
             parser=parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "one or all, whichever a short unranked pilot finds faster for each row. With --quick: "
-            "all.",
+            "one or all, whichever the first round finds faster for each row. With --quick: all.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -109,8 +108,8 @@ def run(
         typer.Option(
             "--quick",
             metavar="",
-            help="Measure one round of the sgd workload only, without a pilot of the threads and "
-            "without the textbook's programs.",
+            help="Measure one round of one workload, in at most 3 minutes: of sgd, or of the "
+            "textbook, with its programs, if --workload names it.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -149,8 +148,9 @@ def run(
             metavar="N",
             min=1,
             max=MAX_ROUNDS,
-            help="Measure each case in this many fresh processes. Default: 5 of sgd, 1 of "
-            "textbook.",
+            help="Measure each row in this many fresh processes. Default: in 3 to 5 of the first "
+            "workload, until the row is told apart from its neighbours or its interval is within "
+            "5 %, and in 1 of the second.",
             rich_help_panel=MEASURING,
         ),
     ] = None,
@@ -159,7 +159,8 @@ def run(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Start no process that would exceed this time, such as 90s, 10m or 2h.",
+            help="Start no process that would exceed this time, such as 90s, 10m or 2h. Default: "
+            "10m, with --quick 3m, for each device; none with --rounds or --sweep.",
             rich_help_panel=MEASURING,
         ),
     ] = None,
@@ -284,6 +285,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
+    from bench.analysis.stopping import find_settled
     from bench.cli.progress import format_events
     from bench.data import dataset
     from bench.records import store
@@ -293,7 +295,8 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     if new:
         store.create_run(folder, plan)
     times = loop.Estimate(loop.read_earlier_records(folder.parent))
-    lines = format_events(loop.measure_run(folder, plan, data), times)
+    events = loop.measure_run(folder, plan, data, find_settled)
+    lines = format_events(events, times, folder if stdout.is_terminal else None)
     status = signals.run_until_signal(print_measurement, stdout, lines)
     run = print_report(folder)
     if status:

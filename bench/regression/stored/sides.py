@@ -69,11 +69,12 @@ def load_side(folder: Path) -> Side:
 def make_side(
     name: str, everything: Sequence[Record], environments: Mapping[str, Environment], run: Run
 ) -> Side:
-    """Group the records of a run by case, without its pilot's.
+    """Group the records of a run by case, without the threads that its pilot did not choose.
 
     Raises UserError if they are of several machines.
     """
-    records, _ = split_pilot(everything)
+    run = choose_threads(run, everything, provisional=True)
+    records, _ = split_pilot(run, everything)
     trials = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
@@ -86,7 +87,7 @@ def make_side(
         machine.fingerprint(environment.data.get("sha256") or environment.data.get("name"))
         for environment in environments.values()
     }
-    rows = summary.summarize(records, environments, choose_threads(run, everything))
+    rows = summary.summarize(records, environments, run)
     return Side(
         name=name,
         machine=next(iter(machines), None),

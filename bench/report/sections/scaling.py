@@ -27,8 +27,8 @@ THREADS_NOTE = (
     "were not measured in the same rounds are left out."
 )
 PILOT_NOTE = (
-    "Speedup: the time with one thread over the time with these threads, of the pilot's short "
-    "processes, one for each. They only choose the threads of the rows: no other table has them. "
+    "Speedup: the time with one thread over the time with these threads, in the first round, by "
+    "which the threads of a row are chosen: other tables have only the chosen ones. "
     f"More threads are chosen where they save more than {MIN_GAIN:.0%} of the time."
 ).replace("%", " %")
 # A speedup that the finding counts.

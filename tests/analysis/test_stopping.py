@@ -1,0 +1,50 @@
+"""Rows are measured no further once the stopping rule is satisfied."""
+
+import pytest
+from support.records import bare, case, run, trials
+
+from bench.analysis.stopping import find_settled
+from bench.records.schema import StoppingRule
+
+STEADY = (1.0, 1.001, 0.999)
+NOISY = (1.0, 1.2, 0.9)
+
+
+def list_settled(*records, least_rounds=3, precision=0.05):
+    cases = {record.case.slug: record.case for record in records}
+    planned = run(*cases.values(), stopping=StoppingRule(least_rounds, precision))
+    return sorted(cases[slug].implementation for slug in find_settled(planned, records))
+
+
+def scale(times, factor):
+    return [factor * time for time in times]
+
+
+def test_rows_that_are_told_apart_are_settled():
+    far = trials(case("a"), *NOISY), trials(case("b"), *scale(NOISY, 100))
+    assert list_settled(*far[0], *far[1]) == ["a", "b"]
+    assert list_settled(*far[0][:2], *far[1][:2]) == []
+
+
+def test_close_rows_are_settled_once_their_intervals_are_narrow():
+    close = [*trials(case("a"), *NOISY), *trials(case("b"), *reversed(NOISY))]
+    assert list_settled(*close) == []
+    steady = [*trials(case("a"), *STEADY), *trials(case("b"), *NOISY)]
+    assert list_settled(*steady) == ["a"]
+    assert list_settled(*steady, precision=0.001) == []
+
+
+def test_only_neighbours_count():
+    # c is far from both; a and b are close to each other.
+    pair = [*trials(case("a"), *NOISY), *trials(case("b"), *reversed(NOISY))]
+    assert list_settled(*pair, *trials(case("c"), *scale(NOISY, 1000))) == ["c"]
+
+
+def test_row_alone_in_its_table_has_no_neighbour():
+    alone = trials(case("a", objective="one-vs-rest"), *NOISY)
+    assert list_settled(*alone, *trials(case("b"), *NOISY)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", ["failed", "unavailable", "timeout"])
+def test_row_that_cannot_be_ranked_is_settled(status):
+    assert list_settled(bare(case("a"), status=status), *trials(case("b"), 1.0)) == ["a"]
