@@ -3,20 +3,27 @@
 from collections.abc import Sequence
 
 from bench.analysis.ranking import find_ties
-from bench.analysis.summary import summarize
-from bench.records.schema import Record, Run
+from bench.analysis.summary import Row, summarize
+from bench.records.schema import Record, Run, StoppingRule
 
 
 def find_settled(run: Run, records: Sequence[Record]) -> set[str]:
     """Return the slugs of the cases that the run's stopping rule measures no further.
 
-    run: with chosen threads and a stopping rule. A row that cannot be ranked is settled, too:
-    another process would not change that, or take as long again to reach its time limit.
+    run: with chosen threads and a stopping rule.
     """
-    rule = run.stopping
-    assert rule is not None
+    assert run.stopping is not None
     slugs = {case.slug for case in run.cases}
     rows = summarize([record for record in records if record.case.slug in slugs], {}, run)
+    return apply_rule(run.stopping, rows)
+
+
+def apply_rule(rule: StoppingRule, rows: Sequence[Row]) -> set[str]:
+    """Return the slugs of the rows that a rule measures no further; rows: in table order.
+
+    A row that cannot be ranked is settled, too: another process would not change that, or take as
+    long again to reach its time limit.
+    """
     tied = {row.case.slug for pair in find_ties(rows) for row in pair}
     return {
         row.case.slug

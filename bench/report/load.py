@@ -174,7 +174,7 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         one
         for one in files.records
         if isinstance(one, TrialRecord)
-        and one.round == 1
+        and one.round == min((other.round for other in others), default=1)
         and (one.case.workload, one.case.implementation, one.case.batch_size) in tried
     ]
     slugs = {case.slug for case in run.cases}

@@ -4,7 +4,7 @@ Whether more threads make training faster depends on the framework and on the ba
 round therefore measures a case whose threads nobody fixed with every number in ``tried_threads``,
 in one process each. The process with the chosen number counts as the round's; the others are shown,
 not ranked. The choice follows from the plan and the records alone, so a run that is resumed makes
-the same one.
+the same one. In older runs the pilot was a round of its own, 0, for each workload.
 """
 
 import math
@@ -74,25 +74,23 @@ def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = F
     """
     first = find_first((*run.cases, *run.sweep))
     seconds: dict[_Key, dict[int, float]] = defaultdict(dict)
-    in_use: dict[_Key, int] = {}
+    in_use: dict[str, int] = {}
     for record in records:
         case = record.case
-        if not isinstance(record, TrialRecord) or case.stable_slug not in first:
+        if not isinstance(record, TrialRecord) or not case.tried_threads:
             continue
-        if record.round > 1:
-            in_use.setdefault(_identify(case), case.threads)
-        elif record.status != "interrupted":
-            good = record.status == "ok"
-            seconds[_identify(case)][case.threads] = (
-                median(record.epoch_seconds) if good else math.inf
-            )
+        if record.round > 1 or (record.round == 1 and case.stable_slug not in first):
+            in_use.setdefault(case.stable_slug, case.threads)
+        elif record.status != "interrupted" and case.stable_slug in first:
+            time = median(record.epoch_seconds) if record.status == "ok" else math.inf
+            seconds[_identify(case)].setdefault(case.threads, time)
 
     def choose(case: Case) -> Case:
         key = _identify(case)
         if not waits_for_pilot(case):
             return case
-        if in_use.get(key) in case.tried_threads:
-            return msgspec.structs.replace(case, threads=in_use[key])
+        if in_use.get(case.stable_slug) in case.tried_threads:
+            return msgspec.structs.replace(case, threads=in_use[case.stable_slug])
         times = {n: seconds[key][n] for n in case.tried_threads if n in seconds[key]}
         if len(times) == len(case.tried_threads):
             return msgspec.structs.replace(case, threads=_find_best(times))
@@ -124,7 +122,7 @@ def split_pilot(run: Run, records: Iterable[Record]) -> tuple[list[Record], list
     others: list[Record] = []
     for record in records:
         slug = record.case.slug
-        is_chosen = chosen.get(record.case.stable_slug, slug) == slug
+        is_chosen = record.round > 0 and chosen.get(record.case.stable_slug, slug) == slug
         (ranked if is_chosen else others).append(record)
     return ranked, others
 

@@ -327,11 +327,25 @@ def find_missing_trials(
     records = list(records)
     complete = {record.trial for record in records if record.status != "interrupted"}
     chosen = choose_threads(run, records)
-    missing = [trial for trial in plan_trials(chosen) if trial.id not in complete]
+    # A number of threads that was not chosen need not be measured any more.
+    threads = {case.stable_slug: case.threads for case in (*chosen.cases, *chosen.sweep)}
+    missing = [
+        trial
+        for trial in plan_trials(chosen)
+        if trial.id not in complete
+        and threads.get(trial.case.stable_slug, 0) in {0, trial.case.threads}
+    ]
     if run.stopping is None or find_settled is None:
         return missing
+    # Rounds that have not begun leave out the same rows, as far as is known.
+    last = max((record.round for record in records), default=0)
+    decided = {trial.round: min(trial.round, last + 1) for trial in missing if trial.round > 1}
     settled = {
         number: find_settled(chosen, [record for record in records if record.round < number])
-        for number in {trial.round for trial in missing} - {1}
+        for number in set(decided.values())
     }
-    return [trial for trial in missing if trial.case.slug not in settled.get(trial.round, ())]
+    return [
+        trial
+        for trial in missing
+        if trial.round == 1 or trial.case.slug not in settled[decided[trial.round]]
+    ]

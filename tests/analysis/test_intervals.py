@@ -175,3 +175,11 @@ def test_dividing_by_an_interval_swaps_bounds():
 )
 def test_interval_excludes_values_outside_its_bounds(low, high, excluded):
     assert Interval(1.0, low, high).excludes(1) is excluded
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "within"),
+    [(0.96, 1.04, True), (0.94, 1.0, False), (1.0, 1.06, False), (None, None, False)],
+)
+def test_interval_is_within_a_share_if_both_bounds_are(low, high, within):
+    assert Interval(1.0, low, high).is_within(0.05) is within

@@ -129,6 +129,12 @@ def test_curve_has_the_epochs_of_all_trials_up_to_the_workloads():
     assert lengths == [3, 4, 2]
 
 
+def test_curve_is_of_the_processes_that_were_to_train_all_epochs():
+    whole, short = ok(case(), 1), ok(case(epochs=2), 2, epoch_seconds=[1.0, 1.0])
+    assert curves(whole, short) == curves(whole)
+    assert len(curves(whole)[0].points) == 5
+
+
 def test_curve_has_typical_time_and_accuracies_of_all_seeds():
     records = [
         ok(case(), number, **phases(seconds, 0.0, 0.0, 0.0), validation_accuracy=[accuracy] * 5)

@@ -78,6 +78,26 @@ def test_accuracy_is_of_the_workloads_own_last_epoch():
     assert (row.validation_accuracy, row.test_accuracy) == (0.2, 0.6)
 
 
+def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():
+    """Rows of a run with a stopping rule have other rounds, and short ones."""
+
+    def score(name, number, accuracy, epochs=5):
+        of = case(name, epochs=epochs)
+        accuracies = [0.0] * (epochs - 1) + [accuracy]
+        return ok(of, number, validation_accuracy=accuracies, test_accuracy=accuracies)
+
+    slow = [score("slow", 1, 0.8), score("slow", 2, 0.1, epochs=2)]
+    fast = [score("fast", number, accuracy) for number, accuracy in enumerate((0.8, 0.9), 1)]
+    rows = summarize([*reversed(slow), *fast], {})
+    assert {row.case.epochs for row in rows} == {5}
+    assert [row.validation_accuracy for row in rows] == [0.8, 0.8]
+    assert [row.test_accuracy for row in rows] == [0.8, 0.8]
+    (alone,) = summarize(fast, {})
+    assert alone.validation_accuracy == pytest.approx(0.85)
+    apart = summarize([slow[0], fast[1]], {})  # without a common round
+    assert sorted(row.validation_accuracy for row in apart) == [0.8, 0.9]
+
+
 def test_missing_values_are_left_out():
     row = one(
         ok(case(), 1, peak_rss_bytes=None, first_epoch_seconds=None, parity=None),

@@ -1,5 +1,6 @@
 """The pilot chooses the threads of each case, from the plan and the records alone."""
 
+import msgspec
 import pytest
 from support.records import bare, case, ok, run
 
@@ -10,6 +11,7 @@ from bench.runner.pilot import (
     offer_threads,
     split_pilot,
 )
+from bench.runner.plan import find_missing_trials
 
 OPEN = {"threads": 0, "tried_threads": (1, 2)}
 LATER = {1: 1.0, 2: 0.5}  # two threads are chosen
@@ -83,7 +85,8 @@ def test_cases_of_other_workloads_and_samples_share_a_pilot():
         case("a", workload="textbook", **OPEN),
         case("b", **OPEN),
     ]
-    records = [*pilot(LATER), *pilot({1: 1.0, 2: 9.0}, workload="textbook")]
+    # Another workload's time does not count.
+    records = [*pilot(LATER), *pilot({2: 9.0}, workload="textbook")]
     assert chosen(records, *cases, rounds={"sgd": 1, "textbook": 1}) == [2, 2, 0, 2, 0]
     assert find_first(cases) == {cases[n].stable_slug for n in (0, 2, 4)}
     assert choose_threads(run(sweep=tuple(cases[:1])), pilot(LATER)).sweep[0].threads == 2
@@ -112,3 +115,22 @@ def test_records_with_other_threads_are_not_ranked():
     records = [slow, fast, ok(fast.case, 2), ok(case("b"))]
     planned = choose_threads(run(case("a", **OPEN), case("b")), records)
     assert split_pilot(planned, records) == (records[1:], [slow])
+
+
+def test_older_run_has_a_pilot_of_its_own_for_each_workload():
+    """Nothing is missing of it, and its choices stay, though later rounds would make others."""
+    open_cases = [case("a", **OPEN), case("a", workload="textbook", **OPEN)]
+    planned = run(*open_cases, rounds={"sgd": 1, "textbook": 1})
+    slow, fast = ({1: 1.0, 2: 0.5}, {1: 0.5, 2: 1.0})
+    tried = [
+        msgspec.structs.replace(record, round=0, trial=f"r0-{record.case.slug}")
+        for record in (*pilot(slow), *pilot(fast, workload="textbook"))
+    ]
+    rounds = [
+        ok(case("a", threads=2, tried_threads=(1, 2)), 1, 9.0),
+        ok(case("a", threads=1, tried_threads=(1, 2), workload="textbook"), 1, 9.0),
+    ]
+    chosen_run = choose_threads(planned, [*tried, *rounds])
+    assert [one.threads for one in chosen_run.cases] == [2, 1]
+    assert split_pilot(chosen_run, [*tried, *rounds]) == (rounds, tried)
+    assert find_missing_trials(planned, [*tried, *rounds]) == []

@@ -1,6 +1,6 @@
 """Count how often the intervals of a report hold the truth: python tests/support/simulate.py.
 
-Prints the table of docs/statistics.md. Noise is normal, or drawn from the processes of published
+Prints two tables of docs/statistics.md. Noise is normal, or drawn from the processes of published
 runs, whose true median is then known. The intervals are those of bench/analysis.
 """
 
@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval, estimate_ratio, estimate_typical
-from bench.analysis.ranking import find_slower
+from bench.analysis.ranking import compare_epochs, find_slower
+from bench.analysis.stopping import apply_rule
 from bench.records import store
 from bench.records.schema import TrialRecord
+from bench.runner.pilot import MIN_GAIN
+from bench.runner.plan import STOPPING
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"
@@ -25,6 +28,8 @@ COUNTS = (3, 5, 6, 10)
 REPEATS = 10_000
 # Tables of this many pairs of equal rows; the pairs are far apart.
 TABLES, PAIRS, ROUNDS = 1000, 7, 5
+# Under the stopping rule each pair of equal rows is this many times as slow as the one before.
+STEPS = (1.02, 1.05, 1.1, 1.2, 1.5, 3.0)
 SPREAD = 0.04  # of normal noise, standard deviation of the logarithms
 SLOW = math.log(1.6)  # how much longer processes in the slower of two states take
 # A run gives a case one process a round. These many processes of the calibration, which measures
@@ -160,6 +165,59 @@ def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> floa
     return errors / tables
 
 
+def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[float]:
+    """Return how often intervals hold where rows are measured as a run's stopping rule says.
+
+    Those of rows, and of the ratios of two equal rows; then the share of tables in which two equal
+    rows are told apart, and that of five processes a row that are measured. In round 1 each row is
+    measured twice, as by a pilot of two equal numbers of threads, and the choice counts.
+    """
+    logs, truth = noise(random, (2 * PAIRS, tables, ROUNDS + 1))
+    truths = np.broadcast_to(truth, (tables, 1))[:, 0]
+    fewest, most = logs[..., 0], logs[..., 1]
+    chosen = np.where(fewest + math.log(1 - MIN_GAIN) <= most, fewest, most)
+    rounds = np.concatenate([chosen[..., None], logs[..., 2:]], axis=2)
+    scale = np.repeat(np.log(np.cumprod([1.0, *STEPS])), 2)
+    size = {"workload": "", "objective": "", "device": "", "batch_size": 0, "samples": 0}
+    cases = [
+        SimpleNamespace(slug=place, tried_threads=(1, 2), **size) for place in range(2 * PAIRS)
+    ]
+    rows_held, ratios_held, errors, measured = [], [], 0, 0
+    for table, true in zip(rounds.transpose(1, 0, 2), truths, strict=True):
+        epochs = np.exp(table + scale[:, None])
+        rows: list[Any] = []
+        times: list[dict[int, float]] = [{} for _ in cases]
+        for number in range(ROUNDS):
+            settled = apply_rule(STOPPING, rows) if number >= STOPPING.least_rounds else set()
+            for place in set(range(2 * PAIRS)) - settled:
+                times[place][number] = epochs[place, number]
+            if number + 1 < STOPPING.least_rounds:
+                continue
+            rows = [
+                SimpleNamespace(
+                    case=of,
+                    machine="",
+                    ranked=True,
+                    succeeded=len(own),
+                    epoch=estimate_typical(list(own.values())),
+                    adjusted_by_round=own,
+                )
+                for of, own in zip(cases, times, strict=True)
+            ]
+            rows.sort(key=lambda row: row.epoch.mean)
+        by_place = sorted(rows, key=lambda row: row.case.slug)
+        rows_held.append(count_held((row.epoch for row in by_place), (true + scale).tolist()))
+        ratios = (compare_epochs(*by_place[place : place + 2]) for place in range(0, 2 * PAIRS, 2))
+        ratios_held.append(count_held(filter(None, ratios), [0.0] * PAIRS))
+        errors += any(
+            rows[slower].case.slug // 2 == rows[faster].case.slug // 2
+            for slower, faster in find_slower(rows)
+        )
+        measured += sum(map(len, times))
+    shares = [float(np.mean(rows_held)), float(np.mean(ratios_held)), errors / tables]
+    return [*shares, measured / (tables * 2 * PAIRS * ROUNDS)]
+
+
 HEADINGS = (
     "noise",
     *(f"row, {count}" for count in COUNTS),
@@ -167,6 +225,7 @@ HEADINGS = (
     f"two machines, {ROUNDS}",
     "wrongly told apart",
 )
+RULE_HEADINGS = ("noise", "row", "ratio", "wrongly told apart", "processes")
 
 
 def simulate(repeats: int, tables: int) -> dict[str, list[float]]:
@@ -183,15 +242,24 @@ def simulate(repeats: int, tables: int) -> dict[str, list[float]]:
     return lines
 
 
-def format_table(lines: dict[str, list[float]]) -> str:
-    """Return the table in Markdown, in percent."""
+def simulate_rule(tables: int) -> dict[str, list[float]]:
+    """Return the shares in the columns of the table for the stopping rule, by noise."""
+    return {
+        name: follow_rule(noise, tables, np.random.default_rng(42))
+        for name, noise in list_noises().items()
+    }
+
+
+def format_table(headings: Sequence[str], lines: dict[str, list[float]]) -> str:
+    """Return a table in Markdown, in percent."""
     rows = [
         "| " + " | ".join([name, *(f"{100 * share:.1f}" for share in shares)]) + " |"
         for name, shares in lines.items()
     ]
-    rule = "|---" + "|---:" * (len(HEADINGS) - 1) + "|"
-    return "\n".join(["| " + " | ".join(HEADINGS) + " |", rule, *rows])
+    rule = "|---" + "|---:" * (len(headings) - 1) + "|"
+    return "\n".join(["| " + " | ".join(headings) + " |", rule, *rows])
 
 
 if __name__ == "__main__":
-    print(format_table(simulate(REPEATS, TABLES)))
+    print(format_table(HEADINGS, simulate(REPEATS, TABLES)), end="\n\n")
+    print(format_table(RULE_HEADINGS, simulate_rule(TABLES)))
