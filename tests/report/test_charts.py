@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import numpy as np
 import pytest
+from support.mistakes import MISTAKES
 from support.records import case, environment, run, trials
 from support.sweeps import BATCHES, SAMPLES, on, swept
 
@@ -17,7 +18,7 @@ from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
 from bench.analysis.sweep import find_sweep, find_thread_speedups
 from bench.errors import clean_text
 from bench.records.schema import Parity
-from bench.report.charts import images
+from bench.report.charts import images, parity
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import (
@@ -27,10 +28,12 @@ from bench.report.charts.epochs import (
     chart_memory,
     sum_cold_start,
 )
-from bench.report.charts.parity import can_draw_error, chart_parity
+from bench.report.charts.parity import can_draw_error, chart_parity, read_mistakes
 from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
 from bench.report.charts.style import choose_ticks
 from bench.report.sections import Picture
+from bench.runner.parity.judge import TOLERANCE
+from bench.worker.workloads import WORKLOADS
 
 HERE = {"here": environment()}
 MIB = 2**20
@@ -251,14 +254,34 @@ def test_sizes_beyond_the_marks_share_one():
     draw_svg(chart)
 
 
-def test_parity_errors_are_marked_by_size_and_tolerance():
-    rows = summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3)
+def test_parity_has_a_line_for_all_that_agree_and_one_for_each_failure():
+    rows = summarize_parity(a=2e-6, a_8=4e-6, b=3e-6, wrong=1e-3)
     points = [one for one in read_points(chart_parity(rows, [1e-5], "t")) if "what" in one]
-    assert {(one["name"], one["tip"].split(",")[0], one["what"]) for one in points} == {
-        ("a", "a · error 2.0e-06 · batch size 32", "first size"),
-        ("a", "a · error 4.0e-06 · batch size 8", "another size"),
-        ("wrong", "wrong · error 1.0e-03 · batch size 32", "above the tolerance"),
+    own = [one for one in points if one["what"] != "a deliberate mistake"]
+    assert {(one["name"], one["tip"].split(",")[0], one["what"]) for one in own} == {
+        ("2 softmax programs", "a · error 2.0 × 10⁻⁶ · batch size 32", "first size"),
+        ("2 softmax programs", "a · error 4.0 × 10⁻⁶ · batch size 8", "another size"),
+        ("2 softmax programs", "b · error 3.0 × 10⁻⁶ · batch size 32", "first size"),
+        ("wrong", "wrong · error 1.0 × 10⁻³ · batch size 32", "above the tolerance"),
     }
+    mistakes = {one["name"]: one["error"] for one in points if one not in own}
+    assert mistakes == read_mistakes("sgd")
+
+
+def test_every_known_mistake_is_above_the_tolerance():
+    for workload in WORKLOADS:
+        errors = read_mistakes(workload)
+        assert list(errors) == sorted(errors, key=errors.get)
+        assert set(errors) == set(MISTAKES)
+        assert min(errors.values()) > TOLERANCE
+    assert read_mistakes("another") == {}
+
+
+def test_parity_is_drawn_without_the_file_of_mistakes(monkeypatch, tmp_path):
+    monkeypatch.setattr(parity, "MISTAKES", tmp_path / "mistakes.json")
+    chart = chart_parity(summarize_parity(a=2e-6), [1e-5], "t")
+    assert {one["name"] for one in read_points(chart) if "name" in one} == {"1 softmax program"}
+    draw_svg(chart)
 
 
 def test_parity_dots_of_one_kind_are_visible():
@@ -272,7 +295,8 @@ def test_error_without_a_logarithm_is_left_out(error):
     rows = summarize_parity(a=2e-6, odd=error)
     assert [row.case.implementation for row in rows if can_draw_error(row)] == ["a"]
     points = read_points(chart_parity(rows, [1e-5], "t"))
-    assert {one["name"] for one in points if "name" in one} == {"a"}
+    names = {one["name"] for one in points if one.get("what") == "first size"}
+    assert names == {"1 softmax program"}
 
 
 NAMES = ("cat", "<b>", "dog")
