@@ -97,11 +97,10 @@ def make_opening(run: LoadedRun) -> Opening:
         by_round = {name: row.sum_epochs(EPOCHS) for name, row in times.items()}
         verdicts.append(Verdict(name_leaders(by_round), write_cold_start(ranked)))
     if softmax:
-        epochs = {
-            add_device(row.case.implementation, row.case.device): row.adjusted_by_round
-            for row in softmax
-        }
-        verdicts.append(Verdict(name_leaders(epochs), write_headline(ranked)))
+        names = [add_device(row.case.implementation, row.case.device) for row in softmax]
+        epochs = dict(zip(names, (row.epochs_by_round for row in softmax), strict=True))
+        adjusted = dict(zip(names, (row.adjusted_by_round for row in softmax), strict=True))
+        verdicts.append(Verdict(name_leaders(epochs, adjusted), write_headline(ranked)))
     picture = None
     if started:
         stretches = find_frontier(started)
@@ -154,14 +153,18 @@ def summarize_agreement(run: LoadedRun) -> str:
     return "the same weights" if passed else "not the same weights"
 
 
-def name_leaders(times: Mapping[str, Mapping[int, float]]) -> str:
+def name_leaders(
+    times: Mapping[str, Mapping[int, float]],
+    compared: Mapping[str, Mapping[int, float]] | None = None,
+) -> str:
     """Name the fastest and its time, or those that the data do not tell apart.
 
-    times: by name and round.
+    times: by name and round. compared: what ratios are taken of, by default the times.
     """
+    compared = compared or times
     typical = {name: estimate_typical(list(rounds.values())) for name, rounds in times.items()}
     names = sorted(times, key=lambda name: typical[name].mean)
-    leaders = [names[place] for place in find_leading([times[name] for name in names])]
+    leaders = [names[place] for place in find_leading([compared[name] for name in names])]
     if len(leaders) == 1 or typical[names[0]].low is None:
         seconds = numbers.format_duration(typical[names[0]].mean)
         return f"{names[0]}, {seconds}"

@@ -7,7 +7,7 @@ from support.records import case, run, trials, write
 from bench.analysis.startup import find_frontier
 from bench.records.schema import Parity
 from bench.report.load import load_run
-from bench.report.opening import make_opening
+from bench.report.opening import make_opening, name_leaders
 from bench.report.sections.comparison import select_ranked
 from bench.report.sections.verdict import write_frontier
 
@@ -96,3 +96,12 @@ def test_only_program_is_first_with_any_number_of_epochs(tmp_path):
     _, loaded = open_run(tmp_path, trials(case("a"), *near(0.5)))
     stretches = find_frontier(select_ranked(loaded.rows, "sgd"))
     assert write_frontier(stretches) == "a is done first with any number of epochs"
+
+
+def test_leader_is_named_with_its_measured_time():
+    rounds = range(1, 6)
+    measured = {"a": dict.fromkeys(rounds, 0.027), "b": dict.fromkeys(rounds, 0.05)}
+    adjusted = {"a": dict.fromkeys(rounds, 0.026), "b": dict.fromkeys(rounds, 0.05)}
+    assert name_leaders(measured, adjusted) == "a, 27.0 ms"
+    alike = {"a": adjusted["a"], "b": adjusted["a"]}
+    assert name_leaders(measured, alike) == "a or b"

@@ -30,8 +30,8 @@ def chart_frontier(
     """
     import altair as alt
 
-    names = [add_threads(label_case(row.case), row.case) for row in rows]
-    leaders = [add_threads(label_case(one.row.case), one.row.case) for one in stretches]
+    names = [label_case(row.case) for row in rows]
+    leaders = [label_case(one.row.case) for one in stretches]
     colours = dict(zip(leaders, _COLOURS * len(leaders), strict=False))
     times = {
         name: {count: median(row.sum_epochs(count).values()) for count in _EPOCHS}
@@ -45,7 +45,7 @@ def chart_frontier(
             "leads": name in colours,
             "tip": JOINED.join(
                 [
-                    name,
+                    add_threads(name, row.case),
                     f"first epoch done after {format_duration(times[name][1])}",
                     f"then {format_duration(row.epoch)} an epoch",
                 ]
