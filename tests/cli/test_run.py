@@ -25,6 +25,7 @@ def measured(tmp_path_factory, command):
         folder,
         *NUMPY,
         *THREE_EPOCHS,
+        "--seed=42",
         "--output=out",
         "--implementation=sklearn-softmax",
         f"--implementation={honest}",
