@@ -1,5 +1,6 @@
-"""What docs/chapter.md says about the chapter's printed log follows from the seeds' file."""
+"""The chapter's notebook: its source, its outputs, and what it says about the printed log."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.data import dataset
+from bench.errors import DataError
 
 NOTEBOOKS = Path(bench.__file__).parents[1] / "notebooks"
+NOTEBOOK = NOTEBOOKS / "chapter.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +24,80 @@ def keras_seeds():
     sys.path.remove(str(NOTEBOOKS))
 
 
-def test_printed_epochs_are_the_second_to_the_sixth(keras_seeds):
-    import pandas as pd
+def read_text(cells):
+    """Return what the cells printed, and their tables and numbers as text."""
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    parts = [part.get("text") or part.get("data", {}).get("text/plain", "") for part in outputs]
+    return "\n".join("".join(part) for part in parts)
 
+
+def assert_chapter(text):
+    assert "(60000, 28, 28) (60000,)\n(10000, 28, 28) (10000,)" in text
+    assert "[9 0 0 3 0 2 7 2 5 5]" in text
+    assert "6000, " * 9 + "6000]" in text
+    assert "(48000, 784) (12000, 784)\n[7 3 5 8 6 9 3 3 9 9]" in text
+    assert "7,850 parameters" in text
+    ((_, accuracy),) = re.findall(r"ours ([\d.]+) and ([\d.]+), the chapter 0.4530", text)
+    assert float(accuracy) == pytest.approx(0.8463, abs=0.01)
+
+
+def test_notebook_has_the_cells_of_its_source():
+    jupytext = pytest.importorskip("jupytext")
+    source = jupytext.read(NOTEBOOKS / "chapter.py")["cells"]
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    pairs = [
+        [(cell["cell_type"], "".join(cell["source"])) for cell in part] for part in (source, cells)
+    ]
+    assert pairs[0] == pairs[1], "renew chapter.ipynb: docs/chapter.md has the command"
+
+
+def test_stored_outputs_are_the_chapters():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    text = read_text(cells)
+    assert_chapter(text)
+    (crossed,) = re.findall(r"ours ([\d.]+), the chapter 0.8196", text)
+    assert float(crossed) == pytest.approx(0.8196, abs=0.003)
+    pictures = [
+        kind
+        for cell in cells
+        for output in cell.get("outputs", [])
+        for kind in output.get("data", {})
+        if kind.startswith("image/")
+    ]
+    assert pictures == ["image/png", "image/svg+xml", "image/png"]
+
+
+def test_page_has_the_accuracies_of_the_notebook():
+    page = (NOTEBOOKS.parent / "docs" / "chapter.md").read_text(encoding="utf-8")
+    text = read_text(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])
+    lines = re.findall(r"average=(?:True|False): (.+)", text)
+    assert len(lines) == 2
+    for line in lines:
+        assert f"| {', '.join(line.split())} |" in page
+
+
+def test_stored_notebook_has_no_errors_and_no_machine():
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    for output in ('"stderr"', '"error"', "iopub", "/home/", "/tmp/", str(NOTEBOOKS.parent)):
+        assert output not in text
+
+
+@pytest.mark.full
+def test_notebook_runs(monkeypatch):
+    for package in ("ipykernel", "jupytext", "nbclient", "tensorflow", "sklearn", "altair"):
+        pytest.importorskip(package)
+    try:
+        dataset.find()
+    except DataError as error:
+        pytest.skip(str(error))
+    monkeypatch.syspath_prepend(NOTEBOOKS)
+    import execute
+
+    assert_chapter(read_text(execute.execute(skip="slow").cells))
+
+
+def test_printed_epochs_are_the_second_to_the_sixth(keras_seeds):
+    pd = pytest.importorskip("pandas")
     seeds = pd.read_csv(keras_seeds.SEEDS)
     then = seeds[seeds["program"] == "then"]
     assert (then.groupby("epoch")["seed"].nunique() >= 10).all()
