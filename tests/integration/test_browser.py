@@ -34,6 +34,8 @@ WIDTHS = (320, 390, 838, 1400, 1920)
 SMALLEST = 0.8
 # Bytes of the page, and of what a server sends.
 HEAVIEST, HEAVIEST_ZIPPED = 1_500_000, 200_000
+# On paper.
+MAX_SHEETS = 10
 
 
 @pytest.fixture(scope="module")
@@ -378,8 +380,35 @@ def test_print_has_dark_text_and_pictures(opened, reference):
     page.emulate_media(media="print")
     assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
     assert page.locator(".chart svg:visible").count() == page.locator("figure").count()
-    assert page.locator(".slim:visible, .scripted:visible, nav:visible").count() == 0
-    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert page.locator(".scripted:visible, nav:visible").count() == 0
+    sheets = re.findall(rb"/Type /Page\b", page.pdf(format="A4"))
+    assert 2 <= len(sheets) <= MAX_SHEETS
+
+
+def test_first_sheet_has_the_opening_with_its_chart(opened, reference):
+    page = opened(reference).page
+    page.emulate_media(media="print")
+    page.locator(".sections").evaluate("(sections) => sections.remove()")
+    chart = page.locator(".pair .chart svg:visible")
+    assert chart.count() == 1
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) == 1
+
+
+def test_table_that_is_cut_off_has_a_shadow_at_its_edge(opened, reference):
+    cut = """[...document.querySelectorAll('.box')]
+        .filter((one) => one.scrollWidth > one.clientWidth)
+        .map((one) => getComputedStyle(one).backgroundImage.split('linear-gradient').length - 1)"""
+    shadows = opened(reference, 390).page.evaluate(cut)
+    assert shadows
+    assert set(shadows) == {2}
+
+
+def test_tables_have_captions(opened, pages):
+    for page in pages.values():
+        tables = opened(page).page.locator("table:visible")
+        captions = tables.locator("caption").all_text_contents()
+        assert len(captions) == tables.count()
+        assert all(text.strip() for text in captions)
 
 
 def test_hostile_text_of_a_record_is_inert(opened, hostile):

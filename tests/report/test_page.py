@@ -219,3 +219,16 @@ def test_run_without_a_trial_has_a_page(tmp_path):
     view = read(write(tmp_path / "run", run(case())))
     assert not view.all("figure")
     assert not view.all("form")
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "wide"),
+    [("b", "x" * 38, True), ("b", "x", False), ("b" * 38, "x", True), ("b " * 19, "x", False)],
+)
+def test_table_with_long_lines_is_wide(heading, cell, wide):
+    table = Table("t", ("a", heading), [["x" * 200, cell]], 2)
+    assert table.is_wide == wide
+    assert (
+        'class="box wide"'
+        in page.render_report("t", [], sections=[Section("s", [table])], charts={})
+    ) == wide

@@ -25,7 +25,7 @@ MISTAKES = {
     "multiplies in TF32": "tf32",
     "weight decay of 1e-6": "decays_its_weights",
     "learning rate × 1.0001": "learns_too_fast",
-    "swaps the first two batches": "swaps_batches",
+    "swaps two batches": "swaps_batches",
     "from_logits=False": "keras_jax_probabilities",
 }
 SEED = 42

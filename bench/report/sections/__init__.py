@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Key = float | str | None
+# Letters in a line of a table that fit into a column of print; longer texts than LONG are wrapped.
+MAX_LETTERS, LONG = 80, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Table:
     def numeric(self) -> set[int]:
         """Indices of the columns that are aligned right."""
         return set(range(self.words, len(self.headings) - self.last_words))
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a line is too long for half a sheet of paper, in the letters of style.css."""
+        # Headings are wrapped between words, and long texts anywhere.
+        columns = zip(self.headings, *self.lines, strict=True)
+        longest = (max(map(len, [*head.split(), *cells])) for head, *cells in columns)
+        return sum(min(length, LONG) + 1.5 for length in longest) > MAX_LETTERS
 
     @property
     def choices(self) -> dict[str, list[str]]:
