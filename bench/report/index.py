@@ -4,7 +4,7 @@ import datetime as dt
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,19 +14,23 @@ from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration import session, spread
+from bench.regression.calibration.counts import count_decisions
 from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.result import CASE_VERDICTS
+from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict
 from bench.report.load import load_by_machine
+from bench.report.opening import name_suite
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
 from bench.report.sections.runs import PAGES
-from bench.report.sections.verdict import write_headline
+from bench.report.sections.verdict import write_cold_start, write_headline
 from bench.report.write import can_draw
 
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
+# The kinds of entries, in the order of the page.
+KINDS = ("run", "report", "comparison", "calibration", "unreadable")
 PLANS = {
     "run": layout.RUN_PLAN,
     "comparison": layout.COMPARISON_PLAN,
@@ -38,8 +42,9 @@ PLANS = {
 class Entry:
     """A folder of the index.
 
-    finding: Markdown; all other text is untrusted. state: what is missing or failed. path: of the
-    folder, relative to the index, with slashes. page: of its report, in the same form, if any.
+    finding: Markdown; all other text is untrusted. state: what is missing or failed. version: of
+    the suite. path: of the folder, relative to the index, with slashes; all calibrations are one
+    entry, whose path says how many there are. page: of its report, in the same form, if any.
     """
 
     kind: str
@@ -47,6 +52,7 @@ class Entry:
     state: str
     created: dt.datetime | None = None
     machines: Sequence[str] = ()
+    version: str = ""
     path: str = ""
     page: str | None = None
 
@@ -56,11 +62,12 @@ def write_index(root: Path) -> Path:
     if not can_draw():
         raise UserError("an index needs the extra report: pip install 'softmax-bench[report]'")
     entries = read_entries(root)
-    counts = Counter(entry.kind for entry in entries)
-    listed = ", ".join(
+    counts = Counter(entry.kind for entry in entries if entry.kind != "calibration")
+    texts = [
         f"{count} {kind}{'s' * (count > 1 and kind in PLANS)}" for kind, count in counts.items()
-    )
-    opening = f"{listed}; the newest first." if listed else "There are no results yet."
+    ]
+    listed = ", ".join([*texts, *(one.path for one in entries if one.kind == "calibration")])
+    opening = f"{listed}; the newest of a kind first." if listed else "There are no results yet."
     page = html.render_page("index.html.j2", title=TITLE, opening=opening, entries=entries)
     try:
         write_file(root / "index.html", page.encode())
@@ -70,14 +77,20 @@ def write_index(root: Path) -> Path:
 
 
 def read_entries(root: Path) -> list[Entry]:
-    """Return an entry for every folder with results or a report, the newest first.
+    """Return an entry for every run, comparison and report, the newest of a kind first.
 
-    Folders of folders are searched; links to folders are not followed. Folders that cannot be read
-    have an entry that says why. Raises UserError if there is no such folder.
+    All calibrations are one entry. Folders of folders are searched; links to folders are not
+    followed. Folders that cannot be read have an entry that says why. Raises UserError if there is
+    no such folder.
     """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; measure something first: softmax-bench run")
-    readers = {"run": _read_run, "comparison": _read_comparison, "calibration": _read_calibration}
+    calibrations: list[Path] = []
+    readers: dict[str, Callable[[Path], Entry | None]] = {
+        "run": _read_run,
+        "comparison": _read_comparison,
+        "calibration": lambda folder: _check_calibration(folder, calibrations),
+    }
     entries = []
     for name, folders, files in os.walk(root):
         folder = Path(name)
@@ -91,7 +104,8 @@ def read_entries(root: Path) -> list[Entry]:
                 known = isinstance(error, UserError)
                 reason = str(error) if known else join_lines(f"{type(error).__name__}: {error}")
                 entry = Entry("unreadable", escape(reason.replace(f"{folder}/", "")), "damaged")
-            entries.append(replace(entry, path=clean_text(path), page=page))
+            if entry:
+                entries.append(replace(entry, path=clean_text(path), page=page))
             folders.clear()
         elif page is not None:
             entries.append(
@@ -99,9 +113,12 @@ def read_entries(root: Path) -> list[Entry]:
             )
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
 
-    def sort_key(entry: Entry) -> tuple[float, str]:
-        return (-entry.created.timestamp() if entry.created else math.inf, entry.path)
+    def sort_key(entry: Entry) -> tuple[int, float, str]:
+        age = -entry.created.timestamp() if entry.created else math.inf
+        return (KINDS.index(entry.kind), age, entry.path)
 
+    if calibrations:
+        entries.append(_describe_calibrations(calibrations))
     return sorted(entries, key=sort_key)
 
 
@@ -115,12 +132,16 @@ def _read_run(folder: Path) -> Entry:
         f"{numbers.format_count(failed)} failed": failed,
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
+    rows = select_ranked(run.rows, run.workload)
+    environments = [one for part in parts for one in part.environments.values()]
+    finding = " ".join(filter(None, (write_cold_start(rows), write_headline(rows, brief=True))))
     return Entry(
         "run",
-        escape(write_headline(select_ranked(run.rows, run.workload))),
+        escape(finding),
         ", ".join(text for text, count in state.items() if count) or "complete",
         _parse_time(run.run.created),
-        _name_machines(one for part in parts for one in part.environments.values()),
+        _name_machines(environments),
+        " and ".join(dict.fromkeys(map(name_suite, environments))),
     )
 
 
@@ -128,11 +149,10 @@ def _read_comparison(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMPARISON_PLAN, comparison_plan.ComparisonPlan)
     results = judge_cases(plan, read_trials(folder), read_looks(folder))
     by_verdict = {
-        verdict: [case.name for case in results if case.verdict == verdict]
-        for verdict in CASE_VERDICTS
+        verdict: [case for case in results if case.verdict == verdict] for verdict in CASE_VERDICTS
     }
     verdicts = "; ".join(
-        f"{_list_names(names)} {verdict}" for verdict, names in by_verdict.items() if names
+        _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
     )
     names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
     missing = len(plan.pairings) - len(results)
@@ -145,31 +165,61 @@ def _read_comparison(folder: Path) -> Entry:
     )
 
 
-def _read_calibration(folder: Path) -> Entry:
-    plan = read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
+def _describe_cases(cases: Sequence[CaseComparison], verdict: CaseVerdict) -> str:
+    """Name a few cases with their change in time, or count them; Markdown."""
+    if len(cases) > MAX_NAMES:
+        return f"{len(cases)} cases {verdict}"
+    texts = []
+    for case in cases:
+        text = f"**{escape(case.name)}** {verdict}"
+        if case.metrics:
+            ratio = case.metrics[0].ratio
+            text += f", {100 * (ratio.mean - 1):+.1f} %"
+            if ratio.low is not None and ratio.high is not None:
+                ends = (f"{100 * (end - 1):+.1f}" for end in (ratio.low, ratio.high))
+                text += f" \\[{', '.join(ends)}\\]"
+        texts.append(text)
+    return "; ".join(texts)
+
+
+def _check_calibration(folder: Path, readable: list[Path]) -> None:
+    """Add a calibration to those that can be read; raises UserError."""
+    spread.Calibrations().add_session(folder)
+    read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
+    readable.append(folder)
+
+
+def _describe_calibrations(folders: Sequence[Path]) -> Entry:
+    """Return one entry for all calibrations: false alarms, and slowdowns that were seen."""
     calibrations = spread.Calibrations()
-    calibrations.add_session(folder)
+    created = []
+    for folder in folders:
+        calibrations.add_session(folder)
+        plan = read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
+        created.append(_parse_time(plan.created))
+    counts = count_decisions(calibrations.decisions)
+    same = [count for count in counts if count.design.slowdown is None]
+    alarms = sum(
+        count.verdicts.get(verdict, 0) for count in same for verdict in ("slower", "faster")
+    )
+    injected = [count for count in counts if count.design.slowdown is not None]
+    seen = sum(count.verdicts.get("slower", 0) for count in injected)
     pairs = sum(
         len(block.pairs) for case in calibrations.cases for block in calibrations.blocks(case)
     )
-    names = _list_names(list(dict.fromkeys(case.implementation for case in plan.cases)))
-    slowed = ", ".join(map(session.describe_slowdown, plan.slowdowns)) or "nothing"
-    decisions = numbers.format_count(len(calibrations.decisions))
+    parts = [f"{numbers.format_count(pairs)} pairs of one version with itself"]
+    if total := sum(count.total for count in same):
+        parts.append(f"{alarms} false alarms in {total} comparisons")
+    if total := sum(count.total for count in injected):
+        parts.append(f"{seen} of {total} injected slowdowns were seen")
     return Entry(
         "calibration",
-        f"{decisions} decisions from {numbers.format_count(pairs)} pairs of {names} with "
-        f"themselves; injected: {slowed}.",
+        f"{'; '.join(parts)}.",
         "complete" if pairs else "no pair succeeded",
-        _parse_time(plan.created),
+        max((time for time in created if time), default=None),
         _name_machines(calibrations.environments),
+        path=f"{len(folders)} calibration{'s' * (len(folders) > 1)}",
     )
-
-
-def _list_names(names: Sequence[str]) -> str:
-    """Name a few cases, or count them; Markdown."""
-    if len(names) > MAX_NAMES:
-        return f"{len(names)} cases"
-    return ", ".join(f"**{escape(name)}**" for name in names)
 
 
 def _name_machines(environments: Iterable[Environment]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from bench.analysis.ranking import compare_rounds, find_leading, select_comparab
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.records.schema import TrialRecord
+from bench.records.schema import Environment, TrialRecord
 from bench.report.charts.frontier import chart_frontier
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -129,10 +129,7 @@ def write_title(rows: Sequence[Row]) -> str:
 def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     """Return machine, date, version of the suite, and how much was measured, as plain text."""
     machines = {str(one.machine.get("name", "unknown")) for one in run.environments.values()}
-    suites = {
-        f"softmax-bench {str(one.suite.get('commit') or one.suite.get('version'))[:7]}"
-        for one in run.environments.values()
-    }
+    suites = {f"softmax-bench {name_suite(one)}" for one in run.environments.values()}
     facts = [" and ".join(sorted(machines)) or "no machine yet", run.run.created[:10]]
     facts += sorted(suites)
     if rows:
@@ -141,6 +138,12 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
         plural = "es" if counts != [1] else ""
         facts.append(f"{len(rows)} programs, {processes} fresh process{plural} each")
     return facts
+
+
+def name_suite(environment: Environment) -> str:
+    """Return the commit of the suite that measured, or its version if it was no checkout."""
+    suite = environment.suite
+    return str(suite.get("commit") or suite.get("version"))[:7]
 
 
 def summarize_agreement(run: LoadedRun) -> str:

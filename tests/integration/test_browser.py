@@ -424,9 +424,10 @@ def test_hostile_text_of_a_record_is_inert(opened, hostile):
     assert view.sideways == 0
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["index", "several"])
-def test_other_pages_fit_small_screens(opened, pages, name):
-    assert opened(pages[name], 320).sideways == 0
+def test_other_pages_fit(opened, pages, name, width):
+    assert opened(pages[name], width).sideways == 0
 
 
 @pytest.mark.parametrize(

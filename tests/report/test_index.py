@@ -46,7 +46,8 @@ def test_run_has_machines_time_finding_and_page(results):
     assert (entry.path, entry.kind, entry.state) == ("a", "run", "complete")
     assert entry.created == dt.datetime(2025, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
     assert entry.machines == ("2-core Test CPU, 8 GiB", "other")
-    assert entry.finding.startswith("Once running, a (idiomatic) has the shortest epoch: 500")
+    assert entry.version == "abcdef"
+    assert "Once running, a (idiomatic) has the shortest epoch: 500" in entry.finding
     assert entry.page == "a/report.md"
     (folder / "report.html").write_text("")
     assert read_one(results).page == "a/report.html"
@@ -144,7 +145,11 @@ def test_comparison_lists_its_verdicts(results):
     write_comparison(results / "a", plan, *records)
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("comparison", "1 of 7 cases not begun")
-    assert entry.finding == ". against main: **slow** slower; **broken** failed; 4 cases no change."
+    assert re.fullmatch(
+        r"\. against main: \*\*slow\*\* slower, \+[0-9.]+ % \\\[\+[0-9.]+, \+[0-9.]+\\\]; "
+        r"\*\*broken\*\* failed; 4 cases no change\.",
+        entry.finding,
+    )
     assert entry.machines == ("2-core Test CPU, 8 GiB",)
 
 
@@ -162,24 +167,32 @@ def test_comparison_without_pairs_or_with_damage_is_an_entry(results):
 @pytest.mark.parametrize(
     ("rounds", "state"), [([(1, 0.5), (2, 0.5)], "complete"), ([], "no pair succeeded")]
 )
-def test_calibration_counts_its_pairs(results, rounds, state):
-    slowdowns = (Slowdown(0.02), Slowdown(0.2, 5))
-    plan = session(case("numpy"), case("jax"), case("jax", batch_size=8), slowdowns=slowdowns)
+def test_calibrations_are_one_entry_with_their_pairs(results, rounds, state):
+    plan = session(case("numpy"), case("jax"), slowdowns=(Slowdown(0.02), Slowdown(0.2, 5)))
     records = [record for number, seconds in rounds for record in two(number, seconds, seconds)]
     calibrated(results / "machine", plan, [*records, *two(3, 1, 1)[:1]])
+    calibrated(results / "again", plan, records)
     entry = read_one(results)
-    assert (entry.kind, entry.state) == ("calibration", state)
-    assert entry.finding == (
-        f"0 decisions from {len(rounds)} pairs of **numpy**, **jax** with themselves; injected: "
-        "2 %, 20 % in one epoch of 5."
-    )
+    assert (entry.kind, entry.state, entry.path) == ("calibration", state, "2 calibrations")
+    assert entry.finding == f"{2 * len(rounds)} pairs of one version with itself."
 
 
-def test_calibration_counts_its_decisions(results):
+def test_calibrations_count_their_false_alarms(results):
     decided(results / "machine", pairs([0.1] * 3), pairs([0.1] * 4))
     entry = read_one(results)
-    assert entry.finding.startswith("2 decisions from 7 pairs of **numpy** with themselves")
+    assert entry.finding.startswith("7 pairs of one version with itself; ")
+    assert " false alarms in 2 comparisons" in entry.finding
     assert entry.machines == (MACHINE["name"],)
+    assert entry.path == "1 calibration"
+
+
+def test_damaged_calibration_is_an_entry_of_its_own(results):
+    decided(results / "good", pairs([0.1] * 3))
+    (results / "bad").mkdir()
+    (results / "bad" / "calibration.json").write_text("{")
+    good, bad = read_entries(results)
+    assert (good.kind, good.path) == ("calibration", "1 calibration")
+    assert (bad.kind, bad.path) == ("unreadable", "bad")
 
 
 def test_missing_folder_is_a_user_error(tmp_path):
@@ -208,7 +221,7 @@ def test_page_links_reports_and_escapes_records(results):
     assert not re.search(r"<script>[xym]", page)
     assert page.count("&lt;script&gt;x&lt;/script&gt; | `c`") == 3
     assert "&lt;script&gt;m&lt;/script&gt;" in page
-    assert "1 run, 1 comparison, 1 calibration, 1 unreadable; the newest first." in page
+    assert "1 run, 1 comparison, 1 unreadable, 1 calibration; the newest of a kind first." in page
 
 
 def test_empty_folder_has_a_page(results):
