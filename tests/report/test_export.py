@@ -68,11 +68,13 @@ def reference():
 
 
 def list_processes(loaded):
-    """Return (first epoch, steady epochs) of every good trial, by case and in order."""
+    """Return (first epoch, steady epochs) of every good trial of a row, by case and in order."""
+    names = {row.case.slug: row.case.stable_slug for row in loaded.rows}
     processes = defaultdict(list)
     for record in sorted(loaded.records, key=lambda record: record.round):
-        if isinstance(record, TrialRecord) and record.status == "ok":
-            processes[record.case.slug].append((record.first_epoch_seconds, record.epoch_seconds))
+        if isinstance(record, TrialRecord) and record.status == "ok" and record.round:
+            times = record.first_epoch_seconds, record.epoch_seconds
+            processes[names[record.case.slug]].append(times)
     return processes
 
 
@@ -244,7 +246,7 @@ def test_pytest_benchmark_compares_medians_of_processes(reference, tmp_path):
 
 def test_data_have_a_value_for_each_process(reference):
     processes = list_processes(reference)
-    epochs = {row.case.slug: row.epoch for row in reference.rows}
+    epochs = {row.case.stable_slug: row.epoch for row in reference.rows}
     benchmarks = pytest_benchmark.export_run(reference)["benchmarks"]
     assert [one["name"] for one in benchmarks] == sorted(processes)
     for one in benchmarks:
