@@ -135,6 +135,17 @@ def test_epochs_are_in_milliseconds_with_intervals():
     assert (slow["low"], slow["high"]) == pytest.approx((interval.low * 1e3, interval.high * 1e3))
 
 
+def test_threads_that_the_pilot_chose_are_in_tooltips_only():
+    of = case("a", threads=1, tried_threads=(1, 2))
+    records = trials(of, 0.5, 0.5, phase_rss_bytes={"start": MIB})
+    rows = summarize(records, HERE)
+    memory = chart_memory(summarize_memory(records), "t")
+    for chart in (chart_epochs(rows, "t"), chart_cold_start(rows, "t"), memory):
+        points = read_points(chart)
+        assert {one["name"] for one in points} == {"a"}
+        assert {one["tip"].split(" · ")[0] for one in points} == {"a, 1 of 2 threads"}
+
+
 def test_each_row_has_a_tick_at_its_roofline():
     rows = summarize([*trials(case("a"), 0.5), *trials(case("b"), 1.0)], HERE)
     probed = [replace(rows[0], roofline_seconds=0.015), replace(rows[1], roofline_seconds=0.004)]

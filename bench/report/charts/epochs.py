@@ -1,5 +1,10 @@
-"""Charts of epoch time, on one machine or several, of a cold start, and of memory by phase."""
+"""Charts of epoch time, on one machine or several, of a cold start, and of memory by phase.
 
+Only tooltips name the threads that a pilot chose: it chooses once for each row, so the shorter
+labels of the axis are unique without them.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,7 +52,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
 
     points = [
         {
-            "name": add_threads(label_case(row.case), row.case),
+            "name": label_case(row.case),
             "style": row.case.style,
             "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
             **_make_milliseconds(row),
@@ -57,7 +62,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     for point, row in zip(points, rows, strict=True):
         point["tip"] = JOINED.join(
             [
-                point["name"],
+                add_threads(point["name"], row.case),
                 row.case.style,
                 f"epoch {format_duration(row.epoch)}",
                 *[f"roofline {format_duration(row.roofline_seconds)}"] * bool(point["roofline"]),
@@ -70,11 +75,8 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     scale = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(alt.Data(values=points)).encode(y=encode_names(names))
     times = [1e3 * time for row in rows for time in row.epochs_by_round.values()]
-    x = {
-        "scale": scale,
-        "axis": make_log_axis([*times, *(point["roofline"] for point in points)], format="~g"),
-        "title": EPOCH_AXIS,
-    }
+    drawn = [*times, *(point["roofline"] for point in points if point["roofline"])]
+    x = {"scale": scale, "axis": make_log_axis(drawn, format="~g"), "title": EPOCH_AXIS}
     dots = draw_dots(base, "mean", x=x, colour=colour, size=70, shape=shape)
     rings = _draw_processes(rows, encode_names(names), x, colour)
     # A layer without data would have no scale.
@@ -83,9 +85,14 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         .mark_tick(color=LIMIT, thickness=2)
         .encode(x=alt.X("roofline:Q", **x))
     ] * probed
-    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(
-        x=alt.X("mean:Q", **x), text="text:N"
-    )
+    # The text is on the side that has room for it.
+    late = f"datum.mean > {math.sqrt(min(drawn) * max(drawn))}"
+    text = base.mark_text(
+        align=alt.expr(f"{late} ? 'right' : 'left'"),
+        dx=alt.expr(f"{late} ? -9 : 9"),
+        dy=-7,
+        fontSize=10,
+    ).encode(x=alt.X("mean:Q", **x), text="text:N")
     # Layers of their own: so their data are written once, and not for each of them.
     several = has_bars(row.epoch for row in rows)
     legend = [BARS, "rings: processes"] * several + ["ticks: roofline"] * probed
@@ -102,10 +109,16 @@ def _draw_processes(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colou
             "name": name,
             "style": row.case.style,
             "ms": 1e3 * time,
-            "tip": JOINED.join([name, f"process of round {number}", format_duration(time)]),
+            "tip": JOINED.join(
+                [
+                    add_threads(name, row.case),
+                    f"process of round {number}",
+                    format_duration(time),
+                ]
+            ),
         }
         for row in rows
-        for name in [add_threads(label_case(row.case), row.case)]
+        for name in [label_case(row.case)]
         for number, time in row.epochs_by_round.items()
     ]
     rings = alt.Chart(alt.Data(values=points)).mark_point(
@@ -177,10 +190,10 @@ def chart_cold_start(rows: Sequence[Row], title: str) -> Any:
             "phase": phase,
             "number": number,
             "seconds": seconds,
-            "tip": JOINED.join([name, phase, format_duration(seconds)]),
+            "tip": JOINED.join([add_threads(name, row.case), phase, format_duration(seconds)]),
         }
         for row in rows
-        for name in [add_threads(label_case(row.case), row.case)]
+        for name in [label_case(row.case)]
         for number, (phase, seconds) in enumerate(_list_phases(row).items())
     ]
     x_title = "seconds from start to five epochs trained"
@@ -204,7 +217,7 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
     points: list[dict[str, Any]] = []
     for memory in memories:
         before, case = 0.0, memory.case
-        name = add_threads(add_device(case.implementation, case.device), case)
+        name = add_device(case.implementation, case.device)
         for number, phase in enumerate(MEMORY_COLOURS):
             peak = memory.peaks.get(phase, before)
             points.append(
@@ -215,7 +228,7 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
                     "added": (peak - before) / 2**20,
                     "tip": JOINED.join(
                         [
-                            name,
+                            add_threads(name, case),
                             phase,
                             f"adds {format_mebibytes(peak - before)}",
                             f"peak {format_mebibytes(peak)}",
