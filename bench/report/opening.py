@@ -20,7 +20,6 @@ from bench.report.sections import Picture
 from bench.report.sections.comparison import (
     EPOCHS,
     add_device,
-    add_threads,
     label_case,
     select_ranked,
 )
@@ -185,7 +184,7 @@ def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
     scale, unit = numbers.choose_unit(typical)
     lines = [
         (
-            add_threads(label_case(row.case), row.case),
+            label_case(row.case),
             row.case.style,
             numbers.format_interval(seconds, scale),
             numbers.format_factor(compare_rounds(by_round, first)),
