@@ -35,9 +35,11 @@ def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Re
     folders: more folders with their placeholders; see ``find_case_folders``.
     """
     folders = {**(folders or {}), **_near_folders(), machine.ROOT: "<suite>"}
-    python = Path(sys.prefix)
-    if python not in {Path("/usr"), Path("/usr/local")}:
-        folders |= {python: "<python>", python.resolve(): "<python>"}
+    # Packages may come from another environment, by a .pth file.
+    packages = (Path(path) for path in sys.path if path.endswith("/site-packages"))
+    for python in (Path(sys.prefix), *(path.parent.parent.parent for path in packages)):
+        if python not in {Path("/"), Path("/usr"), Path("/usr/local")}:
+            folders |= {python: "<python>", python.resolve(): "<python>"}
     return cast("Recorded", _Hider(folders).hide(value))
 
 

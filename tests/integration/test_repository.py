@@ -282,3 +282,13 @@ def test_published_folders_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
     assert {"run", "comparison", "calibration"} <= {entry.kind for entry in entries}
     assert [entry for entry in entries if entry.state != "complete"] == []
+
+
+def test_published_records_name_no_folder_of_packages():
+    lines = [
+        f"{path.parent.name}: {line[:80]}"
+        for path in (ROOT / "results" / "reference").glob("*/trials.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"(?<![\w.~>/-])/[^\s\"']*/site-packages/", line)
+    ]
+    assert lines == []
