@@ -155,6 +155,8 @@ class Drive:
         if epoch > FIRST_EPOCH and (self._thorough or epoch == self._looked_at):
             look_after = secrets.SystemRandom().random() * self._last_elapsed
         reply = self.worker.call(exchange.TRAIN, indices=order, look_after=look_after)
+        if look_after is not None and not reply.looked:  # it was shorter than the one before
+            self._looked_at = epoch + 1
         self._last_elapsed = reply.elapsed
         self.evidence.params[epoch] = self._current = self.worker.exchange.params.copy()
         self.worker.call(exchange.COLLECT)
@@ -198,7 +200,8 @@ class Drive:
         self.end_epochs()
 
     def end_epochs(self) -> None:
-        """Record the memory after the timed epochs."""
+        """Look at the worker's threads, and record the memory after the timed epochs."""
+        self.worker.look()
         self.record_memory("epochs")
         self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
 

@@ -95,13 +95,15 @@ class Reply:
 
     seconds: by the worker's clock. elapsed: by the parent's, hand-over included. delay: seconds
     meanwhile in which parent or worker waited for a core, so that a byte may have been seen late.
-    cpu_seconds: of the worker's session, read from outside.
+    cpu_seconds: of the worker's session, read from outside. looked: the worker was still at work
+    when the parent was to look how its threads run.
     """
 
     seconds: float
     elapsed: float
     delay: float
     cpu_seconds: float
+    looked: bool = False
 
 
 class Worker:
@@ -207,6 +209,7 @@ class Worker:
             elapsed=end - begin,
             delay=self._read_delays() - delay,
             cpu_seconds=max(0.0, cpu + read_helpers_cpu_seconds(self.pid) - helpers),
+            looked=look_after is not None and self._look_at is None,
         )
 
     def finish(self) -> Outcome:

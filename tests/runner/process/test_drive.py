@@ -36,6 +36,7 @@ class FakeWorker:
         self.exchange = Exchange(create_file(folder, SIZE), SIZE)
         self.pid = os.getpid()
         self.busy = 1.0  # threads in force, by the CPU clock
+        self.looked = True
         self.times = {name.encode(): list(values) for name, values in times.items()}
         self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
 
@@ -61,7 +62,7 @@ class FakeWorker:
             self.images.append(indices.copy())
         values = self.times.get(command, [(0.25, 0.25, 0.0)])
         seconds, elapsed, delay = values.pop(0) if len(values) > 1 else values[0]
-        return Reply(seconds, elapsed, delay, cpu_seconds=self.busy * seconds)
+        return Reply(seconds, elapsed, delay, cpu_seconds=self.busy * seconds, looked=self.looked)
 
 
 def seconds(value):
@@ -99,13 +100,21 @@ def run(of, **options):
 
 
 @pytest.mark.parametrize(("thorough", "looks"), [(False, 1), (True, 5)])
-def test_threads_are_looked_at_after_set_up_and_during_epochs(drives, thorough, looks):
+def test_threads_are_looked_at_after_set_up_during_and_after_epochs(drives, thorough, looks):
     of = drives(epochs=5, t=[seconds(2.0)], thorough=thorough)
     run(of, enough=0.0)
-    after_set_up, *during = of.worker.looks
-    assert after_set_up is None
+    after_set_up, *during, after_epochs = of.worker.looks
+    assert after_set_up is after_epochs is None
     assert len(during) == looks
     assert all(0 <= look < 2.0 for look in during)
+
+
+def test_look_that_came_too_late_is_made_in_the_next_epoch(drives, monkeypatch):
+    monkeypatch.setattr(drive.secrets, "randbelow", lambda _: 2)  # the third epoch
+    of = drives(epochs=5, t=[seconds(2.0)])
+    of.worker.looked = False
+    run(of, enough=0.0)
+    assert len(of.worker.looks) == 2 + 3  # in epochs three to five
 
 
 def test_phases_are_driven_in_order(drives):
