@@ -53,6 +53,15 @@ def test_document_has_exact_numbers(output):
     assert (slowed["busy"], slowed["two_places"], slowed["budget"]) == (True, False, 15.0)
     (noise,) = document["noise"]
     assert (noise["pairs"], noise["spread"]) == (40, None)
+    assert document["pair_noise"] == []
+
+
+def test_noise_of_pairs_with_epochs_in_turn_has_a_line(tmp_path):
+    decided(tmp_path, pairs(SAME, alternated=True))
+    output = build_calibration_output(load_calibrations(tmp_path))
+    assert output.tables[1].lines == [[SLUG, "3 min 00 s", "quiet", "10", "1.1 %", "0 %"]]
+    (noise,) = json.loads(format_output(output, "json"))["pair_noise"]
+    assert (noise["pairs"], noise["in_a_row"]) == (10, 0.0)
 
 
 def test_empty_calibration_says_what_to_do():

@@ -1,13 +1,16 @@
 """Count the decisions of calibrations, which are independent: no two of them share a pair."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import median
+from itertools import pairwise
+from statistics import median, stdev
 
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
 from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import MeasuredDecision
+from bench.regression.paired.judge_pairs import EPOCH, collect_pairs, compute_log_ratio
 from bench.regression.result import TIMED, CaseVerdict
 
 
@@ -52,13 +55,41 @@ class DecisionCount:
         return compute_wilson_interval(self.verdicts.get("slower", 0), self.total)
 
 
+@dataclass(frozen=True, slots=True)
+class PairNoise:
+    """How far two equal processes are apart, of the decisions of one design without a slowdown.
+
+    Standard deviations of logarithms. in_turns: of the ratio that a pair counts with. in_a_row: of
+    the ratio of the medians of two processes of one version, one after the other.
+    """
+
+    design: Design
+    pairs: int
+    in_turns: float
+    in_a_row: float
+
+
 def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount]:
     """Count decisions by design: without a slowdown first, then by budget and machine."""
-    groups: dict[Design, list[MeasuredDecision]] = defaultdict(list)
-    for decision in decisions:
-        groups[_find_design(decision)].append(decision)
-    counts = [_count(design, group) for design, group in groups.items()]
-    return sorted(counts, key=_sort_key)
+    return [_count(design, group) for design, group in _group_by_design(decisions)]
+
+
+def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]:
+    """Return by how much less two equal processes differ if their epochs are trained in turn.
+
+    Of the same processes of alternating pairs, so neither way had the better minutes.
+    """
+    noise = []
+    for design, group in _group_by_design(decisions):
+        in_turns, in_a_row = [], []
+        for decision in group:
+            pairs = [pair for pair in collect_pairs(decision.records) if pair[0].alternated]
+            in_turns += [compute_log_ratio(EPOCH, *pair) or 0.0 for pair in pairs]
+            baselines = [math.log(median(baseline.epoch_seconds)) for baseline, _ in pairs]
+            in_a_row += [after - before for before, after in pairwise(baselines)]
+        if design.slowdown is None and len(in_a_row) > 1:
+            noise.append(PairNoise(design, len(in_turns), stdev(in_turns), stdev(in_a_row)))
+    return noise
 
 
 def compute_wilson_interval(count: int, total: int) -> tuple[float, float]:
@@ -80,6 +111,15 @@ def is_busy(conditions: Mapping[str, float | None], processors: float) -> bool |
     if not seconds or others is None:
         return None
     return others > MAX_OTHERS * seconds or (steal or 0.0) > MAX_STEAL * seconds
+
+
+def _group_by_design(
+    decisions: Iterable[MeasuredDecision],
+) -> list[tuple[Design, list[MeasuredDecision]]]:
+    groups: dict[Design, list[MeasuredDecision]] = defaultdict(list)
+    for decision in decisions:
+        groups[_find_design(decision)].append(decision)
+    return sorted(groups.items(), key=lambda group: _sort_key(group[0]))
 
 
 def _find_design(decision: MeasuredDecision) -> Design:
@@ -104,8 +144,7 @@ def _count(design: Design, decisions: list[MeasuredDecision]) -> DecisionCount:
     )
 
 
-def _sort_key(count: DecisionCount) -> tuple[object, ...]:
-    design = count.design
+def _sort_key(design: Design) -> tuple[object, ...]:
     slowdown = design.slowdown
     injected = (slowdown.every, slowdown.share) if slowdown else (0, 0.0)
     return design.case, injected, design.budget, str(design.busy), design.apart

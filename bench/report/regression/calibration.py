@@ -6,7 +6,13 @@ from statistics import stdev
 from typing import Any
 
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
-from bench.regression.calibration.counts import DecisionCount, Design, count_decisions
+from bench.regression.calibration.counts import (
+    DecisionCount,
+    Design,
+    PairNoise,
+    count_decisions,
+    measure_pair_noise,
+)
 from bench.regression.calibration.session import describe_slowdown
 from bench.regression.calibration.spread import MIN_HOURS, Calibrations
 from bench.report.regression.output import ComparisonOutput
@@ -42,6 +48,7 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
     The JSON document has standard deviations of logarithms, and seconds.
     """
     counts = count_decisions(calibrations.decisions)
+    pair_noise = measure_pair_noise(calibrations.decisions)
     document = {
         "decisions": [_document_count(count) for count in counts],
         "noise": [
@@ -53,12 +60,14 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
             }
             for case in calibrations.cases
         ],
+        "pair_noise": [asdict(noise) for noise in pair_noise],
     }
     same = [count for count in counts if count.design.slowdown is None]
     injected = [count for count in counts if count.design.slowdown is not None]
     tables = [
         _tabulate_counts("False alarms: a version compared with itself", same, injected=False),
         _tabulate_counts("Injected slowdowns", injected, injected=True),
+        _tabulate_pair_noise(pair_noise),
         _tabulate_noise(calibrations),
     ]
     remarks = [] if calibrations.cases or counts else [EMPTY]
@@ -115,6 +124,28 @@ def _tabulate_counts(title: str, counts: Sequence[DecisionCount], *, injected: b
 def _describe_machine(design: Design) -> str:
     state = {None: "not known", True: "busy", False: "quiet"}[design.busy]
     return state if design.apart else f"{state}, sides in one place"
+
+
+def _tabulate_pair_noise(noises: Sequence[PairNoise]) -> Table:
+    lines = [
+        [
+            noise.design.case,
+            numbers.format_wall_time(noise.design.budget),
+            _describe_machine(noise.design),
+            f"{noise.pairs:,}",
+            _format_deviation(noise.in_turns),
+            _format_deviation(noise.in_a_row),
+        ]
+        for noise in noises
+    ]
+    return Table(
+        "What training epochs in turn does to the noise",
+        ("case", "budget", "machine", "pairs", "epochs in turn", "one process after the other"),
+        lines,
+        words=3,
+        note="Standard deviations in percent, of the log ratio of two equal processes: of a pair, "
+        "and of the median epochs of two processes of one version, one pair after the other.",
+    )
 
 
 def _tabulate_noise(calibrations: Calibrations) -> Table:

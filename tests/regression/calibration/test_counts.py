@@ -1,13 +1,17 @@
 """Decisions are counted by what they have in common, each once."""
 
+import math
+from statistics import stdev
+
 import pytest
-from support.comparisons import bad, comparison, decided, make_design, pairs
+from support.comparisons import bad, comparison, decided, make_design, pairs, two
 
 from bench.records.schema import Slowdown
 from bench.regression.calibration.counts import (
     compute_wilson_interval,
     count_decisions,
     is_busy,
+    measure_pair_noise,
 )
 from bench.regression.calibration.spread import load_calibrations
 
@@ -74,3 +78,20 @@ def test_busy_machine_is_one_that_disturbs_a_run(others, steal, busy):
     conditions = {"seconds": 100.0, "others_seconds": others, "steal_seconds": steal}
     assert is_busy(conditions, 2) is busy
     assert is_busy({**conditions, "others_seconds": None}, 2) is None
+
+
+def test_noise_of_pairs_is_that_of_epochs_in_turn_and_of_processes_in_a_row(tmp_path):
+    speeds, logs = [0.5, 1.0, 0.25, 0.5], [0.01, -0.01, 0.02, 0.0]
+    records = [
+        record
+        for number, (speed, log) in enumerate(zip(speeds, logs, strict=True), 1)
+        for record in two(number, speed, speed * math.exp(log), alternated=True)
+    ]
+    decided(tmp_path, records, pairs(SAME))  # the epochs of the second did not alternate
+    slowed = pairs(SLOW, alternated=True)
+    decided(tmp_path, slowed, design=make_design(Slowdown(0.05)), run="slowed")
+    (noise,) = measure_pair_noise(load_calibrations(tmp_path).decisions)
+    assert (noise.pairs, noise.design.slowdown) == (4, None)
+    assert noise.in_turns == pytest.approx(stdev(logs))
+    steps = [math.log(2), -math.log(4), math.log(2)]
+    assert noise.in_a_row == pytest.approx(stdev(steps))
