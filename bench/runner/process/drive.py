@@ -57,7 +57,8 @@ class Measurement:
 
     Seconds are the worker's where the parent's clock confirms them, else the parent's.
     handover_seconds: the parent's time of each timed epoch less the worker's. kernel_seconds: the
-    reference kernel before each timed epoch, and after the last (bench/runner/kernel.py).
+    reference kernel before each timed epoch, and after the last (bench/runner/kernel.py). Empty if
+    the worker computed during more than half of them.
     epoch_cpu_seconds: of the worker's session, read from outside. phase_rss_bytes: the peak of the
     resident memory at the end of each phase. device_conditions: what a GPU was like before and
     after the timed epochs. energy_joules: of the GPU during them.
@@ -103,6 +104,7 @@ class Drive:
         self.measurement = Measurement()
         self.disputed: list[int] = []
         self.restless = 0
+        self._restless_kernels = 0
         self.draws = draws
         self._monitor = monitor
         self._handover = 0.0
@@ -149,8 +151,7 @@ class Drive:
         """Train an epoch; return the reply, the seconds, and whether the two clocks agree."""
         order = self.draws.draw_order(epoch, self.case.samples)
         if kernel:
-            self.settle()
-            self.measurement.kernel_seconds.append(measure_kernel(self._core))
+            self.time_kernel()
         look_after = None
         if epoch > FIRST_EPOCH and (self._thorough or epoch == self._looked_at):
             look_after = secrets.SystemRandom().random() * self._last_elapsed
@@ -158,7 +159,7 @@ class Drive:
         if look_after is not None and not reply.looked:  # it was shorter than the one before
             self._looked_at = epoch + 1
         self._last_elapsed = reply.elapsed
-        self.evidence.params[epoch] = self._current = self.worker.exchange.params.copy()
+        self.evidence.params[epoch] = self._current = reply.params
         self.worker.call(exchange.COLLECT)
         return reply, *self._confirm(reply)
 
@@ -196,7 +197,10 @@ class Drive:
             ):
                 self.train_timed(len(seconds) + 1, kernel=kernel)
             if kernel:
-                self.measurement.kernel_seconds.append(measure_kernel(self._core))
+                self.time_kernel()
+                # They would show a slow machine, and so a fast program.
+                if 2 * self._restless_kernels > len(self.measurement.kernel_seconds):
+                    self.measurement.kernel_seconds.clear()
         self.end_epochs()
 
     def end_epochs(self) -> None:
@@ -210,7 +214,7 @@ class Drive:
         # Apart from the prediction, whose time it would exceed.
         self.worker.call(SELECT_COMMANDS[part], indices=indices)
         reply = self.worker.call(exchange.PREDICT)
-        labels = self.worker.exchange.labels[: len(indices)].copy()
+        labels = reply.labels[: len(indices)]
         self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
         return self._confirm(reply)[0]
 
@@ -240,6 +244,14 @@ class Drive:
     def record_memory(self, phase: str) -> None:
         """Record the peak of the worker's resident memory at the end of a phase."""
         self.measurement.phase_rss_bytes[phase] = read_peak_memory(self.worker.pid)
+
+    def time_kernel(self) -> None:
+        """Time the reference kernel while the worker waits, and see whether it does."""
+        self.settle()
+        cpu, begin = self.read_cpu_seconds(), now()
+        self.measurement.kernel_seconds.append(measure_kernel(self._core))
+        if self.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
+            self._restless_kernels += 1
 
     def settle(self) -> None:
         """Sleep until the worker's threads have stopped spinning."""

@@ -95,14 +95,17 @@ class Reply:
 
     seconds: by the worker's clock. elapsed: by the parent's, hand-over included. delay: seconds
     meanwhile in which parent or worker waited for a core, so that a byte may have been seen late.
-    cpu_seconds: of the worker's session, read from outside. looked: the worker was still at work
-    when the parent was to look how its threads run.
+    cpu_seconds: of the worker's session, read from outside. params, labels: copies of
+    what the exchange held when the worker answered. looked: the worker was still at work when the
+    parent was to look how its threads run.
     """
 
     seconds: float
     elapsed: float
     delay: float
     cpu_seconds: float
+    params: NDArray[np.float32]
+    labels: NDArray[np.int64]
     looked: bool = False
 
 
@@ -202,13 +205,16 @@ class Worker:
             os.write(self._commands, command)
         self._look_at = None if look_after is None else begin + look_after
         end = self._await_answer(command)
-        # At once: threads may go on spinning.
+        # At once: threads may go on writing, or spinning.
+        params, labels = self.exchange.params.copy(), self.exchange.labels.copy()
         cpu = read_cpu_seconds(self.pid) - cpu
         return Reply(
             seconds=float(self.exchange.seconds[0]),
             elapsed=end - begin,
             delay=self._read_delays() - delay,
             cpu_seconds=max(0.0, cpu + read_helpers_cpu_seconds(self.pid) - helpers),
+            params=params,
+            labels=labels,
             looked=look_after is not None and self._look_at is None,
         )
 

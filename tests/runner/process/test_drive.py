@@ -62,7 +62,15 @@ class FakeWorker:
             self.images.append(indices.copy())
         values = self.times.get(command, [(0.25, 0.25, 0.0)])
         seconds, elapsed, delay = values.pop(0) if len(values) > 1 else values[0]
-        return Reply(seconds, elapsed, delay, cpu_seconds=self.busy * seconds, looked=self.looked)
+        return Reply(
+            seconds,
+            elapsed,
+            delay,
+            cpu_seconds=self.busy * seconds,
+            params=memory.params.copy(),
+            labels=memory.labels.copy(),
+            looked=self.looked,
+        )
 
 
 def seconds(value):
@@ -403,6 +411,22 @@ def test_worker_settles_when_it_computes_no_more(drives, cpu, used, pauses):
     of.settle()
     # It is waited for at most half a second.
     assert len(clock.pauses) == pytest.approx(pauses, abs=1 if pauses == 250 else 0)
+
+
+@pytest.mark.parametrize(("disturbed", "kept"), [(0, True), (2, True), (3, False)])
+def test_kernels_during_which_the_worker_computes_do_not_count(
+    drives, cpu, monkeypatch, disturbed, kept
+):
+    of, clock = drives(epochs=3), cpu()
+    used = iter([0.06] * disturbed + [0.04] * (4 - disturbed))
+
+    def measure_kernel(_):
+        clock.time += 1.0
+        clock.cpu += next(used)
+        return 1.0
+
+    monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
+    assert run(of, enough=0.0).kernel_seconds == [1.0] * 4 * kept
 
 
 @pytest.mark.parametrize(

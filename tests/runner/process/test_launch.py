@@ -188,6 +188,22 @@ def test_delay_is_what_parent_and_worker_waited_for_a_core(worker, monkeypatch):
         assert begun.call(exchange.PING).delay == 20.5
 
 
+def test_what_is_written_after_the_answer_does_not_count(worker, monkeypatch):
+    values = iter([1, 1, 2, 2])
+    with worker("") as begun:
+        begun.await_start()
+        memory = begun.exchange
+
+        def read_delay(*_):  # twice before the command, and twice after the answer
+            memory.params[:] = memory.labels[:] = next(values)
+            return 0.0
+
+        monkeypatch.setattr(launch, "read_delay", read_delay)
+        reply = begun.call(exchange.PING)
+        assert memory.params.max() == memory.labels.max() == 2
+        assert reply.params.max() == reply.labels.max() == 1
+
+
 def test_arguments_are_written_before_the_command(worker):
     params, order = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([2, 0, 1])
     with worker("") as begun:
