@@ -196,6 +196,16 @@ def test_saboteur_is_rejected_with_its_reason(checker, check_once, name):
     assert "\n" not in findings[-1].reason
 
 
+@pytest.mark.parametrize("name", ["asks_the_oracle", "trains_in_reset"])
+def test_orders_that_can_be_known_let_a_saboteur_pass(digits, check_once, name):
+    # Nothing else rejects them above: the secret of what orders are drawn from is the protection.
+    checker = Checker([digits], threads=1, timeout=600, device="cpu")
+    checker._draws = Draws.make(42, 0)
+    case = msgspec.structs.replace(case_of(name), devices=("cpu",))
+    (finding,) = check_once(checker, case)
+    assert (finding.status, finding.reason) == ("ok", None)
+
+
 @pytest.mark.full
 def test_probabilities_taken_for_logits_are_rejected(full_checker, check_once):
     pytest.importorskip("keras")
