@@ -1,8 +1,12 @@
 """The figures of docs/methodology.md about the suite's own cost."""
 
+import numpy as np
 import pytest
 from support import costs
 from support.records import case, ok
+
+from bench.records.store import read_records
+from bench.worker.machine import ROOT
 
 
 def test_shares_are_of_the_whole_run_with_the_judging_of_its_last_trial():
@@ -23,3 +27,13 @@ def test_shares_are_of_the_whole_run_with_the_judging_of_its_last_trial():
 def test_handovers_are_those_of_all_trials():
     records = [ok(case(), handover_seconds=seconds) for seconds in ([1e-4], [2e-4, 3e-4])]
     assert costs.list_handovers(records) == [1e-4, 2e-4, 3e-4]
+
+
+def test_documented_costs_are_those_of_the_published_run():
+    records = read_records(ROOT / "results" / "reference" / "amd-epyc-2-cores")
+    share = costs.compute_judging_share(records)
+    assert share < 0.1
+    median, most = 1e3 * np.percentile(costs.list_handovers(records), [50, 95])
+    text = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+    assert f"takes {median:.2f} ms (95 %: less than {most:.2f} ms)" in text
+    assert f"**judging** {100 * share:.1f} % of the run's time" in text

@@ -34,7 +34,7 @@ class Pretended:
 
     ratio: of the candidate's epoch to the base's, by the number of the pair. accuracy: by epochs.
     becomes: fields of the records of failed trials, by (version, pair). stop: the trial that is
-    interrupted.
+    interrupted. briefs: of each pair whose sides live at the same time, whether it was brief.
     """
 
     folder: Path | None = None
@@ -45,6 +45,7 @@ class Pretended:
     becomes: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     stop: tuple[str, int] | None = None
     trials: list[Trial] = field(default_factory=list)
+    briefs: list[bool] = field(default_factory=list)
     clock: float = 1000.0
     run: str = "a run"
 
@@ -66,6 +67,7 @@ class Pretended:
 
     def measure_pair(self, trials: Sequence[Trial], *, brief: bool) -> tuple[Record, ...]:
         """Store and return the records of two trials."""
+        self.briefs.append(brief)
         return tuple(self.measure(trial) for trial in trials)
 
     def measure(self, trial: Trial) -> Record:

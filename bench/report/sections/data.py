@@ -25,15 +25,15 @@ from bench.worker.workloads import WORKLOADS
 DATA_TITLE = "The data"
 LEARNED_TITLE = "What it learned"
 NOT_PREPARED = (
-    "The data are not prepared here: run `python -m bench data{}`, then write the report again."
+    "The data are not prepared here: run `softmax-bench data{}`, then write the report again."
 )
 NOT_SQUARE = "The images are not square and cannot be drawn."
 NO_SOFTMAX = "No softmax implementation is ranked."
 LEARNED = (
     "The weights are those of the float64 oracle after {} epochs of workload {} at batch size {}, "
-    "in orders drawn for this picture. Every ranked softmax program ends with the oracle's weights "
-    "where it is given the same orders; one-vs-rest solves another problem, and its weights are "
-    "only similar."
+    "in orders drawn for this picture. Given the same orders, every ranked softmax program ends "
+    "with the oracle's weights within the tolerance. One-vs-rest solves another problem, and its "
+    "weights are only similar."
 )
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FIRST_IMAGES = 10

@@ -12,6 +12,7 @@ from bench.regression.paired.comparison_plan import plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.paired.measure_pairs import choose_epochs
 from bench.regression.result import CaseComparison
+from bench.runner.cases import compute_max_samples
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,20 @@ def test_looks_are_planned_for_the_budget_and_stored(measured, folder):
     assert pretended.pairs == [*range(90)]
     assert [case.pairs for case in cases] == [10, 30, 89]
     assert {case.verdict for case in cases} == {"undecided"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "together"),
+    [({}, True), ({"device": "gpu"}, False), ({"samples": compute_max_samples(64)}, False)],
+    ids=["memory for two", "a GPU", "memory for one"],
+)
+def test_sides_of_a_pair_live_together_where_they_can(measured, changes, together):
+    pretended = Pretended()
+    measured(pretended, comparison(pairing(**changes), budget=30.0))
+    # The first pair is judged whole.
+    briefs = [False, *[True] * (len(pretended.pairs) - 1)]
+    assert len(briefs) > 7
+    assert pretended.briefs == (briefs if together else [])
 
 
 def test_measuring_stops_before_the_budget_ends(measured):

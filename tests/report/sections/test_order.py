@@ -81,6 +81,14 @@ def test_empty_run_has_every_section_in_its_group_and_says_how_to_fill_it(tmp_pa
     assert "--device cpu,gpu" in found[gpu.TITLE].empty
 
 
+@pytest.mark.parametrize(
+    ("seed", "words"), [(42, "seed 42: an implementation could know"), (None, "drawn anew")]
+)
+def test_report_says_whether_orders_could_be_known(tmp_path, seed, words):
+    found = write_and_list(tmp_path, run(case(), seed=seed), ok(case()))
+    assert words in found[METHOD[-1]].remarks[0]
+
+
 def test_sweep_fills_every_section(tmp_path):
     values = {"phase_rss_bytes": {**PEAKS, "import": 2**21}, "predict_seconds": [0.02]}
     records = [*swept(**values), probe(), probe(number=2, of={"threads": 1})]
@@ -213,9 +221,9 @@ def test_weights_and_confusion_are_the_oracles(folder):
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("fashion-mnist", "`python -m bench data`"),
-        ("digits", "`python -m bench data --data digits`"),
-        ("<b>`x`", "`python -m bench data --data DIR`"),
+        ("fashion-mnist", "`softmax-bench data`"),
+        ("digits", "`softmax-bench data --data digits`"),
+        ("<b>`x`", "`softmax-bench data --data DIR`"),
     ],
 )
 def test_unprepared_data_are_asked_for_and_not_searched(tmp_path, monkeypatch, name, command):
