@@ -110,7 +110,7 @@ def make_opening(run: LoadedRun) -> Opening:
         title=write_title(ranked),
         facts=list_facts(run, ranked),
         verdicts=verdicts,
-        command=f"python -m bench report {run.folder_name}",
+        command=f"softmax-bench report {run.folder_name}",
         hashes=hash_files(run.folder),
         picture=picture,
         standings=[rank_starts(started, count) for count in STEPS] if len(started) > 1 else [],

@@ -210,7 +210,7 @@ def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
     assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in data)
     text = line(HOSTILE)
     assert {text, f"second {text}"} <= set(view.texts("th", scope="row"))
-    assert view.texts("pre") == [f'python -m bench run {text}"', "python -m bench report run"]
+    assert view.texts("pre") == [f'python -m bench run {text}"', "softmax-bench report run"]
     assert view.texts("p", class_="opening")[0].startswith(f"{text} · ")
     assert view.texts("title")[0].startswith(f"{text} · ")
 

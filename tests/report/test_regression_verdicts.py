@@ -230,14 +230,18 @@ def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
     # (6.965 + 1.645) * 0.0640: the quantiles of Student's t with two degrees of freedom, and of
     # the power.
     assert [line for line in remarks if "detect" in line] == [
-        f"{slug('known')}: on this machine, runs of 2 and 2 processes detect slowdowns from 73.5 %."
+        (
+            f"{slug('known')}: on this machine, runs of 2 and 2 processes detect a slowdown of "
+            "about 73.5 % with probability 95 %."
+        )
     ]
     assert remarks[0].startswith("Differs: torch 2.9 → 2.10, 1 package in the baseline only: keras")
     assert "bench ab" in remarks[-1]
 
 
 @pytest.mark.parametrize(
-    ("least", "words"), [(0.0234, "20 pairs detect slowdowns from 2.3 %"), (math.inf, "however")]
+    ("least", "words"),
+    [(0.0234, "20 pairs detect a slowdown of about 2.3 % with"), (math.inf, "however")],
 )
 def test_detectable_slowdown_of_pairs_is_a_remark(least, words):
     case = CaseComparison("numpy", "slug", "no change", pairs=20, detectable=least)

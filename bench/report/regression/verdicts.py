@@ -164,7 +164,7 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
         ("case", "metric", "baseline", "candidate", "difference", "verdict"),
         lines,
         words=2,
-        note="A slowdown of only some epochs shows in their median and 90th percentile.",
+        note="A slowdown of only some epochs can show in their median and 90th percentile.",
     )
 
 
@@ -217,7 +217,7 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
                 runs = f"runs of {case.processes[0]} and {case.processes[1]} processes"
             least = "no slowdown, however large"
             if isfinite(case.detectable):
-                least = f"slowdowns from {100 * case.detectable:.1f} %"
+                least = f"a slowdown of about {100 * case.detectable:.1f} % with probability 95 %"
             lines.append(f"{case.name}: on this machine, {runs} detect {least}.")
     if not result.cases:
         lines.append(

@@ -37,7 +37,7 @@ NOTHING = "No program can be ranked."
 STEPS_NOTE = (
     "A step is one update of the weights: the epoch over the number of its batches, so it contains "
     "a share of what an epoch costs as a whole. At least: the roofline of an epoch over as many "
-    "steps, which no program can be faster than."
+    "steps; a program that is faster fails."
 )
 MEMORY_TITLE = "Peak memory"
 MEMORY_NOTE = (
@@ -71,9 +71,9 @@ def describe_step(rows: Sequence[Row]) -> str:
         f"({name_case(first.case)}) to "
         f"{numbers.format_duration(_seconds(last) / _count_steps(last))} ({name_case(last.case)})"
     )
-    if first.roofline_seconds:
-        least = numbers.format_duration(first.roofline_seconds / _count_steps(first))
-        text += f"; the machine cannot do it in less than {least}"
+    bounds = [row.roofline_seconds / _count_steps(row) for row in softmax if row.roofline_seconds]
+    if bounds:
+        text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
     return f"{text}."
 
 
@@ -130,7 +130,7 @@ def describe_roofline(run: LoadedRun) -> Section:
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
         finding = (
             f"The programs reach from {numbers.format_percent(shares[worst])} ({worst}) to "
-            f"{numbers.format_percent(shares[best])} ({best}) of what the machine can do."
+            f"{numbers.format_percent(shares[best])} ({best}) of the roofline."
         )
     remarks = list_failed_probes(run.records)
     return Section(ROOFLINE_TITLE, shown, empty, remarks=remarks, finding=finding)

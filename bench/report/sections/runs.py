@@ -41,7 +41,7 @@ OVER_TIME_NOTE = (
     "Epoch times with 95 % intervals over the processes of one run, and the software whose "
     "version changed. The intervals hold the typical process of one run, "
     "not what differs between hours: use "
-    "`python -m bench ab` to find out whether something became slower."
+    "`softmax-bench ab` to find out whether something became slower."
 )
 # Those whose versions a report names.
 DISTRIBUTIONS = (

@@ -92,9 +92,11 @@ def describe_epochs(times: Iterable[TimeToAccuracy]) -> str:
     if len(softmax) < 2 or any(None in time.epochs for time in softmax):
         return ""
     epochs = " to ".join(map(str, dict.fromkeys((reached[0], reached[-1]))))
+    seeds = max(len(time.epochs) for time in softmax)
+    over = f"over {seeds} seeds" if seeds > 1 else "with the one seed of this run"
     return (
         f"All {len(softmax)} softmax programs reach a validation accuracy of "
-        f"{TARGET_ACCURACY:g} after {epochs} epochs."
+        f"{TARGET_ACCURACY:g} after {epochs} epochs, {over}."
     )
 
 

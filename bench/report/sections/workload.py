@@ -37,7 +37,7 @@ NEIGHBOURS_NOTE = (
 ONE_SEED_NOTE = "Accuracy: all rounds share one seed, so it has no spread."
 SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
-    "weights. All rows of a round share a seed: differences between rows are smaller than that."
+    "weights. All rows of a round share a seed, so it says nothing of differences between rows."
 )
 GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
@@ -129,10 +129,9 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     # A disturbance of the GPU does not affect rows of the CPU.
     on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
     if causes := (noise if on_gpu else replace(noise, gpu_causes=())).causes:
-        problem = f"**The machine was too noisy** ({', '.join(causes)})"
-    else:
-        problem = "There are too few processes"
-    return [f"{problem} to tell these neighbours apart: {names}."]
+        noisy = f"**The machine was noisy** ({', '.join(causes)})."
+        return [f"{noisy} These neighbours cannot be told apart: {names}."]
+    return [f"These neighbours cannot be told apart by so few processes: {names}."]
 
 
 def describe_groups(rows: Sequence[Row]) -> list[str]:

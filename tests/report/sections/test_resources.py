@@ -140,7 +140,7 @@ def test_step_is_the_epoch_over_the_number_of_its_batches():
     }
     assert table.lines[1][1] == "3.00 [2.00, 4.00]"
     assert resources.describe_step([rows[0], slow]) == (
-        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); the machine cannot do it in "
-        "less than 10.0 µs."
+        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); by the roofline it takes "
+        "10.0 µs at least."
     )
     assert resources.describe_step(rows[:1]) == ""

@@ -76,7 +76,8 @@ def test_shortest_time_to_accuracy_is_first_and_unreached_last():
     ]
     assert describe_epochs(known.values()) == ""
     assert describe_epochs([known["slow"], known["fast"]]) == (
-        "All 2 softmax programs reach a validation accuracy of 0.84 after 3 to 5 epochs."
+        "All 2 softmax programs reach a validation accuracy of 0.84 after 3 to 5 epochs, over 3 "
+        "seeds."
     )
     assert "over 3 seeds" in table.note
     assert "75 %" in table.note  # all three on one side of the typical seed: 2 / 8

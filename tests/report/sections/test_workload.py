@@ -48,13 +48,12 @@ def test_uncertain_neighbours_are_named_with_the_disturbances():
     disturbed = replace(QUIET, others=0.25)
     (line,) = describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
     assert line == (
-        "**The machine was too noisy** (other processes took 25.0 % of the cores) to tell these "
-        "neighbours apart: a and b, b and c."
+        "**The machine was noisy** (other processes took 25.0 % of the cores). These neighbours "
+        "cannot be told apart: a and b, b and c."
     )
     (line,) = describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
-    assert (
-        line == "There are too few processes to tell these neighbours apart: &lt;a&gt; and b\\|c."
-    )
+    expected = "These neighbours cannot be told apart by so few processes: &lt;a&gt; and b\\|c."
+    assert line == expected
     assert describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
 
 
