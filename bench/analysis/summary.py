@@ -16,7 +16,7 @@ from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.cases import list_distributions
+from bench.runner.planning.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.runner.bounds import MAX_INT, MAX_SECONDS
+from bench.runner.planning.bounds import MAX_INT, MAX_SECONDS
 
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown

@@ -13,8 +13,8 @@ from bench.report.load import load_run
 from bench.report.render import numbers
 from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
-from bench.runner.pilot import waits_for_pilot
-from bench.runner.plan import RESULTS, plan_trials
+from bench.runner.planning.pilot import waits_for_pilot
+from bench.runner.planning.plan import RESULTS, plan_trials
 
 
 def print_plan(run: Run) -> None:

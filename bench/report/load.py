@@ -14,9 +14,9 @@ from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import RunContents, read_contents, read_run
-from bench.runner.cases import get_size
-from bench.runner.pilot import choose_threads, split_pilot
-from bench.runner.plan import find_missing_trials
+from bench.runner.planning.cases import get_size
+from bench.runner.planning.pilot import choose_threads, split_pilot
+from bench.runner.planning.plan import find_missing_trials
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
 from bench.runner.loop import TrialEnded
-from bench.runner.pilot import list_peers, waits_for_pilot
-from bench.runner.plan import find_missing_trials, plan_trials
+from bench.runner.planning.pilot import list_peers, waits_for_pilot
+from bench.runner.planning.plan import find_missing_trials, plan_trials
+from bench.runner.planning.resume import find_code_fault
 from bench.runner.process import scratch
-from bench.runner.resume import find_code_fault
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT
 

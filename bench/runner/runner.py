@@ -19,11 +19,11 @@ from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
 from bench.runner import machine
-from bench.runner.cases import compute_max_samples
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import Evidence
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault, judge_threads
+from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.drive import Drive, alternate, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped

@@ -10,7 +10,7 @@ from bench.cli.verbs import ab, calibrate, run
 from bench.records.schema import Slowdown
 from bench.regression.paired.judge_pairs import METRICS
 from bench.regression.paired.prepare import CaseOptions
-from bench.runner.plan import ALL_CORES, RunOptions
+from bench.runner.planning.plan import ALL_CORES, RunOptions
 from bench.worker.workloads import WORKLOADS
 
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)

@@ -7,7 +7,7 @@ from support.processes import ASSETS, resume_command
 from support.records import bare, case, ok, run, write
 
 from bench.records import store
-from bench.runner.cases import list_probes
+from bench.runner.planning.cases import list_probes
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
 DIGITS = ("run", "--data=digits", "--threads=1", "--no-roofline")

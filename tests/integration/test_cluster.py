@@ -10,8 +10,8 @@ from support.cluster import Cluster
 from support.processes import NO_CHARTS, RUN, find_processes, run_first, wait_until
 
 from bench.records import store
-from bench.runner import plan
-from bench.runner.pilot import choose_threads
+from bench.runner.planning import plan
+from bench.runner.planning.pilot import choose_threads
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.timeout(3600)

@@ -16,9 +16,9 @@ from bench.contract import SGD, Problem
 from bench.data import dataset
 from bench.errors import DataError
 from bench.records import store
-from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
+from bench.runner.planning.cases import find_implementation
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import ChildSpec
 from bench.worker import exchange

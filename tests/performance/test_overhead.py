@@ -12,8 +12,8 @@ import pytest
 
 from bench.analysis.intervals import estimate_typical
 from bench.data import dataset
-from bench.runner.cases import Size, complete_case, find_implementation
 from bench.runner.parity.draws import Draws
+from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.process import spec
 from bench.runner.process.drive import Drive, measure_exchange
 from bench.runner.process.launch import Worker, write_folder

@@ -12,7 +12,7 @@ from bench.records import store
 from bench.records.files import hash_file
 from bench.runner import cluster, machine
 from bench.runner.cluster import HostQuery, MachineRun, RoundResult
-from bench.runner.plan import plan_trials
+from bench.runner.planning.plan import plan_trials
 
 CLUSTER = "--cluster=tcp://127.0.0.1:1"
 

@@ -11,7 +11,7 @@ from support.workers import StoppedWorkers
 from bench.records import store
 from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
-from bench.runner.cases import Size, complete_case, find_implementation, list_rooflines
+from bench.runner.planning.cases import Size, complete_case, find_implementation, list_rooflines
 
 
 @pytest.fixture

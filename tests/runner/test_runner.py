@@ -14,9 +14,9 @@ from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import machine, runner
-from bench.runner.cases import find_implementation
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement
+from bench.runner.planning.cases import find_implementation
 from bench.runner.process import preflight
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.records import store
-from bench.runner import plan
+from bench.runner.planning import plan
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

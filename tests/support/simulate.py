@@ -19,8 +19,8 @@ from bench.analysis.ranking import compare_epochs, find_slower
 from bench.analysis.stopping import apply_rule
 from bench.records import store
 from bench.records.schema import TrialRecord
-from bench.runner.pilot import MIN_GAIN
-from bench.runner.plan import STOPPING
+from bench.runner.planning.pilot import MIN_GAIN
+from bench.runner.planning.plan import STOPPING
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"

@@ -112,7 +112,7 @@ def ab(
     from bench.report.regression.verdicts import build_output, describe_case
     from bench.runner import signals
     from bench.runner.machine import describe
-    from bench.runner.plan import RESULTS, check_writable
+    from bench.runner.planning.plan import RESULTS, check_writable
 
     if output is not None:
         check_writable(output)

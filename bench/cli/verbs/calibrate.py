@@ -99,7 +99,7 @@ def calibrate(
     from bench.report.regression.calibration import build_calibration_output
     from bench.runner import signals
     from bench.runner.machine import describe
-    from bench.runner.plan import make_run_name
+    from bench.runner.planning.plan import make_run_name
 
     folder = calibrations or locate_calibrations(describe()["id"])
     if show and calibrations is not None and not calibrations.is_dir():

@@ -35,8 +35,8 @@ def check(
 ) -> None:
     """Check that implementations compute the same as the oracle and keep the contract."""
     from bench.data import dataset
-    from bench.runner.cases import find_implementation
     from bench.runner.parity import conformance
+    from bench.runner.planning.cases import find_implementation
     from bench.runner.process import interpreters, preflight
     from bench.worker.machine import list_usable_cores
     from implementations import IMPLEMENTATIONS

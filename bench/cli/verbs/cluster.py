@@ -19,7 +19,7 @@ from bench.report.load import load_runs
 from bench.report.write import write_report
 from bench.runner import cluster, signals
 from bench.runner.loop import Estimate
-from bench.runner.plan import (
+from bench.runner.planning.plan import (
     NO_GPU,
     RESULTS,
     Placement,
@@ -28,7 +28,7 @@ from bench.runner.plan import (
     make_run_name,
     plan_run,
 )
-from bench.runner.resume import list_repeated_options, read_plan
+from bench.runner.planning.resume import list_repeated_options, read_plan
 
 
 def run_on_cluster(

@@ -14,8 +14,8 @@ KEY_WIDTH = 14
 
 def machine(python: Pythons = None) -> None:
     """Describe this machine, its GPUs, and what would disturb a run on it."""
-    from bench.runner.cases import list_probes
     from bench.runner.machine import describe, find_disturbances
+    from bench.runner.planning.cases import list_probes
     from bench.runner.process import interpreters, preflight
     from bench.worker import gpu
     from bench.worker.machine import list_usable_cores

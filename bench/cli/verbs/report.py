@@ -34,7 +34,7 @@ def report(
     from bench.report import index
     from bench.report.load import load_runs
     from bench.report.write import write_report
-    from bench.runner.plan import RESULTS
+    from bench.runner.planning.plan import RESULTS
 
     folders = folders or []
     several = len(folders) > 1 or any(map(layout.is_collection, folders))

@@ -33,7 +33,7 @@ from bench.cli.options import (
     parse_workloads,
 )
 from bench.errors import UserError
-from bench.runner.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
+from bench.runner.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
 
 if TYPE_CHECKING:
     from bench.records.schema import Run
@@ -224,8 +224,8 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.progress import print_plan
-    from bench.runner import resume as resuming
-    from bench.runner.plan import RunOptions, plan_run
+    from bench.runner.planning import resume as resuming
+    from bench.runner.planning.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
 
     if resume:
@@ -289,7 +289,8 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     from bench.cli.progress import format_events
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import loop, resume, signals
+    from bench.runner import loop, signals
+    from bench.runner.planning import resume
 
     data = dataset.find(plan.data_source)
     if new:

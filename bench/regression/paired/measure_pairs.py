@@ -14,7 +14,7 @@ from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, pla
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
-from bench.runner.cases import compute_max_samples
+from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now

@@ -24,7 +24,7 @@ from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.runner.cases import (
+from bench.runner.planning.cases import (
     Size,
     complete_case,
     compute_max_samples,
@@ -33,7 +33,7 @@ from bench.runner.cases import (
     make_case,
     make_unknown_name_error,
 )
-from bench.runner.plan import make_run_name, resolve_threads
+from bench.runner.planning.plan import make_run_name, resolve_threads
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read

@@ -11,7 +11,7 @@ from bench.errors import UserError, clean_text
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
-from bench.runner.pilot import choose_threads, split_pilot
+from bench.runner.planning.pilot import choose_threads, split_pilot
 from bench.worker import machine
 
 

@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from bench.data import cache
 from bench.errors import UserError
-from bench.runner.cases import list_distributions
+from bench.runner.planning.cases import list_distributions
 from bench.worker import machine
 from implementations import Implementation
 

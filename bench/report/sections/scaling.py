@@ -13,7 +13,7 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
 from bench.report.sections.comparison import add_threads, describe_status
-from bench.runner.pilot import MIN_GAIN
+from bench.runner.planning.pilot import MIN_GAIN
 
 BATCH_SIZE_TITLE = "Growth with the batch size"
 SAMPLES_TITLE = "Growth with the number of samples"

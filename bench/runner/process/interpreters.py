@@ -9,7 +9,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.cases import list_distributions, make_unknown_name_error
+from bench.runner.planning.cases import list_distributions, make_unknown_name_error
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 

@@ -12,7 +12,7 @@ from bench.regression.paired.comparison_plan import plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.paired.measure_pairs import choose_epochs
 from bench.regression.result import CaseComparison
-from bench.runner.cases import compute_max_samples
+from bench.runner.planning.cases import compute_max_samples
 
 
 @pytest.mark.parametrize(

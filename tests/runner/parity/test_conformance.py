@@ -11,10 +11,10 @@ from support.workers import StoppedWorkers
 
 from bench.data import dataset
 from bench.errors import DataError
-from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
+from bench.runner.planning.cases import find_implementation
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import request_training
 from bench.worker.machine import list_usable_cores

@@ -16,8 +16,8 @@ from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import StoppingRule
-from bench.runner import cases, plan
-from bench.runner.plan import (
+from bench.runner.planning import cases, plan
+from bench.runner.planning.plan import (
     ALL_CORES,
     Placement,
     RunOptions,

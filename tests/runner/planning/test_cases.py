@@ -9,7 +9,7 @@ from support.records import case
 from bench.contract import SGD
 from bench.errors import UserError
 from bench.records.files import hash_file
-from bench.runner.cases import (
+from bench.runner.planning.cases import (
     Size,
     combine_sizes,
     complete_case,

@@ -4,14 +4,14 @@ import msgspec
 import pytest
 from support.records import bare, case, ok, run
 
-from bench.runner.pilot import (
+from bench.runner.planning.pilot import (
     choose_threads,
     find_first,
     list_candidates,
     offer_threads,
     split_pilot,
 )
-from bench.runner.plan import find_missing_trials
+from bench.runner.planning.plan import find_missing_trials
 
 OPEN = {"threads": 0, "tried_threads": (1, 2)}
 LATER = {1: 1.0, 2: 0.5}  # two threads are chosen

@@ -16,9 +16,9 @@ from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
-from bench.runner.bounds import find_plan_fault
-from bench.runner.cases import find_implementation, make_case
-from bench.runner.plan import RESULTS
+from bench.runner.planning.bounds import find_plan_fault
+from bench.runner.planning.cases import find_implementation, make_case
+from bench.runner.planning.plan import RESULTS
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 

@@ -16,7 +16,7 @@ from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
-from bench.runner.cases import (
+from bench.runner.planning.cases import (
     Size,
     combine_sizes,
     complete_case,
@@ -28,7 +28,7 @@ from bench.runner.cases import (
     list_textbook_programs,
     make_case,
 )
-from bench.runner.pilot import (
+from bench.runner.planning.pilot import (
     choose_threads,
     find_first,
     list_candidates,

@@ -12,8 +12,8 @@ from support.records import NUMPY, case, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records.files import hash_file
-from bench.runner import resume
-from bench.runner.cases import list_probes, list_textbook_programs, make_case
+from bench.runner.planning import resume
+from bench.runner.planning.cases import list_probes, list_textbook_programs, make_case
 from implementations import IMPLEMENTATIONS
 
 MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"

@@ -16,7 +16,7 @@ Bounded = tuple[str, float, float, float]  # what, its value, the least, the mos
 
 def find_plan_fault(run: "Run") -> str | None:
     """Return what the command line would have refused of a plan, or None."""
-    from bench.runner.cases import get_size
+    from bench.runner.planning.cases import get_size
     from bench.worker.workloads import WORKLOADS
 
     for name, value, least, most in _list_numbers(run):

@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.machine import read_usable_memory
-from bench.runner.pilot import list_candidates
+from bench.runner.planning.pilot import list_candidates
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
