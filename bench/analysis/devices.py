@@ -18,9 +18,8 @@ class Crossover:
     """The batch size from which on an implementation is faster on the GPU than on the CPU.
 
     speedups: CPU time over GPU time, by ascending batch size; at least one.
-    batch_size: its interval reaches from where the speedups' upper bounds cross 1 to where their
-        lower bounds do. 0 means that the GPU is faster at every measured batch size, infinity that
-        it is slower at the largest. Without bounds if a speedup has none (one round).
+    batch_size: as of ``interpolate_crossing``. Its interval reaches from where the speedups' upper
+        bounds cross 1 to where their lower bounds do; none if a speedup has no bounds (one round).
     """
 
     name: str
@@ -114,14 +113,10 @@ def find_fastest(rows: Iterable[Row]) -> dict[tuple[str, Device, int], Row]:
     not ranked is returned where there is no other.
     """
     fastest: dict[tuple[str, Device, int], Row] = {}
-    for row in sorted(rows, key=lambda row: (not row.ranked, _seconds(row))):
+    for row in sorted(rows, key=lambda row: (not row.ranked, row.typical_seconds)):
         case = row.case
         fastest.setdefault((case.implementation, case.device, case.batch_size), row)
     return fastest
-
-
-def _seconds(row: Row | None) -> float:
-    return row.epoch.mean if row and row.epoch else math.inf
 
 
 def compare_devices(
@@ -139,9 +134,7 @@ def compare_devices(
         by_name[name][device] = row
     if not any("gpu" in by_device for by_device in by_name.values()):
         return []
-    crossover_of = {
-        crossover.name: crossover for crossover in crossovers if len(crossover.speedups) > 1
-    }
+    by_crossover = {one.name: one for one in crossovers if len(one.speedups) > 1}
     comparisons = []
     for name, by_device in by_name.items():
         ranked = {device: row for device, row in by_device.items() if row.ranked}
@@ -151,7 +144,8 @@ def compare_devices(
             training = compare_epochs(cpu, gpu)
             predicting = compare_rounds(cpu.predicts_by_round, gpu.predicts_by_round)
         if ranked:
-            comparisons.append(
-                DeviceComparison(by_device, training, predicting, crossover_of.get(name))
-            )
-    return sorted(comparisons, key=lambda comparison: _seconds(comparison.ranked("gpu")))
+            crossover = by_crossover.get(name)
+            comparisons.append(DeviceComparison(by_device, training, predicting, crossover))
+    return sorted(
+        comparisons, key=lambda one: row.typical_seconds if (row := one.ranked("gpu")) else math.inf
+    )

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
 from bench.records.layout import TRIALS
-from bench.records.schema import Environment, TrialRecord
-from bench.records.store import read_contents
+from bench.records.schema import TrialRecord
+from bench.records.store import read_environments, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,27 +65,22 @@ def load_frame(folder: Path) -> "pd.DataFrame":
 
     if not (folder / TRIALS).is_file():
         raise UserError(f"{folder} holds no run: there is no {TRIALS}. Name the folder of a run")
-    contents = read_contents(folder)
-    if contents.faults:
-        raise UserError(f"{folder}/{contents.faults[0]}; measure it again with run --resume")
-    rows = [
-        _make_row(record, contents.environments[record.environment])
-        for record in contents.records
-        if isinstance(record, TrialRecord)
-    ]
+    environments, rows = read_environments(folder), []
+    for record in read_records(folder):
+        if isinstance(record, TrialRecord):
+            case, epochs = record.case, record.epoch_seconds
+            environment = environments[record.environment]
+            rows.append(
+                {
+                    **{name: getattr(case, name) for name in CASE_COLUMNS},
+                    **{name: getattr(record, name) for name in RECORD_COLUMNS},
+                    "framework_version": describe_framework(case, environment),
+                    "machine": environment.machine.get("name"),
+                    "median_epoch_seconds": median(epochs) if epochs else None,
+                    "parity_error": record.parity.error if record.parity else None,
+                }
+            )
     derived = ("framework_version", "machine", "median_epoch_seconds", "parity_error")
     frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *derived])
     frame["started"] = pd.to_datetime(frame["started"], format="ISO8601", utc=True)
     return frame
-
-
-def _make_row(record: TrialRecord, environment: Environment) -> dict[str, Any]:
-    case = record.case
-    return {
-        **{name: getattr(case, name) for name in CASE_COLUMNS},
-        **{name: getattr(record, name) for name in RECORD_COLUMNS},
-        "framework_version": describe_framework(case, environment),
-        "machine": environment.machine.get("name"),
-        "median_epoch_seconds": median(record.epoch_seconds) if record.epoch_seconds else None,
-        "parity_error": record.parity.error if record.parity else None,
-    }

@@ -87,13 +87,15 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     )
     conditions = [trial.conditions for trial in trials]
     throttled = _list_readings(conditions, "throttled")
+    # A clock of 0 was not read.
+    clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
         within=_estimate_within(trials),
         between=estimate_between(medians),
         drift=_estimate_drift(medians),
         others=_compute_share(trials, environments, "others_seconds"),
         steal=_compute_share(trials, environments, "steal_seconds"),
-        clock=_compute_variation(_list_readings(conditions, "mhz_before", "mhz_after")),
+        clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
@@ -194,9 +196,3 @@ def _list_readings(conditions: Iterable[Conditions], *names: str) -> list[float]
     """Return the values that were recorded under these names."""
     values = (read.get(name) for read in conditions for name in names)
     return [value for value in values if value is not None]
-
-
-def _compute_variation(clocks: Iterable[float]) -> float | None:
-    """Return the largest clock over the smallest, minus 1; a clock of 0 was not read."""
-    positive = [clock for clock in clocks if clock]
-    return max(positive) / min(positive) - 1 if positive else None

@@ -71,18 +71,12 @@ def _identify_problem(row: Row) -> tuple[object, ...]:
     return row.case.workload, row.case.device, *identify_size(row.case), row.machine
 
 
-def find_leaders(rows: Sequence[Row]) -> list[Row]:
-    """Return the fastest of comparable rows, and every row that is not certainly slower."""
-    ranked = sorted((row for row in rows if row.ranked), key=sort_key)
-    return [ranked[place] for place in find_leading([row.adjusted_by_round for row in ranked])]
-
-
 def find_leading(times: Sequence[Mapping[int, float]]) -> list[int]:
     """Return the places of the fastest case and of every one that is not certainly slower.
 
     times: of comparable cases by round, the fastest first.
     """
-    slower = _find_slower(times)
+    slower = find_slower(times)
     return [place for place in range(len(times)) if (place, 0) not in slower]
 
 
@@ -92,27 +86,19 @@ def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     for row in rows:
         group = select_comparable(rows, row)
         if group and group[0] is row:
-            slower = find_slower(group)
-            ties += [
-                pair
-                for number, pair in enumerate(pairwise(group))
-                if (number + 1, number) not in slower
-            ]
+            slower = find_slower([member.adjusted_by_round for member in group])
+            pairs = enumerate(pairwise(group))
+            ties += [pair for number, pair in pairs if (number + 1, number) not in slower]
     return ties
 
 
-def find_slower(rows: Sequence[Row]) -> set[tuple[int, int]]:
-    """Return the places of each certainly slower row and of the row that it is slower than.
+def find_slower(times: Sequence[Mapping[int, float]]) -> set[tuple[int, int]]:
+    """Return the places of each certainly slower case and of the case that it is slower than.
 
-    rows: comparable, the fastest first. Each is compared with the row before it and with the first.
+    times: as in ``find_leading``. Each case is compared with the one before it and with the first.
     The interval of their ratio must lie above 1, also after Holm's adjustment for all these pairs:
     with probability 95 %, no two equal rows of the table are called different.
     """
-    return _find_slower([row.adjusted_by_round for row in rows])
-
-
-def _find_slower(times: Sequence[Mapping[int, float]]) -> set[tuple[int, int]]:
-    """Return the pairs of places of ``find_slower``; times: by round, the fastest first."""
     places = range(1, len(times))
     pairs = {(place, other) for place in places for other in (place - 1, 0)}
     ratios = {pair: list_ratios(times[pair[0]], times[pair[1]]) for pair in sorted(pairs)}

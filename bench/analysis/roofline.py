@@ -75,10 +75,8 @@ def find_rooflines(
                 speed = (scale * size * (probe.read_times or 1) / seconds, framework)
                 reads[size] = max(speed, reads.get(size, speed))
             steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
-        rate, rate_by = max(rates)
         rooflines[resources] = Roofline(
-            rate,
-            rate_by,
+            *max(rates),
             bandwidth={size: speed for size, (speed, _) in reads.items()},
             bandwidth_by={size: framework for size, (_, framework) in reads.items()},
             step=min(steps, default=None),

@@ -141,28 +141,21 @@ def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
     """
     break_evens = []
     for tuned in rows:
-        if not tuned.epoch or not tuned.ranked or tuned.case.style != "tuned":
+        if not tuned.ranked or tuned.case.style != "tuned" or not tuned.start_by_round:
             continue
         for simpler in select_comparable(rows, tuned):
-            if simpler.case.style != "idiomatic" or not tuned.start_by_round:
-                continue
-            if not simpler.start_by_round:
-                continue
-            ahead_from, ahead_until = find_lead(
-                _typical_start(tuned) - _typical_start(simpler),
-                _typical_epoch(simpler) - _typical_epoch(tuned),
-            )
-            certain = _differ(tuned, simpler)
-            break_evens.append(BreakEven(tuned, simpler, ahead_from, ahead_until, certain))
+            if simpler.case.style == "idiomatic" and simpler.start_by_round:
+                lead = find_lead(
+                    _typical_start(tuned) - _typical_start(simpler),
+                    _typical_epoch(simpler) - _typical_epoch(tuned),
+                )
+                break_evens.append(BreakEven(tuned, simpler, *lead, _differ(tuned, simpler)))
     return break_evens
 
 
 def _differ(one: Row, other: Row) -> bool:
     """Return whether the intervals of both ratios, of the starts and of the epochs, exclude 1."""
-    ratios = (
-        compare_rounds(one.start_by_round, other.start_by_round),
-        compare_epochs(other, one),
-    )
+    ratios = compare_rounds(one.start_by_round, other.start_by_round), compare_epochs(other, one)
     return all(ratio is not None and ratio.excludes(1) for ratio in ratios)
 
 
@@ -271,14 +264,13 @@ def find_times_to_accuracy(rows: Iterable[Row], records: Iterable[Record]) -> li
             seconds = estimate_typical(reached)
         elif never < len(reached):
             seconds = Interval(median(reached + [math.inf] * never))
+        whole = [trial for trial, _ in starts]
         times.append(
             TimeToAccuracy(
                 case=row.case,
-                epochs=tuple(
-                    count_epochs(trial) for trial in select_seeds(trial for trial, _ in starts)
-                ),
+                epochs=tuple(map(count_epochs, select_seeds(whole))),
                 seconds=seconds,
-                timed_epochs=min(len(trial.epoch_seconds) for trial, _ in starts),
+                timed_epochs=min(len(trial.epoch_seconds) for trial in whole),
                 parity_error=row.parity_error,
             )
         )

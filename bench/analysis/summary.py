@@ -98,11 +98,14 @@ class Row:
         return len(self.epochs_by_round)
 
     @property
+    def typical_seconds(self) -> float:
+        """Seconds of the typical epoch; infinity without one."""
+        return self.epoch.mean if self.epoch else math.inf
+
+    @property
     def in_two_groups(self) -> bool:
         """Return whether some processes take far longer than the typical one."""
-        if self.epoch is None:
-            return False
-        return max(self.epochs_by_round.values()) > TWO_GROUPS * self.epoch.mean
+        return max(self.epochs_by_round.values(), default=0.0) > TWO_GROUPS * self.typical_seconds
 
     def sum_epochs(self, epochs: int) -> dict[int, float]:
         """Return the seconds from a cold start until this many epochs are trained, by round.
@@ -181,10 +184,10 @@ def summarize(
         resources = (case.device, case.threads)
         least = None
         if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
-            at_mean_speed, at_probe_speed = (
-                of[resources].epoch_seconds(case, features, classes) for of in (rooflines, probed)
+            least = (
+                rooflines[resources].epoch_seconds(case, features, classes),
+                probed[resources].epoch_seconds(case, features, classes),
             )
-            least = at_mean_speed, at_probe_speed
         adjusted = adjustment.seconds.get(case.slug, {})
         row = _summarize_case(trials, scored[case.slug], environment, adjusted, least, swept=swept)
         rows.append(replace(row, speed=speeds.get(case.slug)))
@@ -243,17 +246,9 @@ def identify_size(case: Case) -> tuple[object, ...]:
 
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
-    time = row.epoch.mean if row.epoch else math.inf
-    size = identify_size(row.case) if row.swept else ()
-    return (
-        row.case.workload,
-        row.case.device,
-        row.swept,
-        size,
-        not row.ranked,
-        time,
-        row.case.implementation,
-    )
+    case, size = row.case, identify_size(row.case) if row.swept else ()
+    place = (case.workload, case.device, row.swept, size)
+    return (*place, not row.ranked, row.typical_seconds, case.implementation)
 
 
 def _summarize_case(
@@ -281,13 +276,6 @@ def _summarize_case(
         roofline_seconds = least[0] * delay
         # Both are estimates: a row is wrong if it is faster than both.
         floor = min(roofline_seconds, least[1])
-    metered = good if case.device == "gpu" else []
-    # The counter covers all timed epochs of a trial.
-    joules = _mean(
-        trial.energy_joules / len(trial.epoch_seconds)
-        for trial in metered
-        if trial.energy_joules is not None
-    )
     return Row(
         case=case,
         swept=swept,
@@ -316,7 +304,12 @@ def _summarize_case(
         framework_peak_bytes=_mean(
             trial.device_conditions.get("framework_peak_bytes") for trial in good
         ),
-        epoch_joules=joules,
+        # The counter covers all timed epochs of a trial.
+        epoch_joules=_mean(
+            trial.energy_joules / len(trial.epoch_seconds)
+            for trial in good
+            if case.device == "gpu" and trial.energy_joules is not None
+        ),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, floor)),
     )
@@ -391,10 +384,10 @@ def summarize_memory(records: Iterable[Record]) -> list[Memory]:
             by_case[record.case.slug].append(record)
     summaries = []
     for trials in by_case.values():
-        peaks = {}
-        for phase in MEMORY_PHASES:
-            recorded = [value for trial in trials if (value := trial.phase_rss_bytes.get(phase))]
-            if recorded:
-                peaks[phase] = fmean(recorded)
+        means = {
+            phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in trials)
+            for phase in MEMORY_PHASES
+        }
+        peaks = {phase: peak for phase, peak in means.items() if peak is not None}
         summaries.append(Memory(trials[0].case, peaks))
     return summaries

@@ -54,10 +54,10 @@ def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
     by_batch_size = tuple(row for row in parallel if row.case.samples == samples)
     by_samples = tuple(row for row in parallel if row.case.batch_size == batch_size)
     return Sweep(
-        samples=samples,
-        batch_size=batch_size,
-        by_batch_size=by_batch_size if len({r.case.batch_size for r in by_batch_size}) > 1 else (),
-        by_samples=by_samples if len({row.case.samples for row in by_samples}) > 1 else (),
+        samples,
+        batch_size,
+        by_batch_size if len({row.case.batch_size for row in by_batch_size}) > 1 else (),
+        by_samples if len({row.case.samples for row in by_samples}) > 1 else (),
     )
 
 

@@ -11,7 +11,7 @@ from bench.analysis.ranking import (
     compare_epochs,
     compare_machines,
     compare_to_fastest,
-    find_leaders,
+    find_leading,
     find_slower,
     find_ties,
     select_comparable,
@@ -126,18 +126,20 @@ def test_only_ranked_rows_of_the_same_problem_are_comparable():
     assert select_comparable(rows, replace(mine, machine="another")) == []
 
 
+def times(rows):
+    return [row.adjusted_by_round for row in rows]
+
+
 def test_leaders_are_the_fastest_and_its_ties():
-    assert names(find_leaders(rows_of(c=C, a=A))) == ["a"]
-    assert names(find_leaders(rows_of(c=C, b=B, a=A))) == ["a", "b"]
-    assert find_leaders([]) == []
-    records = [*trials(case("wrong"), 0.1, 0.1, status="failed"), *trials(case("right"), 0.5, 0.5)]
-    assert names(find_leaders(summarize(records, HERE))) == ["right"]
+    assert find_leading(times(rows_of(c=C, a=A))) == [0]
+    assert find_leading(times(rows_of(c=C, b=B, a=A))) == [0, 1]
+    assert find_leading([]) == []
 
 
 def test_one_round_or_no_common_round_is_a_tie():
     apart = [ok(case("a"), 1), ok(case("a"), 2), ok(case("b"), 3), ok(case("b"), 4)]
     for rows in (rows_of(a=[1.0], b=[50.0]), summarize(apart, HERE)):
-        assert names(find_leaders(rows)) == ["a", "b"]
+        assert find_leading(times(rows)) == [0, 1]
         assert name_pairs(find_ties(rows)) == [("a", "b")]
 
 
@@ -150,16 +152,16 @@ def test_ties_are_neighbours_whose_ratio_may_be_one():
 def test_table_with_more_rows_asks_for_more_certainty():
     # The p of c / a is 0.0233 where c is 1.2 to 1.3: enough alone, but not as one of three.
     a, b, c = rows_of(a=A, b=B, c=(1.2, 1.2, 1.3))
-    assert find_slower([a, c]) == {(1, 0)}
-    assert find_slower([a, b, c]) == set()
-    assert find_slower([c, a]) == set()  # it is faster
+    assert find_slower(times([a, c])) == {(1, 0)}
+    assert find_slower(times([a, b, c])) == set()
+    assert find_slower(times([c, a])) == set()  # it is faster
 
 
 def test_leader_and_neighbours_are_of_one_family():
     # Without ties between neighbours, every row is slower than the first, and the reverse.
     rows = rows_of(**{f"x{n}": [n, 1.01 * n, n] for n in range(1, 6)})
-    assert find_slower(rows) == {(1, 0), (2, 0), (3, 0), (4, 0), (2, 1), (3, 2), (4, 3)}
-    assert (names(find_leaders(rows)), find_ties(rows)) == (["x1"], [])
+    assert find_slower(times(rows)) == {(1, 0), (2, 0), (3, 0), (4, 0), (2, 1), (3, 2), (4, 3)}
+    assert (find_leading(times(rows)), find_ties(rows)) == ([0], [])
 
 
 def test_rows_of_other_problems_stand_between_no_tie():

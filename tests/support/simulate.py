@@ -158,10 +158,7 @@ def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> floa
     errors = 0
     for table in logs.transpose(1, 0, 2):
         epochs = sorted(np.exp(table + scale).tolist(), key=median)
-        rows: list[Any] = [
-            SimpleNamespace(adjusted_by_round=dict(enumerate(row))) for row in epochs
-        ]
-        errors += not within.isdisjoint(find_slower(rows))
+        errors += not within.isdisjoint(find_slower([dict(enumerate(row)) for row in epochs]))
     return errors / tables
 
 
@@ -211,7 +208,7 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
         ratios_held.append(count_held(filter(None, ratios), [0.0] * PAIRS))
         errors += any(
             rows[slower].case.slug // 2 == rows[faster].case.slug // 2
-            for slower, faster in find_slower(rows)
+            for slower, faster in find_slower([row.adjusted_by_round for row in rows])
         )
         measured += sum(map(len, times))
     shares = [float(np.mean(rows_held)), float(np.mean(ratios_held)), errors / tables]
