@@ -27,55 +27,47 @@ class DamagedError(ValueError):
 def decode(
     data: bytes,
     kind: type[Kind],
-    where: str,
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Kind:
-    """Decode a JSON object. Raises DamagedError, or UserError if a newer suite wrote it.
+    """Decode a JSON object. Raises DamagedError.
 
     All its texts, keys included, are cleaned by ``clean_text``.
     upgrade: converts an object of an older format to the current one.
     """
     try:
         if upgrade is None and not _UNCLEAN.search(data):
-            value = msgspec.json.decode(data, type=kind)
-        else:
-            document = clean_texts(msgspec.json.decode(data, type=dict[str, Any]))
-            value = msgspec.convert(upgrade(document) if upgrade else document, kind)
+            return msgspec.json.decode(data, type=kind)
+        document = clean_texts(msgspec.json.decode(data, type=dict[str, Any]))
+        return msgspec.convert(upgrade(document) if upgrade else document, kind)
     except UNREADABLE as error:
-        refuse_newer(where, read_format(data))
         raise DamagedError(f"not a {getattr(kind, '__name__', 'Record')}: {error}") from error
-    refuse_newer(where, getattr(value, "format", 0))
-    return value
 
 
 def clean_texts(value: Any) -> Any:
     """Return what JSON decodes to with every text in it cleaned by ``clean_text``."""
-    match value:
-        case str():
-            return clean_text(value)
-        case dict():
-            return {clean_text(key): clean_texts(item) for key, item in value.items()}
-        case list() | tuple():
-            return [clean_texts(item) for item in value]
-    return value
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): clean_texts(item) for key, item in value.items()}
+    return list(map(clean_texts, value)) if isinstance(value, list | tuple) else value
 
 
 class _Versioned(msgspec.Struct):
     format: int = 0  # environments have no format number
 
 
-def read_format(data: bytes) -> int:
-    """Return the format number in a file or line, or 0 if there is none."""
+def read_format(data: bytes, where: str) -> int:
+    """Return the format number in a file or line, 0 if there is none.
+
+    Raises UserError for a format that only a newer suite can read.
+    """
     try:
-        return msgspec.json.decode(data, type=_Versioned).format
+        version = msgspec.json.decode(data, type=_Versioned).format
     except UNREADABLE:
         return 0
-
-
-def refuse_newer(where: str, version: int) -> None:
-    """Raise UserError for a format that only a newer suite can read."""
     if version > FORMAT:
         raise UserError(f"{where}: format {version} is newer than this suite; update it")
+    return version
 
 
 def encode(value: Any) -> bytes:

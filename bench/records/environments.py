@@ -97,7 +97,7 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     """Yield every file with its environment, or with the reason why it is damaged."""
     for path in sorted((folder / ENVIRONMENTS).glob("*.json")):
         try:
-            environment = decoding.decode(files.read_file(path), Environment, str(path))
+            environment = decoding.decode(files.read_file(path), Environment)
             msgspec.convert(environment, _Facts, from_attributes=True)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from error

@@ -13,25 +13,12 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from math import prod
 from pathlib import Path
-from typing import BinaryIO, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import BinaryIO
 
 # Size limit of a file in a run's folder. 5,000 trials of 200 epochs take half of it.
 MAX_BYTES = 256 * 2**20
 
-Scalar = TypeVar("Scalar", bound=np.generic)
-
-# The header that numpy.save writes for numbers in C order. NumPy's own reader evaluates it.
-_NPY_HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00(?P<length>..)"
-    rb"\{'descr': '(?P<dtype>[<|>=][a-z][0-9]{1,2})', 'fortran_order': False, "
-    rb"'shape': \((?P<shape>[0-9]{1,9}(?:, [0-9]{1,9}){0,3}),?\), \} *\n",
-    re.DOTALL,
-)
 _UNFINISHED = re.compile(r".+\.\d+\.part", re.DOTALL)
 
 
@@ -58,29 +45,6 @@ def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> byt
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a regular file, in hexadecimal. Raises OSError."""
     return hashlib.sha256(read_file(path)).hexdigest()
-
-
-def read_npy(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
-    """Read a ``.npy`` file of a given type and number of dimensions. Links are not followed.
-
-    Memory is allocated only after the header was checked. Raises OSError if the file cannot be
-    read, and ValueError if it holds something else.
-    """
-    data = read_file(path, follow=False)
-    header = _NPY_HEADER.match(data, 0, 256)
-    if header is None or header.end() != 10 + int.from_bytes(header["length"], "little"):
-        raise ValueError(
-            f"{path.name} is not a C-ordered array of numbers, as numpy.save writes it"
-        )
-    expected, stored = np.dtype(dtype), header["dtype"].decode()
-    if stored != expected.str:
-        raise ValueError(f"{path.name} has type {stored}, not {expected.str} ({expected.name})")
-    shape = tuple(map(int, header["shape"].split(b", ")))
-    if len(shape) != ndim:
-        raise ValueError(f"{path.name} has shape {shape}, not {ndim} dimensions")
-    if prod(shape) * expected.itemsize != len(data) - header.end():
-        raise ValueError(f"{path.name} has {len(data)} bytes, which does not fit its shape {shape}")
-    return np.frombuffer(data, dtype, offset=header.end()).reshape(shape).copy()
 
 
 # ----- writing

@@ -55,9 +55,9 @@ def decode(line: bytes, where: str) -> Record:
         line = line[: check.start()] + b"}"
         if int(check[1], 16) != zlib.crc32(line):
             raise DamagedError("was changed after it was written")
-    version = decoding.read_format(line)
+    version = decoding.read_format(line, where)
     upgrade = upgrade_record if version < 6 else None
-    record: Record = decoding.decode(line, cast("Any", Record), where, upgrade)
+    record: Record = decoding.decode(line, cast("Any", Record), upgrade)
     if version >= 5 and not check:
         raise DamagedError("was changed after it was written: it has no checksum")
     if record.status == "ok" and not _is_complete(record):

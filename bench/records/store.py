@@ -15,17 +15,9 @@ import msgspec
 
 from bench.errors import UserError, join_lines, suggest_remedy
 from bench.records import environments, files, jsonl
-from bench.records.decoding import DamagedError, decode, encode
+from bench.records.decoding import DamagedError, decode, encode, read_format
 from bench.records.environments import is_file_name
-from bench.records.layout import (
-    DECISION,
-    ENTROPY,
-    ENVIRONMENTS,
-    LOCK,
-    PARAMS,
-    RUN_PLAN,
-    TRIALS,
-)
+from bench.records.layout import DECISION, ENTROPY, ENVIRONMENTS, LOCK, PARAMS, RUN_PLAN, TRIALS
 from bench.records.paths import hide_paths
 from bench.records.schema import Environment, Record, Run, TrialRecord
 
@@ -184,8 +176,10 @@ def read_run(folder: Path) -> Run:
 
 def read_plan(path: Path, kind: type[Plan]) -> Plan:
     """Read a plan of this kind. Raises UserError."""
+    data = _read(path)
+    read_format(data, str(path))
     try:
-        return decode(_read(path), kind, str(path))
+        return decode(data, kind)
     except DamagedError as error:
         raise UserError(f"{path}: {error}; delete it") from error
 
@@ -196,7 +190,7 @@ def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
     if not path.exists():
         return {}
     try:
-        return decode(_read(path), dict[str, tuple[int, ...]], str(path))
+        return decode(_read(path), dict[str, tuple[int, ...]])
     except DamagedError as error:
         raise UserError(f"{path}: not the looks of a comparison: {error}; delete it") from error
 

@@ -2,17 +2,13 @@
 
 import errno
 import os
-import struct
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.records import files
-
-STACK = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
 
 @pytest.fixture
@@ -122,47 +118,3 @@ def test_new_folder_is_complete_or_absent(path):
     with pytest.raises(OSError, match="not empty"), files.new_folder(path):
         pass
     assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("array", [STACK, np.arange(5), np.ones((1, 1), np.int32), STACK[:0]])
-def test_read_npy_returns_what_was_saved(tmp_path, array):
-    np.save(tmp_path / "a.npy", array)
-    again = files.read_npy(tmp_path / "a.npy", array.dtype.type, array.ndim)
-    assert np.array_equal(again, array)
-    assert again.dtype == array.dtype
-    assert again.flags.writeable
-
-
-def header(shape, dtype="<f4"):
-    """Return the header of a ``.npy`` file."""
-    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        STACK.astype(float),
-        STACK.astype(">f4"),
-        STACK[0],
-        np.asfortranarray(STACK),
-        np.array([{}], object),
-        np.float32(1),
-        b"",
-        b"PK\x03\x04",
-        header("exit()"),
-        header("(1048576, 1048576, 1)"),
-        header("(2, 3, 4)") + STACK.tobytes()[:-1],
-        header("(-1, -3, 4)") + STACK.tobytes(),
-        header("(2, 3, 4)", "|O") + STACK.tobytes(),
-    ],
-)
-def test_read_npy_refuses_other_content(path, data):
-    if isinstance(data, bytes):
-        path.write_bytes(data)
-    else:
-        with path.open("wb") as stream:
-            np.save(stream, data)
-    with pytest.raises(ValueError, match=r"^a "):
-        files.read_npy(path, np.float32, 3)

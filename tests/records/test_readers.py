@@ -6,14 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.records import case, environment, ok, probe, run, trials, write
 
 from bench.errors import UserError, clean_text
-from bench.records import decoding, files, merge, store
+from bench.records import decoding, merge, store
 from bench.records.environments import is_file_name
 from bench.regression.stored.sides import load_side
 from bench.report import index, load
@@ -86,7 +85,6 @@ def read(write_data, reader):
     """Write a run, change a file in it, and read it; None where that is refused in one line."""
     with TemporaryDirectory() as name:
         folder = write(Path(name) / "run", PLAN, *RECORDS)
-        np.save(folder / "params" / "r1-a.npy", np.zeros((2, 5, 3), np.float32))
         write_data(folder)
         try:
             return reader(folder)
@@ -160,23 +158,6 @@ def test_plan_has_rounds_or_is_refused(data):
     assert plan is None or {case.workload for case in plan.cases} <= plan.rounds.keys()
 
 
-def read_params(folder):
-    try:
-        return files.read_npy(folder / "params" / "r1-a.npy", np.float32, 3)
-    except ValueError:
-        return None
-
-
-@given(st.data())
-def test_params_are_valid_or_refused(data):
-    def change(folder):
-        path = folder / "params" / "r1-a.npy"
-        path.write_bytes(data.draw(damaged(path.read_bytes())))
-
-    params = read(change, read_params)
-    assert params is None or (params.dtype, params.ndim) == (np.float32, 3)
-
-
 @settings(max_examples=30)
 @pytest.mark.parametrize("file", ["trials.jsonl", "run.json", "environments/here.json"])
 @given(st.data())
@@ -206,4 +187,4 @@ def test_every_text_that_a_terminal_would_obey_is_cleaned():
         for plain in (True, False):
             data = json.dumps({one: one}, ensure_ascii=plain).encode()
             clean = clean_text(one)
-            assert decoding.decode(data, dict[str, str], "here") == {clean: clean}
+            assert decoding.decode(data, dict[str, str]) == {clean: clean}
