@@ -66,10 +66,8 @@ def format_events(
         match event:
             case str():
                 yield event
-            case loop.ImportStarted(name):
-                yield Transient(f"importing {name} once, unmeasured")
-            case loop.KernelsCompiled(name):
-                yield Transient(f"training {name} once on the GPU, unmeasured")
+            case loop.WarmUpStarted(what):
+                yield Transient(f"{what} once, unmeasured")
             case loop.TrialStarted(trial, number, total, remaining):
                 yield Transient(format_start(trial, number, total, times.sum_seconds(remaining)))
             case loop.TrialEnded(record, number, total):

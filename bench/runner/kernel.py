@@ -8,7 +8,7 @@ the kernel disturbs the caches of what it is timed beside as little as possible.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,13 +23,12 @@ _MATRIX = np.full((SIZE, SIZE), 1 / SIZE, np.float32)
 _PRODUCT = np.empty_like(_MATRIX)
 
 
-def measure_kernel(core: int | None) -> float:
+def measure_kernel(core: int) -> float:
     """Return the seconds that the reference kernel takes on a core.
 
-    core: the calling thread is pinned there meanwhile; None, and any core on macOS, pins nothing.
     Raises OSError if this process may not use the core, RuntimeError if a product is wrong.
     """
-    with _pin(core):
+    with pin([core]):
         _multiply(WARM_UP)
         _PRODUCT.fill(0)
         _, seconds = time_call(_multiply, REPEATS)
@@ -44,13 +43,14 @@ def _multiply(repeats: int) -> None:
 
 
 @contextmanager
-def _pin(core: int | None) -> Iterator[None]:
-    if core is None or not hasattr(os, "sched_setaffinity"):
+def pin(cores: Collection[int]) -> Iterator[None]:
+    """Let the calling thread, and what it starts in a block, use these cores; not on macOS."""
+    if not hasattr(os, "sched_setaffinity"):
         yield
         return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(0, before)

@@ -8,7 +8,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import UserError
-from bench.runner.process import ptx_cache, scratch
+from bench.runner.process import scratch
+from bench.runner.process.spec import share_ptx_cache
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
 DEFAULT_PATH = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it
@@ -46,7 +47,7 @@ def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator
         with suppress(OSError):  # another user's
             os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones
         scratch.remove_stale_folders()
-        with scratch.make_folder() as folder, ptx_cache.share(folder):
+        with scratch.make_folder() as folder, share_ptx_cache(folder):
             yield
     finally:
         lock.release()

@@ -32,17 +32,10 @@ CaseGroup = tuple[str, str, str]  # workload, implementation, device
 
 
 @dataclass(frozen=True, slots=True)
-class ImportStarted:
-    """An implementation is imported, unmeasured, so that its first trial reads no cold disk."""
+class WarmUpStarted:
+    """What is done once, unmeasured, so that no first trial reads a cold disk or compiles."""
 
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class KernelsCompiled:
-    """An implementation trains on the GPU, unmeasured, so that the driver compiles its kernels."""
-
-    name: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +67,7 @@ class BudgetSpent:
     remaining: int
 
 
-Event = ImportStarted | KernelsCompiled | TrialStarted | TrialEnded | BudgetSpent
+Event = WarmUpStarted | TrialStarted | TrialEnded | BudgetSpent
 
 
 def measure_run(
@@ -112,7 +105,7 @@ def measure_run(
             yield TrialEnded(records[-1], number, total)
 
 
-def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[ImportStarted]:
+def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[WarmUpStarted]:
     """Import, unmeasured, what trials need; yield an event before each import.
 
     imported: distributions and modules of earlier calls; this one adds its own.
@@ -121,11 +114,11 @@ def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[I
         distributions = set(list_distributions(case) or [case.module])
         if not distributions <= imported:
             imported |= distributions
-            yield ImportStarted(case.implementation)
+            yield WarmUpStarted(f"importing {case.implementation}")
             preflight.import_implementation(case)
 
 
-def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[KernelsCompiled]:
+def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[WarmUpStarted]:
     """Train each implementation of trials on a GPU once; yield an event before each.
 
     What the driver compiles stays in the shared PTX cache; records are thrown away. Does nothing
@@ -139,7 +132,7 @@ def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterato
     if not cases or not gpu.find_gpus():
         return
     for case in cases.values():
-        yield KernelsCompiled(case.implementation)
+        yield WarmUpStarted(f"training {case.implementation} on the GPU")
         seconds = run.timeout if case.file else max(run.timeout, COMPILE_SECONDS)
         patient = msgspec.structs.replace(run, timeout=seconds)
         with scratch.make_folder() as parent:

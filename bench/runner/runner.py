@@ -22,7 +22,7 @@ from bench.runner import machine
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import Evidence
-from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault, judge_threads
+from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.drive import Drive, alternate, measure_exchange
@@ -123,35 +123,27 @@ class Runner:
         children = [self._specify_child(trial) for trial in trials]
         environments = [self._describe_environment(child) for child in children]
         self._judging_seconds, started = 0.0, timestamps.format_now()
+        interrupt = None
         try:
             values = run(trials, children)
             if self._judging_seconds:
                 share = {"judging_seconds": self._judging_seconds / len(trials)}
                 values = [fields | share for fields in values]
-        except KeyboardInterrupt:
-            values = [{"status": "interrupted"}] * len(trials)
-            self._append_all(trials, environments, values, started)
-            raise
-        return self._append_all(trials, environments, values, started)
-
-    def _append_all(
-        self,
-        trials: Sequence[Trial],
-        environments: Sequence[Environment],
-        values: Sequence[dict[str, Any]],
-        started: str,
-    ) -> tuple[Record, ...]:
-        rows = zip(trials, environments, values, strict=True)
-        return tuple(
+        except KeyboardInterrupt as error:
+            values, interrupt = [{"status": "interrupted"}] * len(trials), error
+        records = tuple(
             self._append(trial, environment, {"started": started, **fields})
-            for trial, environment, fields in rows
+            for trial, environment, fields in zip(trials, environments, values, strict=True)
         )
+        if interrupt is not None:
+            raise interrupt
+        return records
 
     def _run(self, trials: Sequence[Trial], children: Sequence[ChildSpec]) -> list[dict[str, Any]]:
         """Return the fields of a trial's record: what was measured, judged."""
         (trial,), (child,) = trials, children
-        if fault := self._find_obstacle(trial):
-            return [fault]
+        if obstacle := self._find_obstacle(trial.case):
+            return [obstacle]
         with scratch.make_folder() as folder:
             before = machine.read_conditions()
             if trial.kind == "trial":
@@ -178,7 +170,7 @@ class Runner:
         if "framework_peak_bytes" in outcome.document:
             peak = outcome.document["framework_peak_bytes"]
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
-        values = describe_outcome(outcome) | drive.describe()
+        values = describe_outcome(outcome) | dataclasses.asdict(drive.measurement)
         if outcome.status == "ok":
             judgement = self._time(self._judge.judge, case, draws, drive.evidence)
             values |= self._judge_drive(trial, drive, judgement)
@@ -188,7 +180,7 @@ class Runner:
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, brief: bool
     ) -> list[dict[str, Any]]:
         """Return the fields of the records of two trials whose workers train in turn."""
-        obstacles = [self._find_obstacle(trial) for trial in trials]
+        obstacles = [self._find_obstacle(trial.case) for trial in trials]
         if any(obstacles):
             other = {"status": "unavailable", "reason": "its partner was not measured"}
             return [obstacle or other for obstacle in obstacles]
@@ -213,17 +205,17 @@ class Runner:
             outcomes = [drive.worker.finish() for drive in drives]
         conditions = machine.compare_readings(before, machine.read_conditions())
         rows = [
-            drive.describe() | describe_outcome(outcome)
+            dataclasses.asdict(drive.measurement) | describe_outcome(outcome)
             for drive, outcome in zip(drives, outcomes, strict=True)
         ]
         for row in rows:
             row |= {"alternated": True, "conditions": conditions}
-        if all(row["status"] == "ok" for row in rows):
-            return self._judge_pair(trials, drives, rows, brief=brief)
-        for row in rows:
-            if row["status"] == "ok":
-                row |= {"status": "interrupted", "reason": "its partner failed"}
-        return rows
+        if any(row["status"] != "ok" for row in rows):
+            for row in rows:
+                if row["status"] == "ok":
+                    row |= {"status": "interrupted", "reason": "its partner failed"}
+            return rows
+        return self._judge_pair(trials, drives, rows, brief=brief)
 
     def _judge_pair(
         self,
@@ -234,15 +226,13 @@ class Runner:
         brief: bool,
     ) -> list[dict[str, Any]]:
         """Return the rows of a pair with what it is judged by: of a brief one, one epoch."""
-        judged = secrets.choice(drives)
+        judge: Callable[..., Judgement] = self._judge.judge_epoch if brief else self._judge.judge
+        judged = [secrets.choice(drives)] if brief else drives
         complete = []
         for trial, drive, row in zip(trials, drives, rows, strict=True):
             judgement = Judgement()
-            if not brief:
-                judgement = self._time(self._judge.judge, trial.case, drive.draws, drive.evidence)
-            elif drive is judged:
-                judge_epoch = self._judge.judge_epoch
-                judgement = self._time(judge_epoch, trial.case, drive.draws, drive.evidence)
+            if drive in judged:
+                judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
             complete.append(row | self._judge_drive(trial, drive, judgement))
         return complete
 
@@ -260,7 +250,7 @@ class Runner:
 
     def _judge_drive(self, trial: Trial, drive: Drive, judgement: Judgement) -> dict[str, Any]:
         """Return the fields that the parent adds to what was measured of a successful process."""
-        threads, threads_fault = judge_threads(trial.case.threads, drive.measurement)
+        threads, threads_fault = drive.judge_threads()
         if self._installations is None and judgement.parity is not None:
             self._params[trial.id] = encode_params(drive.evidence)
         clock_fault, restless_fault = drive.find_clock_fault(), drive.find_restless_fault()
@@ -353,48 +343,38 @@ class Runner:
         store.append_record(self._folder, record)
         return record
 
-    def _find_obstacle(self, trial: Trial) -> dict[str, Any] | None:
-        """Return status and reason of a trial that cannot be measured, or None."""
-        if reason := self._explain_unavailable(trial.case):
-            return {"status": "unavailable", "reason": reason}
-        if fault := find_file_fault(trial.case):
-            return {"status": "failed", "reason": fault}
-        return None
-
-    def _explain_unavailable(self, case: Case) -> str | None:
-        """Return why a case cannot be measured on this host, or None."""
+    def _find_obstacle(self, case: Case) -> dict[str, Any] | None:
+        """Return status and reason of a case that cannot be measured on this host, or None."""
         if case.device not in case.devices:
-            return f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        if case.samples > (most := compute_max_samples(self._data.features)):
-            return f"{case.samples} samples: this machine's memory holds {most} at most"
-        if case.threads > (cores := len(list_usable_cores())):
-            return f"{case.threads} threads: only {cores} cores are usable on this machine"
-        return None
+            reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
+        elif case.samples > (most := compute_max_samples(self._data.features)):
+            reason = f"{case.samples} samples: this machine's memory holds {most} at most"
+        elif case.threads > (cores := len(list_usable_cores())):
+            reason = f"{case.threads} threads: only {cores} cores are usable on this machine"
+        else:
+            fault = find_file_fault(case)
+            return {"status": "failed", "reason": fault} if fault else None
+        return {"status": "unavailable", "reason": reason}
 
     def _build_request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         if trial.kind == "textbook":
             return spec.request_textbook(case, self._data)
         most = compute_max_samples(self._data.features)  # trials with more are unavailable
-        peers = [
-            peer
+        # A probe reads floats: as many images as its peers read, and as many bytes.
+        samples = {
+            count
             for peer in self._peers
             if peer.samples <= most and (peer.device, peer.threads) == (case.device, case.threads)
-        ]
-        # A probe reads floats: as many bytes as its peers read.
-        samples = [peer.samples for peer in peers]
-        samples += [peer.samples * peer.bytes_per_pixel // 4 for peer in peers]
-        samples = [count for count in samples if count <= most]
+            for count in (peer.samples, peer.samples * peer.bytes_per_pixel // 4)
+            if count <= most
+        }
         return spec.request_roofline(case, self._data.features, samples)
 
     def _specify_child(self, trial: Trial) -> ChildSpec:
-        case = trial.case
-        if self._installations is not None:
-            installation = self._installations[trial.version]
-        else:
-            installation = interpreters.find_installation(case)
+        case, sides = trial.case, self._installations
         return ChildSpec(
-            installation=installation,
+            installation=sides[trial.version] if sides else interpreters.find_installation(case),
             threads=case.threads,
             device=case.device,
             variables=case.variables,

@@ -36,13 +36,10 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 def main() -> None:
     """Serve the parent's commands until the last one, or until one fails."""
-    folder, (commands, answers, memory_file) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    folder, descriptors = Path(sys.argv[1]), [int(text) for text in sys.argv[2:]]
+    commands, answers, memory_file = descriptors
     end_with_parent()
-    for descriptor in (
-        commands,
-        answers,
-        memory_file,
-    ):  # not for the processes that this one starts
+    for descriptor in descriptors:  # not for the processes that this one starts
         os.set_inheritable(descriptor, False)
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))

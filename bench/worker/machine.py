@@ -55,15 +55,13 @@ def list_software() -> dict[str, Any]:
     }
 
 
-def read_peak_memory(pid: int | None = None) -> int | None:
+def read_peak_memory(pid: int) -> int | None:
     """Return a process's peak resident memory in bytes, VmHWM, or None where there is no /proc.
-
-    pid: None for this process.
 
     ``ru_maxrss`` is no substitute: on Linux a child inherits its parent's peak.
     """
     try:
-        text = Path(f"/proc/{pid or 'self'}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", text, re.MULTILINE)

@@ -13,10 +13,10 @@ from bench.worker import machine
 
 # The command line in a process of its own, which prints its own peak.
 CODE = """
-import atexit, sys
+import atexit, os, sys
 from bench.worker import machine
 from bench.cli import app
-atexit.register(lambda: print("peak", machine.read_peak_memory(), file=sys.stderr))
+atexit.register(lambda: print("peak", machine.read_peak_memory(os.getpid()), file=sys.stderr))
 app.main()
 """
 

@@ -34,12 +34,6 @@ def test_kernel_runs_on_the_core_and_restores_the_affinity(cores_used):
 
 
 @pinning
-def test_kernel_without_a_core_pins_nothing(cores_used):
-    kernel.measure_kernel(None)
-    assert cores_used == {frozenset(os.sched_getaffinity(0))}
-
-
-@pinning
 @pytest.mark.parametrize("worth", [np.nan, 2 / kernel.SIZE])
 def test_wrong_product_is_an_error_and_restores_the_affinity(monkeypatch, worth):
     before = os.sched_getaffinity(0)
@@ -59,7 +53,7 @@ def test_kernel_takes_cpu_time_of_the_calling_thread_only():
 
     before = read()
     for _ in range(20):
-        kernel.measure_kernel(None)
+        kernel._multiply(kernel.REPEATS)  # unpinned
     process, thread = read() - before
     assert process < 1.2 * thread
 

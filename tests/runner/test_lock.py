@@ -13,7 +13,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.runner import lock
-from bench.runner.process import ptx_cache
+from bench.runner.process.spec import ChildSpec
 
 OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
@@ -54,10 +54,10 @@ def holder():
 
 def test_holder_has_a_ptx_cache_for_its_workers():
     with lock.hold_host_lock():
-        folder = ptx_cache.find_shared()
+        folder = ChildSpec().ptx_cache
         assert list(folder.iterdir()) == []
     assert not folder.exists()
-    assert ptx_cache.find_shared() is None
+    assert ChildSpec().ptx_cache is None
 
 
 def test_tests_do_not_take_the_hosts_lock():

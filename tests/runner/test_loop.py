@@ -40,13 +40,18 @@ def measured(tmp_path, digits):
     return measure
 
 
+def list_trained(events):
+    warm_ups = (event.what for event in events if isinstance(event, loop.WarmUpStarted))
+    return [what for what in warm_ups if what.startswith("training")]
+
+
 def records_of(events):
     return [event.record for event in events if isinstance(event, loop.TrialEnded)]
 
 
 def test_events_come_before_and_after_every_trial(measured, make_case, tmp_path):
     events = measured(make_case(), make_case(batch_size=96), rounds=2)
-    assert events[0] == loop.ImportStarted("numpy")
+    assert events[0] == loop.WarmUpStarted("importing numpy")
     assert [type(event) for event in events[1:]] == [loop.TrialStarted, loop.TrialEnded] * 4
     assert [event.number for event in events[1:]] == [1, 1, 2, 2, 3, 3, 4, 4]
     assert {event.total for event in events[1:]} == {4}
@@ -106,14 +111,13 @@ def test_each_implementation_trains_on_the_gpu_once_before_the_first_trial(
             return super().measure(trial)
 
     monkeypatch.setattr(loop, "Runner", Recorder)
-    assert not any(isinstance(event, loop.KernelsCompiled) for event in measured(*on_gpu))
+    assert not list_trained(measured(*on_gpu))
     nvml([gpu()])
     made.clear()
     own = make_case(device="gpu", implementation="own", file="own.py")
     events = measured(make_case(), *on_gpu, own, folder="with-gpu")
-    compiled = [event.name for event in events if isinstance(event, loop.KernelsCompiled)]
-    assert compiled == [event.name for event in events[1:3]]  # after the import
-    assert sorted(compiled) == ["numpy", "own"]
+    assert list_trained(events) == list_trained(events[1:3])  # after the import
+    assert sorted(list_trained(events)) == ["training numpy on the GPU", "training own on the GPU"]
     *rehearsals, (folder, timeout, *trials) = made
     assert (folder, timeout, len(trials)) == ("with-gpu", 300, 4)
     limits = {of[2].split("-")[2]: of[1] for of in rehearsals}

@@ -20,13 +20,14 @@ from bench.records.schema import Case
 from bench.runner.parity import mistakes
 from bench.runner.parity.draws import FIRST_EPOCH, Draws
 from bench.runner.parity.evidence import Evidence, split_params
-from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, judge_threads
+from bench.runner.parity.judge import TOLERANCE, Judge, Judgement
 from bench.runner.planning.cases import Size, complete_case
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.drive import Drive, find_restlessness, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import ChildSpec
 from bench.worker.data import read_labels
+from bench.worker.workloads import WORKLOADS
 
 # The check with this batch size under sgd also watches the process after its last epoch.
 WATCHED_BATCH_SIZE = 32
@@ -83,6 +84,7 @@ class Checker:
         self._judges = [(part, Judge(part.folder, part.classes)) for part in data]
         # No implementation that is checked can know it, nor what an earlier one made of it.
         self._draws = Draws.make(None, 0)
+        self._other_draws = Draws.make(None, 0)
         self._threads = threads
         self._timeout = timeout
         self._device = device
@@ -116,7 +118,8 @@ class Checker:
     def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         """Drive a trial as ``bench run`` does, go on with other weights, and judge all of it."""
         watched = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
-        other = Evidence(self._draws.draw_other_params(data.features, data.classes))
+        glorot = WORKLOADS["textbook"]
+        other = Evidence(self._other_draws.draw_initial_params(glorot, data.features, data.classes))
         restless = None
         with scratch.make_folder() as folder, self._start_worker(case, data, folder, {}) as worker:
             drive = Drive(worker, case, self._draws, thorough=True)
@@ -136,8 +139,7 @@ class Checker:
         error = judgement.parity.error if judgement.parity else None
         if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
             reason = f"{fault}, from other weights over an order that was there before"
-        _, threads_fault = judge_threads(case.threads, drive.measurement)
-        reason = reason or restless or threads_fault or drive.find_clock_fault()
+        reason = reason or restless or drive.judge_threads()[1] or drive.find_clock_fault()
         return _make_finding(case, data, "failed" if reason else "ok", reason, error)
 
     def _start_worker(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params
-from bench.worker.workloads import WORKLOADS, Workload
+from bench.worker.workloads import Workload
 
 # Epoch 0 is the first one of a process, whose time includes compilation. The timed epochs start
 # from the initial weights again, at epoch 1. Every epoch has an order of its own.
@@ -59,11 +59,6 @@ class Draws:
             uniform = self._start_generator().uniform(-limit, limit, (features, classes))
             weight = uniform.astype(np.float32)
         return Params(weight, np.zeros(classes, np.float32))
-
-    def draw_other_params(self, features: int, classes: int) -> Params:
-        """Return weights of another start, Glorot uniform, for ``bench check``."""
-        other = Draws(hashlib.sha256(f"{self.entropy}/other".encode()).hexdigest()[:_HEX_DIGITS])
-        return other.draw_initial_params(WORKLOADS["textbook"], features, classes)
 
     def _start_generator(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([int(self.entropy, 16), *numbers])

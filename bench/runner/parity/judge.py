@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,19 +36,6 @@ SEARCHED_IMAGES = 4000
 
 # The largest number that a textbook program may return.
 MAX_QUANTITY = 1e18
-
-# Epochs shorter than this, all together, do not tell how many cores they used.
-MIN_SECONDS = 0.1
-# Threads in force may be more than allowed by this: two clocks are not read at one moment.
-MORE_THREADS = 0.1
-
-
-class EpochTimes(Protocol):
-    """The times of a trial's epochs."""
-
-    epoch_seconds: list[float]
-    handover_seconds: list[float]
-    epoch_cpu_seconds: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +113,17 @@ class Judge:
     def _follow(
         self, case: Case, draws: Draws, evidence: Evidence, epochs: Iterable[int]
     ) -> dict[int, float]:
-        """Return the parity errors of these timed epochs on the oracle's path, and of the first."""
-        start, errors = evidence.initial, {}
+        """Return the parity errors of the first epoch and of these on the oracle's path."""
+        start, states = evidence.initial, {}
         if FIRST_EPOCH in evidence.params:
-            solution = self.get_path(case, draws, start, first=FIRST_EPOCH).get_state(1).solution
-            params = split_params(evidence.params[FIRST_EPOCH])
-            errors[FIRST_EPOCH] = oracle.parity_error(params, solution, start)
+            first = self.get_path(case, draws, start, first=FIRST_EPOCH)
+            states[FIRST_EPOCH] = first.get_state(1)
         path = self.get_path(case, draws, start)
-        for epoch in epochs:
-            solution = path.get_state(epoch).solution
-            params = split_params(evidence.params[epoch])
-            errors[epoch] = oracle.parity_error(params, solution, start)
-        return errors
+        states |= {epoch: path.get_state(epoch) for epoch in epochs}
+        return {
+            epoch: oracle.parity_error(split_params(evidence.params[epoch]), state.solution, start)
+            for epoch, state in states.items()
+        }
 
     def _compare_alone(self, case: Case, draws: Draws, evidence: Evidence, epoch: int) -> float:
         """Return the parity error of an epoch that the oracle begins where the worker began it.
@@ -146,12 +131,9 @@ class Judge:
         RMSprop's mean squared gradients are those of the oracle's own path.
         """
         path = self.get_path(case, draws, evidence.initial)
-        before = evidence.initial
-        if epoch > 1:
-            before = split_params(evidence.params[epoch - 1])
-        squares = None
-        if isinstance(path.problem.optimizer, RMSprop):
-            squares = path.get_state(epoch - 1).squares
+        before = split_params(evidence.params[epoch - 1]) if epoch > 1 else evidence.initial
+        has_squares = isinstance(path.problem.optimizer, RMSprop)
+        squares = path.get_state(epoch - 1).squares if has_squares else None
         solution = path.train_on(oracle.start(before, squares), epoch).solution
         return oracle.parity_error(split_params(evidence.params[epoch]), solution, evidence.initial)
 
@@ -264,23 +246,6 @@ def find_label_fault(permitted: NDArray[np.bool_], labels: NDArray[np.int64]) ->
     if wrong := int((~permitted[np.arange(len(labels)), labels]).sum()):
         return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
     return None
-
-
-def judge_threads(threads: int, measurement: EpochTimes) -> tuple[float | None, str | None]:
-    """Return the threads in force in a trial, and the fault if there were too many, or None.
-
-    Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included, as
-    both are seen from outside. Too short epochs are no
-    fault: threads that spin while the clocks are read count as much there as those that compute.
-    """
-    seconds = sum(measurement.epoch_seconds) + sum(measurement.handover_seconds)
-    cpu_seconds = sum(measurement.epoch_cpu_seconds)
-    if not cpu_seconds:  # macOS has no such clock
-        return None, None
-    in_force = cpu_seconds / seconds
-    if in_force <= threads + MORE_THREADS or seconds < MIN_SECONDS:
-        return in_force, None
-    return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
 
 
 def find_textbook_fault(name: str, values: object) -> str | None:

@@ -3,6 +3,7 @@
 import difflib
 import math
 import sys
+from bisect import bisect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,14 +62,6 @@ def get_size(case: Case) -> Size:
     return Size(case.batch_size, case.threads, case.samples)
 
 
-def combine_sizes(
-    batch_sizes: Sequence[int], threads: Sequence[int], samples: Iterable[int]
-) -> list[Size]:
-    """Return every combination once, whether its batch size divides its samples or not."""
-    sizes = (Size(b, t, s) for s in samples for t in threads for b in batch_sizes)
-    return list(dict.fromkeys(sizes))
-
-
 def list_sweep_sizes(base: Size) -> list[Size]:
     """Return the sizes of a sweep around a base, without the base itself."""
     sizes = [base._replace(batch_size=size) for size in SWEEP_BATCH_SIZES]
@@ -83,9 +76,8 @@ def find_nearest_divisors(samples: int, batch_size: int) -> str:
     """Return the nearest divisors of ``samples`` below and above ``batch_size``: "5 or 10"."""
     small = [size for size in range(1, math.isqrt(samples) + 1) if samples % size == 0]
     divisors = sorted({*small, *(samples // size for size in small)})
-    below = [str(size) for size in divisors if size < batch_size][-1:]
-    above = [str(size) for size in divisors if size > batch_size][:1]
-    return " or ".join(below + above)
+    place = bisect(divisors, batch_size)
+    return " or ".join(map(str, divisors[max(0, place - 1) : place + 1]))
 
 
 def compute_max_samples(features: int) -> int:
@@ -98,25 +90,25 @@ def compute_max_samples(features: int) -> int:
 
 def make_case(entry: Implementation, **changes: Any) -> Case:
     """Return the case of a registry entry, incomplete without changes: see ``complete_case``."""
-    fields: dict[str, Any] = {
-        "implementation": entry.name,
-        "module": entry.module,
-        "framework": entry.framework,
-        "extra": entry.extra,
-        "objective": entry.objective,
-        "style": entry.style,
-        "data_access": entry.data,
-        "devices": entry.devices,
-        "variables": dict(entry.variables),
-        "pixel_bytes": dict(entry.pixel_bytes),
-        "workload": "",
-        "device": "cpu",
-        "batch_size": 0,
-        "threads": 0,
-        "samples": 0,
-        "epochs": 0,
-    }
-    return Case(**{**fields, **changes})
+    case = Case(
+        implementation=entry.name,
+        module=entry.module,
+        framework=entry.framework,
+        extra=entry.extra,
+        objective=entry.objective,
+        style=entry.style,
+        data_access=entry.data,
+        devices=entry.devices,
+        variables=dict(entry.variables),
+        pixel_bytes=dict(entry.pixel_bytes),
+        workload="",
+        device="cpu",
+        batch_size=0,
+        threads=0,
+        samples=0,
+        epochs=0,
+    )
+    return msgspec.structs.replace(case, **changes)
 
 
 def complete_case(
@@ -149,12 +141,7 @@ def find_implementation(name: str, read_objective: Callable[[Path], Objective]) 
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
     # How a user's file stores images is unknown. No program of ours reads less than a byte.
     entry = Implementation(
-        path.stem,
-        path.stem,
-        "",
-        "",
-        read_objective(path),
-        pixel_bytes={"cpu": 1, "gpu": 1},
+        path.stem, path.stem, "", "", read_objective(path), pixel_bytes={"cpu": 1, "gpu": 1}
     )
     return make_case(entry, style="own", data_access="own", file=str(path), sha256=hash_file(path))
 

@@ -7,6 +7,7 @@ import random
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,6 @@ from bench.records import store
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.runner.planning.cases import (
     Size,
-    combine_sizes,
     complete_case,
     compute_max_samples,
     find_implementation,
@@ -28,12 +28,7 @@ from bench.runner.planning.cases import (
     list_textbook_programs,
     make_case,
 )
-from bench.runner.planning.pilot import (
-    choose_threads,
-    find_first,
-    list_candidates,
-    offer_threads,
-)
+from bench.runner.planning.pilot import choose_threads, find_first, list_candidates, offer_threads
 from bench.runner.process import interpreters, preflight
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
@@ -260,8 +255,10 @@ def list_skipped_sizes(options: RunOptions) -> tuple[Skipped, ...]:
 
 
 def _list_sizes(options: RunOptions, workload: str) -> list[Size]:
+    """Return every combination once, whether its batch size divides its samples or not."""
     batch_sizes = options.batch_sizes or (WORKLOADS[workload].batch_size,)
-    return combine_sizes(batch_sizes, options.threads, options.samples)
+    sizes = product(options.samples, options.threads, batch_sizes)
+    return list(dict.fromkeys(Size(batch, threads, images) for images, threads, batch in sizes))
 
 
 # ----- trials

@@ -3,9 +3,8 @@
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from bench.records.schema import Case
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
-from bench.runner.parity.judge import MORE_THREADS
 from bench.runner.process.launch import Reply, Worker
 from bench.runner.process.placement import read_session_cpu_seconds
 from bench.worker import exchange
@@ -39,6 +37,10 @@ MAX_REPEATS = 200
 # timed on a core that has slept; after an epoch its caches are cold, too.
 HANDOVERS, ROOM_SECONDS, ROOM_SHARE = 1.5, 0.0003, 0.02
 PINGS = 10
+# Epochs shorter than this, all together, do not tell how many cores they used.
+MIN_SECONDS = 0.1
+# Threads in force may be more than allowed by this: two clocks are not read at one moment.
+MORE_THREADS = 0.1
 # The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
 SETTLE_SECONDS = 0.5
 STEP_SECONDS = 0.002
@@ -117,10 +119,6 @@ class Drive:
         features, classes = len(self._current) - 1, self._current.shape[1]
         workload = WORKLOADS[case.workload]
         self.evidence = Evidence(draws.draw_initial_params(workload, features, classes))
-
-    def describe(self) -> dict[str, Any]:
-        """Return the measured fields of a record."""
-        return asdict(self.measurement)
 
     def set_up(self) -> None:
         """Import, read the data, and create the Trainer."""
@@ -266,6 +264,23 @@ class Drive:
         """Return the CPU seconds of the worker's session until now."""
         return read_session_cpu_seconds(self.worker.pid)
 
+    def judge_threads(self) -> tuple[float | None, str | None]:
+        """Return the threads in force, and the fault if there were too many, or None.
+
+        Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included,
+        as both are seen from outside. Too short epochs are no fault: threads that spin while the
+        clocks are read count as much there as those that compute.
+        """
+        measurement, threads = self.measurement, self.case.threads
+        seconds = sum(measurement.epoch_seconds) + sum(measurement.handover_seconds)
+        cpu_seconds = sum(measurement.epoch_cpu_seconds)
+        if not cpu_seconds:  # macOS has no such clock
+            return None, None
+        in_force = cpu_seconds / seconds
+        if in_force <= threads + MORE_THREADS or seconds < MIN_SECONDS:
+            return in_force, None
+        return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
+
     def find_restless_fault(self) -> str | None:
         """Return the fault if the worker disturbed more than half of another's epochs, or None."""
         count = len(self.measurement.epoch_seconds)
@@ -293,19 +308,16 @@ class Drive:
         if monitor is None:
             yield
             return
-        measurement.device_conditions["other_processes"] = monitor.other_processes
-        self._record_gpu(monitor, "before")
-        before = monitor.read_joules()
+        conditions_before, joules_before = monitor.read_conditions(), monitor.read_joules()
         yield
-        after = monitor.read_joules()
-        seconds = sum(measurement.epoch_seconds)
-        measurement.energy_joules = subtract_joules(before, after, seconds)
-        self._record_gpu(monitor, "after")
-
-    def _record_gpu(self, monitor: GpuMonitor, when: str) -> None:
-        self.measurement.peak_device_bytes = monitor.read_peak_bytes()
-        for name, value in monitor.read_conditions().items():
-            self.measurement.device_conditions[f"{name}_{when}"] = value
+        joules, seconds = monitor.read_joules(), sum(measurement.epoch_seconds)
+        measurement.energy_joules = subtract_joules(joules_before, joules, seconds)
+        measurement.peak_device_bytes = monitor.read_peak_bytes()
+        measurement.device_conditions = {
+            "other_processes": monitor.other_processes,
+            **{f"{name}_before": value for name, value in conditions_before.items()},
+            **{f"{name}_after": value for name, value in monitor.read_conditions().items()},
+        }
 
     def _confirm(self, reply: Reply) -> tuple[float, bool]:
         """Return the seconds of a command, and whether the parent's clocks confirm the worker's.

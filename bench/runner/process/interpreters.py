@@ -68,7 +68,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
             raise make_unknown_name_error("framework", framework, known)
         if framework in pythons:
             raise UserError(f"--python {framework}= is given twice; give one Python")
-        check_python(python, _require_executable(python))
+        check_python(python, require_executable(python))
         pythons[framework] = python
     return pythons
 
@@ -91,10 +91,11 @@ def find_installation(case: Case) -> Installation:
     """Return where a case runs. Raises UserError where its Python does not exist."""
     if case.interpreter is None:
         return Installation()
-    return Installation(_require_executable(case.interpreter))
+    return Installation(require_executable(case.interpreter))
 
 
-def _require_executable(text: str) -> str:
+def require_executable(text: str) -> str:
+    """Return the absolute path of a Python. Raises UserError where there is none."""
     if python := find_executable(text):
         return python
     raise UserError(f"{text} is no executable; name a Python, such as env/bin/python")

@@ -5,8 +5,8 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.errors import UserError
 from bench.runner import signals
+from bench.runner.kernel import pin
 from bench.runner.process.leftovers import find_strays, kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,
@@ -62,10 +63,9 @@ class Pipe:
         except BlockingIOError:
             return False
         self.is_open = bool(chunk)
-        if chunk:
-            self.count += len(chunk)
-            self.tail = (self.tail + chunk)[-TAIL_BYTES:]
-        return bool(chunk)
+        self.count += len(chunk)
+        self.tail = (self.tail + chunk)[-TAIL_BYTES:]
+        return self.is_open
 
     def drain(self) -> None:
         """Read what a worker that has ended left in the pipe; other processes may write on."""
@@ -138,7 +138,8 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd: int | None = None
         self._started = self._ended = False
-        self._cores = machine.list_usable_cores()[-child.threads if child.threads else 0 :]
+        # The last ones: the first serves the interrupts where they are not spread.
+        self._cores = machine.list_usable_cores()[-(child.threads or 0) :]
         self._look_at: float | None = None
         self._placement_fault: str | None = None
 
@@ -152,8 +153,7 @@ class Worker:
             commands, self._commands = os.pipe()
             self._stack.callback(os.close, self._commands)
             try:
-                inherited = (commands, self._answers.write_end, self._memory)
-                self._process = _start(self._child, self._scratch, self._pipes, inherited)
+                self._process = self._spawn((commands, self._answers.write_end, self._memory))
             finally:
                 os.close(commands)
                 os.close(self._memory)
@@ -168,7 +168,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         with self._stack:
             if self._process is None or self._process.returncode is None:
-                _kill(self._process, self._scratch)
+                self._kill()
 
     @property
     def pid(self) -> int:
@@ -230,10 +230,11 @@ class Worker:
             if not self._ended:
                 self.call(exchange.END)
         answered = not self._ended
-        in_time = self._await_end()
+        self._wait(None)
+        in_time = self._has_ended()
         wall_seconds = now() - self._start
         leftovers = kill_leftovers(self.pid, self._scratch) if in_time else []
-        _kill(self._process, self._scratch)
+        self._kill()
         for pipe in self._pipes:
             pipe.drain()
         process_exit = ProcessExit(
@@ -250,6 +251,44 @@ class Worker:
         if (status, self._child.device) == ("unavailable", "gpu"):
             why = gpu.explain_unavailable(why)
         return Outcome(status, why, document, process_exit.stderr_tail, wall_seconds)
+
+    def _spawn(self, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
+        """Start the worker in a session of its own. Raises UserError."""
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        arguments = [str(self._scratch), *map(str, inherited)]
+        try:
+            # It has its cores before it loads a library, because libraries count them as they load.
+            with pin(self._cores):
+                process = subprocess.Popen(
+                    [self._child.installation.python, "-m", "bench.worker", *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._stdout.write_end,
+                    stderr=self._stderr.write_end,
+                    pass_fds=inherited,
+                    cwd=self._scratch,
+                    env={**passed_on, **build_variables(self._child, self._scratch)},
+                    start_new_session=True,
+                )
+        except OSError as error:  # the system allows no more processes, or no more memory
+            raise UserError(
+                f"cannot start a process: {error.strerror}; end others, and go on with --resume"
+            ) from error
+        for pipe in self._pipes:
+            pipe.close_write_end()
+        return process
+
+    def _kill(self) -> None:
+        """Kill the worker and all that it started."""
+        process = self._process
+        if process is None:  # a signal came while it was started
+            kill_leftovers(None, self._scratch, grace=0.0)
+            return
+        # The group is killed before its leader is reaped: until then no other process has its
+        # number.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        kill_leftovers(process.pid, self._scratch, grace=0.0)
+        process.wait()
 
     def look(self) -> None:
         """Look how the worker's threads run; ``finish`` says what was wrong with them."""
@@ -268,16 +307,10 @@ class Worker:
             raise WorkerStopped
         return time
 
-    def _await_end(self) -> bool:
-        """Sleep until the worker ends (True) or its time is up (False)."""
-        self._wait(None)
-        assert self._process is not None
-        return self._has_ended()
-
     def _has_ended(self) -> bool:
         """Return whether the process has ended; it is not reaped here where that can be helped."""
+        assert self._process is not None
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            assert self._process is not None
             return self._process.poll() is not None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
@@ -335,61 +368,3 @@ def write_folder(
             (scratch / "path" / module.name).symlink_to(module)
         text = json.dumps({**request, "exchange": asdict(size)})
         (scratch / "request.json").write_text(text, encoding="utf-8")
-
-
-def _start(
-    child: ChildSpec, scratch: Path, pipes: Sequence[Pipe], inherited: Sequence[int]
-) -> subprocess.Popen[bytes]:
-    """Start the worker in a session of its own. Raises UserError."""
-    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    stdout, stderr, _ = (pipe.write_end for pipe in pipes)
-    arguments = [str(scratch), *map(str, inherited)]
-    try:
-        with _affinity(child.threads):
-            process = subprocess.Popen(
-                [child.installation.python, "-m", "bench.worker", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=inherited,
-                cwd=scratch,
-                env={**passed_on, **build_variables(child, scratch)},
-                start_new_session=True,
-            )
-    except OSError as error:  # the system allows no more processes, or no more memory
-        raise UserError(
-            f"cannot start a process: {error.strerror}; end others, and go on with --resume"
-        ) from error
-    for pipe in pipes:
-        pipe.close_write_end()
-    return process
-
-
-def _kill(process: subprocess.Popen[bytes] | None, scratch: Path) -> None:
-    """Kill a worker and all that it started; None where a signal came while it was started."""
-    if process is None:
-        kill_leftovers(None, scratch, grace=0.0)
-        return
-    # The group is killed before its leader is reaped: until then no other process has its number.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    kill_leftovers(process.pid, scratch, grace=0.0)
-    process.wait()
-
-
-@contextmanager
-def _affinity(threads: int | None) -> Iterator[None]:
-    """Let a process that is started in this block inherit ``threads`` cores.
-
-    A worker has its cores before it loads a library, because libraries count them as they load.
-    It gets the last ones: the first serves the interrupts where they are not spread.
-    """
-    if threads is None or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, machine.list_usable_cores()[-threads:])
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)

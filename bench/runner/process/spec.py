@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ from typing import Any
 from bench.contract import Device
 from bench.data.dataset import Dataset
 from bench.records.schema import Case
-from bench.runner.process import ptx_cache
 from bench.worker import gpu, machine
 
 # The only variables of the parent that a worker gets, so that a forgotten setting in somebody's
@@ -51,13 +52,31 @@ CACHES = {
     "XDG_CACHE_HOME": "xdg",
 }
 
+_ptx_cache: ContextVar[Path | None] = ContextVar("ptx_cache", default=None)
+
+
+@contextmanager
+def share_ptx_cache(folder: Path) -> Iterator[None]:
+    """Let the workers that are started in a block share what the CUDA driver's compiler caches.
+
+    Where a framework has no code for a GPU, the driver compiles its PTX as kernels are loaded,
+    which can take minutes. With an empty cache in every worker, set-up and first epoch would
+    measure that. Source:
+    https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html
+    """
+    token = _ptx_cache.set(folder)
+    try:
+        yield
+    finally:
+        _ptx_cache.reset(token)
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
     """An interpreter and the folder of the implementations."""
 
     python: str = sys.executable
-    implementations: Path = machine.ROOT / "implementations"
+    implementations: Path = field(default_factory=lambda: machine.ROOT / "implementations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +84,7 @@ class ChildSpec:
     """Where and how a worker runs.
 
     threads: cores and threads that it gets; None for all usable ones. variables: its own ones.
-    timeout: seconds. ptx_cache: the shared folder of the CUDA driver's compiler, or None.
+    timeout: seconds. ptx_cache: the folder of ``share_ptx_cache``, or None outside of a block.
     """
 
     installation: Installation = field(default_factory=Installation)
@@ -73,7 +92,7 @@ class ChildSpec:
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
     timeout: float = 600.0
-    ptx_cache: Path | None = field(default_factory=ptx_cache.find_shared)
+    ptx_cache: Path | None = field(default_factory=_ptx_cache.get)
 
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:

@@ -332,7 +332,7 @@ def test_draws_of_a_check_are_its_own(digits):
     ("owner", "name", "value", "reason"),
     [
         (conformance, "find_restlessness", "it is busy", "it is busy"),
-        (conformance, "judge_threads", (3.0, "too many"), "too many"),
+        (conformance.Drive, "judge_threads", (3.0, "too many"), "too many"),
         (conformance.Drive, "find_clock_fault", "its clock is wrong", "its clock is wrong"),
     ],
 )

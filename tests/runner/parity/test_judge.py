@@ -1,7 +1,6 @@
 """The parent's judgement: what is honest passes, what is a little off does not."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -400,14 +399,14 @@ def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
     ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
 )
 def test_oracle_is_trained_once_a_problem(digits, make_case, change, same):
-    own, start = Judge(digits.folder, 10), DRAWS.draw_other_params(64, 10)
+    own, start = Judge(digits.folder, 10), DRAWS.draw_initial_params(WORKLOADS["textbook"], 64, 10)
     first = own.get_path(make_case(), DRAWS, start)
     assert (own.get_path(make_case(**change), DRAWS, start) is first) == same
     assert own.get_path(make_case(), DRAWS, start) is first
 
 
 def test_oracle_of_other_draws_start_or_first_epoch_is_another(digits, make_case):
-    own, start = Judge(digits.folder, 10), DRAWS.draw_other_params(64, 10)
+    own, start = Judge(digits.folder, 10), DRAWS.draw_initial_params(WORKLOADS["textbook"], 64, 10)
     case, zeros = make_case(), DRAWS.draw_initial_params(WORKLOADS["sgd"], 64, 10)
     paths = [
         own.get_path(case, DRAWS, start),
@@ -436,26 +435,7 @@ def test_validation_and_test_have_their_own_images(tmp_path, make_case):
     assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
 
 
-# ----- threads and textbook
-
-
-@pytest.mark.parametrize(
-    ("cpu", "wall", "handover", "threads", "fault"),
-    [
-        ([0.07, 0.12], [0.05, 0.05], 0.0, 1.9, None),
-        ([0.21], [0.1], 0.0, 2.1, None),
-        ([0.211], [0.1], 0.0, 2.11, "it used 2.11 threads where 2 were allowed"),
-        ([0.211], [0.1], 0.1, 1.055, None),
-        ([0.247], [0.0999], 0.0, 2.472, None),  # too short to judge
-        ([0.0, 0.0], [0.5, 0.5], 0.0, None, None),  # no such clock
-    ],
-)
-def test_threads_in_force_are_cpu_over_wall_seconds(cpu, wall, handover, threads, fault):
-    times = SimpleNamespace(
-        epoch_cpu_seconds=cpu, epoch_seconds=wall, handover_seconds=[handover / 2] * 2
-    )
-    expected = (threads and pytest.approx(threads, rel=1e-3), fault)
-    assert judge.judge_threads(2, times) == expected
+# ----- textbook
 
 
 PUBLISHED = {figure.name: figure.published for figure in TEXTBOOK_PROGRAMS}

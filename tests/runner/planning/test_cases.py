@@ -11,7 +11,6 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.runner.planning.cases import (
     Size,
-    combine_sizes,
     complete_case,
     find_implementation,
     find_nearest_divisors,
@@ -31,11 +30,6 @@ BASE = Size(32, 2, 48000)
 def make(name, device="cpu", workload="sgd"):
     """Return the case of a registered implementation, which must not be imported."""
     return complete_case(find_implementation(name, pytest.fail), workload, device, BASE)
-
-
-def test_combined_sizes_are_all_combinations_once():
-    sizes = [Size(8, 1, 56), Size(7, 1, 56), Size(8, 2, 56), Size(7, 2, 56)]
-    assert combine_sizes([8, 7, 8], [1, 2], [56]) == sizes
 
 
 @given(samples=st.integers(1, 2000), batch_size=st.integers(1, 2100))

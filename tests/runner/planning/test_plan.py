@@ -216,6 +216,12 @@ def test_gpu_that_no_host_has_is_refused(small):
         plan_run(options, None, "", Placement(2, "m", gpu=False))
 
 
+def test_sizes_are_all_combinations_once():
+    options = RunOptions(batch_sizes=(8, 7, 8), threads=(1, 2), samples=(56,))
+    sizes = [(8, 1, 56), (7, 1, 56), (8, 2, 56), (7, 2, 56)]
+    assert plan._list_sizes(options, "sgd") == sizes
+
+
 def test_samples_are_limited_by_memory(little_memory):
     # 60 % of 4,096,000 bytes hold 38,400 images of 16 float32 pixels, five times 7,680.
     plan.check_memory(7680, 16)

@@ -2,10 +2,12 @@
 
 import itertools
 import os
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from support.records import NUMPY, case
 
 from bench.records.schema import TrialRecord
@@ -144,7 +146,7 @@ def test_phases_are_driven_in_order(drives):
     assert measurement.epoch_cpu_seconds == [1, 2]
     assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.125, [0.125] * 5)
     assert measurement.warmup_seconds == []
-    assert of.describe().keys() <= {*TrialRecord.__struct_fields__}
+    assert asdict(measurement).keys() <= {*TrialRecord.__struct_fields__}
 
 
 def test_kernel_is_timed_before_each_epoch_and_after_the_last(drives):
@@ -333,6 +335,25 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
 
 
 # ----- what is read from outside
+
+
+@pytest.mark.parametrize(
+    ("cpu", "wall", "handover", "threads", "fault"),
+    [
+        ([0.07, 0.12], [0.05, 0.05], 0.0, 1.9, None),
+        ([0.21], [0.1], 0.0, 2.1, None),
+        ([0.211], [0.1], 0.0, 2.11, "it used 2.11 threads where 2 were allowed"),
+        ([0.211], [0.1], 0.1, 1.055, None),
+        ([0.247], [0.0999], 0.0, 2.472, None),  # too short to judge
+        ([0.0, 0.0], [0.5, 0.5], 0.0, None, None),  # no such clock
+    ],
+)
+def test_threads_in_force_are_cpu_over_wall_seconds(drives, cpu, wall, handover, threads, fault):
+    of = drives()
+    of.case = replace(of.case, threads=2)
+    of.measurement.epoch_cpu_seconds, of.measurement.epoch_seconds = cpu, wall
+    of.measurement.handover_seconds = [handover / 2] * 2
+    assert of.judge_threads() == (threads and pytest.approx(threads, rel=1e-3), fault)
 
 
 def test_memory_is_the_workers_at_the_end_of_each_phase(drives, monkeypatch):

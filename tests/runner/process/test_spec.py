@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.runner.process import ptx_cache
 from bench.runner.process.spec import (
     CACHES,
     ChildSpec,
@@ -16,6 +15,7 @@ from bench.runner.process.spec import (
     redact_variables,
     request_roofline,
     request_training,
+    share_ptx_cache,
 )
 from bench.worker import machine
 
@@ -97,7 +97,7 @@ def test_gpu_workers_of_a_block_share_a_ptx_cache_and_nothing_else():
         return build_variables(ChildSpec(device=device), scratch)
 
     alone, on_cpu = build(SCRATCH), build(SCRATCH, "cpu")
-    with ptx_cache.share(Path("/shared")):
+    with share_ptx_cache(Path("/shared")):
         shared = build(SCRATCH)
         assert build(Path("/other"))["CUDA_CACHE_PATH"] == "/shared"
         assert build(SCRATCH, "cpu") == on_cpu
