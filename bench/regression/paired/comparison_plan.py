@@ -7,7 +7,6 @@ import msgspec
 from bench.records.schema import Case, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
-from bench.runner.runner import RunContext
 
 SEED = 42
 TIMEOUT = 600.0  # seconds of a process
@@ -74,24 +73,18 @@ class ComparisonPlan(
         return Rule(self.tolerance, self.alpha, family=max(1, family))
 
 
-def plan_pair(number: int, pairing: Pairing, planned: RunContext) -> list[Trial]:
+def plan_pair(number: int, pairing: Pairing, plan: ComparisonPlan) -> list[Trial]:
     """Return the two trials of a pair in the order in which they are measured.
 
     A coin decides the order, and each run tosses its own coins. Otherwise the cost of being first
     would look like a difference.
     number: of the pair within its case, from 1.
     """
-    baseline, candidate = pairing.baseline, pairing.candidate
+    sides = (BASELINE, pairing.baseline), (CANDIDATE, pairing.candidate)
     trials = [
-        Trial(f"p{number}-{BASELINE}-{baseline.slug}", "trial", number, baseline, BASELINE),
-        Trial(
-            f"p{number}-{CANDIDATE}-{candidate.slug}",
-            "trial",
-            number,
-            candidate,
-            CANDIDATE,
-        ),
+        Trial(f"p{number}-{version}-{case.slug}", "trial", number, case, version)
+        for version, case in sides
     ]
-    coin = random.Random(f"{planned.run}/{planned.seed}/{baseline.slug}/{number}")
+    coin = random.Random(f"{plan.run}/{plan.seed}/{pairing.baseline.slug}/{number}")
     coin.shuffle(trials)
     return trials

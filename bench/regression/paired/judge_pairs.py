@@ -13,12 +13,7 @@ from bench.errors import UserError
 from bench.records.environments import list_versions
 from bench.records.schema import TrialRecord
 from bench.records.store import read_environments, read_looks, read_trials
-from bench.regression.paired.comparison_plan import (
-    BASELINE,
-    CANDIDATE,
-    ComparisonPlan,
-    Pairing,
-)
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -37,6 +32,7 @@ from bench.regression.stats.decision import (
 )
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
+from bench.regression.versions.names import Version
 from bench.worker.workloads import WORKLOADS
 
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
@@ -75,27 +71,25 @@ def load_result(
     ``ComparisonResult``. detect: returns the slowdown that the pairs of a case detect on this
     machine. Raises UserError if a file is damaged or an environment is missing.
     """
-    cases: list[CaseComparison] = []
-    software: dict[str, dict[str, str]] = {}
-    if plan.pairings:
-        records = list(read_trials(folder))
-        environments = read_environments(folder) if records else {}
-        for version in (BASELINE, CANDIDATE):
-            used = {record.environment for record in records if record.version == version}
-            software[version] = list_versions(environments[key] for key in used)
-        cases = [
-            replace(case, detectable=detect(case))
-            for case in judge_cases(plan, records, read_looks(folder))
-        ]
+    records = read_trials(folder) if plan.pairings else []
+    environments = read_environments(folder) if records else {}
+    looks = read_looks(folder) if records else {}
+    cases = [replace(case, detectable=detect(case)) for case in judge_cases(plan, records, looks)]
     for absent in plan.absent:
         verdict: CaseVerdict = (
             "missing in candidate" if absent.side == CANDIDATE else "missing in baseline"
         )
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
+
+    def describe(side: str, version: Version) -> ComparedVersion:
+        used = {record.environment for record in records if record.version == side}
+        software = list_versions(environments[key] for key in used)
+        return ComparedVersion(version.name, software=software)
+
     return ComparisonResult(
         command="bench ab",
-        baseline=ComparedVersion(plan.baseline.name, software=software.get(BASELINE, {})),
-        candidate=ComparedVersion(plan.candidate.name, software=software.get(CANDIDATE, {})),
+        baseline=describe(BASELINE, plan.baseline),
+        candidate=describe(CANDIDATE, plan.candidate),
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
         gated=(EPOCH, *plan.gates),
@@ -130,33 +124,17 @@ def judge_cases(
     for pairing in plan.pairings:
         if pairing.name not in by_case:
             continue
+        median_epoch = differences.get((pairing.name, MEDIAN_EPOCH))
         metrics = [
-            _make_metric(metric, values[key], differences[key], verdicts.get(key), rule)
+            _make_metric(
+                metric, values[key], differences[key], verdicts.get(key), median_epoch, rule=rule
+            )
             for metric in METRICS
             if (key := (pairing.name, metric)) in differences
         ]
-        if metrics and metrics[0].name == EPOCH:
-            median_epoch = differences.get((pairing.name, MEDIAN_EPOCH))
-            metrics[0] = _complete_epoch(metrics[0], median_epoch, rule)
         count = len(values.get((pairing.name, EPOCH), []))
         cases.append(_judge_case(pairing, by_case[pairing.name], metrics, gated, count))
     return cases
-
-
-def _complete_epoch(
-    epoch: MetricComparison, median_epoch: Difference | None, rule: Rule
-) -> MetricComparison:
-    """Add the statistic of the judged epoch, and leave "no change" open if the median leaves it.
-
-    median_epoch: None if the judged epoch is the median itself.
-    """
-    if median_epoch is None:
-        return replace(epoch, statistic="median")
-    epoch = replace(epoch, statistic="minimum")
-    if epoch.verdict != "no change" or is_within_tolerance(median_epoch.ratio, rule):
-        return epoch
-    more = estimate_more_pairs(median_epoch, rule)
-    return replace(epoch, verdict="undecided", more_pairs=more)
 
 
 def _make_metric(
@@ -164,8 +142,23 @@ def _make_metric(
     values: Sequence[tuple[float, float]],
     difference: Difference,
     verdict: Verdict | None,
+    median_epoch: Difference | None,
+    *,
     rule: Rule,
 ) -> MetricComparison:
+    """Return a metric; "no change" of the epoch is left open if the median leaves the tolerance.
+
+    median_epoch: None if the judged epoch is the median itself.
+    """
+    statistic, open_difference = None, difference
+    if name == EPOCH:
+        statistic = "minimum" if median_epoch else "median"
+        if (
+            verdict == "no change"
+            and median_epoch is not None
+            and not is_within_tolerance(median_epoch.ratio, rule)
+        ):
+            verdict, open_difference = "undecided", median_epoch
     return MetricComparison(
         name,
         "bytes" if name == MEMORY else "seconds",
@@ -175,7 +168,8 @@ def _make_metric(
         p_slower=difference.p_slower,
         p_faster=difference.p_faster,
         verdict=verdict,
-        more_pairs=estimate_more_pairs(difference, rule) if verdict == "undecided" else None,
+        more_pairs=estimate_more_pairs(open_difference, rule) if verdict == "undecided" else None,
+        statistic=statistic,
     )
 
 

@@ -27,16 +27,15 @@ from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.runner.planning.cases import (
     Size,
     complete_case,
-    compute_max_samples,
     find_implementation,
     list_distributions,
     make_case,
     make_unknown_name_error,
 )
-from bench.runner.planning.plan import make_run_name, resolve_threads
+from bench.runner.planning.plan import check_memory, make_run_name, resolve_threads
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
-from bench.worker.data import read
+from bench.worker.data import read_labels
 from bench.worker.machine import list_usable_cores
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
@@ -134,20 +133,17 @@ def prepare_comparison(
 def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     """Return a function that gives a case the workload and size of the options.
 
-    Raises UserError for an unknown workload, or for a size that does not fit the data or memory.
+    Raises UserError for a size that does not fit the data or memory.
     """
-    if options.workload not in WORKLOADS:
-        raise make_unknown_name_error("workload", options.workload, list(WORKLOADS))
-    images, labels = read(dataset.find(options.data).folder, "train")
+    data = dataset.find(options.data)
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
         resolve_threads(options.threads, len(list_usable_cores())),
-        options.samples or len(labels),
+        options.samples or len(read_labels(data.folder, "train")),
     )
     if size.fault:
         raise UserError(size.fault)
-    if size.samples > (most := compute_max_samples(images.shape[1])):
-        raise UserError(f"{size.samples} samples do not fit: this machine's memory holds {most}")
+    check_memory(size.samples, data.features)
     return lambda case: complete_case(case, options.workload, options.device, size)
 
 
@@ -196,14 +192,13 @@ def _choose_implementations(
         if unknown and "revision" not in kinds:
             raise make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
-    if "packages" in kinds:
-        packages = baseline.packages | candidate.packages
-        users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
-        if users:
-            return users
     if kinds & {"file", "revision"}:
         return []
-    raise UserError("nothing says what to measure. Name it with --implementation")
+    packages = baseline.packages | candidate.packages
+    users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
+    if not users:
+        raise UserError("nothing says what to measure. Name it with --implementation")
+    return users
 
 
 def _pair_cases(
@@ -223,10 +218,10 @@ def _pair_cases(
     for name in dict.fromkeys(names):
         if name in before and name in after:
             pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
-        elif name in before or name in after:
-            side = CANDIDATE if name in before else BASELINE
-            lacking = candidate[0] if name in before else baseline[0]
-            absent.append(Absent(name, f"not in {lacking.name}", side))
+        elif name in before:
+            absent.append(Absent(name, f"not in {candidate[0].name}", CANDIDATE))
+        elif name in after:
+            absent.append(Absent(name, f"not in {baseline[0].name}", BASELINE))
         else:
             raise make_unknown_name_error("implementation", name, [*after])
     return pairings, absent

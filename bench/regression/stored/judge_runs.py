@@ -22,6 +22,7 @@ from bench.regression.result import (
     describe_accuracy_loss,
 )
 from bench.regression.stats.decision import Rule, Verdict, decide_all
+from bench.regression.stats.power import POWER
 from bench.regression.stats.signed_rank import Difference
 from bench.regression.stored.sides import Side, StoredCase
 
@@ -194,14 +195,13 @@ def _judge_times(
     cases: list[CaseComparison], find_spread: FindSpread | None, rule: Rule, between_runs: float
 ) -> tuple[Rule, list[CaseComparison]]:
     """Decide the cases that have a ratio; return them, and the rule with its family."""
-    spreads: dict[str, Spread] = {}
-    for case in cases:
-        if find_spread is None or case.verdict != "undecided":
-            continue
-        spread = find_spread(case.case)
+    spreads = {
+        case.case: spread
+        for case in cases
+        if case.verdict == "undecided" and find_spread and (spread := find_spread(case.case))
         # Against a spread of 0 everything would be significant.
-        if spread is not None and spread.ratio_deviation(*case.processes) > 0:
-            spreads[case.case] = spread
+        if spread.ratio_deviation(*case.processes) > 0
+    }
     rule = replace(rule, family=max(1, len(spreads)))
     differences = {
         case.case: compare_ratio(
@@ -212,32 +212,30 @@ def _judge_times(
     }
     verdicts = decide_all(differences, rule)
     margin = 1 + max(between_runs, rule.tolerance)
-    return rule, [
-        _add_test(case, differences[case.case], spreads[case.case], verdicts[case.case], rule)
-        if case.case in spreads
-        else _decide_uncalibrated(case, margin)
-        for case in cases
-    ]
-
-
-def _add_test(
-    case: CaseComparison, difference: Difference, spread: Spread, verdict: Verdict, rule: Rule
-) -> CaseComparison:
-    epoch = replace(
-        case.metrics[0],
-        ratio=difference.ratio,
-        p_slower=difference.p_slower,
-        p_faster=difference.p_faster,
-        verdict=verdict,
-    )
-    return replace(
-        case,
-        verdict=verdict,
-        metrics=(epoch,),
-        deviation=spread.ratio_deviation(*case.processes),
-        hours=spread.hours,
-        detectable=find_detectable_slowdown(spread, case.processes, rule),
-    )
+    judged = []
+    for case in cases:
+        if (spread := spreads.get(case.case)) is None:
+            judged.append(_decide_uncalibrated(case, margin))
+            continue
+        difference, verdict = differences[case.case], verdicts[case.case]
+        epoch = replace(
+            case.metrics[0],
+            ratio=difference.ratio,
+            p_slower=difference.p_slower,
+            p_faster=difference.p_faster,
+            verdict=verdict,
+        )
+        judged.append(
+            replace(
+                case,
+                verdict=verdict,
+                metrics=(epoch,),
+                deviation=spread.ratio_deviation(*case.processes),
+                hours=spread.hours,
+                detectable=find_detectable_slowdown(spread, case.processes, rule),
+            )
+        )
+    return rule, judged
 
 
 def _decide_uncalibrated(case: CaseComparison, margin: float) -> CaseComparison:
@@ -277,14 +275,12 @@ def compare_ratio(
     )
 
 
-def find_detectable_slowdown(
-    spread: Spread, processes: tuple[int, int], rule: Rule, power: float = 0.95
-) -> float:
-    """Return the slowdown, as a share, that two such runs detect with this probability.
+def find_detectable_slowdown(spread: Spread, processes: tuple[int, int], rule: Rule) -> float:
+    """Return the slowdown, as a share, that two such runs detect with probability POWER.
 
     By the test of ``compare_ratio``, with a normal distribution of the runs.
     """
     from scipy.stats import norm, t
 
-    level = float(t.isf(rule.alpha_per_test, spread.hours - 1)) + float(norm.isf(1 - power))
+    level = float(t.isf(rule.alpha_per_test, spread.hours - 1)) + float(norm.isf(1 - POWER))
     return math.expm1(level * spread.ratio_deviation(*processes))

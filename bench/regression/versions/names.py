@@ -1,6 +1,5 @@
 """Parse the name of a version: one side of ``bench ab``."""
 
-import hashlib
 import importlib.metadata
 from pathlib import Path
 from typing import Literal
@@ -10,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from bench.errors import UserError
-from bench.records.files import read_file
+from bench.records.files import hash_file
 from bench.regression.versions import git
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
@@ -23,15 +22,6 @@ _KIND_NAMES: dict[Kind, str] = {
     "packages": "a set of packages",
     "interpreter": "a Python",
     "file": "a file",
-}
-# The kinds that each kind can be compared with. The working tree also stands for the running
-# Python and its packages.
-_COMPARABLE: dict[Kind, set[Kind]] = {
-    "revision": {"revision", "tree"},
-    "tree": {"tree", "revision", "packages", "interpreter"},
-    "packages": {"packages", "tree"},
-    "interpreter": {"interpreter", "tree"},
-    "file": {"file"},
 }
 
 
@@ -65,7 +55,7 @@ def parse_version(text: str) -> Version:
     text = text.strip()
     if text.endswith(".py"):
         try:
-            digest = hashlib.sha256(read_file(Path(text))).hexdigest()
+            digest = hash_file(Path(text))
         except OSError as error:
             reason = error.strerror or "cannot be read"
             raise UserError(f"{text}: {reason}. Name an existing .py file") from error
@@ -89,10 +79,13 @@ def parse_version(text: str) -> Version:
 
 
 def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
-    """Return why two versions cannot be compared and which can; None if they can."""
-    if candidate.kind in _COMPARABLE[baseline.kind]:
-        return None
+    """Return why two versions cannot be compared and which can; None if they can.
+
+    The working tree also stands for the running Python and its packages.
+    """
     kinds = (baseline.kind, candidate.kind)
+    if len(set(kinds)) == 1 or ("tree" in kinds and "file" not in kinds):
+        return None
     remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
     return (
         f"{baseline.name} is {_KIND_NAMES[baseline.kind]} and {candidate.name} is "

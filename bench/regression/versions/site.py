@@ -1,38 +1,25 @@
 """Prepare what a version needs to run: its Python and its implementations."""
 
 import ast
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
-from bench.runner.process.interpreters import find_executable
+from bench.runner.process.interpreters import require_executable
 from bench.runner.process.spec import Installation
-from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a version runs with.
+    """What a version runs with. registry: the entries of the installation's implementations."""
 
-    python: absolute path of the executable. implementations: the folder that is imported as
-    ``implementations``. registry: the entries of that folder.
-    """
-
-    python: str
-    implementations: Path
-    registry: tuple[Implementation, ...]
-
-    @property
-    def installation(self) -> Installation:
-        """The installation of a child process."""
-        return Installation(self.python, self.implementations)
+    installation: Installation
+    registry: tuple[Implementation, ...] = IMPLEMENTATIONS
 
 
 @contextmanager
@@ -45,24 +32,20 @@ def prepare_site(
     chosen: the implementations that an environment of packages must be able to run. progress: gets
     a line for each slow step and for each part that is left out.
     """
-    python, folder = sys.executable, machine.ROOT / "implementations"
     match version.kind:
         case "revision":
             with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
                 scratch = Path(name)
                 folder = git.unpack(str(version.commit), version.name, scratch)
                 registry = git.read_registry(folder, version.name, scratch, progress)
-                yield Site(python, folder, registry)
-            return
+                yield Site(Installation(implementations=folder), registry)
         case "packages":
             environment = venv.specify_environment(version.requirements, chosen)
-            python = venv.ensure_environment(environment, progress)
+            yield Site(Installation(venv.ensure_environment(environment, progress)))
         case "interpreter":
-            executable = find_executable(str(version.path))
-            if executable is None:
-                raise UserError(f"{version.path} no longer exists. Name another Python")
-            python = executable
-    yield Site(python, folder, IMPLEMENTATIONS)
+            yield Site(Installation(require_executable(str(version.path))))
+        case _:
+            yield Site(Installation())
 
 
 def find_changes(baseline: Site, candidate: Site) -> list[str]:
@@ -90,7 +73,7 @@ def _read_sources(site: Site, entry: Implementation) -> list[bytes]:
     """
     modules, sources = [entry.module], []
     for module in modules:  # which grows
-        path = site.implementations.joinpath(*module.split(".")).with_suffix(".py")
+        path = site.installation.implementations.joinpath(*module.split(".")).with_suffix(".py")
         if path.is_file():
             sources.append(path.read_bytes())
             modules += [name for name in _find_imports(sources[-1], module) if name not in modules]

@@ -141,10 +141,7 @@ def _build(folder: Path, spec: EnvironmentSpec, progress: Progress) -> None:
     pip += ["--disable-pip-version-check", "--progress-bar=off"]
     try:
         _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], folder, spec, progress)
-        for name, lines in (
-            ("requirement", spec.requirements),
-            ("constraint", spec.constraints),
-        ):
+        for name, lines in (("requirement", spec.requirements), ("constraint", spec.constraints)):
             (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
             pip += [f"--{name}", str(folder / f"{name}s.txt")]
         _run(pip, folder, spec, progress)

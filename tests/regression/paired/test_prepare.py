@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 from bench.errors import UserError
-from bench.regression.paired import prepare
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
+from bench.runner.planning import plan
 from bench.runner.process.spec import Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
@@ -201,7 +201,6 @@ def test_interpreter_runs_its_side(tmp_path):
 @pytest.mark.parametrize(
     ("sides", "options", "words"),
     [
-        (FILES, {"workload": "sdg"}, "unknown workload 'sdg'; did you mean sgd?"),
         (FILES, {"batch_size": 33}, "--batch-size 33 does not divide 1440 samples"),
         (FILES, {"data": "nowhere"}, "nowhere"),
         (FILES, {"threads": 4096}, "--threads 4096"),
@@ -237,7 +236,7 @@ def test_fewer_images_make_a_case_of_its_own(files):
 
 
 def test_data_larger_than_memory_are_refused(files, monkeypatch):
-    monkeypatch.setattr(prepare, "compute_max_samples", lambda features: 1439)
+    monkeypatch.setattr(plan, "compute_max_samples", lambda features: 1439)
     with pytest.raises(UserError, match="memory"), comparison(*files):
         pass
 

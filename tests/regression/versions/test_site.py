@@ -10,10 +10,10 @@ from bench.errors import UserError
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.worker import machine
+from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
-OURS = Site(sys.executable, machine.ROOT / "implementations", IMPLEMENTATIONS)
+OURS = Site(Installation())
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def test_interpreter_runs_our_implementations(tmp_path, monkeypatch):
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
     with prepare_site(parse_version("./python"), (), pytest.fail) as prepared:
-        assert prepared == replace(OURS, python=str(tmp_path / "python"))
+        assert prepared == Site(Installation(str(tmp_path / "python")))
 
 
 def test_missing_interpreter_is_refused(tmp_path):
     side = Version("python", "interpreter", path=str(tmp_path / "python"))
-    with pytest.raises(UserError, match="no longer exists"), prepare_site(side, (), print):
+    with pytest.raises(UserError, match="is no executable"), prepare_site(side, (), print):
         pytest.fail("the interpreter does not exist")
 
 
@@ -55,11 +55,9 @@ def test_packages_run_our_implementations_in_an_environment(monkeypatch):
     chosen = [entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax"]
     side = Version("x", "packages", requirements=("keras==3.9",))
     with prepare_site(side, chosen, pytest.fail) as prepared:
-        assert (prepared.implementations, prepared.registry) == (
-            OURS.implementations,
-            OURS.registry,
-        )
-        assert prepared.python.startswith("keras==3.9 jax")
+        python = prepared.installation.python
+        assert prepared == Site(Installation(python))
+        assert python.startswith("keras==3.9 jax")
 
 
 def test_revision_brings_its_implementations_and_leaves_no_files(repository, temporary):
@@ -67,9 +65,9 @@ def test_revision_brings_its_implementations_and_leaves_no_files(repository, tem
     repository.commit(softmax_numpy="two = 2")
     before = listed(repository.folder)
     with prepare_site(side, (), pytest.fail) as prepared:
-        assert prepared.python == sys.executable
+        assert prepared.installation.python == sys.executable
         assert [entry.name for entry in prepared.registry] == ["numpy", "old"]
-        path = prepared.implementations / "idiomatic" / "softmax_numpy.py"
+        path = prepared.installation.implementations / "idiomatic" / "softmax_numpy.py"
         assert path.read_text() == "one = 1"
         assert path.is_relative_to(temporary)
         assert listed(repository.folder) == before  # a killed process leaves nothing either
@@ -88,7 +86,7 @@ def placed(tmp_path):
             path = folder.joinpath(*entry.module.split(".")).with_suffix(".py")
             path.parent.mkdir(exist_ok=True)
             path.write_text(texts.get(path.stem, "one = 1"))
-        return Site(sys.executable, folder, tuple(registry))
+        return Site(Installation(implementations=folder), tuple(registry))
 
     return lay
 
@@ -114,9 +112,9 @@ def test_changes_are_those_of_code_and_registry(placed, registry, texts, changes
 
 def test_missing_file_is_a_change(placed):
     base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", IMPLEMENTATIONS)
-    (candidate.implementations / "idiomatic" / "softmax_numpy.py").unlink()
+    (candidate.installation.implementations / "idiomatic" / "softmax_numpy.py").unlink()
     assert find_changes(base, candidate) == ["numpy"]
-    (base.implementations / "idiomatic" / "softmax_numpy.py").unlink()
+    (base.installation.implementations / "idiomatic" / "softmax_numpy.py").unlink()
     assert find_changes(base, candidate) == []
 
 
@@ -128,11 +126,13 @@ def test_changed_import_is_a_change(placed):
     }
     sites = [placed(name, IMPLEMENTATIONS, **texts) for name in ("base", "candidate")]
     for location in sites:
-        (location.implementations / "_devices").mkdir()
+        (location.installation.implementations / "_devices").mkdir()
         for name in ("jax", "torch", "keras", "other"):
-            (location.implementations / "_devices" / f"{name}.py").write_text("from . import other")
+            (location.installation.implementations / "_devices" / f"{name}.py").write_text(
+                "from . import other"
+            )
     assert find_changes(*sites) == []
-    devices = sites[1].implementations / "_devices"
+    devices = sites[1].installation.implementations / "_devices"
     (devices / "jax.py").write_text("from . import other  # changed")
     assert find_changes(*sites) == ["jax"]
     (devices / "other.py").write_text("changed")
@@ -143,5 +143,5 @@ def test_moved_files_are_no_change(placed):
     flat = [replace(entry, module=entry.module.partition(".")[2]) for entry in IMPLEMENTATIONS]
     base, candidate = placed("base", flat), placed("candidate", IMPLEMENTATIONS)
     assert find_changes(base, candidate) == []
-    (base.implementations / "softmax_jax.py").write_text("two = 2")
+    (base.installation.implementations / "softmax_jax.py").write_text("two = 2")
     assert find_changes(base, candidate) == ["jax"]
