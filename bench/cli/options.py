@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -255,6 +256,15 @@ FailOn = Annotated[
         "--fail-on",
         help="Exit with status 1 for a slower candidate only, or for an undecided case too.",
         rich_help_panel=VERDICT,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="DIR",
+        help="Write the records to this folder. Default: a new one in results/.",
+        rich_help_panel=FILES,
     ),
 ]
 OutputFormat = Annotated[

@@ -1,38 +1,12 @@
 """``bench ab``: measure two versions in pairs."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import (
-    Transient,
-    print_comparison,
-    print_measurement,
-    quote_command,
-    stderr,
-)
-from bench.cli.options import (
-    CASES,
-    FILES,
-    MEASURING,
-    VERDICT,
-    BatchSize,
-    Data,
-    Device,
-    FailOn,
-    Names,
-    OneWorkload,
-    OutputFormat,
-    SampleCount,
-    ThreadCount,
-    Tolerance,
-    complete_implementation,
-    join_names,
-    parse_duration,
-    parse_gates,
-)
+from bench.cli import options
+from bench.cli.console import Transient, print_comparison, print_measurement, quote_command, stderr
 
 
 def ab(
@@ -61,46 +35,39 @@ def ab(
             metavar="NAME",
             help="Measure this implementation. Repeat the option for several. Default: those "
             "whose files differ, or that use the named packages.",
-            autocompletion=complete_implementation,
-            rich_help_panel=CASES,
+            autocompletion=options.complete_implementation,
+            rich_help_panel=options.CASES,
         ),
     ] = None,
-    workload: OneWorkload = "sgd",
-    device: Device = "cpu",
-    batch_size: BatchSize = None,
-    threads: ThreadCount = 1,
-    samples: SampleCount = None,
+    workload: options.OneWorkload = "sgd",
+    device: options.Device = "cpu",
+    batch_size: options.BatchSize = None,
+    threads: options.ThreadCount = 1,
+    samples: options.SampleCount = None,
     budget: Annotated[
         float,
         typer.Option(
             metavar="TIME",
-            parser=parse_duration,
+            parser=options.parse_duration,
             help="Measure for at most this time, which all cases share. Default: 3m.",
             show_default=False,
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = 180,
-    tolerance: Tolerance = 0.02,
+    tolerance: options.Tolerance = 0.02,
     gate: Annotated[
-        list[Names] | None,
+        list[options.Names] | None,
         typer.Option(
             metavar="NAME,NAME,…",
-            parser=parse_gates,
+            parser=options.parse_gates,
             help="Judge these besides the epoch: import, memory, first-epoch, set-up.",
-            rich_help_panel=VERDICT,
+            rich_help_panel=options.VERDICT,
         ),
     ] = None,
-    fail_on: FailOn = "slower",
-    style: OutputFormat = "table",
-    data: Data = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write the records to this folder. Default: a new one in results/.",
-            rich_help_panel=FILES,
-        ),
-    ] = None,
+    fail_on: options.FailOn = "slower",
+    style: options.OutputFormat = "table",
+    data: options.Data = None,
+    output: options.Output = None,
 ) -> None:
     """Compare two versions in pairs of fresh processes; exit with 1 if the candidate is slower."""
     from bench.records import store
@@ -127,7 +94,7 @@ def ab(
         progress=lambda line: print(line, file=sys.stderr),
         tolerance=tolerance,
         budget=budget,
-        gates=join_names(gate),
+        gates=options.join_names(gate),
     ) as comparison:
         plan = comparison.plan
         folder = output or RESULTS / plan.run

@@ -5,56 +5,35 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import (
-    Transient,
-    print_comparison,
-    print_measurement,
-    quote_command,
-    stderr,
-)
-from bench.cli.options import (
-    CASES,
-    FILES,
-    MEASURING,
-    BatchSize,
-    Data,
-    Device,
-    Implementations,
-    OneWorkload,
-    OutputFormat,
-    SampleCount,
-    Slowdowns,
-    ThreadCount,
-    parse_duration,
-    parse_slowdowns,
-)
+from bench.cli import options
+from bench.cli.console import Transient, print_comparison, print_measurement, quote_command, stderr
 from bench.errors import UserError
 
 
 def calibrate(
-    implementation: Implementations = None,
-    workload: OneWorkload = "sgd",
-    device: Device = "cpu",
-    batch_size: BatchSize = None,
-    threads: ThreadCount = 1,
-    samples: SampleCount = None,
+    implementation: options.Implementations = None,
+    workload: options.OneWorkload = "sgd",
+    device: options.Device = "cpu",
+    batch_size: options.BatchSize = None,
+    threads: options.ThreadCount = 1,
+    samples: options.SampleCount = None,
     inject: Annotated[
-        Slowdowns,
+        options.Slowdowns,
         typer.Option(
             metavar="SHARE[/N],…|none",
-            parser=parse_slowdowns,
+            parser=options.parse_slowdowns,
             help="Slow the candidate down by these shares. 20%/5 slows down every fifth epoch.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = "2%,5%",  # type: ignore[assignment]  # Typer parses it
     budget: Annotated[
         float,
         typer.Option(
             metavar="TIME",
-            parser=parse_duration,
+            parser=options.parse_duration,
             help="Measure each comparison for at most this time, as in bench ab. Default: 3m.",
             show_default=False,
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = 180,
     duration: Annotated[
@@ -62,10 +41,10 @@ def calibrate(
         typer.Option(
             "--for",
             metavar="TIME",
-            parser=parse_duration,
+            parser=options.parse_duration,
             help="Make comparisons for this time, such as 2h. Default: 30m.",
             show_default=False,
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = 1800,
     show: Annotated[
@@ -74,17 +53,17 @@ def calibrate(
             "--show",
             metavar="",
             help="Measure nothing: print what earlier calibrations found.",
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = False,
-    style: OutputFormat = "table",
-    data: Data = None,
+    style: options.OutputFormat = "table",
+    data: options.Data = None,
     calibrations: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="Folder of this machine's calibrations. Default: one in your user data folder.",
-            rich_help_panel=FILES,
+            rich_help_panel=options.FILES,
         ),
     ] = None,
 ) -> None:
@@ -107,7 +86,7 @@ def calibrate(
     stopped = 0
     if not show:
         run, created = make_run_name()
-        options = CaseOptions(
+        case_options = CaseOptions(
             tuple(implementation or ()), workload, device, batch_size, threads, data, samples
         )
         plan = session.CalibrationPlan(
@@ -116,7 +95,7 @@ def calibrate(
             command=quote_command(),
             created=created,
             seed=SEED,
-            cases=select_cases(options),
+            cases=select_cases(case_options),
             slowdowns=inject,
             budget=duration,
             timeout=TIMEOUT,
@@ -126,7 +105,7 @@ def calibrate(
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
-        lines = map(Transient, session.measure_session(folder / run, plan, options))
+        lines = map(Transient, session.measure_session(folder / run, plan, case_options))
         stopped = signals.run_until_signal(print_measurement, stderr, lines)
     print_comparison(build_calibration_output(load_calibrations(folder)), style)
     raise typer.Exit(stopped)

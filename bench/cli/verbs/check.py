@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import hold_host_lock, print_line
-from bench.cli.options import (
-    Data,
-    Device,
-    Pythons,
-    Timeout,
-    complete_implementation,
-)
+from bench.cli.options import Data, Device, Pythons, Timeout, complete_implementation
 
 if TYPE_CHECKING:
     from bench.records.schema import Case

@@ -6,32 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import (
-    print_line,
-    print_measurement,
-    print_report,
-    quote_command,
-    stdout,
-)
-from bench.cli.options import (
-    CASES,
-    CLUSTER,
-    FILES,
-    MEASURING,
-    Data,
-    Devices,
-    ImplementationsOrFiles,
-    Names,
-    Numbers,
-    Pythons,
-    Timeout,
-    join_names,
-    parse_devices,
-    parse_duration,
-    parse_numbers,
-    parse_threads,
-    parse_workloads,
-)
+from bench.cli import options
+from bench.cli.console import print_line, print_measurement, print_report, quote_command, stdout
 from bench.errors import UserError
 from bench.runner.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
 
@@ -53,54 +29,54 @@ RESUME_OPTIONS = {
 
 def run(
     ctx: typer.Context,
-    implementation: ImplementationsOrFiles = None,
+    implementation: options.ImplementationsOrFiles = None,
     workload: Annotated[
-        list[Names] | None,
+        list[options.Names] | None,
         typer.Option(
             metavar="sgd|textbook",
-            parser=parse_workloads,
+            parser=options.parse_workloads,
             help="Measure this workload: minibatch training as in this suite (sgd) or as in the "
             "textbook. Default: first sgd, then textbook.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = None,
     device: Annotated[
-        Devices,
+        options.Devices,
         typer.Option(
             metavar="cpu|gpu|cpu,gpu",
-            parser=parse_devices,
+            parser=options.parse_devices,
             help="Compute on this device, or on both.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = "cpu",  # type: ignore[assignment]  # Typer parses it
     batch_size: Annotated[
-        Numbers | None,
+        options.Numbers | None,
         typer.Option(
             metavar="N,N,…",
-            parser=parse_numbers,
+            parser=options.parse_numbers,
             help="Use this number of images per training step. Several numbers are measured one "
             "after another. Default: the workload's.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = None,
     threads: Annotated[
-        Numbers | None,
+        options.Numbers | None,
         typer.Option(
             metavar="N,all,…",
-            parser=parse_threads,
+            parser=options.parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
             "one or all, whichever the first round finds faster for each row. With --quick: all.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = None,
     samples: Annotated[
-        Numbers | None,
+        options.Numbers | None,
         typer.Option(
             metavar="N,N,…",
-            parser=parse_numbers,
+            parser=options.parse_numbers,
             help="Train on this number of images per epoch. After the last image of the data set "
             "comes its first one again. Default: all training images.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = None,
     quick: Annotated[
@@ -110,7 +86,7 @@ def run(
             metavar="",
             help="Measure one round of one workload, in at most 3 minutes: of sgd, or of the "
             "textbook, with its programs, if --workload names it.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = False,
     sweep: Annotated[
@@ -119,7 +95,7 @@ def run(
             "--sweep",
             metavar="",
             help="Measure other batch sizes and other numbers of samples too.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = False,
     no_roofline: Annotated[
@@ -129,7 +105,7 @@ def run(
             metavar="",
             help="Do not measure the machine's arithmetic and memory rates, which bound an "
             "epoch's time.",
-            rich_help_panel=CASES,
+            rich_help_panel=options.CASES,
         ),
     ] = False,
     epochs: Annotated[
@@ -139,7 +115,7 @@ def run(
             min=1,
             max=MAX_EPOCHS,
             help="Time at least this many epochs in each process. Default: the workload's.",
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = None,
     rounds: Annotated[
@@ -151,20 +127,20 @@ def run(
             help="Measure each row in this many fresh processes. Default: in 3 to 5 of the first "
             "workload, until the row is told apart from its neighbours or its interval is within "
             "5 %, and in 1 of the second.",
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = None,
     budget: Annotated[
         float | None,
         typer.Option(
             metavar="TIME",
-            parser=parse_duration,
+            parser=options.parse_duration,
             help="Start no process that would exceed this time, such as 90s, 10m or 2h. Default: "
             "10m, with --quick 3m, for each device; none with --rounds or --sweep.",
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = None,
-    timeout: Timeout = 600,
+    timeout: options.Timeout = 600,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -173,26 +149,19 @@ def run(
             max=MAX_INT,
             help="Draw sample orders and initial weights from this seed, so that a run can be "
             "repeated. Default: new ones each round, which no implementation can know.",
-            rich_help_panel=MEASURING,
+            rich_help_panel=options.MEASURING,
         ),
     ] = None,
-    python: Pythons = None,
-    data: Data = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write the run to this folder. Default: a new one in results/.",
-            rich_help_panel=FILES,
-        ),
-    ] = None,
+    python: options.Pythons = None,
+    data: options.Data = None,
+    output: options.Output = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
             metavar="",
             help="Go on with the run in --output, or with the newest one in results/.",
-            rich_help_panel=FILES,
+            rich_help_panel=options.FILES,
         ),
     ] = False,
     dry_run: Annotated[
@@ -201,7 +170,7 @@ def run(
             "--dry-run",
             metavar="",
             help="Measure nothing: print the cases and how long they would take.",
-            rich_help_panel=FILES,
+            rich_help_panel=options.FILES,
         ),
     ] = False,
     cluster: Annotated[
@@ -209,7 +178,7 @@ def run(
         typer.Option(
             metavar="ADDRESS",
             help="Measure on the hosts of the Dask scheduler at this address.",
-            rich_help_panel=CLUSTER,
+            rich_help_panel=options.CLUSTER,
         ),
     ] = None,
     each_host: Annotated[
@@ -218,7 +187,7 @@ def run(
             "--each-host",
             metavar="",
             help="Measure everything on every kind of machine in the cluster, not on one kind.",
-            rich_help_panel=CLUSTER,
+            rich_help_panel=options.CLUSTER,
         ),
     ] = False,
 ) -> None:
@@ -230,9 +199,9 @@ def run(
 
     if resume:
         _refuse_changes(ctx)
-    options = RunOptions(
+    request = RunOptions(
         implementations=tuple(implementation or ()),
-        workloads=join_names(workload),
+        workloads=options.join_names(workload),
         devices=device,
         batch_sizes=batch_size or (),
         threads=threads or (),
@@ -253,17 +222,17 @@ def run(
         from bench.cli.verbs.cluster import run_on_cluster
 
         run_on_cluster(
-            cluster, options, command, output, each_host=each_host, resume=resume, dry_run=dry_run
+            cluster, request, command, output, each_host=each_host, resume=resume, dry_run=dry_run
         )
     if each_host:
         raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
     if resume:
         folder = output or resuming.find_newest_run()
-        plan = resuming.read_plan(folder, options.implementations, options.pythons, options.data)
+        plan = resuming.read_plan(folder, request.implementations, request.pythons, request.data)
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:
-        folder, plan = plan_run(options, output, command)
+        folder, plan = plan_run(request, output, command)
     if dry_run:
         print_plan(plan)
     else:
