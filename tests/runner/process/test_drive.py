@@ -157,6 +157,14 @@ def test_kernel_is_timed_before_each_epoch_and_after_the_last(drives):
     assert measurement.kernel_seconds == sorted(measurement.kernel_seconds)
 
 
+def test_worker_settles_before_each_kernel(drives, monkeypatch):
+    monkeypatch.setattr(Drive, "settle", lambda of: of.worker.events.append("settles"))
+    of = drives(epochs=2)
+    run(of, enough=0.0)
+    events = of.worker.events
+    assert [events[n - 1] for n, event in enumerate(events) if event == "kernel"] == ["settles"] * 3
+
+
 def test_kernel_runs_on_the_workers_last_core(drives, monkeypatch):
     monkeypatch.setattr(drive, "list_usable_cores", lambda: [2, 5, 7])
     of, cores = drives(), []
