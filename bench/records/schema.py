@@ -197,7 +197,7 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     worker_seconds: in older records. warmup_seconds: untimed epochs of a GPU between the first and
     the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated:
     its epochs were timed in turn with those of its partner in a pair. peak_device_bytes,
-    device_conditions: see bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs;
+    device_conditions: see bench/runner/gpu.py. energy_joules: of a GPU, over all timed epochs;
     older records may have that of a CPU, which no report shows, and energy_absent, the reason.
     """
 

@@ -12,12 +12,12 @@ from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
+from bench.runner import gpu
 from bench.runner.planning.cases import Size, get_size, list_distributions
 from bench.runner.planning.pilot import list_peers
 from bench.runner.planning.plan import FindSettled, find_missing_trials
 from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
-from bench.worker import gpu
 from bench.worker.measure import now
 
 # An estimate is from this many runs: older ones say little about today's software.

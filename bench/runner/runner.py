@@ -18,7 +18,8 @@ from bench.records.files import hash_file
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
-from bench.runner import machine
+from bench.runner import gpu, machine
+from bench.runner.gpu import GpuMonitor
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import Evidence
@@ -29,8 +30,7 @@ from bench.runner.process.drive import Drive, alternate, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
-from bench.worker import exchange, gpu
-from bench.worker.gpu import GpuMonitor
+from bench.worker import exchange
 from bench.worker.machine import list_software, list_usable_cores
 from bench.worker.measure import now
 from bench.worker.roofline import RooflineSample

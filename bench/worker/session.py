@@ -4,6 +4,7 @@ import gc
 import importlib
 import importlib.util
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
-from bench.worker.gpu import read_framework_peak
 from bench.worker.measure import time_call, time_epoch
 
 if TYPE_CHECKING:
@@ -169,6 +169,20 @@ class Session:
     def _require_unchanged(self) -> None:
         for what, params, copy in self._lent:
             guard.require_unchanged(what, copy, params)
+
+
+def read_framework_peak() -> int | None:
+    """Return the most bytes that the framework had in use on the GPU, by its own count.
+
+    Asks the device look-ups in implementations/_devices/ that were imported; None where none of
+    them knows. Unlike the growth of the memory in use, it has no context and no reserve in it.
+    """
+    peaks = []
+    for name, module in list(sys.modules.items()):
+        if name.startswith("implementations._devices.") and hasattr(module, "read_peak_bytes"):
+            with suppress(RuntimeError, ValueError):  # a device that does not count
+                peaks.append(module.read_peak_bytes())
+    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def load_module(request: Document) -> ModuleType:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.cli.verbs.machine import gpu_lines, machine_lines
 from bench.runner import machine
-from bench.worker.gpu import Gpu, GpuSettings
+from bench.runner.gpu import Gpu, GpuSettings
 from implementations import PROBES
 
 

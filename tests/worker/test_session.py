@@ -239,3 +239,25 @@ def test_file_that_is_not_python_is_an_import_error(tmp_path):
     (tmp_path / "own.txt").write_text("")
     with pytest.raises(ImportError, match=r"own.txt is not a Python file"):
         session.load_module({"file": str(tmp_path / "own.txt")})
+
+
+def fail():
+    raise RuntimeError("no such counter")
+
+
+@pytest.mark.parametrize(
+    ("readers", "peak"),
+    [
+        ({}, None),
+        ({"torch": lambda: 7, "keras": lambda: 7, "jax": lambda: None}, 7),
+        ({"jax": fail, "torch": lambda: 3}, 3),
+    ],
+)
+def test_frameworks_own_peak_is_what_its_device_look_up_says(monkeypatch, readers, peak):
+    for name in [name for name in sys.modules if name.startswith("implementations._devices.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "implementations._devices.other", SimpleNamespace())
+    for name, read in readers.items():
+        module = SimpleNamespace(read_peak_bytes=read)
+        monkeypatch.setitem(sys.modules, f"implementations._devices.{name}", module)
+    assert session.read_framework_peak() == peak

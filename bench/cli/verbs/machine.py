@@ -7,17 +7,17 @@ from bench.cli.console import print_line
 from bench.cli.options import Pythons
 
 if TYPE_CHECKING:
-    from bench.worker.gpu import Gpu, GpuSettings
+    from bench.runner.gpu import Gpu, GpuSettings
 
 KEY_WIDTH = 14
 
 
 def machine(python: Pythons = None) -> None:
     """Describe this machine, its GPUs, and what would disturb a run on it."""
+    from bench.runner import gpu
     from bench.runner.machine import describe, find_disturbances
     from bench.runner.planning.cases import list_probes
     from bench.runner.process import interpreters, preflight
-    from bench.worker import gpu
     from bench.worker.machine import list_usable_cores
 
     pythons = interpreters.parse_options(python or ())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params
 from bench.data.dataset import Dataset
 from bench.records.schema import Case
+from bench.runner.gpu import GpuMonitor, subtract_joules
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
@@ -20,7 +21,6 @@ from bench.runner.process.placement import read_session_cpu_seconds
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
-from bench.worker.gpu import GpuMonitor, subtract_joules
 from bench.worker.machine import list_usable_cores, read_peak_memory
 from bench.worker.measure import now, pause
 from bench.worker.workloads import WORKLOADS

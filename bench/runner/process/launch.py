@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.runner import signals
+from bench.runner import gpu, signals
 from bench.runner.kernel import pin
 from bench.runner.process.leftovers import find_strays, kill_leftovers
 from bench.runner.process.outcome import (
@@ -28,7 +28,7 @@ from bench.runner.process.outcome import (
 from bench.runner.process.placement import find_placement_fault, read_helpers_cpu_seconds
 from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
-from bench.worker import exchange, gpu, machine
+from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.measure import now, read_cpu_seconds
 
@@ -364,7 +364,5 @@ def write_folder(
             (scratch / folder).mkdir(parents=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
         (scratch / "path" / "implementations").symlink_to(child.installation.implementations)
-        if child.device == "gpu" and (module := gpu.find_module()) is not None:
-            (scratch / "path" / module.name).symlink_to(module)
         text = json.dumps({**request, "exchange": asdict(size)})
         (scratch / "request.json").write_text(text, encoding="utf-8")

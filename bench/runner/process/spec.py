@@ -12,7 +12,8 @@ from typing import Any
 from bench.contract import Device
 from bench.data.dataset import Dataset
 from bench.records.schema import Case
-from bench.worker import gpu, machine
+from bench.runner import gpu
+from bench.worker import machine
 
 # The only variables of the parent that a worker gets, so that a forgotten setting in somebody's
 # shell cannot decide a benchmark.

@@ -1,19 +1,12 @@
-"""List the NVIDIA GPUs, select the one that trains, and read its state with NVML.
-
-NVML's Python module, pynvml of the distribution nvidia-ml-py, needs the standard library only, so
-that a worker can use the parent's copy on any interpreter.
-"""
+"""List the NVIDIA GPUs, select the one that trains, and read its state with NVML."""
 
 import importlib
-import importlib.util
 import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-MODULE = "pynvml"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 MIG = "MIG-"
 # What can hold the clocks down, and NVML's counter of how long it did.
@@ -63,15 +56,6 @@ class Gpu:
     driver: str
     cuda: str
     memory_bytes: int | None
-
-
-def find_module() -> Path | None:
-    """Return the file, or the folder, of NVML's Python module; None where it is not installed."""
-    spec = importlib.util.find_spec(MODULE)
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin)
-    return path.parent if path.name == "__init__.py" else path
 
 
 def list_gpus() -> list[Gpu]:
@@ -180,7 +164,7 @@ class GpuMonitor:
 
         After the last epoch this is the peak that the process reserved, its context included: the
         allocators of the frameworks keep what they have taken, and take nothing in advance (see
-        the variables of a worker), but more than they need: see ``read_framework_peak``. Memory
+        the variables of a worker), but more than they need. Memory
         that another process takes is counted, too. None where it is not known, and where it has
         not grown: then other processes have freed some.
         """
@@ -253,24 +237,10 @@ def subtract_joules(before: float | None, after: float | None, seconds: float) -
     return after - before
 
 
-def read_framework_peak() -> int | None:
-    """Return the most bytes that the framework had in use on the GPU, by its own count.
-
-    Asks the device look-ups in implementations/_devices/ that were imported; None where none of
-    them knows. Unlike the growth of the memory in use, it has no context and no reserve in it.
-    """
-    peaks = []
-    for name, module in list(sys.modules.items()):
-        if name.startswith("implementations._devices.") and hasattr(module, "read_peak_bytes"):
-            with suppress(RuntimeError, ValueError):  # a device that does not count
-                peaks.append(module.read_peak_bytes())
-    return max((peak for peak in peaks if peak is not None), default=None)
-
-
 def _import_nvml() -> Any:
     """Import and initialise NVML. Raises NvmlError."""
     try:
-        nvml: Any = importlib.import_module(MODULE)
+        nvml: Any = importlib.import_module("pynvml")
     except ModuleNotFoundError as error:
         raise NvmlError(
             "nvidia-ml-py, which reads GPUs, is not installed: pip install 'softmax-bench[gpu]'"

@@ -1,14 +1,13 @@
 """GPUs and their monitor, with a stand-in for NVML that answers, fails, or is absent."""
 
-import importlib.util
+import importlib
 import sys
-from types import SimpleNamespace
 
 import pytest
 from support.nvml import gpu as make
 
-from bench.worker import gpu
-from bench.worker.gpu import GpuMonitor, NvmlError, find_module
+from bench.runner import gpu
+from bench.runner.gpu import GpuMonitor, NvmlError
 
 TWO = [make(name="First", uuid="GPU-1a2b"), make(name="Second", uuid="GPU-1c3d", celsius=70)]
 ONE_LOST = [make(name=None), TWO[1]]
@@ -143,29 +142,6 @@ def test_energy_of_less_than_two_seconds_is_absent(before, after, seconds, joule
     assert gpu.subtract_joules(before, after, seconds) == joules
 
 
-def fail():
-    raise RuntimeError("no such counter")
-
-
-@pytest.mark.parametrize(
-    ("readers", "peak"),
-    [
-        ({}, None),
-        ({"torch": lambda: 7, "keras": lambda: 7, "jax": lambda: None}, 7),
-        ({"jax": fail, "torch": lambda: 3}, 3),
-    ],
-)
-def test_frameworks_own_peak_is_what_its_device_look_up_says(monkeypatch, nvml, readers, peak):
-    for name in [name for name in sys.modules if name.startswith("implementations._devices.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "implementations._devices.other", SimpleNamespace())
-    for name, read in readers.items():
-        module = SimpleNamespace(read_peak_bytes=read)
-        monkeypatch.setitem(sys.modules, f"implementations._devices.{name}", module)
-    nvml([])  # also where NVML knows no GPU
-    assert gpu.read_framework_peak() == peak
-
-
 def test_settings_are_those_of_the_visible_gpu(nvml):
     nvml([make(), make(persistent=0, cap=[300, 700], application_clocks=[0, 1410, 0], mps=2)])
     assert GpuMonitor("1").read_settings() == gpu.GpuSettings(False, 300, 700, 1410, 1980, 2)
@@ -229,18 +205,3 @@ def test_vanished_gpu_reads_none(nvml):
     monitor = GpuMonitor("0")
     sys.modules["pynvml"].lost = True
     assert list_absent(monitor) == ALL - {"others"}  # counted before
-
-
-# ----- NVML's module, for a worker
-
-
-def test_nvml_module_is_its_file_or_its_folder(nvml, monkeypatch, tmp_path):
-    nvml([make()])
-    assert find_module() == tmp_path / "nvml" / "pynvml.py"
-    (tmp_path / "pynvml").mkdir()
-    (tmp_path / "pynvml" / "__init__.py").touch()
-    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    assert find_module() == tmp_path / "pynvml"
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert find_module() is None
