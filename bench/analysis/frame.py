@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
-from bench.records.layout import TRIALS
+from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import TrialRecord
-from bench.records.store import read_environments, read_records
+from bench.records.store import read_environments, read_records, read_run
+from bench.runner.planning.pilot import choose_threads, split_pilot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ CASE_COLUMNS = (
     "batch_size",
     "threads",
     "samples",
+    "epochs",
 )
 RECORD_COLUMNS = (
     "run",
@@ -53,6 +55,7 @@ RECORD_COLUMNS = (
     "peak_rss_bytes",
     "peak_device_bytes",
     "energy_joules",
+    "judging_seconds",
 )
 
 
@@ -65,8 +68,9 @@ def load_frame(folder: Path) -> "pd.DataFrame":
 
     if not (folder / TRIALS).is_file():
         raise UserError(f"{folder} holds no run: there is no {TRIALS}. Name the folder of a run")
-    environments, rows = read_environments(folder), []
-    for record in read_records(folder):
+    records, environments = read_records(folder), read_environments(folder)
+    rows = []
+    for record in records:
         if isinstance(record, TrialRecord):
             case, epochs = record.case, record.epoch_seconds
             environment = environments[record.environment]
@@ -83,4 +87,9 @@ def load_frame(folder: Path) -> "pd.DataFrame":
     derived = ("framework_version", "machine", "median_epoch_seconds", "parity_error")
     frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *derived])
     frame["started"] = pd.to_datetime(frame["started"], format="ISO8601", utc=True)
+    pilots: set[str] = set()
+    if (folder / RUN_PLAN).is_file():  # a comparison of bench ab has no pilot
+        plan = choose_threads(read_run(folder), records, provisional=True)
+        pilots = {record.trial for record in split_pilot(plan, records)[1]}
+    frame["pilot"] = frame["trial"].isin(pilots)
     return frame
