@@ -60,11 +60,13 @@ class MeasuredBlock:
         """Whether the epochs of the two processes of a pair alternated."""
         return all(record.alternated for pair in self.pairs for record in pair)
 
-    @property
-    def minima(self) -> list[float]:
-        """Logarithms of the minimum epoch of each process without an injected slowdown."""
+    def list_minima(self, epochs: int | None = None) -> list[float]:
+        """Return the log minimum epoch of each process without an injected slowdown.
+
+        epochs: how many of each process count, from the first one on; None for all.
+        """
         records = (record for pair in self.pairs for record in pair[: 1 if self.slowdown else 2])
-        return [math.log(min(record.epoch_seconds)) for record in records]
+        return [math.log(min(record.epoch_seconds[:epochs])) for record in records]
 
 
 @dataclass(frozen=True)
@@ -165,9 +167,9 @@ class Calibrations:
         """The slugs of the calibrated cases."""
         return sorted(self._blocks)
 
-    def spread(self, case: str) -> Spread | None:
-        """Return the spread of a case; None if blocks of too few hours show it."""
-        return estimate_spread(self.blocks(case))
+    def spread(self, case: str, epochs: int | None = None) -> Spread | None:
+        """Return the spread of a case: see ``estimate_spread``."""
+        return estimate_spread(self.blocks(case), epochs)
 
     def detectable_slowdown(self, case: str, pairs: int, rule: Rule) -> float | None:
         """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
@@ -243,30 +245,33 @@ def _read_decision(path: Path, environments: Mapping[str, Environment]) -> Measu
     )
 
 
-def estimate_spread(blocks: Iterable[MeasuredBlock]) -> Spread | None:
+def estimate_spread(blocks: Iterable[MeasuredBlock], epochs: int | None = None) -> Spread | None:
     """Split the variance of the minimum epochs of processes without an injected slowdown.
+
+    epochs: how many of each process count, None for all; a minimum of fewer varies more.
 
     The variance between blocks is that of one block an hour: neighbours share the hour's state.
     Below a day, it is at least that of published runs. None if there are too few hours.
     """
-    usable = [block for block in blocks if len(block.minima) > 1]
+    usable = [block for block in blocks if len(block.list_minima()) > 1]
     hourly = _choose_hourly(usable)
     if len(hourly) < MIN_HOURS:
         return None
-    within = fmean(variance(block.minima) for block in usable)
+    within = fmean(variance(block.list_minima(epochs)) for block in usable)
+    minima = [block.list_minima(epochs) for block in hourly]
     # The harmonic mean of the sizes: short blocks know their own mean less well.
-    size = len(hourly) / sum(1 / len(block.minima) for block in hourly)
-    between = variance(fmean(block.minima) for block in hourly) - within / size
+    size = len(hourly) / sum(1 / len(logs) for logs in minima)
+    between = variance(map(fmean, minima)) - within / size
     if parse_seconds(hourly[-1].started) - parse_seconds(hourly[0].started) < DAY:
         between = max(between, MIN_BETWEEN**2)
-    epochs = [
+    variances = [
         variance(map(math.log, record.epoch_seconds))
         for block in usable
         for pair in block.pairs
         for record in pair
         if len(record.epoch_seconds) > 1
     ]
-    within_process = math.sqrt(fmean(epochs or [0.0]))
+    within_process = math.sqrt(fmean(variances or [0.0]))
     return Spread(within_process, math.sqrt(within), math.sqrt(max(0.0, between)), len(hourly))
 
 

@@ -31,7 +31,8 @@ MAX_HALF_WIDTH = 50.0
 
 SINGLE_PROCESS = "one process on a side and no calibration: the ratio may be off by more than 20 %"
 
-FindSpread = Callable[[str], Spread | None]  # by the slug of a case
+# By the slug of a case and the number of epochs of each process that are compared.
+FindSpread = Callable[[str, int], Spread | None]
 Processes = Sequence[Sequence[float]]  # seconds of the epochs of each
 
 
@@ -198,7 +199,9 @@ def _judge_times(
     spreads = {
         case.case: spread
         for case in cases
-        if case.verdict == "undecided" and find_spread and (spread := find_spread(case.case))
+        if case.verdict == "undecided"
+        and find_spread
+        and (spread := find_spread(case.case, case.epochs))
         # Against a spread of 0 everything would be significant.
         if spread.ratio_deviation(*case.processes) > 0
     }

@@ -66,11 +66,11 @@ def daily(*blocks_logs, **changes):
 def test_block_has_ratios_and_process_minima():
     plain = block(0.1, 0.15, 0.3, 0.2)
     assert plain.logs == pytest.approx([0.05, -0.1])
-    assert plain.minima == pytest.approx([0.1, 0.15, 0.3, 0.2])
+    assert plain.list_minima() == pytest.approx([0.1, 0.15, 0.3, 0.2])
     pair = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1)
     slowed = MeasuredBlock("a session", "now", (pair,), FIVE)
     assert slowed.logs == pytest.approx([math.log(1.1)])
-    assert slowed.minima == [0.0]
+    assert slowed.list_minima() == [0.0]
 
 
 # Within each block two processes differ by 0.02: a variance of 0.0002. The means of four days are
@@ -90,6 +90,18 @@ def test_short_block_has_less_weight():
     result = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12, 0.1, 0.12)] * 2))
     assert result.processes == pytest.approx(math.sqrt(0.0005 / 3))
     assert result.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0005 / 3 / (8 / 3)))
+
+
+def test_spread_is_of_as_many_epochs_as_are_compared():
+    # The first epochs of two processes differ by 0.02, their minima do not.
+    def shortened(seconds):
+        return side("base", 1, NUMPY, 1.0, epoch_seconds=[seconds, 0.5])
+
+    pair = shortened(1.0), shortened(math.exp(0.02))
+    days = [MeasuredBlock("a session", f"2025-01-0{day}T00:00:00+00:00", (pair,)) for day in "1234"]
+    assert estimate_spread(days).processes == 0.0
+    assert estimate_spread(days, 2).processes == 0.0
+    assert estimate_spread(days, 1).processes == pytest.approx(math.sqrt(0.0002))
 
 
 def test_spread_between_blocks_of_days_is_at_least_0():
@@ -177,7 +189,7 @@ def test_pairs_of_a_decision_are_a_block(tmp_path):
     assert [(one.session, len(one.pairs)) for one in blocks] == [("a", 2), ("b", 2), ("b", 1)]
     assert calibrations.logs(SLUG) == pytest.approx([0.1, 0.2, 0.3])
     # The candidates of slowed pairs say nothing of the machine.
-    assert len(blocks[0].minima) == 2
+    assert len(blocks[0].list_minima()) == 2
     assert len(calibrations.decisions) == 3
     assert calibrations.spread("another") is None
 

@@ -40,7 +40,8 @@ def runs(baseline, candidate, spread=None, **options):
         for by_name in (baseline, candidate)
     ]
     options = {"rule": RULE, "between_runs": 0.2, **options}
-    return compare_runs(*sides, spread if callable(spread) else lambda _: spread, **options)
+    find = spread if callable(spread) else lambda _: spread
+    return compare_runs(*sides, lambda slug, _: find(slug), **options)
 
 
 def one(baseline, candidate, spread=None, **options):
@@ -74,6 +75,15 @@ def test_minima_use_equally_many_epochs(turned):
     result = one(*((long, short) if turned else (short, long)))
     assert result.metrics[0].ratio.mean == pytest.approx(1)
     assert (result.epochs, len(result.remarks)) == (2, 1)
+
+
+def test_spread_is_asked_for_as_many_epochs_as_are_compared():
+    sides = [
+        stored_side(*stored_trials(A, [1.0, 1.0, 1.0], times)) for times in ([1.0] * 4, [1.0] * 2)
+    ]
+    asked = []
+    compare_runs(*sides, lambda *key: asked.append(key), rule=RULE, between_runs=0.2)
+    assert asked == [(A.slug, 2)]
 
 
 def test_ratio_test_by_hand():
@@ -235,7 +245,7 @@ def test_cases_are_in_baseline_order_with_their_own_calibration():
 
 def result(baseline, candidate, **options):
     return compare_runs(
-        baseline, candidate, lambda _: STILL, rule=RULE, between_runs=0.2, **options
+        baseline, candidate, lambda *_: STILL, rule=RULE, between_runs=0.2, **options
     )
 
 
@@ -314,7 +324,7 @@ def test_cases_whose_pilots_chose_other_threads_are_compared_without_a_calibrati
         for threads, seconds in ((1, 1.0), (2, 2.0))
     ]
     known = {case("b").slug: STILL, case("a", threads=1).slug: STILL}
-    a, b = compare_runs(*sides, known.get, rule=RULE, between_runs=0.2).cases
+    a, b = compare_runs(*sides, lambda slug, _: known.get(slug), rule=RULE, between_runs=0.2).cases
     assert (a.verdict, a.deviation, b.verdict) == ("slower", None, "no change")
     assert any("threads: 1" in remark for remark in a.remarks)
     assert b.deviation is not None
