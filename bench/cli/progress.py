@@ -68,8 +68,9 @@ def format_events(
                 yield event
             case loop.WarmUpStarted(what):
                 yield Transient(f"{what} once, unmeasured")
-            case loop.TrialStarted(trial, number, total, remaining):
-                yield Transient(format_start(trial, number, total, times.sum_seconds(remaining)))
+            case loop.TrialStarted(trial, number, total, remaining, budget):
+                seconds = times.sum_seconds(remaining, budget)
+                yield Transient(format_start(trial, number, total, seconds))
             case loop.TrialEnded(record, number, total):
                 times.add(record)
                 line = format_end(record, number, total)
@@ -84,7 +85,7 @@ def format_events(
                     yield from format_comparisons(rows, stdout.width)
             case loop.BudgetSpent(count):
                 trials = "1 trial was" if count == 1 else f"{count} trials were"
-                yield f"the budget is used up: {trials} not measured"
+                yield f"the budget is used up: {trials} not measured; go on with --resume"
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:

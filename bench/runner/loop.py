@@ -42,13 +42,15 @@ class WarmUpStarted:
 class TrialStarted:
     """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it.
 
-    Under a stopping rule, the total falls where rows need no further round.
+    Under a stopping rule, the total falls where rows need no further round. budget: the seconds
+    that are left of it, or None without one.
     """
 
     trial: Trial
     number: int
     total: int
     remaining: Sequence[Trial]
+    budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,17 @@ def measure_run(
         runner = stack.enter_context(Runner(folder, run, data, peers=list_peers(run)))
         # The end of a pilot, and of a round under a stopping rule, decides which trials follow.
         while remaining := find_missing_trials(run, records, find_settled):
-            trial = remaining[0]
+            trial, budget = remaining[0], None
             if run.budget is not None:
+                budget = run.budget - (now() - begin)
                 of_case = [record for record in records if record.case.slug == trial.case.slug]
                 longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
-                if now() - begin + longest > run.budget:
+                if longest > budget:
                     yield BudgetSpent(len(remaining))
                     return
             number = sum(record.status != "interrupted" for record in records) + 1
             total = number - 1 + len(remaining)
-            yield TrialStarted(trial, number, total, remaining)
+            yield TrialStarted(trial, number, total, remaining, budget)
             records.append(runner.measure(trial))
             yield TrialEnded(records[-1], number, total)
 
@@ -163,8 +166,11 @@ class Estimate:
             sizes = self._seconds.setdefault(_group(record), {})
             sizes.setdefault(get_size(record.case), []).append(record.wall_seconds)
 
-    def sum_seconds(self, trials: Iterable[Trial]) -> float | None:
-        """Return the seconds that some trials take together, or None without any record."""
+    def sum_seconds(self, trials: Iterable[Trial], budget: float | None = None) -> float | None:
+        """Return the seconds that some trials take together, or None without any record.
+
+        budget: the most that they may take, or None.
+        """
         if not self._seconds:
             return None
         groups = {
@@ -175,7 +181,7 @@ class Estimate:
             group = _group(trial)
             same = self._seconds.get(group, {}).get(get_size(trial.case))
             total += fmean(same) if same else groups.get(group, overall)
-        return total
+        return total if budget is None else min(total, budget)
 
 
 def _group(trial: Record | Trial) -> CaseGroup:

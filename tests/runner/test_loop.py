@@ -133,6 +133,7 @@ def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runne
     # Trials of 12 s: the third would end after 36 s.
     events = measured(make_case(), rounds=4, budget=35.0)
     assert count_remaining(events) == [4, 3]
+    assert [one.budget for one in events if isinstance(one, loop.TrialStarted)] == [35, 23]
     assert events[-1] == loop.BudgetSpent(2)
     resumed = measured(make_case(), rounds=4, budget=24.0)  # with a new budget
     assert count_remaining(resumed) == [2, 1]
