@@ -306,6 +306,7 @@ def started(tmp_path, surroundings):
                 [*within, sys.executable, "-m", "bench", *arguments],
                 cwd=tmp_path,
                 env={name: value for name, value in environment.items() if value is not None},
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

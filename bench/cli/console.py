@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -88,8 +89,9 @@ def print_measurement(console: Console, lines: Iterable[str | RichTable]) -> Non
 def print_report(folder: Path) -> "LoadedRun":
     """Write a run's report, print its tables and its finding, and return the run."""
     from bench.report.load import load_run
+    from bench.report.sections.comparison import select_ranked
     from bench.report.sections.runs import list_left_out
-    from bench.report.sections.verdict import write_verdict
+    from bench.report.sections.verdict import describe_agreement, write_finding
     from bench.report.write import can_draw, write_report
 
     run = load_run(folder)
@@ -98,12 +100,12 @@ def print_report(folder: Path) -> "LoadedRun":
         print_line(f"left out: {line}")
     for table in format_comparisons(run.rows, stdout.width if _on_terminal else PIPED_WIDTH):
         stdout.print("\n", table, sep="")
-    if lines := [*describe_figures(run.textbook), *describe_faults(run.rows)]:
-        stdout.print()
-    for line in lines:
+    lines = [describe_agreement(run), *describe_figures(run.textbook), *describe_faults(run.rows)]
+    stdout.print()
+    for line in filter(None, lines):
         print_line(line)
     stdout.print()
-    for sentence in write_verdict(run):
+    for sentence in write_finding(select_ranked(run.rows, run.workload)):
         print_line(sentence)
     if can_draw():
         report = report.with_suffix(".html")
@@ -160,17 +162,27 @@ def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]
 
 def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: int) -> RichTable:
     """Return the table of a workload with as many columns as fit."""
-    from bench.report.sections.comparison import MEASURES, tabulate_comparison
+    from bench.report.sections.comparison import SPEED, tabulate_comparison
 
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = stdout.options.update_width(10_000)
-    for count in range(len(MEASURES), 0, -1):
-        content = tabulate_comparison(rows, ranked, count)
+    for priority in range(SPEED.priority, 0, -1):  # that of the first column to go
+        content = tabulate_comparison(rows, ranked, priority)
         content = replace(content, title=f"workload {ranked[0].case.workload}")
-        table = format_table(content, no_wrap=True)
-        if stdout.measure(table, options=unlimited).maximum <= width:
-            break
+        for headings in (content.headings, wrap_headings(content)):
+            table = format_table(replace(content, headings=headings), no_wrap=True)
+            if stdout.measure(table, options=unlimited).maximum <= width:
+                return table
     return table
+
+
+def wrap_headings(content: "Table") -> tuple[str, ...]:
+    """Return the headings in about three lines each, or fewer where the cells are wider."""
+    wrapped = []
+    for number, heading in enumerate(content.headings):
+        words = (*heading.split(), *(cells[number] for cells in content.lines))
+        wrapped.append(textwrap.fill(heading, max(len(heading) // 3, *map(len, words))))
+    return tuple(wrapped)
 
 
 def format_table(content: "Table", *, no_wrap: bool = False) -> RichTable:

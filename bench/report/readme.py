@@ -21,7 +21,7 @@ from bench.report.sections.comparison import (
     time_from_cold,
 )
 from bench.report.sections.programs import STYLES
-from bench.report.sections.verdict import write_cold_start, write_headline
+from bench.report.sections.verdict import write_finding
 from bench.report.sections.workload import find_machine
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
@@ -56,7 +56,7 @@ def render_readme_part(folder: Path, root: Path) -> str:
         raise UserError(f"{folder} has no ranked row to show")
     path = folder.resolve().relative_to(root.resolve()).as_posix()
     machine = find_machine(run.environments) or "several machines"
-    finding = escape(" ".join(filter(None, (write_cold_start(rows), write_headline(rows)))))
+    finding = escape(" ".join(write_finding(rows)))
     picture = make_opening(run).picture
     chart = f"![{escape(picture.title)}]({path}/{name_file(picture.name)})\n\n" if picture else ""
     return (

@@ -2,20 +2,29 @@
 
 import io
 import re
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.table import Table
-from support.records import case, environment, trials
+from support.records import bare, case, environment, run, trials, write
 
+import bench
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
+from bench.cli import console as bench_console
 from bench.cli.console import (
+    NO_CHARTS,
     Transient,
     describe_faults,
     describe_figures,
     format_comparisons,
     print_progress,
+    print_report,
 )
+from bench.report import write as report_writer
+from bench.report.load import load_run
 from bench.report.sections.comparison import MEASURES
 
 HOST = {"here": environment()}
@@ -28,23 +37,93 @@ def comparison(*records, width=240):
     return console.file.getvalue()
 
 
-def headings(width):
-    text = comparison(*trials(case("a-long-name"), 0.5, 0.5), width=width)
-    assert "…" not in text
-    return re.split(" {2,}", text.splitlines()[1].strip())
+def list_headings(rows, width):
+    table, *_ = format_comparisons(rows, width)
+    return [str(column.header).replace("\n", " ") for column in table.columns]
 
 
 def test_narrow_terminal_drops_columns_by_priority():
-    previous = headings(240)
+    rows = summarize(trials(case("a-long-name"), 0.5, 0.5), HOST)
+    previous = list_headings(rows, 240)
     assert [heading.partition(",")[0] for heading in previous] == [
         "program",
         *[measure.heading for measure in MEASURES if measure.heading not in ABSENT],
     ]
     for width in range(240, 33, -3):
-        shown = headings(width)
+        shown = list_headings(rows, width)
         assert {"program", "epoch, ms"} <= set(shown) <= set(previous)
         previous = shown
     assert previous == ["program", "epoch, ms"]
+
+
+def list_wide_rows():
+    """Return rows with everything that a table can show, and long names and numbers."""
+    pilot = {"threads": 1, "tried_threads": (1, 2), "style": "idiomatic"}
+    fused = case("keras-tensorflow-fused", **pilot)
+    rest = case("sklearn-sgd", objective="one-vs-rest", **pilot)
+    on_gpu = case("keras-tensorflow-fused", device="gpu", style="idiomatic")
+    records = [
+        *trials(fused, 1.85, 1.47, 4.77),
+        bare(fused, 4, status="timeout"),
+        *trials(rest, 1.85, 1.47, 2.77),
+        *trials(on_gpu, 1.85, 1.47, 2.77),
+    ]
+    rows = summarize(records, HOST)
+    speeds = (1.2, 1.0, 1.1)
+    return [replace(row, speed=speed) for row, speed in zip(rows, speeds, strict=True)]
+
+
+def list_published_rows():
+    reference = Path(bench.__file__).parents[1] / "results" / "reference"
+    return load_run(reference / "amd-epyc-2-cores").rows
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("list_rows", [list_wide_rows, list_published_rows])
+def test_no_table_is_wider_than_the_terminal(list_rows, width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(*format_comparisons(list_rows(), width))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_table_of_100_columns_has_those_of_the_readme():
+    headings = {heading.partition(",")[0] for heading in list_headings(list_published_rows(), 100)}
+    assert headings >= {
+        "program",
+        "style",
+        "epoch",
+        "five epochs from a cold start",
+        "parity error",
+    }
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """The console of a terminal of 100 columns."""
+    console = Console(width=100, file=io.StringIO(), force_terminal=True, highlight=False)
+    monkeypatch.setattr(bench_console, "stdout", console)
+    monkeypatch.setattr(bench_console, "_on_terminal", True)
+    return console
+
+
+@pytest.mark.parametrize(("drawn", "page"), [(False, "report.md"), (True, "report.html")])
+def test_report_ends_with_two_sentences_and_a_link(tmp_path, monkeypatch, on_terminal, drawn, page):
+    records = [*trials(case("a"), 0.5, 0.6), *trials(case("b"), 1.0, 1.1)]
+    folder = write(tmp_path / "a run", run(case("a"), case("b")), *records)
+    monkeypatch.setattr(report_writer, "can_draw", lambda: drawn)
+    monkeypatch.setattr(report_writer, "write_report", lambda runs: runs[0].folder / "report.md")
+    print_report(folder)
+    *_, table, agreement, ending = on_terminal.file.getvalue().split("\n\n")
+    assert "program" in table
+    assert agreement.startswith("All 2 softmax programs end with")
+    first, second, *remark, last = ending.splitlines()
+    assert first.startswith("From a cold start, a ")
+    assert second.startswith("Once running, a ")
+    assert remark == [NO_CHARTS] * (not drawn)
+    address = (folder / page).resolve().as_uri()
+    assert re.fullmatch(rf"\x1b\]8;id=\d+;{re.escape(address)}\x1b\\.*{page}.*", last)
 
 
 def test_faults_and_figures_are_a_line_each():

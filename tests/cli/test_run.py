@@ -61,7 +61,11 @@ def test_every_case_is_measured_recorded_and_reported(measured, records):
     for text in ("1/6", "6/6", "workload sgd", "workload textbook", "no RMSprop"):
         assert text in ended.stdout
     assert ended.stdout.endswith("out/report.html\n")
-    assert "Once running, " in ended.stdout
+    table = ended.stdout.partition("workload sgd")[2].partition("\n\n")[0]
+    assert max(map(len, table.splitlines())) <= 100
+    ending = ended.stdout.split("\n\n")[-1].splitlines()
+    assert [line.partition(",")[0] for line in ending[:2]] == ["From a cold start", "Once running"]
+    assert len(ending) == 3
     assert "\x1b" not in ended.stdout
 
 

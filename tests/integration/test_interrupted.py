@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 
 import pytest
 from filelock import FileLock
@@ -35,6 +36,27 @@ def test_signal_ends_the_trial_and_reports_the_rest(hanging, tmp_path, number):
     assert (tmp_path / "out" / "report.md").exists()
     *lines, last = read_lines(tmp_path / "out")
     assert (lines, json.loads(last)["status"]) == (before, "interrupted")
+
+
+# Runs a command on a terminal of its own, which shows on stdout and is typed on by stdin.
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def test_ctrl_c_on_a_terminal_ends_the_live_table_and_reports(hanging, tmp_path):
+    terminal = {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    process = hanging(within=(sys.executable, "-c", TERMINAL), **terminal)
+    process.stdin.write("\x03")
+    out, _ = process.communicate()
+    assert process.returncode == 130
+    live, shows_cursor, rest = out.partition("\x1b[?25h")
+    assert shows_cursor
+    assert "trial 2 of 3: waits" in live
+    for part in (live, rest):
+        assert "workload sgd" in part
+        assert "waits  " in part
+    *_, link, again = rest.splitlines()
+    assert (tmp_path / "out" / "report.md").as_uri() in link
+    assert again.endswith("--resume --output out --implementation waits.py")
 
 
 HANGS_REPORTING = """

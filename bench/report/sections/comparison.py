@@ -93,11 +93,11 @@ MEASURES = (
 MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)
 DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
 # Where a pilot chose them, each row has its own.
-THREADS = Measure("threads", lambda _, row: describe_threads(row.case), 1, tables.list_words)
+THREADS = Measure("threads", lambda _, row: describe_threads(row.case), 5, tables.list_words)
 
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03
-SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 1, tables.list_numbers)
+SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 9, tables.list_numbers)
 # Fields of a case by which a reader can choose rows.
 FILTERS = ("objective", "style", "device")
 
@@ -109,14 +109,15 @@ def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure
     """
     speeds = [row.speed for row in rows if row.speed]
     varied = max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1)
-    return [
+    measures = (
         PROGRAM,
         *[MACHINE] * any(row.machine for row in rows),
         *[DEVICE] * (len({row.case.device for row in rows}) > 1),
         *[THREADS] * any(row.case.tried_threads for row in rows),
-        *[measure for measure in MEASURES if measure.priority <= max_priority],
+        *MEASURES,
         *[SPEED] * varied,
-    ]
+    )
+    return [measure for measure in measures if measure.priority <= max_priority]
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:

@@ -46,13 +46,21 @@ KINDS: tuple[tuple[Callable[[Timing], str], str], ...] = (
 
 
 def write_verdict(run: LoadedRun) -> list[str]:
-    """Return whether the programs agree, which is done first, and which has the shortest epoch.
+    """Return whether the programs agree, and the finding of the first workload at its first size.
 
-    Of the first workload at its first size. Sentences of plain text.
+    Sentences of plain text.
     """
-    rows = select_ranked(run.rows, run.workload)
-    sentences = (describe_agreement(run), write_cold_start(rows), write_headline(rows))
-    return [sentence for sentence in sentences if sentence]
+    agreement = describe_agreement(run)
+    finding = write_finding(select_ranked(run.rows, run.workload))
+    return [agreement, *finding] if agreement else finding
+
+
+def write_finding(rows: Sequence[Row]) -> list[str]:
+    """Return which program is done first and which has the shortest epoch: two sentences at most.
+
+    rows: of one workload at one size on one machine.
+    """
+    return list(filter(None, (write_cold_start(rows), write_headline(rows))))
 
 
 def describe_agreement(run: LoadedRun, workload: str | None = None) -> str:

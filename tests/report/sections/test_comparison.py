@@ -63,7 +63,7 @@ def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, 
         for delay in [1.5 if number == delayed else 1.0]
     ]
     rows = summarize(records, {"here": environment()})
-    table = tabulate_comparison(rows, rows, 1)
+    table = tabulate_comparison(rows, rows)
     assert ("machine's speed, × run's" in table.headings) == (cells is not None)
     if cells:
         speed = table.headings.index("machine's speed, × run's")
@@ -125,7 +125,7 @@ def test_rows_name_the_threads_that_the_pilot_chose():
         bare(case("c", threads=2, **chosen), reason="wrong"),
     ]
     rows = summarize(records, {"here": environment()})
-    table = tabulate_comparison(rows, rows[:2], 1)
+    table = tabulate_comparison(rows, rows[:2])
     threads = table.headings.index("threads")
     assert [line[threads] for line in table.lines] == ["1 of 2 threads", "2 of 2 threads"]
     (fault,) = list_faults(rows)

@@ -83,6 +83,14 @@ def test_new_run_has_name_folder_and_every_implementation(small, current_folder)
     assert not (current_folder / "results").exists()
 
 
+def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):
+    first, second = make(seed=42), make(seed=42)
+    assert first.order != second.order
+    ids = [[trial.id for trial in plan_trials(one)] for one in (first, second, first)]
+    assert ids[0] == ids[2] != ids[1]
+    assert sorted(ids[0]) == sorted(ids[1])
+
+
 def test_chosen_values_replace_the_defaults(make):
     planned = make(**JAX, devices=("gpu",), threads=(1,), samples=(24,), epochs=9, rounds=4)
     (one,) = planned.cases
