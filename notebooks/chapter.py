@@ -16,15 +16,26 @@
 # A softmax classifier with 784 inputs and 10 classes on Fashion-MNIST. Each number that the chapter
 # prints stands beside ours. `notebooks/chapter.py` is the source of this notebook.
 #
-# **On Colab:** write a copy of the repository with `git archive --output softmax-bench.zip HEAD`,
-# open this notebook with *File → Upload notebook*, upload the archive to *Files*, and run
-# `!unzip -q softmax-bench.zip -d softmax-bench && pip install -q "softmax-bench/[report]"` and
-# `%cd softmax-bench/notebooks` in a cell above the first one.
+# The first cell does nothing except on Colab, where it unpacks the archive `softmax-bench.zip` that
+# you uploaded to *Files*, and installs what Colab lacks. `docs/chapter.md` has the steps.
 
 # %%
 import os
+import shutil
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
+if "google.colab" in sys.modules and Path.cwd().name != "notebooks":
+    if not Path("softmax-bench").exists():
+        shutil.unpack_archive("softmax-bench.zip", "softmax-bench")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "./softmax-bench[report]"]
+    subprocess.run(install, check=True)
+    os.chdir("softmax-bench/notebooks")
+    sys.path.insert(0, str(Path.cwd()))
+
+# %%
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import altair as alt
@@ -226,7 +237,7 @@ for average in (False, True):
 
 # %%
 trials = bench.load("../results/reference/amd-epyc-2-cores")
-trials = trials.query("status == 'ok' and round > 0 and samples == 48000 and batch_size == 32")
+trials = trials.query("status == 'ok' and not pilot and samples == 48000 and batch_size == 32")
 trials = trials.assign(accuracy=trials["validation_accuracy"].str[4])
 sgd = trials[trials["workload"] == "sgd"]
 sgd.pivot_table(index="round", columns="objective", values="accuracy").round(4)
@@ -239,8 +250,8 @@ sgd.pivot_table(index="round", columns="objective", values="accuracy").round(4)
 #
 # The suite trains the chapter's layer in many programs, after showing that all compute the same.
 # `bench.load` returns a DataFrame with a row for each trial. Here are the epoch's seconds of a
-# published run, and the validation accuracy after five epochs: medians over its processes. Round 0,
-# which only chooses the number of threads, is left out.
+# published run, and the validation accuracy after five epochs: medians over its processes. Pilots,
+# which only choose the number of threads, are left out.
 
 # %%
 chapter = trials[trials["workload"] == "textbook"].groupby("implementation")

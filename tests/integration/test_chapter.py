@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,6 +51,32 @@ def test_notebook_has_the_cells_of_its_source():
         [(cell["cell_type"], "".join(cell["source"])) for cell in part] for part in (source, cells)
     ]
     assert pairs[0] == pairs[1], "renew chapter.ipynb: docs/chapter.md has the command"
+
+
+def run_first_cell():
+    """Run the notebook's first cell of code."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    source = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    exec(source, {})
+
+
+def test_first_cell_unpacks_and_installs_the_suite_on_colab(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    suite = tmp_path / "suite"
+    (suite / "notebooks").mkdir(parents=True)
+    shutil.make_archive(str(tmp_path / "softmax-bench"), "zip", suite)
+    monkeypatch.chdir(tmp_path)
+    run_first_cell()
+    assert (Path.cwd(), commands) == (tmp_path, [])
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    for _ in range(2):  # once more, as in a notebook
+        run_first_cell()
+        assert Path.cwd() == tmp_path / "softmax-bench" / "notebooks"
+        assert sys.path[0] == str(Path.cwd())
+    ((*_, requirement),) = commands
+    assert requirement == "./softmax-bench[report]"
 
 
 def test_stored_outputs_are_the_chapters():
