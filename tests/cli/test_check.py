@@ -1,8 +1,11 @@
 """``bench check`` tells right implementations from wrong ones."""
 
+import re
+
 import pytest
 
 from bench.runner.parity import conformance
+from bench.worker.machine import ROOT
 
 
 @pytest.fixture
@@ -32,3 +35,12 @@ def test_check_of_one_file_ends_with_its_status(check, saboteur, name, status, t
     ended, out, err = check(saboteur(name))
     assert (ended, err) == (status, "")
     assert text in out
+
+
+def test_example_of_the_documentation_passes(check, tmp_path):
+    page = (ROOT / "docs" / "adding-an-implementation.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "my_softmax.py").write_text(example)
+    ended, out, err = check("./my_softmax.py")
+    assert (ended, err) == (0, "")
+    assert "passes: my_softmax" in out
