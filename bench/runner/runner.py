@@ -25,7 +25,7 @@ from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import Evidence
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
-from bench.runner.process import interpreters, preflight, scratch, spec
+from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.drive import Drive, alternate, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.outcome import Outcome
@@ -357,9 +357,9 @@ class Runner:
         return {"status": "unavailable", "reason": reason}
 
     def _build_request(self, trial: Trial) -> dict[str, Any]:
-        case = trial.case
+        case, source = trial.case, spec.describe_source(trial.case)
         if trial.kind == "textbook":
-            return spec.request_textbook(case, self._data)
+            return {"mode": "textbook", **source, "data": str(self._data.folder)}
         most = compute_max_samples(self._data.features)  # trials with more are unavailable
         # A probe reads floats: as many images as its peers read, and as many bytes.
         samples = {
@@ -369,7 +369,13 @@ class Runner:
             for count in (peer.samples, peer.samples * peer.bytes_per_pixel // 4)
             if count <= most
         }
-        return spec.request_roofline(case, self._data.features, samples)
+        return {
+            "mode": "roofline",
+            **source,
+            "device": case.device,
+            "features": self._data.features,
+            "samples": sorted(samples),
+        }
 
     def _specify_child(self, trial: Trial) -> ChildSpec:
         case, sides = trial.case, self._installations
@@ -387,7 +393,7 @@ class Runner:
         if python not in self._software:  # another interpreter than ours is asked once
             ours = python == Installation().python
             self._software[python] = (
-                list_software() if ours else preflight.read_software(child.installation)
+                list_software() if ours else interpreters.read_software(child.installation)
             )
         facts = {
             "machine": self._machine,

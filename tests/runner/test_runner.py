@@ -17,7 +17,7 @@ from bench.runner import machine, runner
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.planning.cases import find_implementation
-from bench.runner.process import preflight
+from bench.runner.process import interpreters
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
@@ -160,7 +160,7 @@ def test_every_version_runs_and_describes_its_own_place(
 ):
     described = []
     monkeypatch.setattr(
-        preflight, "read_software", lambda place: described.append(place) or {"python": "3.99"}
+        interpreters, "read_software", lambda place: described.append(place) or {"python": "3.99"}
     )
     installations = {
         "base": Installation(implementations=tmp_path),
@@ -234,7 +234,7 @@ def test_another_python_is_described_before_the_trial_begins(
     def interrupt(place):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(preflight, "read_software", interrupt)
+    monkeypatch.setattr(interpreters, "read_software", interrupt)
     made = make_runner(dict.fromkeys(INSTALLATIONS, Installation("/b/python", OURS)))
     with pytest.raises(KeyboardInterrupt):
         made.measure(sides()["base"])

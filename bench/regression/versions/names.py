@@ -12,6 +12,7 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.regression.versions import git
 from bench.runner.process import interpreters
+from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
 Kind = Literal["revision", "tree", "packages", "interpreter", "file"]
@@ -63,7 +64,7 @@ def parse_version(text: str) -> Version:
     if text == ".":
         return Version(text, "tree")
     if python := interpreters.find_executable(text):
-        interpreters.check_python(text, python)
+        interpreters.read_software(Installation(python))
         return Version(text, "interpreter", path=text)
     if set("<>=") & set(text):
         return Version(text, "packages", requirements=_normalize_requirements(text.split()))

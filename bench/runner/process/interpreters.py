@@ -2,22 +2,20 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from bench.errors import UserError
 from bench.records.schema import Case
 from bench.runner.planning.cases import list_distributions, make_unknown_name_error
-from bench.runner.process.spec import Installation
+from bench.runner.process import scratch
+from bench.runner.process.launch import launch
+from bench.runner.process.spec import ChildSpec, Installation
 from implementations import IMPLEMENTATIONS
 
-_CHECK = (
-    "import importlib.util, sys;"
-    "print('Python', sys.version_info >= (3, 11), importlib.util.find_spec('numpy') is not None)"
-)
-_ANSWER_SECONDS = 60.0
+TIMEOUT = 120.0
 
 
 def find_executable(text: str) -> str | None:
@@ -32,28 +30,17 @@ def find_executable(text: str) -> str | None:
     return None if path is None else os.path.abspath(path)  # noqa: PTH100 - see above
 
 
-def check_python(text: str, python: str) -> None:
-    """Raise UserError unless an executable answers as a Python that can run a worker.
-
-    text: what the user wrote, for the message.
-    """
-    try:
-        process = subprocess.run(
-            [python, "-I", "-c", _CHECK],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=_ANSWER_SECONDS,
-            check=False,
+def read_software(installation: Installation) -> dict[str, Any]:
+    """Return what is installed for a Python. Raises UserError where it cannot run a worker."""
+    child = ChildSpec(installation=installation, timeout=TIMEOUT)
+    with scratch.make_folder() as folder:
+        outcome = launch({"mode": "software"}, child, folder)
+    if outcome.status != "ok":
+        raise UserError(
+            f"{installation.python} does not run the suite: {outcome.reason}; give a Python 3.11 "
+            "or newer that has NumPy"
         )
-        answer = process.stdout.split() if process.returncode == 0 else []
-    except (OSError, subprocess.TimeoutExpired):
-        answer = []
-    if answer[:2] != ["Python", "True"]:
-        raise UserError(f"{text} does not answer as Python 3.11 or later; name one that does")
-    if answer[2:] != ["True"]:
-        raise UserError(f"{text} has no NumPy; install NumPy and the framework there")
+    return dict(outcome.document["software"])
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, str]:
@@ -68,7 +55,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
             raise make_unknown_name_error("framework", framework, known)
         if framework in pythons:
             raise UserError(f"--python {framework}= is given twice; give one Python")
-        check_python(python, require_executable(python))
+        read_software(Installation(require_executable(python)))
         pythons[framework] = python
     return pythons
 

@@ -269,9 +269,10 @@ class Worker:
                     env={**passed_on, **build_variables(self._child, self._scratch)},
                     start_new_session=True,
                 )
-        except OSError as error:  # the system allows no more processes, or no more memory
+        except OSError as error:  # no program, or the system allows no more processes or memory
             raise UserError(
-                f"cannot start a process: {error.strerror}; end others, and go on with --resume"
+                f"cannot start {self._child.installation.python}: {error.strerror}; end other "
+                "programs or name another Python, and go on with --resume"
             ) from error
         for pipe in self._pipes:
             pipe.close_write_end()

@@ -8,39 +8,26 @@ from bench.contract import Objective
 from bench.errors import UserError
 from bench.records.schema import Case
 from bench.runner.process import scratch
-from bench.runner.process.interpreters import find_installation
+from bench.runner.process.interpreters import TIMEOUT, find_installation
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
-from bench.runner.process.spec import ChildSpec, Installation, describe_source, request_device_check
-
-TIMEOUT = 120.0
+from bench.runner.process.spec import ChildSpec, describe_source
 
 
-def import_implementation(case: Case) -> Outcome:
+def import_implementation(case: Case) -> None:
     """Import a case's implementation and its framework once, so that their files are cached.
 
     Raises UserError.
     """
     child = ChildSpec(installation=find_installation(case), variables=case.variables)
-    return _launch({"mode": "preflight", **describe_source(case)}, child)
+    _launch({"mode": "preflight", **describe_source(case)}, child)
 
 
 def find_device_fault(case: Case) -> str | None:
     """Return why a probe's framework does not see the case's device, or None."""
     child = ChildSpec(installation=find_installation(case), device=case.device, timeout=TIMEOUT)
-    outcome = _launch(request_device_check(case), child)
+    outcome = _launch({"mode": "device", **describe_source(case), "device": case.device}, child)
     return None if outcome.status == "ok" else outcome.reason
-
-
-def read_software(installation: Installation) -> dict[str, Any]:
-    """Return what is installed for another interpreter. Raises UserError."""
-    outcome = _launch({"mode": "software"}, ChildSpec(installation=installation, timeout=TIMEOUT))
-    if outcome.status != "ok":
-        raise UserError(
-            f"{installation.python} does not run the suite: {outcome.reason}; give a Python 3.11 "
-            "or newer that has NumPy"
-        )
-    return dict(outcome.document["software"])
 
 
 def read_objective(path: Path) -> Objective:

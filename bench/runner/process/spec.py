@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -140,27 +140,6 @@ def request_training(case: Case, data: Dataset) -> dict[str, Any]:
         "device": case.device,
         "batch_size": case.batch_size,
         "samples": case.samples,
-    }
-
-
-def request_textbook(case: Case, data: Dataset) -> dict[str, Any]:
-    """Return the request to run a program of the textbook."""
-    return {"mode": "textbook", **describe_source(case), "data": str(data.folder)}
-
-
-def request_device_check(case: Case) -> dict[str, Any]:
-    """Return the request to check whether a probe's framework sees the case's device."""
-    return {"mode": "device", **describe_source(case), "device": case.device}
-
-
-def request_roofline(case: Case, features: int, samples: Iterable[int]) -> dict[str, Any]:
-    """Return the request to measure matrix products, and sums over these numbers of images."""
-    return {
-        "mode": "roofline",
-        **describe_source(case),
-        "device": case.device,
-        "features": features,
-        "samples": sorted(set(samples)),
     }
 
 

@@ -8,6 +8,7 @@ from bench.errors import UserError
 from bench.runner.planning.cases import make_case
 from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 
 BY_NAME = {one.name: make_case(one) for one in IMPLEMENTATIONS}
@@ -32,30 +33,30 @@ def test_link_of_a_virtual_environment_is_kept(tmp_path, monkeypatch):
     assert interpreters.find_executable("bin/python") == str(tmp_path / "bin" / "python")
 
 
+def test_software_of_another_python_is_read():
+    assert interpreters.read_software(Installation()) == machine.list_software()
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("exit 1", r"does not answer as Python 3\.11 or later"),
-        ("echo hello", r"does not answer as Python 3\.11 or later"),
-        ("echo Python False True", r"does not answer as Python 3\.11 or later"),
-        ("echo Python True True; exit 3", r"does not answer as Python 3\.11 or later"),
-        ("sleep 5; echo Python True True", r"does not answer as Python 3\.11 or later"),
-        ("printf '\\377'", r"does not answer as Python 3\.11 or later"),
-        ("echo Python True False", "has no NumPy"),
+        ("exit 3", "exit status 3; give a Python"),
+        ("echo hello", "left no result; give a Python"),
+        ("exec sleep 60", "still running after 2 s"),
     ],
 )
-def test_unsuitable_python_is_refused(program, script, reason, monkeypatch):
-    monkeypatch.setattr(interpreters, "_ANSWER_SECONDS", 2)
-    with pytest.raises(UserError, match=reason):
-        interpreters.check_python("a name", str(program("python", script)))
+def test_program_that_is_no_python_of_a_worker_is_refused(program, script, reason, monkeypatch):
+    monkeypatch.setattr(interpreters, "TIMEOUT", 2.0)
+    with pytest.raises(UserError, match=f"does not run the suite: .*{reason}"):
+        interpreters.read_software(Installation(str(program("python", script))))
 
 
 def test_program_that_cannot_run_is_refused(tmp_path):
     path = tmp_path / "python"
     path.write_bytes(b"\x7fELF nothing")
     path.chmod(0o755)
-    with pytest.raises(UserError, match="does not answer"):
-        interpreters.check_python("a name", str(path))
+    with pytest.raises(UserError, match=r"cannot start .*: Exec format error"):
+        interpreters.read_software(Installation(str(path)))
 
 
 # ----- --python FRAMEWORK=EXECUTABLE
@@ -75,7 +76,7 @@ def test_frameworks_may_have_different_pythons():
         (["pytorch=python"], "unknown framework 'pytorch'; did you mean torch"),
         (["torch=/nowhere/python"], "/nowhere/python is no executable; name a Python"),
         ([f"jax={sys.executable}"] * 2, "--python jax= is given twice"),
-        (["torch=/bin/false"], r"/bin/false does not answer as Python 3\.11"),
+        (["torch=/bin/false"], "/bin/false does not run the suite"),
     ],
 )
 def test_bad_python_option_is_refused(texts, reason):

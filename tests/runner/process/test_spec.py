@@ -13,7 +13,6 @@ from bench.runner.process.spec import (
     build_variables,
     describe_source,
     redact_variables,
-    request_roofline,
     request_training,
     share_ptx_cache,
 )
@@ -148,9 +147,3 @@ def test_training_request_has_all_that_decides_training(make_case, digits, monke
     }
     monkeypatch.chdir(tmp_path)
     assert describe_source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
-
-
-def test_roofline_request_sorts_unique_samples(make_case):
-    request = request_roofline(make_case(), 64, [1440, 96, 1440])
-    sizes = {"device": "cpu", "features": 64, "samples": [96, 1440]}
-    assert request == {"mode": "roofline", **SOURCE, **sizes}
