@@ -70,7 +70,7 @@ def print_progress(console: Console, lines: Iterable[str | RichTable]) -> None:
                 console.print(clean_text(line), soft_wrap=True, markup=False)
                 continue
             # The status first: a low terminal does not show the end of a long table.
-            live.update(Group(status, *tables), refresh=console.is_terminal)
+            live.update(Group(status, *tables), refresh=True)
 
 
 def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:

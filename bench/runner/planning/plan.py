@@ -268,10 +268,11 @@ def plan_trials(run: Run) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
-    that drift of the machine affects all cases alike. The first workload comes first, with the
-    roofline probes after its first round, because that round gives a whole table. Then come the
-    other workload, after the textbook's programs, and a sweep. Trials whose threads the pilot has
-    not chosen have 0 threads.
+    that drift of the machine affects all cases alike. The first workload comes first, because its
+    first round gives a whole table. The roofline probes and the textbook's programs follow that
+    round: a budget may end the run before the others. Then come the other workload and a sweep. If
+    the workload of the textbook is the first, the programs precede it. Trials whose threads the
+    pilot has not chosen have 0 threads.
     """
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
@@ -285,7 +286,7 @@ def plan_trials(run: Run) -> list[Trial]:
         cases = [case for case in run.cases if case.workload == workload]
         for number in range(1, run.rounds[workload] + 1):
             trials += _plan_block(run, number, cases)
-            trials, probes = [*trials, *probes], []
+            trials, probes, programs = [*trials, *probes, *programs], [], []
     trials += [*probes, *programs]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)

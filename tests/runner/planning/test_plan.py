@@ -294,7 +294,7 @@ def test_order_follows_from_the_seed_and_the_round(seed, other):
     assert len({*orders(seed), *orders(other)}) == (3 if seed == other else 6)
 
 
-def test_probes_follow_the_first_round_and_the_textbook_the_first_workload():
+def test_probes_and_programs_follow_the_first_round():
     planned = run(
         case("a"),
         case("a", workload="textbook"),
@@ -306,8 +306,8 @@ def test_probes_follow_the_first_round_and_the_textbook_the_first_workload():
     ids = {
         "r1-sgd-a-cpu-b32-t2-n48000": "trial",
         "r1-roofline-numpy-cpu-t2": "roofline",
-        "r2-sgd-a-cpu-b32-t2-n48000": "trial",
         "r1-textbook-keras": "textbook",
+        "r2-sgd-a-cpu-b32-t2-n48000": "trial",
         "r1-textbook-a-cpu-b32-t2-n48000": "trial",
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
