@@ -58,7 +58,10 @@ def render_readme_part(folder: Path, root: Path) -> str:
     machine = find_machine(run.environments) or "several machines"
     finding = escape(" ".join(write_finding(rows)))
     picture = make_opening(run).picture
-    chart = f"![{escape(picture.title)}]({path}/{name_file(picture.name)})\n\n" if picture else ""
+    chart = ""
+    if picture:
+        image = f"![{escape(picture.title)}]({path}/{name_file(picture.name)})"
+        chart = f"[{image}]({path}/report.md)\n\n"
     return (
         f"{finding}\n\n"
         f"{chart}{render_table(tabulate_programs(rows))}\n"

@@ -213,8 +213,7 @@ def test_readme_is_replaced_between_its_marks(folder, readme):
     assert readme.read_text(encoding="utf-8") == once
     assert "Once running, fast (idiomatic) has the shortest epoch: 500 ms" in part
     assert [row["program"] for row in read_table(part)] == ["fast", "slow"]
-    assert "](results/run/cold-epochs.svg)" in part
-    assert "](results/run/report.md)" in part
+    assert "](results/run/cold-epochs.svg)](results/run/report.md)" in part
 
 
 @pytest.mark.parametrize("content", ["no marks", START, END, f"{END}\n{START}", b"\xff", None])
