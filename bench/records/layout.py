@@ -1,9 +1,4 @@
-"""The names of the files that a run consists of, and the runs in a folder.
-
-``run.json`` is the plan, ``environments/<id>.json`` an environment, ``trials.jsonl`` has a record a
-line, ``params/<trial>.npy`` are the params of a trial, ``entropy/<id>.txt`` is what the orders of a
-round were drawn from.
-"""
+"""The names of a run's files, which docs/design.md describes, and the runs in a folder."""
 
 from pathlib import Path
 

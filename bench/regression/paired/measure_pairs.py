@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-import msgspec
+from msgspec.structs import replace
 
 from bench.data.dataset import Dataset
 from bench.records import store
@@ -138,10 +138,8 @@ def choose_epochs(
 
 def set_epochs(pairing: Pairing, epochs: int) -> Pairing:
     """Return a pairing whose trials have this many timed epochs."""
-    return Pairing(
-        msgspec.structs.replace(pairing.baseline, epochs=epochs),
-        msgspec.structs.replace(pairing.candidate, epochs=epochs),
-    )
+    baseline, candidate = pairing.baseline, pairing.candidate
+    return Pairing(replace(baseline, epochs=epochs), replace(candidate, epochs=epochs))
 
 
 def _succeeded(records: tuple[TrialRecord, ...]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from bench.contract import Device, Objective
 from bench.errors import UserError
@@ -108,7 +108,7 @@ def make_case(entry: Implementation, **changes: Any) -> Case:
         samples=0,
         epochs=0,
     )
-    return msgspec.structs.replace(case, **changes)
+    return replace(case, **changes)
 
 
 def complete_case(
@@ -116,9 +116,7 @@ def complete_case(
 ) -> Case:
     """Return a case with its workload, device, size and epochs."""
     epochs = epochs or WORKLOADS[workload].epochs
-    return msgspec.structs.replace(
-        case, workload=workload, device=device, epochs=epochs, **size._asdict()
-    )
+    return replace(case, workload=workload, device=device, epochs=epochs, **size._asdict())
 
 
 def find_implementation(name: str, read_objective: Callable[[Path], Objective]) -> Case:
@@ -161,7 +159,7 @@ def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
         )
 
     return tuple(
-        msgspec.structs.replace(case, batch_size=size.batch_size, samples=size.samples)
+        replace(case, batch_size=size.batch_size, samples=size.samples)
         for size in list_sweep_sizes(base)
         if size.fault is None
         for case in cases

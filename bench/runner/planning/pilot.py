@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-import msgspec
+from msgspec.structs import replace
 
 from bench.records.schema import Case, Record, Run, TrialRecord
 
@@ -32,18 +32,15 @@ def offer_threads(case: Case, tried_threads: tuple[int, ...]) -> Case:
     if case.threads or not tried_threads:
         return case
     if case.device != "cpu":
-        return msgspec.structs.replace(case, threads=max(tried_threads))
-    return msgspec.structs.replace(case, tried_threads=tried_threads)
+        return replace(case, threads=max(tried_threads))
+    return replace(case, tried_threads=tried_threads)
 
 
 def list_candidates(case: Case) -> list[Case]:
     """Return the case with each number of threads that its pilot tries, the most first."""
     if not case.tried_threads:
         return [case]
-    return [
-        msgspec.structs.replace(case, threads=threads)
-        for threads in sorted(case.tried_threads, reverse=True)
-    ]
+    return [replace(case, threads=n) for n in sorted(case.tried_threads, reverse=True)]
 
 
 def list_peers(run: Run) -> list[Case]:
@@ -90,15 +87,13 @@ def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = F
         if not waits_for_pilot(case):
             return case
         if in_use.get(case.stable_slug) in case.tried_threads:
-            return msgspec.structs.replace(case, threads=in_use[case.stable_slug])
+            return replace(case, threads=in_use[case.stable_slug])
         times = {n: seconds[key][n] for n in case.tried_threads if n in seconds[key]}
         if len(times) == len(case.tried_threads):
-            return msgspec.structs.replace(case, threads=_find_best(times))
+            return replace(case, threads=_find_best(times))
         return list_candidates(case)[0] if provisional else case
 
-    return msgspec.structs.replace(
-        run, cases=tuple(map(choose, run.cases)), sweep=tuple(map(choose, run.sweep))
-    )
+    return replace(run, cases=tuple(map(choose, run.cases)), sweep=tuple(map(choose, run.sweep)))
 
 
 def _find_best(seconds: dict[int, float]) -> int:
