@@ -5,10 +5,12 @@ an error, not a skip: these tests are chosen by their mark, or not at all.
 """
 
 import gzip
+import json
 import os
 import re
 import shutil
 from pathlib import Path
+from statistics import median
 
 import pytest
 from support import hostile_run
@@ -256,9 +258,12 @@ def test_switch_changes_the_colours(opened, reference):
     assert [page.evaluate(look) for look in looks] == before
 
 
+COMPARISON = "#epoch-time-workload-sgd table"
+
+
 def column(view, name):
     """Return the texts of a column of the first workload, of the rows that are shown."""
-    table = view.page.locator("table.sortable").first
+    table = view.page.locator(COMPARISON)
     number = table.locator("thead th").all_inner_texts().index(name)
     return table.evaluate(
         "(table, number) => [...table.tBodies[0].rows]"
@@ -267,13 +272,19 @@ def column(view, name):
     )
 
 
-def chosen(view, name):
-    """Return what the rows that are shown are of: their objective, style, device or machine."""
-    return view.page.locator("table.sortable").first.evaluate(
-        "(table, name) => [...table.tBodies[0].rows]"
-        ".filter((row) => row.offsetParent).map((row) => row.dataset[name])",
-        name,
+def read_features(view):
+    """Return by what programs and machines can be chosen, by name."""
+    return json.loads(view.page.locator("form.filters script").text_content())
+
+
+def chosen(view, feature):
+    """Return a feature of what the shown rows of the first workload are about."""
+    features = read_features(view)
+    names = view.page.locator(COMPARISON).evaluate(
+        "(table) => [...table.tBodies[0].rows]"
+        ".filter((row) => row.offsetParent).flatMap((row) => row.dataset.of.split(' · '))",
     )
+    return [features[name][feature] for name in names if feature in features[name]]
 
 
 def number(text):
@@ -281,8 +292,7 @@ def number(text):
 
 
 def heading(view, name):
-    table = view.page.locator("table.sortable").first
-    return table.get_by_role("columnheader", name=name, exact=True)
+    return view.page.locator(COMPARISON).get_by_role("columnheader", name=name, exact=True)
 
 
 def test_table_is_sorted_by_value(opened, reference):
@@ -316,13 +326,12 @@ def test_missing_values_are_sorted_last(opened, absent):
 
 @pytest.mark.parametrize(
     ("page", "names"),
-    [("report", ("objective", "style")), ("several", ("machine",))],
+    [("report", ("framework", "style", "objective")), ("several", ("machine",))],
 )
 def test_table_is_filtered_by_every_choice(opened, pages, page, names):
     view = opened(pages[page])
-    form = view.page.locator("form.filters").first
-    whole = view.page.locator("table.sortable").first.locator("tbody tr").count()
-    assert form.locator("output").inner_text() == f"{whole} of {whole} rows"
+    form = view.page.locator("form.filters")
+    whole = view.page.locator(f"{COMPARISON} tbody tr").count()
     for name in names:
         choice = form.get_by_label(name, exact=True)
         options = choice.locator("option").all_inner_texts()[1:]
@@ -337,14 +346,71 @@ def test_table_is_filtered_by_every_choice(opened, pages, page, names):
 def test_filters_are_combined(opened, reference):
     view = opened(reference)
     whole = len(column(view, "style"))
-    form = view.page.locator("form.filters").first
+    form = view.page.locator("form.filters")
+    assert form.locator("output").inner_text() == f"{whole} of {whole} programs"
     form.get_by_label("style", exact=True).select_option("idiomatic")
     form.get_by_label("objective", exact=True).select_option("softmax")
     shown = column(view, "program")
     assert 0 < len(shown) < whole
     assert set(chosen(view, "style")) == {"idiomatic"}
     assert set(chosen(view, "objective")) == {"softmax"}
-    assert form.locator("output").inner_text() == f"{len(shown)} of {whole} rows"
+    assert form.locator("output").inner_text() == f"{len(shown)} of {whole} programs"
+
+
+# What a page shows of programs: rows, and the marks and labels of charts that did not fade.
+VIEW = """() => ({
+    rows: [...document.querySelectorAll("tr[data-of]")].filter((row) => row.checkVisibility())
+        .map((row) => row.textContent),
+    faded: [...document.querySelectorAll(".chart .faded")].length,
+    epochs: document.querySelector("#epochs").value,
+})"""
+# The programs of the marks and labels of a chart of epochs: those that are shown, and the others.
+MARKS = """(chart) => {
+    const names = { true: new Set(), false: new Set() };
+    for (const part of chart.querySelectorAll("[data-of], :has(> title), .role-axis-label text")) {
+        const name = part.dataset.of ?? part.textContent.split(" · ")[0];
+        names[Number(getComputedStyle(part).opacity) > 0.5].add(name);
+    }
+    return [[...names.true], [...names.false]];
+}"""
+
+
+def test_filter_fades_what_is_not_chosen_in_charts(opened, reference):
+    view = opened(reference)
+    styles = {name: of["style"] for name, of in read_features(view).items() if "style" in of}
+    chart = view.page.locator("#epoch-sgd svg:visible")
+    # A bar, a tick and a number of each.
+    assert chart.locator("[data-of]").count() == 3 * len(styles)
+    for style in ("tuned", "idiomatic"):
+        view.page.get_by_label("style", exact=True).select_option(style)
+        shown, faded = chart.evaluate(MARKS)
+        assert {name for name in shown if name in styles} == {
+            name for name, of in styles.items() if of == style
+        }
+        assert {*faded} == {name for name, of in styles.items() if of != style}
+        assert view.page.locator("#memory svg:visible .faded").count() > 10
+    view.page.get_by_label("style", exact=True).select_option("")
+    assert view.page.locator(".faded, tr[data-of][hidden]").count() == 0
+
+
+def test_link_shows_the_same_view(opened, reference):
+    from playwright.sync_api import expect
+
+    view = opened(reference)
+    page = view.page
+    whole = page.evaluate(VIEW)
+    page.get_by_label("Epochs to train").press("ArrowRight")
+    page.get_by_label("style", exact=True).select_option("tuned")
+    page.get_by_role("link", name="Which one should I use?").click()
+    expect(page).to_have_url(re.compile("#epochs=7&style=tuned&at="))
+    link, before = page.url, page.evaluate(VIEW)
+    assert len(before["rows"]) < len(whole["rows"])
+    assert before["faded"] > 100
+    page.goto("about:blank")
+    page.goto(link)
+    assert page.evaluate(VIEW) == before
+    place = page.locator(f"[id='{link.partition('&at=')[2]}']")
+    assert -10 < place.bounding_box()["y"] < 200
 
 
 def test_keyboard_sorts(opened, reference):

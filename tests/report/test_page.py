@@ -1,5 +1,6 @@
 """The page has what report.md has, in one file; test_browser.py looks at it."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -12,7 +13,7 @@ from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.render import page
 from bench.report.sections import Fold, Section, Table
-from bench.report.sections.comparison import tabulate_comparison
+from bench.report.sections.comparison import list_features, tabulate_comparison
 from bench.report.write import write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -122,8 +123,10 @@ def test_comparison_has_sort_keys_and_filters():
     records = [*trials(cases[0], 0.0012, 0.0012), *trials(cases[1], 1.2, 1.2)]
     records += trials(cases[2], 0.2, 0.2, peak_rss_bytes=None)
     rows = summarize(records, {"here": environment()})
-    view = render([Section("epochs", [tabulate_comparison(rows, rows)])])
-    assert [one["name"] for one in view.all("select")] == ["objective", "style", "device"]
+    sections = [Section("epochs", [tabulate_comparison(rows, rows)])]
+    features = list_features(rows)
+    view = Reader(page.render_report("t", [], sections=sections, charts={}, features=features))
+    assert [one["name"] for one in view.all("select")] == ["style", "objective", "device"]
     headings = view.texts("th", scope="col")
     assert headings[:3] == ["program", "epoch, ms", "× fastest"]
     assert headings[-2:] == ["device", "style"]
@@ -144,11 +147,16 @@ def test_comparison_has_sort_keys_and_filters():
     assert float(lines[0]["peak memory, MiB"]["data-key"]) == 2**29
     assert lines[1]["peak memory, MiB"]["text"] == "—"
     assert "data-key" not in lines[1]["peak memory, MiB"]
-    last = view.all("tr")[3]
-    names = ("objective", "style", "device")
-    assert {name: last[f"data-{name}"] for name in names} == {
-        "objective": "softmax",
+    assert [line.get("data-of") for line in view.all("tr")[1:]] == [
+        "b",
+        "c (one-vs-rest)",
+        "a (gpu)",
+    ]
+    (known,) = (json.loads(one["text"]) for one in view.all("script", type="application/json"))
+    assert known["a (gpu)"] == {
+        "framework": "torch",
         "style": "tuned",
+        "objective": "softmax",
         "device": "gpu",
     }
 
@@ -169,7 +177,7 @@ def test_every_part_of_a_section_is_there_and_escaped():
     assert f"r {text}" in view.texts("li")
     assert (view.texts("summary"), view.texts("pre")) == ([f"f {text}"], [text])
     assert view.texts("em") == ["x", "nothing"]
-    assert len(view.all("script")) == 4
+    assert len(view.all("script")) == 6
 
 
 def test_chart_is_drawn_twice_with_tooltips(small):
@@ -206,7 +214,7 @@ def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
         key for one in small.elements for key in one
     }
     data = view.all("script", type="application/json")
-    assert len(view.all("script")) - len(data) == 4
+    assert len(view.all("script")) - len(data) == 6
     assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in data)
     text = line(HOSTILE)
     assert {text, f"second {text}"} <= set(view.texts("th", scope="row"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report.charts.style import COLOURS_OF_PAGE
+from bench.report.charts.style import COLOURS_OF_PAGE, JOINED
 from bench.report.sections import Picture
 
 # All have the same widths, and almost every machine has one of them.
@@ -185,7 +185,7 @@ def adapt_svg(svg: str, name: str) -> str:
     """Return an SVG to put into the page: scalable, in the page's colours, with tooltips.
 
     name: begins the ids, which must be unique in the page. What Vega describes becomes a
-    ``title``, which browsers show as a tooltip.
+    ``title``, which browsers show as a tooltip, or the name of what a mark is about.
     """
     size = re.match(r'<svg[^>]* viewBox="0 0 ([0-9.]+) ([0-9.]+)">', svg)
     assert size is not None
@@ -200,8 +200,13 @@ def adapt_svg(svg: str, name: str) -> str:
 
 
 def _add_tooltip(mark: re.Match[str]) -> str:
-    """Return a described mark with its description as a title, and text that stays its content."""
+    """Return a described mark with its description as a title, and text that stays its content.
+
+    A description that is only a name becomes an attribute, and no tooltip.
+    """
     tag, text, attributes, end = mark.groups()
+    if text.endswith(JOINED):
+        return f'<{tag} data-of="{text.removesuffix(JOINED)}" {attributes}{end}>'
     return f"<{tag} {attributes}><title>{text}</title>" + (f"</{tag}>" if end else "")
 
 

@@ -23,10 +23,9 @@ from bench.report.charts.style import (
 )
 from bench.report.render.numbers import format_duration, format_mebibytes, format_number
 from bench.report.sections.comparison import (
-    add_device,
-    add_threads,
     label_case,
     remark_processes,
+    start_tip,
 )
 
 START_COLOURS = {
@@ -53,6 +52,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     points = [
         {
             "name": label_case(row.case),
+            "of": JOINED.join([label_case(row.case), ""]),
             "style": row.case.style,
             "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
             **_make_milliseconds(row),
@@ -62,7 +62,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     for point, row in zip(points, rows, strict=True):
         point["tip"] = JOINED.join(
             [
-                add_threads(point["name"], row.case),
+                *start_tip(row.case),
                 row.case.style,
                 f"epoch {format_duration(row.epoch)}",
                 *[f"roofline {format_duration(row.roofline_seconds)}"] * bool(point["roofline"]),
@@ -82,8 +82,8 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     # A layer without data would have no scale.
     ticks = [
         base.transform_filter("isValid(datum.roofline)")
-        .mark_tick(color=LIMIT, thickness=2)
-        .encode(x=alt.X("roofline:Q", **x))
+        .mark_tick(color=LIMIT, thickness=2, aria=True)
+        .encode(x=alt.X("roofline:Q", **x), description="of:N")
     ] * probed
     # The text is on the side that has room for it.
     late = f"datum.mean > {math.sqrt(min(drawn) * max(drawn))}"
@@ -92,7 +92,8 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         dx=alt.expr(f"{late} ? -9 : 9"),
         dy=-7,
         fontSize=10,
-    ).encode(x=alt.X("mean:Q", **x), text="text:N")
+        aria=True,
+    ).encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.
     several = has_bars(row.epoch for row in rows)
     legend = [BARS, "rings: processes"] * several + ["ticks: roofline"] * probed
@@ -111,7 +112,7 @@ def _draw_processes(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colou
             "ms": 1e3 * time,
             "tip": JOINED.join(
                 [
-                    add_threads(name, row.case),
+                    *start_tip(row.case),
                     f"process of round {number}",
                     format_duration(time),
                 ]
@@ -140,12 +141,20 @@ def chart_machines(
         {
             "name": name,
             "machine": machine,
-            **_make_milliseconds(by_machine[machine]),
-            "tip": JOINED.join([name, machine, format_duration(by_machine[machine].epoch)]),
+            **_make_milliseconds(row),
+            "of": JOINED.join([name, row.machine, ""]),
+            "tip": JOINED.join(
+                [
+                    name,
+                    row.machine,
+                    machine.removeprefix(f"{row.machine}, "),
+                    format_duration(row.epoch),
+                ]
+            ),
         }
         for name, by_machine in rows.items()
         for machine in machines
-        if machine in by_machine
+        if (row := by_machine.get(machine))
     ]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     measured = {point["machine"] for point in points}
@@ -190,7 +199,7 @@ def chart_cold_start(rows: Sequence[Row], title: str) -> Any:
             "phase": phase,
             "number": number,
             "seconds": seconds,
-            "tip": JOINED.join([add_threads(name, row.case), phase, format_duration(seconds)]),
+            "tip": JOINED.join([*start_tip(row.case), phase, format_duration(seconds)]),
         }
         for row in rows
         for name in [label_case(row.case)]
@@ -217,7 +226,7 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
     points: list[dict[str, Any]] = []
     for memory in memories:
         before, case = 0.0, memory.case
-        name = add_device(case.implementation, case.device)
+        name = label_case(case)
         for number, phase in enumerate(MEMORY_COLOURS):
             peak = memory.peaks.get(phase, before)
             points.append(
@@ -228,7 +237,7 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
                     "added": (peak - before) / 2**20,
                     "tip": JOINED.join(
                         [
-                            add_threads(name, case),
+                            *start_tip(case),
                             phase,
                             f"adds {format_mebibytes(peak - before)}",
                             f"peak {format_mebibytes(peak)}",

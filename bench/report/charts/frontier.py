@@ -9,7 +9,7 @@ from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.report.charts.style import JOINED, make_log_axis
 from bench.report.render.numbers import format_count, format_duration
-from bench.report.sections.comparison import add_threads, label_case
+from bench.report.sections.comparison import label_case, start_tip
 
 MAX_EPOCHS = 1000
 # Of the programs that are done first somewhere, in their order.
@@ -45,7 +45,7 @@ def chart_frontier(
             "leads": name in colours,
             "tip": JOINED.join(
                 [
-                    add_threads(name, row.case),
+                    *start_tip(row.case),
                     f"first epoch done after {format_duration(times[name][1])}",
                     f"then {format_duration(row.epoch)} an epoch",
                 ]

@@ -27,7 +27,7 @@ from bench.report.render.numbers import (
     format_number,
     format_threads,
 )
-from bench.report.sections.comparison import add_device
+from bench.report.sections.comparison import label_case, name_case
 
 _SIDE = 150
 _COLUMNS = 4
@@ -110,16 +110,16 @@ def _make_point(row: Row, axes: _Axes) -> dict[str, Any]:
     bounds = [axes.value(bound, samples) for bound in (epoch.low, epoch.high) if bound is not None]
     size = getattr(row.case, axes.varied)
     tip = [
-        row.case.implementation,
-        row.case.device,
+        label_case(row.case),
         format_threads(row.case.threads),
         f"{axes.varied.replace('_', ' ')} {size:,}",
         axes.describe(axes.value(epoch.mean, samples)),
         *[f"95 % interval {' to '.join(map(axes.describe, sorted(bounds)))}"] * bool(bounds),
     ]
     return {
-        "name": row.case.implementation,
+        "name": name_case(row.case),
         "device": row.case.device,
+        "of": JOINED.join([label_case(row.case), ""]),
         "tip": JOINED.join(tip),
         axes.varied: size,
         axes.field: axes.value(epoch.mean, samples),
@@ -171,11 +171,21 @@ def _draw_layers(points: Points, axes: _Axes) -> list[Any]:
     layers = []
     # A layer without data would have no scale, and Vega would warn in the console.
     if _has_values(points, "roofline"):
-        layers.append(base.mark_line(strokeDash=[1, 3]).encode(y=roofline, color=roofline_colour))
+        layers.append(
+            base.mark_line(strokeDash=[1, 3], aria=True).encode(
+                y=roofline, color=roofline_colour, description="of:N"
+            )
+        )
     if _has_values(points, "low"):
-        layers.append(base.mark_rule(strokeWidth=2).encode(y=low, y2="high:Q", color=colour))
+        layers.append(
+            base.mark_rule(strokeWidth=2, aria=True).encode(
+                y=low, y2="high:Q", color=colour, description="of:N"
+            )
+        )
     layers += [
-        base.mark_line(strokeWidth=1).encode(y=mean, color=colour, strokeDash=dash),
+        base.mark_line(strokeWidth=1, aria=True).encode(
+            y=mean, color=colour, strokeDash=dash, description="of:N"
+        ),
         base.mark_point(size=36, filled=True, opacity=1, aria=True).encode(
             y=mean, color=colour, description="tip:N"
         ),
@@ -261,11 +271,12 @@ def chart_by_threads(speedups: Sequence[ThreadSpeedup], title: str) -> Any:
 def _make_speedup(case: Case, speedup: Interval) -> dict[str, Any]:
     """Return the point of one speedup over one thread."""
     low, high = bound_interval(speedup)
-    name = add_device(case.implementation, case.device)
+    name = label_case(case)
     size = f"batch size {case.batch_size:,}, {case.samples:,} samples"
     speedup_text = f"{format_factor(speedup)} × as fast as one thread"
     return {
         "name": name,
+        "of": JOINED.join([name, ""]),
         "threads": case.threads,
         "panel": f"{case.threads} threads",
         "size": size,

@@ -29,7 +29,8 @@ COLOURS_OF_PAGE = {
     "#000000": "ink",
     "BLACK": "ink",
 }
-# What joins the parts of a tooltip; the first part names the row.
+# What joins the parts of a tooltip, the first of which names the row. Marks without a tooltip are
+# described by a name and this: the page finds both by the name, to show what a reader chose.
 JOINED = " · "
 WIDTH = 620
 BARS = "bars: 95 % intervals"
@@ -74,12 +75,14 @@ def draw_dots(
 ) -> list[Any]:
     """Return the layers that draw a field of each point as a dot, and its interval as a bar.
 
-    The bar goes from the field low to the field high; the field tip is the tooltip of the dot.
+    The bar goes from the field low to the field high; the field tip is the tooltip of the dot, and
+    the field of says by JOINED names what both are about.
     x: scale, axis and title of the axis.
     """
     import altair as alt
 
-    bar = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", **x), x2="high:Q", color=colour)
+    bar = base.mark_rule(strokeWidth=2, aria=True)
+    bar = bar.encode(x=alt.X("low:Q", **x), x2="high:Q", color=colour, description="of:N")
     dot = base.mark_point(size=size, filled=True, opacity=1, aria=True)
     mean = alt.X(f"{field}:Q", **x)
     return [bar, dot.encode(x=mean, color=colour, description="tip:N", **encodings)]

@@ -9,6 +9,8 @@ from bench.report.render import html
 from bench.report.sections import Section
 from bench.report.sections.comparison import EPOCHS
 
+SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js")
+
 
 def render_report(
     title: str,
@@ -17,15 +19,17 @@ def render_report(
     sections: Sequence[Section],
     charts: Mapping[str, Chart],
     opening: Opening | None = None,
+    features: Mapping[str, Mapping[str, str]] | None = None,
     summary_csv: bytes = b"",
 ) -> str:
     """Return the whole page. paragraphs: Markdown before the sections.
 
-    charts: by the picture's name. opening: of the page of one run. summary_csv: to download.
+    charts: by the picture's name. opening: of the page of one run. features: by what a reader
+    can choose programs (list_features). summary_csv: to download.
     """
     return html.render_page(
         "report.html.j2",
-        scripts=[html.read_part(name) for name in ("table.js", "epochs.js", "charts.js")],
+        scripts=[html.read_part(name) for name in SCRIPTS],
         title=title,
         tab=" · ".join([*opening.facts[:2], title]) if opening else title,
         summary=" ".join(verdict.text for verdict in opening.verdicts) if opening else "",
@@ -39,7 +43,18 @@ def render_report(
         sections=sections,
         contents=list_contents(sections),
         charts=charts,
+        programs=features or {},
+        choices=list_choices(features or {}),
     )
+
+
+def list_choices(features: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return the values of each feature that has several, sorted."""
+    values: dict[str, set[str]] = {}
+    for known in features.values():
+        for feature, value in known.items():
+            values.setdefault(feature, set()).add(value)
+    return {feature: sorted(several) for feature, several in values.items() if len(several) > 1}
 
 
 def list_contents(sections: Sequence[Section]) -> list[tuple[str, str]]:

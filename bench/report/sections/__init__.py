@@ -1,6 +1,6 @@
 """The sections of a report, and what they consist of: tables, charts and sentences."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ class Table:
     words, last_words: number of columns of text at the beginning and at the end; those between
         them are numbers.
     note: Markdown below the table.
-    keys: what a reader can sort the lines by, a key a cell. filters: by what a reader can choose
-        lines, name and value for each line. Both may be empty.
+    programs: of each line, by which a page finds the lines that a reader chose; empty if lines are
+        about something else. keys: what such lines are sorted by, a key a cell.
     """
 
     title: str
@@ -27,7 +27,7 @@ class Table:
     note: str = ""
     last_words: int = 0
     keys: Sequence[Sequence[Key]] = ()
-    filters: Sequence[Mapping[str, str]] = ()
+    programs: Sequence[str] = ()
 
     @property
     def numeric(self) -> set[int]:
@@ -41,13 +41,6 @@ class Table:
         columns = zip(self.headings, *self.lines, strict=True)
         longest = (max(map(len, [*head.split(), *cells])) for head, *cells in columns)
         return sum(min(length, LONG) + 1.5 for length in longest) > MAX_LETTERS
-
-    @property
-    def choices(self) -> dict[str, list[str]]:
-        """The values of each filter that has several, sorted."""
-        names = dict.fromkeys(name for line in self.filters for name in line)
-        values = {name: sorted({line[name] for line in self.filters}) for name in names}
-        return {name: several for name, several in values.items() if len(several) > 1}
 
 
 @dataclass(frozen=True, slots=True)

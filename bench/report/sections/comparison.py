@@ -19,6 +19,7 @@ from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.contract import Device
 from bench.records.schema import Case
+from bench.report.charts.style import JOINED
 from bench.report.render import numbers
 from bench.report.render.numbers import format_percent
 from bench.report.sections import Table, tables
@@ -139,13 +140,25 @@ def tabulate_comparison(
         measure.make(measure.heading, [measure.value(by_machine[row.machine], row) for row in rows])
         for measure in select_measures(rows, max_priority)
     ]
-    filters = [
-        {name: str(getattr(row.case, name)) for name in FILTERS}
-        | ({"machine": row.machine} if row.machine else {})
-        for row in rows
-    ]
+    programs = [JOINED.join(filter(None, (label_case(row.case), row.machine))) for row in rows]
     leading = 2 if any(row.machine for row in rows) else 1
-    return tables.build_table("", columns, filters=filters, leading=leading)
+    return tables.build_table("", columns, programs=programs, leading=leading)
+
+
+def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
+    """Return by what a reader can choose: features of the ranked programs and machines, by name."""
+    features: dict[str, dict[str, str]] = {}
+    for row in filter(lambda row: row.ranked, rows):
+        case = row.case
+        features[label_case(case)] = {
+            "framework": case.framework or "own file",
+            "style": case.style,
+            "objective": case.objective,
+            "device": case.device,
+        }
+        if row.machine:
+            features[row.machine] = {"machine": row.machine}
+    return features
 
 
 def list_names(names: Sequence[str], limit: int) -> str:
@@ -174,6 +187,11 @@ def add_device(name: str, device: Device) -> str:
 def add_threads(name: str, case: Case) -> str:
     """Add the threads of a case to a name if a pilot chose them."""
     return f"{name}, {describe_threads(case)}" if case.tried_threads else name
+
+
+def start_tip(case: Case) -> list[str]:
+    """Return how a tooltip begins: the label of a case, and its threads if a pilot chose them."""
+    return [label_case(case), *[describe_threads(case)] * bool(case.tried_threads)]
 
 
 def describe_threads(case: Case) -> str:

@@ -74,7 +74,8 @@ def tabulate_parity(rows: Sequence[Row], workload: str, tolerance: float) -> lis
         columns = [columns[0], columns[1], columns[4]]
     title = f"Parity errors, workload {workload}"
     note = f"{NOTE} Allowed are {numbers.format_number(1e6 * tolerance, 2)} × 10⁻⁶."
-    return [tables.build_table(title, columns, note)] if ordered else []
+    programs = [name for name, _ in ordered]
+    return [tables.build_table(title, columns, note, programs=programs)] if ordered else []
 
 
 def _describe_margin(error: float, tolerance: float) -> str:

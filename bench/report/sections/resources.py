@@ -17,6 +17,7 @@ from bench.report.sections import Picture, Section, Table, tables
 from bench.report.sections.comparison import (
     add_threads,
     describe_problem,
+    label_case,
     name_case,
     select_ranked,
 )
@@ -92,7 +93,9 @@ def tabulate_steps(rows: Sequence[Row]) -> Table:
         tables.list_words("style", [row.case.style for row in rows]),
     )
     title = f"Time of a step, workload {rows[0].case.workload}: {describe_problem(rows[0])}"
-    return tables.build_table(title, columns, STEPS_NOTE)
+    return tables.build_table(
+        title, columns, STEPS_NOTE, programs=[label_case(row.case) for row in rows]
+    )
 
 
 def _seconds(row: Row) -> float:
@@ -230,5 +233,6 @@ def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
             for phase in MEMORY_PHASES
         ]
         title = f"Peak memory by phase: {describe_problem(group[0])}"
-        shown.append(tables.build_table(title, columns, MEMORY_NOTE))
+        programs = [label_case(memory.case) for memory in group]
+        shown.append(tables.build_table(title, columns, MEMORY_NOTE, programs=programs))
     return shown

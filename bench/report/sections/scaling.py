@@ -12,7 +12,7 @@ from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, c
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.comparison import add_threads, describe_status
+from bench.report.sections.comparison import add_threads, describe_status, label_case, name_case
 from bench.runner.planning.pilot import MIN_GAIN
 
 BATCH_SIZE_TITLE = "Growth with the batch size"
@@ -165,18 +165,23 @@ def tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], in
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     scale, unit = numbers.choose_unit(row.epoch for row in rows)
     sizes = sorted({size_of(row.case) for row in rows})
-    cells: dict[str, dict[int, str]] = {}
+    by_name: dict[str, dict[int, Row]] = {}
     for row in rows:
-        times = cells.setdefault(_name(row, rows), {})
-        threads = f" ({row.case.threads})" * chosen
-        times[size_of(row.case)] = numbers.format_interval(row.epoch, scale) + threads
-    lines = [
-        [name, *(times.get(size, numbers.ABSENT) for size in sizes)]
-        for name, times in cells.items()
-    ]
-    headings = ("program", *(f"{size:,}" for size in sizes))
+        by_name.setdefault(_name(row, rows), {})[size_of(row.case)] = row
+    columns = [tables.list_words("program", by_name)]
+    for size in sizes:
+        at_size = [group.get(size) for group in by_name.values()]
+        cells = [
+            numbers.format_interval(row.epoch, scale) + f" ({row.case.threads})" * chosen
+            if row
+            else numbers.ABSENT
+            for row in at_size
+        ]
+        keys = [row.epoch.mean if row and row.epoch else None for row in at_size]
+        columns.append(tables.Column(f"{size:,}", cells, keys))
+    programs = [label_case(next(iter(group.values())).case) for group in by_name.values()]
     note = f"{NOTE} {CHOSEN_NOTE}" if chosen else NOTE
-    return Table(f"{title}, in {unit}", headings, lines, 1, note)
+    return tables.build_table(f"{title}, in {unit}", columns, note, programs=programs)
 
 
 def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> Table:
@@ -199,11 +204,12 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> Table:
     ]
     sizes, title = tables.drop_constants(sizes, "Epoch time by threads")
     columns = [*sizes, *times, tables.list_factors("speedup", [pair.speedup for pair in speedups])]
-    return tables.build_table(title, columns, f"{NOTE} {note}")
+    programs = [label_case(row.case) for row in single]
+    return tables.build_table(title, columns, f"{NOTE} {note}", programs=programs)
 
 
 def _name(row: Row, rows: Iterable[Row]) -> str:
     """Name an implementation, with its device if the rows have several."""
     devices = {other.case.device for other in rows}
-    name = row.case.implementation
+    name = name_case(row.case)
     return f"{name} ({row.case.device})" if len(devices) > 1 else name

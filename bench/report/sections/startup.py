@@ -20,6 +20,7 @@ from bench.report.sections.comparison import (
     HasCase,
     add_threads,
     describe_problem,
+    label_case,
     list_names,
     list_workloads,
     name_case,
@@ -181,7 +182,7 @@ def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
         columns.append(tables.list_words("style", [row.case.style for row in group]))
         title = f"Time from a cold start, workload {group[0].case.workload}: "
         title += describe_problem(group[0])
-        shown.append(tables.build_table(title, columns, TOTALS_NOTE))
+        shown.append(_build_table(title, columns, TOTALS_NOTE, group))
     return shown
 
 
@@ -204,7 +205,7 @@ def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
             tables.list_words("style", [start.case.style for start in group]),
         )
         title = f"Parts of a start, workload {group[0].case.workload}: {describe_problem(group[0])}"
-        shown.append(tables.build_table(title, columns, COSTS_NOTE))
+        shown.append(_build_table(title, columns, COSTS_NOTE, group))
     return shown
 
 
@@ -226,7 +227,7 @@ def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
         if seeds > 1:
             certainty = numbers.format_percent(1 - compute_sign_p(0, seeds))
             note = TARGET_NOTE + SEEDS_NOTE.format(seeds, certainty)
-        shown.append(tables.build_table(title, columns, note))
+        shown.append(_build_table(title, columns, note, group))
     return shown
 
 
@@ -273,6 +274,13 @@ def _describe_break_even(break_even: BreakEven) -> str:
 
 def _name(case: Case) -> str:
     return add_threads(name_case(case), case)
+
+
+def _build_table(
+    title: str, columns: Iterable[tables.Column], note: str, results: Sequence[HasCase]
+) -> Table:
+    programs = [label_case(result.case) for result in results]
+    return tables.build_table(title, columns, note, programs=programs)
 
 
 def _list_programs(results: Sequence[HasCase]) -> tables.Column:

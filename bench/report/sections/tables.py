@@ -1,6 +1,6 @@
 """Build tables by columns: one unit a column, which its heading names, and words after numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.intervals import Interval
@@ -120,12 +120,12 @@ def build_table(
     columns: Iterable[Column],
     note: str = "",
     *,
-    filters: Sequence[Mapping[str, str]] = (),
+    programs: Sequence[str] = (),
     leading: int = 1,
 ) -> Table:
     """Return a table of columns of one length: the leading words, the numbers, the other words.
 
-    Leaves out columns without any value, except the leading ones.
+    Leaves out columns without any value, except the leading ones. programs: of each line.
     """
     columns = list(columns)
     first, rest = columns[:leading], columns[leading:]
@@ -140,5 +140,5 @@ def build_table(
         note=note,
         last_words=sum(not column.numeric for column in rest),
         keys=[list(keys) for keys in zip(*(column.keys for column in ordered), strict=True)],
-        filters=filters,
+        programs=programs,
     )

@@ -34,7 +34,7 @@
     tip.style.top = `${below ? place.bottom + 8 : place.top - 8 - tip.offsetHeight}px`;
   };
 
-  const MARKS = ":has(> title), [data-tip]";
+  const MARKS = ":is(:has(> title), [data-tip]):not(.faded)";
   for (const chart of document.querySelectorAll(".chart")) {
     chart.addEventListener("pointerover", ({ target }) => {
       const mark = target.closest(MARKS);
@@ -54,6 +54,5 @@
       marked?.scrollIntoView({ block: "nearest" });
     });
   }
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", () => { if (marked) show(marked); }, { passive: true });
 }
-performance.mark("usable");

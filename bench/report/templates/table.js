@@ -1,4 +1,4 @@
-// Sort the tables of the workloads by the values of their cells, and filter them.
+// Sort tables by the values of their cells.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -32,15 +32,4 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.addEventListener("click", () => sort(column));
     heading.replaceChildren(button);
   });
-
-  const form = table.closest("section").querySelector("form.filters");
-  if (form === null) continue;
-  const choose = () => {
-    const chosen = [...form.elements].filter((one) => one.name && one.value);
-    for (const row of rows) row.hidden = chosen.some((one) => row.dataset[one.name] !== one.value);
-    const shown = rows.filter((row) => !row.hidden).length;
-    form.querySelector("output").textContent = `${shown} of ${rows.length} rows`;
-  };
-  form.addEventListener("change", choose);
-  choose();
 }

@@ -1,0 +1,29 @@
+// Keep what a reader chose in the address, as in #epochs=20&style=tuned: a link shows the same view.
+"use strict";
+const address = {
+  state: new URLSearchParams(),
+  set(name, value) {
+    if (value) address.state.set(name, value);
+    else address.state.delete(name);
+    history.replaceState(null, "", `#${address.state}`);
+  },
+  // Call a function with the state now, and whenever the address has another one.
+  follow(show) {
+    addEventListener("hashchange", () => show(address.state));
+    show(address.state);
+  },
+};
+{
+  const read = () => {
+    const fragment = location.hash.slice(1);
+    if (fragment.includes("=") || !fragment) {
+      address.state = new URLSearchParams(fragment);
+      document.getElementById(address.state.get("at"))?.scrollIntoView();
+    } else if (address.state.size) {
+      // The reader followed a link within the page: the address keeps that place and the choices.
+      address.set("at", fragment);
+    }
+  };
+  addEventListener("hashchange", read);
+  read();
+}
