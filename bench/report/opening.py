@@ -23,6 +23,7 @@ from bench.report.sections.comparison import (
     label_case,
     select_ranked,
 )
+from bench.report.sections.runs import format_time
 from bench.report.sections.verdict import (
     describe_agreement,
     write_cold_start,
@@ -129,7 +130,8 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     """Return machine, date, version of the suite, and how much was measured, as plain text."""
     machines = {str(one.machine.get("name", "unknown")) for one in run.environments.values()}
     suites = {f"softmax-bench {name_suite(one)}" for one in run.environments.values()}
-    facts = [" and ".join(sorted(machines)) or "no machine yet", run.run.created[:10]]
+    facts = [" and ".join(sorted(machines)) or "no machine yet"]
+    facts.append(format_time(run.run.created).partition(",")[0])
     facts += sorted(suites)
     if rows:
         counts = sorted({row.succeeded for row in rows})

@@ -37,7 +37,7 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
     assert opening.title == "The same classifier in 2 frameworks: which one should train it?"
     assert opening.facts == [
         "2-core Test CPU, 8 GiB",
-        "2025-01-02",
+        "2 Jan 2025",
         "softmax-bench abcdef",
         "2 programs, 6 fresh processes each",
     ]
@@ -89,7 +89,7 @@ def test_run_without_starts_has_no_chart_of_them(tmp_path):
 def test_run_without_records_has_an_opening(tmp_path):
     opening = make_opening(load_run(write(tmp_path / "run", run(case()))))
     assert opening.verdicts == []
-    assert opening.facts == ["2-core Test CPU, 8 GiB", "2025-01-02", "softmax-bench abcdef"]
+    assert opening.facts == ["2-core Test CPU, 8 GiB", "2 Jan 2025", "softmax-bench abcdef"]
 
 
 def test_only_program_is_first_with_any_number_of_epochs(tmp_path):

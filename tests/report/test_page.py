@@ -79,7 +79,7 @@ def small(tmp_path_factory):
 def test_page_has_the_findings_before_the_sections(small):
     title = "The same classifier in 3 frameworks: which one should train it?"
     assert small.texts("h1") == [title]
-    assert small.texts("title")[0] == f"2-core Test CPU, 8 GiB · 2025-01-02 · {title}"
+    assert small.texts("title")[0] == f"2-core Test CPU, 8 GiB · 2 Jan 2025 · {title}"
     (description,) = small.all("meta", name="description")
     assert description["content"].startswith("All 2 softmax programs end with")
     headlines = small.texts("p", class_="headline")
