@@ -141,7 +141,7 @@ def _read_run(folder: Path) -> Entry:
         ", ".join(text for text, count in state.items() if count) or "complete",
         _parse_time(run.run.created),
         _name_machines(environments),
-        " and ".join(dict.fromkeys(map(name_suite, environments))),
+        _name_suites(environments),
     )
 
 
@@ -156,12 +156,14 @@ def _read_comparison(folder: Path) -> Entry:
     )
     names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
     missing = len(plan.pairings) - len(results)
+    environments = read_environments(folder).values()
     return Entry(
         "comparison",
         f"{names}: {verdicts or 'nothing was measured'}.",
         f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete",
         _parse_time(plan.created),
-        _name_machines(read_environments(folder).values()),
+        _name_machines(environments),
+        _name_suites(environments),
     )
 
 
@@ -218,6 +220,7 @@ def _describe_calibrations(folders: Sequence[Path]) -> Entry:
         "complete" if pairs else "no pair succeeded",
         max((time for time in created if time), default=None),
         _name_machines(calibrations.environments),
+        _name_suites(calibrations.environments),
         path=f"{len(folders)} calibration{'s' * (len(folders) > 1)}",
     )
 
@@ -225,6 +228,10 @@ def _describe_calibrations(folders: Sequence[Path]) -> Entry:
 def _name_machines(environments: Iterable[Environment]) -> tuple[str, ...]:
     names = (str(one.machine.get("name", "unknown")) for one in environments)
     return tuple(dict.fromkeys(names))
+
+
+def _name_suites(environments: Iterable[Environment]) -> str:
+    return " and ".join(dict.fromkeys(map(name_suite, environments)))
 
 
 def _parse_time(text: str) -> dt.datetime | None:

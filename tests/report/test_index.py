@@ -217,7 +217,7 @@ def test_page_links_reports_and_escapes_records(results):
     page = write_index(results).read_text(encoding="utf-8")
     assert '<a href="a%20%26%20b/report.html">a &amp; b</a>' in page
     assert '<a href="javascript%3Ax/report.md">javascript:x</a>' in page
-    assert '<time datetime="2025-01-02T03:04:05+00:00">2025-01-02 03:04</time>' in page
+    assert '<time datetime="2025-01-02T03:04:05+00:00">2 Jan 2025, 03:04</time>' in page
     assert not re.search(r"<script>[xym]", page)
     assert page.count("&lt;script&gt;x&lt;/script&gt; | `c`") == 3
     assert "&lt;script&gt;m&lt;/script&gt;" in page
