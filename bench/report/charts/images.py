@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.report.charts.style import COLOURS, JOINED
+from bench.report.render.numbers import format_number
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
 Pictures = NDArray[np.uint8]
@@ -46,7 +47,8 @@ def chart_weights(weight: NDArray[np.float64], class_names: Sequence[str], title
     ends = np.where(shares < 0, negative, positive)
     pictures = np.round(255 + np.abs(shares) * (ends - 255)).astype(np.uint8)
     subtitle = (
-        f"blue: {-limit:.2g}, against the class; white: 0; orange: {limit:.2g}, for the class; "
+        f"blue: {format_number(-limit, 2)}, against the class; white: 0; "
+        f"orange: {format_number(limit, 2)}, for the class; "
         "on one scale for all"
     )
     return _draw_row(_fold(pictures), class_names, alt.TitleParams(title, subtitle=subtitle))

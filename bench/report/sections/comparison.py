@@ -99,8 +99,6 @@ THREADS = Measure("threads", lambda _, row: describe_threads(row.case), 5, table
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03
 SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 9, tables.list_numbers)
-# Fields of a case by which a reader can choose rows.
-FILTERS = ("objective", "style", "device")
 
 
 def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:

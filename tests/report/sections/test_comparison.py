@@ -65,6 +65,7 @@ def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, 
     rows = summarize(records, {"here": environment()})
     table = tabulate_comparison(rows, rows)
     assert ("machine's speed, × run's" in table.headings) == (cells is not None)
+    assert "machine's speed, × run's" not in tabulate_comparison(rows, rows, 8).headings
     if cells:
         speed = table.headings.index("machine's speed, × run's")
         assert [line[speed] for line in table.lines] == cells
