@@ -159,6 +159,31 @@ def test_page_is_light(reference):
     assert len(gzip.compress(reference.read_bytes())) <= HEAVIEST_ZIPPED
 
 
+# The page is drawn with the second frame after it has loaded: all of it is laid out by then.
+DRAWN = """addEventListener("load", () =>
+    requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("drawn"))))"""
+TIMES = """() => new Promise((resolve) => {
+    const look = () => performance.getEntriesByName("drawn").length
+        ? resolve(performance.getEntriesByType("mark").map((mark) => [mark.name, mark.startTime]))
+        : requestAnimationFrame(look);
+    look();
+})"""
+
+
+def test_times_until_the_page_is_usable_and_drawn_are_printed(chromium, reference):
+    times = []
+    for _ in range(5):
+        context = chromium.new_context(viewport={"width": 1400, "height": 900}, offline=True)
+        context.add_init_script(DRAWN)
+        page = context.new_page()
+        page.goto(reference.as_uri())
+        times.append(dict(page.evaluate(TIMES)))
+        context.close()
+    usable, drawn = (median(time[name] for time in times) for name in ("usable", "drawn"))
+    print(f"\nusable after {usable:.0f} ms, drawn after {drawn:.0f} ms (median of {len(times)})")
+    assert 0 < usable < drawn
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_text_of_charts_is_not_cut_off(opened, reference, width):
     cut = """[...document.querySelectorAll('.chart svg')].filter((one) => one.checkVisibility())
