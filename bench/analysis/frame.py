@@ -47,6 +47,7 @@ RECORD_COLUMNS = (
     "kernel_seconds",
     "first_predict_seconds",
     "predict_seconds",
+    "predict_one_seconds",
     "validation_accuracy",
     "test_accuracy",
     "training_loss",

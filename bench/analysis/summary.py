@@ -32,8 +32,8 @@ class Row:
     swept: measured at another size than the first of its workload.
     version: of the framework.
     rounds: number of trials, successful or not.
-    epochs_by_round, predicts_by_round: seconds of the median epoch and of the median prediction of
-        the test images, of each successful trial.
+    epochs_by_round, predicts_by_round, predict_one_by_round: seconds of the median epoch, and of
+        the median prediction of the test images and of one image, of each successful trial.
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
         processes agree (speed.py), and else as they were measured. Ratios use them.
     start_by_round: seconds of import, set-up, reset and first epoch of each successful trial that
@@ -64,6 +64,7 @@ class Row:
     start_by_round: Mapping[int, float]
     speed: float | None
     predicts_by_round: Mapping[int, float]
+    predict_one_by_round: Mapping[int, float]
     test_images: int | None
     epoch: Interval | None
     roofline_seconds: float | None
@@ -121,6 +122,12 @@ class Row:
     def predict(self) -> Interval | None:
         """Seconds of a prediction of the test images."""
         times = list(self.predicts_by_round.values())
+        return estimate_typical(times) if times else None
+
+    @property
+    def predict_one(self) -> Interval | None:
+        """Seconds of a prediction of one image."""
+        times = list(self.predict_one_by_round.values())
         return estimate_typical(times) if times else None
 
     @property
@@ -287,6 +294,11 @@ def _summarize_case(
         speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
+        },
+        predict_one_by_round={
+            trial.round: median(trial.predict_one_seconds)
+            for trial in good
+            if trial.predict_one_seconds
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,

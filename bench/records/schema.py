@@ -195,10 +195,11 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
     worker_seconds: in older records. warmup_seconds: untimed epochs of a GPU between the first and
-    the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated:
-    its epochs were timed in turn with those of its partner in a pair. peak_device_bytes,
-    device_conditions: see bench/runner/gpu.py. energy_joules: of a GPU, over all timed epochs;
-    older records may have that of a CPU, which no report shows, and energy_absent, the reason.
+    the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated: its epochs
+    were timed in turn with those of its partner in a pair. predict_one_seconds: of single test
+    images; older records have none. peak_device_bytes, device_conditions: see bench/runner/gpu.py.
+    energy_joules: of a GPU, over all timed epochs; older records may have that of a CPU, which no
+    report shows, and energy_absent, the reason.
     """
 
     worker_seconds: Seconds | None = None
@@ -213,6 +214,7 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     alternated: bool = False
     first_predict_seconds: Seconds | None = None
     predict_seconds: list[Seconds] = []
+    predict_one_seconds: list[Seconds] = []
     peak_rss_bytes: Count | None = None
     phase_rss_bytes: dict[str, Count | None] = {}
     peak_device_bytes: Count | None = None

@@ -121,6 +121,7 @@ def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, fold
         assert len(record.epoch_seconds) > 5
         assert len(record.kernel_seconds) == len(record.epoch_seconds) + 1
         assert len(record.predict_seconds) >= 5
+        assert len(record.predict_one_seconds) >= 5
         assert record.judged_epochs[:5] == [1, 2, 3, 4, 5]
         assert record.judged_epochs[5] > 5
         assert len(record.training_loss) == len(record.training_accuracy) == 5

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
 
@@ -24,9 +25,6 @@ def render_csv(rows: Sequence[Row]) -> bytes:
         values = _list_values(by_machine[row.machine], row)
         if on_gpu:
             values |= {
-                "predict_seconds": row.predict and row.predict.mean,
-                "predict_seconds_low": row.predict and row.predict.low,
-                "predict_seconds_high": row.predict and row.predict.high,
                 "peak_device_bytes": row.peak_device_bytes,
                 "framework_peak_bytes": row.framework_peak_bytes,
                 "epoch_joules": row.epoch_joules,
@@ -40,6 +38,15 @@ def _escape(value: object) -> object:
     if isinstance(value, str) and value.lstrip().startswith(FORMULA):
         return f"'{value}"
     return value
+
+
+def _list_ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    """Return the columns of an interval: its mean and its ends."""
+    return {
+        name: interval.mean if interval else None,
+        f"{name}_low": interval.low if interval else None,
+        f"{name}_high": interval.high if interval else None,
+    }
 
 
 def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
@@ -65,9 +72,7 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "validation_accuracy_least": min(row.accuracy_by_seed, default=None),
         "validation_accuracy_largest": max(row.accuracy_by_seed, default=None),
         "test_accuracy": row.test_accuracy,
-        "epoch_seconds": row.epoch and row.epoch.mean,
-        "epoch_seconds_low": row.epoch and row.epoch.low,
-        "epoch_seconds_high": row.epoch and row.epoch.high,
+        **_list_ends("epoch_seconds", row.epoch),
         "epoch_seconds_least": min(row.epochs_by_round.values(), default=None),
         "epoch_seconds_largest": max(row.epochs_by_round.values(), default=None),
         "samples_per_second": row.samples_per_second,
@@ -78,6 +83,8 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "first_epoch_seconds": row.first_epoch,
         "import_seconds": row.imports,
         "setup_seconds": row.setup,
+        **_list_ends("predict_seconds", row.predict),
+        **_list_ends("predict_one_seconds", row.predict_one),
         "peak_rss_bytes": row.peak_rss_bytes,
         "parity_error": row.parity_error,
         "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),

@@ -7,6 +7,7 @@ from bench.report.sections import Section, Table, tables
 from bench.report.sections.comparison import (
     add_threads,
     describe_problem,
+    label_case,
     name_case,
     select_ranked,
 )
@@ -14,10 +15,14 @@ from bench.report.sections.verdict import Timing, describe_first, select_softmax
 
 TITLE = "Predicting"
 NO_PREDICTIONS = "No record has the time of a prediction."
+NO_SINGLE = (
+    "Not in these records: the time of a single image. Newer versions of the suite measure it."
+)
 NOTE = (
     "The labels of all test images in one call, from the host's memory and back to it, after "
     "training. The value is the typical process; in brackets, its 95 % interval. × fastest: the "
-    "typical ratio within a round."
+    "typical ratio within a round. One image: a call with another image each time, after a first "
+    "one that is not timed because it may compile."
 )
 
 
@@ -36,7 +41,8 @@ def describe_predictions(run: LoadedRun) -> Section:
         words = ("labels the test images fastest", "label the test images fastest")
         once = "labelled the test images fastest"
         finding = "Once trained, " + describe_first(timings, *words, once, brief=True)
-    return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
+    remarks = [NO_SINGLE] * all(row.predict_one is None for row in rows)
+    return Section(TITLE, [tabulate_predictions(rows)], remarks=remarks, finding=finding)
 
 
 def tabulate_predictions(rows: list[Row]) -> Table:
@@ -54,9 +60,10 @@ def tabulate_predictions(rows: list[Row]) -> Table:
             [compare_rounds(row.predicts_by_round, rows[0].predicts_by_round) for row in rows],
         ),
         tables.list_numbers("images/s", [row.predictions_per_second for row in rows]),
+        tables.list_times("one image", [row.predict_one for row in rows]),
         tables.list_words("style", [row.case.style for row in rows]),
     ]
     if len({row.case.device for row in rows}) == 1:
         del columns[1]
     title = f"Labelling the test images, {describe_problem(rows[0])}"
-    return tables.build_table(title, columns, NOTE)
+    return tables.build_table(title, columns, NOTE, programs=[label_case(row.case) for row in rows])

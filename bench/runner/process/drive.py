@@ -77,6 +77,7 @@ class Measurement:
     kernel_seconds: list[float] = field(default_factory=list)
     first_predict_seconds: float | None = None
     predict_seconds: list[float] = field(default_factory=list)
+    predict_one_seconds: list[float] = field(default_factory=list)
     peak_rss_bytes: int | None = None
     phase_rss_bytes: dict[str, int | None] = field(default_factory=dict)
     peak_device_bytes: int | None = None
@@ -216,24 +217,34 @@ class Drive:
         self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
         return self._confirm(reply)[0]
 
+    def repeat_predictions(self, draw: Callable[[], NDArray[np.int64]]) -> list[float]:
+        """Time predictions until there are enough; return the seconds. draw: returns indices."""
+        seconds: list[float] = []
+        while len(seconds) < PREDICTIONS or (
+            len(seconds) < MAX_REPEATS and sum(seconds) < PREDICT_SECONDS
+        ):
+            seconds.append(self.predict(draw()))
+        return seconds
+
     def predict_all(
         self, choose_training: Callable[[NDArray[np.float32]], NDArray[np.int64]]
     ) -> None:
-        """Time predictions of all test images; then ask for training images, and verify them.
+        """Time predictions of all test images and of single ones; then ask for training images.
 
-        The images come in another order every time, so that no answer can be repeated.
+        The images come in another order every time, so that no answer can be repeated. The first
+        call with one image is not timed: it may compile for this shape.
         choose_training: returns indices of training images whose labels these params get wrong: an
         implementation that looks labels up would get them right.
         """
         measurement, count = self.measurement, len(self.worker.exchange.labels)
         generator = np.random.default_rng()
         measurement.first_predict_seconds = self.predict(generator.permutation(count))
-        seconds = measurement.predict_seconds
-        while len(seconds) < PREDICTIONS or (
-            len(seconds) < MAX_REPEATS and sum(seconds) < PREDICT_SECONDS
-        ):
-            seconds.append(self.predict(generator.permutation(count)))
+        measurement.predict_seconds = self.repeat_predictions(lambda: generator.permutation(count))
         self.record_memory("predictions")
+        self.predict(generator.integers(count, size=1))
+        measurement.predict_one_seconds = self.repeat_predictions(
+            lambda: generator.integers(count, size=1)
+        )
         wrong = choose_training(self._current)[:count]
         if len(wrong):
             self.predict(wrong, "training", "of training images")

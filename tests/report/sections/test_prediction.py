@@ -3,7 +3,7 @@
 from support.records import case, run, trials, write
 
 from bench.report.load import load_run
-from bench.report.sections.prediction import NO_PREDICTIONS, describe_predictions
+from bench.report.sections.prediction import NO_PREDICTIONS, NO_SINGLE, describe_predictions
 
 DATA = {"features": 784, "classes": 10, "test_images": 10_000}
 
@@ -26,6 +26,18 @@ def test_predictions_are_ranked_by_the_typical_process(tmp_path):
     assert section.finding == (
         "Once trained, fast (idiomatic) labels the test images fastest: 20.0 ms [20.0, 20.0]."
     )
+
+
+def test_one_image_has_a_column_or_a_remark(tmp_path):
+    old = trials(case("old"), 1.0, 1.0, predict_seconds=[0.02])
+    new = trials(case("new"), 1.0, predict_seconds=[0.03], predict_one_seconds=[4e-6, 9e-6, 5e-6])
+    section = describe(tmp_path, *old, *new)
+    (table,) = section.tables
+    assert [line[table.headings.index("one image, µs")] for line in table.lines] == ["—", "5.00"]
+    assert section.remarks == []
+    older = describe(tmp_path / "older", *old)
+    assert older.remarks == [NO_SINGLE]
+    assert older.tables[0].headings[-2:] == ("images/s", "style")
 
 
 def test_run_without_predictions_says_so(tmp_path):

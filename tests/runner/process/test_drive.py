@@ -137,7 +137,7 @@ def test_phases_are_driven_in_order(drives):
         *["i", "d", "s"],
         *["r", "t", "c", "r"],
         *["kernel", "t", "c", "kernel", "t", "c", "kernel"],
-        *["l", "p"] * 6,
+        *["l", "p"] * 12,
         "v",
     ]
     assert (measurement.import_seconds, measurement.setup_seconds) == (7, 5)
@@ -145,6 +145,7 @@ def test_phases_are_driven_in_order(drives):
     assert measurement.epoch_seconds == [1, 2]
     assert measurement.epoch_cpu_seconds == [1, 2]
     assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.125, [0.125] * 5)
+    assert measurement.predict_one_seconds == [0.125] * 5
     assert measurement.warmup_seconds == []
     assert asdict(measurement).keys() <= {*TrialRecord.__struct_fields__}
 
@@ -200,7 +201,7 @@ def test_evidence_is_a_copy_of_what_came_back(drives):
     for prediction in of.evidence.predictions:
         assert prediction.params is last
         assert np.array_equal(prediction.labels, prediction.indices + 100)
-    assert len(of.evidence.predictions) == 6
+    assert len(of.evidence.predictions) == 12
 
 
 # ----- clocks
@@ -306,22 +307,25 @@ def test_gpu_warms_up_a_second_before_timed_epochs(drives, epoch, warm_ups):
 @pytest.mark.parametrize(("each", "predictions"), [(0.05, 5), (1 / 64, 7), (1e-6, 200)])
 def test_predictions_repeat_until_count_and_time_suffice(drives, each, predictions):
     of = drives(p=[seconds(each)])
-    assert len(run(of, enough=0.0).predict_seconds) == predictions
+    measurement = run(of, enough=0.0)
+    assert len(measurement.predict_seconds) == len(measurement.predict_one_seconds) == predictions
 
 
 # ----- predictions
 
 
-def test_every_prediction_is_of_all_test_images_in_another_order(drives):
+def test_predictions_are_of_all_test_images_in_another_order_and_then_of_one(drives):
     of = drives(p=[seconds(1e-6)])
     run(of, enough=0.0)
-    images = of.worker.images
-    assert len(images) == 201
+    images, single = of.worker.images[:201], of.worker.images[201:]
+    assert len(single) == 201  # the first is not timed
+    assert {len(indices) for indices in single} == {1}
+    assert {int(indices[0]) for indices in single} == set(range(IMAGES))
     assert all(sorted(order) == list(range(IMAGES)) for order in images)
     assert len({order.tobytes() for order in images}) > 50  # of 120
     other = drives(p=[seconds(1e-6)])
     run(other, enough=0.0)
-    assert not np.array_equal(images, other.worker.images)
+    assert not np.array_equal(images, other.worker.images[:201])
 
 
 @pytest.mark.parametrize(
@@ -340,6 +344,7 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
     assert (last.part, of.worker.events[-3:]) == (select[0], [select[1], "p", "v"])
     assert not asked or last.indices.tolist() == asked
     assert of.measurement.predict_seconds == [0.25] * 5  # this one is not timed
+    assert of.measurement.predict_one_seconds == [0.25] * 5
 
 
 # ----- what is read from outside
