@@ -144,7 +144,7 @@ def test_comparison_has_sort_keys_and_filters():
     ]
     keys = [float(line["epoch, ms"]["data-key"]) for line in lines]
     assert keys == pytest.approx([0.0012, 0.2, 1.2])
-    assert float(lines[0]["peak memory, MiB"]["data-key"]) == 2**29
+    assert float(lines[0]["peak memory, MiB"]["data-key"]) == pytest.approx(2**29)
     assert lines[1]["peak memory, MiB"]["text"] == "—"
     assert "data-key" not in lines[1]["peak memory, MiB"]
     assert [line.get("data-of") for line in view.all("tr")[1:]] == [
