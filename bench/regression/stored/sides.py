@@ -38,6 +38,11 @@ class StoredCase:
         return {record.status for record in self.trials} == {"unavailable"}
 
     @property
+    def seeds(self) -> set[str | None]:
+        """What the orders and initial weights of the processes were drawn from."""
+        return {trial.entropy for trial in self.trials if trial.status == "ok"}
+
+    @property
     def wrong(self) -> bool:
         """Whether the result of a process failed the parity check."""
         return any(trial.parity is not None and not trial.parity.passed for trial in self.trials)

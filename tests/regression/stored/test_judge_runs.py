@@ -86,6 +86,16 @@ def test_spread_is_asked_for_as_many_epochs_as_are_compared():
     assert asked == [(A.slug, 2)]
 
 
+def test_accuracies_are_judged_only_with_the_same_orders():
+    def train(entropy, accuracy):
+        return [{"epoch": 1.0, "validation_accuracy": [accuracy] * 5, "entropy": entropy}]
+
+    same = one(train("a", 0.9), train("a", 0.8))
+    other = one(train("a", 0.9), train("b", 0.8))
+    assert (same.verdict, other.verdict) == ("wrong", "undecided")
+    assert other.accuracy == pytest.approx((0.9, 0.8))
+
+
 def test_ratio_test_by_hand():
     # ln 1.1 = 0.0953102, which is 1.48850 deviations. With 3 - 1 = 2 degrees of freedom
     # F(t) = 1/2 + t / (2 sqrt(2 + t²)), so that p = 1/2 - 1.48850 / (2 · 2.05320) = 0.137518;
