@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 # The fields of a record that a worker reports itself. Those of a trial are all the parent's.
 REPORTED = {
     "textbook": {"quantities"},
-    "roofline": {field.name for field in dataclasses.fields(RooflineSample)} - {"between_seconds"},
+    "roofline": {field.name for field in dataclasses.fields(RooflineSample)},
 }
 
 

@@ -25,7 +25,6 @@ from bench.errors import join_lines
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize
 from bench.worker.guard import ContractError
-from bench.worker.measure import time_call
 from bench.worker.roofline import measure_roofline
 from bench.worker.session import Session
 
@@ -46,13 +45,12 @@ def main() -> None:
     memory = Exchange(memory_file, ExchangeSize(**request["exchange"]))
     session = Session(request, memory)
     methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session)}
-    failure: Document | None = None
     command = exchange.PING  # the first answer says that the worker is ready
-    while command and failure is None:
+    while command:
         failure = execute(methods[command], request, memory)
         if failure or command == exchange.END:
             document = failure or {"status": "ok", **session.results}
-            write_document(folder / "document.json", document)
+            (folder / "document.json").write_text(json.dumps(document), encoding="utf-8")
         os.write(answers, exchange.FAILED if failure else command)
         if failure or command == exchange.END:
             return
@@ -98,56 +96,22 @@ def execute(method: Callable[[], float], request: Document, memory: Exchange) ->
 
 
 def run_mode(request: Document, session: Session) -> float:
-    """Do what a request asks for beside training, and keep what it returns."""
-    values, seconds = time_call(MODES[request["mode"]], request, session)
-    session.results.update(values)
-    return seconds
-
-
-def run_roofline(request: Document, session: Session) -> Document:
-    """Measure a framework's peak rate and bandwidth on this machine."""
-    probe, device = session.module.Probe, request["device"]
-    return asdict(measure_roofline(probe, device, request["features"], request["samples"]))
-
-
-def run_textbook(_: Document, session: Session) -> Document:
-    """Run one of the textbook's programs and return its quantities by name."""
-    return {"quantities": session.module.run(session.textbook)}
-
-
-def run_preflight(_: Document, session: Session) -> Document:
-    """Say what an implementation is."""
-    return {
-        "trainer": callable(getattr(session.module, "Trainer", None)),
-        "objective": getattr(session.module, "OBJECTIVE", "softmax"),
-    }
-
-
-def run_device_check(request: Document, session: Session) -> Document:
-    """Create a framework's roofline probe, which raises Unavailable if it sees no such device."""
-    session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
-    return {}
-
-
-def run_software(_: Document, __: Session) -> Document:
-    """Return what is installed for this interpreter."""
-    return {"software": machine.list_software()}
-
-
-MODES: dict[str, Callable[[Document, Session], Document]] = {
-    "roofline": run_roofline,
-    "textbook": run_textbook,
-    "preflight": run_preflight,
-    "device": run_device_check,
-    "software": run_software,
-}
-
-
-def write_document(path: Path, document: Document) -> None:
-    """Write the whole document or nothing: a temporary name, then a rename."""
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(document), encoding="utf-8")
-    temporary.replace(path)
+    """Do what a request asks for beside training, and keep what it gives for the document."""
+    results, device = session.results, request.get("device")
+    match request["mode"]:
+        case "roofline":
+            sizes = request["features"], request["samples"]
+            results |= asdict(measure_roofline(session.module.Probe, device, *sizes))
+        case "textbook":
+            results["quantities"] = session.module.run(session.textbook)
+        case "preflight":
+            results["trainer"] = callable(getattr(session.module, "Trainer", None))
+            results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")
+        case "device":  # a probe raises Unavailable if it sees no such device
+            session.module.Probe(np.zeros((1, 1), np.float32), device)
+        case "software":
+            results["software"] = machine.list_software()
+    return 0.0
 
 
 def _describe(error: BaseException) -> str:

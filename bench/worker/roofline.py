@@ -47,7 +47,6 @@ class RooflineSample:
     chain_steps: int = STEPS
     chain_seconds: list[float] = field(default_factory=list)
     setup_seconds: float = 0.0
-    between_seconds: float = 0.0
 
 
 def measure_roofline(
@@ -63,58 +62,37 @@ def measure_roofline(
     times = TIMES[device]
     sample = RooflineSample(product_operations=2 * MATRIX_SIZE**3 * times, read_times=times)
     generator, shape = np.random.default_rng(42), (MATRIX_SIZE, MATRIX_SIZE)
-    matrix, sample.between_seconds = time_call(lambda: generator.random(shape, np.float32))
+    matrix = generator.random(shape, np.float32)
     probe, sample.setup_seconds = time_call(implementation, matrix, device)
-
-    def place(count: int) -> None:
-        probe.place(np.ones((count, features), np.float32))
-
-    result = _repeat(sample, device, sample.product_seconds, lambda: probe.multiply(times))
-    require_product(result, matrix)
+    product, sample.product_seconds = _repeat(device, lambda: probe.multiply(times))
+    require_product(product, matrix)
     for count in samples:
-        sample.between_seconds += time_call(place, count)[1]
-        before = len(sample.read_seconds)
-        pixels = _repeat(sample, device, sample.read_seconds, lambda: probe.read(times))
+        probe.place(np.ones((count, features), np.float32))
+        pixels, seconds = _repeat(device, lambda: probe.read(times))
         require_near(pixels, count * features, SUM_TOLERANCE)
-        sample.read_bytes += [4 * count * features] * (len(sample.read_seconds) - before)
-    # It takes 0.2 s to free a gigabyte: do that here, where it is timed, and not at the end.
-    sample.between_seconds += time_call(place, 1)[1]
+        sample.read_seconds += seconds
+        sample.read_bytes += [4 * count * features] * len(seconds)
     if device == "gpu":
-        last = _repeat(sample, device, sample.chain_seconds, lambda: probe.steps(STEPS))
+        last, sample.chain_seconds = _repeat(device, lambda: probe.steps(STEPS))
         require_near(last, compute_chain(STEPS), 0.0)
+    # A probe that rounds loses a share of 2^-12 of every element of this matrix, so of every sum of
+    # products 2^-11, which is 49 times the tolerance. The elements of a random matrix are rounded
+    # up and down: most of their sums stay within it.
     fine = (FINE * generator.integers(1, 3, shape)).astype(np.float32)
-    sample.between_seconds += time_call(require_float32, implementation, device, fine)[1]
+    require_product(implementation(fine, device).multiply(1), fine)
     return sample
 
 
-def _repeat(
-    sample: RooflineSample, device: Device, seconds: list[float], call: Callable[[], T]
-) -> T:
-    """Warm up, once at least, then time calls for MIN_SECONDS; return the last result."""
+def _repeat(device: Device, call: Callable[[], T]) -> tuple[T, list[float]]:
+    """Warm up, then time calls for MIN_SECONDS; return the last result and the seconds of each."""
     result, warm_seconds = time_call(call)
     while warm_seconds < WARM_SECONDS[device]:
         warm_seconds += time_call(call)[1]
-    sample.between_seconds += warm_seconds
-    count, total = 0, 0.0
-    while count < MAX_REPEATS and (count < MIN_REPEATS or total < MIN_SECONDS):
+    seconds: list[float] = []
+    while len(seconds) < MAX_REPEATS and (len(seconds) < MIN_REPEATS or sum(seconds) < MIN_SECONDS):
         result, last_seconds = time_call(call)
         seconds.append(last_seconds)
-        count, total = count + 1, total + last_seconds
-    return result
-
-
-def require_float32(
-    implementation: Callable[[NDArray[np.float32], Device], Probe],
-    device: Device,
-    fine: NDArray[np.float32],
-) -> None:
-    """Raise ContractError where a probe rounds the elements of a matrix before it multiplies.
-
-    fine: FINE times powers of two. Rounding loses a share of 2^-12 of every element, so of every
-    sum of products 2^-11, which is 49 times the tolerance. The elements of a random matrix are
-    rounded up and down: most of their sums stay within it.
-    """
-    require_product(implementation(fine, device).multiply(1), fine)
+    return result, seconds
 
 
 def require_product(result: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:

@@ -215,11 +215,3 @@ def test_roofline_is_measured_with_the_probe_of_the_module(serve, own_file, monk
 def test_software_is_that_of_this_interpreter(serve):
     _, document = serve({"mode": "software"}, exchange.RUN + exchange.END)
     assert document == {"status": "ok", "software": machine.list_software()}
-
-
-def test_document_is_written_whole_or_not(tmp_path):
-    worker.write_document(tmp_path / "document.json", {"status": "ok"})
-    assert [path.name for path in tmp_path.iterdir()] == ["document.json"]
-    with pytest.raises(TypeError):
-        worker.write_document(tmp_path / "document.json", {"status": object()})
-    assert json.loads((tmp_path / "document.json").read_text()) == {"status": "ok"}
