@@ -30,7 +30,9 @@ stdout = Console(width=None if _on_terminal else 2000, highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 WAITING = "another run is measuring on this machine; waiting for it"
-NO_CHARTS = "without charts and report.html, which need: pip install 'softmax-bench[report]'"
+NO_CHARTS = (
+    "without charts and report.html, which need: pip install -e '.[report]' in the suite's folder"
+)
 
 
 def print_line(line: str) -> None:
@@ -92,7 +94,7 @@ def print_report(folder: Path) -> "LoadedRun":
     from bench.report.sections.comparison import select_ranked
     from bench.report.sections.runs import list_left_out
     from bench.report.sections.verdict import describe_agreement, write_finding
-    from bench.report.write import can_draw, write_report
+    from bench.report.write import write_report
 
     run = load_run(folder)
     report = write_report([run])
@@ -107,13 +109,20 @@ def print_report(folder: Path) -> "LoadedRun":
     stdout.print()
     for sentence in write_finding(select_ranked(run.rows, run.workload)):
         print_line(sentence)
+    print_page(report)
+    return run
+
+
+def print_page(report: Path) -> None:
+    """Print the path of a report's page, or of its report.md where it has no page, as a link."""
+    from bench.report.write import can_draw
+
     if can_draw():
         report = report.with_suffix(".html")
     else:
         print_line(NO_CHARTS)
     address = report.resolve().as_uri()
     stdout.print(Text(clean_text(str(report)), style=f"link {address}"), soft_wrap=True)
-    return run
 
 
 def print_comparison(comparison: "ComparisonOutput", style: str) -> None:

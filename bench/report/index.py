@@ -60,7 +60,7 @@ class Entry:
 def write_index(root: Path) -> Path:
     """Write index.html into a folder of results and return it; raises UserError."""
     if not can_draw():
-        raise UserError("an index needs the extra report: pip install 'softmax-bench[report]'")
+        raise UserError("an index needs the extra report: pip install -e '.[report]'")
     entries = read_entries(root)
     counts = Counter(entry.kind for entry in entries if entry.kind != "calibration")
     texts = [

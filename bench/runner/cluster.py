@@ -133,7 +133,7 @@ def connect(address: str) -> Iterator[Any]:
         from distributed import comm
     except ModuleNotFoundError as error:
         raise UserError(
-            "--cluster needs Dask: pip install 'softmax-bench[cluster]', here and on the hosts"
+            "--cluster needs Dask, here and on the hosts: pip install -e '.[cluster]'"
         ) from error
     logging.disable(logging.CRITICAL)  # Dask logs every lost worker in many lines
     try:

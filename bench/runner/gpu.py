@@ -243,7 +243,7 @@ def _import_nvml() -> Any:
         nvml: Any = importlib.import_module("pynvml")
     except ModuleNotFoundError as error:
         raise NvmlError(
-            "nvidia-ml-py, which reads GPUs, is not installed: pip install 'softmax-bench[gpu]'"
+            "nvidia-ml-py, which reads GPUs, is not installed: pip install -e '.[gpu]'"
         ) from error
     _call(nvml, "nvmlInit")
     return nvml

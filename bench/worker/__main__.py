@@ -81,7 +81,7 @@ def execute(method: Callable[[], float], request: Document, memory: Exchange) ->
         if name in {"", "bench", "implementations"} or not extra:  # our own code lacks it
             traceback.print_exc()
             return {"status": "failed", "reason": _describe(error)}
-        reason = f"{name} is not installed: pip install 'softmax-bench[{extra}]'"
+        reason = f"{name} is not installed: pip install -e '.[{extra}]' in the suite's folder"
         return {"status": "unavailable", "reason": reason}
     except MemoryError:
         return {"status": "out-of-memory", "reason": "the process ran out of memory"}

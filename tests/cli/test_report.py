@@ -30,11 +30,11 @@ def test_report_without_charts_says_what_they_need(called, two_runs, tmp_path, m
     assert (code, "pip install" in out) == (0, False)
     assert (tmp_path / "one" / "report.html").exists()
     monkeypatch.setattr(files, "can_draw", lambda: False)
-    assert "pip install 'softmax-bench[report]'" in called("report", "one")[1]
+    assert "pip install -e '.[report]'" in called("report", "one")[1]
 
 
 def test_several_runs_make_one_report(called, refused, two_runs, tmp_path):
-    assert called("report", "one", "two", "--output=both") == (0, "both/report.md\n", "")
+    assert called("report", "one", "two", "--output=both") == (0, "both/report.html\n", "")
     names = {path.name for path in (tmp_path / "both").iterdir()}
     assert {"report.md", "report.html", "summary.csv"} <= names
     refused("report", "one", "two")

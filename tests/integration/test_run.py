@@ -43,7 +43,7 @@ def measure_code(make_case, tmp_path, digits, short_trials):
 def test_missing_framework_is_unavailable_and_says_how_to_install_it(measure_code):
     record = measure_code("import abacus_learn.nn", extra="abacus")
     assert record.status == "unavailable"
-    assert "pip install 'softmax-bench[abacus]'" in record.reason
+    assert "pip install -e '.[abacus]'" in record.reason
 
 
 WATCHES = """

@@ -29,7 +29,7 @@ def test_list_has_each_gpu_in_driver_order(nvml):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (None, r"pip install 'softmax-bench\[gpu\]'"),
+        (None, r"pip install -e '\.\[gpu\]'"),
         ({"no_library": True}, "no NVIDIA driver is installed"),
         ({"failing": MISMATCH}, f"NVML says: {MISMATCH['nvmlInit']}"),
     ],

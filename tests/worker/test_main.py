@@ -140,7 +140,7 @@ def device_error(name, text):
         (ContractError("it did wrong"), "", "failed", "it did wrong"),
         (ValueError("first\n\nsecond"), "", "failed", "ValueError: first second"),
         (MemoryError(), "", "out-of-memory", "the process ran out of memory"),
-        (absent("jax.numpy"), "jax", "unavailable", "jax is not installed: pip install 'softmax-"),
+        (absent("jax.numpy"), "jax", "unavailable", "jax is not installed: pip install -e '.["),
         (absent("abacus"), "", "failed", "ModuleNotFoundError: No module named 'abacus'"),
         *((absent(name), "jax", "failed", "") for name in ("bench.no", "implementations.no", None)),
         (device_error("OutOfMemoryError", "CUDA out of memory."), "", "out-of-memory", "OutOf"),

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_progress, print_report, stdout
+from bench.cli.console import print_line, print_page, print_progress, print_report, stdout
 from bench.cli.progress import format_events, print_plan
 from bench.data import dataset
 from bench.errors import UserError
@@ -124,7 +124,7 @@ def _report(runs: Sequence[cluster.MachineRun], base: Path, address: str, status
     else:
         loaded = load_runs(run.folder for run in runs)
         stdout.print()
-        print_line(str(write_report(loaded, base)))
+        print_page(write_report(loaded, base))
     missing = sum(len(run.missing) for run in runs)
     if missing:
         words = ["--resume", "--output", str(base), "--cluster", address]

@@ -25,4 +25,4 @@ def installed_versions(entry: Implementation) -> str:
     try:
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     except importlib.metadata.PackageNotFoundError:
-        return f"not installed: pip install 'softmax-bench[{entry.extra}]'"
+        return f"not installed: pip install -e '.[{entry.extra}]'"

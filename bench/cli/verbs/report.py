@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import print_line, print_report
+from bench.cli.console import print_line, print_page, print_report
 from bench.cli.options import FILES
 from bench.errors import UserError
 
@@ -48,4 +48,4 @@ def report(
         if output is None and len(folders) > 1:
             raise UserError("A report of several runs needs its own folder. Add --output DIR.")
         runs = [run for folder in folders for run in layout.find_runs(folder) or [folder]]
-        print_line(str(write_report(load_runs(runs), output or folders[0])))
+        print_page(write_report(load_runs(runs), output or folders[0]))
