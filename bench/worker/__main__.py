@@ -97,18 +97,18 @@ def execute(method: Callable[[], float], request: Document, memory: Exchange) ->
 
 def run_mode(request: Document, session: Session) -> float:
     """Do what a request asks for beside training, and keep what it gives for the document."""
-    results, device = session.results, request.get("device")
+    results = session.results
     match request["mode"]:
         case "roofline":
-            sizes = request["features"], request["samples"]
-            results |= asdict(measure_roofline(session.module.Probe, device, *sizes))
+            arguments = request["device"], request["features"], request["samples"]
+            results |= asdict(measure_roofline(session.module.Probe, *arguments))
         case "textbook":
             results["quantities"] = session.module.run(session.textbook)
         case "preflight":
             results["trainer"] = callable(getattr(session.module, "Trainer", None))
             results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")
         case "device":  # a probe raises Unavailable if it sees no such device
-            session.module.Probe(np.zeros((1, 1), np.float32), device)
+            session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
         case "software":
             results["software"] = machine.list_software()
     return 0.0
