@@ -69,10 +69,12 @@ def disable_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))
 
 
-def execute(method: Callable[[], float], request: Document, memory: Exchange) -> Document | None:
+def execute(
+    method: Callable[[], float | None], request: Document, memory: Exchange
+) -> Document | None:
     """Execute a command; return None, or status and reason of one line for whatever it raises."""
     try:
-        memory.seconds[0] = method()
+        memory.seconds[0] = method() or 0.0
     except (Unavailable, ContractError) as error:
         status = "unavailable" if isinstance(error, Unavailable) else "failed"
         return {"status": status, "reason": join_lines(str(error))}
@@ -95,7 +97,7 @@ def execute(method: Callable[[], float], request: Document, memory: Exchange) ->
     return None
 
 
-def run_mode(request: Document, session: Session) -> float:
+def run_mode(request: Document, session: Session) -> None:
     """Do what a request asks for beside training, and keep what it gives for the document."""
     results = session.results
     match request["mode"]:
@@ -111,7 +113,6 @@ def run_mode(request: Document, session: Session) -> float:
             session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
         case "software":
             results["software"] = machine.list_software()
-    return 0.0
 
 
 def _describe(error: BaseException) -> str:

@@ -28,7 +28,7 @@ YOUNG = 1  # generations 0 and 1 of the collector
 class Session:
     """The commands of the parent, as methods.
 
-    Each returns the seconds that it took by the worker's clock; 0.0 where they do not matter.
+    Each returns the seconds that it took by the worker's clock, None where they do not matter.
     request: what the parent wrote (bench/runner/process/spec.py).
     """
 
@@ -46,7 +46,7 @@ class Session:
         self.textbook: Textbook
         self._problem: Problem
         self._trainer: Trainer
-        self.methods: dict[bytes, Callable[[], float]] = {
+        self.methods: dict[bytes, Callable[[], float | None]] = {
             exchange.PING: self.ping,
             exchange.IMPORT: self.load,
             exchange.READ_DATA: self.read_data,
@@ -61,22 +61,21 @@ class Session:
             exchange.END: self.end,
         }
 
-    def ping(self) -> float:
+    def ping(self) -> None:
         """Take an order from the exchange and train nothing: the cost of a hand-over."""
         self._exchange.read_indices()
-        return 0.0
 
     def load(self) -> float:
         """Import the implementation, and its framework with it."""
         self.module, seconds = time_call(load_module, self._request)
         return seconds
 
-    def read_data(self) -> float:
+    def read_data(self) -> None:
         """Read every page of the data that are trained on and predicted."""
         folder = Path(self._request["data"])
         if self._request["mode"] == "textbook":
             self.textbook = data.read_textbook(folder)
-            return 0.0
+            return
         self._problem = data.read_problem(
             folder,
             self._request["workload"],
@@ -85,7 +84,6 @@ class Session:
             samples=self._request["samples"],
         )
         self._test_images, _ = data.read(folder, "test")
-        return 0.0
 
     def set_up(self) -> float:
         """Create the Trainer."""
@@ -101,7 +99,7 @@ class Session:
         _, seconds = time_call(self._trainer.reset, initial)
         return seconds
 
-    def collect(self) -> float:
+    def collect(self) -> None:
         """After an epoch: check what it must have left alone, and collect its garbage.
 
         Young generations only: a full collection walks through all objects of a framework, and the
@@ -114,7 +112,6 @@ class Session:
             guard.require_unchanged("the order that it received", expected, [self._order])
         self._order = None
         gc.collect(YOUNG)
-        return 0.0
 
     def train(self) -> float:
         """Train one epoch over the order in the exchange."""
@@ -126,16 +123,14 @@ class Session:
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
 
-    def select_test(self) -> float:
+    def select_test(self) -> None:
         """Copy the test images whose indices are in the exchange, to label them."""
         assert self._test_images is not None
         self._selected = self._test_images[self._exchange.read_indices()]
-        return 0.0
 
-    def select_training(self) -> float:
+    def select_training(self) -> None:
         """Copy the training images whose indices are in the exchange, to label them."""
         self._selected = self._problem.images[self._exchange.read_indices()]
-        return 0.0
 
     def predict(self) -> float:
         """Label the selected images; the clock stops when the parent has the labels."""
@@ -147,21 +142,19 @@ class Session:
 
         return time_call(label)[1]
 
-    def verify(self) -> float:
+    def verify(self) -> None:
         """Check that the implementation left the training data alone."""
         folder, samples = Path(self._request["data"]), self._request["samples"]
         expected = data.read_samples(folder, samples)
         received = (self._problem.images, self._problem.labels)
         guard.require_unchanged("the training data that it received", expected, received)
-        return 0.0
 
-    def end(self) -> float:
+    def end(self) -> None:
         """Check that the implementation left alone what is not its own."""
         guard.require_collector(self._collector)
         self._require_unchanged()
         if self._request.get("device") == "gpu":
             self.results["framework_peak_bytes"] = read_framework_peak()
-        return 0.0
 
     def _copy_params(self) -> Params:
         return Params(self._exchange.params[:-1].copy(), self._exchange.params[-1].copy())
