@@ -127,8 +127,8 @@ class ComparisonResult:
 
         1: a case is slower or wrong, or has another verdict of ``fail_on``.
         3: a case failed.
-        4: the comparison was refused, a required case is missing or unavailable, or no case could
-        be timed.
+        4: the comparison was refused, a required case is missing or unavailable, no case could be
+        timed, or a case had time for no pair.
         0: otherwise, also if there was nothing to measure because no implementation differs.
         """
         verdicts = {case.verdict for case in self.cases}
@@ -137,7 +137,8 @@ class ComparisonResult:
         if "failed" in verdicts:
             return 3
         required = {case.verdict for case in self.cases if case.required}
-        if self.refusal or required & {*MISSING, "unavailable"}:
+        untimed = any(case.verdict in TIMED and not case.metrics for case in self.cases)
+        if self.refusal or untimed or required & {*MISSING, "unavailable"}:
             return 4
         return 4 if verdicts - MISSING and not verdicts & TIMED else 0
 

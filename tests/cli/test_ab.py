@@ -89,7 +89,8 @@ def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path):
 def test_equal_candidate_ends_with_0(files, bench, tmp_path):
     # Of two equal versions, only noise of more than half an epoch in every pair would be slower.
     result = bench(*files("same"), "--budget=6s", "--tolerance=50%")
-    assert result.returncode == 0, result.stdout
+    # On a busy machine no pair may fit into the budget, and a gate must not pass then.
+    assert result.returncode == (4 if "no pair fits" in result.stdout else 0), result.stdout
     assert "same.py compared with fast.py" in result.stdout
     assert "\x1b" not in result.stdout
 

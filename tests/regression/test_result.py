@@ -3,7 +3,13 @@
 import pytest
 from support.comparisons import RULE
 
-from bench.regression.result import CaseComparison, ComparedVersion, ComparisonResult
+from bench.analysis.intervals import Interval
+from bench.regression.result import (
+    CaseComparison,
+    ComparedVersion,
+    ComparisonResult,
+    MetricComparison,
+)
 
 VERDICTS = {
     "n": "no change",
@@ -18,10 +24,15 @@ VERDICTS = {
 }
 
 
+EPOCH = MetricComparison("epoch", "seconds", 1.0, 1.0, Interval(1.0))
+
+
 def status(verdicts, required="", **changes):
     """Return the exit status of these verdicts, of which some are of required cases."""
     cases = [
-        CaseComparison(letter, letter, VERDICTS[letter], required=letter in required)
+        CaseComparison(
+            letter, letter, VERDICTS[letter], required=letter in required, metrics=(EPOCH,)
+        )
         for letter in verdicts
     ]
     sides = ComparedVersion("base"), ComparedVersion("candidate")
@@ -69,3 +80,9 @@ def test_exit_status_is_of_the_worst_verdict(verdicts, required, expected, stric
 @pytest.mark.parametrize("fail_on", [(), ("undecided",)])
 def test_refused_comparison_ends_with_4(fail_on):
     assert status("", refusal="other machines", fail_on=fail_on) == 4
+
+
+def test_case_without_a_pair_ends_with_4():
+    case = CaseComparison("a", "a", "undecided")
+    sides = ComparedVersion("base"), ComparedVersion("candidate")
+    assert ComparisonResult("bench ab", *sides, RULE, [case]).exit_status == 4
