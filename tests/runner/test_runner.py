@@ -61,15 +61,16 @@ def sides(number=1, **changes):
     return {trial.version: trial for trial in both}
 
 
-def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, folder):
+def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, folder, monkeypatch):
+    monkeypatch.setattr(runner.secrets, "choice", lambda drives: drives[1])
     records = make_runner(INSTALLATIONS).measure_pair([*sides(3).values()], brief=True)
     assert store.read_records(folder) == list(records)
     for record in records:
         assert (record.status, record.reason, record.round) == ("ok", None, 3)
         assert len(record.epoch_seconds) == len(record.handover_seconds) == 5
         assert (record.alternated, record.predict_seconds) == (True, [])
-    judged = [record for record in records if record.parity]
-    assert [len(record.judged_epochs) for record in judged] == [1]
+    assert [record.parity is not None for record in records] == [False, True]
+    assert [len(record.judged_epochs) for record in records] == [0, 1]
     assert len({record.entropy for record in records}) == 2
     assert list(folder.rglob("*.npy")) == []
 
