@@ -130,8 +130,13 @@ def draw_width(specification: Mapping[str, Any], room: int) -> str:
                 "labelSeparation": 5,
             },
             "axisX": {"titleAnchor": "end", "titleLimit": title},
-            "axisY": {"labelLimit": 150 if small else 260},
-            "legend": {"aria": False, "columns": columns, "labelLimit": room - 60},
+            "axisY": {"labelLimit": 150 if small else 260, "titlePadding": 10},
+            "legend": {
+                "aria": False,
+                "columns": columns,
+                "columnPadding": 20,
+                "labelLimit": room - 60,
+            },
         }
         svg = render_svg(fitted, config)
         match = re.match(r'<svg[^>]* width="([0-9]+)', svg)

@@ -136,9 +136,12 @@ def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any
     if not points:
         return []  # a layer without data would have no scale
     base = alt.Chart(alt.Data(values=points)).encode(x=x, y=alt.Y("seconds:Q", **seconds))
+    # Near the end of the axis it is lower: there are the names of the lines.
+    low = alt.expr(f"datum.epochs > {MAX_EPOCHS**0.8:g} ? 28 : 16")
+    text = base.mark_text(align="left", dx=4, dy=low, fontSize=11)
     return [
         base.mark_point(size=70, filled=True, fill="white", stroke="black", opacity=1),
-        base.mark_text(align="left", dx=4, dy=16, fontSize=11).encode(text="text:N"),
+        text.encode(text="text:N"),
     ]
 
 

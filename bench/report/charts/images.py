@@ -76,7 +76,7 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
         for true, predicted in np.ndindex(counts.shape)
     ]
     names = list(class_names)
-    top = alt.Axis(orient="top", labelAngle=-45)
+    top = alt.Axis(orient="top", labelAngle=-45, titleAnchor="middle")
     base = alt.Chart(alt.Data(values=points)).encode(
         y=alt.Y("class:N", sort=names, title="class"),
         x=alt.X("predicted:N", sort=names, title="predicted", axis=top),
@@ -118,7 +118,9 @@ def _draw_row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
     described = image.encode(url="image:N", x=middle, y=middle, description="name:N")
     text = base.mark_text(fontSize=11, limit=_STEP)
     named = text.encode(x=middle, y=alt.value(_SIDE + 12), text="name:N")
-    facet = alt.Facet("place:O", title=None, header=alt.Header(labels=False))
+    facet = alt.Facet(
+        "place:O", title=None, header=alt.Header(labelExpr="''", labelFontSize=1, labelPadding=0)
+    )
     panel = alt.layer(described, named).properties(width=_SIDE, height=_SIDE + 20)
     panels = panel.facet(
         facet=facet, columns=len(points), spacing=_STEP - _SIDE, data=alt.Data(values=points)

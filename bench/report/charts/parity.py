@@ -107,7 +107,7 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
             description="tip:N",
         )
     )
-    limits = draw_limits({limit: f"tolerance {limit:.0e}" for limit in tolerances}, x)
+    limits = draw_limits({limit: f"tolerance {format_error(limit)}" for limit in tolerances}, x)
     return finish_chart(alt.layer(*limits, dots), title, len(names))
 
 

@@ -39,6 +39,7 @@ _SIZES = (
     ("#D55E00", "diamond"),
     ("#009E73", "square"),
     ("#CC79A7", "triangle-up"),
+    ("#56B4E9", "triangle-down"),
     ("#999999", "cross"),
 )
 THREADS_SUBTITLE = "grey: one thread; dashed: speedup equal to the number of threads"
@@ -228,7 +229,8 @@ def chart_by_threads(speedups: Sequence[ThreadSpeedup], title: str) -> Any:
 
     points = [_make_speedup(pair.multiple.case, pair.speedup) for pair in speedups]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
-    sizes = list(dict.fromkeys(str(point["size"]) for point in points))
+    by_size = sorted(points, key=lambda point: (point["batch_size"], point["samples"]))
+    sizes = list(dict.fromkeys(str(point["size"]) for point in by_size))
     marks = [_SIZES[min(number, len(_SIZES) - 1)] for number in range(len(sizes))]
     colours, shapes = (
         alt.Scale(domain=sizes, range=list(values)) for values in zip(*marks, strict=True)
@@ -278,6 +280,8 @@ def _make_speedup(case: Case, speedup: Interval) -> dict[str, Any]:
         "name": name,
         "of": JOINED.join([name, ""]),
         "threads": case.threads,
+        "batch_size": case.batch_size,
+        "samples": case.samples,
         "panel": f"{case.threads} threads",
         "size": size,
         "tip": JOINED.join([name, size, format_threads(case.threads), speedup_text]),

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.report.render.numbers import keep_together
+
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
@@ -29,6 +31,7 @@ def render_page(template: str, *, scripts: Sequence[str] = (), **values: Any) ->
         "prose": render_prose,
         "blocks": render_blocks,
         "anchor": make_anchor,
+        "together": keep_together,
     }
     style = read_part("style.css")
     scripts = [_escape_script(script) for script in (read_part("colours.js"), *scripts)]

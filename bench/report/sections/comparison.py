@@ -94,7 +94,12 @@ MEASURES = (
 MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)
 DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
 # Where a pilot chose them, each row has its own.
-THREADS = Measure("threads", lambda _, row: describe_threads(row.case), 5, tables.list_words)
+THREADS = Measure(
+    "threads",
+    lambda _, row: describe_threads(row.case).partition(" thread")[0],
+    5,
+    tables.list_words,
+)
 
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03

@@ -69,7 +69,7 @@ INCLUDED = """\
   initial weights. All rows of a round share these, so it is no difference between rows.
 - **Parity error**: largest difference from the float64 oracle, relative to how far training moved
   the weights: over the first epoch, the first five timed ones, and a later one that was drawn when
-  the process had ended (older runs: the first five only). A row above 1e-5 fails and is not ranked.
+  the process had ended (older runs: the first five only). A row above 10⁻⁵ fails and is not ranked.
 - **One-vs-rest** rows train ten logistic regressions, one update a sample. This is another problem
   than that of the softmax rows, with its own oracle.
 - **% of roofline**: the least time that an epoch could take on this machine, from the probes of

@@ -21,8 +21,11 @@ NO_SINGLE = (
 NOTE = (
     "The labels of all test images in one call, from the host's memory and back to it, after "
     "training. The value is the typical process; in brackets, its 95 % interval. × fastest: the "
-    "typical ratio within a round. One image: a call with another image each time, after a first "
-    "one that is not timed because it may compile."
+    "typical ratio within a round."
+)
+SINGLE_NOTE = (
+    "One image: a call with another image each time, after a first one that is not timed because "
+    "it may compile."
 )
 
 
@@ -41,8 +44,7 @@ def describe_predictions(run: LoadedRun) -> Section:
         words = ("labels the test images fastest", "label the test images fastest")
         once = "labelled the test images fastest"
         finding = "Once trained, " + describe_first(timings, *words, once, brief=True)
-    remarks = [NO_SINGLE] * all(row.predict_one is None for row in rows)
-    return Section(TITLE, [tabulate_predictions(rows)], remarks=remarks, finding=finding)
+    return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
 
 
 def tabulate_predictions(rows: list[Row]) -> Table:
@@ -65,5 +67,8 @@ def tabulate_predictions(rows: list[Row]) -> Table:
     ]
     if len({row.case.device for row in rows}) == 1:
         del columns[1]
+    note = SINGLE_NOTE if any(row.predict_one for row in rows) else NO_SINGLE
     title = f"Labelling the test images, {describe_problem(rows[0])}"
-    return tables.build_table(title, columns, NOTE, programs=[label_case(row.case) for row in rows])
+    return tables.build_table(
+        title, columns, f"{NOTE} {note}", programs=[label_case(row.case) for row in rows]
+    )

@@ -135,15 +135,21 @@ def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
         case = pair.multiple.case
         bound = pair.speedup.mean if pair.speedup.low is None else pair.speedup.low
         counts.setdefault((case.batch_size, case.threads), []).append(bound > WORTHWHILE)
-    parts = [
-        f"at batch size {batch_size:,} {numbers.format_threads(threads)} speed up "
-        f"{sum(worthwhile)} of {len(worthwhile)} programs"
-        for (batch_size, threads), worthwhile in sorted(counts.items())
-    ]
+    sentences = []
+    for threads in sorted({threads for _, threads in counts}):
+        (least, worthwhile), *others = [
+            (batch_size, by_program)
+            for (batch_size, number), by_program in sorted(counts.items())
+            if number == threads
+        ]
+        text = f"{sum(worthwhile)} of {len(worthwhile)} programs at batch size {least:,}"
+        for batch_size, by_program in others:
+            text += f", {sum(by_program)} of {len(by_program)} at {batch_size:,}"
+        sentences.append(f"with {numbers.format_threads(threads)}, {text}")
     end = "some measured once" if len(once) > 1 else "certainly"
     if once == {True}:
         end = "each measured once"
-    return f"By more than a fifth over one thread: {'; '.join(parts)}; {end}."
+    return f"More than a fifth faster than with one thread: {'; '.join(sentences)}; {end}."
 
 
 def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:

@@ -80,7 +80,7 @@ def describe_curves(run: LoadedRun) -> Section:
         if workload == run.workload:
             finding = describe_epochs(times)
         if curves:
-            title = f"Accuracy against time from a cold start, workload {workload}"
+            title = f"Accuracy over the epochs, workload {workload}"
             draw = partial(chart_accuracy, curves, title)
             pictures.append(Picture(f"accuracy-{workload}", title, draw))
     return Section(CURVES_TITLE, shown, NOTHING_WELL, pictures, finding=finding)

@@ -128,7 +128,7 @@ def test_rows_name_the_threads_that_the_pilot_chose():
     rows = summarize(records, {"here": environment()})
     table = tabulate_comparison(rows, rows[:2])
     threads = table.headings.index("threads")
-    assert [line[threads] for line in table.lines] == ["1 of 2 threads", "2 of 2 threads"]
+    assert [line[threads] for line in table.lines] == ["1 of 2", "2 of 2"]
     (fault,) = list_faults(rows)
     assert fault[2] == "cpu, batch size 32, 2 of 2 threads, 48,000 samples"
     fixed = summarize([ok(case("a"))], {"here": environment()})

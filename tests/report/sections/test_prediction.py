@@ -3,7 +3,12 @@
 from support.records import case, run, trials, write
 
 from bench.report.load import load_run
-from bench.report.sections.prediction import NO_PREDICTIONS, NO_SINGLE, describe_predictions
+from bench.report.sections.prediction import (
+    NO_PREDICTIONS,
+    NO_SINGLE,
+    SINGLE_NOTE,
+    describe_predictions,
+)
 
 DATA = {"features": 784, "classes": 10, "test_images": 10_000}
 
@@ -34,9 +39,9 @@ def test_one_image_has_a_column_or_a_remark(tmp_path):
     section = describe(tmp_path, *old, *new)
     (table,) = section.tables
     assert [line[table.headings.index("one image, µs")] for line in table.lines] == ["—", "5.00"]
-    assert section.remarks == []
+    assert table.note.endswith(SINGLE_NOTE)
     older = describe(tmp_path / "older", *old)
-    assert older.remarks == [NO_SINGLE]
+    assert older.tables[0].note.endswith(NO_SINGLE)
     assert older.tables[0].headings[-2:] == ("images/s", "style")
 
 

@@ -74,8 +74,8 @@ def test_speedup_is_the_ratio_of_the_times_beside_it():
     assert table.headings == ("program", "one thread, ms", "these threads, ms", "speedup")
     assert table.lines == [["a", "51.8", "34.5", "1.50"], ["b", "104", "69.0", "1.50"]]
     assert describe_speedups(speedups) == (
-        "By more than a fifth over one thread: at batch size 1,920 2 threads speed up 2 of 2 "
-        "programs; each measured once."
+        "More than a fifth faster than with one thread: with 2 threads, 2 of 2 programs at batch "
+        "size 1,920; each measured once."
     )
     assert list_impossible(speedups) == []
 
@@ -84,9 +84,11 @@ def test_only_speedups_whose_interval_is_above_a_fifth_count():
     speedups = find_thread_speedups(summarize(swept(), HERE, run(case())), "sgd")
     intervals = (Interval(1.5, 1.3, 1.7), Interval(1.5, 1.1, 2.0))
     pairs = [replace(pair, speedup=one) for pair, one in zip(speedups, intervals, strict=True)]
-    assert describe_speedups(pairs).endswith("speed up 1 of 2 programs; certainly.")
+    assert describe_speedups(pairs).endswith("1 of 2 programs at batch size 1,920; certainly.")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4))
-    assert describe_speedups(pairs).endswith("speed up 2 of 2 programs; some measured once.")
+    assert describe_speedups(pairs).endswith(
+        "2 of 2 programs at batch size 1,920; some measured once."
+    )
     (line,) = list_impossible(pairs)
     assert line.startswith("b, batch size 1,920: 2.40 is more than 2 threads can bring")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4, 1.9, 2.9))
