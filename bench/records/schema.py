@@ -277,11 +277,13 @@ class StoppingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     After ``least_rounds`` processes, as soon as it is told apart from its neighbours in the
     ranking, or the bounds of its interval are within the share ``precision`` of its typical
-    process.
+    process. From the second round on a process times ``later_epochs`` epochs, or as many as in the
+    first if None.
     """
 
     least_rounds: Rounds
     precision: Precision
+    later_epochs: Count | None = None
 
 
 class Run(

@@ -146,6 +146,13 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     assert count_remaining(events) == [4, 3]
 
 
+def test_compiling_kernels_takes_nothing_of_the_budget(measured, fake_runner, make_case, nvml):
+    # That takes 12 s, too: then there is time for one trial less.
+    nvml([gpu()])
+    events = measured(make_case(device="gpu"), rounds=2, budget=25.0)
+    assert [record.round for record in records_of(events)] == [1, 2]
+
+
 def test_first_round_decides_with_how_many_threads_the_others_measure(
     measured, fake_runner, make_case
 ):

@@ -114,7 +114,8 @@ def run(
             metavar="N",
             min=1,
             max=MAX_EPOCHS,
-            help="Time at least this many epochs in each process. Default: the workload's.",
+            help="Time at least this many epochs in each process. Default: the workload's; two "
+            "from the second round on, without --rounds.",
             rich_help_panel=options.MEASURING,
         ),
     ] = None,

@@ -34,6 +34,7 @@ def _list_numbers(run: "Run") -> Iterator[tuple[str, float | None, float, float]
     yield "timeout", run.timeout, 1, MAX_SECONDS
     yield "budget", run.budget, 1, MAX_SECONDS
     yield "least_rounds", run.stopping.least_rounds if run.stopping else None, 1, MAX_ROUNDS
+    yield "later_epochs", run.stopping.later_epochs if run.stopping else None, 1, MAX_EPOCHS
     yield "sweep_rounds", run.sweep_rounds, 1, MAX_ROUNDS
     for workload, rounds in run.rounds.items():
         yield f"rounds of {workload:.80}", rounds, 1, MAX_ROUNDS

@@ -41,9 +41,7 @@ NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --devi
 # Five processes give a usable interval. One round of the other workload shows the order there.
 ROUNDS, OTHER_ROUNDS = 5, 1
 # Without --rounds: docs/statistics.md says how often the intervals hold under this rule.
-STOPPING = StoppingRule(least_rounds=3, precision=0.05)
-# Under that rule, a process of a later round times two epochs, or half a second of them.
-SHORT_EPOCHS = 2
+STOPPING = StoppingRule(least_rounds=3, precision=0.05, later_epochs=2)
 BUDGET, QUICK_BUDGET = 600.0, 180.0  # for each device
 
 # Takes a run with chosen threads and its records so far. Returns the slugs of the cases that its
@@ -115,6 +113,8 @@ def plan_run(
     # All hosts of a cluster measure whole rounds at the same time.
     fixed = options.quick or options.rounds or placement.machine
     stopping = None if fixed else STOPPING
+    if stopping and options.epochs:
+        stopping = msgspec.structs.replace(stopping, later_epochs=None)
     rooflines = list_rooflines(measured, brief=bool(options.quick or stopping))
     budget = options.budget
     if budget is None and not (options.rounds or options.sweep or placement.machine):
@@ -308,8 +308,9 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
         for place, candidate in enumerate(candidates):
             passes.setdefault(place + last, []).append(candidate)
     block = [case for _, group in sorted(passes.items()) for case in draw.sample(group, len(group))]
-    if run.stopping and number > 1:
-        block = [msgspec.structs.replace(c, epochs=min(c.epochs, SHORT_EPOCHS)) for c in block]
+    if run.stopping and run.stopping.later_epochs and number > 1:
+        most = run.stopping.later_epochs
+        block = [msgspec.structs.replace(c, epochs=min(c.epochs, most)) for c in block]
     return [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
 
 

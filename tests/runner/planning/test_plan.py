@@ -348,7 +348,7 @@ def test_cases_that_share_a_pilot_wait_for_it():
     assert ids[1:] == [trial.id for trial in trials[3:]]
 
 
-STOPPING = StoppingRule(least_rounds=2, precision=0.05)
+STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)
 
 
 def test_settled_rows_are_left_out_of_later_rounds():
@@ -378,6 +378,17 @@ def test_later_rounds_of_a_run_with_a_stopping_rule_are_short():
     assert [epochs["a", number] for number in (1, 2, 3)] == [5, 2, 2]
     assert [epochs["b", number] for number in (1, 2, 3)] == [1, 1, 1]
     assert len({trial.case.slug for trial in plan_trials(planned)}) == 2
+    whole = msgspec.structs.replace(STOPPING, later_epochs=None)
+    planned = msgspec.structs.replace(planned, stopping=whole)
+    assert {one.case.epochs for one in plan_trials(planned) if one.round > 1} == {1, 5}
+
+
+def test_chosen_epochs_are_timed_in_each_round(make):
+    assert make(**JAX).stopping.later_epochs == 2
+    planned = make(**JAX, epochs=9)
+    assert planned.stopping is not None
+    epochs = {trial.case.epochs for trial in plan_trials(planned) if trial.kind == "trial"}
+    assert epochs == {9}
 
 
 def test_trial_without_a_complete_record_is_missing():

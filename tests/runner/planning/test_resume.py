@@ -12,6 +12,7 @@ from support.records import NUMPY, case, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records.files import hash_file
+from bench.records.schema import StoppingRule
 from bench.runner.planning import resume
 from bench.runner.planning.cases import list_probes, list_textbook_programs, make_case
 from implementations import IMPLEMENTATIONS
@@ -159,6 +160,8 @@ def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypat
         ("", {"budget": 1e9}),
         ("", {"rounds": {"sgd": 1001, "nosuch": 1}}),
         ("", {"sweep_rounds": 0}),
+        ("", {"stopping": StoppingRule(1001, 0.05)}),
+        ("", {"stopping": StoppingRule(3, 0.05, later_epochs=0)}),
     ],
     ids=str,
 )
