@@ -63,6 +63,7 @@ def test_run_on_both_devices_records_the_gpu_and_compares_the_two(
         assert record.peak_device_bytes == 2**30 - 2**20
         assert record.device_conditions["sm_mhz_before"] == 900
         assert record.device_conditions["other_processes"] == 1
+        assert "framework_peak_bytes" in record.device_conditions
         # 100 W during the epochs and between them; 200 short ones last less than two seconds.
         seconds = sum(record.epoch_seconds)
         assert seconds < 2 or record.energy_joules > 100 * seconds

@@ -68,7 +68,7 @@ def serve(make_request, memory, monkeypatch):
             memory.write_indices(indices)
             return served.methods[command]()
 
-        execute.trainer = served._trainer
+        execute.trainer, execute.results = served._trainer, served.results
         return execute
 
     return start
@@ -261,3 +261,13 @@ def test_frameworks_own_peak_is_what_its_device_look_up_says(monkeypatch, reader
         module = SimpleNamespace(read_peak_bytes=read)
         monkeypatch.setitem(sys.modules, f"implementations._devices.{name}", module)
     assert session.read_framework_peak() == peak
+
+
+@pytest.mark.parametrize(("device", "results"), [("gpu", {"framework_peak_bytes": 7}), ("cpu", {})])
+def test_peak_of_the_framework_is_asked_for_at_the_end_on_a_gpu(
+    serve, monkeypatch, device, results
+):
+    monkeypatch.setattr(session, "read_framework_peak", lambda: 7)
+    execute = serve(device=device)
+    execute(exchange.END)
+    assert execute.results == results
