@@ -80,8 +80,8 @@ def ab(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the everyday tests with their coverage, or what is chosen: nox -s tests -- -m full."""
     install(session, "-e", ".[all]", groups=("tests",))
-    # One process per core. Tests of one file share what is costly to set up.
-    workers = ["-n", "auto", "--dist", "loadfile"]
+    # One process per core. Neighbours share what is costly to set up, and no core is left idle.
+    workers = ["-n", "auto", "--dist", "worksteal"]
     if session.posargs:
         session.run("pytest", *workers, *session.posargs)
         return
