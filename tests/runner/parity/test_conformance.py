@@ -14,6 +14,7 @@ from bench.errors import DataError
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
+from bench.runner.parity.judge import FOLLOWED_EPOCHS
 from bench.runner.planning.cases import find_implementation
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import request_training
@@ -235,7 +236,9 @@ def test_honest_implementation_passes_and_is_asked_for_a_gpu(checker):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
 def test_every_implementation_passes_on_fashion_mnist(full_checker, monkeypatch, entry):
-    # Many updates of each workload, and a large batch; other tests train on the digits.
+    # Many updates of each workload, and a large batch; other tests train on the digits. All epochs
+    # are compared with the oracle's path.
+    monkeypatch.setattr(conformance, "EPOCHS", FOLLOWED_EPOCHS)
     sizes = {"sgd": (32, 9600), "textbook": (480,)}
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {}, "fashion-mnist": sizes})
     findings = list(full_checker.check(find_implementation(entry.name, None)))
