@@ -122,7 +122,7 @@ def test_one_waiting_process_gets_the_free_lock(holder):
     pipes = [process.stdout for process in others]
     assert select.select(pipes, [], [], 0.3)[0] == []
     first.communicate("x")
-    (second,), *_ = select.select(pipes, [], [], 30)
+    (second,), *_ = select.select(pipes, [], [], 600)
     assert second.readline() == "held\n"
     pipes.remove(second)
     assert select.select(pipes, [], [], 0.6)[0] == []
