@@ -5,12 +5,14 @@ import pytest
 from bench.cli.verbs.machine import gpu_lines, machine_lines
 from bench.runner import machine
 from bench.runner.gpu import Gpu, GpuSettings
+from bench.runner.process import preflight
 from implementations import PROBES
 
 
 def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
     disturbances = ["it is [b]hot[/b]", "x" * 500]
     monkeypatch.setattr(machine, "find_disturbances", lambda: disturbances)
+    monkeypatch.setattr(preflight, "find_device_fault", lambda case: f"{case.framework} is blind")
     status, out, _ = called("machine")
     lines = out.splitlines()
     assert (status, lines[-2:]) == (0, disturbances)
@@ -19,6 +21,8 @@ def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
     frameworks = [probe.framework for probe in PROBES if "gpu" in probe.devices]
     assert [key for key in facts if key != "gpu"] == [*expected, *frameworks]
     assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
+    blind = [f"no GPU: {name} is blind" for name in frameworks]
+    assert [facts[name] for name in frameworks] == blind
 
 
 def test_machine_facts_are_in_two_columns():

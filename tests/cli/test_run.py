@@ -96,12 +96,10 @@ def accuracies(record):
 
 
 def test_same_seed_gives_same_accuracies(records, command, tmp_path):
-    before = accuracies(records["sgd", "numpy"])
-    for seed, same in ((42, True), (43, False)):
-        arguments = ("--workload=sgd", f"--seed={seed}", f"--output={seed}")
-        assert command(tmp_path, *NUMPY, *THREE_EPOCHS, *arguments).returncode == 0
-        (record,) = store.read_records(tmp_path / str(seed))
-        assert (accuracies(record) == before) is same
+    arguments = ("--workload=sgd", "--seed=42", "--output=out")
+    assert command(tmp_path, *NUMPY, *THREE_EPOCHS, *arguments).returncode == 0
+    (record,) = store.read_records(tmp_path / "out")
+    assert accuracies(record) == accuracies(records["sgd", "numpy"])
 
 
 def test_finished_run_is_resumed_with_its_files_named_again(measured, command):

@@ -38,7 +38,7 @@ def test_contradictory_arguments_are_refused(refused, tmp_path, arguments):
 
 
 @pytest.fixture
-def planned(digits, make_case, tmp_path, monkeypatch):
+def planned(digits, make_case, tmp_path, monkeypatch, short_trials):
     """What a host is asked for: one trial of a user's own file on this machine."""
     pytest.importorskip("distributed")
     worker = SimpleNamespace(periodic_callbacks={})

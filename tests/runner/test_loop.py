@@ -13,6 +13,8 @@ from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
 from bench.runner.planning.cases import Size, complete_case, find_implementation, list_rooflines
 
+pytestmark = pytest.mark.usefixtures("short_trials")
+
 
 @pytest.fixture
 def measured(tmp_path, digits):

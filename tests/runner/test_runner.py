@@ -24,6 +24,8 @@ from bench.runner.runner import Runner
 from bench.worker.machine import list_software
 from bench.worker.workloads import WORKLOADS
 
+pytestmark = pytest.mark.usefixtures("short_trials")
+
 OURS = machine.machine.ROOT / "implementations"
 INSTALLATIONS = {"base": Installation(), "candidate": Installation()}
 ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96, threads=1).baseline)

@@ -91,19 +91,15 @@ def test_parent_wakes_only_when_the_worker_answers_or_ends(launched, monkeypatch
     assert len(wakes) <= 8  # four answers, three pipes and the end
 
 
-# Other faults: tests/runner/parity/test_conformance.py and tests/integration/test_faults.py.
+# Faults after the import are in test_conformance.py and tests/integration/test_faults.py.
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("changes_order", "changed the order that it received"),
-        ("changes_params", "changed the initial params that it received"),
-        ("live_view", "a view of live weights"),
-        ("wrong_labels", "int64 labels, not float64"),
         ("no_trainer", "AttributeError"),
         ("does_not_import", "OSError: libabacus.so"),
     ],
 )
-def test_trial_of_a_saboteur_fails_with_a_reason(driven, saboteur, name, reason):
+def test_trial_of_a_file_that_does_not_import_fails_with_a_reason(driven, saboteur, name, reason):
     _, outcome = driven(file=saboteur(name), batch_size=8)
     assert outcome.status == "failed"
     assert reason in outcome.reason
