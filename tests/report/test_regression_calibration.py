@@ -31,11 +31,11 @@ def test_tables_have_each_decision_once(output):
     alarms, injected, noise = output.tables
     # The 95 % Wilson intervals of 1 of 4 and of 1 of 1.
     assert alarms.lines == [
-        [SLUG, "3 min 00 s", "quiet", "4", "1", "1", "0", "3", "4.6 to 69.9", "10", "12 s"]
+        [SLUG, "3 min 00 s", "quiet", "4", "1", "1", "0", "3", "0", "4.6 to 69.9", "10", "12 s"]
     ]
     (line,) = injected.lines
     assert line[:5] == [SLUG, "5 %", "15 s", "busy, sides in one place", "1"]
-    assert line[5:] == ["1", "1", "0", "0", "20.7 to 100.0", "10", "12 s"]
+    assert line[5:] == ["1", "1", "0", "0", "0", "20.7 to 100.0", "10", "12 s"]
     assert noise.lines[0][:2] == [SLUG, "40"]
     assert noise.lines[0][-1] == "—"
     for table in output.tables:

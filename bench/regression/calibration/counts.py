@@ -12,6 +12,7 @@ from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import MeasuredDecision
 from bench.regression.paired.judge_pairs import EPOCH, collect_pairs, compute_log_ratio
 from bench.regression.result import TIMED, CaseVerdict
+from bench.regression.stats.false_alarms import count_fewest_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class DecisionCount:
     """How independent decisions of one design ended.
 
     verdicts: numbers of decisions, without failed ones. failed: comparisons without a decision.
+    short: undecided ones that had fewer pairs than the smallest number that can decide.
     days: dates on which they were made. pairs, seconds: medians of a decision.
     """
 
     design: Design
     verdicts: Mapping[CaseVerdict, int]
     failed: int
+    short: int
     days: int
     pairs: float
     seconds: float
@@ -51,8 +54,14 @@ class DecisionCount:
 
     @property
     def slower_interval(self) -> tuple[float, float]:
-        """The 95 % Wilson interval of the share of decisions that say "slower"."""
-        return compute_wilson_interval(self.verdicts.get("slower", 0), self.total)
+        """The 95 % Wilson interval of the share of decisions that say "slower".
+
+        Of a version compared with itself, only those count that could have said so.
+        """
+        could = self.total - (0 if self.design.slowdown else self.short)
+        if not could:
+            return 0.0, 1.0
+        return compute_wilson_interval(self.verdicts.get("slower", 0), could)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,10 @@ def _count(design: Design, decisions: list[MeasuredDecision]) -> DecisionCount:
         design,
         verdicts=Counter(decision.verdict for decision in judged if decision.verdict),
         failed=len(decisions) - len(judged),
+        short=sum(
+            decision.pairs < count_fewest_pairs(decision.plan.rule.alpha_per_test)
+            for decision in judged
+        ),
         days=len({decision.started[:10] for decision in judged}),
         pairs=median(decision.pairs for decision in judged) if judged else 0.0,
         seconds=median(decision.seconds for decision in judged) if judged else 0.0,

@@ -30,13 +30,16 @@ HEADINGS = (
     "slower",
     "faster",
     "undecided",
+    "too few pairs",
     "share slower",
     "pairs",
     "time",
 )
 NOTE = (
     "Each decision is a whole comparison without a tolerance, and shares no pair with another. "
-    "Share slower: 95 % Wilson interval in percent. Pairs, time: medians of a decision. Busy: "
+    "Too few pairs: undecided ones whose pairs could not have decided. Share slower: 95 % Wilson "
+    "interval in percent, without those if nothing was injected. Pairs, time: medians of a "
+    "decision. Busy: "
     f"other processes took more than {100 * MAX_OTHERS:g} % of all processors' time, or the "
     f"hypervisor more than {100 * MAX_STEAL:g} %."
 )
@@ -93,6 +96,7 @@ def _document_count(count: DecisionCount) -> dict[str, Any]:
         "pairs": count.pairs,
         "seconds": count.seconds,
         "failed": count.failed,
+        "short": count.short,
     }
 
 
@@ -112,6 +116,7 @@ def _tabulate_counts(title: str, counts: Sequence[DecisionCount], *, injected: b
             str(count.total),
             str(count.days),
             *(str(verdicts.get(verdict, 0)) for verdict in ("slower", "faster", "undecided")),
+            str(count.short),
             f"{100 * low:.1f} to {100 * high:.1f}",
             f"{count.pairs:g}",
             numbers.format_wall_time(count.seconds),

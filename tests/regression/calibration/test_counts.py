@@ -1,6 +1,7 @@
 """Decisions are counted by what they have in common, each once."""
 
 import math
+from dataclasses import replace
 from statistics import stdev
 
 import pytest
@@ -37,11 +38,15 @@ def test_decisions_are_counted_once_with_their_days(tmp_path):
         pairs(SAME, started=TUESDAY),
         pairs(SAME, started=TUESDAY),
         [*pairs(SAME), bad("candidate", 11)],
+        pairs(SLOW[:6], started=TUESDAY),  # seven are needed: this could not come out otherwise
     )
     (count,) = count_decisions(load_calibrations(tmp_path).decisions)
-    assert count.verdicts == {"slower": 1, "faster": 1, "undecided": 2}
-    assert (count.total, count.failed, count.days, count.pairs) == (4, 1, 2, 10)
+    assert count.verdicts == {"slower": 1, "faster": 1, "undecided": 3}
+    assert (count.total, count.failed, count.short) == (5, 1, 1)
+    assert (count.days, count.pairs) == (2, 10)
     assert count.slower_interval == compute_wilson_interval(1, 4)
+    injected = replace(count, design=replace(count.design, slowdown=Slowdown(0.05)))
+    assert injected.slower_interval == compute_wilson_interval(1, 5)
     # All pairs start together, and a process takes 12 s (support.records.ok).
     assert count.seconds == 12
 
