@@ -1,6 +1,7 @@
 """`bench check` rejects every saboteur and names the fault; honest implementations pass."""
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 
@@ -168,6 +169,19 @@ def check_once(monkeypatch):
     return check
 
 
+@pytest.fixture
+def every_core():
+    """Use all cores, where a process of pytest-xdist has one; skip if there is one only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    try:
+        if len(list_usable_cores()) == 1:
+            pytest.skip("one core only")
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def test_every_saboteur_has_its_reason():
     assert {path.stem for path in (ASSETS / "saboteurs").glob("*.py")} == set(REASONS) | OTHERS
 
@@ -183,9 +197,9 @@ def test_every_place_is_checked():
 
 
 @pytest.mark.parametrize("name", sorted(set(REASONS) - {"hangs", "keras_jax_probabilities"}))
-def test_saboteur_is_rejected_with_its_reason(checker, check_once, name):
-    if name in NEEDS_CORES and len(list_usable_cores()) == 1:
-        pytest.skip("one core only")
+def test_saboteur_is_rejected_with_its_reason(checker, check_once, request, name):
+    if name in NEEDS_CORES:
+        request.getfixturevalue("every_core")
     if name == "takes_the_processor" and not may_raise_priorities():
         pytest.skip("not allowed to raise a priority")
     case = case_of(name)
