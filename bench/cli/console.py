@@ -190,7 +190,7 @@ def wrap_headings(content: "Table") -> tuple[str, ...]:
     wrapped = []
     for number, heading in enumerate(content.headings):
         words = (*heading.split(), *(cells[number] for cells in content.lines))
-        wrapped.append(textwrap.fill(heading, max(len(heading) // 3, *map(len, words))))
+        wrapped.append(textwrap.fill(heading, max(-(-len(heading) // 3), *map(len, words))))
     return tuple(wrapped)
 
 
