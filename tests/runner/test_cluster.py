@@ -63,6 +63,7 @@ def test_round_is_measured_on_a_host_and_kept_by_the_caller(planned, tmp_path):
     assert (event.record, event.number, event.total) == (record, 1, 1)
     assert (record.status, record.reason, record.parity.passed) == ("ok", None, True)
     assert (tmp_path / "run" / "params" / f"{record.trial}.npy").exists()
+    assert store.read_entropy(tmp_path / "run").keys() == {record.entropy}
     assert caller.missing == []
 
 
