@@ -114,7 +114,7 @@ def run(
             metavar="N",
             min=1,
             max=MAX_EPOCHS,
-            help="Time at least this many epochs in each process. Default: the workload's; two "
+            help="Time at least this many epochs in each process. Default: the workload's; three "
             "from the second round on, without --rounds.",
             rich_help_panel=options.MEASURING,
         ),

@@ -40,8 +40,9 @@ ALL_CORES = 0
 NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
 # Five processes give a usable interval. One round of the other workload shows the order there.
 ROUNDS, OTHER_ROUNDS = 5, 1
-# Without --rounds: docs/statistics.md says how often the intervals hold under this rule.
-STOPPING = StoppingRule(least_rounds=3, precision=0.05, later_epochs=2)
+# Without --rounds: docs/statistics.md says how often the intervals hold under this rule. Keras's
+# first epochs are slow: the median of two would be too long.
+STOPPING = StoppingRule(least_rounds=3, precision=0.05, later_epochs=3)
 BUDGET, QUICK_BUDGET = 600.0, 180.0  # for each device
 
 # Takes a run with chosen threads and its records so far. Returns the slugs of the cases that its

@@ -384,7 +384,7 @@ def test_later_rounds_of_a_run_with_a_stopping_rule_are_short():
 
 
 def test_chosen_epochs_are_timed_in_each_round(make):
-    assert make(**JAX).stopping.later_epochs == 2
+    assert make(**JAX).stopping.later_epochs == 3
     planned = make(**JAX, epochs=9)
     assert planned.stopping is not None
     epochs = {trial.case.epochs for trial in plan_trials(planned) if trial.kind == "trial"}
