@@ -33,7 +33,7 @@ CROWDED = (
 NOT_ALIKE = "No two of them solved the same problem: their sizes or their data differ."
 THROUGHPUT_NOTE = (
     "Samples per second of a steady-state epoch with 95 % intervals, and the largest parity error "
-    "of a row. A row above 1e-5 fails and is not ranked."
+    "of a row. A row above 10⁻⁵ fails and is not ranked."
 )
 SPEEDUP_NOTE = (
     "The reference's epoch time over this one's: above 1, this one is faster. The interval covers "
