@@ -209,10 +209,12 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     monkeypatch.setattr(runner, "compute_max_samples", lambda features: 30 * features)
     monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
-    cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
+    # A byte a pixel: as many bytes as 24 images of floats have.
+    small = make_case(samples=96, threads=2, pixel_bytes={"cpu": 1})
+    cases = [make_case(samples=960), make_case(samples=1920), small]
     measured(*cases, rooflines=list_rooflines(cases), sweep=(make_case(samples=480),))
     probes = [request for request, _ in workers if "roofline_numpy" in request["module"]]
-    assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
+    assert [request["samples"] for request in probes] == [[480, 960, 1920], [24, 96]]
     workers.clear()
     waiting = make_case(samples=960, threads=0, tried_threads=(1, 2))
     measured(waiting, rooflines=list_rooflines([waiting]), folder="waiting")
