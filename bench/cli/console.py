@@ -91,8 +91,8 @@ def print_measurement(console: Console, lines: Iterable[str | RichTable]) -> Non
 def print_report(folder: Path) -> "LoadedRun":
     """Write a run's report, print its tables and its finding, and return the run."""
     from bench.report.load import load_run
-    from bench.report.sections.comparison import select_ranked
-    from bench.report.sections.runs import list_left_out
+    from bench.report.sections.costs.comparison import select_ranked
+    from bench.report.sections.setting.runs import list_left_out
     from bench.report.sections.verdict import describe_agreement, write_finding
     from bench.report.write import write_report
 
@@ -154,7 +154,7 @@ def describe_figures(figures: "Iterable[TextbookRow]") -> Iterator[str]:
 
 def describe_faults(rows: "Sequence[Row]") -> Iterator[str]:
     """Yield a line for each case and reason that it failed or was not measured."""
-    from bench.report.sections.comparison import list_faults
+    from bench.report.sections.costs.comparison import list_faults
 
     for workload, implementation, problem, status, trials, reason in list_faults(rows):
         yield f"{implementation} ({workload}, {problem}): {status}, {trials} trials: {reason}"
@@ -162,7 +162,7 @@ def describe_faults(rows: "Sequence[Row]") -> Iterator[str]:
 
 def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]:
     """Yield the ranking of each workload, no wider than the columns of the terminal."""
-    from bench.report.sections.comparison import list_workloads, select_ranked
+    from bench.report.sections.costs.comparison import list_workloads, select_ranked
 
     for workload in list_workloads(rows):
         if ranked := select_ranked(rows, workload):
@@ -171,7 +171,7 @@ def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]
 
 def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: int) -> RichTable:
     """Return the table of a workload with as many columns as fit."""
-    from bench.report.sections.comparison import SPEED, tabulate_comparison
+    from bench.report.sections.costs.comparison import SPEED, tabulate_comparison
 
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = stdout.options.update_width(10_000)

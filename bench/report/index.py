@@ -22,8 +22,8 @@ from bench.report.load import load_by_machine
 from bench.report.opening import name_suite
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
-from bench.report.sections.comparison import select_ranked
-from bench.report.sections.runs import PAGES
+from bench.report.sections.costs.comparison import select_ranked
+from bench.report.sections.setting.runs import PAGES
 from bench.report.sections.verdict import write_cold_start, write_headline
 from bench.report.write import can_draw
 

@@ -17,13 +17,13 @@ from bench.report.charts.frontier import chart_frontier
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     EPOCHS,
     add_device,
     label_case,
     select_ranked,
 )
-from bench.report.sections.runs import format_time
+from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
     describe_agreement,
     write_cold_start,

@@ -11,7 +11,7 @@ from bench.report.load import load_run
 from bench.report.opening import make_opening
 from bench.report.render.markdown import escape, render_table
 from bench.report.sections import Table, tables
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     EPOCHS,
     EPOCHS_IN_WORDS,
     describe_problem,
@@ -20,9 +20,9 @@ from bench.report.sections.comparison import (
     select_ranked,
     time_from_cold,
 )
+from bench.report.sections.costs.workload import find_machine
 from bench.report.sections.programs import STYLES
 from bench.report.sections.verdict import write_finding
-from bench.report.sections.workload import find_machine
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 

@@ -11,7 +11,7 @@ from bench.report.charts.chart import draw_chart, name_file
 from bench.report.load import LoadedRun
 from bench.report.opening import TITLE, make_opening
 from bench.report.render import csv, markdown, page
-from bench.report.sections.comparison import list_features
+from bench.report.sections.costs.comparison import list_features
 from bench.report.sections.order import describe_gaps, describe_opening, list_sections
 
 # Packages of the extra `report`.

@@ -6,7 +6,7 @@ from support.records import bare, case, environment, ok, probe, trials
 from bench.analysis import summary
 from bench.analysis.roofline import Roofline, find_rooflines
 from bench.analysis.speed import Adjustment
-from bench.report.sections import comparison
+from bench.report.sections.costs import comparison
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 # 1,500 steps of 5 µs take 7.5 ms; 1,505,280,000 operations at 1e13 a second take 0.15 ms.

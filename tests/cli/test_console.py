@@ -25,7 +25,7 @@ from bench.cli.console import (
 )
 from bench.report import write as report_writer
 from bench.report.load import load_run
-from bench.report.sections.comparison import MEASURES
+from bench.report.sections.costs.comparison import MEASURES
 
 HOST = {"here": environment()}
 ABSENT = {"% of roofline", "processes"}  # this run has no roofline, and no lost process

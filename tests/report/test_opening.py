@@ -8,7 +8,7 @@ from bench.analysis.startup import find_frontier
 from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.opening import make_opening, name_leaders
-from bench.report.sections.comparison import select_ranked
+from bench.report.sections.costs.comparison import select_ranked
 from bench.report.sections.verdict import write_frontier
 
 SLOW_START = {"import_seconds": 9.0}

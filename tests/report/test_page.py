@@ -13,7 +13,7 @@ from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.render import page
 from bench.report.sections import Fold, Section, Table
-from bench.report.sections.comparison import list_features, tabulate_comparison
+from bench.report.sections.costs.comparison import list_features, tabulate_comparison
 from bench.report.write import write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}

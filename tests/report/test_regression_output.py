@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.report.regression.output import Annotation, ComparisonOutput, format_output
-from bench.report.sections.comparison import Table
+from bench.report.sections.costs.comparison import Table
 
 TABLE = Table(
     "One *against* two",

@@ -13,8 +13,8 @@ from bench.records import jsonl, store
 from bench.report.index import write_index
 from bench.report.load import load_run, load_runs
 from bench.report.readme import END, START, render_readme_part, update_readme
-from bench.report.sections.machines import COMPARED, CROWDED, MAX_COLUMNS
-from bench.report.sections.workload import NOTHING_WELL
+from bench.report.sections.costs.workload import NOTHING_WELL
+from bench.report.sections.setting.machines import COMPARED, CROWDED, MAX_COLUMNS
 from bench.report.write import write_report
 
 FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}

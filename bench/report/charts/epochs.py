@@ -22,7 +22,7 @@ from bench.report.charts.style import (
     make_log_axis,
 )
 from bench.report.render.numbers import format_duration, format_mebibytes, format_number
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     label_case,
     remark_processes,
     start_tip,

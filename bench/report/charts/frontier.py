@@ -9,7 +9,7 @@ from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.report.charts.style import JOINED, make_log_axis
 from bench.report.render.numbers import format_count, format_duration
-from bench.report.sections.comparison import label_case, start_tip
+from bench.report.sections.costs.comparison import label_case, start_tip
 
 MAX_EPOCHS = 1000
 # Of the programs that are done first somewhere, in their order.

@@ -17,7 +17,7 @@ from bench.report.charts.style import (
     finish_chart,
 )
 from bench.report.render.numbers import format_error
-from bench.report.sections.comparison import describe_size, label_case
+from bench.report.sections.costs.comparison import describe_size, label_case
 
 # The parity errors of deliberate mistakes by workload, one draw of each, on Fashion-MNIST. The
 # command in tests/support/mistakes.py measures them anew.

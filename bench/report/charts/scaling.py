@@ -27,7 +27,7 @@ from bench.report.render.numbers import (
     format_number,
     format_threads,
 )
-from bench.report.sections.comparison import label_case, name_case
+from bench.report.sections.costs.comparison import label_case, name_case
 
 _SIDE = 150
 _COLUMNS = 4

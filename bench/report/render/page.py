@@ -7,7 +7,7 @@ from bench.report.charts.chart import Chart
 from bench.report.opening import Opening
 from bench.report.render import html
 from bench.report.sections import Section
-from bench.report.sections.comparison import EPOCHS
+from bench.report.sections.costs.comparison import EPOCHS
 
 SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js")
 

@@ -9,15 +9,22 @@ from bench.analysis.sweep import find_sweep
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Section
-from bench.report.sections.comparison import list_workloads
-from bench.report.sections.data import describe_data
-from bench.report.sections.gpu import describe_gpu
-from bench.report.sections.machines import COMPARED, describe_machines
+from bench.report.sections.costs.comparison import list_workloads
+from bench.report.sections.costs.gpu import describe_gpu
+from bench.report.sections.costs.prediction import describe_predictions
+from bench.report.sections.costs.resources import describe_memory, describe_roofline, describe_steps
+from bench.report.sections.costs.scaling import (
+    describe_batch_sizes,
+    describe_samples,
+    describe_threads,
+)
+from bench.report.sections.costs.startup import describe_curves, describe_first, describe_starts
+from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
-from bench.report.sections.prediction import describe_predictions
 from bench.report.sections.programs import describe_programs
-from bench.report.sections.resources import describe_memory, describe_roofline, describe_steps
-from bench.report.sections.runs import (
+from bench.report.sections.setting.data import describe_data
+from bench.report.sections.setting.machines import COMPARED, describe_machines
+from bench.report.sections.setting.runs import (
     describe_environments,
     describe_faults,
     describe_history,
@@ -27,10 +34,7 @@ from bench.report.sections.runs import (
     format_time,
     list_left_out,
 )
-from bench.report.sections.scaling import describe_batch_sizes, describe_samples, describe_threads
-from bench.report.sections.startup import describe_curves, describe_first, describe_starts
 from bench.report.sections.verdict import write_verdict
-from bench.report.sections.workload import describe_workload
 
 HOW_MEASURED = "What is included in the measurements"
 # The parts of a report, in the order in which a reader asks.

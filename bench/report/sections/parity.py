@@ -9,7 +9,7 @@ from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.comparison import label_case, list_workloads
+from bench.report.sections.costs.comparison import label_case, list_workloads
 from bench.report.sections.verdict import describe_agreement, select_softmax
 
 TITLE = "Do they compute the same?"

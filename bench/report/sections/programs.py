@@ -10,7 +10,7 @@ from bench.records.environments import list_versions
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Fold, Section, tables
-from bench.report.sections.comparison import name_case, select_ranked
+from bench.report.sections.costs.comparison import name_case, select_ranked
 from implementations import IMPLEMENTATIONS, Implementation
 
 TITLE = "What each row is"

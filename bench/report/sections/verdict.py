@@ -11,7 +11,7 @@ from bench.records.schema import TrialRecord
 from bench.report.charts.frontier import MAX_EPOCHS
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     EPOCHS,
     EPOCHS_IN_WORDS,
     add_device,

@@ -12,9 +12,9 @@ from bench.data import dataset
 from bench.records import store
 from bench.records.schema import Skipped
 from bench.report.load import load_run, load_runs
-from bench.report.sections import data as data_sections
-from bench.report.sections import gpu
+from bench.report.sections.costs import gpu
 from bench.report.sections.order import list_sections
+from bench.report.sections.setting import data as data_sections
 from bench.report.write import write_report
 
 HOSTILE = "a | b\n## c `d` <script>x</script> [e](f) *g* ![j](k)"

@@ -10,13 +10,13 @@ from bench.analysis.noise import Noise
 from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     list_faults,
     tabulate_comparison,
     tabulate_noise,
     tabulate_textbook,
 )
-from bench.report.sections.runs import describe_adjustment
+from bench.report.sections.setting.runs import describe_adjustment
 
 
 def test_unavailable_at_several_sizes_is_one_line():

@@ -6,7 +6,7 @@ from bench.analysis.intervals import Interval
 from bench.analysis.startup import BreakEven, Start, TimeToAccuracy, find_curves
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
-from bench.report.sections.startup import (
+from bench.report.sections.costs.startup import (
     describe_epochs,
     describe_first,
     tabulate_break_evens,

@@ -12,7 +12,12 @@ from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, c
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.comparison import add_threads, describe_status, label_case, name_case
+from bench.report.sections.costs.comparison import (
+    add_threads,
+    describe_status,
+    label_case,
+    name_case,
+)
 from bench.runner.planning.pilot import MIN_GAIN
 
 BATCH_SIZE_TITLE = "Growth with the batch size"

@@ -13,7 +13,7 @@ from bench.records.schema import Case
 from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
 from bench.report.load import LoadedRun
 from bench.report.sections import Picture, Section
-from bench.report.sections.comparison import select_ranked
+from bench.report.sections.costs.comparison import select_ranked
 from bench.runner.parity import oracle
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge

@@ -11,8 +11,8 @@ from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.sections import Section, tables
-from bench.report.sections.comparison import find_accuracy
-from bench.report.sections.workload import (
+from bench.report.sections.costs.comparison import find_accuracy
+from bench.report.sections.costs.workload import (
     GROUPS_NOTE,
     NOTHING_WELL,
     describe_noisy_pairs,

@@ -3,7 +3,7 @@
 from support.records import case, run, trials, write
 
 from bench.report.load import load_run
-from bench.report.sections.prediction import (
+from bench.report.sections.costs.prediction import (
     NO_PREDICTIONS,
     NO_SINGLE,
     SINGLE_NOTE,

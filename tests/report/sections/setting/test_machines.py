@@ -6,7 +6,7 @@ from support.sweeps import on, unavailable
 
 from bench.records import store
 from bench.report.load import load_runs
-from bench.report.sections.machines import (
+from bench.report.sections.setting.machines import (
     CROWDED,
     MAX_COLUMNS,
     describe_machines,
@@ -15,7 +15,7 @@ from bench.report.sections.machines import (
     list_suites,
     tabulate_problem,
 )
-from bench.report.sections.runs import describe_history
+from bench.report.sections.setting.runs import describe_history
 
 GPU = "NVIDIA H100 80GB HBM3"
 SERVER = {**MACHINE, "id": "server", "name": f"16-core Server, 64 GiB, {GPU}", "gpus": [GPU]}

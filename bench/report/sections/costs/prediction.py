@@ -4,7 +4,7 @@ from bench.analysis.ranking import compare_rounds
 from bench.analysis.summary import Row
 from bench.report.load import LoadedRun
 from bench.report.sections import Section, Table, tables
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     add_threads,
     describe_problem,
     label_case,

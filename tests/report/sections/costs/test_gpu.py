@@ -9,7 +9,7 @@ from support.sweeps import on, swept_on, unavailable
 from bench.analysis.devices import Crossover, compare_devices, find_crossovers
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report.sections import gpu
+from bench.report.sections.costs import gpu
 
 HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
 

@@ -13,14 +13,14 @@ from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     add_threads,
     describe_status,
     name_case,
     name_offered_threads,
     remark_processes,
 )
-from bench.report.sections.gpu import DEVICES
+from bench.report.sections.costs.gpu import DEVICES
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"

@@ -11,7 +11,7 @@ from bench.records.schema import Case
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     describe_status,
     describe_threads,
     list_workloads,

@@ -5,7 +5,7 @@ import pytest
 from support.data import idx_files, write_idx
 
 from bench.data import dataset, idx
-from bench.report.sections.data import count_confusion
+from bench.report.sections.setting.data import count_confusion
 from bench.runner.parity.oracle import Solution
 
 

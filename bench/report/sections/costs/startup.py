@@ -15,7 +15,7 @@ from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     EPOCHS,
     HasCase,
     add_threads,

@@ -17,7 +17,7 @@ from bench.records.schema import Environment, Run
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     FAULT_HEADINGS,
     add_threads,
     describe_status,
@@ -26,7 +26,7 @@ from bench.report.sections.comparison import (
     tabulate_noise,
     tabulate_textbook,
 )
-from bench.report.sections.machines import MAX_COLUMNS, identify_data
+from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
 
 RUNS = "The runs"
 OVER_TIME = "Over time"

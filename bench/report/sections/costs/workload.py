@@ -14,13 +14,13 @@ from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Picture, Section
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     add_device,
     describe_problem,
     select_ranked,
     tabulate_comparison,
 )
-from bench.report.sections.machines import CROWDED, MAX_COLUMNS
+from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import WORKLOADS
 

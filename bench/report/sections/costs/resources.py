@@ -14,7 +14,7 @@ from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.comparison import (
+from bench.report.sections.costs.comparison import (
     add_threads,
     describe_problem,
     label_case,

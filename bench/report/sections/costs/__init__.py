@@ -1,0 +1,1 @@
+"""What each program costs: epochs, starts, predictions, memory, and growth with the problem."""

@@ -1,0 +1,1 @@
+"""What was measured, where, when and how well: runs, machines, data."""
