@@ -142,6 +142,14 @@ def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, fold
     assert len(params) == 1 + len(record.epoch_seconds)
 
 
+def test_rows_of_a_round_share_their_draws(make_runner):
+    made = make_runner()
+    other = Trial("r1-other", "trial", 1, ALONE.case)
+    later = Trial("r2-mine", "trial", 2, ALONE.case)
+    first, second, third = (made._get_draws(trial) for trial in (ALONE, other, later))
+    assert first == second != third
+
+
 def test_kept_params_follow_from_the_entropy(make_runner, folder, digits):
     with make_runner() as made:
         record = made.measure(ALONE)
