@@ -104,7 +104,7 @@ def test_interrupted_calibration_is_no_decision(started, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, "")
-    assert json.loads(out) == {"decisions": [], "noise": []}
+    assert json.loads(out) == {"decisions": [], "noise": [], "pair_noise": []}
 
 
 def test_calibration_shows_all_tables(repository, called, stand, tmp_path):
