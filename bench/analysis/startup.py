@@ -29,10 +29,12 @@ class Start:
     """The cost of a case's first epoch in a fresh process, in seconds.
 
     total and the parts are medians over trials, so the parts need not add up to the total.
+    warm_up: the first timed epoch over the median one of its process.
     """
 
     case: Case
     total: Interval
+    warm_up: Interval
     imports: float
     setup: float
     reset: float
@@ -124,6 +126,9 @@ def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
             Start(
                 case=row.case,
                 total=estimate_typical(list(row.start_by_round.values())),
+                warm_up=estimate_typical(
+                    [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in trials]
+                ),
                 imports=imports,
                 setup=setup,
                 reset=reset,

@@ -61,6 +61,8 @@ def test_start_is_the_sum_of_its_four_phases():
     assert start.total == Interval(pytest.approx(15.0))
     parts = (start.imports, start.setup, start.reset, start.first_epoch)
     assert parts == pytest.approx((1.0, 2.0, 4.0, 8.0))
+    # The first timed epoch of support.records takes three times as long as the median one.
+    assert start.warm_up == Interval(pytest.approx(3.0))
     assert start.parity_error == 1.5e-6
 
 

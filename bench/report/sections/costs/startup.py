@@ -46,7 +46,9 @@ TOTALS_NOTE = (
 CURVES_NOTE = "Validation accuracy: mean over the processes."
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
-    "caches. All are medians over processes, so the parts need not add up."
+    "caches. All are medians over processes, so the parts need not add up. First timed epoch: it "
+    "follows the first epoch, and is divided by the median one of its process. Where its interval "
+    "lies above 1, a program is not warm yet after one epoch."
 )
 TARGET_NOTE = (
     "Time: a cold start, whose first epoch counts as epoch 1, and the timed epochs after it, up to "
@@ -202,6 +204,7 @@ def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
             tables.list_times("reset", [start.reset for start in group]),
             tables.list_times("first epoch", [start.first_epoch for start in group]),
             tables.list_times("cold start", [start.total for start in group]),
+            tables.list_numbers("first timed epoch, × median", [start.warm_up for start in group]),
             tables.list_words("style", [start.case.style for start in group]),
         )
         title = f"Parts of a start, workload {group[0].case.workload}: {describe_problem(group[0])}"

@@ -22,7 +22,7 @@ DONE_FIRST = (case("soon"), case("late"))
 def start(of, total):
     interval = Interval(total, total / 2, total * 2)
     values = {"imports": 2.0, "setup": 0.00025, "reset": 0.0, "first_epoch": 0.5}
-    return Start(of, interval, **values, parity_error=2e-6)
+    return Start(of, interval, Interval(1.25, 1.0, 1.5), **values, parity_error=2e-6)
 
 
 def row(of):
@@ -43,9 +43,10 @@ def test_start_is_shown_by_its_parts():
         "reset, s": "0",
         "first epoch, ms": "500",
         "cold start, s": "4.00 [2.00, 8.00]",
+        "first timed epoch, × median": "1.25 [1.00, 1.50]",
         "style": "idiomatic",
     }
-    assert table.numeric == set(range(1, 6))
+    assert table.numeric == set(range(1, 7))
     assert table.title == (
         "Parts of a start, workload sgd: cpu, batch size 32, 2 threads, 48,000 samples"
     )
