@@ -90,13 +90,16 @@ def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]
     """
     noise = []
     for design, group in _group_by_design(decisions):
+        if design.slowdown is not None:
+            continue
         in_turns, in_a_row = [], []
         for decision in group:
             pairs = [pair for pair in collect_pairs(decision.records) if pair[0].alternated]
-            in_turns += [compute_log_ratio(EPOCH, *pair) or 0.0 for pair in pairs]
+            logs = (compute_log_ratio(EPOCH, *pair) for pair in pairs)
+            in_turns += [log for log in logs if log is not None]
             baselines = [math.log(median(baseline.epoch_seconds)) for baseline, _ in pairs]
             in_a_row += [after - before for before, after in pairwise(baselines)]
-        if design.slowdown is None and len(in_a_row) > 1:
+        if len(in_a_row) > 1:
             noise.append(PairNoise(design, len(in_turns), stdev(in_turns), stdev(in_a_row)))
     return noise
 
