@@ -139,9 +139,9 @@ def explain_unavailable(reason: str | None) -> str:
 
 
 class GpuMonitor:
-    """Memory, clocks, limits, temperature and energy of one GPU, read by the process that trains.
+    """Memory, clocks, limits, temperature and energy of one GPU, read by the parent of a worker.
 
-    Create it before a framework is imported. Where NVML does not know the GPU, or MIG divides it,
+    Create it before the worker starts. Where NVML does not know the GPU, or MIG divides it,
     all readings are None.
     """
 
@@ -162,11 +162,11 @@ class GpuMonitor:
     def read_peak_bytes(self) -> int | None:
         """Return by how much the memory in use has grown since the monitor was created.
 
-        After the last epoch this is the peak that the process reserved, its context included: the
+        After the last epoch this is the peak that the worker reserved, its context included: the
         allocators of the frameworks keep what they have taken, and take nothing in advance (see
-        the variables of a worker), but more than they need. Memory
-        that another process takes is counted, too. None where it is not known, and where it has
-        not grown: then other processes have freed some.
+        the variables of a worker), but more than they need. Memory that another process takes is
+        counted, too. None where it is not known, and where it has not grown: then other processes
+        have freed some.
         """
         used = self._read_used_bytes()
         if used is None or self._used_before is None or used <= self._used_before:
