@@ -58,7 +58,7 @@ def starts(monkeypatch):
 
 def sides(number=1, **changes):
     """Return the two trials of a pair, by version."""
-    one = pairing(batch_size=96, **{"threads": 1, **changes})
+    one = pairing(**{"batch_size": 96, "threads": 1, **changes})
     both = plan_pair(number, one, comparison())
     return {trial.version: trial for trial in both}
 
@@ -79,7 +79,8 @@ def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, fo
 
 def test_side_that_computes_while_the_other_trains_fails(make_runner, saboteur):
     own = find_implementation(str(saboteur("keeps_a_helper_busy")), lambda _: "softmax")
-    base, candidate = sides(2).values()
+    # Epochs of some 20 ms: a busy machine may not run the helper at all within one of 1 ms.
+    base, candidate = sides(2, batch_size=1).values()
     changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
     busy = msgspec.structs.replace(candidate.case, **changes)
     candidate = msgspec.structs.replace(candidate, case=busy)
