@@ -206,9 +206,7 @@ def _describe_calibrations(folders: Sequence[Path]) -> Entry:
     )
     injected = [count for count in counts if count.design.slowdown is not None]
     seen = sum(count.verdicts.get("slower", 0) for count in injected)
-    pairs = sum(
-        len(block.pairs) for case in calibrations.cases for block in calibrations.blocks(case)
-    )
+    pairs = sum(len(decision.pairs) for decision in calibrations.decisions)
     parts = [f"{numbers.format_count(pairs)} pairs of one version with itself"]
     if total := sum(count.total for count in same):
         parts.append(f"{alarms} false alarms in {total} comparisons")

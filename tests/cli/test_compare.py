@@ -63,8 +63,9 @@ def test_machine_id_of_a_record_leads_to_no_other_folder(saved, compared, tmp_pa
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     theirs = {**MACHINE, "id": "../../../theirs"}
     (tmp_path / "data" / "softmax-bench" / "calibrations").mkdir(parents=True)
-    (tmp_path / "theirs" / "one").mkdir(parents=True)
-    (tmp_path / "theirs" / "one" / "calibration.json").write_text("{")
+    (tmp_path / "theirs" / "one" / "0001").mkdir(parents=True)
+    for file in ("calibration.json", "0001/decision.json"):
+        (tmp_path / "theirs" / "one" / file).write_text("{")
     status, _ = compared(saved("one", 1.0, 1.0, machine=theirs), saved("two", 1.0, machine=theirs))
     assert status != 2
 

@@ -280,7 +280,7 @@ def test_readme_has_at_most_120_lines():
 
 def test_published_folders_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
-    assert {"run", "comparison", "calibration"} <= {entry.kind for entry in entries}
+    assert {"run", "comparison"} == {entry.kind for entry in entries}
     assert [entry for entry in entries if entry.state != "complete"] == []
 
 

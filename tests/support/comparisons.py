@@ -13,6 +13,7 @@ from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.calibration.session import CalibrationPlan, Decision
+from bench.regression.calibration.spread import MeasuredDecision
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
@@ -95,10 +96,7 @@ def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[floa
 
 
 def session(*cases: Case, **changes: Any) -> CalibrationPlan:
-    """Return the plan of a calibration session of these cases, NumPy by default.
-
-    Without a ``decision_budget`` it is one of an older suite.
-    """
+    """Return the plan of a calibration session of these cases, NumPy by default."""
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a session",
@@ -109,20 +107,27 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
         "slowdowns": (),
         "budget": 100.0,
         "timeout": 600.0,
+        "decision_budget": 180.0,
     }
     return CalibrationPlan(**{**values, **changes})
 
 
-def calibrated(
-    folder: Path, plan: CalibrationPlan, records: Iterable[Record], **changes: Any
-) -> Path:
-    """Write a session of an older suite into a folder of calibrations.
-
-    changes: to its environment.
-    """
-    store.create_run(folder / plan.run, plan, CALIBRATION_PLAN)
-    _write_records(folder / plan.run, records, plan.run, **changes)
-    return folder
+def make_decision(
+    processes: Sequence[Sequence[float]], started: str, design: Decision | None = None
+) -> MeasuredDecision:
+    """Return a decision of these processes, epochs of baseline and candidate in turn."""
+    records = [
+        side(
+            ("base", "candidate")[at % 2],
+            1 + at // 2,
+            case("numpy"),
+            1.0,
+            epoch_seconds=list(epochs),
+            started=started,
+        )
+        for at, epochs in enumerate(processes)
+    ]
+    return MeasuredDecision(comparison(), design or make_design(), records, {}, 2.0)
 
 
 def decided(
@@ -137,7 +142,7 @@ def decided(
 
     decisions: the records of each. changes: to their environment.
     """
-    store.create_run(folder / run, session(run=run, decision_budget=180.0), CALIBRATION_PLAN)
+    store.create_run(folder / run, session(run=run), CALIBRATION_PLAN)
     for number, records in enumerate(decisions, 1):
         path = folder / run / f"{number:04}"
         store.create_run(path, plan or comparison(tolerance=0.0), COMPARISON_PLAN)

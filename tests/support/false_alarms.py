@@ -7,17 +7,15 @@ import datetime as dt
 import math
 
 import numpy as np
-from support.comparisons import side
-from support.records import case
+from support.comparisons import make_decision
 
 from bench.regression.calibration import spread
-from bench.regression.calibration.spread import MeasuredBlock, estimate_spread
+from bench.regression.calibration.spread import estimate_spread
 from bench.regression.stats import signed_rank
 from bench.regression.stats.false_alarms import ALPHA, compute_nominal_level, schedule_looks
 from bench.regression.stored.judge_runs import compare_ratio
 
 COMPARISONS = 20_000
-A = case("a")
 # When blocks of three minutes began, in hours: half an hour, five hours, a day. And the standard
 # deviation of what those of an hour share.
 BLOCKS = (
@@ -69,16 +67,9 @@ def share_called(logs, looks, level):
 
 
 def hourly_block(start, level, noise):
-    """Return a block of six processes. start: hours. level: logarithm of their epochs."""
-    logs = level + noise
-    records = [
-        side(version, 1, A, 1.0, epoch_seconds=[math.exp(log)])
-        for version, log in zip(("base", "candidate") * 3, logs, strict=True)
-    ]
+    """Return a decision of six processes. start: hours. level: logarithm of their epochs."""
     time = dt.datetime(2025, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=start)
-    return MeasuredBlock(
-        "s", time.isoformat(), tuple(zip(records[::2], records[1::2], strict=True))
-    )
+    return make_decision([[math.exp(log)] for log in level + noise], time.isoformat())
 
 
 def count_of_runs(starts, drift, calibrations=200, runs=40):

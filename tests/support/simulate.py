@@ -98,8 +98,8 @@ def add_slow_processes(population: Logs, one_in: int) -> Noise:
 
 def list_noises() -> dict[str, Noise]:
     """Return each noise by its name."""
-    plans = CALIBRATION.glob("*/calibration.json")
-    quiet, busy = sorted((read_session(plan.parent) for plan in plans), key=np.std)
+    sessions = CALIBRATION.glob("*/trials.jsonl")
+    quiet, busy = sorted((read_session(file.parent) for file in sessions), key=np.std)
     runs = sorted(REFERENCE.glob("*/run.json"))
     residuals = np.array([value for plan in runs for value in read_residuals(plan.parent)])
     normal = np.random.default_rng(0).normal(0, SPREAD, 10_000)

@@ -10,7 +10,7 @@ from statistics import median, stdev
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
 from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import MeasuredDecision
-from bench.regression.paired.judge_pairs import EPOCH, collect_pairs, compute_log_ratio
+from bench.regression.paired.judge_pairs import EPOCH, compute_log_ratio
 from bench.regression.result import TIMED, CaseVerdict
 from bench.regression.stats.false_alarms import count_fewest_pairs
 
@@ -94,7 +94,7 @@ def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]
             continue
         in_turns, in_a_row = [], []
         for decision in group:
-            pairs = [pair for pair in collect_pairs(decision.records) if pair[0].alternated]
+            pairs = [pair for pair in decision.pairs if pair[0].alternated]
             logs = (compute_log_ratio(EPOCH, *pair) for pair in pairs)
             in_turns += [log for log in logs if log is not None]
             baselines = [math.log(median(baseline.epoch_seconds)) for baseline, _ in pairs]
@@ -151,11 +151,11 @@ def _count(design: Design, decisions: list[MeasuredDecision]) -> DecisionCount:
         verdicts=Counter(decision.verdict for decision in judged if decision.verdict),
         failed=len(decisions) - len(judged),
         short=sum(
-            decision.pairs < count_fewest_pairs(decision.plan.rule.alpha_per_test)
+            len(decision.pairs) < count_fewest_pairs(decision.plan.rule.alpha_per_test)
             for decision in judged
         ),
         days=len({decision.started[:10] for decision in judged}),
-        pairs=median(decision.pairs for decision in judged) if judged else 0.0,
+        pairs=median(len(decision.pairs) for decision in judged) if judged else 0.0,
         seconds=median(decision.seconds for decision in judged) if judged else 0.0,
     )
 

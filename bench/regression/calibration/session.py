@@ -44,8 +44,8 @@ class CalibrationPlan(
 ):
     """The plan of one session of ``bench calibrate``, as it is stored.
 
-    budget: seconds of the session. decision_budget: seconds of each comparison; None in sessions
-    of older suites, which measured blocks of ``pairs`` pairs. timeout: seconds of a process.
+    budget: seconds of the session. decision_budget: seconds of each comparison. timeout: seconds of
+    a process.
     """
 
     format: int
@@ -57,9 +57,8 @@ class CalibrationPlan(
     slowdowns: tuple[Slowdown, ...]
     budget: float
     timeout: float
-    pairs: int = 12
+    decision_budget: float
     data_source: str | None = None
-    decision_budget: float | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,7 +105,7 @@ def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -
     """
     end = now() + plan.budget
     for number, (case, slowdown, swapped) in enumerate(generate_designs(plan), 1):
-        if number > 1 and end - now() < (plan.decision_budget or 0.0):
+        if number > 1 and end - now() < plan.decision_budget:
             return
         before = machines.read_conditions()
         heading = (
@@ -155,7 +154,7 @@ def _prepare(
             command=plan.command,
             progress=lambda _: None,
             tolerance=0.0,  # a tolerance would hide false alarms
-            budget=plan.decision_budget or 0.0,
+            budget=plan.decision_budget,
         ) as comparison:
             if case.implementation in comparison.changed or not comparison.plan.pairings:
                 raise UserError(

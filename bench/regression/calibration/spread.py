@@ -1,8 +1,7 @@
-"""Read the calibrations of a machine: the blocks of pairs that were measured, and their spread."""
+"""Read the calibrations of a machine: the decisions that were made, and the spread of epochs."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +10,9 @@ from statistics import fmean, variance
 from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
-from bench.records.schema import Environment, Slowdown, TrialRecord
+from bench.records.schema import Environment, TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration.session import CalibrationPlan, Decision
+from bench.regression.calibration.session import Decision
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import (
     EPOCH,
@@ -22,51 +21,19 @@ from bench.regression.paired.judge_pairs import (
     compute_log_ratio,
     judge_cases,
 )
-from bench.regression.result import CaseComparison, CaseVerdict
+from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.false_alarms import MIN_PAIRS
 
 HOUR, DAY = 3600.0, 86_400.0
-# Blocks of one hour share its state of the machine. With fewer hours, a quantile of Student's t is
-# so large that the ratio without a calibration (20 %) decides earlier.
+# Decisions of one hour share its state of the machine. With fewer hours, a quantile of Student's t
+# is so large that the ratio without a calibration (20 %) decides earlier.
 MIN_HOURS = 4
 # Two runs of 13 cases hours apart on one machine, with nothing changed, differ by 4.5 % (root mean
 # square; results/reference/amd-epyc-2-cores-first and -second): 3.2 % a run. Calibrations of less
 # than a day cannot know of a smaller spread.
 MIN_BETWEEN = 0.032
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredBlock:
-    """Successful pairs of one case, measured in a row. started: UTC, ISO 8601.
-
-    slowdown: injected into the candidates.
-    """
-
-    session: str
-    started: str
-    pairs: tuple[RecordPair, ...]
-    slowdown: Slowdown | None = None
-
-    @property
-    def logs(self) -> list[float]:
-        """Logarithms of the candidate's epoch over the baseline's, by pair."""
-        logs = (compute_log_ratio(EPOCH, *pair) for pair in self.pairs)
-        return [log for log in logs if log is not None]
-
-    @property
-    def alternated(self) -> bool:
-        """Whether the epochs of the two processes of a pair alternated."""
-        return all(record.alternated for pair in self.pairs for record in pair)
-
-    def list_minima(self, epochs: int | None = None) -> list[float]:
-        """Return the log minimum epoch of each process without an injected slowdown.
-
-        epochs: how many of each process count, from the first one on; None for all.
-        """
-        records = (record for pair in self.pairs for record in pair[: 1 if self.slowdown else 2])
-        return [math.log(min(record.epoch_seconds[:epochs])) for record in records]
 
 
 @dataclass(frozen=True)
@@ -83,24 +50,26 @@ class MeasuredDecision:
     processors: float
 
     @cached_property
-    def judged(self) -> CaseComparison | None:
-        """The case as ``bench ab`` judges it; None if the session ended before its first pair."""
-        return next(iter(judge_cases(self.plan, self.records, self.looks)), None)
+    def verdict(self) -> CaseVerdict | None:
+        """The verdict of ``bench ab``; None if the session ended before its first pair."""
+        cases = judge_cases(self.plan, self.records, self.looks)
+        return cases[0].verdict if cases else None
+
+    @cached_property
+    def pairs(self) -> list[RecordPair]:
+        """The pairs of which both processes succeeded, in the order measured."""
+        return collect_pairs(self.records)
+
+    @property
+    def logs(self) -> list[float]:
+        """Logarithms of the candidate's epoch over the baseline's, by pair."""
+        logs = (compute_log_ratio(EPOCH, *pair) for pair in self.pairs)
+        return [log for log in logs if log is not None]
 
     @property
     def case(self) -> str:
         """The slug of the case."""
         return self.plan.pairings[0].baseline.slug
-
-    @property
-    def verdict(self) -> CaseVerdict | None:
-        """The decision."""
-        return self.judged.verdict if self.judged else None
-
-    @property
-    def pairs(self) -> int:
-        """The number of pairs that it took."""
-        return self.judged.pairs if self.judged else 0
 
     @property
     def started(self) -> str:
@@ -118,13 +87,22 @@ class MeasuredDecision:
         first, last = (parse_seconds(self.records[at].started) for at in (0, -1))
         return last - first + (self.records[-1].wall_seconds or 0.0)
 
+    def list_minima(self, epochs: int | None = None) -> list[float]:
+        """Return the log minimum epoch of each process without an injected slowdown.
+
+        epochs: how many of each process count, from the first one on; None for all.
+        """
+        sides = 1 if self.design.slowdown else 2
+        records = (record for pair in self.pairs for record in pair[:sides])
+        return [math.log(min(record.epoch_seconds[:epochs])) for record in records]
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard deviations of logarithms, from blocks of ``hours`` different hours.
+    """Standard deviations of logarithms, from decisions of ``hours`` different hours.
 
-    epochs: within a process. processes: of their minima, within a block. blocks: between blocks of
-    different hours, beyond what the processes explain.
+    epochs: within a process. processes: of their minima, within a decision. blocks: between
+    decisions of different hours, beyond what the processes explain.
     """
 
     epochs: float
@@ -140,36 +118,24 @@ class Spread:
 
 @dataclass
 class Calibrations:
-    """All calibrations in a folder: the blocks of pairs by the slug of their case, and decisions.
-
-    Blocks are the pairs of a decision or, of older sessions, of twelve pairs in a row.
-    """
+    """All calibrations in a folder, in the order of their sessions."""
 
     decisions: list[MeasuredDecision] = field(default_factory=list)
     environments: list[Environment] = field(default_factory=list)
-    _blocks: dict[str, list[MeasuredBlock]] = field(default_factory=lambda: defaultdict(list))
-
-    def blocks(self, case: str) -> Sequence[MeasuredBlock]:
-        """Return the blocks of a case, in the order measured."""
-        return self._blocks.get(case, [])
-
-    def logs(self, case: str) -> list[float]:
-        """Return the log ratios of all pairs of equal versions, in the order measured.
-
-        Alternated pairs are much quieter: where there are any, the others do not count.
-        """
-        equal = [block for block in self.blocks(case) if not block.slowdown]
-        blocks = [block for block in equal if block.alternated] or equal
-        return [log for block in blocks for log in block.logs]
 
     @property
     def cases(self) -> list[str]:
         """The slugs of the calibrated cases."""
-        return sorted(self._blocks)
+        return sorted({decision.case for decision in self.decisions if decision.pairs})
+
+    def logs(self, case: str) -> list[float]:
+        """Return the log ratios of all pairs of equal versions, in the order measured."""
+        equal = [one for one in self.decisions if one.case == case and not one.design.slowdown]
+        return [log for decision in equal for log in decision.logs]
 
     def spread(self, case: str, epochs: int | None = None) -> Spread | None:
         """Return the spread of a case: see ``estimate_spread``."""
-        return estimate_spread(self.blocks(case), epochs)
+        return estimate_spread([one for one in self.decisions if one.case == case], epochs)
 
     def detectable_slowdown(self, case: str, pairs: int, rule: Rule) -> float | None:
         """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
@@ -183,20 +149,10 @@ class Calibrations:
 
     def add_session(self, folder: Path) -> None:
         """Add what one session has measured. Raises UserError if a file is damaged."""
-        plan = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan)
-        if plan.decision_budget is None:
-            self.environments += read_environments(folder).values()
-            for case, block in _read_old_blocks(folder, plan):
-                self._blocks[case].append(block)
         for path in sorted(folder.glob(f"*/{DECISION}")):
             environments = read_environments(path.parent)
             self.environments += environments.values()
-            decision = _read_decision(path, environments)
-            self.decisions.append(decision)
-            if pairs := collect_pairs(decision.records):
-                slowdown = decision.design.slowdown
-                block = MeasuredBlock(plan.run, decision.started, tuple(pairs), slowdown)
-                self._blocks[decision.case].append(block)
+            self.decisions.append(_read_decision(path, environments))
 
 
 def load_calibrations(folder: Path, machine: str | None = None) -> Calibrations:
@@ -217,17 +173,6 @@ def load_calibrations(folder: Path, machine: str | None = None) -> Calibrations:
     return calibrations
 
 
-def _read_old_blocks(folder: Path, plan: CalibrationPlan) -> Iterator[tuple[str, MeasuredBlock]]:
-    """Yield the blocks of an older session, with the slugs of their cases."""
-    blocks: dict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
-    for record in read_trials(folder):
-        blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
-    for (case, _), records in blocks.items():
-        slowdown = next((record.slowdown for record in records if record.slowdown), None)
-        if pairs := collect_pairs(records):
-            yield case, MeasuredBlock(plan.run, records[0].started, tuple(pairs), slowdown)
-
-
 def _read_decision(path: Path, environments: Mapping[str, Environment]) -> MeasuredDecision:
     folder = path.parent
     plan = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
@@ -245,44 +190,40 @@ def _read_decision(path: Path, environments: Mapping[str, Environment]) -> Measu
     )
 
 
-def estimate_spread(blocks: Iterable[MeasuredBlock], epochs: int | None = None) -> Spread | None:
+def estimate_spread(
+    decisions: Iterable[MeasuredDecision], epochs: int | None = None
+) -> Spread | None:
     """Split the variance of the minimum epochs of processes without an injected slowdown.
 
     epochs: how many of each process count, None for all; a minimum of fewer varies more.
 
-    The variance between blocks is that of one block an hour: neighbours share the hour's state.
+    The variance between decisions is that of one an hour: neighbours share the hour's state.
     Below a day, it is at least that of published runs. None if there are too few hours.
     """
-    usable = [block for block in blocks if len(block.list_minima()) > 1]
-    hourly = _choose_hourly(usable)
+    usable = [decision for decision in decisions if len(decision.list_minima()) > 1]
+    hourly: list[MeasuredDecision] = []
+    for decision in sorted(usable, key=lambda decision: parse_seconds(decision.started)):
+        last = parse_seconds(hourly[-1].started) if hourly else -math.inf
+        if parse_seconds(decision.started) - last >= HOUR:
+            hourly.append(decision)
     if len(hourly) < MIN_HOURS:
         return None
-    within = fmean(variance(block.list_minima(epochs)) for block in usable)
-    minima = [block.list_minima(epochs) for block in hourly]
-    # The harmonic mean of the sizes: short blocks know their own mean less well.
+    within = fmean(variance(decision.list_minima(epochs)) for decision in usable)
+    minima = [decision.list_minima(epochs) for decision in hourly]
+    # The harmonic mean of the sizes: short decisions know their own mean less well.
     size = len(hourly) / sum(1 / len(logs) for logs in minima)
     between = variance(map(fmean, minima)) - within / size
     if parse_seconds(hourly[-1].started) - parse_seconds(hourly[0].started) < DAY:
         between = max(between, MIN_BETWEEN**2)
     variances = [
         variance(map(math.log, record.epoch_seconds))
-        for block in usable
-        for pair in block.pairs
+        for decision in usable
+        for pair in decision.pairs
         for record in pair
         if len(record.epoch_seconds) > 1
     ]
     within_process = math.sqrt(fmean(variances or [0.0]))
     return Spread(within_process, math.sqrt(within), math.sqrt(max(0.0, between)), len(hourly))
-
-
-def _choose_hourly(blocks: Iterable[MeasuredBlock]) -> list[MeasuredBlock]:
-    """Return the blocks that began at least an hour after the one chosen before."""
-    chosen: list[MeasuredBlock] = []
-    for block in sorted(blocks, key=lambda block: parse_seconds(block.started)):
-        after = parse_seconds(block.started) - parse_seconds(chosen[-1].started) if chosen else HOUR
-        if after >= HOUR:
-            chosen.append(block)
-    return chosen
 
 
 def parse_seconds(time: str) -> float:

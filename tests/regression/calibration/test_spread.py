@@ -1,4 +1,4 @@
-"""Calibrations of a machine: blocks of all sessions, and spreads worked out by hand."""
+"""Calibrations of a machine: decisions of all sessions, and spreads worked out by hand."""
 
 import datetime as dt
 import math
@@ -9,15 +9,12 @@ import pytest
 from support.comparisons import (
     RULE,
     bad,
-    calibrated,
     comparison,
     decided,
+    make_decision,
     make_design,
     pairs,
-    session,
-    side,
     spread_evenly,
-    two,
 )
 from support.records import MACHINE, case
 
@@ -25,7 +22,6 @@ from bench.errors import UserError
 from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import (
     MIN_BETWEEN,
-    MeasuredBlock,
     Spread,
     estimate_spread,
     load_calibrations,
@@ -36,39 +32,31 @@ from bench.regression.stats.false_alarms import MIN_PAIRS
 from bench.regression.stored.judge_runs import compare_runs
 from bench.regression.stored.sides import load_side
 
-NUMPY, KERAS = case("numpy"), case("keras")
-SLUG = NUMPY.slug
+SLUG = case("numpy").slug
 FIVE = Slowdown(0.05)
-
-
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 
 
 def block(*logs, apart=1.0, hour=0.0):
-    """Return a block of pairs. logs: of the minimum epoch of each process.
+    """Return a decision. logs: of the minimum epoch of each process.
 
     apart: difference of the logarithms of the two epochs of a process. hour: when it began.
     """
-    records = [
-        side(version, 1, NUMPY, 1.0, epoch_seconds=[math.exp(log), math.exp(log + apart)])
-        for version, log in zip(("base", "candidate") * len(logs), logs, strict=False)
-    ]
     started = dt.datetime(2025, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
-    measured = tuple(zip(records[::2], records[1::2], strict=True))
-    return MeasuredBlock("a session", started.isoformat(), measured)
+    processes = [[math.exp(log), math.exp(log + apart)] for log in logs]
+    return make_decision(processes, started.isoformat())
 
 
 def daily(*blocks_logs, **changes):
-    """Return blocks of different days."""
+    """Return decisions of different days."""
     return [block(*logs, hour=24 * day, **changes) for day, logs in enumerate(blocks_logs)]
 
 
-def test_block_has_ratios_and_process_minima():
+def test_decision_has_ratios_and_process_minima():
     plain = block(0.1, 0.15, 0.3, 0.2)
     assert plain.logs == pytest.approx([0.05, -0.1])
     assert plain.list_minima() == pytest.approx([0.1, 0.15, 0.3, 0.2])
-    pair = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1)
-    slowed = MeasuredBlock("a session", "now", (pair,), FIVE)
+    slowed = make_decision([[1.0], [1.1]], "2025-01-02T00:00:00+00:00", make_design(FIVE))
     assert slowed.logs == pytest.approx([math.log(1.1)])
     assert slowed.list_minima() == [0.0]
 
@@ -94,11 +82,8 @@ def test_short_block_has_less_weight():
 
 def test_spread_is_of_as_many_epochs_as_are_compared():
     # The first epochs of two processes differ by 0.02, their minima do not.
-    def shortened(seconds):
-        return side("base", 1, NUMPY, 1.0, epoch_seconds=[seconds, 0.5])
-
-    pair = shortened(1.0), shortened(math.exp(0.02))
-    days = [MeasuredBlock("a session", f"2025-01-0{day}T00:00:00+00:00", (pair,)) for day in "1234"]
+    processes = [[1.0, 0.5], [math.exp(0.02), 0.5]]
+    days = [make_decision(processes, f"2025-01-0{day}T00:00:00+00:00") for day in "1234"]
     assert estimate_spread(days).processes == 0.0
     assert estimate_spread(days, 2).processes == 0.0
     assert estimate_spread(days, 1).processes == pytest.approx(math.sqrt(0.0002))
@@ -150,53 +135,17 @@ def test_ratio_deviation_by_hand():
     assert result.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
 
 
-def slowed(number, slowdown):
-    return [
-        side("base", number, NUMPY, 0.5),
-        side("candidate", number, NUMPY, 0.6, slowdown=slowdown),
-    ]
-
-
-def test_pairs_of_older_sessions_are_grouped_by_block_and_case(tmp_path):
-    # Blocks of three pairs, of which some were cut short.
-    records = [
-        *pairs([0.01, 0.02, 0.03]),
-        *slowed(4, FIVE),
-        *slowed(5, FIVE),
-        *two(7, 0.5, 0.5),
-        *pairs([0.02], KERAS, first=10),
-        # Failed pairs are in no block.
-        *two(19, 0.5, 0.5)[:1],
-        bad("candidate", 19),
-        bad("base", 22),
-    ]
-    folder = calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records)
-    calibrations = load_calibrations(folder)
-    assert calibrations.decisions == []
-    assert calibrations.cases == sorted([NUMPY.slug, KERAS.slug])
-    blocks = calibrations.blocks(SLUG)
-    assert [(len(one.pairs), one.slowdown) for one in blocks] == [(3, None), (2, FIVE), (1, None)]
-    assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.02, 0.03, 0.0])
-    assert calibrations.logs(KERAS.slug) == pytest.approx([0.02])
-    assert calibrations.blocks("another") == []
-
-
-def test_pairs_of_a_decision_are_a_block(tmp_path):
+def test_calibrations_have_the_pairs_of_all_decisions(tmp_path):
     decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3]), run="b")
     decided(tmp_path, pairs([0.4, 0.5]), design=make_design(FIVE), run="a")
+    decided(tmp_path, [bad("base", 1)], run="c")
     calibrations = load_calibrations(tmp_path)
-    blocks = calibrations.blocks(SLUG)
-    assert [(one.session, len(one.pairs)) for one in blocks] == [("a", 2), ("b", 2), ("b", 1)]
+    assert calibrations.cases == [SLUG]
+    assert [len(one.pairs) for one in calibrations.decisions] == [2, 2, 1, 0]
     assert calibrations.logs(SLUG) == pytest.approx([0.1, 0.2, 0.3])
     # The candidates of slowed pairs say nothing of the machine.
-    assert len(blocks[0].list_minima()) == 2
-    assert len(calibrations.decisions) == 3
+    assert len(calibrations.decisions[0].list_minima()) == 2
     assert calibrations.spread("another") is None
-
-
-def test_pairs_whose_epochs_alternated_replace_the_others(tmp_path):
-    decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3], first=3, alternated=True))
-    assert load_calibrations(tmp_path).logs(SLUG) == pytest.approx([0.3])
 
 
 def test_calibration_of_another_machine_is_refused(tmp_path):
@@ -218,23 +167,15 @@ def test_detectable_slowdown_uses_all_pairs_of_equal_versions(tmp_path):
     assert calibrations.detectable_slowdown(SLUG, 49, RULE) is None
 
 
-@pytest.mark.parametrize("file", ["calibration.json", "trials.jsonl"])
-@pytest.mark.parametrize("content", ["{", '{"format": 999}\n'])
-def test_damaged_calibration_names_its_file(tmp_path, file, content):
-    calibrated(tmp_path, session(), pairs([0.1]))
-    with (tmp_path / "a session" / file).open("w" if file.endswith("json") else "a") as stream:
-        stream.write(f"{content}\n")
-    with pytest.raises(UserError, match=file) as error:
+@pytest.mark.parametrize("file", ["decision.json", "comparison.json", "trials.jsonl"])
+@pytest.mark.parametrize("content", ["{\n", '{"format": 999}\n'])
+def test_damaged_decision_names_its_file(tmp_path, file, content):
+    decided(tmp_path, pairs([0.1]))
+    with (tmp_path / "a session" / "0001" / file).open("a") as stream:
+        stream.write(content)
+    with pytest.raises(UserError, match=rf"0001/{file}") as error:
         load_calibrations(tmp_path)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("file", ["decision.json", "comparison.json"])
-def test_damaged_decision_names_its_file(tmp_path, file):
-    decided(tmp_path, pairs([0.1]))
-    (tmp_path / "a session" / "0001" / file).write_text("{")
-    with pytest.raises(UserError, match=rf"0001/{file}"):
-        load_calibrations(tmp_path)
 
 
 def test_decision_of_two_cases_is_damaged(tmp_path):
