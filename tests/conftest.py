@@ -83,6 +83,7 @@ def no_fsync():
 def short_trials(monkeypatch):
     """Time few short epochs in this process, as ``SHORT_TRIALS`` does in other ones."""
     monkeypatch.setattr(drive, "MAX_REPEATS", SHORT_REPEATS)
+    monkeypatch.setattr(drive, "MAX_PREDICTIONS", SHORT_REPEATS)
 
 
 @pytest.fixture(scope="session")

@@ -43,9 +43,10 @@ def list_software() -> dict[str, Any]:
     """Return this interpreter, the distributions that it can import, and NumPy's BLAS."""
     versions: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
+        metadata = distribution.metadata  # parsed anew each time
         # A broken installation leaves metadata without a name. The first on the path is imported.
-        if name := distribution.metadata["Name"]:
-            versions.setdefault(name.lower(), distribution.version)
+        if name := metadata["Name"]:
+            versions.setdefault(name.lower(), metadata["Version"])
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "python": platform.python_version(),

@@ -94,7 +94,7 @@ def count_of_runs(starts, drift, calibrations=200, runs=40):
 def main():
     draw = np.random.default_rng(5)
     print("slowdown, pairs, looks, found at 1.2 % and 2 % of noise")
-    for slowdown, pairs in ((0.05, 7), (0.05, 8), (0.05, 10), (0.02, 24), (0.01, 71)):
+    for slowdown, pairs in ((0.05, 7), (0.05, 9), (0.05, 10), (0.02, 24), (0.01, 71)):
         looks = schedule_looks(pairs)
         level = compute_nominal_level(ALPHA, looks)
         shares = [

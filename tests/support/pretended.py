@@ -30,7 +30,7 @@ def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
 
 @dataclass
 class Pretended:
-    """A runner without processes: each trial takes ``seconds`` of a clock that only it moves.
+    """A runner without processes; only its trials move its clock, by ``seconds`` and their epochs.
 
     ratio: of the candidate's epoch to the base's, by the number of the pair. accuracy: by epochs.
     becomes: fields of the records of failed trials, by (version, pair). stop: the trial that is
@@ -73,10 +73,11 @@ class Pretended:
     def measure(self, trial: Trial) -> Record:
         """Store and return the record of a trial."""
         self.trials.append(trial)
-        self.clock += self.seconds
         if self.stop == (trial.version, trial.round):
             raise KeyboardInterrupt
         epoch = self.epoch * (self.ratio(trial.round) if trial.version == "candidate" else 1.0)
+        times = [epoch] * trial.case.epochs
+        self.clock += self.seconds + sum(times)
         started = dt.datetime.fromtimestamp(self.clock, dt.UTC).isoformat(timespec="milliseconds")
         of = {
             "run": self.run,
@@ -86,14 +87,14 @@ class Pretended:
         }
         wrong = self.becomes.get((trial.version, trial.round))
         record = (
-            bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)
+            bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, times, of)
         )
         if self.folder is not None:
             store.append_record(self.folder, record)
         return record
 
-    def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
-        """Return a successful record with this minimum epoch, in seconds."""
+    def _well(self, trial: Trial, times: list[float], of: dict[str, Any]) -> Record:
+        """Return a successful record with epochs of these seconds."""
         count = trial.case.epochs
         curve = [self.accuracy(number) for number in range(1, count + 1)]
         return ok(
@@ -101,8 +102,8 @@ class Pretended:
             trial.round,
             import_seconds=0.1,
             setup_seconds=0.1,
-            first_epoch_seconds=epoch * 1.5,
-            epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
+            first_epoch_seconds=times[0],
+            epoch_seconds=times,
             validation_accuracy=curve,
             test_accuracy=curve,
             **of,

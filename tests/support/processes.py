@@ -50,7 +50,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SHORT_REPEATS = 20
 SHORT_TRIALS = f"""
 from bench.runner.process import drive
-drive.MAX_REPEATS = {SHORT_REPEATS}
+drive.MAX_REPEATS = drive.MAX_PREDICTIONS = {SHORT_REPEATS}
 """
 # Charts take longer than everything else in these runs: hide the packages that draw them.
 NO_CHARTS = f"""{SHORT_TRIALS}

@@ -38,8 +38,7 @@ def test_usable_cores_without_affinity_are_all(monkeypatch):
 
 class Distribution:
     def __init__(self, name, version):
-        self.metadata = {"Name": name}
-        self.version = version
+        self.metadata = {"Name": name, "Version": version}
 
 
 def test_software_names_python_blas_and_the_first_of_a_distribution(monkeypatch):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import cast
 
 from msgspec.structs import replace
@@ -21,11 +22,14 @@ from bench.worker.measure import now
 
 # The first pair shows that both versions work, and how long an epoch takes.
 FIRST_EPOCHS = 2
-# A pair has as many epochs as leave time for this many pairs more than a decision needs. With more
-# than a second of epochs, the start of two processes is a small part of a pair.
-SPARE_PAIRS, EPOCH_SECONDS = 3, 1.0
+# The pairs of a short budget: two more than the fewest that can decide, so that one small
+# difference may have the other sign. Each has as many epochs as its share of the time allows: the
+# noise of a pair falls almost as one over their number. With more time, there are more pairs.
+SPARE_PAIRS = 2
+# With more than a second of epochs, the start of two processes is a small part of a pair.
+EPOCH_SECONDS = 1.0
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
-# What the start and end of two processes and the judging of an epoch take.
+# What the start and end of two processes and the judging of an epoch take, until a pair shows it.
 PROCESS_SECONDS = 0.5
 # The looks are planned again after each of the first pairs, because the very first reads cold
 # files. No look happens before, so no result influences the number of looks.
@@ -60,23 +64,35 @@ class _CaseLoop:
         self._records: list[TrialRecord] = []
 
     def measure(self, pairing: Pairing, end: float) -> Iterator[str | CaseComparison]:
-        """Measure pairs of a case until it is decided, a trial failed, or time is up."""
-        warmup = self._measure_pair(set_epochs(pairing, FIRST_EPOCHS), 0)
-        if not _succeeded(warmup):
+        """Measure pairs of a case until it is decided, a trial failed, or time is up.
+
+        The number of epochs is chosen anew before each pair, so that the planned pairs fit even if
+        the machine becomes slower. It depends on times that both sides share, not on their ratio.
+        """
+        first = self._measure_pair(set_epochs(pairing, FIRST_EPOCHS), 0)
+        if not _succeeded(first):
             yield self._judge(pairing)
             return
         fewest = count_fewest_pairs(self._plan.rule.alpha_per_test) + SPARE_PAIRS
-        pairing, seconds = choose_epochs(pairing, warmup, (end - now()) / fewest)
-        looks, start, number = self._plan_looks(pairing, 0, seconds, end), now(), 0
-        while number < looks[-1] and now() + seconds <= end:
+        epoch, rest = estimate_seconds(first)
+        looks: LookSchedule = (fewest,)
+        number = 0
+        while number < looks[-1]:
+            planned = fewest if number <= PLANNING_PAIRS else looks[-1]
+            epochs = choose_epochs(epoch, rest, (end - now()) / (planned - number))
+            seconds = rest + 2 * epochs * epoch
+            if number <= PLANNING_PAIRS:
+                looks = self._plan_looks(pairing, number, seconds, end)
+            if now() + seconds > end:
+                break
             number += 1
             yield f"{pairing.name}: pair {number} of {looks[-1]} at most"
-            records = self._measure_pair(pairing, number)
+            begin = now()
+            records = self._measure_pair(set_epochs(pairing, epochs), number)
             if not _succeeded(records):
                 break
-            if number <= PLANNING_PAIRS:
-                seconds = (now() - start) / number
-                looks = self._plan_looks(pairing, number, seconds, end)
+            times = [time for record in records for time in record.epoch_seconds]
+            epoch, rest = fmean(times), now() - begin - sum(times)
             if number in looks[:-1]:
                 case = self._judge(pairing)
                 yield case
@@ -116,24 +132,27 @@ def can_alternate(pairing: Pairing, features: int) -> bool:
     return pairing.baseline.device == "cpu" and needed <= compute_max_samples(features)
 
 
-def choose_epochs(
-    pairing: Pairing, warmup: tuple[TrialRecord, ...], allowed: float
-) -> tuple[Pairing, float]:
-    """Return a pairing with as many epochs as a pair has time for, and the seconds of such a pair.
+def estimate_seconds(first: tuple[TrialRecord, ...]) -> tuple[float, float]:
+    """Return the seconds of an epoch and of the rest of a pair, from the first pair.
 
-    allowed: seconds for each pair. The first one is no measure of the others, which are judged by
-    one epoch and predict nothing.
+    Its whole time is no measure of the others, which are judged by one epoch and predict nothing.
     """
-    epoch = max(max(record.epoch_seconds) for record in warmup)
     rest = PROCESS_SECONDS + sum(
         (record.import_seconds or 0.0)
         + (record.setup_seconds or 0.0)
         + (record.first_epoch_seconds or 0.0)
-        for record in warmup
+        for record in first
     )
+    return max(max(record.epoch_seconds) for record in first), rest
+
+
+def choose_epochs(epoch: float, rest: float, allowed: float) -> int:
+    """Return the number of epochs that a pair has time for.
+
+    epoch, rest, allowed: seconds of an epoch, of the rest of a pair, and of the whole pair.
+    """
     time = min(EPOCH_SECONDS, (allowed - rest) / 2)
-    epochs = min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(time / epoch)))
-    return set_epochs(pairing, epochs), rest + 2 * epochs * epoch
+    return min(MAX_EPOCHS, max(MIN_EPOCHS, math.floor(time / epoch)))
 
 
 def set_epochs(pairing: Pairing, epochs: int) -> Pairing:

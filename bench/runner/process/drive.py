@@ -30,7 +30,7 @@ TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
 # A GPU lowers its clocks when it is idle, so it trains this long untimed before that.
 WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
-PREDICTIONS = 5
+PREDICTIONS, MAX_PREDICTIONS = 5, 50  # to hand one over takes longer than to label one image
 MAX_REPEATS = 200
 # A worker's time is believed if the parent's is longer by no more than this many hand-overs, this
 # many seconds, this share of it, and the time for which the two waited for a core. A hand-over is
@@ -221,7 +221,7 @@ class Drive:
         """Time predictions until there are enough; return the seconds. draw: returns indices."""
         seconds: list[float] = []
         while len(seconds) < PREDICTIONS or (
-            len(seconds) < MAX_REPEATS and sum(seconds) < PREDICT_SECONDS
+            len(seconds) < MAX_PREDICTIONS and sum(seconds) < PREDICT_SECONDS
         ):
             seconds.append(self.predict(draw()))
         return seconds

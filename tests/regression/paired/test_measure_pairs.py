@@ -10,29 +10,30 @@ from bench.records import store
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.paired.measure_pairs import choose_epochs
+from bench.regression.paired.measure_pairs import choose_epochs, estimate_seconds
 from bench.regression.result import CaseComparison
 from bench.runner.planning.cases import compute_max_samples
 
 
 @pytest.mark.parametrize(
-    ("baseline", "candidate", "allowed", "epochs"),
+    ("epoch", "allowed", "epochs"),
     [
-        ([0.07, 0.08], [0.08, 0.08], 60.0, 13),  # 1 / 0.08 = 12.5
-        ([0.15, 0.2], [0.1, 0.1], 2.0, 3),  # the slower one decides: 0.5 / 0.2 = 2.5
-        ([0.1, 0.1], [0.1, 0.1], 2.0, 5),
-        ([0.1, 0.1], [0.1, 0.1], 0.1, 3),  # no time is left, but a pair needs some
-        ([0.001, 0.001], [0.001, 0.001], 60.0, 40),  # not 1,000
+        (0.08, 60.0, 12),  # 1 / 0.08 = 12.5
+        (0.2, 2.0, 3),  # 0.5 / 0.2 = 2.5
+        (0.1, 2.0, 5),
+        (0.1, 0.1, 3),  # no time is left, but a pair needs some
+        (0.001, 60.0, 40),  # not 1,000
     ],
 )
-def test_pair_has_as_many_epochs_as_there_is_time_for(baseline, candidate, allowed, epochs):
-    times = (baseline, candidate)
+def test_pair_has_as_many_epochs_as_there_is_time_for(epoch, allowed, epochs):
+    assert choose_epochs(epoch, 1.0, allowed) == epochs
+
+
+def test_first_pair_tells_the_seconds_of_the_slower_side():
+    times = ([0.15, 0.2], [0.1, 0.1])
     starts = {"import_seconds": 0.1, "setup_seconds": 0.05, "first_epoch_seconds": 0.1}
-    warmup = tuple(ok(pairing().baseline, 0, epoch_seconds=one, **starts) for one in times)
-    chosen, seconds = choose_epochs(pairing(), warmup, allowed)
-    assert {chosen.baseline.epochs, chosen.candidate.epochs} == {epochs}
-    assert seconds == pytest.approx(1.0 + 2 * epochs * max(*baseline, *candidate))
-    assert chosen.baseline.slug == pairing().baseline.slug
+    first = tuple(ok(pairing().baseline, 0, epoch_seconds=one, **starts) for one in times)
+    assert estimate_seconds(first) == (0.2, pytest.approx(1.0))
 
 
 @pytest.fixture
@@ -60,22 +61,32 @@ def jitter(number):
 
 
 def test_slowdown_stops_at_the_first_look(measured):
-    # A pair takes 2 s: after the warm-up, 89 pairs fit into 180 s.
-    pretended = Pretended(ratio=lambda number: 1.2, epoch=0.02)
+    pretended = Pretended(ratio=lambda number: 1.2, epoch=0.04)
     (case,) = measured(pretended)
     assert pretended.pairs == [0, *range(1, 11)]
     assert (case.verdict, case.pairs) == ("slower", 10)
-    assert [trial.case.epochs for trial in pretended.trials] == [2, 2, *[28] * 20]  # 1 / 0.036
+    # 1 / 0.048 = 20.8: the slower side decides in the first pair; then both do, 1 / 0.044 = 22.7.
+    assert [trial.case.epochs for trial in pretended.trials] == [2, 2, 20, 20, *[22] * 18]
 
 
 def test_looks_are_planned_for_the_budget_and_stored(measured, folder):
-    # 178 / 2 = 89 pairs, with looks after 10, 30 and 89.
-    pretended = Pretended(ratio=jitter)
+    # A pair takes 2 + 2 * 40 * 0.01 = 2.8 s and a little, as the ratios say: 178 / 2.8 = 63.5.
+    pretended = Pretended(epoch=0.01, ratio=jitter)
     cases = measured(pretended)
-    assert store.read_looks(folder) == {"numpy": (10, 30, 89)}
-    assert pretended.pairs == [*range(90)]
-    assert [case.pairs for case in cases] == [10, 30, 89]
+    assert store.read_looks(folder) == {"numpy": (10, 21, 62)}
+    assert pretended.pairs == [*range(63)]
+    assert [case.pairs for case in cases] == [10, 21, 62]
     assert {case.verdict for case in cases} == {"undecided"}
+
+
+def test_short_budget_is_filled_by_two_pairs_more_than_can_decide(measured, folder):
+    # A pair has a ninth of 15 - 1.2 s: 1.53 s, of which its processes take 1 s.
+    pretended = Pretended(seconds=0.5, epoch=0.05)
+    (case,) = measured(pretended, comparison(budget=15.0))
+    assert store.read_looks(folder) == {"numpy": (9,)}
+    assert case.pairs == 9
+    assert [trial.case.epochs for trial in pretended.trials[2::2]] == [*[5] * 7, 6, 7]
+    assert 1014.5 <= pretended.clock <= 1015
 
 
 @pytest.mark.parametrize(
@@ -92,24 +103,28 @@ def test_sides_of_a_pair_live_together_where_they_can(measured, changes, togethe
     assert pretended.briefs == (briefs if together else [])
 
 
-def test_measuring_stops_before_the_budget_ends(measured):
-    pretended = Pretended(ratio=jitter)
-    original, slow = pretended.measure, iter([0.5] * 40 + [3.0] * 1000)
+@pytest.mark.parametrize(
+    ("later", "pairs", "epochs"),
+    [(1.4, 10, [20, 16]), (2.0, 9, [20, 3])],  # ten are planned, of 3 epochs at least
+)
+def test_slower_machine_gets_fewer_epochs_in_the_budget(measured, later, pairs, epochs):
+    pretended = Pretended(epoch=0.05)
+    original, slow = pretended.measure, iter([1.0] * 10 + [later] * 1000)
 
     def measure(trial):
-        pretended.seconds = next(slow) + 0.5
+        pretended.seconds = next(slow)
         return original(trial)
 
     pretended.measure = measure
-    cases = measured(pretended)
-    # The first 20 pairs take 2 s each, the others 7 s: 140 / 7 = 20.
-    assert pretended.clock - 1000 <= 180
-    assert pretended.pairs == [*range(40)]
-    assert [case.pairs for case in cases] == [10, 30, 39]
+    (case,) = measured(pretended, comparison(budget=45.0))
+    measured_epochs = [trial.case.epochs for trial in pretended.trials[2::2]]
+    assert (case.pairs, len(measured_epochs)) == (pairs, pairs)
+    assert [measured_epochs[0], measured_epochs[-1]] == epochs
+    assert pretended.clock - 1000 <= 45
 
 
-@pytest.mark.parametrize(("budget", "pairs"), [(9.0, 3), (3.0, 0)])
-def test_short_budget_has_one_look(measured, folder, budget, pairs):
+@pytest.mark.parametrize(("budget", "pairs"), [(9.0, 2), (3.0, 0)])
+def test_budget_that_is_too_short_has_one_look(measured, folder, budget, pairs):
     (case,) = measured(Pretended(ratio=lambda _: 1.2), comparison(budget=budget))
     assert store.read_looks(folder) == {"numpy": (7,)}
     assert (case.verdict, case.pairs) == ("undecided", pairs)
@@ -117,19 +132,23 @@ def test_short_budget_has_one_look(measured, folder, budget, pairs):
 
 def test_cases_share_the_remaining_time(measured, folder):
     cases = tuple(map(pairing, ("a", "b", "c")))
-    pretended = Pretended()
+    pretended = Pretended(epoch=0.01)
 
     def ratio(number):
         return 1.2 if pretended.trials[-1].case.implementation == "a" else jitter(number)
 
     pretended.ratio = ratio
     judged = measured(pretended, comparison(*cases, budget=300.0))
-    # Three cases share 1 %: a first look is at 12 pairs. a: 100 s, 98 / 2 = 49 pairs, decided at 12
-    # after 26 s. b: half of 274 s, 135 / 2 = 67 pairs, 136 s. c: the remaining 138 s, 68 pairs.
-    assert store.read_looks(folder) == {"a": (12, 49), "b": (12, 67), "c": (12, 68)}
-    looks = [(case.name, case.pairs) for case in judged]
-    assert looks == [("a", 12), ("b", 12), ("b", 67), ("c", 12), ("c", 68)]
-    assert pretended.clock - 1000 == 26 + 136 + 138
+    looks = store.read_looks(folder)
+    # Three cases share 1 %: a first look is at 12 pairs. a has a third of the time and is decided
+    # early; b has half of the rest, and c what is left.
+    assert [(case.name, case.pairs) for case in judged] == [
+        ("a", 12),
+        *(("b", look) for look in looks["b"]),
+        *(("c", look) for look in looks["c"]),
+    ]
+    assert looks["a"][-1] < looks["b"][-1] <= looks["c"][-1]
+    assert 290 < pretended.clock - 1000 <= 300
 
 
 @pytest.mark.parametrize("version", ["base", "candidate"])

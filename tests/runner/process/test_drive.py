@@ -304,7 +304,7 @@ def test_gpu_warms_up_a_second_before_timed_epochs(drives, epoch, warm_ups):
     assert calls == "r" + "t" * (1 + warm_ups) + "r" + "t" * 7
 
 
-@pytest.mark.parametrize(("each", "predictions"), [(0.05, 5), (1 / 64, 7), (1e-6, 200)])
+@pytest.mark.parametrize(("each", "predictions"), [(0.05, 5), (1 / 64, 7), (1e-6, 50)])
 def test_predictions_repeat_until_count_and_time_suffice(drives, each, predictions):
     of = drives(p=[seconds(each)])
     measurement = run(of, enough=0.0)
@@ -317,12 +317,12 @@ def test_predictions_repeat_until_count_and_time_suffice(drives, each, predictio
 def test_predictions_are_of_all_test_images_in_another_order_and_then_of_one(drives):
     of = drives(p=[seconds(1e-6)])
     run(of, enough=0.0)
-    images, single = of.worker.images[:201], of.worker.images[201:]
-    assert len(single) == 201  # the first is not timed
+    images, single = of.worker.images[:51], of.worker.images[51:]
+    assert len(single) == 51  # the first is not timed
     assert {len(indices) for indices in single} == {1}
-    assert {int(indices[0]) for indices in single} == set(range(IMAGES))
+    assert 1 < len({int(indices[0]) for indices in single}) <= IMAGES
     assert all(sorted(order) == list(range(IMAGES)) for order in images)
-    assert len({order.tobytes() for order in images}) > 50  # of 120
+    assert len({order.tobytes() for order in images}) > 20  # of 120
     other = drives(p=[seconds(1e-6)])
     run(other, enough=0.0)
     assert not np.array_equal(images, other.worker.images[:201])
