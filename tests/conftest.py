@@ -1,5 +1,6 @@
 """Fixtures of several test files: small data, requests, stand-ins and the command line."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -143,8 +144,10 @@ def make_request(digits):
 
 
 @pytest.fixture
-def launched(tmp_path, make_request):
+def launched(tmp_path, make_request, monkeypatch):
     """Launch a worker in the folder ``child`` for a preflight, on own code where it is given."""
+    folder = tmp_path / "child"
+    monkeypatch.setattr(launch, "make_folder", lambda: contextlib.nullcontext(folder))
 
     def run(code=None, child=None, **changes):
         if code is not None:
@@ -152,7 +155,7 @@ def launched(tmp_path, make_request):
             changes["file"] = str(tmp_path / "own_file.py")
         child = child or ChildSpec(timeout=240)
         request = make_request(**{"mode": "preflight", **changes})
-        return launch.launch(request, child, tmp_path / "child")
+        return launch.launch(request, child)
 
     return run
 

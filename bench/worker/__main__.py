@@ -7,6 +7,7 @@ Any interpreter that has NumPy and the framework can be a worker.
 """
 
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -113,6 +114,12 @@ def run_mode(request: Document, session: Session) -> None:
             session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
         case "software":
             results["software"] = machine.list_software()
+        case "registry":  # of a revision, whose entries may lack fields of ours
+            entries = [
+                {name: getattr(entry, name) for name in request["fields"] if hasattr(entry, name)}
+                for entry in importlib.import_module("implementations").IMPLEMENTATIONS
+            ]
+            results["registry"] = json.loads(json.dumps(entries, default=str))
 
 
 def _describe(error: BaseException) -> str:

@@ -2,40 +2,25 @@
 
 import difflib
 import io
-import json
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-import bench
 from bench.errors import UserError
+from bench.runner.process.launch import launch
+from bench.runner.process.spec import ChildSpec, Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 
 # A git hook that runs us sets these; they would point to the hook's repository.
 _HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 _REGISTRY_TIMEOUT = 60.0  # seconds
-
-_FIELDS = {field.name: field for field in fields(Implementation)}
-_PRINT_REGISTRY = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from implementations import IMPLEMENTATIONS
-entries = [
-    {name: getattr(entry, name) for name in sys.argv[2:] if hasattr(entry, name)}
-    for entry in IMPLEMENTATIONS
-]
-print()
-print(json.dumps(entries, default=str))
-"""
 
 
 def find_commit(name: str) -> str | None:
@@ -77,27 +62,26 @@ def unpack(commit: str, name: str, folder: Path) -> Path:
 
 
 def read_registry(
-    implementations: Path, name: str, scratch: Path, progress: Callable[[str], None]
+    implementations: Path, name: str, progress: Callable[[str], None]
 ) -> tuple[Implementation, ...]:
-    """Return the registry of an unpacked revision, read in a child process.
+    """Return the registry of an unpacked revision, which a worker imports.
 
-    Fields that an older registry lacks get their default or, without one, the value of our entry
-    of the same name. Unknown fields are ignored. Invalid entries are skipped and reported to
-    ``progress``. Raises UserError if no entry is valid.
+    Fields that an older registry lacks get the value of our entry of the same name if they are
+    required, else their default. Unknown fields are ignored. Invalid entries are skipped and
+    reported to ``progress``. Raises UserError if no entry is valid.
     """
+    child = ChildSpec(Installation(implementations=implementations), timeout=_REGISTRY_TIMEOUT)
+    names = [field.name for field in fields(Implementation)]
+    outcome = launch({"mode": "registry", "fields": names}, child)
+    if outcome.status != "ok":
+        raise UserError(
+            f"{name}: importing its registry failed ({outcome.reason}). Name a later revision"
+        )
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
-    required = [
-        field.name
-        for field in _FIELDS.values()
-        if field.default is MISSING
-        and field.default_factory is MISSING
-        # An entry without these two is invalid.
-        and field.name not in {"name", "module"}
-    ]
     registry = []
-    for number, values in enumerate(_load_entries(implementations, name, scratch), 1):
+    for number, values in enumerate(outcome.document["registry"], 1):
         own = ours.get(str(values.get("name")))
-        inherited = {field: getattr(own, field) for field in required} if own else {}
+        inherited = {"framework": own.framework, "extra": own.extra} if own else {}
         try:
             registry.append(msgspec.convert({**inherited, **values}, Implementation))
         except msgspec.ValidationError as error:
@@ -106,30 +90,6 @@ def read_registry(
     if not registry:
         raise UserError(f"{name}: its registry has no valid entry. Name a later revision")
     return tuple(registry)
-
-
-def _load_entries(implementations: Path, name: str, scratch: Path) -> list[Mapping[str, Any]]:
-    """Import the revision's registry with our ``bench``, isolated from the user's packages."""
-    path = scratch / "path"
-    path.mkdir()
-    (path / "bench").symlink_to(Path(bench.__file__).resolve().parent)
-    (path / "implementations").symlink_to(implementations)
-    try:
-        process = subprocess.run(
-            [sys.executable, "-I", "-c", _PRINT_REGISTRY, str(path), *_FIELDS],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_REGISTRY_TIMEOUT,
-            check=True,
-        )
-    except subprocess.CalledProcessError as error:
-        reason = _last_line(error.stderr)
-    except subprocess.TimeoutExpired:
-        reason = f"timeout after {_REGISTRY_TIMEOUT:g} s"
-    else:
-        entries: list[Mapping[str, Any]] = json.loads(process.stdout.splitlines()[-1])
-        return entries
-    raise UserError(f"{name}: importing its registry failed ({reason}). Name a later revision")
 
 
 def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -35,9 +35,8 @@ def prepare_site(
     match version.kind:
         case "revision":
             with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-                scratch = Path(name)
-                folder = git.unpack(str(version.commit), version.name, scratch)
-                registry = git.read_registry(folder, version.name, scratch, progress)
+                folder = git.unpack(str(version.commit), version.name, Path(name))
+                registry = git.read_registry(folder, version.name, progress)
                 yield Site(Installation(implementations=folder), registry)
         case "packages":
             environment = venv.specify_environment(version.requirements, chosen)

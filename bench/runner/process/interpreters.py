@@ -10,7 +10,6 @@ import msgspec
 from bench.errors import UserError
 from bench.records.schema import Case
 from bench.runner.planning.cases import list_distributions, make_unknown_name_error
-from bench.runner.process import scratch
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation
 from implementations import IMPLEMENTATIONS
@@ -32,9 +31,7 @@ def find_executable(text: str) -> str | None:
 
 def read_software(installation: Installation) -> dict[str, Any]:
     """Return what is installed for a Python. Raises UserError where it cannot run a worker."""
-    child = ChildSpec(installation=installation, timeout=TIMEOUT)
-    with scratch.make_folder() as folder:
-        outcome = launch({"mode": "software"}, child, folder)
+    outcome = launch({"mode": "software"}, ChildSpec(installation, timeout=TIMEOUT))
     if outcome.status != "ok":
         raise UserError(
             f"{installation.python} does not run the suite: {outcome.reason}; give a Python 3.11 "

@@ -26,7 +26,7 @@ from bench.runner.process.outcome import (
     read_delay,
 )
 from bench.runner.process.placement import find_placement_fault, read_helpers_cpu_seconds
-from bench.runner.process.scratch import report_write_errors
+from bench.runner.process.scratch import make_folder, report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
@@ -342,12 +342,12 @@ class Worker:
         return False
 
 
-def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outcome:
+def launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
     """Let a worker import what a request names and do what its mode says, untimed.
 
     See ``Worker`` for what is raised.
     """
-    with Worker(request, child, scratch) as worker:
+    with make_folder() as scratch, Worker(request, child, scratch) as worker:
         with suppress(WorkerStopped):
             worker.await_start()
             if request.keys() & {"module", "file"}:

@@ -1,16 +1,13 @@
 """Import an implementation in a worker before anything is measured, to check what it is."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from bench.contract import Objective
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.process import scratch
 from bench.runner.process.interpreters import TIMEOUT, find_installation
 from bench.runner.process.launch import launch
-from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, describe_source
 
 
@@ -20,20 +17,20 @@ def import_implementation(case: Case) -> None:
     Raises UserError.
     """
     child = ChildSpec(installation=find_installation(case), variables=case.variables)
-    _launch({"mode": "preflight", **describe_source(case)}, child)
+    launch({"mode": "preflight", **describe_source(case)}, child)
 
 
 def find_device_fault(case: Case) -> str | None:
     """Return why a probe's framework does not see the case's device, or None."""
     child = ChildSpec(installation=find_installation(case), device=case.device, timeout=TIMEOUT)
-    outcome = _launch({"mode": "device", **describe_source(case), "device": case.device}, child)
+    outcome = launch({"mode": "device", **describe_source(case), "device": case.device}, child)
     return None if outcome.status == "ok" else outcome.reason
 
 
 def read_objective(path: Path) -> Objective:
     """Import a user's own file and return its objective. Raises UserError."""
     request = {"mode": "preflight", "file": str(path.resolve())}
-    outcome = _launch(request, ChildSpec(timeout=TIMEOUT))
+    outcome = launch(request, ChildSpec(timeout=TIMEOUT))
     if outcome.status != "ok":
         raise UserError(f"{path} does not import: {outcome.reason}; correct the file")
     if not outcome.document.get("trainer"):
@@ -42,8 +39,3 @@ def read_objective(path: Path) -> Objective:
     if objective not in get_args(Objective):
         raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")
     return cast("Objective", objective)
-
-
-def _launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
-    with scratch.make_folder() as folder:
-        return launch(request, child, folder)
