@@ -74,21 +74,6 @@ def decode(line: bytes, where: str) -> Record:
     return msgspec.structs.replace(record, format=FORMAT)
 
 
-def describe_line() -> dict[str, Any]:
-    """Return the JSON Schema of a line that ``encode`` writes."""
-    schema = msgspec.json.schema(Record)
-    for kind in (TrialRecord, TextbookRecord, RooflineRecord):
-        definition = schema["$defs"][kind.__name__]
-        definition["properties"]["check"] = {
-            "description": "CRC-32 of the line without this member.",
-            "type": "string",
-            "pattern": "^[0-9a-f]{8}$",
-        }
-        definition["required"].append("check")
-    title = f"A line of {TRIALS}, format {FORMAT}"
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
-
-
 def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
     """Yield every line with its record, or with the reason why it is not a record of this run.
 

@@ -12,7 +12,6 @@ from bench.errors import UserError
 from bench.records import jsonl, store
 from bench.report.index import write_index
 from bench.report.load import load_run, load_runs
-from bench.report.readme import END, START, render_readme_part, update_readme
 from bench.report.sections.costs.workload import NOTHING_WELL
 from bench.report.sections.setting.machines import COMPARED, CROWDED, MAX_COLUMNS
 from bench.report.write import write_report
@@ -192,49 +191,6 @@ def test_many_runs_have_lines_instead_of_columns(tmp_path):
     facts = section(text, "Machine and software")
     assert facts.count("### ") == 2
     assert facts.count("| Run n") == len(machines)
-
-
-# ----- the README
-
-
-@pytest.fixture
-def readme(folder):
-    path = folder.parents[1] / "README.md"
-    path.write_text(f"before\n{START}\nold\n{END}\nafter ü\n", encoding="utf-8")
-    return path
-
-
-def test_readme_is_replaced_between_its_marks(folder, readme):
-    update_readme(readme, folder)
-    once = readme.read_text(encoding="utf-8")
-    part = render_readme_part(folder, readme.parent)
-    assert once == f"before\n{START}\n{part}\n{END}\nafter ü\n"
-    update_readme(readme, folder)
-    assert readme.read_text(encoding="utf-8") == once
-    assert "Once running, fast (idiomatic) has the shortest epoch: 500 ms" in part
-    assert [row["program"] for row in read_table(part)] == ["fast", "slow"]
-    assert "](results/run/cold-epochs.svg)](results/run/report.md)" in part
-
-
-@pytest.mark.parametrize("content", ["no marks", START, END, f"{END}\n{START}", b"\xff", None])
-def test_readme_without_marks_is_left_alone(folder, readme, content):
-    if content is None:
-        readme.unlink()
-    else:
-        readme.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(UserError, match=r"README\.md"):
-        update_readme(readme, folder)
-    if content is not None:
-        assert readme.read_bytes() in {content, str(content).encode()}
-
-
-def test_readme_needs_a_ranked_row_below_its_folder(folder, tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(UserError, match="outside"):
-        render_readme_part(folder, tmp_path / "elsewhere")
-    without = write(tmp_path / "run", run(case()), bare(case()))
-    with pytest.raises(UserError, match="no ranked row"):
-        render_readme_part(without, tmp_path)
 
 
 # ----- writing

@@ -1,7 +1,7 @@
 """One workload: its finding, no stronger than the intervals allow, its table and its charts."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +9,6 @@ from bench.analysis.noise import Noise
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row
 from bench.contract import Optimizer
-from bench.records.schema import Environment
 from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_start
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
@@ -144,10 +143,3 @@ def describe_groups(rows: Sequence[Row]) -> list[str]:
     if not names:
         return []
     return [f"The processes of these rows fall into two groups: {', '.join(names)}."]
-
-
-def find_machine(environments: Mapping[str, Environment]) -> str | None:
-    """Return the machine's name, or None if there are several machines or no name."""
-    machines = {(one.machine.get("id"), one.machine.get("name")) for one in environments.values()}
-    name = next(iter(machines))[1] if len(machines) == 1 else None
-    return str(name) if name else None

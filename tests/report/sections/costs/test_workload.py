@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from support.records import MACHINE, bare, case, environment, run, trials, write
+from support.records import bare, case, environment, run, trials, write
 from support.sweeps import CONDITIONS, on
 
 from bench.analysis.intervals import Interval
@@ -17,20 +17,10 @@ from bench.report.sections.costs.workload import (
     NOTHING_WELL,
     describe_noisy_pairs,
     describe_workload,
-    find_machine,
     write_note,
 )
 
 HERE = {"here": environment()}
-
-
-def test_machine_is_named_only_if_there_is_one():
-    later, moved = environment(id="later"), environment(machine={**MACHINE, "id": "another"})
-    assert find_machine({"here": environment(), "later": later}) == "2-core Test CPU, 8 GiB"
-    assert find_machine({"here": environment(), "moved": moved}) is None
-    assert find_machine({"here": environment(machine={})}) is None
-    assert find_machine({}) is None
-
 
 # ----- what the noise hides
 

@@ -1,0 +1,89 @@
+"""Renew what pages take from the code: the schema of a record, and the results in the README.
+
+``python docs/generate.py [results/reference/NAME]``; without a run, the README stays.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.records.schema import FORMAT, Record
+from bench.report.charts.chart import name_file
+from bench.report.load import load_run
+from bench.report.opening import make_opening
+from bench.report.render.markdown import escape, render_table
+from bench.report.sections import tables
+from bench.report.sections.costs.comparison import (
+    EPOCHS,
+    EPOCHS_IN_WORDS,
+    describe_problem,
+    name_case,
+    select_ranked,
+    time_from_cold,
+)
+from bench.report.sections.programs import STYLES
+from bench.report.sections.verdict import write_finding
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "docs" / "record.schema.json"
+README = ROOT / "README.md"
+START, END = "<!-- results: made by `python docs/generate.py` -->", "<!-- end of results -->"
+
+
+def describe_line() -> dict[str, Any]:
+    """Return the JSON Schema of a line of trials.jsonl."""
+    schema = msgspec.json.schema(Record)
+    for definition in schema["$defs"].values():
+        if "kind" in definition["properties"]:  # a record, and no part of one
+            definition["properties"]["check"] = {
+                "description": "CRC-32 of the line without this member.",
+                "type": "string",
+                "pattern": "^[0-9a-f]{8}$",
+            }
+            definition["required"].append("check")
+    title = f"A line of trials.jsonl, format {FORMAT}"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+
+
+def render_results(folder: Path) -> str:
+    """Return the finding, the chart and the table of a published run's first workload."""
+    run = load_run(folder)
+    rows = select_ranked(run.rows, run.workload)
+    path = folder.resolve().relative_to(ROOT).as_posix()
+    picture = make_opening(run).picture
+    assert picture is not None  # a published run has a chart
+    columns = (
+        tables.list_words("program", [name_case(row.case) for row in rows]),
+        tables.list_words("style", [row.case.style for row in rows]),
+        tables.list_times("epoch", [row.epoch for row in rows]),
+        tables.list_times(
+            f"{EPOCHS_IN_WORDS} epochs from a cold start",
+            [time_from_cold(row, EPOCHS) for row in rows],
+        ),
+        tables.list_errors("parity error", [row.parity_error for row in rows]),
+    )
+    return (
+        f"{escape(' '.join(write_finding(rows)))}\n\n"
+        f"[![{escape(picture.title)}]({path}/{name_file(picture.name)})]({path}/report.md)\n\n"
+        f"{render_table(tables.build_table('', columns, leading=2))}\n"
+        f"On {escape(run.machine_name)}: {escape(describe_problem(rows[0]))}. In "
+        f"brackets: 95 % intervals. {STYLES} Parity error: how far the weights are from a float64 "
+        f"oracle's, relative to how far training moved them; the [whole report]({path}/report.md) "
+        "says how it is judged, and has the other workload and the textbook's figures."
+    )
+
+
+def renew_readme(folder: Path) -> str:
+    """Return the README with the results of a published run between its marks."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n{render_results(folder)}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
+    for name in sys.argv[1:]:
+        README.write_text(renew_readme(Path(name)), encoding="utf-8")
