@@ -19,13 +19,16 @@ from bench.report.render import numbers
 from bench.report.sections import Picture
 from bench.report.sections.costs.comparison import (
     EPOCHS,
+    EPOCHS_IN_WORDS,
     add_device,
     label_case,
     select_ranked,
 )
+from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
     describe_agreement,
+    select_softmax,
     write_cold_start,
     write_frontier,
     write_headline,
@@ -35,19 +38,26 @@ TITLE = "Softmax classifier: the frameworks compared"
 # For how many epochs a reader can choose to see who is done first.
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 MAX_LEADERS = 2  # a headline names at most so many
+# Spaces between a number and its unit or power of ten, and within an interval.
+UNBREAKABLE = re.compile(r"(?<=\d) (?=(?:ms|s|µs|×)(?!\w))|(?<=×) (?=\d)|(?<=\d,) (?=[\d.,]+\])")
+DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A claim in a few words, and what it rests on. Both are plain text."""
+    """A claim in a few words, and what it rests on. All are plain text.
+
+    label: what the claim is about, if its words do not say it.
+    """
 
     headline: str
     text: str
+    label: str = ""
 
     def __post_init__(self) -> None:
-        """Keep a number and its unit on one line."""
+        """Keep a number and its unit on one line, and an interval."""
         for name in ("headline", "text"):
-            text = re.sub(r"(\d) (ms|s|µs)\b", "\\1\u00a0\\2", getattr(self, name))
+            text = UNBREAKABLE.sub("\u00a0", getattr(self, name))
             object.__setattr__(self, name, text)
 
 
@@ -56,7 +66,7 @@ class Standing:
     """Who is done first with so many epochs from a cold start.
 
     unit: of the times. lines: name, style, time and ratio to the first, the first on top. leaders:
-    how many of them the data do not tell apart from the first.
+    how many of them are not certainly slower than the first; 0 if none of the others is.
     """
 
     epochs: int
@@ -86,21 +96,25 @@ class Opening:
 def make_opening(run: LoadedRun) -> Opening:
     """Return the opening of a run; it has less for a run that has less."""
     ranked = select_ranked(run.rows, run.workload)
-    softmax = [row for row in ranked if row.case.objective == "softmax"]
+    softmax = select_softmax(ranked)
     rows = select_comparable(softmax, softmax[0]) if softmax else []
     started = [row for row in rows if row.start_by_round]
     verdicts = []
     if agreement := describe_agreement(run):
-        verdicts.append(Verdict(summarize_agreement(run), agreement))
+        accuracy = describe_accuracy(select_softmax(ranked))
+        accuracy = accuracy[:1].upper() + accuracy[1:]
+        verdicts.append(Verdict(summarize_agreement(run), f"{agreement} {accuracy}".strip()))
     if started:
         times = {add_device(one.case.implementation, one.case.device): one for one in started}
         by_round = {name: row.sum_epochs(EPOCHS) for name, row in times.items()}
-        verdicts.append(Verdict(name_leaders(by_round), write_cold_start(ranked)))
+        label = f"{EPOCHS_IN_WORDS} epochs: "
+        verdicts.append(Verdict(name_leaders(by_round), write_cold_start(ranked), label))
     if softmax:
         names = [add_device(row.case.implementation, row.case.device) for row in softmax]
         epochs = dict(zip(names, (row.epochs_by_round for row in softmax), strict=True))
         adjusted = dict(zip(names, (row.adjusted_by_round for row in softmax), strict=True))
-        verdicts.append(Verdict(name_leaders(epochs, adjusted), write_headline(ranked)))
+        leaders = name_leaders(epochs, adjusted)
+        verdicts.append(Verdict(leaders, write_headline(ranked), "long training: "))
     picture = None
     if started:
         stretches = find_frontier(started)
@@ -123,22 +137,28 @@ def write_title(rows: Sequence[Row]) -> str:
     frameworks = {row.case.framework for row in rows}
     if len(frameworks) < 2:
         return TITLE
-    return f"The same classifier in {len(frameworks)} frameworks: which one should train it?"
+    return f"One softmax classifier, {len(frameworks)} frameworks: which one should train it?"
 
 
 def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
-    """Return machine, date, version of the suite, and how much was measured, as plain text."""
+    """Return machine, date, data, how much was measured, and the version of the suite.
+
+    Plain text.
+    """
     machines = {str(one.machine.get("name", "unknown")) for one in run.environments.values()}
     suites = {f"softmax-bench {name_suite(one)}" for one in run.environments.values()}
+    data = {str(one.data.get("name", "unknown data")) for one in run.environments.values()}
     facts = [" and ".join(sorted(machines)) or "no machine yet"]
     facts.append(format_time(run.run.created).partition(",")[0])
-    facts += sorted(suites)
+    facts += sorted(DATA_NAMES.get(name, name) for name in data)
     if rows:
         counts = sorted({row.succeeded for row in rows})
         processes = " or ".join(map(str, counts))
         plural = "es" if counts != [1] else ""
         facts.append(f"{len(rows)} programs, {processes} fresh process{plural} each")
-    return facts
+    if any(row.epoch and row.epoch.low is not None for row in rows):
+        facts.append("in brackets: 95 % intervals")
+    return facts + sorted(suites)
 
 
 def name_suite(environment: Environment) -> str:
@@ -193,8 +213,8 @@ def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
         )
         for (row, by_round), seconds in zip(times, typical, strict=True)
     ]
-    leaders = find_leading([by_round for _, by_round in times])
-    return Standing(epochs, unit, lines, len(leaders))
+    leaders = len(find_leading([by_round for _, by_round in times]))
+    return Standing(epochs, unit, lines, leaders if leaders < len(times) else 0)
 
 
 def hash_files(folder: Path) -> dict[str, str]:

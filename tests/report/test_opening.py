@@ -34,12 +34,14 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
         trials(case("early"), *near(1.0)),
         trials(case("late", framework="jax"), *near(0.1), **SLOW_START),
     )
-    assert opening.title == "The same classifier in 2 frameworks: which one should train it?"
+    assert opening.title == "One softmax classifier, 2 frameworks: which one should train it?"
     assert opening.facts == [
         "2-core Test CPU, 8 GiB",
         "2 Jan 2025",
-        "softmax-bench abcdef",
+        "Fashion-MNIST",
         "2 programs, 6 fresh processes each",
+        "in brackets: 95 % intervals",
+        "softmax-bench abcdef",
     ]
     assert [one.headline.replace("\u00a0", " ") for one in opening.verdicts] == [
         "the same weights",
@@ -67,7 +69,12 @@ def test_programs_that_cannot_be_told_apart_share_the_headline(tmp_path):
         trials(case("b"), *reversed(near(0.5))),
     )
     assert [one.headline for one in opening.verdicts][1:] == ["a or b", "a or b"]
-    assert {one.leaders for one in opening.standings} == {2}
+    assert {one.leaders for one in opening.standings} == {0}
+
+
+def test_programs_that_were_measured_once_are_not_marked_as_leaders(tmp_path):
+    opening, _ = open_run(tmp_path, trials(case("a"), 0.5), trials(case("b"), 5.0))
+    assert {one.leaders for one in opening.standings} == {0}
 
 
 def test_wrong_weights_are_the_first_verdict(tmp_path):
@@ -89,7 +96,12 @@ def test_run_without_starts_has_no_chart_of_them(tmp_path):
 def test_run_without_records_has_an_opening(tmp_path):
     opening = make_opening(load_run(write(tmp_path / "run", run(case()))))
     assert opening.verdicts == []
-    assert opening.facts == ["2-core Test CPU, 8 GiB", "2 Jan 2025", "softmax-bench abcdef"]
+    assert opening.facts == [
+        "2-core Test CPU, 8 GiB",
+        "2 Jan 2025",
+        "Fashion-MNIST",
+        "softmax-bench abcdef",
+    ]
 
 
 def test_only_program_is_first_with_any_number_of_epochs(tmp_path):

@@ -77,15 +77,21 @@ def small(tmp_path_factory):
 
 
 def test_page_has_the_findings_before_the_sections(small):
-    title = "The same classifier in 3 frameworks: which one should train it?"
+    title = "One softmax classifier, 3 frameworks: which one should train it?"
     assert small.texts("h1") == [title]
     assert small.texts("title")[0] == f"2-core Test CPU, 8 GiB · 2 Jan 2025 · {title}"
     (description,) = small.all("meta", name="description")
     assert description["content"].startswith("All 2 softmax programs end with")
     headlines = small.texts("p", class_="headline")
-    assert [text.split(",")[0] for text in headlines] == ["the same weights", "fast", "fast"]
+    assert [text.split(",")[0].split(": ")[-1] for text in headlines] == [
+        "the same weights",
+        "fast",
+        "fast",
+    ]
     headings = small.texts("h2")
-    assert headings[0].startswith("All 2 softmax programs end with the float64 oracle's weights")
+    assert headings[0].startswith(
+        "All 2 softmax programs end with the weights of the float64 oracle"
+    )
     (finding,) = (text for text in headings if text.startswith("Once running, fast (tuned) has"))
     assert headings[-2:] == ["Machine and software", "Check and repeat"]
     assert any(text.startswith(finding[:-1]) for text in small.texts("p"))

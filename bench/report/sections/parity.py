@@ -33,7 +33,8 @@ def describe_parity(run: LoadedRun) -> Section:
             if row.case.workload == workload and row.parity_error is not None
         ]
         shown += tabulate_parity(rows, workload, tolerances[0])
-        remarks += describe_accuracy(select_softmax(rows), workload)
+        if accuracy := describe_accuracy(select_softmax(rows)):
+            remarks.append(f"Workload {workload}: {accuracy}")
         title = f"Parity errors, workload {workload}"
         if any(map(can_draw_error, rows)):
             draw = partial(chart_parity, rows, tolerances, title)
@@ -42,17 +43,17 @@ def describe_parity(run: LoadedRun) -> Section:
     return Section(TITLE, shown, "No trial was judged.", pictures, remarks, finding=finding)
 
 
-def describe_accuracy(rows: Sequence[Row], workload: str) -> list[str]:
+def describe_accuracy(rows: Sequence[Row]) -> str:
     """Say whether ranked rows have one test accuracy at the first size; nothing of a single row."""
     first = [row for row in rows if not row.swept and row.test_accuracy is not None]
     shares = sorted({numbers.format_share(row.test_accuracy) for row in first})
     if len(first) < 2:
-        return []
+        return ""
     epochs = " or ".join(map(str, sorted({row.case.epochs for row in first})))
-    subject = f"Workload {workload}: after {epochs} epochs all {len(first)} softmax programs have"
+    subject = f"after {epochs} epochs all {len(first)} softmax programs have"
     if len(shares) == 1:
-        return [f"{subject} the same test accuracy, {shares[0]}."]
-    return [f"{subject} test accuracies between {shares[0]} and {shares[-1]}."]
+        return f"{subject} the same test accuracy, {shares[0]}."
+    return f"{subject} test accuracies between {shares[0]} and {shares[-1]}."
 
 
 def tabulate_parity(rows: Sequence[Row], workload: str, tolerance: float) -> list[Table]:

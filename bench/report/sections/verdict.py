@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.intervals import Interval, estimate_typical
-from bench.analysis.ranking import compare_rounds, find_leading
+from bench.analysis.ranking import find_leading
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.records.schema import TrialRecord
@@ -96,8 +96,9 @@ def describe_agreement(run: LoadedRun, workload: str | None = None) -> str:
     who = f"All {total} softmax programs end" if total > 1 else "The one softmax program ends"
     allowed = " or ".join(map(numbers.format_error, sorted(tolerances)))
     return (
-        f"{who} with the float64 oracle's weights, to {numbers.format_error(max(errors))} of how "
-        f"far training moved them ({allowed} is allowed)."
+        f"{who} with the weights of the float64 oracle, our reference, to "
+        f"{numbers.format_error(max(errors))} of how far training moved them ({allowed} is "
+        "allowed)."
     )
 
 
@@ -111,9 +112,7 @@ def write_cold_start(rows: Sequence[Row]) -> str:
     if not timings:
         return ""
     done = f"done first with {EPOCHS_IN_WORDS} epochs"
-    return "From a cold start, " + describe_first(
-        timings, f"is {done}", f"are {done}", f"was {done}"
-    )
+    return "From a cold start, " + describe_first(timings, f"is {done}", f"was {done}")
 
 
 def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
@@ -128,7 +127,7 @@ def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
     ]
     if not timings:
         return NOTHING
-    words = ("has the shortest epoch", "have the shortest epochs", "had the shortest epoch")
+    words = ("has the shortest epoch", "had the shortest epoch")
     return "Once running, " + describe_first(timings, *words, brief=brief)
 
 
@@ -156,13 +155,11 @@ def select_softmax(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.ranked and row.case.objective == "softmax"]
 
 
-def describe_first(
-    timings: Sequence[Timing], one: str, several: str, once: str, *, brief: bool = False
-) -> str:
+def describe_first(timings: Sequence[Timing], does: str, did: str, *, brief: bool = False) -> str:
     """Name the leaders, and the fastest program of each style and on each device beside them.
 
-    one, several, once: what one leader does, what several do, and what one did that was measured
-    once. brief: name the leaders only.
+    does, did: what the leader does, and what one did that was measured once. brief: name the
+    leaders only.
     """
     timings = sorted(timings, key=lambda timing: timing.seconds.mean)
     first, *others = timings
@@ -176,36 +173,29 @@ def describe_first(
     if first.seconds.low is None:
         leaders = [first]
         text = (
-            f"{styled} {once}: {numbers.format_duration(first.seconds)}, measured once, so the "
+            f"{styled} {did}: {numbers.format_duration(first.seconds)}, measured once, so the "
             "order is not certain"
         )
     elif len(leaders) == 1:
-        text = f"{styled} {one}: {numbers.format_duration(first.seconds)}"
+        text = f"{styled} {does}: {numbers.format_duration(first.seconds)}"
     else:
         names = [
             f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
-            for timing in leaders
+            for timing in leaders[:MAX_NAMES]
         ]
-        text = (
-            f"{list_names(names, MAX_NAMES)} {several}; the data do not show a difference between "
-            "them"
-        )
+        more = len(leaders) - len(names)
+        names += [f"one of {more} others" if more > 1 else "one other"] * bool(more)
+        text = f"{', '.join(names[:-1])} or {names[-1]} {does}; the data do not show which"
     for find_kind, words in () if brief else KINDS:
         known = {find_kind(timing) for timing in leaders}
         for kind in dict.fromkeys(find_kind(timing) for timing in timings):
             if kind in known:
                 continue
             same = [timing for timing in timings if find_kind(timing) == kind]
-            ratio = compare_rounds(same[0].by_round, first.by_round)
-            if ratio is None:
-                continue
             certain = len(find_leading([one.by_round for one in same])) == 1
-            verb = "is not certainly slower"
-            if certain or first.seconds.low is None:
-                verb = "was fastest" if first.seconds.low is None else "is fastest"
-            text += (
-                f"; of {words.format(kind)}, {same[0].name} {verb}: "
-                f"{numbers.format_duration(same[0].seconds)}, {numbers.format_factor(ratio)} "
-                f"times as long as {first.name}"
-            )
+            verb = "is fastest" if certain else "may be fastest"
+            if first.seconds.low is None:
+                verb = "was fastest"
+            seconds = numbers.format_duration(same[0].seconds)
+            text += f"; of {words.format(kind)}, {same[0].name} {verb}: {seconds}"
     return f"{text}."

@@ -52,7 +52,7 @@ def test_section_has_a_table_and_chart_for_each_workload(tmp_path):
     assert [len(table.lines) for table in section.tables] == [1, 1]
     assert [picture.name for picture in section.pictures] == ["parity-sgd"]  # 0 cannot be drawn
     assert section.finding.startswith(
-        "All 2 softmax programs end with the float64 oracle's weights"
+        "All 2 softmax programs end with the weights of the float64 oracle"
     )
 
 

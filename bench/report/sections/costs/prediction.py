@@ -41,9 +41,8 @@ def describe_predictions(run: LoadedRun) -> Section:
     ]
     finding = ""
     if len(timings) > 1:
-        words = ("labels the test images fastest", "label the test images fastest")
-        once = "labelled the test images fastest"
-        finding = "Once trained, " + describe_first(timings, *words, once, brief=True)
+        words = ("labels the test images fastest", "labelled the test images fastest")
+        finding = "Once trained, " + describe_first(timings, *words, brief=True)
     return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
 
 
