@@ -10,38 +10,30 @@ import numpy as np
 import pytest
 from support.mistakes import MISTAKES
 from support.records import case, environment, run, trials
-from support.sweeps import BATCHES, SAMPLES, on, swept
+from support.sweeps import BATCHES, on, swept
 
 from bench.analysis.devices import find_crossovers
 from bench.analysis.startup import find_curves
-from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
-from bench.analysis.sweep import find_sweep, find_thread_speedups
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
 from bench.records.schema import Parity
 from bench.report.charts import images, parity
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
-from bench.report.charts.epochs import (
-    chart_cold_start,
-    chart_epochs,
-    chart_machines,
-    chart_memory,
-    sum_cold_start,
-)
+from bench.report.charts.epochs import chart_epochs, chart_machines
 from bench.report.charts.parity import can_draw_error, chart_parity, read_mistakes
-from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
+from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
 from bench.report.sections import Picture
 from bench.runner.parity.judge import TOLERANCE
 from bench.worker.workloads import WORKLOADS
 
 HERE = {"here": environment()}
-MIB = 2**20
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)
 SWEEP = find_sweep(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
-SPEEDUPS = find_thread_speedups(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
 MACHINES = {ODD: {"box": BOTH[0], "server": BOTH[2]}, "b": {"server": BOTH[1]}}
 
 
@@ -59,20 +51,11 @@ def curves_of(records):
     return find_curves(summarize(records, HERE), records)
 
 
-def peaks(name, **mebibytes):
-    known = {phase: value * MIB for phase, value in mebibytes.items()}
-    return summarize_memory(trials(case(name), 0.5, phase_rss_bytes=known))
-
-
 CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
     "machines": lambda: chart_machines(MACHINES, ["none", "server", "box"], ODD),
-    "cold start": lambda: chart_cold_start(BOTH, ODD),
-    "memory": lambda: chart_memory(peaks(ODD, start=1), ODD),
     "accuracy": lambda: chart_accuracy(curves_of([*on("cpu", ODD), *on("cpu", "b")]), ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
-    "samples": lambda: chart_by_samples(SWEEP, ODD),
-    "threads": lambda: chart_by_threads(SPEEDUPS, ODD),
     "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), [1e-5], ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
@@ -137,15 +120,9 @@ def test_epochs_are_in_milliseconds_with_intervals():
 
 def test_threads_that_the_pilot_chose_are_in_tooltips_only():
     of = case("a", threads=1, tried_threads=(1, 2))
-    records = trials(of, 0.5, 0.5, phase_rss_bytes={"start": MIB})
-    rows = summarize(records, HERE)
-    memory = chart_memory(summarize_memory(records), "t")
-    for chart in (chart_epochs(rows, "t"), chart_cold_start(rows, "t"), memory):
-        points = read_points(chart)
-        assert {one["name"] for one in points} == {"a"}
-        assert {tuple(one["tip"].split(" · ")[:2]) for one in points if "tip" in one} == {
-            ("a", "1 of 2 threads")
-        }
+    points = read_points(chart_epochs(summarize(trials(of, 0.5, 0.5), HERE), "t"))
+    assert {one["name"] for one in points} == {"a"}
+    assert {tuple(one["tip"].split(" · ")[:2]) for one in points} == {("a", "1 of 2 threads")}
 
 
 def test_each_row_has_a_tick_at_its_roofline():
@@ -167,27 +144,6 @@ def test_machines_have_a_dot_for_each_ranked_row():
     ]
 
 
-def test_cold_start_has_all_its_phases():
-    (row,) = summarize(trials(case("fast"), 0.5), HERE)
-    phases = {one["phase"]: one["seconds"] for one in read_points(chart_cold_start([row], "t"))}
-    assert phases == pytest.approx(
-        {"import": 2.0, "set-up": 0.25, "first epoch": 3.0, "next four epochs": 2.0}
-    )
-    assert sum_cold_start(row) == pytest.approx(7.25)
-    (row,) = summarize(trials(case("fast"), 0.5, setup_seconds=None), HERE)
-    assert sum_cold_start(row) == pytest.approx(7.0)
-
-
-def test_memory_stacks_what_each_phase_adds():
-    # "import" is a keyword.
-    points = read_points(chart_memory(peaks("a", start=10, **{"import": 30}, epochs=45), "t"))
-    added = {"start": 10, "import": 20, "epochs": 15}
-    assert [(point["number"], point["phase"], point["added"]) for point in points] == [
-        (number, phase, pytest.approx(added.get(phase, 0)))
-        for number, phase in enumerate(MEMORY_PHASES)
-    ]
-
-
 def test_accuracy_has_a_line_for_each_objective_with_its_spread():
     one = trials(case("a"), 0.1, validation_accuracy=[0.5, 0.6, 0.6, 0.6, 0.6])
     other = trials(case("b"), 0.1, validation_accuracy=[0.7, 0.8, 0.8, 0.8, 0.8])
@@ -203,18 +159,12 @@ def test_accuracy_has_a_line_for_each_objective_with_its_spread():
     assert (points[0]["low"], points[0]["high"]) == (0.5, 0.7)
 
 
-def test_sweep_charts_have_the_measured_values():
+def test_batch_sizes_have_the_measured_values():
     by_batch_size = read_points(chart_by_batch_size(SWEEP, [], "t"))
     assert len(by_batch_size) == 2 * len(BATCHES)
     points = {one["batch_size"]: one["samples_per_second"] for one in by_batch_size[: len(BATCHES)]}
     rates = [48000 / seconds for seconds in (0.154, 0.064, 0.0415, 0.0365, 0.0345, 0.0341)]
     assert points == pytest.approx(dict(zip(BATCHES, rates, strict=True)))
-    by_samples = read_points(chart_by_samples(SWEEP, "t"))
-    points = {one["samples"]: one["epoch_ms"] for one in by_samples if one["name"] == "b"}
-    times = dict(zip(sorted([*SAMPLES, 48000]), (30.6, 41.2, 73, 126, 550), strict=True))
-    assert points == pytest.approx(times)
-    speedups = [one["times"] for one in read_points(chart_by_threads(SPEEDUPS, "t"))]
-    assert speedups == pytest.approx([1.5] * 2)
 
 
 def test_bars_are_announced_only_where_there_are_some():
@@ -225,7 +175,6 @@ def test_bars_are_announced_only_where_there_are_some():
         charts = [
             chart_epochs(rows, "t"),
             chart_machines({"a": {"box": rows[0]}}, ["box"], "t"),
-            chart_by_threads(find_thread_speedups(rows, "sgd"), "t"),
         ]
         assert [("95 % interval" in chart.to_json(ensure_ascii=False)) for chart in charts] == [
             count > 1
@@ -257,14 +206,6 @@ def test_crossover_is_a_line_within_the_sweep_only():
     }
     svg = draw_svg(chart)
     assert svg.count(">GPU from 45<") == svg.count(">GPU from") == 1
-
-
-def test_sizes_beyond_the_marks_share_one():
-    sizes = [(2**power, 48000, threads) for power in range(8) for threads in (1, 2)]
-    rows = summarize(swept("a", sizes=sizes), HERE, run(case()))
-    chart = chart_by_threads(find_thread_speedups(rows, "sgd"), "t")
-    assert len(read_points(chart)) == 7  # not of batch size 32, whose rounds differ
-    draw_svg(chart)
 
 
 def test_parity_has_a_line_for_all_that_agree_and_one_for_each_failure():

@@ -63,7 +63,7 @@ def test_report_has_opening_workloads_sections_and_command(folder):
     assert "*Epoch time, workload sgd*" in sgd
     assert [row["program"] for row in read_table(sgd)] == ["fast", "slow"]
     links = re.findall(r"!\[.*?\]\((.*?)\)", sgd)
-    assert links == ["epoch-sgd.svg", "cold-start-sgd.svg"]
+    assert links == ["epoch-sgd.svg"]
     assert all((folder / file).read_text(encoding="utf-8").startswith("<svg") for file in links)
     assert f"**Epoch time, workload textbook** {NOTHING_WELL}\n" in text
     assert not list(folder.glob("*textbook*"))

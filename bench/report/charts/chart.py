@@ -62,8 +62,8 @@ def draw_chart(picture: Picture) -> Chart:
         adapt_svg(draw_width(without_title, room), f"{name.removesuffix('.svg')}-{layout}")
         for layout, room in (("wide", WIDE), ("narrow", NARROW))
     )
-    title = specification.get("title", picture.title)
-    caption = list_lines(title)
+    title = specification["title"]
+    caption = [title] if isinstance(title, str) else [title["text"], title["subtitle"]]
     # An SVG in an <img> is one picture to a screen reader: marks need no descriptions.
     file = _ROLES.sub("", render_svg(specification))
     return Chart(name, picture.title, file, caption, wide, narrow)
@@ -87,16 +87,6 @@ def make_specification(draw: Callable[[], Any]) -> dict[str, Any]:
         return dict(draw().to_dict(validate=False))
 
 
-def list_lines(title: str | Mapping[str, Any]) -> list[str]:
-    """Return the lines of a Vega-Lite title and its subtitle."""
-    if isinstance(title, str):
-        return [title]
-    lines: list[str] = []
-    for text in (title.get("text"), title.get("subtitle")):
-        lines += map(str, text) if isinstance(text, list) else [str(text)] * bool(text)
-    return lines
-
-
 def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> str:
     """Render a specification, with room for wider letters than those it is laid out with."""
     import vl_convert
@@ -109,48 +99,35 @@ def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | Non
 
 
 def draw_width(specification: Mapping[str, Any], room: int) -> str:
-    """Draw a chart at most so many pixels wide, if it can be laid out so.
+    """Draw a chart so many pixels wide.
 
-    The size of panels and legends is only known when they are drawn: what is too wide is drawn
-    again, with one column of legends and narrower panels.
+    The size of legends is only known when they are drawn: what is too wide is drawn again, with
+    one column of legends.
     """
-
-    def draw(fitted: Mapping[str, Any], columns: int) -> tuple[str, int]:
-        small = room < WIDE
-        title = fitted["spec"]["width"] if "spec" in fitted else room
-        config = {
-            "padding": {"left": 18, "top": 4, "right": 14, "bottom": 4},
-            "mark": {"aria": False},
-            "title": {"aria": False},
-            "header": {"labelFontSize": 11, "labelLimit": title},
-            "axis": {
-                "aria": False,
-                "titleFontWeight": "normal",
-                "titleFontSize": 10 if small else 11,
-                "labelSeparation": 5,
-            },
-            "axisX": {"titleAnchor": "end", "titleLimit": title},
-            "axisY": {"labelLimit": 150 if small else 260, "titlePadding": 10},
-            "legend": {
-                "aria": False,
-                "columns": columns,
-                "columnPadding": 20,
-                "labelLimit": room - 60,
-            },
-        }
+    small = room < WIDE
+    fitted = fit_width(specification, room)
+    title = fitted["spec"]["width"] if "spec" in fitted else room
+    config: dict[str, Any] = {
+        "padding": {"left": 18, "top": 4, "right": 14, "bottom": 4},
+        "mark": {"aria": False},
+        "title": {"aria": False},
+        "header": {"labelFontSize": 11, "labelLimit": title},
+        "axis": {
+            "aria": False,
+            "titleFontWeight": "normal",
+            "titleFontSize": 10 if small else 11,
+            "labelSeparation": 5,
+        },
+        "axisX": {"titleAnchor": "end", "titleLimit": title},
+        "axisY": {"labelLimit": 150 if small else 260, "titlePadding": 10},
+        "legend": {"aria": False, "columnPadding": 20, "labelLimit": room - 60},
+    }
+    for columns in (max(1, (room - 150) // 90), 1):
+        config["legend"]["columns"] = columns
         svg = render_svg(fitted, config)
         match = re.match(r'<svg[^>]* width="([0-9]+)', svg)
-        assert match is not None
-        return svg, int(match[1]) - room
-
-    fitted = fit_width(specification, room)
-    svg, over = draw(fitted, max(1, (room - 150) // 90))
-    if over > 0:
-        svg, over = draw(fitted, 1)
-    if over > 0 and "width" in fitted.get("spec", {}):
-        less = -(-over // _count_columns(specification, room))
-        panel = {**fitted["spec"], "width": fitted["spec"]["width"] - less}
-        svg, _ = draw({**fitted, "spec": panel}, 1)
+        if match and int(match[1]) <= room:
+            break
     return svg
 
 
@@ -159,31 +136,17 @@ def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
     if "facet" not in specification:
         autosize = {"type": "fit-x", "contains": "padding"}
         return {**specification, "width": room, "autosize": autosize}
-    columns = _count_columns(specification, room)
-    panel = specification["spec"]
-    if not _has_images(panel):
+    data, panel = specification["data"], specification["spec"]
+    points = data["values"] if "values" in data else specification["datasets"][data["name"]]
+    panels = len({point[specification["facet"]["field"]] for point in points})
+    # Images are placed by pixels.
+    images = any(layer["mark"]["type"] == "image" for layer in panel["layer"])
+    narrowest = panel["width"] + 12 if images else _PANEL
+    columns = max(1, min(panels, specification["columns"], room // narrowest))
+    if not images:
         widest = min(_GROWTH * panel["width"], room // columns - _LABELS)
         panel = {**panel, "width": int(widest)}
-    fitted = {**specification, "spec": panel}
-    return {**fitted, "columns": columns} if "columns" in specification else fitted
-
-
-def _count_columns(specification: Mapping[str, Any], room: int) -> int:
-    """Return how many panels are side by side; those of a wrapped facet continue in a new row."""
-    facet, panel = specification["facet"], specification["spec"]
-    field = facet.get("column", facet)["field"]
-    data = specification["data"]
-    points = data["values"] if "values" in data else specification["datasets"][data["name"]]
-    panels = len({point[field] for point in points})
-    if "columns" not in specification:
-        return panels
-    narrowest = panel["width"] + 12 if _has_images(panel) else _PANEL
-    return max(1, min(panels, int(specification["columns"]), room // int(narrowest)))
-
-
-def _has_images(panel: Mapping[str, Any]) -> bool:
-    """Return whether a panel has images, which are placed by pixels."""
-    return any(layer.get("mark", {}).get("type") == "image" for layer in panel.get("layer", ()))
+    return {**specification, "spec": panel, "columns": columns}
 
 
 def adapt_svg(svg: str, name: str) -> str:

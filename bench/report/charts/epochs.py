@@ -1,45 +1,31 @@
-"""Charts of epoch time, on one machine or several, of a cold start, and of memory by phase.
+"""Charts of epoch time, on one machine or several.
 
 Only tooltips name the threads that a pilot chose: it chooses once for each row, so the shorter
 labels of the axis are unique without them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.analysis.summary import MEMORY_PHASES, Memory, Row
+from bench.analysis.summary import Row
 from bench.report.charts.style import (
     BARS,
+    COLOURS,
     JOINED,
     LIMIT,
-    bound_interval,
-    draw_dots,
+    SHAPES,
     encode_names,
-    encode_style,
     finish_chart,
-    has_bars,
     make_log_axis,
 )
-from bench.report.render.numbers import format_duration, format_mebibytes, format_number
-from bench.report.sections.costs.comparison import (
-    label_case,
-    remark_processes,
-    start_tip,
-)
+from bench.report.render.numbers import format_duration, format_number
+from bench.report.sections.costs.comparison import label_case, remark_processes, start_tip
 
-START_COLOURS = {
-    "import": "#56B4E9",
-    "set-up": "#009E73",
-    "first epoch": "#E69F00",
-    "next four epochs": "#999999",
-}
 EPOCH_AXIS = "epoch time, ms (log scale)"
 # Okabe and Ito's colours without black and yellow, which are invisible on one of two backgrounds.
 MACHINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
-_MEMORY_RANGE = ("#000000", "#56B4E9", "#F0E442", "#009E73", "#E69F00", "#999999", "#CC79A7")
-MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 
 
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
@@ -49,36 +35,39 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """
     import altair as alt
 
-    points = [
-        {
-            "name": label_case(row.case),
-            "of": JOINED.join([label_case(row.case), ""]),
-            "style": row.case.style,
-            "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
-            **_make_milliseconds(row),
-        }
-        for row in rows
-    ]
-    for point, row in zip(points, rows, strict=True):
-        point["tip"] = JOINED.join(
-            [
-                *start_tip(row.case),
-                row.case.style,
-                f"epoch {format_duration(row.epoch)}",
-                *[f"roofline {format_duration(row.roofline_seconds)}"] * bool(point["roofline"]),
-                f"{row.succeeded} of {row.rounds} processes",
-            ]
+    points = []
+    for row in rows:
+        tip = [*start_tip(row.case), row.case.style, f"epoch {format_duration(row.epoch)}"]
+        if row.roofline_seconds:
+            tip.append(f"roofline {format_duration(row.roofline_seconds)}")
+        tip.append(f"{row.succeeded} of {row.rounds} processes")
+        points.append(
+            {
+                **_make_point(row),
+                "name": label_case(row.case),
+                "of": f"{label_case(row.case)}{JOINED}",
+                "style": row.case.style,
+                "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
+                "tip": JOINED.join(tip),
+            }
         )
-    names = [point["name"] for point in points]
     probed = any(point["roofline"] is not None for point in points)
-    colour, shape = encode_style(row.case.style for row in rows)
-    scale = alt.Scale(type="log", nice=False, padding=20)
-    base = alt.Chart(alt.Data(values=points)).encode(y=encode_names(names))
+    styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
+    colour = alt.Color(
+        "style:N",
+        scale=alt.Scale(domain=styles, range=[COLOURS[style] for style in styles]),
+        title=None,
+        legend=alt.Legend(orient="top"),
+    )
+    shapes = alt.Scale(domain=styles, range=[SHAPES[style] for style in styles])
+    names = encode_names([point["name"] for point in points])
+    base = alt.Chart(alt.Data(values=points)).encode(y=names)
     times = [1e3 * time for row in rows for time in row.epochs_by_round.values()]
     drawn = [*times, *(point["roofline"] for point in points if point["roofline"])]
-    x = {"scale": scale, "axis": make_log_axis(drawn, format="~g"), "title": EPOCH_AXIS}
-    dots = draw_dots(base, "mean", x=x, colour=colour, size=70, shape=shape)
-    rings = _draw_processes(rows, encode_names(names), x, colour)
+    x = _encode_times(drawn)
+    dots = _draw_dots(
+        base, x, size=70, color=colour, shape=alt.Shape("style:N", scale=shapes, title=None)
+    )
     # A layer without data would have no scale.
     ticks = [
         base.transform_filter("isValid(datum.roofline)")
@@ -95,9 +84,8 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         aria=True,
     ).encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.
-    several = has_bars(row.epoch for row in rows)
-    legend = [BARS, "rings: processes"] * several + ["ticks: roofline"] * probed
-    layers = alt.layer(rings, alt.layer(*ticks, *dots, text))
+    layers = alt.layer(_draw_processes(rows, names, x, colour), alt.layer(*ticks, *dots, text))
+    legend = [BARS, "rings: processes"] * _has_bars(rows) + ["ticks: roofline"] * probed
     return finish_chart(layers, title, len(rows), "; ".join(legend))
 
 
@@ -107,19 +95,14 @@ def _draw_processes(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colou
 
     points = [
         {
-            "name": name,
+            "name": label_case(row.case),
             "style": row.case.style,
             "ms": 1e3 * time,
             "tip": JOINED.join(
-                [
-                    *start_tip(row.case),
-                    f"process of round {number}",
-                    format_duration(time),
-                ]
+                [*start_tip(row.case), f"process of round {number}", format_duration(time)]
             ),
         }
         for row in rows
-        for name in [label_case(row.case)]
         for number, time in row.epochs_by_round.items()
     ]
     rings = alt.Chart(alt.Data(values=points)).mark_point(
@@ -137,26 +120,22 @@ def chart_machines(
     """
     import altair as alt
 
-    points = [
-        {
-            "name": name,
-            "machine": machine,
-            **_make_milliseconds(row),
-            "of": JOINED.join([name, row.machine, ""]),
-            "tip": JOINED.join(
-                [
-                    name,
-                    row.machine,
-                    machine.removeprefix(f"{row.machine}, "),
-                    format_duration(row.epoch),
-                ]
-            ),
-        }
-        for name, by_machine in rows.items()
-        for machine in machines
-        if (row := by_machine.get(machine))
-    ]
-    names = list(dict.fromkeys(str(point["name"]) for point in points))
+    points = []
+    for name, by_machine in rows.items():
+        for machine in machines:
+            if row := by_machine.get(machine):
+                resources = machine.removeprefix(f"{row.machine}, ")
+                tip = [name, row.machine, resources, format_duration(row.epoch)]
+                points.append(
+                    {
+                        **_make_point(row),
+                        "name": name,
+                        "machine": machine,
+                        "of": f"{name}{JOINED}{row.machine}{JOINED}",
+                        "tip": JOINED.join(tip),
+                    }
+                )
+    names = list(dict.fromkeys(point["name"] for point in points))
     measured = {point["machine"] for point in points}
     machines = [machine for machine in machines if machine in measured]
     legend = alt.Legend(orient="top", columns=1, labelLimit=600)
@@ -164,112 +143,54 @@ def chart_machines(
         alt.Scale(domain=machines, range=[values[n % len(values)] for n in range(len(machines))])
         for values in (MACHINE_COLOURS, MACHINE_SHAPES)
     )
-    dots = draw_dots(
+    dots = _draw_dots(
         alt.Chart(alt.Data(values=points)).encode(
             y=encode_names(names), yOffset=alt.YOffset("machine:N", sort=machines)
         ),
-        "mean",
-        x={
-            "scale": alt.Scale(type="log", nice=False, padding=20),
-            "axis": make_log_axis((point["mean"] for point in points), format="~g"),
-            "title": EPOCH_AXIS,
-        },
-        colour=alt.Color("machine:N", scale=colours, title=None, legend=legend),
+        _encode_times([point["mean"] for point in points]),
         size=60,
+        color=alt.Color("machine:N", scale=colours, title=None, legend=legend),
         shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
     )
-    bars = has_bars(row.epoch for by_machine in rows.values() for row in by_machine.values())
+    bars = _has_bars(row for by_machine in rows.values() for row in by_machine.values())
     return finish_chart(alt.layer(*dots), title, len(names), BARS * bars)
 
 
-def _make_milliseconds(row: Row) -> dict[str, Any]:
+def _has_bars(rows: Iterable[Row]) -> bool:
+    """Return whether a row was measured repeatedly."""
+    return any(row.epoch is not None and row.epoch.low is not None for row in rows)
+
+
+def _make_point(row: Row) -> dict[str, Any]:
     """Return the epoch time of a ranked row in ms, the ends of its interval, and a label."""
     assert row.epoch is not None  # ranked rows have times
-    low, high = bound_interval(row.epoch, 1e3)
-    mean = row.epoch.mean * 1e3
-    text = format_number(mean) + remark_processes(row)
-    return {"mean": mean, "low": low, "high": high, "text": text}
+    mean, low, high = row.epoch.mean, row.epoch.low, row.epoch.high
+    return {
+        "mean": 1e3 * mean,
+        "low": 1e3 * (low or mean),
+        "high": 1e3 * (high or mean),
+        "text": format_number(1e3 * mean) + remark_processes(row),
+    }
 
 
-def chart_cold_start(rows: Sequence[Row], title: str) -> Any:
-    """Draw where the time of five epochs from a cold start goes: stacked bars, seconds."""
-    points = [
-        {
-            "name": name,
-            "phase": phase,
-            "number": number,
-            "seconds": seconds,
-            "tip": JOINED.join([*start_tip(row.case), phase, format_duration(seconds)]),
-        }
-        for row in rows
-        for name in [label_case(row.case)]
-        for number, (phase, seconds) in enumerate(_list_phases(row).items())
-    ]
-    x_title = "seconds from start to five epochs trained"
-    return _stack(points, "seconds", x_title, START_COLOURS, title)
-
-
-def _list_phases(row: Row) -> dict[str, float]:
-    """Return the seconds of each phase from the start of the import to five trained epochs."""
-    assert row.epoch is not None  # ranked rows have times
-    times = (row.imports or 0, row.setup or 0, row.first_epoch or 0, 4 * row.epoch.mean)
-    return dict(zip(START_COLOURS, times, strict=True))
-
-
-def sum_cold_start(row: Row) -> float:
-    """Return the seconds from the start of the import to five trained epochs."""
-    return sum(_list_phases(row).values())
-
-
-def chart_memory(memories: Sequence[Memory], title: str) -> Any:
-    """Draw what each phase adds to the peak of the resident memory: stacked bars, MiB."""
-    points: list[dict[str, Any]] = []
-    for memory in memories:
-        before, case = 0.0, memory.case
-        name = label_case(case)
-        for number, phase in enumerate(MEMORY_COLOURS):
-            peak = memory.peaks.get(phase, before)
-            points.append(
-                {
-                    "name": name,
-                    "phase": phase,
-                    "number": number,
-                    "added": (peak - before) / 2**20,
-                    "tip": JOINED.join(
-                        [
-                            *start_tip(case),
-                            phase,
-                            f"adds {format_mebibytes(peak - before)}",
-                            f"peak {format_mebibytes(peak)}",
-                        ]
-                    ),
-                }
-            )
-            before = peak
-    return _stack(points, "added", "peak resident memory, MiB", MEMORY_COLOURS, title)
-
-
-def _stack(
-    points: Sequence[Mapping[str, Any]],
-    field: str,
-    x_title: str,
-    colours: Mapping[str, str],
-    title: str,
-) -> Any:
-    """Draw stacked bars, a bar for each name and a colour for each phase; tip is the tooltip."""
+def _encode_times(times: Sequence[float]) -> dict[str, Any]:
+    """Return scale, axis and title of a channel of times in ms."""
     import altair as alt
 
-    names = list(dict.fromkeys(str(point["name"]) for point in points))
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    chart = (
-        alt.Chart(alt.Data(values=points))
-        .mark_bar(aria=True)
-        .encode(
-            y=encode_names(names),
-            x=alt.X(f"{field}:Q", title=x_title),
-            color=alt.Color("phase:N", title=None, legend=alt.Legend(orient="top"), scale=scale),
-            order=alt.Order("number:Q"),
-            description="tip:N",
-        )
-    )
-    return finish_chart(chart, title, len(names))
+    scale = alt.Scale(type="log", nice=False, padding=20)
+    return {"scale": scale, "axis": make_log_axis(times, format="~g"), "title": EPOCH_AXIS}
+
+
+def _draw_dots(base: Any, x: Mapping[str, Any], *, size: int, color: Any, shape: Any) -> list[Any]:
+    """Return the layers of each point's dot, and of the bar of its interval.
+
+    The field tip is the tooltip of the dot, and the field of says what both are about.
+    """
+    import altair as alt
+
+    bar = base.mark_rule(strokeWidth=2, aria=True)
+    dot = base.mark_point(size=size, filled=True, opacity=1, aria=True)
+    return [
+        bar.encode(x=alt.X("low:Q", **x), x2="high:Q", color=color, description="of:N"),
+        dot.encode(x=alt.X("mean:Q", **x), color=color, description="tip:N", shape=shape),
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
-from bench.report.charts.style import JOINED, make_log_axis
+from bench.report.charts.style import JOINED, make_log_axis, set_title
 from bench.report.render.numbers import format_count, format_duration
 from bench.report.sections.costs.comparison import label_case, start_tip
 
@@ -98,25 +98,13 @@ def chart_frontier(
         .encode(color=colour),
         *_draw_crossings(stretches, x, seconds),
     ]
-    return (
-        alt.layer(*layers)
-        .properties(
-            title=alt.TitleParams(title, subtitle=_describe(rows[0])),
-            width=480,
-            height=_HEIGHT,
-            background="white",
-        )
-        .configure_view(stroke=None)
-        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
-    )
-
-
-def _describe(row: Row) -> str:
-    case = row.case
-    return (
+    case = rows[0].case
+    subtitle = (
         "cold start, then steady epochs; medians of the processes. Workload "
         f"{case.workload}, batch size {case.batch_size}, {case.samples:,} samples"
     )
+    chart = alt.layer(*layers).properties(width=480, height=_HEIGHT)
+    return set_title(chart, title, subtitle).configure_view(stroke=None)
 
 
 def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.charts.style import COLOURS, JOINED
+from bench.report.charts.style import COLOURS, JOINED, set_title
 from bench.report.render.numbers import format_number
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
@@ -36,8 +36,6 @@ def chart_weights(weight: NDArray[np.float64], class_names: Sequence[str], title
 
     The scale is symmetric, and one weight in a hundred lies beyond its ends.
     """
-    import altair as alt
-
     limit = float(np.quantile(np.abs(weight), 0.99)) or 1.0
     shares = np.clip(weight.T / limit, -1, 1)[..., None]
     negative, positive = (
@@ -51,7 +49,7 @@ def chart_weights(weight: NDArray[np.float64], class_names: Sequence[str], title
         f"orange: {format_number(limit, 2)}, for the class; "
         "on one scale for all"
     )
-    return _draw_row(_fold(pictures), class_names, alt.TitleParams(title, subtitle=subtitle))
+    return _draw_row(_fold(pictures), class_names, title, subtitle)
 
 
 def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
@@ -65,13 +63,8 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
             "predicted": class_names[predicted],
             "images": int(counts[true, predicted]),
             "share": float(counts[true, predicted] / max(1, totals[true])),
-            "tip": JOINED.join(
-                [
-                    f"class {class_names[true]}",
-                    f"predicted {class_names[predicted]}",
-                    f"{counts[true, predicted]:,} of {totals[true]:,} images",
-                ]
-            ),
+            "tip": f"class {class_names[true]}{JOINED}predicted {class_names[predicted]}{JOINED}"
+            f"{counts[true, predicted]:,} of {totals[true]:,} images",
         }
         for true, predicted in np.ndindex(counts.shape)
     ]
@@ -86,23 +79,14 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
     cells = base.mark_rect(color=COLOURS["idiomatic"], aria=True)
     dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
     text = base.transform_filter("datum.images > 0").mark_text(fontSize=11)
-    return (
-        alt.layer(
-            cells.encode(opacity=shade, description="tip:N"),
-            text.encode(text="images:Q", color=dark),
-        )
-        .properties(
-            title=title,
-            width=_CONFUSION_WIDTH * len(names),
-            height=_CONFUSION_HEIGHT * len(names),
-            background="white",
-        )
-        .configure_axis(grid=False, ticks=False, domain=False)
-        .configure_title(anchor="start", fontSize=14, offset=12)
-    )
+    layers = alt.layer(
+        cells.encode(opacity=shade, description="tip:N"),
+        text.encode(text="images:Q", color=dark),
+    ).properties(width=_CONFUSION_WIDTH * len(names), height=_CONFUSION_HEIGHT * len(names))
+    return set_title(layers, title).configure_axis(grid=False, ticks=False, domain=False)
 
 
-def _draw_row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
+def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: str = "") -> Any:
     """Draw pictures side by side, each above its name; where there is little room, in two rows."""
     import altair as alt
 
@@ -125,11 +109,7 @@ def _draw_row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
     panels = panel.facet(
         facet=facet, columns=len(points), spacing=_STEP - _SIDE, data=alt.Data(values=points)
     )
-    return (
-        panels.properties(title=title, background="white")
-        .configure_view(stroke=None)
-        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
-    )
+    return set_title(panels, title, subtitle).configure_view(stroke=None)
 
 
 def _fold(pixels: NDArray[np.uint8]) -> Pictures:

@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.summary import Row
-from bench.report.charts.style import (
-    COLOURS,
-    GREY,
-    JOINED,
-    draw_limits,
-    encode_names,
-    finish_chart,
-)
+from bench.report.charts.style import COLOURS, GREY, JOINED, LIMIT, encode_names, finish_chart
 from bench.report.render.numbers import format_error
 from bench.report.sections.costs.comparison import describe_size, label_case
 
@@ -107,8 +100,15 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
             description="tip:N",
         )
     )
-    limits = draw_limits({limit: f"tolerance {format_error(limit)}" for limit in tolerances}, x)
-    return finish_chart(alt.layer(*limits, dots), title, len(names))
+    limits = [{"limit": one, "text": f"tolerance {format_error(one)}"} for one in tolerances]
+    rules = alt.Chart(alt.Data(values=limits)).encode(x=alt.X("limit:Q", scale=x))
+    layers = alt.layer(
+        rules.mark_rule(strokeDash=[4, 3], color=LIMIT),
+        # Above the chart: beside its line, the text could lie over the value of the first row.
+        rules.mark_text(dy=-7, fontSize=11).encode(y=alt.value(0), text="text:N"),
+        dots,
+    )
+    return finish_chart(layers, title, len(names))
 
 
 def _make_point(row: Row, lines: Mapping[str, str], tolerance: float) -> dict[str, Any]:

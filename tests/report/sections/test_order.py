@@ -96,11 +96,8 @@ def test_sweep_fills_every_section(tmp_path):
     assert [line[:2] for line in found[ROOFLINE].tables[0].lines] == [["cpu", "1"], ["cpu", "2"]]
     pictures = {title: [one.name for one in section.pictures] for title, section in found.items()}
     assert pictures[BATCHES] == ["growth-batch-size"]
-    assert pictures[SAMPLES] == ["growth-samples"]
-    assert pictures[THREADS] == ["growth-threads"]
     assert pictures[PARITY] == ["parity-sgd"]
     assert pictures[CURVES] == ["accuracy-sgd"]
-    assert pictures[MEMORY] == ["memory"]
     assert [line[0] for line in found[MEMORY].tables[0].lines] == ["a", "b"]
     absent = {TEXTBOOK, gpu.TITLE, LEARNED, IMAGES}
     assert {title for title, section in found.items() if section.empty and not section.tables} == (

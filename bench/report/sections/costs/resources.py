@@ -3,17 +3,15 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 
 from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
 from bench.records.schema import Record, RooflineRecord
-from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table, tables
+from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
     add_threads,
     describe_problem,
@@ -197,10 +195,8 @@ def describe_memory(run: LoadedRun) -> Section:
         summarize_memory(record for record in run.records if record.case.slug in ranked),
         key=lambda memory: max(memory.peaks.values(), default=0.0),
     )
-    title = "Peak memory by phase"
-    pictures = [Picture("memory", title, partial(chart_memory, memories, title))] * bool(memories)
     shown, finding = tabulate_memory(memories), describe_imports(memories)
-    return Section(MEMORY_TITLE, shown, "No record has it.", pictures, finding=finding)
+    return Section(MEMORY_TITLE, shown, "No record has it.", finding=finding)
 
 
 def describe_imports(memories: Iterable[Memory]) -> str:

@@ -8,7 +8,7 @@ from bench.analysis.ranking import compare_epochs
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep, ThreadSpeedup, find_thread_speedups
 from bench.records.schema import Case
-from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
+from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
@@ -61,10 +61,9 @@ def describe_batch_sizes(
 
 
 def describe_samples(sweep: Sweep | None) -> Section:
-    """Return a table and a chart of the epoch time over the number of samples."""
+    """Return a table of the epoch time over the number of samples."""
     if not sweep or not sweep.by_samples:
         return Section(SAMPLES_TITLE, empty=NO_SWEEP)
-    title = f"Epoch time over the samples, batch size {sweep.batch_size:,}"
     table = tabulate_sizes(
         sweep.by_samples,
         f"Epoch time by samples: batch size {sweep.batch_size:,}",
@@ -72,12 +71,11 @@ def describe_samples(sweep: Sweep | None) -> Section:
     )
     rows = sweep.by_samples
     finding = describe_growth(rows, lambda case: case.samples, "of {:,} samples", max, min)
-    pictures = [Picture("growth-samples", title, partial(chart_by_samples, sweep, title))]
-    return Section(SAMPLES_TITLE, [table], "", pictures, finding=finding)
+    return Section(SAMPLES_TITLE, [table], finding=finding)
 
 
 def describe_threads(run: LoadedRun) -> Section:
-    """Return a table and a chart of the speedups over one thread."""
+    """Return a table of the speedups over one thread."""
     remarks = [
         f"pilot: {add_threads(row.case.implementation, row.case)}, batch size "
         f"{row.case.batch_size:,}: {describe_status(row)}"
@@ -89,11 +87,9 @@ def describe_threads(run: LoadedRun) -> Section:
     if not speedups:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
     table = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
-    title = "Speedup over one thread"
-    pictures = [Picture("growth-threads", title, partial(chart_by_threads, speedups, title))]
     remarks += list_impossible(speedups)
     finding = describe_speedups(speedups)
-    return Section(THREADS_TITLE, [table], "", pictures, remarks, finding=finding)
+    return Section(THREADS_TITLE, [table], remarks=remarks, finding=finding)
 
 
 def describe_growth(

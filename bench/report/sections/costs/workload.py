@@ -1,4 +1,4 @@
-"""One workload: its finding, no stronger than the intervals allow, its table and its charts."""
+"""One workload: its finding, no stronger than the intervals allow, its table and its chart."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from bench.analysis.noise import Noise
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row
 from bench.contract import Optimizer
-from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_start
+from bench.report.charts.epochs import chart_epochs
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Picture, Section
@@ -45,7 +45,7 @@ GROUPS_NOTE = (
 
 
 def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
-    """Return the comparison of a workload at its first size; with charts if there is one run."""
+    """Return the comparison of a workload at its first size; with a chart if there is one run."""
     title = f"Epoch time, workload {workload}"
     by_run = [(run, rows) for run in runs if (rows := select_ranked(run.rows, workload))]
     if not by_run:
@@ -61,21 +61,13 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     table = replace(table, note=write_note(ranked))
     if len(runs) > 1:
         return Section(title, [table], text="\n\n".join(lines))
-    by_start = sorted(ranked, key=sum_cold_start)
-    pictures = [
-        Picture(
-            f"epoch-{workload}",
-            f"Epoch time of each implementation, workload {workload}",
-            partial(chart_epochs, ranked, f"Epoch time, workload {workload}"),
-        ),
-        Picture(
-            f"cold-start-{workload}",
-            f"Time from a cold start to five epochs of each implementation, workload {workload}",
-            partial(chart_cold_start, by_start, f"Cold start, workload {workload}"),
-        ),
-    ]
+    picture = Picture(
+        f"epoch-{workload}",
+        f"Epoch time of each implementation, workload {workload}",
+        partial(chart_epochs, ranked, title),
+    )
     text, finding = "\n\n".join(lines), write_headline(ranked, brief=True)
-    return Section(title, [table], pictures=pictures, text=text, finding=finding)
+    return Section(title, [table], pictures=[picture], text=text, finding=finding)
 
 
 def describe_optimizer(optimizer: Optimizer) -> str:

@@ -120,7 +120,7 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
     assert table.programs[0] == "ovr (one-vs-rest)"
     assert table.keys[2][:2] == ["slow", 1.0]
     assert table.numeric == set(range(1, 7))
-    assert [picture.name for picture in section.pictures] == ["epoch-sgd", "cold-start-sgd"]
+    assert [picture.name for picture in section.pictures] == ["epoch-sgd"]
     for picture in section.pictures:
         points = json.dumps(picture.draw().to_dict())
         assert [f'"{name}' in points for name in ("fast", "slow", "ovr", "wrong")] == [
