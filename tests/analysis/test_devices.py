@@ -4,15 +4,12 @@ import math
 
 import pytest
 from msgspec import structs
-from support.records import case, environment, ok, run, trials
+from support.records import HERE, case, ok, run, trials
 from support.sweeps import on, swept_on, unavailable
 
 from bench.analysis.devices import compare_devices, find_crossovers, interpolate_crossing
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-
-HERE = {"here": environment()}
-
 
 # ----- crossovers
 

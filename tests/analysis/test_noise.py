@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import MACHINE, case, environment, ok
+from support.records import HERE, MACHINE, case, environment, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise, measure_noise
 
-HERE = {"here": environment()}
 UNKNOWN = Noise(None, None, None, None, None, None, None)
 QUIET = Noise(
     within=0.5,

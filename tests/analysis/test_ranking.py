@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from support.records import bare, case, environment, ok, trials
+from support.records import HERE, bare, case, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import (
@@ -18,7 +18,6 @@ from bench.analysis.ranking import (
 )
 from bench.analysis.summary import summarize
 
-HERE = {"here": environment()}
 OTHER_PROBLEMS = [
     {"workload": "textbook"},
     {"device": "gpu"},

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import bare, case, environment, ok, trials
+from support.records import HERE, bare, case, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
@@ -20,7 +20,6 @@ from bench.analysis.startup import (
 )
 from bench.analysis.summary import summarize
 
-HERE = {"here": environment()}
 PHASES = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
 

@@ -1,12 +1,10 @@
 """Rows say what the records say: every number here is worked out by hand."""
 
 import pytest
-from support.records import bare, case, environment, ok, run, trials
+from support.records import HERE, bare, case, environment, ok, run, trials
 
 from bench.analysis.summary import summarize, summarize_memory
 from bench.records.schema import Parity
-
-HERE = {"here": environment()}
 
 
 def one(*records, of_run=None):
@@ -269,7 +267,7 @@ def test_threads_that_a_pilot_chose_are_no_other_size():
         case("a", threads=1, batch_size=8, **chosen),
     ]
     plan = run(case("a", threads=0, **chosen), *cases[1:3], sweep=cases[3:])
-    rows = summarize([ok(one) for one in cases], {"here": environment()}, plan)
+    rows = summarize([ok(one) for one in cases], HERE, plan)
     assert {row.case.slug: row.swept for row in rows} == {
         one.slug: one.batch_size == 8 for one in cases
     }

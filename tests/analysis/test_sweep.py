@@ -1,13 +1,12 @@
 """A sweep is split along each axis, with the other two fixed."""
 
 import pytest
-from support.records import case, environment, trials
+from support.records import HERE, case, trials
 from support.sweeps import swept
 
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep, find_thread_speedups, find_usual_size
 
-HERE = {"here": environment()}
 SIZES = [
     (32, 48000, 2),
     (128, 48000, 2),

@@ -1,11 +1,9 @@
 """The textbook's quantities stand beside ours."""
 
 import pytest
-from support.records import bare, case, environment
+from support.records import HERE, bare, case
 
 from bench.analysis.textbook import compare_textbook
-
-HERE = {"here": environment()}
 
 
 def keras(figure=None, **changes):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from rich.table import Table
-from support.records import bare, case, environment, run, trials, write
+from support.records import HERE, bare, case, run, trials, write
 
 import bench
 from bench.analysis.summary import summarize
@@ -27,13 +27,12 @@ from bench.report import write as report_writer
 from bench.report.load import load_run
 from bench.report.sections.costs.comparison import MEASURES
 
-HOST = {"here": environment()}
 ABSENT = {"% of roofline", "processes"}  # this run has no roofline, and no lost process
 
 
 def comparison(*records, width=240):
     console = Console(width=width, file=io.StringIO())
-    console.print(*format_comparisons(summarize(records, HOST), width))
+    console.print(*format_comparisons(summarize(records, HERE), width))
     return console.file.getvalue()
 
 
@@ -43,7 +42,7 @@ def list_headings(rows, width):
 
 
 def test_narrow_terminal_drops_columns_by_priority():
-    rows = summarize(trials(case("a-long-name"), 0.5, 0.5), HOST)
+    rows = summarize(trials(case("a-long-name"), 0.5, 0.5), HERE)
     previous = list_headings(rows, 240)
     assert [heading.partition(",")[0] for heading in previous] == [
         "program",
@@ -68,7 +67,7 @@ def list_wide_rows():
         *trials(rest, 1.85, 1.47, 2.77),
         *trials(on_gpu, 1.85, 1.47, 2.77),
     ]
-    rows = summarize(records, HOST)
+    rows = summarize(records, HERE)
     speeds = (1.2, 1.0, 1.1)
     return [replace(row, speed=speed) for row, speed in zip(rows, speeds, strict=True)]
 
@@ -128,7 +127,7 @@ def test_report_ends_with_two_sentences_and_a_link(tmp_path, monkeypatch, on_ter
 
 def test_faults_and_figures_are_a_line_each():
     records = trials(case("bad"), 0.5, status="failed", reason=f"{'word ' * 290}end")
-    (line,) = describe_faults(summarize(records, HOST))
+    (line,) = describe_faults(summarize(records, HERE))
     assert line.startswith("bad (sgd, cpu, ")
     assert line.endswith("word end")
     figures = [TextbookRow("textbook-keras", "accuracy", "3.9", 0.8463, 0.01, 0.8495, 1.0, None)]
@@ -143,7 +142,7 @@ def test_tables_of_workloads_have_no_markup():
         *trials(case("t", workload="textbook"), 0.5),
         *trials(case("bad"), 0.5, status="failed"),
     ]
-    titles = [str(table.title) for table in format_comparisons(summarize(records, HOST), 240)]
+    titles = [str(table.title) for table in format_comparisons(summarize(records, HERE), 240)]
     assert titles == ["workload sgd", "workload textbook"]
     text = comparison(*records[:1])
     assert text.startswith("workload sgd")

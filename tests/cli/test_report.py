@@ -3,8 +3,6 @@
 import pytest
 from support.records import case, ok, run, write
 
-from bench.report import write as files
-
 
 @pytest.fixture
 def two_runs(tmp_path):
@@ -13,24 +11,11 @@ def two_runs(tmp_path):
         write(tmp_path / name, run(case(), run=name), ok(case()))
 
 
-def test_folder_without_a_run_is_refused(refused, tmp_path):
-    (tmp_path / "empty").mkdir()
-    assert "empty holds no run" in refused("report", "empty")
-
-
 @pytest.mark.parametrize("verb", [("report", "out"), ("run", "--resume", "--output=out")])
 def test_damaged_plan_is_refused(refused, tmp_path, verb):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "run.json").write_text('{"format": "one"}\n')
     assert "out/run.json" in refused(*verb)
-
-
-def test_report_without_charts_says_what_they_need(called, two_runs, tmp_path, monkeypatch):
-    code, out, _ = called("report", "one")
-    assert (code, "pip install" in out) == (0, False)
-    assert (tmp_path / "one" / "report.html").exists()
-    monkeypatch.setattr(files, "can_draw", lambda: False)
-    assert "pip install -e '.[report]'" in called("report", "one")[1]
 
 
 def test_several_runs_make_one_report(called, refused, two_runs, tmp_path):

@@ -4,10 +4,8 @@ import csv
 
 import pytest
 from support.processes import ASSETS, resume_command
-from support.records import bare, case, ok, run, write
 
 from bench.records import store
-from bench.runner.planning.cases import list_probes
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
 DIGITS = ("run", "--data=digits", "--threads=1", "--no-roofline")
@@ -91,17 +89,6 @@ def test_report_written_again_is_the_same(measured, command):
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
-def accuracies(record):
-    return record.validation_accuracy[:3], record.test_accuracy[:3]
-
-
-def test_same_seed_gives_same_accuracies(records, command, tmp_path):
-    arguments = ("--workload=sgd", "--seed=42", "--output=out")
-    assert command(tmp_path, *NUMPY, *THREE_EPOCHS, *arguments).returncode == 0
-    (record,) = store.read_records(tmp_path / "out")
-    assert accuracies(record) == accuracies(records["sgd", "numpy"])
-
-
 def test_finished_run_is_resumed_with_its_files_named_again(measured, command):
     folder, _ = measured
     before = (folder / "trials.jsonl").read_bytes()
@@ -109,43 +96,6 @@ def test_finished_run_is_resumed_with_its_files_named_again(measured, command):
     refusal = command(folder.parent, "run", "--resume", "--output=out")
     assert (refusal.returncode, refusal.stderr.count("\n")) == (2, 1)
     assert (folder / "trials.jsonl").read_bytes() == before
-
-
-def test_newest_run_in_results_is_resumed(bench, tmp_path):
-    for arguments in ((*NUMPY, "--quick"), ("run", "--resume")):
-        ended = bench(*arguments)
-        assert ended.returncode == 0
-        (folder,) = (tmp_path / "results").iterdir()
-        assert len(store.read_records(folder)) == 1
-        assert f"results/{folder.name}/report.md" in ended.stdout
-
-
-def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
-    own = saboteur("says_unavailable")
-    ended = bench(*DIGITS, "--quick", "--implementation", own, "--output=out")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert "no abacus in this machine" in ended.stdout
-
-
-@pytest.mark.parametrize(("epoch", "status"), [(0.1506, 0), (0.1505, 3)])
-def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, status):
-    # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
-    of, (limit, *_) = case(), list_probes("cpu", 2)
-    probe = bare(
-        limit,
-        kind="roofline",
-        status="ok",
-        product_operations=10**9,
-        product_seconds=[0.1],
-        trial=f"r1-{limit.implementation}-cpu-t2",
-    )
-    planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data_source="digits")
-    write(
-        tmp_path / "out", planned, probe, ok(of, epoch=epoch), data={"features": 784, "classes": 10}
-    )
-    ended = bench("run", "--resume", "--output=out")
-    assert (ended.returncode, ended.stderr) == (status, "")
-    assert ("% of the least time: " in ended.stdout) is (status == 3)
 
 
 def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
@@ -160,13 +110,6 @@ def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
             assert line.split()[2:] == ["cpu", "32", "1", "1,440", "5", *rounds]
     assert any(line.startswith("at most 12 trials, estimated time ") for line in lines)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_dry_run_gives_reasons_of_skipped_sizes(bench):
-    ended = bench(*NUMPY, "--batch-size=32,33", "--dry-run")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    line = "not measured: --batch-size 33 does not divide 1440 samples; 32 or 36 would"
-    assert ended.stdout.splitlines().count(line) == 1
 
 
 @pytest.mark.full
@@ -189,23 +132,3 @@ def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
         assert f"### {title}" in text
     assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
     assert "growth-batch-size.svg" in text
-
-
-def test_damaged_record_is_measured_again(bench, tmp_path):
-    ended = bench(*NUMPY, "--workload=sgd", "--rounds=2", "--output=out")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    trials = tmp_path / "out" / "trials.jsonl"
-    first, second = trials.read_bytes().splitlines(keepends=True)
-    damaged = first.replace(b"2", b"3", 1)
-    trials.write_bytes(damaged + second)
-    said = "trials.jsonl:1: was changed after it was written"
-    report = bench("report", "out")
-    assert report.returncode == 0
-    assert said in report.stdout
-    assert said in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    ended = bench("run", "--resume", "--output=out")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert said not in ended.stdout
-    assert trials.read_bytes().startswith(second)
-    assert len(store.read_records(tmp_path / "out")) == 2
-    assert (tmp_path / "out" / "damaged.jsonl").read_bytes() == damaged

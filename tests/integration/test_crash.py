@@ -1,10 +1,8 @@
 """A run that is killed at any moment loses and doubles nothing, and can be resumed."""
 
-import datetime as dt
 import secrets
 import signal
 import subprocess
-from itertools import pairwise
 from random import Random
 
 import pytest
@@ -26,7 +24,6 @@ from support.processes import (
     wait_until,
 )
 
-from bench.records import store
 from bench.worker.measure import now
 
 NUMPY = (*RUN, "--implementation=numpy", "--output=out")
@@ -106,55 +103,6 @@ def test_worker_dies_with_a_parent_killed_right_after_the_start(started, alone, 
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     wait_until(lambda: not find_processes(tmp_path / "tmp"))
-
-
-# The parent's wall clock is an hour slow as soon as the file "back" exists.
-PARENT_CLOCK = """
-import datetime, time
-import pandas  # before its C code sees another datetime
-from pathlib import Path
-real = time.time
-time.time = lambda: real() - 3600 * Path("back").exists()
-class Slow(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return super().now(tz) - datetime.timedelta(hours=Path("back").exists())
-datetime.datetime = Slow
-"""
-# When the clock is set back, everything that was written before lies in the future.
-SETS_CLOCK_BACK = """
-import os
-from pathlib import Path
-from implementations.idiomatic import softmax_numpy
-HERE = Path(__file__).parent
-class Trainer(softmax_numpy.Trainer):
-    def train_epoch(self, order):
-        if (HERE / "set").exists():
-            (HERE / "set").rename(HERE / "back")
-            for path in Path().iterdir():
-                hour_ahead = path.stat().st_mtime + 3600
-                os.utime(path, (hour_ahead, hour_ahead))
-        return super().train_epoch(order)
-"""
-
-
-@pytest.mark.soak
-def test_clock_set_back_changes_no_result_and_no_order(started, alone, tmp_path):
-    folder = tmp_path / "out"
-    (tmp_path / "child.py").write_text(SETS_CLOCK_BACK)
-    run_first(tmp_path, NO_CHARTS + PARENT_CLOCK)
-    process = started(*RUN, "--rounds=5", "--implementation=./child.py", "--output=out", **alone)
-    wait_until(lambda: read_lines(folder) or process.poll() is not None)
-    (tmp_path / "set").touch()
-    wait_until(lambda: (tmp_path / "back").exists() or process.poll() is not None)
-    count = len(read_lines(folder))
-    wait_until(lambda: len(read_lines(folder)) > count or process.poll() is not None)
-    process.kill()
-    process.communicate()
-    assert_resumes(started, alone, folder, read_lines(folder))
-    times = [dt.datetime.fromisoformat(record.started) for record in store.read_records(folder)]
-    assert sum(later < earlier for earlier, later in pairwise(times)) == 1
-    assert "missing" not in (folder / "report.md").read_text(encoding="utf-8")
 
 
 def stop_at_random(process, random, seconds, numbers):

@@ -40,12 +40,6 @@ def measure_code(make_case, tmp_path, digits, short_trials):
     return measure
 
 
-def test_missing_framework_is_unavailable_and_says_how_to_install_it(measure_code):
-    record = measure_code("import abacus_learn.nn", extra="abacus")
-    assert record.status == "unavailable"
-    assert "pip install -e '.[abacus]'" in record.reason
-
-
 WATCHES = """
 import json, os, time
 from pathlib import Path

@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pytest
 from support.mistakes import MISTAKES
-from support.records import case, environment, run, trials
+from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, on, swept
 
 from bench.analysis.devices import find_crossovers
@@ -29,7 +29,6 @@ from bench.report.sections import Picture
 from bench.runner.parity.judge import TOLERANCE
 from bench.worker.workloads import WORKLOADS
 
-HERE = {"here": environment()}
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)

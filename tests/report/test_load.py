@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, plan_of, run, trials, write
 
 from bench.analysis.ranking import compare_to_fastest, select_comparable
 from bench.errors import UserError
@@ -119,8 +119,7 @@ def test_record_without_an_environment_is_left_out(tmp_path):
 
 
 def write_on(folder, machine, *records):
-    plan = run(*{record.case.slug: record.case for record in records}.values(), run=folder.name)
-    return write(folder, plan, *records, machine=machine)
+    return write(folder, plan_of(*records, run=folder.name), *records, machine=machine)
 
 
 def test_rows_are_compared_within_their_machine(tmp_path):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from support.records import case, run, trials, write
+from support.records import case, plan_of, run, trials, write
 
 from bench.analysis.startup import find_frontier
 from bench.records.schema import Parity
@@ -17,9 +17,7 @@ SLOW_START = {"import_seconds": 9.0}
 def open_run(folder, *groups, **changes):
     """Return the opening of a run of these records, and the run."""
     records = [record for group in groups for record in group]
-    cases = list(dict.fromkeys(record.case.slug for record in records))
-    first = {record.case.slug: record.case for record in records}
-    planned = run(*(first[slug] for slug in cases), rounds={"sgd": 6}, **changes)
+    planned = plan_of(*records, rounds={"sgd": 6}, **changes)
     loaded = load_run(write(folder / "run", planned, *records))
     return make_opening(loaded), loaded
 

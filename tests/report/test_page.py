@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from support import hostile_run
 from support.hostile_run import HOSTILE, line
-from support.records import bare, case, environment, run, trials, write
+from support.records import HERE, bare, case, run, trials, write
 
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
@@ -128,7 +128,7 @@ def test_comparison_has_sort_keys_and_filters():
     cases = [case("b"), case("a", device="gpu", style="tuned"), case("c", objective="one-vs-rest")]
     records = [*trials(cases[0], 0.0012, 0.0012), *trials(cases[1], 1.2, 1.2)]
     records += trials(cases[2], 0.2, 0.2, peak_rss_bytes=None)
-    rows = summarize(records, {"here": environment()})
+    rows = summarize(records, HERE)
     sections = [Section("epochs", [tabulate_comparison(rows, rows)])]
     features = list_features(rows)
     view = Reader(page.render_report("t", [], sections=sections, charts={}, features=features))

@@ -12,7 +12,7 @@ from html import unescape
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.records import bare, case, environment, trials
+from support.records import HERE, bare, case, trials
 from support.sweeps import on
 
 from bench.analysis.intervals import Interval
@@ -23,7 +23,6 @@ from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
 from bench.report.sections import Fold, Picture, Section, Table
 
-HERE = {"here": environment()}
 # What is left in a text of a record if an escape was forgotten.
 RAW = "a | b <script>x</script> [e](javascript:x) ![f](g) *h* <b>&amp; <http://h.example>"
 

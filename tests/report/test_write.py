@@ -6,7 +6,7 @@ import re
 import resource
 
 import pytest
-from support.records import MACHINE, bare, case, run, trials, write
+from support.records import MACHINE, bare, case, plan_of, run, trials, write
 
 from bench.errors import UserError
 from bench.records import jsonl, store
@@ -118,8 +118,7 @@ def test_report_written_twice_has_the_same_bytes(folder):
 
 
 def write_on(folder, machine, *records):
-    plan = run(*{record.case.slug: record.case for record in records}.values(), run=folder.name)
-    return write(folder, plan, *records, machine=machine)
+    return write(folder, plan_of(*records, run=folder.name), *records, machine=machine)
 
 
 def write_all(folders, output):

@@ -136,6 +136,9 @@ def environment(**changes: Any) -> Environment:
     return Environment(**{**values, **changes})
 
 
+HERE = {"here": environment()}
+
+
 def run(*cases: Case, **changes: Any) -> Run:
     """Return the plan of a run of these cases, two rounds of ``sgd``."""
     values: dict[str, Any] = {
@@ -150,6 +153,12 @@ def run(*cases: Case, **changes: Any) -> Run:
         "timeout": 600.0,
     }
     return Run(**{**values, **changes})
+
+
+def plan_of(*records: Record, **changes: Any) -> Run:
+    """Return the plan of a run of the cases of these trials."""
+    cases = {record.case.slug: record.case for record in records if record.kind == "trial"}
+    return run(*cases.values(), **changes)
 
 
 def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:

@@ -1,14 +1,12 @@
 """Parity errors have the margin to the tolerance, also of rows that failed."""
 
 import pytest
-from support.records import case, environment, run, trials, write
+from support.records import HERE, case, run, trials, write
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.sections.parity import describe_parity, tabulate_parity
-
-HERE = {"here": environment()}
 
 
 def with_error(error, of, *epochs, tolerance=1e-5, **changes):

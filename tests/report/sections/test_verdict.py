@@ -1,7 +1,7 @@
 """The finding of a run says what the intervals say, and no more."""
 
 import pytest
-from support.records import case, environment, run, trials, write
+from support.records import HERE, case, plan_of, trials, write
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
@@ -14,7 +14,6 @@ from bench.report.sections.verdict import (
     write_verdict,
 )
 
-HERE = {"here": environment()}
 HALF = "500 ms [500, 500]"
 TUNED = f"x-tuned (tuned) has the shortest epoch: {HALF}; of the idiomatic programs, "
 TWICE = "1.00 s [1.00, 1.00]"
@@ -107,8 +106,7 @@ def test_first_with_five_epochs_counts_the_cold_start():
 @pytest.fixture
 def load(tmp_path):
     def load_records(*records):
-        cases = {record.case.slug: record.case for record in records}
-        return load_run(write(tmp_path / "run", run(*cases.values()), *records))
+        return load_run(write(tmp_path / "run", plan_of(*records), *records))
 
     return load_records
 

@@ -27,10 +27,8 @@ CLOCK = "its clock disagrees with the parent's in"
 # A part of the reason for which each of them is rejected.
 REASONS = {
     "skips_a_batch": "in the first epoch; it looks as if it skips the last batch",
-    "repeats_a_batch": f"{PARITY}, in the first epoch",
     "swaps_batches": f"{PARITY}, in the first epoch",
     "ignores_the_order": "it ignores the order and takes the samples in stored order",
-    "shuffles": f"{PARITY}, in the first epoch",
     "sums_the_loss": "it looks as if it adds up the loss of a batch instead of averaging it",
     "momentum": f"{PARITY}, in the first epoch",
     "decays_its_weights": PARITY,
@@ -39,12 +37,9 @@ REASONS = {
     "keras_jax_probabilities": PARITY,
     "leaves_out_the_bias": "it looks as if it leaves out the bias",
     "float16": PARITY,
-    "bfloat16": PARITY,
     "tf32": PARITY,
     "live_view": "changed params that it had returned (a view of live weights?)",
     "window": "a weight that is a view of its framework's memory",
-    "changes_params": "changed the initial params that it received",
-    "changes_order": "changed the order that it received",
     "changes_images": "changed the training data that it received",
     "one_epoch_late": "it looks as if it hands back the weights that it was given",
     "works_on": "changed params that it had returned",
@@ -52,28 +47,19 @@ REASONS = {
     "keeps_its_optimizer": f"{PARITY}, in epoch 1 after a second reset",
     "ignores_reset": f"{PARITY}, in epoch 1 after a second reset",
     "not_repeatable": f"{PARITY}, in the first epoch",
-    "predicts_wrongly": "predict disagrees with argmax(images @ weight + bias) on",
     "remembers_predictions": "predict disagrees with argmax(images @ weight + bias) on",
     "predicts_with_old_weights": "predict disagrees with argmax(images @ weight + bias) on",
     "claims_a_gpu": "where no GPU can be seen it must raise Unavailable: it trained",
     "keeps_busy": "keeps the CPU busy after an epoch has returned",
     "keeps_a_helper_busy": "keeps the CPU busy after an epoch has returned",
     "many_threads": "cores",
-    "leaves_a_child": "it left processes running: sleep",
     "leaves_a_daemon": "it left processes running: sleep",
-    "wrong_shape": "returned a weight of (10, 64), not (64, 10)",
-    "wrong_dtype": "must return the weight as a float32 NumPy array",
     "wrong_labels": "must return int64 labels, not float64",
-    "not_a_number": "its params are not finite",
     "prints": "it printed on stdout; an implementation is silent",
-    "exits_with_three": "the process ended with exit status 3",
-    "leaves_silently": "the process left no result",
     "segfaults": "ended by a signal: Segmentation fault",
     "raises": "RuntimeError: the gradient is gone",
     "hangs": "still running after 1 s; raise --timeout",
-    "takes_all_memory": "the process ran out of memory",
     "slow_clock": CLOCK,
-    "stops_the_collector": "it changed the garbage collector",
 }
 # Those that set out to deceive the process that times them.
 REASONS |= {
@@ -186,16 +172,6 @@ def test_every_saboteur_has_its_reason():
     assert {path.stem for path in (ASSETS / "saboteurs").glob("*.py")} == set(REASONS) | OTHERS
 
 
-def test_every_place_is_checked():
-    checked = {
-        (data, workload, size)
-        for data, workloads in conformance.BATCH_SIZES.items()
-        for workload, sizes in workloads.items()
-        for size in sizes
-    }
-    assert {("digits", "sgd", 8), *PLACES.values()} <= checked
-
-
 @pytest.mark.parametrize("name", sorted(set(REASONS) - {"hangs", "keras_jax_probabilities"}))
 def test_saboteur_is_rejected_with_its_reason(checker, check_once, request, name):
     if name in NEEDS_CORES:
@@ -211,12 +187,11 @@ def test_saboteur_is_rejected_with_its_reason(checker, check_once, request, name
     assert "\n" not in findings[-1].reason
 
 
-@pytest.mark.parametrize("name", ["asks_the_oracle", "trains_in_reset"])
-def test_orders_that_can_be_known_let_a_saboteur_pass(digits, check_once, name):
-    # Nothing else rejects them above: the secret of what orders are drawn from is the protection.
+def test_orders_that_can_be_known_let_a_saboteur_pass(digits, check_once):
+    # Nothing else rejects it above: the secret of what orders are drawn from is the protection.
     checker = Checker([digits], threads=1, timeout=600, device="cpu")
     checker._draws = Draws.make(42, 0)
-    case = msgspec.structs.replace(case_of(name), devices=("cpu",))
+    case = msgspec.structs.replace(case_of("trains_in_reset"), devices=("cpu",))
     (finding,) = check_once(checker, case)
     assert (finding.status, finding.reason) == ("ok", None)
 
@@ -343,20 +318,3 @@ def test_draws_of_a_check_are_its_own(digits):
     first, second = (checker._draws for checker in checkers)
     assert first != second
     assert len(first.entropy) == len(Draws.make(1, 1).entropy)
-
-
-@pytest.mark.parametrize(
-    ("owner", "name", "value", "reason"),
-    [
-        (conformance, "find_restlessness", "it is busy", "it is busy"),
-        (conformance.Drive, "judge_threads", (3.0, "too many"), "too many"),
-        (conformance.Drive, "find_clock_fault", "its clock is wrong", "its clock is wrong"),
-    ],
-)
-def test_fault_that_is_seen_from_outside_is_reported(
-    checker, check_once, monkeypatch, owner, name, value, reason
-):
-    monkeypatch.setattr(owner, name, lambda *_: value)
-    case = msgspec.structs.replace(case_of("honest"), devices=("cpu",))
-    (finding,) = check_once(checker, case, batch_size=32)
-    assert (finding.status, finding.reason) == ("failed", reason)

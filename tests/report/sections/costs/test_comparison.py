@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.records import bare, case, environment, ok
+from support.records import HERE, bare, case, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
@@ -29,7 +29,7 @@ def test_unavailable_at_several_sizes_is_one_line():
         *(bare(case("b", batch_size=size), reason="wrong") for size in (8, 32)),
     ]
     rest = "2 threads, 48,000 samples"
-    rows = summarize(records, {"here": environment()})
+    rows = summarize(records, HERE)
     assert sorted(line[1:] for line in list_faults(rows)) == [
         ["a", f"cpu, batch size 8, {rest}", "unavailable", "1 of 1", "no GPU"],
         ["a", "gpu, 2 sizes", "unavailable", "4 of 4", "no GPU"],
@@ -62,7 +62,7 @@ def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, 
         for number in (1, 2, 3)
         for delay in [1.5 if number == delayed else 1.0]
     ]
-    rows = summarize(records, {"here": environment()})
+    rows = summarize(records, HERE)
     table = tabulate_comparison(rows, rows)
     assert ("machine's speed, × run's" in table.headings) == (cells is not None)
     assert "machine's speed, × run's" not in tabulate_comparison(rows, rows, 8).headings
@@ -125,11 +125,11 @@ def test_rows_name_the_threads_that_the_pilot_chose():
         ok(case("b", threads=2, **chosen), epoch=0.2),
         bare(case("c", threads=2, **chosen), reason="wrong"),
     ]
-    rows = summarize(records, {"here": environment()})
+    rows = summarize(records, HERE)
     table = tabulate_comparison(rows, rows[:2])
     threads = table.headings.index("threads")
     assert [line[threads] for line in table.lines] == ["1 of 2", "2 of 2"]
     (fault,) = list_faults(rows)
     assert fault[2] == "cpu, batch size 32, 2 of 2 threads, 48,000 samples"
-    fixed = summarize([ok(case("a"))], {"here": environment()})
+    fixed = summarize([ok(case("a"))], HERE)
     assert "threads" not in tabulate_comparison(fixed, fixed, 1).headings

@@ -1,6 +1,6 @@
 """Predictions are compared as epochs are: every cell is worked out by hand."""
 
-from support.records import case, run, trials, write
+from support.records import case, plan_of, trials, write
 
 from bench.report.load import load_run
 from bench.report.sections.costs.prediction import (
@@ -14,8 +14,8 @@ DATA = {"features": 784, "classes": 10, "test_images": 10_000}
 
 
 def describe(tmp_path, *records):
-    plan = run(*{record.case.slug: record.case for record in records}.values())
-    return describe_predictions(load_run(write(tmp_path / "run", plan, *records, data=DATA)))
+    folder = write(tmp_path / "run", plan_of(*records), *records, data=DATA)
+    return describe_predictions(load_run(folder))
 
 
 def test_predictions_are_ranked_by_the_typical_process(tmp_path):

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from support.records import bare, case, environment, ok, trials
+from support.records import HERE, bare, case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Roofline, find_rooflines
 from bench.analysis.summary import summarize, summarize_memory
 from bench.report.sections.costs import resources
 
-HERE = {"here": environment()}
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
 
 

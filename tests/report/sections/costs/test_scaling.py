@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.records import bare, case, environment, ok, run, write
+from support.records import HERE, bare, case, ok, run, write
 from support.sweeps import SWEEP, swept
 
 from bench.analysis.intervals import Interval
@@ -18,8 +18,6 @@ from bench.report.sections.costs.scaling import (
     list_impossible,
     tabulate_threads,
 )
-
-HERE = {"here": environment()}
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Tables of start-up, of accuracy over time, and of break-evens: worked out by hand."""
 
-from support.records import case, environment, ok, run, trials, write
+from support.records import HERE, case, ok, run, trials, write
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import BreakEven, Start, TimeToAccuracy, find_curves
@@ -26,7 +26,7 @@ def start(of, total):
 
 
 def row(of):
-    (summarized,) = summarize([ok(of)], {"here": environment()})
+    (summarized,) = summarize([ok(of)], HERE)
     return summarized
 
 

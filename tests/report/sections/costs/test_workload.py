@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from support.records import bare, case, environment, run, trials, write
+from support.records import HERE, bare, case, run, trials, write
 from support.sweeps import CONDITIONS, on
 
 from bench.analysis.intervals import Interval
@@ -19,8 +19,6 @@ from bench.report.sections.costs.workload import (
     describe_workload,
     write_note,
 )
-
-HERE = {"here": environment()}
 
 # ----- what the noise hides
 

@@ -1,7 +1,7 @@
 """Devices of several machines side by side, and runs over time: cells are worked out by hand."""
 
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, plan_of, run, trials, write
 from support.sweeps import on, unavailable
 
 from bench.records import store
@@ -28,8 +28,7 @@ def load(tmp_path, data=None, **machines):
     facts = {"data": data} if data else {}
     folders = []
     for name, (machine, *records) in machines.items():
-        cases = {one.case.slug: one.case for one in records if one.kind == "trial"}
-        plan = run(*cases.values(), run=name)
+        plan = plan_of(*records, run=name)
         folders.append(write(tmp_path / name, plan, *records, machine=machine, **facts))
     return load_runs(folders)
 
@@ -176,9 +175,8 @@ def test_too_many_machines_are_not_side_by_side(tmp_path, machines, tables):
 
 def write_night(folder, day, *records, machine=BOX, torch="2.9.1", **changes):
     """Write a run that was started on this day of January."""
-    cases = {record.case.slug: record.case for record in records}
     created = f"2025-01-{day:02}T03:04:05+00:00"
-    plan = run(*cases.values(), run=folder.name, created=created)
+    plan = plan_of(*records, run=folder.name, created=created)
     software = {"python": "3.11.7", "distributions": {"torch": torch, "numpy": "2.4"}}
     return write(folder, plan, *records, machine=machine, software=software, **changes)
 
