@@ -414,7 +414,7 @@ def test_filter_fades_what_is_not_chosen_in_charts(opened, reference):
             name for name, of in styles.items() if of == style
         }
         assert {*faded} == {name for name, of in styles.items() if of != style}
-        assert view.page.locator("#memory svg:visible .faded").count() > 10
+        assert view.page.locator("#cold-epochs svg:visible .faded").count() > 4
     view.page.get_by_label("style", exact=True).select_option("")
     assert view.page.locator(".faded, tr[data-of][hidden]").count() == 0
 
