@@ -4,8 +4,8 @@ import math
 
 import pytest
 from msgspec import structs
-from support.records import HERE, case, ok, run, trials
-from support.sweeps import on, swept_on, unavailable
+from support.records import HERE, case, run, trials
+from support.sweeps import on, unavailable
 
 from bench.analysis.devices import compare_devices, find_crossovers, interpolate_crossing
 from bench.analysis.intervals import Interval
@@ -128,20 +128,6 @@ def compare(*records, workload="sgd"):
     return compare_devices(rows, workload, find_crossovers(rows, workload))
 
 
-def test_speedups_are_taken_round_by_round():
-    # The machine gets ten times slower from round to round, and the CPU takes twice the GPU's time.
-    def timed(device, *seconds):
-        return [
-            ok(case("a", device=device), number, time, predict_seconds=[time**2])
-            for number, time in enumerate(seconds, 1)
-        ]
-
-    (pair,) = compare(*timed("cpu", 0.2, 2.0), *timed("gpu", 0.1, 1.0))
-    assert (pair.training.mean, pair.training.high) == pytest.approx((2, 2))
-    assert (pair.predicting.mean, pair.predicting.high) == pytest.approx((4, 4))
-    assert pair.crossover is None
-
-
 def test_without_gpu_rows_nothing_is_compared():
     assert compare(*on("cpu"), *on("cpu", "b")) == compare() == []
     assert compare(*on("cpu"), *on("gpu"), workload="textbook") == []
@@ -164,15 +150,3 @@ def test_fastest_on_gpu_comes_first_and_unranked_last():
     assert [pair.training is None for pair in comparisons] == [True, False, True, True]
     assert [pair.ranked("gpu") is None for pair in comparisons] == [False, False, True, True]
     assert comparisons[2].rows["gpu"].faults == (("unavailable", "no GPU can be used"),)
-
-
-def test_crossover_needs_a_sweep():
-    one_size = [*on("cpu", "b"), *on("gpu", "b")]
-    swept, single = compare(*swept_on("cpu"), *swept_on("gpu"), *one_size)
-    # At the first size, (0.01 + 1,500 * 20e-6 + 48,000 * 0.5e-6) s over
-    # (0.002 + 1,500 * 40e-6 + 48,000 * 10e-9) s.
-    assert swept.training.mean == pytest.approx(0.064 / 0.06248)
-    assert list(swept.crossover.speedups) == [8, 32, 128, 384, 1920, 9600]
-    # Between 8, where it is 154 / 242.48... and 32, where it is 64 / 62.48.
-    assert 8 < swept.crossover.batch_size.mean < 32
-    assert single.crossover is None

@@ -67,17 +67,6 @@ def test_ratios_are_those_at_the_mean_speed_and_times_as_measured():
     assert list(rows[0].epochs_by_round.values()) == [1.6, 1.0, 1.0]
 
 
-def test_trials_without_a_kernel_count_as_measured():
-    kernels = {"kernel_seconds": [0.002] * 6}
-    records = [
-        ok(case(name), n, epoch_seconds=[epoch] * 5, **(kernels if n > 1 else {}))
-        for name, epoch in (("a", 1.0), ("b", 2.0))
-        for n in (1, 2, 3)
-    ]
-    for row in summarize(records, HERE):
-        assert row.adjusted_by_round == pytest.approx(row.epochs_by_round)
-
-
 def test_ratio_by_round_is_free_of_drift():
     # The machine gets ten times slower, and each trial takes twice its neighbour's time.
     fast, slow = one(*trials(case("a"), 0.1, 0.3, 1.0)), one(*trials(case("b"), 0.2, 0.6, 2.0))
@@ -194,27 +183,3 @@ def test_one_vs_rest_compares_to_softmax_but_never_leads():
     assert compare_to_fastest(rows, fast) == Interval(1.0, 1.0, 1.0)
     assert compare_to_fastest(rows, slow).mean == pytest.approx(3)
     assert compare_to_fastest(rows, other).mean == pytest.approx(0.5)
-
-
-def test_fastest_is_ranked_and_of_the_same_problem():
-    mixed = [ok(case("mixed"), 1, 0.25), ok(case("mixed"), 2, status="failed")]
-    records = [*trials(case("a"), 0.5), *mixed]
-    records += [r for change in OTHER_PROBLEMS for r in trials(case("b", **change), 0.1)]
-    records += trials(case("c", device="gpu", threads=1, objective="one-vs-rest"), 0.1)
-    rows = summarize(records, HERE)
-    row_of = {row.case.implementation: row for row in rows}
-    assert compare_to_fastest(rows, row_of["a"]).mean == 1
-    assert compare_to_fastest(rows, row_of["mixed"]) is None  # not ranked
-    assert compare_to_fastest(rows, row_of["c"]) is None  # no softmax row of its problem
-
-
-def test_rows_are_ranked_together_whatever_threads_their_pilots_chose():
-    records = [
-        *trials(case("a", threads=2, tried_threads=(1, 2)), *A),
-        *trials(case("b", threads=1, tried_threads=(1, 2)), *B),
-        *trials(case("fixed", threads=1), *A),
-    ]
-    rows = summarize(records, HERE)
-    a = next(row for row in rows if row.case.implementation == "a")
-    assert names(select_comparable(rows, a)) == ["a", "b"]
-    assert name_pairs(find_ties(rows)) == [("a", "b")]

@@ -39,15 +39,6 @@ def test_roofline_is_fastest_repetition_of_best_probe():
     assert best.step is None
 
 
-def test_threads_and_devices_have_their_own_rooflines():
-    probes = [probe(), probe(of={"threads": 1}, product_seconds=[0.1]), probe("jax", **FAST_GPU)]
-    rooflines = find_rooflines(probes)
-    assert {key: roofline.rate for key, roofline in rooflines.items()} == pytest.approx(
-        {("cpu", 2): 1e11, ("cpu", 1): 2e10, ("gpu", 2): 1e13}
-    )
-    assert rooflines["gpu", 2].step == pytest.approx(5e-6)
-
-
 def test_failed_probes_and_trials_give_no_roofline():
     absent = probe(status="unavailable", product_seconds=[], read_bytes=[], read_seconds=[])
     failed = probe(status="failed", reason="its clock does not add up")
@@ -136,15 +127,6 @@ def test_row_has_its_share_of_the_roofline():
     assert measured.roofline_seconds == pytest.approx(0.0150528)
     assert measured.roofline_share == pytest.approx(0.1)
     assert measured.ranked
-
-
-def test_gpu_row_uses_the_gpu_roofline():
-    probes = [probe(), probe("jax", **FAST_GPU)]
-    measured = row(*probes, *trials(case(device="gpu"), 0.015))
-    assert measured.roofline_seconds == pytest.approx(0.0075)
-    assert (measured.roofline_share, measured.ranked) == (pytest.approx(0.5), True)
-    assert not row(*probes, *trials(case(device="gpu"), 0.0074)).ranked
-    assert row(*probes, *trials(case(), 0.0151)).ranked  # the CPU's least epoch is 15.05 ms
 
 
 def test_share_is_unknown_without_probe_or_data_shape():

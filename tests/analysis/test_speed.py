@@ -96,25 +96,6 @@ def test_slope_of_steady_processes_is_that_between_those_of_other_rows():
     assert slopes.to_dict() == pytest.approx({A.slug: 0.9, B.slug: 0.3})
 
 
-def test_differences_between_the_processes_of_a_row_do_not_change_its_slope():
-    def fit(factor):
-        random = np.random.default_rng(1)
-        records = [
-            follow(of, number, 0.8, *random.normal(0, 0.1, 6), epoch=random.uniform(0.9, 1.1))
-            for of in (A, B)
-            for number in (1, 2, 3)
-        ]
-        records[0] = process(
-            A,
-            1,
-            [factor * seconds for seconds in records[0].epoch_seconds],
-            records[0].kernel_seconds[:-1],
-        )
-        return estimate_slopes(tabulate_epochs(records))
-
-    assert fit(1.0)[A.slug] == pytest.approx(fit(3.0)[A.slug], rel=1e-12)
-
-
 def test_epochs_at_the_mean_speed_agree():
     records = [
         follow(of, number, slope, *np.add(shift, [0.0, 0.3, 0.1, 0.2]), epoch=epoch)

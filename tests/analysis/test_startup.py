@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import HERE, bare, case, ok, trials
+from support.records import HERE, case, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
@@ -65,19 +65,6 @@ def test_start_is_the_sum_of_its_four_phases():
     assert start.parity_error == 1.5e-6
 
 
-def test_start_and_phases_are_those_of_the_typical_process():
-    # Totals 2, 8 and 4. The phases' medians are 1, 2, 0 and 1.25: they need not add up.
-    (start,) = starts(
-        ok(case(), 1, **phases(0.25, 0.5, 0.0, 1.25)),
-        ok(case(), 2, **phases(4.0, 3.0, 0.55, 0.45)),
-        ok(case(), 3, **phases(1.0, 2.0, 0.0, 1.0)),
-    )
-    assert start.total.mean == pytest.approx(4.0)
-    assert start.total.high == pytest.approx(8 * 4**1.23607, rel=1e-4)
-    parts = (start.imports, start.setup, start.reset, start.first_epoch)
-    assert parts == pytest.approx((1.0, 2.0, 0.0, 1.0))
-
-
 def test_incomplete_starts_and_other_trials_are_ignored():
     whole = ok(case(), 1, **phases(1.0, 1.0, 1.0, 1.0))
     incomplete = [ok(case(), 2, **{phase: None}) for phase in PHASES]
@@ -91,17 +78,6 @@ def test_incomplete_starts_and_other_trials_are_ignored():
         assert start.total.mean == 4.0
         assert row.start_by_round == {1: 4.0, 9: 4.0}
         assert starts(other) == curves(other) == []
-
-
-def test_only_ranked_rows_are_listed_in_table_order():
-    records = [
-        *trials(case("slow"), 0.9),
-        *trials(case("fast"), 0.4),
-        ok(case("half"), 1),
-        ok(case("half"), 2, status="failed", reason="other mathematics"),
-        bare(case("absent"), status="unavailable", reason="no GPU"),
-    ]
-    assert names(starts(*records)) == names(curves(*records)) == ["fast", "slow"]
 
 
 # ----- accuracy curves

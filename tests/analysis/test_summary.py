@@ -1,7 +1,7 @@
 """Rows say what the records say: every number here is worked out by hand."""
 
 import pytest
-from support.records import HERE, bare, case, environment, ok, run, trials
+from support.records import HERE, bare, case, ok, run, trials
 
 from bench.analysis.summary import summarize, summarize_memory
 from bench.records.schema import Parity
@@ -23,22 +23,6 @@ def test_process_gives_median_and_processes_the_typical_one():
     # The range of two is stretched by 9 times itself.
     assert row.epoch.high == pytest.approx(0.8 * 4**9)
     assert row.samples_per_second == pytest.approx(48000 / 0.4)
-
-
-def test_predictions_are_averaged_like_epochs():
-    row = one(
-        ok(case(), 1, predict_seconds=[9.0, 0.1, 0.05]),
-        ok(case(), 2, predict_seconds=[0.4, 0.3, 7.0]),
-        ok(case(), 3),
-    )
-    assert row.predicts_by_round == {1: 0.1, 2: 0.4}
-    assert row.predict.mean == pytest.approx(0.2)
-    assert row.predict.high == pytest.approx(0.4 * 4**9)
-    assert row.predictions_per_second is None
-    with_images = {"here": environment(data={"test_images": 1000})}
-    (row,) = summarize([ok(case(), predict_seconds=[0.2])], with_images)
-    assert row.predictions_per_second == pytest.approx(5000)
-    assert one(ok(case())).predict is None
 
 
 def test_times_are_medians_and_others_means():
@@ -64,16 +48,6 @@ def test_times_are_medians_and_others_means():
     assert (row.first_epoch, row.imports, row.setup) == (3.0, 4.0, 0.3)
     assert row.peak_rss_bytes == 300
     assert (row.validation_accuracy, row.test_accuracy) == pytest.approx((0.88, 0.8))
-
-
-def test_accuracy_is_of_the_workloads_own_last_epoch():
-    # Fast implementations train on until half a second has passed.
-    accuracies = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
-    values = {"validation_accuracy": accuracies, "test_accuracy": accuracies[::-1]}
-    row = one(ok(case(), **values))
-    assert (row.validation_accuracy, row.test_accuracy) == (0.5, 0.3)
-    row = one(ok(case(epochs=2), **values))
-    assert (row.validation_accuracy, row.test_accuracy) == (0.2, 0.6)
 
 
 def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():

@@ -78,12 +78,3 @@ def test_unchanged_suite_is_version_and_commit():
     suite = {"version": "0.1.0", "commit": "0123456789abcdef", "dirty": False}
     assert list_versions([environment(suite=suite)])["suite"] == "0.1.0 0123456"
     assert list_versions([environment(suite={"version": "0.1.0"})])["suite"] == "0.1.0"
-
-
-def test_several_versions_are_joined_and_unknown_ones_omitted():
-    other = environment(software={"python": "3.11.8", "distributions": {"torch": "2.9.0"}})
-    versions = list_versions([environment(), other])
-    assert versions["python"] == "3.11.8 and 3.11.9"
-    assert versions["torch"] == "2.9.0 and 2.9.1"
-    assert versions["blas"] == "openblas 0.3"
-    assert "system" not in versions

@@ -89,15 +89,6 @@ def test_links_are_not_written_through(path, write):
     assert other.read_bytes() == b"12345"
 
 
-def test_append_on_full_disk_changes_nothing(path, monkeypatch):
-    files.append(path, b"1\n")
-    files.append(path, b"2\n")
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        files.append(path, b"3\n")
-    assert path.read_bytes() == b"1\n2\n"
-
-
 def test_remove_unfinished_deletes_temporary_files_only(tmp_path):
     for name in ("run.json.7.part", "a.part", ".7.part", "b.7x.part", "run.json"):
         (tmp_path / name).touch()

@@ -107,27 +107,6 @@ def test_merged_run_is_complete_and_parts_unchanged(parts, tmp_path):
     assert [path.name for path in output.parent.iterdir()] == ["out"]
 
 
-def test_older_format_becomes_current(tmp_path):
-    old = write(tmp_path / "old", msgspec.structs.replace(PLAN, format=2))
-    lines = [
-        msgspec.json.encode(msgspec.structs.replace(record, format=2)) for record in RECORDS[:2]
-    ]
-    (old / "trials.jsonl").write_bytes(b"\n".join([*lines, b""]))
-    write(tmp_path / "new", PLAN, *RECORDS[:2])
-    (merged,) = merge.merge_runs([old, tmp_path / "new"], tmp_path / "out")
-    assert merged.repeated == 2
-    assert store.read_records(tmp_path / "out") == RECORDS[:2]
-    assert store.read_run(tmp_path / "out") == PLAN
-
-
-def test_several_runs_get_a_folder_each(parts, tmp_path):
-    write_part(tmp_path / "w", RECORDS[:1], msgspec.structs.replace(PLAN, run="another"))
-    merge.merge_runs([*parts, tmp_path / "w"], tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a run", "another"]
-    merge.merge_runs([tmp_path / "out", parts[0]], tmp_path / "again")
-    assert contents(tmp_path / "again") == contents(tmp_path / "out")
-
-
 @pytest.mark.parametrize(
     ("records", "plan", "changes"),
     [

@@ -41,18 +41,3 @@ def test_renamed_fields_keep_their_names_on_disk():
 
 def test_case_is_written_without_defaults():
     assert "interpreter" not in msgspec.to_builtins(case())
-
-
-def test_different_cases_have_different_slugs():
-    changes = [
-        {},
-        {"workload": "textbook"},
-        {"device": "gpu"},
-        {"batch_size": 64},
-        {"threads": 1},
-        {"samples": 96},
-        {"implementation": "jax"},
-    ]
-    slugs = [case(**change).slug for change in changes]
-    assert slugs[0] == "sgd-pytorch-cpu-b32-t2-n48000"
-    assert len(set(slugs)) == len(changes)

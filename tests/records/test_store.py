@@ -84,14 +84,6 @@ def test_append_syncs_the_record_to_disk(folder, monkeypatch):
     assert sizes == [(folder / "trials.jsonl").stat().st_size]
 
 
-def test_nan_is_recorded_as_null(folder):
-    figure = bare(
-        case("textbook-keras"), kind="textbook", quantities={"validation_loss": float("nan")}
-    )
-    store.append_record(folder, figure)
-    assert store.read_records(folder)[0].quantities == {"validation_loss": None}
-
-
 def test_plan_and_environments_are_read_as_written(tmp_path):
     planned = run(
         case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data_source="x"

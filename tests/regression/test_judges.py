@@ -83,16 +83,6 @@ def test_records_give_the_verdict_of_both_judges(judge, baseline, candidate, ver
 
 
 @pytest.mark.parametrize("judge", [judge_live, judge_stored])
-def test_equal_failures_are_one_remark(judge):
-    twice = [{"reason": "one"}, {"reason": "two"}, {"reason": "one"}]
-    remarks = judge(GOOD[:3], twice).remarks
-    assert [remark.partition(" (")[0] for remark in remarks] == [
-        "candidate: failed: one",
-        "candidate: failed: two",
-    ]
-
-
-@pytest.mark.parametrize("judge", [judge_live, judge_stored])
 def test_accuracy_is_the_mean_after_the_workloads_epochs(judge):
     curves = [[0.1] * 4 + [0.84], [0.1] * 4 + [0.86, 0.99]]
     processes = [{"epoch": 1.0, "validation_accuracy": curve} for curve in curves]

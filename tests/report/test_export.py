@@ -244,20 +244,6 @@ def test_pytest_benchmark_compares_medians_of_processes(reference, tmp_path):
         assert (row["rounds"], row["iterations"]) == (str(len(medians)), "1")
 
 
-def test_data_have_a_value_for_each_process(reference):
-    processes = list_processes(reference)
-    epochs = {row.case.stable_slug: row.epoch for row in reference.rows}
-    benchmarks = pytest_benchmark.export_run(reference)["benchmarks"]
-    assert [one["name"] for one in benchmarks] == sorted(processes)
-    for one in benchmarks:
-        epoch, extra = epochs[one["name"]], one["extra_info"]
-        assert median(one["stats"]["data"]) == epoch.mean
-        assert list(extra["epoch_seconds"].values()) == [epoch.mean, epoch.low, epoch.high]
-        first, steady = zip(*processes[one["name"]], strict=True)
-        assert extra["epoch_seconds_by_process"] == list(steady)
-        assert extra["first_epoch_seconds"] == list(first)
-
-
 @pytest.mark.parametrize(
     "data",
     [

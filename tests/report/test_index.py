@@ -124,15 +124,6 @@ def test_damaged_folder_is_an_entry_with_its_reason(results, damage, reason):
     assert str(results) not in entry.finding
 
 
-def test_whole_records_of_a_damaged_run_count(results):
-    folder = write(results / "a", run(case()), *trials(case(), 0.5, 0.5))
-    path = folder / "trials.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"0.5", b"0.6", 1))
-    entry = read_one(results)
-    assert entry.state == "1 trial missing, 1 damaged"
-    assert "500 ms" in entry.finding
-
-
 def test_comparison_lists_its_verdicts(results):
     names = [f"same{number}" for number in range(4)]
     plan = comparison(
@@ -152,17 +143,6 @@ def test_comparison_lists_its_verdicts(results):
     assert entry.machines == ("2-core Test CPU, 8 GiB",)
 
 
-def test_comparison_without_pairs_or_with_damage_is_an_entry(results):
-    write_comparison(results / "a", comparison("x"))
-    write_comparison(results / "b", comparison("x"), *two(1, 0.5, 0.5, case("y")))
-    empty, damaged = read_entries(results)
-    assert (empty.finding, empty.state) == (
-        ". against main: nothing was measured.",
-        "1 of 1 cases not begun",
-    )
-    assert damaged.kind == "unreadable"
-
-
 @pytest.mark.parametrize(("logs", "state"), [([0.0, 0.0], "complete"), ([], "no pair succeeded")])
 def test_calibrations_are_one_entry_with_their_pairs(results, logs, state):
     for folder in ("machine", "again"):
@@ -179,15 +159,6 @@ def test_calibrations_count_their_false_alarms(results):
     assert " false alarms in 2 comparisons" in entry.finding
     assert entry.machines == (MACHINE["name"],)
     assert entry.path == "1 calibration"
-
-
-def test_damaged_calibration_is_an_entry_of_its_own(results):
-    decided(results / "good", pairs([0.1] * 3))
-    (results / "bad").mkdir()
-    (results / "bad" / "calibration.json").write_text("{")
-    good, bad = read_entries(results)
-    assert (good.kind, good.path) == ("calibration", "1 calibration")
-    assert (bad.kind, bad.path) == ("unreadable", "bad")
 
 
 def test_missing_folder_is_a_user_error(tmp_path):

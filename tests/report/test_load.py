@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, plan_of, run, trials, write
 
-from bench.analysis.ranking import compare_to_fastest, select_comparable
+from bench.analysis.ranking import compare_to_fastest
 from bench.errors import UserError
 from bench.records import store
 from bench.report.load import load_by_machine, load_run, load_runs, load_whole_run
@@ -105,31 +105,11 @@ def test_damaged_record_is_left_out_with_its_reason(tmp_path):
         load_whole_run(folder)
 
 
-def test_record_without_an_environment_is_left_out(tmp_path):
-    folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
-    store.add_environment(folder, environment(id="there"))
-    store.append_record(folder, ok(case(), 3, environment="there"))
-    (folder / "environments" / "there.json").unlink()
-    loaded = load_run(folder)
-    assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5, 2: 0.7}
-    assert len(loaded.faults) == 1
-
-
 # ----- several runs
 
 
 def write_on(folder, machine, *records):
     return write(folder, plan_of(*records, run=folder.name), *records, machine=machine)
-
-
-def test_rows_are_compared_within_their_machine(tmp_path):
-    fast = [*trials(case("a"), 0.01, 0.01), *trials(case("b"), 0.03, 0.03)]
-    slow = [*trials(case("a"), 0.1, 0.1), *trials(case("b"), 0.2, 0.2)]
-    folders = [write_on(tmp_path / "x", FAST, *fast), write_on(tmp_path / "y", SLOW, *slow)]
-    rows = [row for loaded in load_runs(folders) for row in loaded.rows]
-    assert [row.machine for row in rows] == ["4-core Fast CPU"] * 2 + ["2-core Slow CPU"] * 2
-    assert [compare_to_fastest(rows, row).mean for row in rows] == pytest.approx([1, 3, 1, 2])
-    assert [len(select_comparable(rows, row)) for row in rows] == [2, 2, 2, 2]
 
 
 def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):

@@ -100,16 +100,6 @@ def test_page_has_the_findings_before_the_sections(small):
     assert text in small.texts("p")
 
 
-def test_links_of_the_contents_lead_to_headings(small):
-    (contents,) = small.all("nav")
-    inside = [one["href"] for one in small.all("a") if one["href"].startswith("#")]
-    assert {link[1:] for link in inside} <= {one.get("id") for one in small.elements}
-    links = inside[2:]  # the first skip to the contents and to the command
-    assert line(contents["text"]).startswith("Do they compute the same? Which one should I use?")
-    assert line(contents["text"]).endswith("Check and repeat")
-    assert len(set(links)) == len(links)
-
-
 def test_finding_is_the_heading_and_groups_are_the_contents():
     sections = [
         Section("a", finding="one <b>", group="first", text="*x*"),

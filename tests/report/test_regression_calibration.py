@@ -44,18 +44,6 @@ def test_tables_have_each_decision_once(output):
     assert output.remarks == ["1 comparisons failed and are not counted"]
 
 
-def test_document_has_exact_numbers(output):
-    document = json.loads(format_output(output, "json"))
-    alarms, slowed = document["decisions"]
-    assert alarms["verdicts"] == {"undecided": 3, "slower": 1}
-    assert (alarms["decisions"], alarms["days"], alarms["failed"]) == (4, 1, 1)
-    assert (alarms["busy"], alarms["two_places"], alarms["injected"]) == (False, True, "nothing")
-    assert (slowed["busy"], slowed["two_places"], slowed["budget"]) == (True, False, 15.0)
-    (noise,) = document["noise"]
-    assert (noise["pairs"], noise["spread"]) == (40, None)
-    assert document["pair_noise"] == []
-
-
 def test_noise_of_pairs_with_epochs_in_turn_has_a_line(tmp_path):
     decided(tmp_path, pairs(SAME, alternated=True))
     output = build_calibration_output(load_calibrations(tmp_path))

@@ -12,7 +12,7 @@ from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Pairing
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.judge_pairs import (
     METRICS,
     close_schedule,
@@ -21,7 +21,6 @@ from bench.regression.paired.judge_pairs import (
     load_result,
 )
 from bench.regression.stats.false_alarms import compute_overall_level
-from bench.regression.stats.signed_rank import compare_pairs
 
 # Twenty unanimous pairs have a p of 2 ** -20, and 10 % is beyond the tolerance.
 SLOWER, FASTER = [0.1] * 20, [-0.1] * 20
@@ -36,16 +35,6 @@ def one(records, plan=None, looks=None):
 
 def metrics(judged):
     return {item.name: item for item in judged.metrics}
-
-
-@pytest.mark.parametrize("logs", [SLOWER, FASTER, SAME, NOISY])
-def test_case_is_judged_by_the_minimum_epoch(logs):
-    judged = one(pairs(logs))
-    epoch = metrics(judged)["epoch"]
-    assert (judged.name, judged.case, judged.pairs) == ("numpy", case("numpy").slug, 20)
-    assert epoch.verdict == judged.verdict
-    assert epoch.ratio == compare_pairs(logs, (10, 20), 0.01).ratio
-    assert (epoch.more_pairs is not None) == (judged.verdict == "undecided") == (logs is NOISY)
 
 
 def test_metric_is_judged_only_on_request():
@@ -93,15 +82,6 @@ def test_metric_ignores_pairs_without_it():
 def test_gate_without_a_record_is_undecided(logs, verdict):
     records = pairs(logs, peak_rss_bytes=None)
     assert one(records, comparison(gates=("memory",))).verdict == verdict
-
-
-def test_warmup_is_no_pair():
-    warm = pairs([9.0], first=0)
-    judged = one([*warm, *pairs(SAME)])
-    assert (judged.verdict, judged.pairs) == ("no change", 20)
-    assert one(warm).pairs == 0
-    judged = one([*warm[:1], bad("candidate", 0)])
-    assert (judged.verdict, judged.metrics, judged.pairs) == ("failed", (), 0)
 
 
 def test_failed_pair_leaves_the_others():
@@ -158,17 +138,6 @@ def test_cases_are_one_family():
     # Also beside a case that was not measured yet.
     assert one(weak, plan, {}).verdict == "undecided"
     assert one(weak, comparison("keras"), {}).verdict == "slower"
-
-
-def test_two_files_are_one_case():
-    plan = comparison(pairings=(Pairing(case("old"), case("new")),))
-    records = [
-        side(version, number, case(name), epoch)
-        for number in range(1, 21)
-        for version, name, epoch in (("base", "old", 0.5), ("candidate", "new", 0.6))
-    ]
-    judged = one(records, plan, {})
-    assert (judged.name, judged.verdict, judged.pairs) == ("old → new", "slower", 20)
 
 
 def test_pairs_are_in_order():

@@ -95,15 +95,6 @@ def test_two_files_are_one_case_on_one_core(files):
         assert result.data.name == "digits"
 
 
-def test_plan_holds_the_options_and_a_unique_name(files):
-    terms = {"tolerance": 0.05, "budget": 90.0, "gates": ("memory",)}
-    with comparison(*files, terms=terms) as one, comparison(*files, terms=terms) as other:
-        assert (one.plan.tolerance, one.plan.budget, one.plan.gates) == (0.05, 90.0, ("memory",))
-        assert (one.plan.data_source, one.plan.command) == ("digits", "bench ab")
-        assert one.plan.run != other.plan.run  # the coins of a pair hang on it
-        assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-ab-[0-9a-f]{4}", one.plan.run)
-
-
 def test_changes_since_a_revision_are_measured(repository):
     repository.commit(softmax_numpy="two = 2")
     here = [entry.name for entry in IMPLEMENTATIONS if entry.name != "numpy"]
@@ -133,14 +124,6 @@ def test_changes_since_a_revision_are_measured(repository):
 )
 def test_named_implementations_are_measured_unchanged(repository, built, sides, named, expected):
     assert measured(*sides, implementations=named) == expected
-
-
-def test_each_side_uses_its_own_registry_entry(repository):
-    text = (repository.folder / "implementations" / "__init__.py").read_text()
-    repository.commit(__init__=text.replace('"A": "1"', '"A": "2"'))
-    with comparison("HEAD~1", "HEAD") as result:
-        (pairing,) = result.plan.pairings
-        assert (pairing.baseline.variables, pairing.candidate.variables) == ({"A": "1"}, {"A": "2"})
 
 
 def test_users_of_the_packages_are_measured(built):
@@ -226,13 +209,6 @@ def test_impossible_comparison_is_refused_before_any_build(
     assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert built == []
-
-
-def test_fewer_images_make_a_case_of_its_own(files):
-    with comparison(*files, samples=480) as result:
-        (pairing,) = result.plan.pairings
-        assert (pairing.baseline.samples, pairing.candidate.samples) == (480, 480)
-        assert pairing.baseline.slug.endswith("-n480")
 
 
 def test_data_larger_than_memory_are_refused(files, monkeypatch):

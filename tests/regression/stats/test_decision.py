@@ -8,7 +8,6 @@ from support.comparisons import make_difference
 from bench.regression.stats.decision import (
     Rule,
     decide,
-    decide_all,
     estimate_more_pairs,
 )
 from bench.regression.stats.signed_rank import compare_pairs
@@ -54,36 +53,6 @@ def judged(difference, rule=RULE):
 )
 def test_verdict_at_and_beyond_each_border(difference, verdict):
     assert judged(difference) == verdict
-
-
-def test_zero_tolerance_calls_every_significant_difference():
-    strict = Rule(tolerance=0.0)
-    assert judged(make_difference(1.001, 1.0005, 1.0015, p_slower=0.005), strict) == "slower"
-    assert judged(make_difference(0.999, 0.9985, 0.9995, p_faster=0.005), strict) == "faster"
-    assert judged(make_difference(1.0, 1.0, 1.0), strict) == "undecided"
-
-
-def test_second_rejection_needs_less_evidence():
-    # Two tests at 1 %: 0.004 * 2 and 0.009 * 1 are rejected, but neither with 0.006 * 2.
-    slow = {
-        "one": make_difference(1.05, 1.01, 1.1, p_slower=0.004),
-        "two": make_difference(1.05, 1.01, 1.1, p_slower=0.009),
-    }
-    assert decide_all(slow, Rule(family=2)) == {"one": "slower", "two": "slower"}
-    slow["one"] = make_difference(1.05, 1.01, 1.1, p_slower=0.006)
-    assert decide_all(slow, Rule(family=2)) == {"one": "undecided", "two": "undecided"}
-
-
-def test_slower_and_faster_are_separate_families():
-    difference = {
-        "slow": make_difference(1.05, 1.01, 1.1, p_slower=0.005, p_faster=0.9),
-        "fast": make_difference(0.95, 0.9, 0.99, p_slower=0.9, p_faster=0.005),
-        "same": make_difference(1.0, 0.99, 1.01, p_slower=0.5, p_faster=0.5),
-    }
-    verdict = {"slow": "undecided", "fast": "undecided", "same": "no change"}
-    assert decide_all(difference, Rule(family=3)) == verdict
-    verdict |= {"slow": "slower", "fast": "faster"}
-    assert decide_all(difference, Rule(family=2)) == verdict
 
 
 # Four times the pairs halve the interval. One 1.99 times as wide as allowed needs

@@ -112,13 +112,6 @@ def test_swapped_sides_mirror_the_difference(logs):
         assert estimate.ratio.high == pytest.approx(1 / back.ratio.low)
 
 
-def test_too_few_pairs_give_no_bounds():
-    # The smallest p of n pairs is 2 ** -n: 1 / 64 of six, 1 / 128 of seven.
-    six, seven = (estimate_ratio([0.1] * count, 0.01) for count in (6, 7))
-    assert (six.low, six.high) == (None, None)
-    assert (seven.low, seven.high) == pytest.approx((math.exp(0.1), math.exp(0.1)))
-
-
 def test_unanimous_pairs_have_the_p_of_coins():
     estimate = compare_pairs([0.05] * 10, (10,), 0.01)
     assert (estimate.pairs, estimate.p_slower, estimate.p_faster) == (10, 2**-10, 1.0)

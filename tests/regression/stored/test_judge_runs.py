@@ -1,7 +1,6 @@
 """The comparison of stored runs, with constants worked out by hand."""
 
 import math
-from pathlib import Path
 
 import pytest
 from support import false_alarms
@@ -17,9 +16,7 @@ from bench.regression.stored.judge_runs import (
     compare_runs,
     find_detectable_slowdown,
 )
-from bench.regression.stored.sides import load_side
 
-REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 A = case("a")
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
 KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, hours=3)
@@ -77,15 +74,6 @@ def test_minima_use_equally_many_epochs(turned):
     assert (result.epochs, len(result.remarks)) == (2, 1)
 
 
-def test_spread_is_asked_for_as_many_epochs_as_are_compared():
-    sides = [
-        stored_side(*stored_trials(A, [1.0, 1.0, 1.0], times)) for times in ([1.0] * 4, [1.0] * 2)
-    ]
-    asked = []
-    compare_runs(*sides, lambda *key: asked.append(key), rule=RULE, between_runs=0.2)
-    assert asked == [(A.slug, 2)]
-
-
 def test_accuracies_are_judged_only_with_the_same_orders():
     def train(entropy, accuracy):
         return [{"epoch": 1.0, "validation_accuracy": [accuracy] * 5, "entropy": entropy}]
@@ -106,23 +94,6 @@ def test_ratio_test_by_hand():
     assert result.ratio.low == pytest.approx(1.1 / 1.561971, rel=1e-5)
     assert result.ratio.high == pytest.approx(1.1 * 1.561971, rel=1e-5)
     assert result.pairs == 2
-
-
-def test_ratio_test_uses_the_processes_of_each_side():
-    # 0.03² (1/1 + 1/4) + 2 · 0.04² = 0.004325, whose root is 0.0657647.
-    result = one([1.0], [1.1] * 4, KNOWN)
-    t = math.log(1.1) / 0.0657647
-    p = 0.5 - t / (2 * math.sqrt(2 + t * t))
-    assert result.metrics[0].p_slower == pytest.approx(p, abs=1e-5)
-    assert result.metrics[0].p_faster == pytest.approx(1 - p, abs=1e-5)
-    assert (result.deviation, result.hours) == (pytest.approx(0.0657647, abs=1e-6), 3)
-
-
-def test_very_wide_interval_has_no_bounds():
-    wide = Spread(epochs=0.1, processes=1.0, blocks=1.0, hours=2)
-    result = compare_ratio(1.5, wide, (5, 5), 0.001)
-    assert result.ratio == Interval(1.5)
-    assert 0.4 < result.p_slower < 0.5
 
 
 def test_zero_spread_is_not_tested():
@@ -241,18 +212,6 @@ def test_fault_is_counted_in_one_line():
     assert one(None, BROKEN).remarks[1] == "missing in baseline"
 
 
-def test_cases_are_in_baseline_order_with_their_own_calibration():
-    spreads = {case("a").slug: STILL, case("b").slug: KNOWN}
-    baseline = {"b": [1.0, 1.0], "a": [2.0, 2.0]}
-    candidate = {"c": [0.1], "a": [2.2, 2.2], "b": [1.1, 1.1]}
-    result = runs(baseline, candidate, spreads.get)
-    assert [(item.name, item.verdict) for item in result.cases] == [
-        (case("b").slug, "undecided"),
-        (case("a").slug, "slower"),
-        (case("c").slug, "missing in baseline"),
-    ]
-
-
 def result(baseline, candidate, **options):
     return compare_runs(
         baseline, candidate, lambda *_: STILL, rule=RULE, between_runs=0.2, **options
@@ -292,21 +251,6 @@ def test_only_comparable_cases_are_required():
     assert runs(both, both, STILL).exit_status == 0
     assert runs({"b": UNAVAILABLE}, {"b": UNAVAILABLE}).exit_status == 4
     assert runs({"a": [1.0], "b": [1.0]}, both).exit_status == 4
-
-
-def test_published_runs_of_five_processes_are_undecided():
-    # Two runs hours apart on one machine, with nothing changed in between.
-    sides = [load_side(REFERENCE / f"amd-epyc-2-cores-{name}") for name in ("first", "second")]
-    several = [
-        case
-        for case in compare_runs(*sides, None, rule=RULE, between_runs=0.2).cases
-        if min(case.processes) >= 5
-    ]
-    assert len(several) == 13
-    assert {case.verdict for case in several} == {"undecided"}
-    ratios = [case.metrics[0].ratio.mean for case in several]
-    assert 1.08 < max(ratios) < 1.09
-    assert 0.97 < min(ratios) < 0.98
 
 
 def test_detectable_slowdown_of_runs_by_hand():

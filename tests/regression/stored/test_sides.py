@@ -1,7 +1,7 @@
 """Runs and calibrations as ``bench compare`` reads them."""
 
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, run, write
 
 from bench.errors import UserError
 from bench.records import store
@@ -26,20 +26,6 @@ def test_only_finished_trials_are_cases(tmp_path):
     assert (stored.unavailable, stored.wrong) == (False, False)
     assert side.software["torch"] == "2.9.1"
     assert side.machine == MACHINE["id"]
-
-
-def test_times_faster_than_the_roofline_are_faults(tmp_path):
-    of_machine = bare(
-        case("roofline-numpy", workload="roofline"),
-        kind="roofline",
-        status="ok",
-        product_operations=10**6,
-        product_seconds=[1.0],
-    )
-    records, data = trials(PYTORCH, 0.5, 0.5), {"features": 784, "classes": 10}
-    folder = write(tmp_path / "run", run(PYTORCH), of_machine, *records, data=data)
-    (stored,) = load_side(folder).cases.values()
-    assert len(stored.processes) == len(stored.faults) == 2
 
 
 def test_data_id_ignores_the_source(tmp_path):

@@ -49,15 +49,6 @@ def test_revision_without_implementations_is_refused(repository, tmp_path):
     assert "implementations/" in str(error.value)
 
 
-def test_old_registry_gets_default_fields(repository, tmp_path):
-    folder = git.unpack("HEAD", "old", tmp_path)
-    entries = git.read_registry(folder, "old", pytest.fail)
-    assert entries == (
-        Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
-        Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
-    )
-
-
 def test_required_fields_are_inherited_and_unknown_ones_ignored(registered):
     ours = next(entry for entry in IMPLEMENTATIONS if entry.name == "jax")
     entries, reports = registered(

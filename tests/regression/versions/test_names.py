@@ -80,14 +80,6 @@ def test_name_of_no_version_is_refused_with_a_hint(text, words, repository):
     assert words in refuse(text)
 
 
-def test_missing_framework_without_a_release_is_refused(repository, monkeypatch):
-    def absent(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", absent)
-    assert "torch: say which release, as in scikit-learn==1.8.0" in refuse("torch")
-
-
 def test_python_is_a_path_or_searched_on_path(program, monkeypatch, tmp_path):
     version = Version(sys.executable, "interpreter", path=sys.executable)
     assert parse_version(sys.executable) == version

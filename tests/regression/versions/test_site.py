@@ -7,13 +7,10 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UserError
-from bench.regression.versions import venv
 from bench.regression.versions.names import Version, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
-
-OURS = Site(Installation())
 
 
 @pytest.fixture
@@ -28,36 +25,10 @@ def listed(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize(
-    "side", [Version(".", "tree"), Version("a.py", "file", path="a.py", sha256="0")]
-)
-def test_tree_and_file_use_the_running_python(side, temporary):
-    with prepare_site(side, (), pytest.fail) as prepared:
-        assert prepared == OURS
-        assert listed(temporary) == {}
-
-
-def test_interpreter_runs_our_implementations(tmp_path, monkeypatch):
-    (tmp_path / "python").symlink_to(sys.executable)
-    monkeypatch.chdir(tmp_path)
-    with prepare_site(parse_version("./python"), (), pytest.fail) as prepared:
-        assert prepared == Site(Installation(str(tmp_path / "python")))
-
-
 def test_missing_interpreter_is_refused(tmp_path):
     side = Version("python", "interpreter", path=str(tmp_path / "python"))
     with pytest.raises(UserError, match="is no executable"), prepare_site(side, (), print):
         pytest.fail("the interpreter does not exist")
-
-
-def test_packages_run_our_implementations_in_an_environment(monkeypatch):
-    monkeypatch.setattr(venv, "ensure_environment", lambda spec, _: " ".join(spec.requirements))
-    chosen = [entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax"]
-    side = Version("x", "packages", requirements=("keras==3.9",))
-    with prepare_site(side, chosen, pytest.fail) as prepared:
-        python = prepared.installation.python
-        assert prepared == Site(Installation(python))
-        assert python.startswith("keras==3.9 jax")
 
 
 def test_revision_brings_its_implementations_and_leaves_no_files(repository, temporary):
@@ -108,14 +79,6 @@ KERAS = ["keras-tensorflow", "keras-jax", "keras-torch"]
 def test_changes_are_those_of_code_and_registry(placed, registry, texts, changes):
     base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", registry, **texts)
     assert find_changes(base, candidate) == changes
-
-
-def test_missing_file_is_a_change(placed):
-    base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", IMPLEMENTATIONS)
-    (candidate.installation.implementations / "idiomatic" / "softmax_numpy.py").unlink()
-    assert find_changes(base, candidate) == ["numpy"]
-    (base.installation.implementations / "idiomatic" / "softmax_numpy.py").unlink()
-    assert find_changes(base, candidate) == []
 
 
 def test_changed_import_is_a_change(placed):

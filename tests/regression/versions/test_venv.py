@@ -136,13 +136,6 @@ def test_failed_build_reports_what_pip_says_and_leaves_only_its_log(packages, fo
     assert leftovers(folder) == []
 
 
-def test_complete_environment_is_reused_without_a_process(steps, folder, monkeypatch):
-    python = ensure_environment(spec("tool==1.0"), print)
-    monkeypatch.setattr(subprocess, "run", pytest.fail)
-    monkeypatch.setattr(venv, "_run", pytest.fail)
-    assert ensure_environment(spec("tool==1.0"), pytest.fail) == python
-
-
 @pytest.mark.parametrize(
     "other",
     [
@@ -154,28 +147,6 @@ def test_complete_environment_is_reused_without_a_process(steps, folder, monkeyp
 )
 def test_another_specification_is_another_environment(steps, other):
     assert ensure_environment(other, print) != ensure_environment(spec("tool==1.0"), print)
-
-
-def test_interrupted_build_leaves_nothing(steps, folder, monkeypatch):
-    real = venv._run
-
-    def run(command, *arguments):
-        real(command, *arguments)
-        if "pip" in command:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(venv, "_run", run)
-    with pytest.raises(KeyboardInterrupt):
-        ensure_environment(spec("tool==1.0"), print)
-    assert leftovers(folder) == []
-
-
-def test_environment_whose_python_is_gone_is_built_again(steps):
-    python = Path(ensure_environment(spec("tool==1.0"), print))
-    python.unlink()
-    python.symlink_to("/nowhere/python")
-    ensure_environment(spec("tool==1.0"), print)
-    assert python.exists()
 
 
 def test_cache_that_cannot_be_written_is_refused(folder):

@@ -140,15 +140,6 @@ def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
     assert found[BATCHES].remarks == ["not measured: 7 does not divide 48000"]
 
 
-def test_row_faster_than_the_roofline_is_in_no_section(tmp_path):
-    fast = trials(case("too-fast"), 0.001, phase_rss_bytes=PEAKS)
-    good = trials(case("good"), 0.5, phase_rss_bytes=PEAKS)
-    plan = run(case("too-fast"), case("good"))
-    found = write_and_list(tmp_path, plan, *fast, *good, probe())
-    tables = [table for title in (STARTS, MEMORY) for table in found[title].tables]
-    assert {line[0] for table in tables for line in table.lines} == {"good"}
-
-
 def test_older_environment_without_the_shape_does_not_hide_it(tmp_path):
     folder = write(tmp_path / "run", run(case()), ok(case()), probe(), data=DATA)
     store.add_environment(folder, environment(id="before"))

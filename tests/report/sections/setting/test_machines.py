@@ -90,25 +90,6 @@ def test_devices_of_one_run_are_compared_round_by_round(both):
     assert times.lines == [["a", "1", "1.02 [1.02, 1.02]"], ["b", "1", "unavailable"]]
 
 
-def test_absent_rows_give_their_status(tmp_path):
-    box = [*trials(case("a"), 0.1), *trials(case("b"), 0.1), bare(case("c"), status="unavailable")]
-    other = trials(case("d", objective="one-vs-rest"), 1)
-    server = [*trials(case("a"), 0.2), bare(case("c")), *other]
-    tables = tabulate(load(tmp_path, box=(BOX, *box), server=(SERVER, *server)))
-    assert tables["Samples per second"].lines == [
-        ["a", "480,000", "240,000", "1.5 × 10⁻⁶"],
-        ["b", "480,000", "not measured", "1.5 × 10⁻⁶"],
-        ["c", "unavailable", "failed", "—"],
-        ["d (one-vs-rest)", "not measured", "48,000", "1.5 × 10⁻⁶"],
-    ]
-    assert tables[f"Speedup over {SMALL}"].lines == [
-        ["a", "1", "0.500"],
-        ["b", "1", "not measured"],
-        ["c", "unavailable", "failed"],
-        ["d (one-vs-rest)", "not measured", "—"],
-    ]
-
-
 def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
     lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
     runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
@@ -125,15 +106,6 @@ def test_rows_are_compared_whatever_threads_their_pilots_chose(tmp_path):
     assert rates[1:3] == ["480,000, 1 of 2 threads", "240,000, 2 of 2 threads"]
     (times,) = describe_history(runs).tables[0].lines
     assert times[1:] == ["100 ms, 1 of 2 threads", "200 ms, 2 of 2 threads"]
-
-
-def test_joules_and_roofline_are_shown_if_known(both):
-    tables = tabulate(both)
-    assert "% of each device's roofline" not in tables
-    joules = tables["Joules per epoch"].lines
-    assert joules == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
-    (remark,) = list_remarks(group_by_problem(both))
-    assert remark.startswith("no roofline")
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
@@ -201,12 +173,3 @@ def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
         [case("b").slug, "500 ms", "failed", "not measured"],
         ["version of torch", "2.9.1", "2.9.1", "2.10.0"],
     ]
-
-
-@pytest.mark.parametrize("changes", [{"data": {"name": "digits"}}, {"machine": SERVER}])
-def test_other_data_or_machine_is_another_history(tmp_path, changes):
-    folders = [
-        write_night(tmp_path / "one", 1, *trials(case("a"), 0.1)),
-        write_night(tmp_path / "two", 2, *trials(case("a"), 0.1), **changes),
-    ]
-    assert not describe_history(load_runs(folders)).tables
