@@ -32,6 +32,14 @@ class Interval:
     low: float | None = None
     high: float | None = None
 
+    def __truediv__(self, value: float) -> "Interval":
+        """Divide this by a positive value."""
+        return Interval(
+            self.mean / value,
+            None if self.low is None else self.low / value,
+            None if self.high is None else self.high / value,
+        )
+
     def __rtruediv__(self, value: float) -> "Interval":
         """Divide a positive value by this: the bounds swap."""
         return Interval(

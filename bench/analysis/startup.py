@@ -39,7 +39,6 @@ class Start:
     setup: float
     reset: float
     first_epoch: float
-    parity_error: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +63,11 @@ class BreakEven:
 class CurvePoint:
     """The state of a case after an epoch.
 
-    seconds: since the start of a fresh process, of the typical process. accuracy: on the validation
-    images, mean over processes. least_accuracy, largest_accuracy: over seeds.
+    accuracy: on the validation images, mean over processes. least_accuracy, largest_accuracy: over
+    seeds.
     """
 
     epoch: int
-    seconds: Interval
     accuracy: float
     least_accuracy: float
     largest_accuracy: float
@@ -77,27 +75,15 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Accuracy against time: one point for each of the workload's epochs."""
+    """Accuracy over the epochs of the workload.
 
-    case: Case
-    points: tuple[CurvePoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TimeToAccuracy:
-    """How long a case trains, from a fresh process, until it has ``TARGET_ACCURACY``.
-
-    epochs: with each seed of orders and initial weights; None if it is not reached in the epochs
-        that were timed. seconds: of the typical process; a process that never reaches it counts as
-        the slowest. Without an interval if one does not, and None if half of them do not.
-    timed_epochs: the fewest timed epochs of the trials.
+    epochs_to_target: until a case has ``TARGET_ACCURACY``, with each seed of orders and initial
+        weights; None if it has not in the epochs that were timed.
     """
 
     case: Case
-    epochs: tuple[int | None, ...]
-    seconds: Interval | None
-    timed_epochs: int
-    parity_error: float | None
+    points: tuple[CurvePoint, ...]
+    epochs_to_target: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +119,6 @@ def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
                 setup=setup,
                 reset=reset,
                 first_epoch=first_epoch,
-                parity_error=row.parity_error,
             )
         )
     return starts
@@ -221,72 +206,35 @@ def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, i
 
 
 def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
-    """Return the accuracy curve of each ranked row of which any trial recorded its whole start.
+    """Return the accuracy curve of each ranked row.
 
-    Time is a start and the timed epochs after the first: the first epoch of the process stands in
-    for epoch 1, because it has the cost of a first epoch, though its own order and weights.
+    Of the trials that recorded their whole start and time all epochs of the workload: later rounds
+    of a run with a stopping rule may time fewer.
     """
     curves = []
     for row, trials in _pair_with_trials(rows, records):
-        starts = _list_whole(row, trials)
-        lengths = (
-            min(row.case.epochs, len(trial.epoch_seconds), len(trial.validation_accuracy))
-            for trial, _ in starts
-        )
+        whole = [one for one in trials if one.case.epochs == row.case.epochs and list_start(one)]
+        lengths = (min(one.case.epochs, len(list_accuracies(one))) for one in whole)
+        seeds = select_seeds(whole)
         points = []
         for epoch in range(1, min(lengths, default=0) + 1):
-            seconds = [start + sum(trial.epoch_seconds[1:epoch]) for trial, start in starts]
-            accuracy = fmean(trial.validation_accuracy[epoch - 1] for trial, _ in starts)
-            seeds = select_seeds(trial for trial, _ in starts)
+            accuracy = fmean(trial.validation_accuracy[epoch - 1] for trial in whole)
             by_seed = [trial.validation_accuracy[epoch - 1] for trial in seeds]
-            points.append(
-                CurvePoint(epoch, estimate_typical(seconds), accuracy, min(by_seed), max(by_seed))
-            )
+            points.append(CurvePoint(epoch, accuracy, min(by_seed), max(by_seed)))
         if points:
-            curves.append(Curve(row.case, tuple(points)))
+            curves.append(Curve(row.case, tuple(points), tuple(map(count_epochs, seeds))))
     return curves
 
 
-def find_times_to_accuracy(rows: Iterable[Row], records: Iterable[Record]) -> list[TimeToAccuracy]:
-    """Return the time to ``TARGET_ACCURACY`` of the ranked rows.
-
-    Rows of which no trial recorded its whole start are left out. Time is counted as in
-    ``find_curves``.
-    """
-    times = []
-    for row, trials in _pair_with_trials(rows, records):
-        starts = _list_whole(row, trials)
-        if not starts:
-            continue
-        reached = [
-            start + sum(trial.epoch_seconds[1:epoch])
-            for trial, start in starts
-            if (epoch := count_epochs(trial)) is not None
-        ]
-        never = len(starts) - len(reached)
-        seconds = None
-        if not never:
-            seconds = estimate_typical(reached)
-        elif never < len(reached):
-            seconds = Interval(median(reached + [math.inf] * never))
-        whole = [trial for trial, _ in starts]
-        times.append(
-            TimeToAccuracy(
-                case=row.case,
-                epochs=tuple(map(count_epochs, select_seeds(whole))),
-                seconds=seconds,
-                timed_epochs=min(len(trial.epoch_seconds) for trial in whole),
-                parity_error=row.parity_error,
-            )
-        )
-    return times
+def list_accuracies(trial: TrialRecord) -> list[float]:
+    """Return the validation accuracies of a trial after its timed epochs."""
+    return trial.validation_accuracy[: len(trial.epoch_seconds)]
 
 
 def count_epochs(trial: TrialRecord) -> int | None:
     """Return after how many timed epochs a trial had ``TARGET_ACCURACY``; None if never."""
-    accuracies = trial.validation_accuracy[: len(trial.epoch_seconds)]
-    reached = (epoch for epoch, value in enumerate(accuracies, 1) if value >= TARGET_ACCURACY)
-    return next(reached, None)
+    accuracies = enumerate(list_accuracies(trial), 1)
+    return next((epoch for epoch, value in accuracies if value >= TARGET_ACCURACY), None)
 
 
 def _pair_with_trials(
@@ -298,15 +246,3 @@ def _pair_with_trials(
         if isinstance(record, TrialRecord) and record.status == "ok":
             trials[record.case.slug].append(record)
     return ((row, trials[row.case.slug]) for row in rows if row.ranked)
-
-
-def _list_whole(row: Row, trials: Iterable[TrialRecord]) -> list[tuple[TrialRecord, float]]:
-    """Return the trials that time all epochs of the workload, with the seconds of their start.
-
-    Later rounds of a run with a stopping rule may time fewer.
-    """
-    return [
-        (trial, sum(phases))
-        for trial in trials
-        if trial.case.epochs == row.case.epochs and (phases := list_start(trial))
-    ]

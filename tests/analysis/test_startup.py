@@ -1,6 +1,5 @@
 """What a start costs and when it pays off: every number here is worked out by hand."""
 
-import math
 from fractions import Fraction
 
 import msgspec
@@ -16,7 +15,6 @@ from bench.analysis.startup import (
     find_frontier,
     find_lead,
     find_starts,
-    find_times_to_accuracy,
 )
 from bench.analysis.summary import summarize
 
@@ -33,10 +31,6 @@ def starts(*records):
 
 def curves(*records):
     return find_curves(summarize(records, HERE), records)
-
-
-def times(*records):
-    return find_times_to_accuracy(summarize(records, HERE), records)
 
 
 def with_seeds(records):
@@ -62,7 +56,6 @@ def test_start_is_the_sum_of_its_four_phases():
     assert parts == pytest.approx((1.0, 2.0, 4.0, 8.0))
     # The first timed epoch of support.records takes three times as long as the median one.
     assert start.warm_up == Interval(pytest.approx(3.0))
-    assert start.parity_error == 1.5e-6
 
 
 def test_incomplete_starts_and_other_trials_are_ignored():
@@ -83,19 +76,10 @@ def test_incomplete_starts_and_other_trials_are_ignored():
 # ----- accuracy curves
 
 
-def test_curve_adds_later_epochs_to_the_start():
-    times, accuracies = [0.9, 0.5, 0.25, 0.125, 0.1], [0.5, 0.6, 0.7, 0.8, 0.75]
-    record = ok(
-        case(),
-        epoch_seconds=times,
-        validation_accuracy=accuracies,
-        **phases(2.0, 0.25, 0.01, 3.0),
-    )
-    (curve,) = curves(record)
+def test_curve_has_the_accuracy_of_each_epoch():
+    accuracies = [0.5, 0.6, 0.7, 0.8, 0.75]
+    (curve,) = curves(ok(case(), validation_accuracy=accuracies))
     assert [point.epoch for point in curve.points] == [1, 2, 3, 4, 5]
-    # The first epoch of the process stands in for epoch 1: its 3 s are included, the 0.9 s not.
-    seconds = [point.seconds.mean for point in curve.points]
-    assert seconds == pytest.approx([5.26, 5.76, 6.01, 6.135, 6.235])
     assert [point.accuracy for point in curve.points] == accuracies
 
 
@@ -112,62 +96,41 @@ def test_curve_is_of_the_processes_that_were_to_train_all_epochs():
     assert len(curves(whole)[0].points) == 5
 
 
-def test_curve_has_typical_time_and_accuracies_of_all_seeds():
+def test_curve_has_accuracies_of_all_seeds():
     records = [
-        ok(case(), number, **phases(seconds, 0.0, 0.0, 0.0), validation_accuracy=[accuracy] * 5)
-        for number, seconds, accuracy in ((1, 1.0, 0.5), (2, 4.0, 0.75), (3, 2.0, 0.55))
+        ok(case(), number, validation_accuracy=[accuracy] * 5)
+        for number, accuracy in ((1, 0.5), (2, 0.75), (3, 0.55))
     ]
     point = curves(*records)[0].points[0]
-    assert point.seconds.mean == pytest.approx(2.0)
-    assert point.seconds.high == pytest.approx(4 * 4**1.23607, rel=1e-4)
     assert point.accuracy == pytest.approx(0.6)
     assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.5)  # one seed
     point = curves(*with_seeds(records))[0].points[0]
     assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.75)
 
 
-# ----- break-even
-
-
 @pytest.mark.parametrize(
-    ("accuracies", "epochs", "seconds"),
+    ("accuracies", "epochs"),
     [
-        # The first epoch of the process stands in for epoch 1: its 256 is included, the 1 is not.
-        ([0.1, 0.83, 0.85, 0.7, 0.9], 3, 32 + 64 + 128 + 256 + 2 + 4),
-        ([0.84, 0.1, 0.1, 0.1, 0.1], 1, 32 + 64 + 128 + 256),
-        ([0.0, 10_079 / 12_000, 0.0, 0.0, 10_080 / 12_000], 5, 32 + 64 + 128 + 256 + 30),
-        ([0.1] * 5 + [0.9], None, None),  # after the last timed epoch
+        ([0.1, 0.83, 0.85, 0.7, 0.9], 3),
+        ([0.84, 0.1, 0.1, 0.1, 0.1], 1),
+        ([0.0, 10_079 / 12_000, 0.0, 0.0, 10_080 / 12_000], 5),
+        ([0.1] * 5 + [0.9], None),  # after the last timed epoch
     ],
 )
-def test_time_to_accuracy_ends_with_the_first_epoch_that_has_it(accuracies, epochs, seconds):
-    record = ok(
-        case(),
-        epoch_seconds=[1.0, 2.0, 4.0, 8.0, 16.0],
-        validation_accuracy=accuracies,
-        **phases(32.0, 64.0, 128.0, 256.0),
-    )
-    (time,) = times(record)
-    assert (time.epochs, time.timed_epochs, time.parity_error) == ((epochs,), 5, 1.5e-6)
-    assert (time.seconds and time.seconds.mean) == (seconds and pytest.approx(seconds))
+def test_accuracy_is_reached_with_the_first_epoch_that_has_it(accuracies, epochs):
+    (curve,) = curves(ok(case(), validation_accuracy=accuracies))
+    assert curve.epochs_to_target == (epochs,)
 
 
-def test_time_to_accuracy_takes_the_epoch_of_each_trial():
-    # 4 + 1 and 4 + 1 + 6 seconds.
-    same = {"epoch_seconds": [1.0, 1.0, 6.0, 1.0, 1.0], **phases(1.0, 1.0, 1.0, 1.0)}
-    early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85], **same)
-    later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85], **same)
-    never = ok(case(), 3, validation_accuracy=[0.1] * 5, **same)
-    (time,) = times(early, later)
-    assert time.epochs == (2,)  # one seed
-    early, later, never = with_seeds([early, later, never])
-    (time,) = times(early, later)
-    assert (time.epochs, time.seconds.mean) == ((2, 3), pytest.approx(math.sqrt(55)))
-    assert time.seconds.high is not None
-    # The slowest of three never reaches it, so that the typical one is the later of the others.
-    (time,) = times(early, later, never)
-    assert (time.epochs, time.seconds) == ((2, 3, None), Interval(11.0))
-    (time,) = times(early, never)
-    assert (time.epochs, time.seconds) == ((2, None), None)
+def test_accuracy_is_reached_with_each_seed():
+    early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85])
+    later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85])
+    never = ok(case(), 3, validation_accuracy=[0.1] * 5)
+    assert curves(early, later, never)[0].epochs_to_target == (2,)  # one seed
+    assert curves(*with_seeds([early, later, never]))[0].epochs_to_target == (2, 3, None)
+
+
+# ----- break-even
 
 
 @pytest.mark.parametrize(

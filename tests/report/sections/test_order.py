@@ -27,7 +27,7 @@ GROUPS = {
     ],
     "Which one should I use?": [
         "Which program is done first, start included?",
-        "Accuracy over the epochs, and the time to it",
+        "Accuracy over the epochs",
         "What each row is",
     ],
     "What does a step cost?": ["What does a step cost?"],

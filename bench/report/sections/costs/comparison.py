@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.noise import (
@@ -32,6 +32,9 @@ class HasCase(Protocol):
     @property
     def case(self) -> Case:
         """The case."""
+
+
+Result = TypeVar("Result", bound=HasCase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,33 @@ def tabulate_comparison(
     programs = [JOINED.join(filter(None, (label_case(row.case), row.machine))) for row in rows]
     leading = 2 if any(row.machine for row in rows) else 1
     return tables.build_table("", columns, programs=programs, leading=leading)
+
+
+def tabulate_programs(
+    title: str, columns: Iterable[Column], note: str, results: Sequence[HasCase]
+) -> Table:
+    """Return a table with a line for each result: its program, its other columns, its style."""
+    cases = [result.case for result in results]
+    names = [add_threads(name_case(case), case) for case in cases]
+    columns = (
+        tables.list_words("program", names),
+        *columns,
+        tables.list_words("style", [case.style for case in cases]),
+    )
+    return tables.build_table(title, columns, note, programs=list(map(label_case, cases)))
+
+
+def group_by_device(results: Iterable[Result]) -> list[list[Result]]:
+    """Return the results on the CPU and those on the GPU; a group that is empty is left out."""
+    groups: dict[str, list[Result]] = {"cpu": [], "gpu": []}
+    for result in results:
+        groups[result.case.device].append(result)
+    return [group for group in groups.values() if group]
+
+
+def describe_workload_size(result: HasCase) -> str:
+    """Name the workload, the device and the size of a case."""
+    return f"workload {result.case.workload}: {describe_problem(result)}"
 
 
 def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:

@@ -5,11 +5,9 @@ from bench.analysis.summary import Row
 from bench.report.load import LoadedRun
 from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
-    add_threads,
     describe_problem,
-    label_case,
-    name_case,
     select_ranked,
+    tabulate_programs,
 )
 from bench.report.sections.verdict import Timing, describe_first, select_softmax
 
@@ -51,7 +49,6 @@ def tabulate_predictions(rows: list[Row]) -> Table:
     rows = sorted(rows, key=lambda row: row.predict.mean if row.predict else 0.0)
     images = max(row.test_images or 0 for row in rows)
     columns = [
-        tables.list_words("program", [add_threads(name_case(row.case), row.case) for row in rows]),
         tables.list_words("device", [row.case.device for row in rows]),
         tables.list_times(
             f"{images:,} images" if images else "all test images", [row.predict for row in rows]
@@ -62,12 +59,9 @@ def tabulate_predictions(rows: list[Row]) -> Table:
         ),
         tables.list_numbers("images/s", [row.predictions_per_second for row in rows]),
         tables.list_times("one image", [row.predict_one for row in rows]),
-        tables.list_words("style", [row.case.style for row in rows]),
     ]
     if len({row.case.device for row in rows}) == 1:
-        del columns[1]
+        del columns[0]
     note = SINGLE_NOTE if any(row.predict_one for row in rows) else NO_SINGLE
     title = f"Labelling the test images, {describe_problem(rows[0])}"
-    return tables.build_table(
-        title, columns, f"{NOTE} {note}", programs=[label_case(row.case) for row in rows]
-    )
+    return tabulate_programs(title, columns, f"{NOTE} {note}", rows)

@@ -1,10 +1,8 @@
 """What a step costs, what the machine can do at best, and the memory that each program takes."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
@@ -13,11 +11,12 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
-    add_threads,
     describe_problem,
-    label_case,
+    describe_workload_size,
+    group_by_device,
     name_case,
     select_ranked,
+    tabulate_programs,
 )
 from bench.report.sections.verdict import select_softmax
 
@@ -50,10 +49,7 @@ def describe_steps(run: LoadedRun) -> Section:
     rows = [row for row in select_ranked(run.rows, run.workload) if row.epoch]
     if not rows:
         return Section(STEPS_TITLE, empty=NOTHING)
-    shown = []
-    for device in dict.fromkeys(row.case.device for row in rows):
-        group = [row for row in rows if row.case.device == device]
-        shown.append(tabulate_steps(group))
+    shown = [tabulate_steps(group) for group in group_by_device(rows)]
     return Section(STEPS_TITLE, shown, finding=describe_step(rows))
 
 
@@ -62,14 +58,13 @@ def describe_step(rows: Sequence[Row]) -> str:
     softmax = [row for row in select_softmax(rows) if row.epoch]
     if len(softmax) < 2:
         return ""
-    softmax.sort(key=_seconds)
-    first, last = softmax[0], softmax[-1]
-    text = (
-        f"A step of {first.case.batch_size:,} images takes from "
-        f"{numbers.format_duration(_seconds(first) / _count_steps(first))} "
-        f"({name_case(first.case)}) to "
-        f"{numbers.format_duration(_seconds(last) / _count_steps(last))} ({name_case(last.case)})"
+    softmax.sort(key=lambda row: row.typical_seconds)
+    shortest, longest = (
+        f"{numbers.format_duration(row.typical_seconds / _count_steps(row))} "
+        f"({name_case(row.case)})"
+        for row in (softmax[0], softmax[-1])
     )
+    text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
     bounds = [row.roofline_seconds / _count_steps(row) for row in softmax if row.roofline_seconds]
     if bounds:
         text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
@@ -79,38 +74,19 @@ def describe_step(rows: Sequence[Row]) -> str:
 def tabulate_steps(rows: Sequence[Row]) -> Table:
     """Return the time of a step, and the least time of one, a line for each row."""
     columns = (
-        tables.list_words("program", [add_threads(name_case(row.case), row.case) for row in rows]),
-        tables.list_times(
-            "a step", [row.epoch and _scale(row.epoch, 1 / _count_steps(row)) for row in rows]
-        ),
+        tables.list_times("a step", [row.epoch and row.epoch / _count_steps(row) for row in rows]),
         tables.list_times(
             "at least",
             [row.roofline_seconds and row.roofline_seconds / _count_steps(row) for row in rows],
         ),
         tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
-        tables.list_words("style", [row.case.style for row in rows]),
     )
-    title = f"Time of a step, workload {rows[0].case.workload}: {describe_problem(rows[0])}"
-    return tables.build_table(
-        title, columns, STEPS_NOTE, programs=[label_case(row.case) for row in rows]
-    )
-
-
-def _seconds(row: Row) -> float:
-    return row.epoch.mean if row.epoch else math.inf
+    title = f"Time of a step, {describe_workload_size(rows[0])}"
+    return tabulate_programs(title, columns, STEPS_NOTE, rows)
 
 
 def _count_steps(row: Row) -> int:
     return row.case.samples // row.case.batch_size
-
-
-def _scale(interval: Interval, factor: float) -> Interval:
-    low, high = interval.low, interval.high
-    return Interval(
-        interval.mean * factor,
-        None if low is None else low * factor,
-        None if high is None else high * factor,
-    )
 
 
 def describe_roofline(run: LoadedRun) -> Section:
@@ -217,18 +193,12 @@ def describe_imports(memories: Iterable[Memory]) -> str:
 
 def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
     """Return the peaks by phase, a table for each device."""
-    by_device: dict[str, list[Memory]] = {"cpu": [], "gpu": []}
-    for memory in memories:
-        by_device[memory.case.device].append(memory)
     shown = []
-    for group in filter(None, by_device.values()):
-        names = [add_threads(name_case(memory.case), memory.case) for memory in group]
-        columns = [tables.list_words("program", names)]
-        columns += [
+    for group in group_by_device(memories):
+        columns = [
             tables.list_memory(phase, [memory.peaks.get(phase) for memory in group])
             for phase in MEMORY_PHASES
         ]
         title = f"Peak memory by phase: {describe_problem(group[0])}"
-        programs = [label_case(memory.case) for memory in group]
-        shown.append(tables.build_table(title, columns, MEMORY_NOTE, programs=programs))
+        shown.append(tabulate_programs(title, columns, MEMORY_NOTE, group))
     return shown

@@ -104,14 +104,15 @@ def test_memory_has_the_recorded_phases_of_each_device():
             ("other", "gpu", {"start": 1}),
         )
     ]
+    own = {"style": "idiomatic"}
     cpu, gpu = resources.tabulate_memory(summarize_memory(records))
     assert cpu.title == "Peak memory by phase: cpu, batch size 32, 2 threads, 48,000 samples"
     assert cells(cpu) == [
-        {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400"},
-        {"program": "large", "start, MiB": "20.0", "data, MiB": "—", "epochs, MiB": "900"},
+        {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400", **own},
+        {"program": "large", "start, MiB": "20.0", "data, MiB": "—", "epochs, MiB": "900", **own},
     ]
     assert cpu.numeric == {1, 2, 3}
-    assert cells(gpu) == [{"program": "other", "start, MiB": "1.00"}]
+    assert cells(gpu) == [{"program": "other", "start, MiB": "1.00", **own}]
 
 
 def test_finding_of_memory_compares_what_imports_take():

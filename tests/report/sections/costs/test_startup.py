@@ -1,9 +1,9 @@
-"""Tables of start-up, of accuracy over time, and of break-evens: worked out by hand."""
+"""Tables of start-up, and of break-evens: worked out by hand."""
 
 from support.records import HERE, case, ok, run, trials, write
 
 from bench.analysis.intervals import Interval
-from bench.analysis.startup import BreakEven, Start, TimeToAccuracy, find_curves
+from bench.analysis.startup import BreakEven, Curve, Start
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.sections.costs.startup import (
@@ -11,8 +11,6 @@ from bench.report.sections.costs.startup import (
     describe_first,
     tabulate_break_evens,
     tabulate_costs,
-    tabulate_curves,
-    tabulate_times,
     tabulate_totals,
 )
 
@@ -22,16 +20,12 @@ DONE_FIRST = (case("soon"), case("late"))
 def start(of, total):
     interval = Interval(total, total / 2, total * 2)
     values = {"imports": 2.0, "setup": 0.00025, "reset": 0.0, "first_epoch": 0.5}
-    return Start(of, interval, Interval(1.25, 1.0, 1.5), **values, parity_error=2e-6)
+    return Start(of, interval, Interval(1.25, 1.0, 1.5), **values)
 
 
 def row(of):
     (summarized,) = summarize([ok(of)], HERE)
     return summarized
-
-
-def find_curves_of(records):
-    return find_curves(summarize(records, {}), records)
 
 
 def test_start_is_shown_by_its_parts():
@@ -58,32 +52,16 @@ def test_each_device_has_its_own_table():
     assert [len(table.lines) for table in tables] == [1, 2]
 
 
-def test_shortest_time_to_accuracy_is_first_and_unreached_last():
-    interval = Interval(2.0, 1.0, 4.0)
-    known = {
-        "never": TimeToAccuracy(case("never"), (None,) * 3, None, 5, 2e-6),
-        "most": TimeToAccuracy(case("most"), (4, None, 1200), Interval(4.0), 12, 2e-6),
-        "slow": TimeToAccuracy(case("slow"), (3, 3, 3), Interval(3.0, 3.0, 3.0), 5, 2e-6),
-        "fast": TimeToAccuracy(case("fast"), (5, 3, 4), interval, 5, 2e-6),
-    }
-    (table,) = tabulate_times(known.values())
-    assert table.title.startswith("Time to validation accuracy 0.84, workload sgd: cpu")
-    assert table.headings == ("program", "time, s", "epochs", "style")
-    assert [line[:3] for line in table.lines] == [
-        ["fast", "2.00 [1.00, 4.00]", "3 to 5"],
-        ["slow", "3.00 [3.00, 3.00]", "3"],
-        ["most", "4.00", "4 to 1,200; 1 of 3 not within 12"],
-        ["never", "—", "not within 5"],
-    ]
-    assert describe_epochs(known.values()) == ""
-    assert describe_epochs([known["slow"], known["fast"]]) == (
+def test_finding_says_after_how_many_epochs_all_have_the_accuracy():
+    never, slow, fast = (
+        Curve(case(name), (), epochs)
+        for name, epochs in {"never": (3, None, 4), "slow": (3, 3, 3), "fast": (5, 3, 4)}.items()
+    )
+    assert describe_epochs([never, slow, fast]) == describe_epochs([fast]) == ""
+    assert describe_epochs([slow, fast]) == (
         "All 2 softmax programs reach a validation accuracy of 0.84 after 3 to 5 epochs, over 3 "
         "seeds."
     )
-    assert "over 3 seeds" in table.note
-    assert "75 %" in table.note  # all three on one side of the typical seed: 2 / 8
-    (table,) = tabulate_times([TimeToAccuracy(case("once"), (3,), interval, 5, 2e-6)])
-    assert "one seed" in table.note
 
 
 def test_break_evens_are_a_matrix():
@@ -104,20 +82,6 @@ def test_break_evens_are_a_matrix():
     ]
     assert table.numeric == {1, 2}
     assert table.title.endswith(", workload sgd: cpu, batch size 32, 2 threads, 48,000 samples")
-
-
-def test_programs_with_the_same_accuracies_are_one_line():
-    short = [ok(case("short"), epoch_seconds=[0.1])]
-    records = [*trials(case("a"), 0.5), *trials(case("b"), 0.1), *short]
-    (table,) = tabulate_curves(find_curves_of(records))
-    assert table.title == "Validation accuracy after each epoch, workload sgd"
-    assert table.headings[1:] == ("epoch 1", "epoch 2", "epoch 3", "epoch 4", "epoch 5")
-    lines = {line[0]: line[1:] for line in table.lines}
-    assert lines == {
-        "b and a": ["0.1000", "0.2000", "0.3000", "0.4000", "0.8396"],
-        "short": ["0.1000", "—", "—", "—", "—"],
-    }
-    assert tabulate_curves([]) == []
 
 
 def test_totals_are_sorted_by_five_epochs_in_a_table_for_each_device():
