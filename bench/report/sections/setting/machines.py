@@ -1,14 +1,13 @@
-"""The devices of several machines side by side: throughput, speedups, roofline, joules."""
+"""The devices of several machines side by side: throughput and speedups."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from bench.analysis.ranking import compare_machines
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.records.environments import list_versions
 from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -41,11 +40,6 @@ SPEEDUP_NOTE = (
     "different days. Devices of the same run are compared round by round. Not only the processors "
     "differ: so do the libraries that a framework installs for them."
 )
-ROOFLINE_NOTE = (
-    "The least time that an epoch could take, from the probes of the same run, over the time that "
-    "it took."
-)
-JOULES_NOTE = "From the GPU's own counter, over the timed epochs and the time between them."
 
 
 class Hardware(NamedTuple):
@@ -155,100 +149,61 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
             }
             draw = partial(chart_machines, rows, list(map(str, problem.hardware)), title)
             pictures.append(Picture(f"machines-{number}", title, draw))
-    remarks = [*list_suites(runs), *list_remarks(problems)] if problems else []
-    return Section(COMPARED, tables, NOT_ALIKE, pictures, remarks)
+    return Section(COMPARED, tables, NOT_ALIKE, pictures, list_remarks(problems))
 
 
 def tabulate_problem(problem: ProblemRows) -> list[Table]:
-    """Return what each device did: throughput, speedup over the first, roofline and joules.
-
-    The tables of roofline and joules are left out if no row has them.
-    """
-
-    def format_rate(row: Row, _: Row | None) -> str:
-        rate = numbers.format_interval(row.epoch and row.case.samples / row.epoch)
-        return add_threads(rate, row.case) + remark_processes(row)
-
-    def format_speedup(row: Row, base: Row | None) -> str:
-        return numbers.format_factor(compare_machines(row, base) if base else None)
-
-    def format_roofline(row: Row, _: Row | None) -> str:
-        return numbers.format_percent(row.roofline_share)
-
-    def format_joules(row: Row, _: Row | None) -> str:
-        return numbers.format_number(row.epoch_joules)
-
-    rates = _tabulate(problem, "Samples per second", format_rate, THROUGHPUT_NOTE)
-    for line, by_hardware in zip(rates.lines, problem.rows.values(), strict=True):
-        errors = [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
-        line.append(numbers.format_error(max(errors, default=None)))
-    speedup = f"Speedup over {problem.hardware[0]}"
-    tables = [
-        Table(rates.title, (*rates.headings, "parity error"), rates.lines, 1, rates.note),
-        _tabulate(problem, speedup, format_speedup, SPEEDUP_NOTE),
-    ]
-    ranked = [row for _, row in problem.ranked]
-    if any(row.roofline_share is not None for row in ranked):
-        title = "% of each device's roofline"
-        tables.append(_tabulate(problem, title, format_roofline, ROOFLINE_NOTE))
-    if any(row.epoch_joules is not None for row in ranked):
-        tables.append(_tabulate(problem, "Joules per epoch", format_joules, JOULES_NOTE))
-    return tables
-
-
-def _tabulate(
-    problem: ProblemRows, title: str, format_cell: Callable[[Row, Row | None], str], note: str
-) -> Table:
-    """Return a table with a column for each device.
-
-    format_cell: takes a ranked row, and the row of the first device or None.
-    """
-    lines = []
+    """Return the throughput of each device, and its speedup over the first one."""
+    rates, speedups = [], []
     for name, by_hardware in problem.rows.items():
         rows = [by_hardware.get(hardware) for hardware in problem.hardware]
-        cells = [
-            format_cell(row, rows[0]) if row and row.ranked else describe_status(row)
-            for row in rows
-        ]
-        lines.append([name, *cells])
+        errors = [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
+        error = numbers.format_error(max(errors, default=None))
+        rates.append([name, *map(format_rate, rows), error])
+        speedups.append([name, *(format_speedup(row, rows[0]) for row in rows)])
     headings = ("implementation", *map(str, problem.hardware))
-    return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
+    return [
+        Table(
+            f"Samples per second, {problem.problem}",
+            (*headings, "parity error"),
+            rates,
+            1,
+            THROUGHPUT_NOTE,
+        ),
+        Table(
+            f"Speedup over {problem.hardware[0]}, {problem.problem}",
+            headings,
+            speedups,
+            1,
+            SPEEDUP_NOTE,
+        ),
+    ]
+
+
+def format_rate(row: Row | None) -> str:
+    """Return the samples per second of a row, or why it is not ranked."""
+    if row is None or not row.ranked:
+        return describe_status(row)
+    rate = numbers.format_interval(row.epoch and row.case.samples / row.epoch)
+    return add_threads(rate, row.case) + remark_processes(row)
+
+
+def format_speedup(row: Row | None, base: Row | None) -> str:
+    """Return how many times as fast a row is as the base row, or why it is not ranked."""
+    if row is None or not row.ranked:
+        return describe_status(row)
+    return numbers.format_factor(compare_machines(row, base) if base else None)
 
 
 def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:
-    """Name versions of frameworks that differ, and devices without a roofline."""
-    versions: dict[str, dict[str, dict[str, None]]] = {}
-    by_hardware: dict[Hardware, list[Row]] = {}
-    for hardware, row in (pair for problem in problems for pair in problem.ranked):
-        by_version = versions.setdefault(row.case.implementation, {})
-        by_version.setdefault(row.version, {})[hardware.machine] = None
-        by_hardware.setdefault(hardware, []).append(row)
-    remarks = [
-        f"versions differ, {name}: {_list_by_version(by_version)}"
-        for name, by_version in versions.items()
+    """Name the versions of frameworks that differ between machines."""
+    machines: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for problem in problems:
+        for hardware, row in problem.ranked:
+            machines[row.case.implementation][row.version][hardware.machine] = None
+    return [
+        f"versions differ, {name}: "
+        + "; ".join(f"{version} on {' and '.join(on)}" for version, on in by_version.items())
+        for name, by_version in machines.items()
         if len(by_version) > 1
     ]
-    not_probed = [
-        str(hardware)
-        for hardware, rows in by_hardware.items()
-        if all(row.roofline_share is None for row in rows)
-    ]
-    if not_probed:
-        remarks.append(f"no roofline, because it was not probed: {'; '.join(not_probed)}")
-    return remarks
-
-
-def list_suites(runs: Iterable[LoadedRun]) -> list[str]:
-    """Report versions of the suite that differ: its implementations may differ too."""
-    versions: dict[str, dict[str, None]] = {}
-    for run in runs:
-        suite = list_versions(run.environments.values()).get("suite", "")
-        versions.setdefault(suite, {})[run.name] = None
-    if len(versions) < 2:
-        return []
-    problem = "versions of the suite differ, and so may its implementations"
-    return [f"{problem}: {_list_by_version(versions)}"]
-
-
-def _list_by_version(by_version: Mapping[str, Iterable[str]]) -> str:
-    return "; ".join(f"{version} on {' and '.join(on)}" for version, on in by_version.items())

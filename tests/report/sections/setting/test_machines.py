@@ -12,7 +12,6 @@ from bench.report.sections.setting.machines import (
     describe_machines,
     group_by_problem,
     list_remarks,
-    list_suites,
     tabulate_problem,
 )
 from bench.report.sections.setting.runs import describe_history
@@ -110,13 +109,11 @@ def test_rows_are_compared_whatever_threads_their_pilots_chose(tmp_path):
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     runs = load(tmp_path, x=(BOX, *on("cpu"), *on("cpu", "b")), y=(SERVER, *on("cpu")))
-    remarks = [*list_remarks(group_by_problem(runs)), *list_suites(runs)]
-    assert not any("versions" in remark for remark in remarks)
+    assert list_remarks(group_by_problem(runs)) == []
     newer = environment(
         id="there",
         machine={**MACHINE, "id": "z", "name": "Z"},
         software={"distributions": {"torch": "2.10"}},
-        suite={"version": "0.2.0", "commit": "f" * 40},
     )
     folder = tmp_path / "x"
     store.add_environment(folder, newer)
@@ -126,8 +123,6 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     assert list_remarks(group_by_problem(runs))[0].endswith(
         f"a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
     )
-    (suites,) = list_suites(runs)
-    assert suites.endswith(f"0.1.0 abcdef changed on {box} and {server}; 0.2.0 fffffff on Z")
 
 
 # ----- many machines
