@@ -1,7 +1,6 @@
 """What a page of one run opens with: the verdicts, and which program is done first, and when."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,8 +37,6 @@ TITLE = "Softmax classifier: the frameworks compared"
 # For how many epochs a reader can choose to see who is done first.
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 MAX_LEADERS = 2  # a headline names at most so many
-# Spaces between a number and its unit or power of ten, and within an interval.
-UNBREAKABLE = re.compile(r"(?<=\d) (?=(?:ms|s|µs|×)(?!\w))|(?<=×) (?=\d)|(?<=\d,) (?=[\d.,]+\])")
 DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
 
 
@@ -57,8 +54,7 @@ class Verdict:
     def __post_init__(self) -> None:
         """Keep a number and its unit on one line, and an interval."""
         for name in ("headline", "text"):
-            text = UNBREAKABLE.sub("\u00a0", getattr(self, name))
-            object.__setattr__(self, name, text)
+            object.__setattr__(self, name, numbers.keep_together(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

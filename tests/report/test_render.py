@@ -111,7 +111,7 @@ def test_only_the_fastest_is_exactly_1(ratio, text):
         (r"1.48 \[1.27, 2.33\]", [r"1.48_\[1.27,_2.33\]"]),
         ("64 [&lt; 8, &gt; 1,920]", ["64_[&lt;", "8,_&gt;", "1,920]"]),
         ("20 % of 3 MiB", ["20_%", "of", "3_MiB"]),
-        ("32, 2 threads of 1.8 × 10⁻⁶", ["32,", "2", "threads", "of", "1.8_×", "10⁻⁶"]),
+        ("32, 2 threads of 1.8 × 10⁻⁶", ["32,", "2", "threads", "of", "1.8_×_10⁻⁶"]),
     ],
 )
 def test_number_unit_and_interval_stay_together(text, parts):

@@ -9,9 +9,10 @@ from bench.analysis.intervals import Interval
 
 ABSENT = "—"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-# Spaces before a unit or an interval, and within an interval.
+# Spaces before a unit, a power of ten or an interval, and within the last two.
 _INSIDE_NUMBER = re.compile(
     r"(?<=\d) (?=(?:[mµ]?s|[KMG]iB|%|[GT]B/s|GFLOP/s|× 10)(?:\W|$))"
+    r"|(?<=\d[ \N{NO-BREAK SPACE}]×) (?=10)"
     r"|(?<=[\ds%B]) (?=\\?\[)"
     r"|(?<=\d,) (?=(?:[<>]|&[lg]t;)? ?[\d.,]+\\?\])"
 )
@@ -85,13 +86,6 @@ def format_threads(count: int) -> str:
 def format_mebibytes(value: float | None) -> str:
     """Return bytes in MiB."""
     return ABSENT if value is None else f"{format_number(value / 2**20)} MiB"
-
-
-def format_bytes(value: float) -> str:
-    """Return bytes in MiB, or in GiB from there on, with two digits: 41 MiB or 0.88 GiB."""
-    if value < 2**29:
-        return f"{format_number(value / 2**20, 2)} MiB"
-    return f"{format_number(value / 2**30, 2)} GiB"
 
 
 def format_share(value: float | None) -> str:

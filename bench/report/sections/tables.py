@@ -99,22 +99,6 @@ def _list_keys(values: Iterable[Value]) -> list[Key]:
     return [value.mean if isinstance(value, Interval) else value for value in values]
 
 
-def drop_constants(columns: Sequence[Column], title: str) -> tuple[list[Column], str]:
-    """Return the columns that differ between lines, and the title with the value of the others.
-
-    The first column stays, and so do all of a single line.
-    """
-    first, *rest = columns
-    constant = [one for one in rest if len(one.cells) > 1 and len(set(one.cells)) == 1]
-    values = [
-        f"{column.heading} {column.cells[0]}"
-        for column in constant
-        if column.cells[0] not in NOTHING
-    ]
-    kept = [first, *(column for column in rest if column not in constant)]
-    return kept, ", ".join([title, *values])
-
-
 def build_table(
     title: str,
     columns: Iterable[Column],

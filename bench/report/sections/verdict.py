@@ -179,12 +179,12 @@ def describe_first(timings: Sequence[Timing], does: str, did: str, *, brief: boo
     elif len(leaders) == 1:
         text = f"{styled} {does}: {numbers.format_duration(first.seconds)}"
     else:
+        named = leaders if len(leaders) <= MAX_NAMES else leaders[:1]
         names = [
             f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
-            for timing in leaders[:MAX_NAMES]
+            for timing in named
         ]
-        more = len(leaders) - len(names)
-        names += [f"one of {more} others" if more > 1 else "one other"] * bool(more)
+        names += [f"one of {len(leaders) - 1} others"] * (named != leaders)
         text = f"{', '.join(names[:-1])} or {names[-1]} {does}; the data do not show which"
     for find_kind, words in () if brief else KINDS:
         known = {find_kind(timing) for timing in leaders}

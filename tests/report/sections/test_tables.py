@@ -37,17 +37,3 @@ def test_numbers_come_before_words_and_empty_columns_are_left_out():
         ["a", 0.024, 1.84e-6, 0.294, 2.0**30, 41, "x"],
         ["b", 1.95, None, 0.0035, None, None, "y"],
     ]
-
-
-def test_constant_columns_become_part_of_the_title():
-    columns = [
-        tables.list_words("program", ["a", "a"]),
-        tables.list_counts("threads", [2, 2]),
-        tables.list_counts("samples", [100, 200]),
-        tables.list_counts("unknown", [None, None]),
-    ]
-    kept, title = tables.drop_constants(columns, "Times")
-    assert [column.heading for column in kept] == ["program", "samples"]
-    assert title == "Times, threads 2"
-    alone = [tables.list_words("program", ["a"]), tables.list_counts("threads", [2])]
-    assert tables.drop_constants(alone, "Times") == (alone, "Times")

@@ -36,10 +36,7 @@ def headline(*records):
         ),
         (
             dict.fromkeys("abcde", 0.5),
-            (
-                f"a (idiomatic, {HALF}), b (idiomatic, {HALF}), c (idiomatic, {HALF}) "
-                f"or one of 2 others {UNKNOWN}"
-            ),
+            f"a (idiomatic, {HALF}) or one of 4 others {UNKNOWN}",
         ),
     ],
 )

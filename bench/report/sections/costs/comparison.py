@@ -104,6 +104,11 @@ THREADS = Measure(
     tables.list_words,
 )
 
+ADJUSTED_NOTE = (
+    "Ratios are at the machine's mean speed (see *Noise*), and times as measured: a ratio may "
+    "differ from the quotient of two times."
+)
+
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03
 SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 9, tables.list_numbers)
@@ -125,6 +130,11 @@ def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure
         *[SPEED] * varied,
     )
     return [measure for measure in measures if measure.priority <= max_priority]
+
+
+def are_adjusted(rows: Iterable[Row]) -> bool:
+    """Return whether ratios of these rows are at the run's mean speed, and not as measured."""
+    return any(row.adjusted_by_round != row.epochs_by_round for row in rows)
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:

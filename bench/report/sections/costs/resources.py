@@ -14,11 +14,12 @@ from bench.report.sections.costs.comparison import (
     describe_problem,
     describe_workload_size,
     group_by_device,
+    list_names,
     name_case,
     select_ranked,
     tabulate_programs,
 )
-from bench.report.sections.verdict import select_softmax
+from bench.report.sections.verdict import MAX_NAMES, select_softmax
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
@@ -182,13 +183,17 @@ def describe_imports(memories: Iterable[Memory]) -> str:
         for memory in memories
         if memory.case.device == "cpu" and "import" in memory.peaks
     }
+    by_size: dict[str, list[str]] = {}
+    for name in sorted(imported, key=imported.__getitem__):
+        by_size.setdefault(numbers.format_mebibytes(imported[name]), []).append(name)
     if len(imported) < 2:
         return ""
-    most, least = max(imported, key=imported.__getitem__), min(imported, key=imported.__getitem__)
-    return (
-        f"Before the first image is read, {most} takes {numbers.format_bytes(imported[most])} of "
-        f"memory, and {least} {numbers.format_bytes(imported[least])}."
-    )
+    (least, small), *_, (most, large) = [*by_size.items()] * 2
+    text = f"Before the first image is read, {list_names(large, MAX_NAMES)} "
+    text += f"{'takes' if len(large) == 1 else 'take'} {most} of memory"
+    if least != most:
+        text += f", and {list_names(small, MAX_NAMES)} {least}"
+    return f"{text}."
 
 
 def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:

@@ -13,7 +13,9 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
 from bench.report.sections.costs.comparison import (
+    ADJUSTED_NOTE,
     add_threads,
+    are_adjusted,
     describe_status,
     label_case,
     name_case,
@@ -26,7 +28,7 @@ THREADS_TITLE = "Growth with the number of threads"
 NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size and the samples."
 NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
-CHOSEN_NOTE = "In round brackets: the threads that the pilot chose."
+CHOSEN_NOTE = "In round brackets: the threads, which the first round chose."
 THREADS_NOTE = (
     "Speedup: the time with one thread over the time with these threads, round by round. Rows that "
     "were not measured in the same rounds are left out."
@@ -75,21 +77,21 @@ def describe_samples(sweep: Sweep | None) -> Section:
 
 
 def describe_threads(run: LoadedRun) -> Section:
-    """Return a table of the speedups over one thread."""
+    """Return tables of the speedups over one thread."""
     remarks = [
-        f"pilot: {add_threads(row.case.implementation, row.case)}, batch size "
+        f"first round: {add_threads(row.case.implementation, row.case)}, batch size "
         f"{row.case.batch_size:,}: {describe_status(row)}"
         for row in run.pilot
-        if not row.ranked
+        if not row.ranked and row.case.workload == run.workload
     ]
     pilot = find_thread_speedups(run.pilot, run.workload)
     speedups = pilot or find_thread_speedups(run.rows, run.workload)
     if not speedups:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
-    table = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
+    shown = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
     remarks += list_impossible(speedups)
     finding = describe_speedups(speedups)
-    return Section(THREADS_TITLE, [table], remarks=remarks, finding=finding)
+    return Section(THREADS_TITLE, shown, remarks=remarks, finding=finding)
 
 
 def describe_growth(
@@ -187,32 +189,51 @@ def tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], in
         keys = [row.epoch.mean if row and row.epoch else None for row in at_size]
         columns.append(tables.Column(f"{size:,}", cells, keys))
     programs = [label_case(next(iter(group.values())).case) for group in by_name.values()]
-    note = f"{NOTE} {CHOSEN_NOTE}" if chosen else NOTE
-    return tables.build_table(f"{title}, in {unit}", columns, note, programs=programs)
+    notes = [NOTE, *[CHOSEN_NOTE] * chosen, *[ADJUSTED_NOTE] * are_adjusted(rows)]
+    return tables.build_table(f"{title}, in {unit}", columns, " ".join(notes), programs=programs)
 
 
-def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> Table:
-    """Return a line for each problem and number of threads."""
-    single, multiple = ([pair.single for pair in speedups], [pair.multiple for pair in speedups])
-    scale, unit = numbers.choose_unit(row.epoch for row in (*single, *multiple))
-    sizes = [
-        tables.list_words("program", [_name(row, single) for row in single]),
-        tables.list_counts("batch size", [row.case.batch_size for row in single]),
-        tables.list_counts("samples", [row.case.samples for row in single]),
-        tables.list_counts("threads", [row.case.threads for row in multiple]),
-    ]
-    times = [
-        tables.Column(
-            f"{heading}, {unit}",
-            [numbers.format_interval(row.epoch, scale) for row in rows],
-            [row.epoch.mean if row.epoch else None for row in rows],
+def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table]:
+    """Return a table for each number of threads and samples: programs by batch size."""
+    groups: dict[tuple[int, int], list[ThreadSpeedup]] = {}
+    for pair in speedups:
+        case = pair.multiple.case
+        groups.setdefault((case.threads, case.samples), []).append(pair)
+    shown = []
+    for (threads, samples), group in sorted(groups.items()):
+        scale, unit = numbers.choose_unit(
+            row.epoch for pair in group for row in (pair.single, pair.multiple)
         )
-        for heading, rows in (("one thread", single), ("these threads", multiple))
+        by_name: dict[str, dict[int, ThreadSpeedup]] = {}
+        for pair in group:
+            name = _name(pair.single, (pair.single for pair in group))
+            by_name.setdefault(name, {})[pair.single.case.batch_size] = pair
+        columns = [tables.list_words("program", by_name)]
+        for size in sorted({pair.single.case.batch_size for pair in group}):
+            at_size = [by_size.get(size) for by_size in by_name.values()]
+            cells = [_describe_speedup(pair, scale) if pair else numbers.ABSENT for pair in at_size]
+            keys = [pair.speedup.mean if pair else None for pair in at_size]
+            columns.append(tables.Column(f"batch size {size:,}", cells, keys))
+        in_words = numbers.format_threads(threads)
+        title = f"Speedup with {in_words}: {samples:,} samples"
+        times = f"In round brackets: {unit} an epoch with one thread, and with {in_words}."
+        programs = [
+            label_case(next(iter(pairs.values())).single.case) for pairs in by_name.values()
+        ]
+        shown.append(
+            tables.build_table(title, columns, f"{NOTE} {times} {note}", programs=programs)
+        )
+    return shown
+
+
+def _describe_speedup(pair: ThreadSpeedup, scale: float) -> str:
+    """Return the speedup, and the times of which it is the ratio."""
+    times = [
+        numbers.format_number(row.epoch.mean * scale)
+        for row in (pair.single, pair.multiple)
+        if row.epoch
     ]
-    sizes, title = tables.drop_constants(sizes, "Epoch time by threads")
-    columns = [*sizes, *times, tables.list_factors("speedup", [pair.speedup for pair in speedups])]
-    programs = [label_case(row.case) for row in single]
-    return tables.build_table(title, columns, f"{NOTE} {note}", programs=programs)
+    return f"{numbers.format_factor(pair.speedup)} ({', '.join(times)})"
 
 
 def _name(row: Row, rows: Iterable[Row]) -> str:

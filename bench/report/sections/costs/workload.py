@@ -14,7 +14,9 @@ from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Picture, Section
 from bench.report.sections.costs.comparison import (
+    ADJUSTED_NOTE,
     add_device,
+    are_adjusted,
     describe_problem,
     select_ranked,
     tabulate_comparison,
@@ -82,7 +84,7 @@ def describe_optimizer(optimizer: Optimizer) -> str:
 def write_note(rows: Sequence[Row]) -> str:
     """Say what the intervals of a table hold, and which differences its accuracies cover."""
     seeds = max(len(row.accuracy_by_seed) for row in rows)
-    notes = [INTERVALS_NOTE]
+    notes = [INTERVALS_NOTE, *[ADJUSTED_NOTE] * are_adjusted(rows)]
     notes += [NEIGHBOURS_NOTE] * any(row.epoch and row.epoch.low is not None for row in rows)
     notes.append(SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
     notes += [GROUPS_NOTE] * any(row.in_two_groups for row in rows)

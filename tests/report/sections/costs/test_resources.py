@@ -118,10 +118,10 @@ def test_memory_has_the_recorded_phases_of_each_device():
 def test_finding_of_memory_compares_what_imports_take():
     records = [
         ok(case(name), phase_rss_bytes={"import": megabytes * 2**20})
-        for name, megabytes in (("small", 40.6), ("large", 921.6), ("mid", 100))
+        for name, megabytes in (("small", 41), ("large", 922), ("big", 922), ("mid", 100))
     ]
     assert resources.describe_imports(summarize_memory(records)) == (
-        "Before the first image is read, large takes 0.90 GiB of memory, and small 41 MiB."
+        "Before the first image is read, large and big take 922 MiB of memory, and small 41.0 MiB."
     )
     assert resources.describe_imports(summarize_memory(records[:1])) == ""
 
