@@ -19,7 +19,6 @@ from bench.report.sections import Picture
 from bench.report.sections.costs.comparison import (
     EPOCHS,
     EPOCHS_IN_WORDS,
-    add_device,
     label_case,
     select_ranked,
 )
@@ -101,12 +100,12 @@ def make_opening(run: LoadedRun) -> Opening:
         accuracy = accuracy[:1].upper() + accuracy[1:]
         verdicts.append(Verdict(summarize_agreement(run), f"{agreement} {accuracy}".strip()))
     if started:
-        times = {add_device(one.case.implementation, one.case.device): one for one in started}
+        times = {label_case(one.case): one for one in started}
         by_round = {name: row.sum_epochs(EPOCHS) for name, row in times.items()}
         label = f"{EPOCHS_IN_WORDS} epochs: "
         verdicts.append(Verdict(name_leaders(by_round), write_cold_start(ranked), label))
     if softmax:
-        names = [add_device(row.case.implementation, row.case.device) for row in softmax]
+        names = [label_case(row.case) for row in softmax]
         epochs = dict(zip(names, (row.epochs_by_round for row in softmax), strict=True))
         adjusted = dict(zip(names, (row.adjusted_by_round for row in softmax), strict=True))
         leaders = name_leaders(epochs, adjusted)

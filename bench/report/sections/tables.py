@@ -1,7 +1,8 @@
 """Build tables by columns: one unit a column, which its heading names, and words after numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.analysis.intervals import Interval
 from bench.report.render import numbers
@@ -33,70 +34,65 @@ def list_times(heading: str, seconds: Iterable[Value]) -> Column:
     """Return a column of times in the unit of their median."""
     times = list(seconds)
     scale, unit = numbers.choose_unit(times)
-    return _list_values(f"{heading}, {unit}", times, scale)
+    return list_numbers(f"{heading}, {unit}", times, scale)
 
 
 def list_memory(heading: str, sizes: Iterable[float | None]) -> Column:
     """Return a column of bytes in MiB."""
-    return _list_values(f"{heading}, MiB", list(sizes), 2.0**-20)
+    return list_numbers(f"{heading}, MiB", sizes, 2.0**-20)
 
 
-def list_numbers(heading: str, values: Iterable[Value]) -> Column:
-    """Return a column of numbers whose heading names their unit."""
-    return _list_values(heading, list(values), 1.0)
+def list_numbers(heading: str, values: Iterable[Value], scale: float = 1.0) -> Column:
+    """Return a column of numbers, each times a scale, whose heading names their unit."""
+
+    def format_cell(value: Interval | float) -> str:
+        interval = value if isinstance(value, Interval) else Interval(value)
+        return numbers.format_interval(interval, scale)
+
+    return _list_values(heading, values, format_cell)
 
 
 def list_counts(heading: str, counts: Iterable[int | None]) -> Column:
     """Return a column of whole numbers."""
-    values = list(counts)
-    return Column(heading, [numbers.ABSENT if v is None else f"{v:,}" for v in values], values)
+    return _list_values(heading, counts, lambda count: f"{count:,}")
 
 
 def list_factors(heading: str, factors: Iterable[Interval | None]) -> Column:
     """Return a column of ratios; exactly 1 is a row compared with itself."""
-    ratios = list(factors)
-    return Column(heading, [numbers.format_factor(one) for one in ratios], _list_keys(ratios))
+    return _list_values(heading, factors, numbers.format_factor)
 
 
 def list_percents(heading: str, shares: Iterable[float | None]) -> Column:
     """Return a column of shares in percent, which the heading names."""
-    values = list(shares)
-    cells = [numbers.ABSENT if v is None else numbers.format_number(100 * v, 2) for v in values]
-    return Column(heading, cells, values)
+    return _list_values(heading, shares, lambda share: numbers.format_number(100 * share, 2))
 
 
 def list_accuracies(heading: str, accuracies: Iterable[Value]) -> Column:
     """Return a column of accuracies, with the least and the largest if there are several seeds."""
-    values = list(accuracies)
-    cells = []
-    for value in values:
-        if isinstance(value, Interval):
-            low, high = numbers.format_share(value.low), numbers.format_share(value.high)
-            cells.append(f"{numbers.format_share(value.mean)} [{low}, {high}]")
-        else:
-            cells.append(numbers.format_share(value))
-    return Column(heading, cells, _list_keys(values))
+
+    def format_cell(value: Interval | float) -> str:
+        if not isinstance(value, Interval):
+            return numbers.format_share(value)
+        mean, low, high = map(numbers.format_share, (value.mean, value.low, value.high))
+        return f"{mean} [{low}, {high}]"
+
+    return _list_values(heading, accuracies, format_cell)
 
 
 def list_errors(heading: str, errors: Iterable[float | None]) -> Column:
     """Return a column of parity errors in millionths."""
-    values = list(errors)
-    cells = [numbers.ABSENT if v is None else numbers.format_number(1e6 * v, 2) for v in values]
-    return Column(f"{heading}, × 10⁻⁶", cells, values)
+    heading = f"{heading}, × 10⁻⁶"
+    return _list_values(heading, errors, lambda error: numbers.format_number(1e6 * error, 2))
 
 
-def _list_values(heading: str, values: Sequence[Value], scale: float) -> Column:
-    cells = [
-        numbers.format_interval(value if isinstance(value, Interval) else Interval(value), scale)
-        if value is not None
-        else numbers.ABSENT
-        for value in values
-    ]
-    return Column(heading, cells, _list_keys(values))
-
-
-def _list_keys(values: Iterable[Value]) -> list[Key]:
-    return [value.mean if isinstance(value, Interval) else value for value in values]
+def _list_values(
+    heading: str, values: Iterable[Value], format_cell: Callable[[Any], str]
+) -> Column:
+    """Return a column of values, a dash for None; the mean of an interval is its key."""
+    known = list(values)
+    cells = [numbers.ABSENT if value is None else format_cell(value) for value in known]
+    keys = [value.mean if isinstance(value, Interval) else value for value in known]
+    return Column(heading, cells, keys)
 
 
 def build_table(

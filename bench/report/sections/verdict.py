@@ -14,7 +14,7 @@ from bench.report.render import numbers
 from bench.report.sections.costs.comparison import (
     EPOCHS,
     EPOCHS_IN_WORDS,
-    add_device,
+    label_case,
     list_names,
     select_ranked,
 )
@@ -35,7 +35,7 @@ class Timing:
     @property
     def name(self) -> str:
         """The implementation, and the GPU if it ran on one."""
-        return add_device(self.row.case.implementation, self.row.case.device)
+        return label_case(self.row.case)
 
 
 # In which a leader may differ from the next program to name.
@@ -63,23 +63,15 @@ def write_finding(rows: Sequence[Row]) -> list[str]:
     return list(filter(None, (write_cold_start(rows), write_headline(rows))))
 
 
-def describe_agreement(run: LoadedRun, workload: str | None = None) -> str:
-    """Say how many softmax programs end with the oracle's weights; empty if none was judged.
-
-    Of every device and size of a workload, or of all.
-    """
+def describe_agreement(run: LoadedRun) -> str:
+    """Say how many softmax programs end with the oracle's weights; empty if none was judged."""
     passed: dict[str, bool] = {}
     errors = []
     tolerances = set()
     for record in run.records:
         case = record.case
-        if (
-            isinstance(record, TrialRecord)
-            and record.parity
-            and case.objective == "softmax"
-            and workload in {None, case.workload}
-        ):
-            name = add_device(case.implementation, case.device)
+        if isinstance(record, TrialRecord) and record.parity and case.objective == "softmax":
+            name = label_case(case)
             passed[name] = passed.get(name, True) and record.parity.passed
             tolerances.add(record.parity.tolerance)
             errors.append(record.parity.error)
@@ -135,17 +127,14 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
     """Say which program is done first with how many epochs, and what is uncertain about it."""
     known = [one for one in stretches if one.first <= MAX_EPOCHS]
 
-    def name(stretch: Stretch) -> str:
-        return add_device(stretch.row.case.implementation, stretch.row.case.device)
-
     first, *others = known
-    text = f"{name(first)} is done first"
+    text = f"{label_case(first.row.case)} is done first"
     if not others:
         return f"{text} with any number of epochs" + " (uncertain)" * (not first.certain)
     text = f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}"
     text += " (uncertain)" * (not first.certain)
     for stretch in others:
-        text += f", from {numbers.format_count(stretch.first)} on {name(stretch)}"
+        text += f", from {numbers.format_count(stretch.first)} on {label_case(stretch.row.case)}"
         text += " (uncertain)" * (not stretch.certain)
     return text
 

@@ -17,7 +17,6 @@ from bench.analysis.noise import (
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
-from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.charts.style import JOINED
 from bench.report.render import numbers
@@ -219,12 +218,8 @@ def name_case(case: Case) -> str:
 
 def label_case(case: Case) -> str:
     """Name an implementation, its objective, and the GPU if it ran on one."""
-    return add_device(name_case(case), case.device)
-
-
-def add_device(name: str, device: Device) -> str:
-    """Add the device to a name if it is not the CPU."""
-    return name if device == "cpu" else f"{name} ({device})"
+    name = name_case(case)
+    return name if case.device == "cpu" else f"{name} ({case.device})"
 
 
 def add_threads(name: str, case: Case) -> str:

@@ -10,7 +10,7 @@ from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Section, Table
+from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
     describe_status,
     describe_threads,
@@ -54,14 +54,15 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
     """
     if not run.on_gpu:
         return Section(TITLE, empty=NO_GPU)
-    tables = []
+    shown, finding = [], ""
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
         pairs = compare_devices(run.rows, workload, crossed)
-        tables += tabulate_devices(pairs, crossed)
-    remarks = [NO_SWEEP] if tables and not sweep else []
-    rows = compare_devices(run.rows, run.workload, crossovers)
-    return Section(TITLE, tables, NOT_RANKED, remarks=remarks, finding=describe_speedups(rows))
+        shown += tabulate_devices(pairs, crossed)
+        if workload == run.workload:
+            finding = describe_speedups(pairs)
+    remarks = [NO_SWEEP] if shown and not sweep else []
+    return Section(TITLE, shown, NOT_RANKED, remarks=remarks, finding=finding)
 
 
 def describe_speedups(pairs: Sequence[DeviceComparison]) -> str:
@@ -82,43 +83,30 @@ def tabulate_devices(
     pairs: Sequence[DeviceComparison], crossovers: Sequence[Crossover] = ()
 ) -> list[Table]:
     """Return the tables of one workload; none if no row of a GPU is ranked."""
-    on_gpu = [(pair, row) for pair in pairs if (row := pair.ranked("gpu"))]
-    if not on_gpu:
+    rows = [row for pair in pairs if (row := pair.ranked("gpu"))]
+    if not rows:
         return []
-    tables = []
+    shown = []
     if any(pair.ranked("cpu") for pair in pairs):
-        tables.append(_tabulate_pairs(pairs))
-    case = on_gpu[0][1].case
-    lines = [
-        [
-            name_case(row.case),
-            numbers.format_percent(row.roofline_share),
-            numbers.format_mebibytes(row.peak_device_bytes),
-            numbers.format_mebibytes(row.framework_peak_bytes),
-            numbers.format_number(row.epoch_joules),
-        ]
-        for _, row in on_gpu
+        shown.append(_tabulate_pairs(pairs))
+    columns = [
+        tables.list_words("implementation", [name_case(row.case) for row in rows]),
+        tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
+        tables.list_memory("memory reserved", [row.peak_device_bytes for row in rows]),
+        tables.list_memory("memory used", [row.framework_peak_bytes for row in rows]),
+        tables.list_numbers("joules per epoch", [row.epoch_joules for row in rows]),
     ]
-    title = f"Use of the GPU, {_describe_problem(case)}"
-    headings: tuple[str, ...]
-    headings = (
-        "implementation",
-        "% of roofline",
-        "memory reserved",
-        "memory used",
-        "joules per epoch",
-    )
-    tables.append(Table(title, headings, lines, 1, USED_NOTE))
+    title = f"Use of the GPU, {_describe_problem(rows[0].case)}"
+    shown.append(tables.build_table(title, columns, USED_NOTE))
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
-        lines = [
-            [crossover.name]
-            + [numbers.format_factor(crossover.speedups.get(size)) for size in sizes]
-            for crossover in crossovers
+        columns = [tables.list_words("implementation", [one.name for one in crossovers])]
+        columns += [
+            tables.list_factors(f"{size:,}", [one.speedups.get(size) for one in crossovers])
+            for size in sizes
         ]
-        headings = ("implementation", *(f"{size:,}" for size in sizes))
-        tables.append(Table("GPU speedup by batch size", headings, lines, 1, SPEEDUPS_NOTE))
-    return tables
+        shown.append(tables.build_table("GPU speedup by batch size", columns, SPEEDUPS_NOTE))
+    return shown
 
 
 def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:

@@ -18,7 +18,6 @@ from bench.report.sections.costs.comparison import (
     are_adjusted,
     describe_status,
     label_case,
-    name_case,
 )
 from bench.runner.planning.pilot import MIN_GAIN
 
@@ -108,7 +107,9 @@ def describe_growth(
     """
     sizes = {size_of(row.case) for row in rows}
     ends = longer(sizes), shorter(sizes)
-    by_end = [{_name(row, rows): row for row in rows if size_of(row.case) == end} for end in ends]
+    by_end = [
+        {label_case(row.case): row for row in rows if size_of(row.case) == end} for end in ends
+    ]
     ratios = {
         name: ratio
         for name, row in by_end[0].items()
@@ -173,12 +174,11 @@ def tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], in
     if not chosen:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     scale, unit = numbers.choose_unit(row.epoch for row in rows)
-    sizes = sorted({size_of(row.case) for row in rows})
     by_name: dict[str, dict[int, Row]] = {}
     for row in rows:
-        by_name.setdefault(_name(row, rows), {})[size_of(row.case)] = row
+        by_name.setdefault(label_case(row.case), {})[size_of(row.case)] = row
     columns = [tables.list_words("program", by_name)]
-    for size in sizes:
+    for size in sorted({size_of(row.case) for row in rows}):
         at_size = [group.get(size) for group in by_name.values()]
         cells = [
             numbers.format_interval(row.epoch, scale) + f" ({row.case.threads})" * chosen
@@ -188,9 +188,10 @@ def tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], in
         ]
         keys = [row.epoch.mean if row and row.epoch else None for row in at_size]
         columns.append(tables.Column(f"{size:,}", cells, keys))
-    programs = [label_case(next(iter(group.values())).case) for group in by_name.values()]
     notes = [NOTE, *[CHOSEN_NOTE] * chosen, *[ADJUSTED_NOTE] * are_adjusted(rows)]
-    return tables.build_table(f"{title}, in {unit}", columns, " ".join(notes), programs=programs)
+    return tables.build_table(
+        f"{title}, in {unit}", columns, " ".join(notes), programs=list(by_name)
+    )
 
 
 def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table]:
@@ -206,8 +207,8 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table
         )
         by_name: dict[str, dict[int, ThreadSpeedup]] = {}
         for pair in group:
-            name = _name(pair.single, (pair.single for pair in group))
-            by_name.setdefault(name, {})[pair.single.case.batch_size] = pair
+            case = pair.single.case
+            by_name.setdefault(label_case(case), {})[case.batch_size] = pair
         columns = [tables.list_words("program", by_name)]
         for size in sorted({pair.single.case.batch_size for pair in group}):
             at_size = [by_size.get(size) for by_size in by_name.values()]
@@ -217,12 +218,8 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table
         in_words = numbers.format_threads(threads)
         title = f"Speedup with {in_words}: {samples:,} samples"
         times = f"In round brackets: {unit} an epoch with one thread, and with {in_words}."
-        programs = [
-            label_case(next(iter(pairs.values())).single.case) for pairs in by_name.values()
-        ]
-        shown.append(
-            tables.build_table(title, columns, f"{NOTE} {times} {note}", programs=programs)
-        )
+        notes = f"{NOTE} {times} {note}"
+        shown.append(tables.build_table(title, columns, notes, programs=list(by_name)))
     return shown
 
 
@@ -234,10 +231,3 @@ def _describe_speedup(pair: ThreadSpeedup, scale: float) -> str:
         if row.epoch
     ]
     return f"{numbers.format_factor(pair.speedup)} ({', '.join(times)})"
-
-
-def _name(row: Row, rows: Iterable[Row]) -> str:
-    """Name an implementation, with its device if the rows have several."""
-    devices = {other.case.device for other in rows}
-    name = name_case(row.case)
-    return f"{name} ({row.case.device})" if len(devices) > 1 else name

@@ -15,9 +15,9 @@ from bench.report.render.markdown import escape
 from bench.report.sections import Picture, Section
 from bench.report.sections.costs.comparison import (
     ADJUSTED_NOTE,
-    add_device,
     are_adjusted,
     describe_problem,
+    label_case,
     select_ranked,
     tabulate_comparison,
 )
@@ -114,26 +114,18 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     pairs = find_ties([row for row in rows if row.epoch and row.epoch.low is not None])
     if not pairs:
         return []
-
-    def name(row: Row) -> str:
-        return escape(add_device(row.case.implementation, row.case.device))
-
-    names = ", ".join(f"{name(faster)} and {name(slower)}" for faster, slower in pairs)
+    names = ", ".join(
+        f"{label_case(one.case)} and {label_case(other.case)}" for one, other in pairs
+    )
     # A disturbance of the GPU does not affect rows of the CPU.
     on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
     if causes := (noise if on_gpu else replace(noise, gpu_causes=())).causes:
         noisy = f"**The machine was noisy** ({', '.join(causes)})."
-        return [f"{noisy} These neighbours cannot be told apart: {names}."]
-    return [f"These neighbours cannot be told apart by so few processes: {names}."]
+        return [f"{noisy} These neighbours cannot be told apart: {escape(names)}."]
+    return [f"These neighbours cannot be told apart by so few processes: {escape(names)}."]
 
 
 def describe_groups(rows: Sequence[Row]) -> list[str]:
     """Name the rows whose processes fall into two groups."""
-    names = [
-        escape(add_device(row.case.implementation, row.case.device))
-        for row in rows
-        if row.in_two_groups
-    ]
-    if not names:
-        return []
-    return [f"The processes of these rows fall into two groups: {', '.join(names)}."]
+    names = ", ".join(label_case(row.case) for row in rows if row.in_two_groups)
+    return [f"The processes of these rows fall into two groups: {escape(names)}."] if names else []

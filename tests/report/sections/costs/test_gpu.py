@@ -44,9 +44,8 @@ def test_devices_are_compared_at_the_first_size():
     assert cells(used) == [
         {
             "implementation": "a",
-            "% of roofline": "—",
-            "memory reserved": "600 MiB",
-            "memory used": "200 MiB",
+            "memory reserved, MiB": "600",
+            "memory used, MiB": "200",
             "joules per epoch": "10.0",
         }
     ]
