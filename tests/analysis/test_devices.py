@@ -8,7 +8,6 @@ from support.records import HERE, case, run, trials
 from support.sweeps import on, unavailable
 
 from bench.analysis.devices import compare_devices, find_crossovers, interpolate_crossing
-from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 
 # ----- crossovers
@@ -70,12 +69,6 @@ def test_interval_reaches_from_upper_to_lower_bounds(first, second, low, mean, h
     (crossover,) = crossovers(*records)
     interval = crossover.batch_size
     assert (interval.low, interval.mean, interval.high) == pytest.approx((low, mean, high), 1e-4)
-
-
-def test_one_round_gives_no_interval():
-    (crossover,) = crossovers(*both("a", {32: (1.0, 2.0), 8: (1.0, 4.0), 128: (1.0, 0.5)}))
-    assert list(crossover.speedups) == [8, 32, 128]
-    assert crossover.batch_size == Interval(pytest.approx(64))
 
 
 def test_only_sizes_ranked_on_both_devices_are_compared():

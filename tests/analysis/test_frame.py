@@ -42,12 +42,6 @@ def test_trials_are_rows_with_raw_values(folder):
     assert frame["parity_error"].isna().tolist() == [False, True]
 
 
-def test_epochs_explode_to_a_row_each(folder):
-    frame = bench.load(folder)
-    epochs = frame[frame["status"] == "ok"].explode("epoch_seconds")
-    assert epochs["epoch_seconds"].tolist() == [3.0, 1.0, 2.0]
-
-
 def test_trials_with_threads_that_were_not_chosen_are_pilots(tmp_path):
     tried = [case(threads=threads, tried_threads=(1, 2)) for threads in (2, 1)]
     planned = run(case(threads=0, tried_threads=(1, 2)))
@@ -55,12 +49,6 @@ def test_trials_with_threads_that_were_not_chosen_are_pilots(tmp_path):
     frame = bench.load(write(tmp_path / "run", planned, *records))
     assert frame["threads"].tolist() == [2, 1, 2]
     assert frame["pilot"].tolist() == [False, True, False]
-
-
-def test_comparison_has_no_pilot():
-    frame = bench.load(ROOT / "results" / "reference" / "intel-xeon-2-cores-jax")
-    assert len(frame) > 0
-    assert not frame["pilot"].any()
 
 
 def test_run_without_trials_has_all_columns(tmp_path):

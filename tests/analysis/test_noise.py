@@ -48,14 +48,6 @@ def test_within_pools_variances_by_degrees_of_freedom():
     assert measure_noise([first, second, alone], HERE).within == pytest.approx(math.sqrt(2.5 / 3))
 
 
-def test_between_counts_degrees_of_freedom_of_drift():
-    # Residuals after cases and rounds are ±1/2; four numbers less two cases and one difference of
-    # rounds leave one degree of freedom: 4 * 1/4 is the variance.
-    records = timed(case("a"), 0, 2) + timed(case("b"), 0, 0)
-    assert measure_noise(records, HERE).between == pytest.approx(1.0)
-    assert measure_noise(timed(case(), 0.0, 1.0, 0.0), HERE).between is None
-
-
 def residual_deviation(trials):
     """Fit case and round with the whole design matrix, a row for each trial."""
     levels = {level for trial in trials for level in trial[:2]}  # letters and numbers
@@ -95,12 +87,6 @@ def test_without_successful_trials_nothing_is_known():
 
 
 # ----- drift
-
-
-def test_exact_drift_is_first_to_last_round():
-    # A missing round keeps its distance.
-    interval = measure_noise(timed(case(), 0.0, 0.1, 0.3, rounds=(1, 2, 4)), HERE).drift
-    assert (interval.mean, interval.low, interval.high) == pytest.approx((math.exp(0.3),) * 3)
 
 
 def test_drift_has_t_interval_of_its_slope():
@@ -164,12 +150,6 @@ def test_clock_varies_from_smallest_to_largest_mean():
     ]
     assert measure_noise(records, HERE).clock == pytest.approx(0.5)
     assert measure_noise([watched(mhz_after=2000.0)], HERE).clock == 0
-
-
-def test_throttling_is_counted_over_all_trials():
-    records = [watched(throttled=2.0), watched(throttled=None), watched(throttled=3.0), watched()]
-    assert measure_noise(records, HERE).throttled == 5
-    assert measure_noise([watched(throttled=0.0)], HERE).throttled == 0
 
 
 # ----- causes

@@ -39,12 +39,6 @@ def test_roofline_is_fastest_repetition_of_best_probe():
     assert best.step is None
 
 
-def test_failed_probes_and_trials_give_no_roofline():
-    absent = probe(status="unavailable", product_seconds=[], read_bytes=[], read_seconds=[])
-    failed = probe(status="failed", reason="its clock does not add up")
-    assert find_rooflines([absent, failed, *trials(case(), 0.5)]) == {}
-
-
 @pytest.mark.parametrize(
     ("roofline", "batch_size", "seconds"),
     [
@@ -119,14 +113,6 @@ def test_row_fails_if_it_is_faster_than_the_roofline_at_both_speeds(epoch, kerne
     ]
     rows = {row.case.implementation: row for row in summary.summarize(records, HERE)}
     assert rows["b"].ranked == ranked
-
-
-def test_row_has_its_share_of_the_roofline():
-    # 2e9 operations in 0.02 s are 1e11 a second, so the least epoch is 0.0150528 s.
-    measured = row(probe(), *trials(case(), 0.150528))
-    assert measured.roofline_seconds == pytest.approx(0.0150528)
-    assert measured.roofline_share == pytest.approx(0.1)
-    assert measured.ranked
 
 
 def test_share_is_unknown_without_probe_or_data_shape():

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support.records import bare, case, ok, probe, trials
+from support.records import bare, case, ok, probe
 from support.shared_host import HOSTS, simulate
 
 from bench.analysis.speed import (
@@ -52,12 +52,6 @@ def test_speed_of_a_row_is_relative_to_the_run():
         ok(case("old")),
     ]
     assert measure_speeds(records) == pytest.approx({A.slug: 1.5, B.slug: 0.75})
-
-
-def test_older_records_have_no_speed():
-    records = trials(A, 0.5, 0.6)
-    assert measure_speeds(records) == {}
-    assert adjust_epochs(records).seconds == {}
 
 
 def test_epoch_has_the_mean_of_the_kernels_around_it():

@@ -90,12 +90,6 @@ def test_curve_has_the_epochs_of_all_trials_up_to_the_workloads():
     assert lengths == [3, 4, 2]
 
 
-def test_curve_is_of_the_processes_that_were_to_train_all_epochs():
-    whole, short = ok(case(), 1), ok(case(epochs=2), 2, epoch_seconds=[1.0, 1.0])
-    assert curves(whole, short) == curves(whole)
-    assert len(curves(whole)[0].points) == 5
-
-
 def test_curve_has_accuracies_of_all_seeds():
     records = [
         ok(case(), number, validation_accuracy=[accuracy] * 5)
@@ -224,25 +218,12 @@ def test_break_even_is_certain_if_both_ratios_exclude_one(tuned, simpler, factor
     assert pair.certain is certain
 
 
-def test_break_even_without_common_round_is_uncertain():
-    tuned = timed("tuned", 9, 1, style="tuned", factors=DRIFT)[:2]
-    (pair,) = break_evens(*tuned, timed("plain", 4, 2, factors=DRIFT)[2])
-    assert pair.certain is False
-
-
 # ----- which row is done first
 
 
 def frontier(*records):
     stretches = find_frontier(summarize(records, HERE))
     return [(*names([one.row]), one.first, one.certain) for one in stretches]
-
-
-def test_epochs_from_a_cold_start_are_summed_in_each_round():
-    (row,) = summarize(timed("a", 10, 2, factors=(1.0, 3.0)), HERE)
-    # A start with its first epoch, and four epochs of 2 s; all three times as long in round 2.
-    assert row.sum_epochs(5) == {1: 18.0, 2: 54.0}
-    assert row.sum_epochs(1) == row.start_by_round == {1: 10.0, 2: 30.0}
 
 
 def test_frontier_names_who_is_done_first_from_which_epoch_on():

@@ -70,14 +70,6 @@ def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():
     assert sorted(row.validation_accuracy for row in apart) == [0.8, 0.9]
 
 
-def test_missing_values_are_left_out():
-    row = one(
-        ok(case(), 1, peak_rss_bytes=None, first_epoch_seconds=None, parity=None),
-        ok(case(), 2, peak_rss_bytes=300, first_epoch_seconds=None, parity=None),
-    )
-    assert (row.peak_rss_bytes, row.first_epoch, row.parity_error) == (300, None, None)
-
-
 def test_parity_error_is_the_largest_of_all_trials():
     errors = [(1, 1e-6, True), (2, 3e-2, False), (3, 2e-6, True)]
     records = [
@@ -108,13 +100,6 @@ def test_gpu_row_has_energy_of_an_epoch_and_memory():
 
 
 # ----- which trials count
-
-
-def test_row_with_failed_trial_is_not_ranked():
-    row = one(ok(case(), 1), ok(case(), 2, status="failed", reason="other mathematics"))
-    assert (row.ranked, row.rounds) == (False, 2)
-    assert row.faults == (("failed", "other mathematics"),)
-    assert list(row.epochs_by_round) == [1]
 
 
 @pytest.mark.parametrize("status", ["timeout", "out-of-memory", "unavailable"])
@@ -156,13 +141,6 @@ def test_accuracy_has_a_value_for_each_seed(entropies, by_seed):
     assert row.validation_accuracy == pytest.approx(0.84)
 
 
-def test_unavailable_row_has_reason_and_no_numbers():
-    row = one(bare(case(), status="unavailable", reason="no GPU"))
-    assert (row.ranked, row.epoch, row.samples_per_second) == (False, None, None)
-    assert (row.validation_accuracy, row.imports, row.epochs_by_round) == (None, None, {})
-    assert row.faults == (("unavailable", "no GPU"),)
-
-
 def test_interrupted_trials_and_other_kinds_are_ignored():
     others = [ok(case(), kind="textbook"), ok(case(), kind="roofline")]
     interrupted = bare(case(), 1, status="interrupted")
@@ -190,12 +168,6 @@ def test_cases_differ_by_size_but_not_by_registry_details():
     records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
     rows = summarize(records, HERE)
     assert [(row.rounds, row.swept) for row in rows] == [(2, False), (1, True), (1, True)]
-
-
-def test_plan_decides_which_size_is_the_first():
-    records = [ok(case(batch_size=8)), ok(case())]
-    assert [row.swept for row in summarize(records, HERE, run(case()))] == [False, True]
-    assert [row.case.batch_size for row in summarize(records, HERE)] == [8, 32]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import pytest
 from support.records import HERE, case, trials
-from support.sweeps import swept
 
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep, find_thread_speedups, find_usual_size
@@ -76,14 +75,6 @@ def test_axes_have_the_threads_that_the_pilot_chose():
     assert sizes == {("a", 32, 1), ("a", 8, 2), ("b", 32, 1), ("b", 8, 1)}
 
 
-def test_threads_are_paired_at_the_same_size():
-    sizes = [(128, 48000, 1), (128, 48000, 2), (8, 48000, 1), (32, 9600, 2)]
-    (pair,) = speedups_of(*swept("a", sizes=sizes))
-    assert (pair.single.case.threads, pair.multiple.case.threads) == (1, 2)
-    assert pair.single.case.batch_size == pair.multiple.case.batch_size == 128
-    assert pair.speedup.mean == pytest.approx(1.5)
-
-
 def test_every_number_of_threads_compares_to_one():
     records = [
         record
@@ -93,13 +84,6 @@ def test_every_number_of_threads_compares_to_one():
     pairs = speedups_of(*records)
     speedups = {pair.multiple.case.threads: pair.speedup.mean for pair in pairs}
     assert speedups == pytest.approx({2: 2, 4: 8})
-
-
-def test_thread_speedup_is_paired_by_round():
-    # The machine is ten times slower in the second round, and two threads take half the time.
-    records = trials(case("a", threads=1), 1.0, 10.0) + trials(case("a", threads=2), 0.5, 5.0)
-    (pair,) = speedups_of(*records)
-    assert (pair.speedup.low, pair.speedup.high) == pytest.approx((2, 2))
 
 
 def test_speedup_is_that_of_the_two_times_or_absent():
@@ -128,12 +112,6 @@ def test_single_sizes_and_unranked_rows_are_left_out():
     assert find_sweep(summarize(records, HERE), "textbook") is None
     assert sweep_of(*alone, *wrong) is None
     assert sweep_of() is None
-
-
-def test_both_devices_share_one_sweep():
-    sweep = sweep_of(*measured("a", *SIZES), *measured("a", *SIZES[:3], device="gpu"))
-    assert names(sweep.by_batch_size) == {("a", "cpu"), ("a", "gpu")}
-    assert names(sweep.by_samples) == {("a", "cpu")}
 
 
 def test_usual_size_has_most_partners_and_is_smallest():

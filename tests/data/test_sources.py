@@ -179,18 +179,6 @@ def test_real_debian_package_is_fetched_without_root(tmp_path_factory, monkeypat
         shutil.rmtree(scratch)
 
 
-def test_digits_are_those_that_scikit_learn_loads():
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    raw = sources.read_digits()
-    assert np.array_equal(raw.images, images)
-    assert np.array_equal(raw.labels, labels)
-    assert np.array_equal(raw.test_images, images[1440:])
-    assert np.array_equal(raw.test_labels, labels[1440:])
-    assert list(raw.sha256) == ["digits.csv.gz"]
-
-
 @pytest.mark.parametrize(
     "content",
     [b"no gzip", gzip.compress(b"1,2,3\n4,5,6"), gzip.compress(b"1,2\n3"), b"\x1f\x8b", None],

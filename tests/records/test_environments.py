@@ -1,13 +1,11 @@
 """Environments match the names of their files, or are damaged; they list versions."""
 
 import json
-import os
 
 import msgspec
 import pytest
 from support.records import MACHINE, case, environment, ok, run, write
 
-from bench.errors import UserError
 from bench.records import environments
 from bench.records.environments import list_versions
 
@@ -39,12 +37,6 @@ def test_facts_of_the_wrong_type_are_damaged(folder, changes):
     assert known == {}
     assert fault.startswith("environments/here.json: ")
     assert "\n" not in fault
-
-
-def test_unreadable_file_is_user_error(folder):
-    os.mkfifo(folder / "environments" / "pipe.json")
-    with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is not a regular file"):
-        environments.read_undamaged(folder)
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,6 @@ def test_deeper_and_linked_runs_are_ignored(several, tmp_path):
     assert layout.find_runs(tmp_path / "linked") == []
 
 
-def test_missing_folder_has_no_runs(several):
-    assert layout.find_runs(several / "gone") == []
-    assert layout.find_runs(several / "run.txt") == []
-
-
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
     """A folder of two runs of two machines; no charts are drawn."""

@@ -1,7 +1,6 @@
 """Runs are read as they were written, and stay intact when writing fails."""
 
 import errno
-import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,19 +60,6 @@ def test_records_are_read_as_they_were_appended_with_clean_texts(appended):
             store.append_record(folder, record)
         clean = clean_texts(msgspec.to_builtins(numbered))
         assert store.read_records(folder) == msgspec.convert(clean, list[Record])
-
-
-def test_run_without_trials_has_no_records(folder):
-    store.repair_run(folder)
-    assert (folder / "trials.jsonl").read_bytes() == b""
-    assert store.read_records(folder) == []
-
-
-def test_line_holds_no_default_values(folder):
-    store.append_record(folder, bare(case()))
-    line = (folder / "trials.jsonl").read_text(encoding="utf-8")
-    keys = "kind format run trial round started status case environment check"
-    assert list(json.loads(line)) == keys.split()
 
 
 def test_append_syncs_the_record_to_disk(folder, monkeypatch):

@@ -80,9 +80,3 @@ def test_exit_status_is_of_the_worst_verdict(verdicts, required, expected, stric
 @pytest.mark.parametrize("fail_on", [(), ("undecided",)])
 def test_refused_comparison_ends_with_4(fail_on):
     assert status("", refusal="other machines", fail_on=fail_on) == 4
-
-
-def test_case_without_a_pair_ends_with_4():
-    case = CaseComparison("a", "a", "undecided")
-    sides = ComparedVersion("base"), ComparedVersion("candidate")
-    assert ComparisonResult("bench ab", *sides, RULE, [case]).exit_status == 4

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from support.comparisons import bad, comparison, decided, pairs, two
-from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
@@ -66,13 +66,6 @@ def test_state_has_missing_and_failed_trials(results):
         ("some", "3 trials missing, 1 failed"),
         ("whole", "complete"),
     ]
-
-
-def test_trials_of_every_machine_count(results):
-    folder = write(results / "a", run(case()), ok(case(), 1, 0.5))
-    store.add_environment(folder, environment(id="there", machine={**MACHINE, "id": "other"}))
-    store.append_record(folder, bare(case(), 2, environment="there"))
-    assert read_one(results).state == "1 failed"
 
 
 def test_newest_come_first_and_undated_last(results):

@@ -46,14 +46,6 @@ def test_pilot_is_apart_from_the_rows(tmp_path):
     assert {row.case.threads for row in loaded.pilot if row.ranked} == {1, 2}
 
 
-def test_noise_ignores_the_sweep(tmp_path):
-    swept = case(batch_size=8)
-    plan = run(case(), sweep=(swept,))
-    alone = load(tmp_path / "a", plan, *trials(case(), 0.5, 0.5))
-    both = load(tmp_path / "b", plan, *trials(case(), 0.5, 0.5), *trials(swept, 0.1, 0.9))
-    assert alone.noise == both.noise
-
-
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
 @pytest.mark.parametrize("kind", ["trial", "textbook"])
 def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):

@@ -2,14 +2,11 @@
 
 import hashlib
 
-from support.records import case, plan_of, run, trials, write
+from support.records import case, plan_of, trials, write
 
-from bench.analysis.startup import find_frontier
 from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.opening import make_opening, name_leaders
-from bench.report.sections.costs.comparison import select_ranked
-from bench.report.sections.verdict import write_frontier
 
 SLOW_START = {"import_seconds": 9.0}
 
@@ -89,23 +86,6 @@ def test_run_without_starts_has_no_chart_of_them(tmp_path):
     opening, _ = open_run(tmp_path, trials(case("a"), 0.5, setup_seconds=None))
     assert (opening.picture, opening.standings) == (None, [])
     assert len(opening.verdicts) == 2
-
-
-def test_run_without_records_has_an_opening(tmp_path):
-    opening = make_opening(load_run(write(tmp_path / "run", run(case()))))
-    assert opening.verdicts == []
-    assert opening.facts == [
-        "2-core Test CPU, 8 GiB",
-        "2 Jan 2025",
-        "Fashion-MNIST",
-        "softmax-bench abcdef",
-    ]
-
-
-def test_only_program_is_first_with_any_number_of_epochs(tmp_path):
-    _, loaded = open_run(tmp_path, trials(case("a"), *near(0.5)))
-    stretches = find_frontier(select_ranked(loaded.rows, "sgd"))
-    assert write_frontier(stretches) == "a is done first with any number of epochs"
 
 
 def test_leader_is_named_with_its_measured_time():

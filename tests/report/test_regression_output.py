@@ -62,12 +62,6 @@ def test_json_is_the_document_only():
     assert text.startswith('{\n  "of": "é"')
 
 
-@pytest.mark.parametrize("style", ["markdown", "json"])
-def test_only_github_has_a_summary(summary, style):
-    format_output(made(), style)
-    assert not summary.exists()
-
-
 def test_github_has_annotations_page_and_summary(summary):
     text = format_output(made(), "github")
     assert text == f"::error title=one%3A slower::by 5 %25\n{PAGE}"

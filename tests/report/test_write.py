@@ -9,7 +9,7 @@ import pytest
 from support.records import MACHINE, bare, case, plan_of, run, trials, write
 
 from bench.errors import UserError
-from bench.records import jsonl, store
+from bench.records import jsonl
 from bench.report.index import write_index
 from bench.report.load import load_run, load_runs
 from bench.report.sections.costs.workload import NOTHING_WELL
@@ -79,20 +79,6 @@ def test_damage_is_named_in_every_format_up_to_a_limit(folder):
     assert "<strong>Left out</strong>: trials.jsonl:1: " in page
     assert opening.count("**Left out**") == 6
     assert "3 other lines or files, damaged too" in opening
-
-
-def test_run_without_a_trial_has_a_report(tmp_path):
-    store.create_run(tmp_path / "run", run(case()))
-    text = write_one(tmp_path / "run")
-    assert "Measured on no machine yet" in text
-    assert "**2 planned trials are missing**" in text
-
-
-def test_workload_of_any_name_stays_in_the_folder(tmp_path):
-    odd = case(workload="../a) <b>")
-    write_one(write(tmp_path / "run", run(odd, rounds={odd.workload: 1}), *trials(odd, 0.5)))
-    assert "epoch----a---b-.svg" in [path.name for path in (tmp_path / "run").iterdir()]
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])

@@ -273,23 +273,6 @@ def test_estimate_is_the_mean_of_the_same_case():
     assert loop.Estimate(records).sum_seconds([]) == 0
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"workload": "textbook"},
-        {"device": "gpu"},
-        {"batch_size": 8},
-        {"threads": 1},
-        {"samples": 96},
-    ],
-    ids=str,
-)
-def test_estimate_separates_workloads_devices_and_sizes(change):
-    records = [took(10), took(500, **change), took(14)]
-    assert estimate(records) == 12
-    assert estimate(records, **change) == 500
-
-
 def test_estimate_of_an_unknown_size_or_group_is_a_mean_of_means():
     records = [took(10), took(10), took(40, batch_size=64), took(75, "jax"), took(75, "jax")]
     assert estimate(records, threads=1) == 25  # (10 + 40) / 2: sizes have equal weight

@@ -239,17 +239,3 @@ def test_too_many_threads_fail_a_correct_trial(make_runner, monkeypatch):
     record = make_runner().measure(ALONE)
     assert (record.status, record.reason, record.threads_in_force) == ("failed", "too many", 3.0)
     assert record.parity.passed
-
-
-def test_another_python_is_described_before_the_trial_begins(
-    make_runner, starts, folder, monkeypatch
-):
-    def interrupt(place):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(interpreters, "read_software", interrupt)
-    made = make_runner(dict.fromkeys(INSTALLATIONS, Installation("/b/python", OURS)))
-    with pytest.raises(KeyboardInterrupt):
-        made.measure(sides()["base"])
-    assert starts == []
-    assert store.read_records(folder) == []

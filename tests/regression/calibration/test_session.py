@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -110,11 +109,6 @@ def test_both_sides_are_built_in_two_places_and_swapped(measured, repository):
     assert {one.plan.budget for one in decisions} == {10.0}
 
 
-def test_difference_between_equal_versions_is_a_false_alarm(measured):
-    # A random sign for each pair would hide it.
-    assert [one.verdict for one in measured(Stand(log=0.1), budget=30.0)] == ["slower"] * 3
-
-
 def test_slowdown_is_put_into_the_candidate_only(measured, repository):
     stand = Stand()
     plain, slowed = measured(stand, budget=20.0, slowdowns=(FIVE,))
@@ -148,11 +142,6 @@ def test_changed_implementation_is_no_comparison_with_itself(measured, repositor
     (repository.folder / "implementations/idiomatic/softmax_numpy.py").write_text("two = 2")
     with pytest.raises(UserError, match="differs between HEAD and the working tree"):
         measured(Stand())
-
-
-def test_without_a_checkout_both_sides_share_a_place(measured, repository):
-    shutil.rmtree(repository.folder / ".git")
-    assert [one.apart for one in measured(Stand(), budget=1.0)] == [False]
 
 
 @pytest.mark.parametrize(

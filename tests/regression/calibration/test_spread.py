@@ -72,14 +72,6 @@ def test_variance_components_by_hand():
     assert result.hours == 4
 
 
-# With two blocks of four processes 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the
-# mean 0.0005 / 3; the harmonic mean of two and four processes is 8 / 3.
-def test_short_block_has_less_weight():
-    result = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12, 0.1, 0.12)] * 2))
-    assert result.processes == pytest.approx(math.sqrt(0.0005 / 3))
-    assert result.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0005 / 3 / (8 / 3)))
-
-
 def test_spread_is_of_as_many_epochs_as_are_compared():
     # The first epochs of two processes differ by 0.02, their minima do not.
     processes = [[1.0, 0.5], [math.exp(0.02), 0.5]]
@@ -121,10 +113,6 @@ def test_published_spread_is_that_of_two_equal_runs():
     logs = [math.log(one.metrics[0].ratio.mean) for one in cases if min(one.processes) >= 5]
     assert len(logs) == 13
     assert math.sqrt(fmean(log**2 for log in logs) / 2) == pytest.approx(MIN_BETWEEN, abs=5e-4)
-
-
-def test_no_block_gives_no_spread():
-    assert estimate_spread([]) is None
 
 
 # 0.0036 * (1 / 4 + 1 / 9) + 2 * 0.0004 = 0.0013 + 0.0008.

@@ -22,11 +22,6 @@ def test_each_judged_metric_of_each_case_is_one_test(names, gates, family):
     assert comparison(pairings=()).rule.family == 1
 
 
-def test_pairing_is_named_by_its_implementation_or_both():
-    assert Pairing(case("numpy"), case("numpy", epochs=9)).name == "numpy"
-    assert PAIRING.name == "old → new"
-
-
 def test_pair_has_one_trial_of_each_version():
     pair = plan_pair(7, PAIRING, comparison())
     assert {trial.version: (trial.id, trial.case) for trial in pair} == {

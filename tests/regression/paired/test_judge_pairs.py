@@ -16,7 +16,6 @@ from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.judge_pairs import (
     METRICS,
     close_schedule,
-    collect_pairs,
     judge_cases,
     load_result,
 )
@@ -84,12 +83,6 @@ def test_gate_without_a_record_is_undecided(logs, verdict):
     assert one(records, comparison(gates=("memory",))).verdict == verdict
 
 
-def test_failed_pair_leaves_the_others():
-    judged = one([*pairs(SLOWER), side("base", 21, case("numpy"), 0.5), bad("candidate", 21)])
-    assert (judged.verdict, judged.pairs) == ("failed", 20)
-    assert metrics(judged)["epoch"].verdict == "slower"
-
-
 def test_interrupted_first_pair_is_undecided():
     judged = one([bad("base", 0, status="interrupted", reason=None)])
     assert (judged.verdict, judged.remarks, judged.pairs) == ("undecided", (), 0)
@@ -138,11 +131,6 @@ def test_cases_are_one_family():
     # Also beside a case that was not measured yet.
     assert one(weak, plan, {}).verdict == "undecided"
     assert one(weak, comparison("keras"), {}).verdict == "slower"
-
-
-def test_pairs_are_in_order():
-    records = [*two(2, 0.2, 0.4)[::-1], *two(1, 0.1, 0.3), *two(3, 0.5, 0.5)[:1]]
-    assert collect_pairs(records) == [tuple(two(1, 0.1, 0.3)), tuple(two(2, 0.2, 0.4))]
 
 
 def write(folder, plan, records):
@@ -210,17 +198,6 @@ def test_no_change_needs_the_median_within_the_tolerance(half, shift, verdict):
     assert (judged.verdict, epoch.verdict, epoch.statistic) == (verdict, verdict, "minimum")
     assert median_epoch.verdict is None
     assert (epoch.more_pairs is not None) == (verdict == "undecided")
-
-
-def test_slowdown_of_the_minimum_needs_no_median():
-    judged = one([replace_epochs(record, 0.1) for record in pairs(SLOWER)])
-    assert judged.verdict == "slower"
-
-
-def replace_epochs(record, noise):
-    least = min(record.epoch_seconds)
-    wide = 5 * least * (1 + noise * math.sin(record.round + len(record.version)))
-    return msgspec.structs.replace(record, epoch_seconds=[least, wide, wide])
 
 
 def test_alternated_processes_are_judged_by_neighbouring_epochs():

@@ -51,12 +51,6 @@ def test_least_detected_slowdown_agrees_with_bisection(rule, pairs):
         assert least == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
 
 
-def test_equal_pairs_detect_the_tolerance_itself():
-    assert find_least_detected_log([0.0] * 12, (10, 12), STRICT) == 0.0
-    assert find_least_detected_log([0.0] * 12, (10, 12), Rule()) == pytest.approx(math.log(1.02))
-    assert find_smallest_slowdown([0.0] * 12, 10, Rule(), 20) == pytest.approx(0.02)
-
-
 def test_too_few_pairs_detect_nothing():
     assert find_least_detected_log([0.0] * 6, (6,), STRICT) == math.inf
     assert find_smallest_slowdown([0.01] * 12, 10, Rule(family=50), 20) == math.inf

@@ -47,9 +47,3 @@ def test_damaged_or_mixed_run_is_refused(tmp_path):
         load_side(folder)
     with pytest.raises(UserError, match="its environment 'gone' is missing or damaged"):
         load_side(write(tmp_path / "lost", run(PYTORCH), ok(PYTORCH, environment="gone")))
-
-
-def test_empty_run_has_no_case_and_no_machine(tmp_path):
-    store.create_run(tmp_path / "run", run(PYTORCH))
-    side = load_side(tmp_path / "run")
-    assert (side.cases, side.machine, side.data) == ({}, None, None)

@@ -22,10 +22,6 @@ def refuse(text):
     return str(error.value).replace("NumPy", "numpy")
 
 
-def test_dot_is_the_working_tree():
-    assert parse_version(".") == Version(".", "tree")
-
-
 def test_file_is_identified_by_its_hash(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = b"# \xe4 in Latin-1\n# -*- coding: latin-1 -*-\npattern = '\\d'\n"

@@ -140,12 +140,6 @@ def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
     assert found[BATCHES].remarks == ["not measured: 7 does not divide 48000"]
 
 
-def test_older_environment_without_the_shape_does_not_hide_it(tmp_path):
-    folder = write(tmp_path / "run", run(case()), ok(case()), probe(), data=DATA)
-    store.add_environment(folder, environment(id="before"))
-    assert sections_of(folder)[ROOFLINE].tables[0].lines[0][3] == "15.1"
-
-
 @pytest.mark.parametrize("count", [1, 2])
 def test_names_of_records_never_become_markup(tmp_path, count):
     cases = (case(HOSTILE), case(HOSTILE + "2", style="tuned"))
@@ -190,12 +184,6 @@ def folder(tmp_path, prepared):
     cases = [case("a", **sizes), case("b", **sizes), case("c", objective="one-vs-rest", **sizes)]
     records = [ok(of, epoch=epoch) for of, epoch in zip(cases, (0.5, 0.7, 0.1), strict=True)]
     return write(tmp_path / "run", run(*cases), *records, data=prepared.describe())
-
-
-def test_prepared_data_are_shown_and_counted(folder):
-    section = sections_of(folder)[IMAGES]
-    assert [picture.title for picture in section.pictures] == ["The first 10 images"]
-    assert section.finding == "40 training, 10 validation and 20 test images of 10 classes."
 
 
 def test_weights_and_confusion_are_the_oracles(folder):

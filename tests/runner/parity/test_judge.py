@@ -128,23 +128,6 @@ def test_validation_scores_go_on_until_the_target(
     assert judgement.test_accuracy == complete.test_accuracy
 
 
-def test_training_scores_are_of_the_followed_epochs(judged):
-    judgement = judged(epochs=9)
-    assert len(judgement.training_loss) == len(judgement.training_accuracy) == 5
-    assert 3 > judgement.training_loss[0] > judgement.training_loss[-1] > 0
-    wrong = judged(epochs=9, reorder=lambda order: order[::-1])
-    assert wrong.training_loss == wrong.training_accuracy == ()
-
-
-@pytest.mark.parametrize(
-    ("trainer", "objective"),
-    [(softmax_numpy.Trainer, "one-vs-rest"), (ovr_sklearn.Trainer, "softmax")],
-)
-def test_one_objective_does_not_pass_for_the_other(judged, trainer, objective):
-    pytest.importorskip("sklearn")
-    assert "other mathematics" in judged(trainer=trainer, objective=objective).fault
-
-
 class Decays(softmax_numpy.Trainer):
     def update(self, gradient):
         shrunk = [g + np.float32(1e-6) * w for g, w in zip(gradient, self.params, strict=True)]

@@ -42,14 +42,6 @@ def digits():
     return problem, start, [rng.permutation(problem.samples) for _ in range(3)]
 
 
-def test_logits_are_images_times_weight_plus_bias():
-    params = Params(np.array([[1, 2], [3, 4]], np.float32), np.array([0.5, -0.5], np.float32))
-    # (2, 1) @ ((1, 2), (3, 4)) = (2 + 3, 4 + 4), plus the bias.
-    logits = oracle.forward(params, np.array([[2, 1]], np.float32))
-    np.testing.assert_array_equal(logits, [[5.5, 7.5]])
-    assert logits.dtype == np.float64
-
-
 def test_cross_entropy_by_hand():
     # Probabilities 1/8, 2/8, 5/8 and 1/3 each.
     logits = np.array([[0, log(2), log(5)], [4, 4, 4]])
@@ -91,26 +83,6 @@ def test_gradient_agrees_with_finite_differences():
     log_probabilities = oracle.log_softmax(oracle.forward(solution(point), images))
     result = oracle.compute_gradient(np.float64(images), log_probabilities, labels)
     np.testing.assert_allclose(np.append(*result), slopes, atol=1e-9)
-
-
-def test_one_step_of_softmax_by_hand():
-    # From zeros all probabilities are 1/3. The residuals (p - y) / 2 of the batch of two are
-    #   (-1/3, 1/6, 1/6) for (1, 0), label 0, and (1/6, 1/6, -1/3) for (1/2, 1), label 2;
-    # the gradient of the weight is r1 + r2/2 = (-1/4, 1/4, 0) and r2, of the bias r1 + r2.
-    problem = make_problem([[1, 0], [0.5, 1]], [0, 2], SGD(1.2), batch_size=2)
-    (result,) = train(problem, zeros(2, 3), [np.array([0, 1])])
-    np.testing.assert_allclose(result.weight, [[0.3, -0.3, 0], [-0.2, -0.2, 0.4]], atol=ROUNDING)
-    np.testing.assert_allclose(result.bias, [0.2, -0.4, 0.2], atol=ROUNDING)
-
-
-def test_batches_follow_the_order():
-    # Images of zeros leave the bias to train. Label 1 first, from probabilities 1/2:
-    #   bias = ln2 * (-1/2, 1/2), probabilities (1/3, 2/3); then label 0, gradient (-2/3, 2/3):
-    #   bias = ln2 * (-1/2 + 2/3, 1/2 - 2/3). In the other order the signs are exchanged.
-    problem = make_problem([[0], [0]], [0, 1], SGD(log(2)), classes=2)
-    (result,) = train(problem, zeros(1, 2), [np.array([1, 0])])
-    np.testing.assert_allclose(result.bias, [log(2) / 6, -log(2) / 6], atol=ROUNDING)
-    np.testing.assert_array_equal(result.weight, 0)
 
 
 def test_loss_and_accuracy_of_an_epoch_are_those_before_each_update():
@@ -174,19 +146,6 @@ def test_one_vs_rest_refuses_rmsprop():
     problem = make_problem([[0]], [0], RMSprop(0.001, 0.9, 1e-7))
     with pytest.raises(ValueError, match="SGD only"):
         train(problem, zeros(1, 3), [np.array([0])], "one-vs-rest")
-
-
-@pytest.mark.parametrize("objective", ["softmax", "one-vs-rest"])
-def test_epochs_have_arrays_of_their_own(digits, objective):
-    problem, start, orders = digits
-    before = Params(start.weight.copy(), start.bias.copy())
-    first, second, _ = train(problem, start, orders, objective)
-    (alone,) = train(problem, start, orders[:1], objective)
-    np.testing.assert_array_equal(first.weight, alone.weight)
-    np.testing.assert_array_equal(first.bias, alone.bias)
-    assert not np.array_equal(first.weight, second.weight)
-    np.testing.assert_array_equal(start.weight, before.weight)
-    np.testing.assert_array_equal(start.bias, before.bias)
 
 
 def test_path_trains_each_epoch_once_and_when_it_is_asked_for(digits):

@@ -43,17 +43,6 @@ def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
     assert f"{near} would" in Size(batch_size, 1, samples).fault
 
 
-def test_sweep_varies_one_thing_at_a_time():
-    sizes = list_sweep_sizes(BASE)
-    assert BASE not in sizes
-    assert len(sizes) == len(set(sizes))
-    batch_sizes = {size.batch_size for size in sizes if size[1:] == (2, 48000)}
-    assert batch_sizes == {8, 128, 384, 1920, 9600}
-    samples = {size.samples for size in sizes if size[:2] == (384, 2)}
-    assert samples == {9600, 19200, 48000, 96000, 480000}
-    assert {(size.fault, size.threads) for size in sizes} == {(None, 2)}
-
-
 def test_case_has_the_fields_of_its_registry_entry():
     one = make("keras-tensorflow-fused")
     entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-tensorflow-fused")

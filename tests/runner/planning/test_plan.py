@@ -91,15 +91,6 @@ def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):
     assert sorted(ids[0]) == sorted(ids[1])
 
 
-def test_chosen_values_replace_the_defaults(make):
-    planned = make(**JAX, devices=("gpu",), threads=(1,), samples=(24,), epochs=9, rounds=4)
-    (one,) = planned.cases
-    values = (one.implementation, one.device, one.threads, one.samples, one.epochs)
-    assert values == ("jax", "gpu", 1, 24, 9)
-    assert planned.rounds == {"sgd": 4}
-    assert [one.device for one in make(**JAX, devices=("cpu", "gpu")).cases] == ["cpu", "gpu"]
-
-
 @pytest.mark.parametrize(
     ("changes", "rounds"),
     [
@@ -316,18 +307,6 @@ def test_probes_and_programs_follow_the_first_round():
         case("a", workload="textbook"), rounds={"textbook": 1}, textbook=(case("textbook-keras"),)
     )
     assert [trial.kind for trial in plan_trials(alone)] == ["textbook", "trial"]
-
-
-def test_first_round_is_the_pilot_of_the_threads():
-    """Every case has the most threads first, so that there is a whole table early."""
-    open_case = {"threads": 0, "tried_threads": (1, 2)}
-    cases = [case(name, **open_case) for name in "abcdef"]
-    trials = plan_trials(run(*cases, rounds={"sgd": 2}))
-    assert [trial.case.threads for trial in trials] == [2] * 6 + [1] * 6 + [0] * 6
-    assert [trial.round for trial in trials] == [1] * 12 + [2] * 6
-    orders = [[trial.case.implementation for trial in trials[n : n + 6]] for n in (0, 6, 12)]
-    assert sorted(orders[0]) == sorted(orders[1]) == list("abcdef")
-    assert len(set(map(tuple, orders))) == 3
 
 
 def test_cases_that_share_a_pilot_wait_for_it():

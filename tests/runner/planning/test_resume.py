@@ -1,6 +1,5 @@
 """A resumed run takes its code from the registry or the command line, never from its plan."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -100,42 +99,6 @@ def test_python_runs_only_when_it_is_named_again():
     assert resume.resolve_code(planned, (), {"torch": sys.executable}) == planned
     with pytest.raises(UserError):
         resume.resolve_code(run(case()), (), {"torch": sys.executable})
-
-
-def test_flags_name_everything_once(mine):
-    planned = run(mine, mine, case(interpreter="a b"))
-    assert resume.list_repeated_options(planned) == [
-        "--implementation",
-        "mine.py",
-        "--python",
-        "torch=a b",
-    ]
-
-
-HOSTILE = {
-    "variables": {"PYTHONSTARTUP": "evil.py", "LD_PRELOAD": "evil.so", "PYTHONPATH": "evil"},
-    "module": {"module": "evil"},
-    "file": {"file": "evil.py", "sha256": "0" * 64},
-    "interpreter": {"interpreter": "./evil"},
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    touch = f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
-    (tmp_path / "evil.py").write_text(touch)
-    (tmp_path / "evil").write_text(f"#!{sys.executable}\n{touch}")
-    (tmp_path / "evil").chmod(0o755)
-    value = HOSTILE[name]
-    changes = value if name in {"module", "file", "interpreter"} else {"variables": value}
-    folder = write(tmp_path / "run", run(case("numpy")))
-    document = json.loads((folder / "run.json").read_bytes())
-    document["cases"][0] |= {"module": "softmax_numpy", "framework": "numpy", "extra": ""} | changes
-    (folder / "run.json").write_text(json.dumps(document))
-    code, out, err = called("run", "--resume", "--output", folder)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

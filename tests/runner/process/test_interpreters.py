@@ -98,16 +98,6 @@ def test_python_is_assigned_by_framework():
     }
 
 
-def test_keras_python_applies_to_every_backend():
-    cases = [
-        one
-        for one in BY_NAME.values()
-        if interpreters.assign_python(one, {"keras": "a"}).interpreter
-    ]
-    assert {case.framework for case in cases} == {"keras"}
-    assert len(cases) == 4
-
-
 def test_different_pythons_for_keras_and_backend_are_refused():
     case = BY_NAME["keras-torch"]
     assert interpreters.assign_python(case, {"keras": "a", "torch": "a"}).interpreter == "a"

@@ -4,10 +4,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.errors import UserError
@@ -89,21 +87,6 @@ def test_parent_wakes_only_when_the_worker_answers_or_ends(launched, monkeypatch
     monkeypatch.setattr(launch.select, "select", select)
     assert launched("import threading\nthreading.Event().wait(1)").status == "ok"
     assert len(wakes) <= 8  # four answers, three pipes and the end
-
-
-# Faults after the import are in test_conformance.py and tests/integration/test_faults.py.
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("no_trainer", "AttributeError"),
-        ("does_not_import", "OSError: libabacus.so"),
-    ],
-)
-def test_trial_of_a_file_that_does_not_import_fails_with_a_reason(driven, saboteur, name, reason):
-    _, outcome = driven(file=saboteur(name), batch_size=8)
-    assert outcome.status == "failed"
-    assert reason in outcome.reason
-    assert "\n" not in outcome.reason
 
 
 @pytest.mark.parametrize(("device", "explanation"), [("gpu", "; no driver"), ("cpu", "")])
@@ -200,16 +183,6 @@ def test_what_is_written_after_the_answer_does_not_count(worker, monkeypatch):
         assert reply.params.max() == reply.labels.max() == 1
 
 
-def test_arguments_are_written_before_the_command(worker):
-    params, order = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([2, 0, 1])
-    with worker("") as begun:
-        begun.await_start()
-        begun.call(exchange.PING, indices=order, params=params)
-        assert np.array_equal(begun.exchange.read_indices(), order)
-        assert np.array_equal(begun.exchange.params, params)
-        assert begun.finish().status == "ok"
-
-
 @pytest.mark.parametrize("answer", [exchange.FAILED, exchange.TRAIN, b""])
 def test_wrong_answer_or_none_stops_the_worker(worker, answer):
     code = f"""
@@ -264,69 +237,6 @@ def is_running(pid):
             return False
         signal.sigtimedwait([], 0.05)
     return True
-
-
-def test_timeout_kills_worker_and_its_group(launched, tmp_path, monkeypatch):
-    code = """
-import os, signal
-from pathlib import Path
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = os.fork()
-if child:
-    Path("part").write_text(f"{os.getpid()} {child}")
-    Path("part").rename("pids")
-    os.write(2, b"ready")  # wakes the parent
-while True:
-    signal.pause()
-"""
-    pids = tmp_path / "child" / "pids"
-    # On the parent's clock an hour passes as soon as both processes run.
-    monkeypatch.setattr(launch, "now", lambda: now() + 3600 * pids.exists())
-    outcome = launched(code, ChildSpec(timeout=600))
-    assert (outcome.status, outcome.document) == ("timeout", {})
-    assert outcome.reason == "still running after 600 s; raise --timeout"
-    assert len(pids.read_text().split()) == 2
-    assert not [pid for pid in pids.read_text().split() if is_running(pid)]
-
-
-def test_interrupt_kills_the_worker_and_is_raised(launched, tmp_path):
-    code = f"""
-import os, signal
-from pathlib import Path
-Path("pid").write_text(str(os.getpid()))
-os.kill({os.getpid()}, signal.SIGINT)
-signal.pause()
-"""
-    with pytest.raises(KeyboardInterrupt):
-        launched(code)
-    assert not is_running((tmp_path / "child" / "pid").read_text())
-
-
-def test_worker_dies_with_its_parent(tmp_path):
-    # The parent of the worker is a process of ours that ends as soon as the worker has begun.
-    code = f"""
-import os, signal
-from pathlib import Path
-from bench.runner.process.launch import Worker
-from bench.runner.process.spec import ChildSpec
-request = {{"mode": "preflight", "file": {str(tmp_path / "own.py")!r}}}
-worker = Worker(request, ChildSpec(), Path({str(tmp_path / "child")!r})).__enter__()
-worker.await_start()
-os.write(worker._commands, b"i")
-while not Path({str(tmp_path / "pid")!r}).exists():
-    signal.sigtimedwait([], 0.05)
-os._exit(0)
-"""
-    own = tmp_path / "own.py"
-    own.write_text(f"""
-import os, signal
-from pathlib import Path
-Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
-Path({str(tmp_path / "part")!r}).rename({str(tmp_path / "pid")!r})
-signal.pause()
-""")
-    subprocess.run([sys.executable, "-c", code], cwd=machine.ROOT, check=True)
-    assert not is_running((tmp_path / "pid").read_text())
 
 
 def test_scratch_folder_must_be_new(launched):

@@ -16,7 +16,6 @@ from bench.runner.process.spec import (
     request_training,
     share_ptx_cache,
 )
-from bench.worker import machine
 
 SCRATCH = Path("/scratch")
 POOLS = (
@@ -31,22 +30,6 @@ GPU_ONLY = {
 }
 PRECISION = {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
 SOURCE = {"module": "idiomatic.softmax_numpy", "file": None, "extra": ""}
-
-
-def test_worker_imports_the_given_implementations(launched, tmp_path):
-    place = tmp_path / "implementations"
-    place.mkdir()
-    (place / "__init__.py").touch()
-    (place / "softmax_old.py").write_text(
-        "from pathlib import Path\nimport bench.contract\n"
-        "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
-    )
-    child = ChildSpec(installation=Installation(implementations=place), timeout=240)
-    assert launched(child=child, module="softmax_old").status == "ok"
-    implementation, contract = (tmp_path / "child" / "seen").read_text().splitlines()
-    assert Path(implementation).resolve() == place / "softmax_old.py"
-    # The suite is the running one, whatever the implementations are.
-    assert Path(contract).resolve() == machine.ROOT / "bench" / "contract.py"
 
 
 def test_worker_runs_the_given_python(launched, program, tmp_path):

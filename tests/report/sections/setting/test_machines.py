@@ -83,12 +83,6 @@ def test_devices_are_compared_with_the_first(both):
     ]
 
 
-def test_devices_of_one_run_are_compared_round_by_round(both):
-    server = both[1:]
-    times = next(table for title, table in tabulate(server).items() if "Speedup" in title)
-    assert times.lines == [["a", "1", "1.02 [1.02, 1.02]"], ["b", "1", "unavailable"]]
-
-
 def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
     lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
     runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
