@@ -91,7 +91,7 @@ def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | Non
     """Render a specification, with room for wider letters than those it is laid out with."""
     import vl_convert
 
-    padding = {"left": 20, "top": 5, "right": 5, "bottom": 5}
+    padding = {"left": 20, "top": 5, "right": 24, "bottom": 5}
     axis = {"axisY": {"labelLimit": 260}}
     config = {"font": FONT, "padding": padding, **axis, **(config or {})}
     svg = str(vl_convert.vegalite_to_svg(json.dumps(specification), config=config))

@@ -83,7 +83,7 @@ def chart_frontier(
     layers = [
         rule.mark_rule(strokeDash=[2, 3], strokeWidth=1.5),
         rule.mark_text(align="left", dx=5, dy=10, fontSize=11).encode(
-            y=alt.value(0), text=alt.value(f"the chapter trains {epochs}")
+            y=alt.value(0), text=alt.value(f"the textbook trains {epochs}")
         ),
         rule.properties(name="chosen").mark_rule(strokeWidth=0),
         lines.transform_filter("!datum.leads")
