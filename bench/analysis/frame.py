@@ -7,57 +7,24 @@ from typing import TYPE_CHECKING
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.records.schema import TrialRecord
+from bench.records.schema import Case, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.runner.planning.pilot import choose_threads, split_pilot
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CASE_COLUMNS = (
-    "implementation",
-    "framework",
-    "style",
-    "objective",
-    "data_access",
-    "workload",
-    "device",
-    "batch_size",
-    "threads",
-    "samples",
-    "epochs",
-)
-RECORD_COLUMNS = (
-    "run",
-    "trial",
-    "round",
-    "version",
-    "started",
-    "status",
-    "reason",
-    "entropy",
-    "wall_seconds",
-    "import_seconds",
-    "setup_seconds",
-    "reset_seconds",
-    "first_epoch_seconds",
-    "epoch_seconds",
-    "epoch_cpu_seconds",
-    "handover_seconds",
-    "kernel_seconds",
-    "first_predict_seconds",
-    "predict_seconds",
-    "predict_one_seconds",
-    "validation_accuracy",
-    "test_accuracy",
-    "training_loss",
-    "training_accuracy",
-    "threads_in_force",
-    "peak_rss_bytes",
-    "peak_device_bytes",
-    "energy_joules",
-    "judging_seconds",
-)
+# Fields of a case and of a trial that are no columns: settings, nested values, and what only older
+# records have.
+NO_COLUMNS = {
+    *("module", "extra", "devices", "variables", "tried_threads", "interpreter", "file", "sha256"),
+    *("pixel_bytes", "format", "case", "environment", "stderr_tail", "conditions", "parity"),
+    *("validation_loss", "judged_epochs", "slowdown", "worker_seconds", "warmup_seconds"),
+    *("alternated", "phase_rss_bytes", "device_conditions", "energy_absent"),
+}
+CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
+RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]
+DERIVED_COLUMNS = ("framework_version", "machine", "median_epoch_seconds", "parity_error")
 
 
 def load_frame(folder: Path) -> "pd.DataFrame":
@@ -85,8 +52,7 @@ def load_frame(folder: Path) -> "pd.DataFrame":
                     "parity_error": record.parity.error if record.parity else None,
                 }
             )
-    derived = ("framework_version", "machine", "median_epoch_seconds", "parity_error")
-    frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *derived])
+    frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *DERIVED_COLUMNS])
     frame["started"] = pd.to_datetime(frame["started"], format="ISO8601", utc=True)
     pilots: set[str] = set()
     if (folder / RUN_PLAN).is_file():  # a comparison of bench ab has no pilot

@@ -99,6 +99,11 @@ class Row:
         return len(self.epochs_by_round)
 
     @property
+    def reasons(self) -> list[str]:
+        """How trials failed, each reason once."""
+        return sorted({f"{status}: {reason}" for status, reason in self.faults})
+
+    @property
     def typical_seconds(self) -> float:
         """Seconds of the typical epoch; infinity without one."""
         return self.epoch.mean if self.epoch else math.inf

@@ -153,11 +153,11 @@ def describe_figures(figures: "Iterable[TextbookRow]") -> Iterator[str]:
 
 
 def describe_faults(rows: "Sequence[Row]") -> Iterator[str]:
-    """Yield a line for each case and reason that it failed or was not measured."""
+    """Return a line for each case and reason that it failed or was not measured."""
     from bench.report.sections.costs.comparison import list_faults
 
-    for workload, implementation, problem, status, trials, reason in list_faults(rows):
-        yield f"{implementation} ({workload}, {problem}): {status}, {trials} trials: {reason}"
+    text = "{program} ({workload}, {problem}): {status}, {trials} trials: {reason}"
+    return (text.format_map(line) for line in list_faults(rows))
 
 
 def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from bench.runner.planning.bounds import MAX_INT, MAX_SECONDS
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown
 
-# Panels of the help. A flag has the metavar "", or Typer would write <bool> beside it.
+# Panels of the help.
 CASES = "What to measure"
 MEASURING = "How to measure"
 VERDICT = "What counts as slower"
@@ -140,6 +140,12 @@ def complete_implementation(incomplete: str) -> list[str]:
     from implementations import IMPLEMENTATIONS
 
     return [entry.name for entry in IMPLEMENTATIONS if entry.name.startswith(incomplete)]
+
+
+def flag(panel: str, name: str, help_text: str) -> Any:
+    """Return an option without a value."""
+    # Without a metavar Typer would write <bool> beside it.
+    return typer.Option(name, metavar="", help=help_text, rich_help_panel=panel)
 
 
 Workload = Literal["sgd", "textbook"]

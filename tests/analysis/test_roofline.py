@@ -129,5 +129,5 @@ def test_row_faster_than_the_roofline_fails():
     assert not measured.ranked
     assert [status for status, _ in measured.faults] == ["timeout", "failed", "failed"]
     assert "99% of the least time" in measured.faults[1][1]
-    assert [line[-2] for line in comparison.list_faults([measured])] == ["1 of 3", "2 of 3"]
+    assert [line["trials"] for line in comparison.list_faults([measured])] == ["1 of 3", "2 of 3"]
     assert row(probe(), ok(case(), epoch=0.0150529)).ranked

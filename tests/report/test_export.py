@@ -123,7 +123,7 @@ def test_every_case_with_times_is_exported_with_its_correctness(mixed):
     assert list(by_name) == sorted(of.slug for of in (PART, GOOD, WRONG, ONCE))
     assert not by_name[WRONG.slug].correctness["ranked"]
     assert by_name[WRONG.slug].correctness["parity_error"] == 0.5
-    assert by_name[GOOD.slug].faults == []
+    assert by_name[GOOD.slug].row.faults == ()
     assert by_name[PART.slug].correctness == {
         "ranked": True,
         "validation_accuracy": 0.8396,

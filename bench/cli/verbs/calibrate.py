@@ -49,11 +49,8 @@ def calibrate(
     ] = 1800,
     show: Annotated[
         bool,
-        typer.Option(
-            "--show",
-            metavar="",
-            help="Measure nothing: print what earlier calibrations found.",
-            rich_help_panel=options.MEASURING,
+        options.flag(
+            options.MEASURING, "--show", "Measure nothing: print what earlier calibrations found."
         ),
     ] = False,
     style: options.OutputFormat = "table",

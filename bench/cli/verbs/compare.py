@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import print_comparison
-from bench.cli.options import VERDICT, FailOn, OutputFormat, Tolerance
+from bench.cli.options import VERDICT, FailOn, OutputFormat, Tolerance, flag
 
 # Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
 # five processes (docs/statistics.md). Single processes differ by more.
@@ -23,12 +23,7 @@ def compare(
     tolerance: Tolerance = 0.02,
     across_machines: Annotated[
         bool,
-        typer.Option(
-            "--across-machines",
-            metavar="",
-            help="Compare runs of different machines too.",
-            rich_help_panel=VERDICT,
-        ),
+        flag(VERDICT, "--across-machines", "Compare runs of different machines too."),
     ] = False,
     fail_on: FailOn = "slower",
     style: OutputFormat = "table",

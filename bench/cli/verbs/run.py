@@ -81,31 +81,26 @@ def run(
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option(
+        options.flag(
+            options.CASES,
             "--quick",
-            metavar="",
-            help="Measure one round of one workload, in at most 3 minutes: of sgd, or of the "
+            "Measure one round of one workload, in at most 3 minutes: of sgd, or of the "
             "textbook, with its programs, if --workload names it.",
-            rich_help_panel=options.CASES,
         ),
     ] = False,
     sweep: Annotated[
         bool,
-        typer.Option(
-            "--sweep",
-            metavar="",
-            help="Measure other batch sizes and other numbers of samples too.",
-            rich_help_panel=options.CASES,
+        options.flag(
+            options.CASES, "--sweep", "Measure other batch sizes and other numbers of samples too."
         ),
     ] = False,
     no_roofline: Annotated[
         bool,
-        typer.Option(
+        options.flag(
+            options.CASES,
             "--no-roofline",
-            metavar="",
-            help="Do not measure the machine's arithmetic and memory rates, which bound an "
+            "Do not measure the machine's arithmetic and memory rates, which bound an "
             "epoch's time.",
-            rich_help_panel=options.CASES,
         ),
     ] = False,
     epochs: Annotated[
@@ -158,20 +153,18 @@ def run(
     output: options.Output = None,
     resume: Annotated[
         bool,
-        typer.Option(
+        options.flag(
+            options.FILES,
             "--resume",
-            metavar="",
-            help="Go on with the run in --output, or with the newest one in results/.",
-            rich_help_panel=options.FILES,
+            "Go on with the run in --output, or with the newest one in results/.",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        options.flag(
+            options.FILES,
             "--dry-run",
-            metavar="",
-            help="Measure nothing: print the cases and how long they would take.",
-            rich_help_panel=options.FILES,
+            "Measure nothing: print the cases and how long they would take.",
         ),
     ] = False,
     cluster: Annotated[
@@ -184,11 +177,10 @@ def run(
     ] = None,
     each_host: Annotated[
         bool,
-        typer.Option(
+        options.flag(
+            options.CLUSTER,
             "--each-host",
-            metavar="",
-            help="Measure everything on every kind of machine in the cluster, not on one kind.",
-            rich_help_panel=options.CLUSTER,
+            "Measure everything on every kind of machine in the cluster, not on one kind.",
         ),
     ] = False,
 ) -> None:

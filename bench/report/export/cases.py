@@ -32,11 +32,6 @@ class ExportedCase:
         return list(self.row.epochs_by_round.values())
 
     @property
-    def faults(self) -> list[str]:
-        """How trials failed, each reason once."""
-        return list_faults(self.row)
-
-    @property
     def correctness(self) -> dict[str, object]:
         """What belongs beside the time, for formats that have a place for it."""
         return {
@@ -45,13 +40,8 @@ class ExportedCase:
             "test_accuracy": self.row.test_accuracy,
             "parity_error": self.row.parity_error,
             "trials": self.row.rounds,
-            "faults": self.faults,
+            "faults": self.row.reasons,
         }
-
-
-def list_faults(row: Row) -> list[str]:
-    """Return how trials of a row failed, each reason once."""
-    return sorted({f"{status}: {reason}" for status, reason in row.faults})
 
 
 def select_cases(run: LoadedRun) -> list[ExportedCase]:
@@ -87,7 +77,7 @@ def list_remarks(run: LoadedRun) -> list[str]:
     """Return a line for each thing that an export lacks or that failed."""
     remarks = []
     for row in run.rows:
-        name, reasons = row.case.slug, "; ".join(list_faults(row))
+        name, reasons = row.case.slug, "; ".join(row.reasons)
         if row.epoch is None:
             remarks.append(f"left out: {name}: {reasons}")
         elif not row.ranked:

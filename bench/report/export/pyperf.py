@@ -44,7 +44,7 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
         "python_version": software.get("python"),
         "softmax_bench_machine": machine.get("id"),
         "softmax_bench_trials": case.row.rounds,
-        "softmax_bench_faults": "; ".join(case.faults),
+        "softmax_bench_faults": "; ".join(case.row.reasons),
         "softmax_bench_ranked": "yes" if case.row.ranked else "no",
         "softmax_bench_validation_accuracy": case.row.validation_accuracy,
         "softmax_bench_parity_error": case.row.parity_error,

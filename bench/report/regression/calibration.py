@@ -17,24 +17,9 @@ from bench.regression.calibration.session import describe_slowdown
 from bench.regression.calibration.spread import MIN_HOURS, Calibrations
 from bench.report.regression.output import ComparisonOutput
 from bench.report.render import numbers
-from bench.report.sections import Table
+from bench.report.sections import Table, tables
 
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
-HEADINGS = (
-    "case",
-    "injected",
-    "budget",
-    "machine",
-    "decisions",
-    "days",
-    "slower",
-    "faster",
-    "undecided",
-    "too few pairs",
-    "share slower",
-    "pairs",
-    "time",
-)
 NOTE = (
     "Each decision is a whole comparison without a tolerance, and shares no pair with another. "
     "Too few pairs: undecided ones whose pairs could not have decided. Share slower: 95 % Wilson "
@@ -67,16 +52,16 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
     }
     same = [count for count in counts if count.design.slowdown is None]
     injected = [count for count in counts if count.design.slowdown is not None]
-    tables = [
-        _tabulate_counts("False alarms: a version compared with itself", same, injected=False),
-        _tabulate_counts("Injected slowdowns", injected, injected=True),
+    shown = [
+        _tabulate_counts("False alarms: a version compared with itself", same),
+        _tabulate_counts("Injected slowdowns", injected),
         _tabulate_pair_noise(pair_noise),
         _tabulate_noise(calibrations),
     ]
     remarks = [] if calibrations.cases or counts else [EMPTY]
     if failed := sum(count.failed for count in counts):
         remarks.append(f"{failed} comparisons failed and are not counted")
-    return ComparisonOutput([table for table in tables if table.lines], remarks, (), document)
+    return ComparisonOutput([table for table in shown if table.lines], remarks, (), document)
 
 
 def _document_count(count: DecisionCount) -> dict[str, Any]:
@@ -100,7 +85,7 @@ def _document_count(count: DecisionCount) -> dict[str, Any]:
     }
 
 
-def _tabulate_counts(title: str, counts: Sequence[DecisionCount], *, injected: bool) -> Table:
+def _tabulate_counts(title: str, counts: Sequence[DecisionCount]) -> Table:
     """Return a line for each design that has a decision."""
     lines = []
     for count in counts:
@@ -108,22 +93,26 @@ def _tabulate_counts(title: str, counts: Sequence[DecisionCount], *, injected: b
             continue
         design, verdicts = count.design, count.verdicts
         low, high = count.slower_interval
-        line = [
-            design.case,
-            describe_slowdown(design.slowdown),
-            numbers.format_wall_time(design.budget),
-            _describe_machine(design),
-            str(count.total),
-            str(count.days),
-            *(str(verdicts.get(verdict, 0)) for verdict in ("slower", "faster", "undecided")),
-            str(count.short),
-            f"{100 * low:.1f} to {100 * high:.1f}",
-            f"{count.pairs:g}",
-            numbers.format_wall_time(count.seconds),
-        ]
-        lines.append(line if injected else [line[0], *line[2:]])
-    headings = HEADINGS if injected else (HEADINGS[0], *HEADINGS[2:])
-    return Table(title, headings, lines, words=4 if injected else 3, note=NOTE)
+        injected = {"injected": describe_slowdown(design.slowdown)} if design.slowdown else {}
+        lines.append(
+            {
+                "case": design.case,
+                **injected,
+                "budget": numbers.format_wall_time(design.budget),
+                "machine": _describe_machine(design),
+                "decisions": str(count.total),
+                "days": str(count.days),
+                "slower": str(verdicts.get("slower", 0)),
+                "faster": str(verdicts.get("faster", 0)),
+                "undecided": str(verdicts.get("undecided", 0)),
+                "too few pairs": str(count.short),
+                "share slower": f"{100 * low:.1f} to {100 * high:.1f}",
+                "pairs": f"{count.pairs:g}",
+                "time": numbers.format_wall_time(count.seconds),
+            }
+        )
+    words = 4 if "injected" in next(iter(lines), {}) else 3
+    return tables.tabulate_lines(title, lines, words, NOTE)
 
 
 def _describe_machine(design: Design) -> str:
@@ -133,61 +122,45 @@ def _describe_machine(design: Design) -> str:
 
 def _tabulate_pair_noise(noises: Sequence[PairNoise]) -> Table:
     lines = [
-        [
-            noise.design.case,
-            numbers.format_wall_time(noise.design.budget),
-            _describe_machine(noise.design),
-            f"{noise.pairs:,}",
-            _format_deviation(noise.in_turns),
-            _format_deviation(noise.in_a_row),
-        ]
+        {
+            "case": noise.design.case,
+            "budget": numbers.format_wall_time(noise.design.budget),
+            "machine": _describe_machine(noise.design),
+            "pairs": f"{noise.pairs:,}",
+            "epochs in turn": numbers.format_percent(noise.in_turns),
+            "one process after the other": numbers.format_percent(noise.in_a_row),
+        }
         for noise in noises
     ]
-    return Table(
-        "What training epochs in turn does to the noise",
-        ("case", "budget", "machine", "pairs", "epochs in turn", "one process after the other"),
-        lines,
-        words=3,
-        note="Standard deviations in percent, of the log ratio of two equal processes: of a pair, "
-        "and of the median epochs of two processes of one version, one pair after the other.",
+    note = (
+        "Standard deviations in percent, of the log ratio of two equal processes: of a pair, "
+        "and of the median epochs of two processes of one version, one pair after the other."
     )
+    title = "What training epochs in turn does to the noise"
+    return tables.tabulate_lines(title, lines, 3, note)
 
 
 def _tabulate_noise(calibrations: Calibrations) -> Table:
     lines = []
     for case in calibrations.cases:
         logs, spread = calibrations.logs(case), calibrations.spread(case)
-        parts = (spread.epochs, spread.processes, spread.blocks) if spread else (None,) * 3
         lines.append(
-            [
-                case,
-                f"{len(logs):,}",
-                _format_deviation(_estimate_pair_deviation(logs)),
-                *map(_format_deviation, parts),
-                str(spread.hours) if spread else numbers.ABSENT,
-            ]
+            {
+                "case": case,
+                "pairs": f"{len(logs):,}",
+                "ratio of a pair": numbers.format_percent(_estimate_pair_deviation(logs)),
+                "epochs of a process": numbers.format_percent(spread.epochs if spread else None),
+                "processes": numbers.format_percent(spread.processes if spread else None),
+                "between hours": numbers.format_percent(spread.blocks if spread else None),
+                "hours": str(spread.hours) if spread else numbers.ABSENT,
+            }
         )
-    return Table(
-        "How noisy this machine is",
-        (
-            "case",
-            "pairs",
-            "ratio of a pair",
-            "epochs of a process",
-            "processes",
-            "between hours",
-            "hours",
-        ),
-        lines,
-        words=1,
-        note="Standard deviations in percent, of pairs and processes without an injected slowdown. "
-        f"The spread between hours needs {MIN_HOURS} hours; bench compare judges by it.",
+    note = (
+        "Standard deviations in percent, of pairs and processes without an injected slowdown. "
+        f"The spread between hours needs {MIN_HOURS} hours; bench compare judges by it."
     )
+    return tables.tabulate_lines("How noisy this machine is", lines, 1, note)
 
 
 def _estimate_pair_deviation(logs: Sequence[float]) -> float | None:
     return stdev(logs) if len(logs) > 1 else None
-
-
-def _format_deviation(deviation: float | None) -> str:
-    return numbers.ABSENT if deviation is None else numbers.format_percent(deviation)

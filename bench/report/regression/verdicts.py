@@ -16,21 +16,10 @@ from bench.regression.result import (
 from bench.regression.stats.decision import Rule, is_within_tolerance
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
-from bench.report.sections import Table
+from bench.report.sections import Table, tables
 
 FORMAT = 4  # of the JSON document; in format 4 a metric names its statistic
 MAX_NAMED = 5  # packages that only one side has
-HEADINGS = (
-    "case",
-    "verdict",
-    "baseline",
-    "candidate",
-    "difference",
-    "measured",
-    "spread between runs",
-    "accuracy",
-    "parity error",
-)
 _LEVELS: Mapping[str, Level] = {
     "wrong": "error",
     "slower": "error",
@@ -61,9 +50,9 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
         for case in result.ordered_cases
         if case.verdict in _LEVELS
     ]
-    tables = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
+    shown = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
     return ComparisonOutput(
-        [table for table in tables if table.lines],
+        [table for table in shown if table.lines],
         [] if result.refusal else _list_remarks(result),
         annotations,
         build_document(result),
@@ -96,30 +85,25 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
     for case in result.ordered_cases:
         epoch = case.metrics[0] if case.metrics else None
         lines.append(
-            [
-                case.name,
-                _describe_verdict(case),
-                numbers.format_duration(epoch.baseline if epoch else None),
-                numbers.format_duration(epoch.candidate if epoch else None),
-                format_change(epoch.ratio) if epoch else numbers.ABSENT,
-                _describe_measurements(case) or numbers.ABSENT,
-                _describe_spread(case) or numbers.ABSENT,
-                _format_sides(*map(numbers.format_share, case.accuracy)),
-                _format_sides(*map(numbers.format_error, case.parity_error)),
-            ]
+            {
+                "case": case.name,
+                "verdict": _describe_verdict(case),
+                "baseline": numbers.format_duration(epoch.baseline if epoch else None),
+                "candidate": numbers.format_duration(epoch.candidate if epoch else None),
+                "difference": format_change(epoch.ratio) if epoch else "",
+                "measured": _describe_measurements(case),
+                "spread between runs": _describe_spread(case),
+                "accuracy": _format_sides(*map(numbers.format_share, case.accuracy)),
+                "parity error": _format_sides(*map(numbers.format_error, case.parity_error)),
+            }
         )
-    filled = [
-        number
-        for number in range(len(HEADINGS))
-        if any(line[number] != numbers.ABSENT for line in lines)
+    filled = {name for line in lines for name, cell in line.items() if cell not in tables.NOTHING}
+    lines = [
+        {name: cell or numbers.ABSENT for name, cell in line.items() if name in filled}
+        for line in lines
     ]
-    return Table(
-        f"{result.candidate.name} compared with {result.baseline.name}",
-        tuple(HEADINGS[number] for number in filled),
-        [[line[number] for number in filled] for line in lines],
-        words=2,
-        note=_describe_rule(result),
-    )
+    title = f"{result.candidate.name} compared with {result.baseline.name}"
+    return tables.tabulate_lines(title, lines, 2, _describe_rule(result))
 
 
 def _describe_rule(result: ComparisonResult) -> str:
@@ -150,22 +134,17 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
         for metric in case.metrics[1:]:
             show = numbers.format_duration if metric.unit == "seconds" else numbers.format_mebibytes
             lines.append(
-                [
-                    case.name,
-                    metric.name,
-                    show(metric.baseline),
-                    show(metric.candidate),
-                    format_change(metric.ratio),
-                    metric.verdict or "not judged",
-                ]
+                {
+                    "case": case.name,
+                    "metric": metric.name,
+                    "baseline": show(metric.baseline),
+                    "candidate": show(metric.candidate),
+                    "difference": format_change(metric.ratio),
+                    "verdict": metric.verdict or "not judged",
+                }
             )
-    return Table(
-        "Other metrics",
-        ("case", "metric", "baseline", "candidate", "difference", "verdict"),
-        lines,
-        words=2,
-        note="A slowdown of only some epochs can show in their median and 90th percentile.",
-    )
+    note = "A slowdown of only some epochs can show in their median and 90th percentile."
+    return tables.tabulate_lines("Other metrics", lines, 2, note)
 
 
 def _describe_verdict(case: CaseComparison) -> str:

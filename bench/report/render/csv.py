@@ -87,5 +87,5 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         **_list_ends("predict_one_seconds", row.predict_one),
         "peak_rss_bytes": row.peak_rss_bytes,
         "parity_error": row.parity_error,
-        "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),
+        "reasons": "; ".join(row.reasons),
     }

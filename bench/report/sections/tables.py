@@ -1,6 +1,6 @@
 """Build tables by columns: one unit a column, which its heading names, and words after numbers."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,14 @@ def _list_values(
     cells = [numbers.ABSENT if value is None else format_cell(value) for value in known]
     keys = [value.mean if isinstance(value, Interval) else value for value in known]
     return Column(heading, cells, keys)
+
+
+def tabulate_lines(
+    title: str, lines: Sequence[Mapping[str, str]], words: int, note: str = ""
+) -> Table:
+    """Return a table of lines, cells by their heading; the first so many columns are words."""
+    headings = tuple(next(iter(lines), ()))
+    return Table(title, headings, [list(line.values()) for line in lines], words, note)
 
 
 def build_table(

@@ -267,11 +267,8 @@ def describe_status(row: Row | None) -> str:
     return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
 
 
-FAULT_HEADINGS = ("workload", "program", "problem", "status", "trials", "reason")
-
-
-def list_faults(rows: Sequence[Row]) -> list[list[str]]:
-    """Return a line for each case and reason that it failed or was not measured.
+def list_faults(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return a line for each case and reason that it failed or was not measured, by heading.
 
     A case that is unavailable at several sizes for one reason is one line.
     """
@@ -288,8 +285,16 @@ def list_faults(rows: Sequence[Row]) -> list[list[str]]:
             case = group[0].case
             problem = f"{device}, {_format_size(case, describe_threads(case))}"
         count = sum(row.faults.count((status, reason)) for row in group)
-        trials = f"{count} of {sum(row.rounds for row in group)}"
-        lines.append([workload, implementation, problem, status, trials, reason])
+        lines.append(
+            {
+                "workload": workload,
+                "program": implementation,
+                "problem": problem,
+                "status": status,
+                "trials": f"{count} of {sum(row.rounds for row in group)}",
+                "reason": reason,
+            }
+        )
     return lines
 
 

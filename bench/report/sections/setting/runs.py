@@ -1,7 +1,7 @@
 """The runs of a report: where and when, over time, textbook, faults, noise, machines."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from os.path import relpath
 from pathlib import Path
@@ -16,9 +16,8 @@ from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Section, Table
+from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
-    FAULT_HEADINGS,
     add_threads,
     describe_status,
     list_faults,
@@ -71,22 +70,21 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     That is a path from the folder of this report, output, or the command that writes it.
     """
     lines = [
-        [
-            run.name,
-            run.folder_name,
-            format_time(run.run.created),
-            list_versions(run.environments.values()).get("suite", ""),
-            numbers.format_count(run.missing),
-            "; ".join(run.noise.causes) or "none recorded",
-        ]
+        {
+            "machine": run.name,
+            "run": run.folder_name,
+            "started": format_time(run.run.created),
+            "suite": list_versions(run.environments.values()).get("suite", ""),
+            "trials missing": numbers.format_count(run.missing),
+            "disturbances": "; ".join(run.noise.causes) or "none recorded",
+        }
         for run in runs
     ]
-    headings = ("machine", "run", "started", "suite", "trials missing", "disturbances")
-    tables = [Table("Where and when", headings, lines, len(headings))]
+    shown = [tables.tabulate_lines("Where and when", lines, len(lines[0]))]
     rest = "roofline, start-up, sweep and memory are in"
     if len(runs) > MAX_COLUMNS:
         remark = f"{rest} the report of each run: softmax-bench report RUN"
-        return Section(RUNS, tables, remarks=[remark])
+        return Section(RUNS, shown, remarks=[remark])
     remarks = []
     for run in runs:
         report = f"softmax-bench report {clean_text(str(run.folder))}"
@@ -96,7 +94,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     remarks += [
         f"{run.folder_name}: left out: {line}" for run in runs for line in list_left_out(run)
     ]
-    return Section(RUNS, tables, remarks=list(dict.fromkeys(remarks)))
+    return Section(RUNS, shown, remarks=list(dict.fromkeys(remarks)))
 
 
 def list_left_out(run: LoadedRun) -> list[str]:
@@ -112,14 +110,14 @@ def describe_history(runs: Sequence[LoadedRun]) -> Section:
     for run in sorted(runs, key=_read_created):
         if run.rows:
             groups[str(run.machine.get("id")), *identify_data(run)].append(run)
-    tables = []
+    shown = []
     for (machine_id, data, _), group in groups.items():
         if len(group) > 1:
             newest = group[-MAX_COLUMNS:]
             part = f", the newest {MAX_COLUMNS} of {len(group)} runs"
             title = f"{group[0].machine_name} (machine {machine_id}), {data}"
-            tables.append(_tabulate_history(title + part * (len(newest) < len(group)), newest))
-    return Section(OVER_TIME, tables, NOT_OVER_TIME)
+            shown.append(_tabulate_history(title + part * (len(newest) < len(group)), newest))
+    return Section(OVER_TIME, shown, NOT_OVER_TIME)
 
 
 def format_time(created: str) -> str:
@@ -190,30 +188,23 @@ def describe_figures(rows: Sequence[TextbookRow]) -> str:
 
 def describe_faults(runs: Sequence[LoadedRun]) -> Section:
     """Return what failed or was not measured, with the machine if there are several runs."""
-    shown = _tabulate_by_run(runs, FAULT_HEADINGS, lambda run: list_faults(run.rows))
+    lines = [
+        {"machine": run.name, **line} if len(runs) > 1 else line
+        for run in runs
+        for line in list_faults(run.rows)
+    ]
+    if not lines:
+        return Section(FAULTS, empty=NO_FAULTS)
     counts = Counter(
         status
         for run in runs
         for row in run.rows
         for status in dict.fromkeys(status for status, _ in row.faults)
     )
-    words = [f"{count} {status}" for status, count in sorted(counts.items())]
-    finding = f"Of {sum(len(run.rows) for run in runs):,} cases: {', '.join(words)}."
-    return Section(FAULTS, shown, NO_FAULTS, finding=finding if words else "")
-
-
-def _tabulate_by_run(
-    runs: Sequence[LoadedRun],
-    headings: Sequence[str],
-    list_lines: Callable[[LoadedRun], Iterable[Sequence[str]]],
-) -> list[Table]:
-    """Return a table of the lines of all runs; several runs add a column with their names."""
-    if len(runs) == 1:
-        lines = [list(line) for line in list_lines(runs[0])]
-    else:
-        headings = ("machine", *headings)
-        lines = [[run.name, *line] for run in runs for line in list_lines(run)]
-    return [Table("", tuple(headings), lines, len(headings))] if lines else []
+    words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    finding = f"Of {sum(len(run.rows) for run in runs):,} cases: {words}."
+    table = tables.tabulate_lines("", lines, len(lines[0]))
+    return Section(FAULTS, [table], finding=finding)
 
 
 def describe_noise(runs: Sequence[LoadedRun]) -> Section:
@@ -261,14 +252,14 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
         groups[tuple(list_facts(run.environments))].append(run)
-    tables = []
+    shown = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" * (len(group) > 1)
         by_run = [line for run in group for line in (run.run.command, _describe_run(run.run))]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
-        tables.append(Table(group[0].name + more, headings, lines, 1))
-    return Section(MACHINE, tables)
+        shown.append(Table(group[0].name + more, headings, lines, 1))
+    return Section(MACHINE, shown)
 
 
 def _describe_run(run: Run) -> str:
