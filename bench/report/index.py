@@ -20,6 +20,7 @@ from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict
 from bench.report.load import load_by_machine
 from bench.report.opening import name_suite
+from bench.report.regression.verdicts import format_change
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.comparison import select_ranked
@@ -133,15 +134,13 @@ def _read_run(folder: Path) -> Entry:
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
     rows = select_ranked(run.rows, run.workload)
-    environments = [one for part in parts for one in part.environments.values()]
     finding = " ".join(filter(None, (write_cold_start(rows), write_headline(rows, brief=True))))
-    return Entry(
+    return _make_entry(
         "run",
         escape(finding),
         ", ".join(text for text, count in state.items() if count) or "complete",
-        _parse_time(run.run.created),
-        _name_machines(environments),
-        _name_suites(environments),
+        run.run.created,
+        [one for part in parts for one in part.environments.values()],
     )
 
 
@@ -156,14 +155,12 @@ def _read_comparison(folder: Path) -> Entry:
     )
     names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
     missing = len(plan.pairings) - len(results)
-    environments = read_environments(folder).values()
-    return Entry(
+    return _make_entry(
         "comparison",
         f"{names}: {verdicts or 'nothing was measured'}.",
         f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete",
-        _parse_time(plan.created),
-        _name_machines(environments),
-        _name_suites(environments),
+        plan.created,
+        read_environments(folder).values(),
     )
 
 
@@ -175,11 +172,7 @@ def _describe_cases(cases: Sequence[CaseComparison], verdict: CaseVerdict) -> st
     for case in cases:
         text = f"**{escape(case.name)}** {verdict}"
         if case.metrics:
-            ratio = case.metrics[0].ratio
-            text += f", {100 * (ratio.mean - 1):+.1f} %"
-            if ratio.low is not None and ratio.high is not None:
-                ends = (f"{100 * (end - 1):+.1f}" for end in (ratio.low, ratio.high))
-                text += f" \\[{', '.join(ends)}\\]"
+            text += f", {escape(format_change(case.metrics[0].ratio))}"
         texts.append(text)
     return "; ".join(texts)
 
@@ -194,11 +187,9 @@ def _check_calibration(folder: Path, readable: list[Path]) -> None:
 def _describe_calibrations(folders: Sequence[Path]) -> Entry:
     """Return one entry for all calibrations: false alarms, and slowdowns that were seen."""
     calibrations = spread.Calibrations()
-    created = []
     for folder in folders:
         calibrations.add_session(folder)
-        plan = read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
-        created.append(_parse_time(plan.created))
+    plans = (read_plan(one / layout.CALIBRATION_PLAN, session.CalibrationPlan) for one in folders)
     counts = count_decisions(calibrations.decisions)
     same = [count for count in counts if count.design.slowdown is None]
     alarms = sum(
@@ -212,29 +203,25 @@ def _describe_calibrations(folders: Sequence[Path]) -> Entry:
         parts.append(f"{alarms} false alarms in {total} comparisons")
     if total := sum(count.total for count in injected):
         parts.append(f"{seen} of {total} injected slowdowns were seen")
-    return Entry(
+    entry = _make_entry(
         "calibration",
         f"{'; '.join(parts)}.",
         "complete" if pairs else "no pair succeeded",
-        max((time for time in created if time), default=None),
-        _name_machines(calibrations.environments),
-        _name_suites(calibrations.environments),
-        path=f"{len(folders)} calibration{'s' * (len(folders) > 1)}",
+        max(plan.created for plan in plans),
+        calibrations.environments,
     )
+    return replace(entry, path=f"{len(folders)} calibration{'s' * (len(folders) > 1)}")
 
 
-def _name_machines(environments: Iterable[Environment]) -> tuple[str, ...]:
-    names = (str(one.machine.get("name", "unknown")) for one in environments)
-    return tuple(dict.fromkeys(names))
-
-
-def _name_suites(environments: Iterable[Environment]) -> str:
-    return " and ".join(dict.fromkeys(map(name_suite, environments)))
-
-
-def _parse_time(text: str) -> dt.datetime | None:
-    """Return when something was started; None if the text is not a time."""
+def _make_entry(
+    kind: str, finding: str, state: str, created: str, environments: Iterable[Environment]
+) -> Entry:
+    """Return an entry with the machines and the versions of the suite that measured it."""
+    environments = list(environments)
+    machines = dict.fromkeys(str(one.machine.get("name", "unknown")) for one in environments)
+    suites = " and ".join(dict.fromkeys(map(name_suite, environments)))
     try:
-        return timestamps.parse_time(text)
+        time = timestamps.parse_time(created)
     except UserError:
-        return None
+        time = None
+    return Entry(kind, finding, state, time, tuple(machines), suites)
