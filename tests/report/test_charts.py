@@ -18,7 +18,7 @@ from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
 from bench.records.schema import Parity
-from bench.report.charts import images, parity
+from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import chart_epochs, chart_machines
@@ -228,13 +228,6 @@ def test_every_known_mistake_is_above_the_tolerance():
         assert set(errors) == set(MISTAKES)
         assert min(errors.values()) > TOLERANCE
     assert read_mistakes("another") == {}
-
-
-def test_parity_is_drawn_without_the_file_of_mistakes(monkeypatch, tmp_path):
-    monkeypatch.setattr(parity, "MISTAKES", tmp_path / "mistakes.json")
-    chart = chart_parity(summarize_parity(a=2e-6), [1e-5], "t")
-    assert {one["name"] for one in read_points(chart) if "name" in one} == {"1 softmax program"}
-    draw_svg(chart)
 
 
 def test_parity_dots_of_one_kind_are_visible():

@@ -34,12 +34,7 @@ def can_draw_error(row: Row) -> bool:
 
 
 def read_mistakes(workload: str) -> dict[str, float]:
-    """Return the parity error of each deliberate mistake in a workload, the smallest first.
-
-    It is empty if none was measured: a chart can do without.
-    """
-    if not MISTAKES.is_file():
-        return {}
+    """Return the parity error of each deliberate mistake in a workload, the smallest first."""
     errors = json.loads(MISTAKES.read_text(encoding="utf-8")).get(workload, {})
     return dict(sorted(errors.items(), key=lambda item: item[1]))
 

@@ -325,9 +325,9 @@ NOISE_NOTE = (
 )
 
 
-def tabulate_noise(noise: Noise) -> Table:
-    """Return how noisy a run was, a line for each measure that its records show."""
-    measures = {
+def list_noise(noise: Noise) -> dict[str, str]:
+    """Return how noisy a run was, by measure."""
+    return {
         "spread within a process (standard deviation of epochs)": format_percent(noise.within),
         "spread between processes of a program, without drift": format_percent(noise.between),
         "drift from the first round to the last, as a factor": (
@@ -338,5 +338,3 @@ def tabulate_noise(noise: Noise) -> Table:
         "variation of the clock": format_percent(noise.clock),
         "times a core was throttled": numbers.format_number(noise.throttled),
     }
-    lines = [[name, value] for name, value in measures.items()]
-    return Table("", ("measure", "value"), lines, 1, NOISE_NOTE)

@@ -18,11 +18,12 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
+    NOISE_NOTE,
     add_threads,
     describe_status,
     list_faults,
+    list_noise,
     remark_processes,
-    tabulate_noise,
     tabulate_textbook,
 )
 from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
@@ -208,20 +209,17 @@ def describe_faults(runs: Sequence[LoadedRun]) -> Section:
 
 
 def describe_noise(runs: Sequence[LoadedRun]) -> Section:
-    """Return how noisy each run was, a column for each run; a line for each if they are many."""
-    if len(runs) == 1:
-        causes = ", ".join(runs[0].noise.causes)
-        finding = f"Noisy: {causes}." if causes else "No disturbance was recorded."
-        text = describe_adjustment(adjust_epochs(runs[0].records)).strip()
-        return Section(NOISE, [tabulate_noise(runs[0].noise)], text=text, finding=finding)
-    lines_of = {run.name: tabulate_noise(run.noise).lines for run in runs}
-    measures = [measure for measure, _ in next(iter(lines_of.values()))]
-    rows = [[name, *(value for _, value in lines)] for name, lines in lines_of.items()]
-    table = [["machine", *measures], *rows]
-    if len(runs) <= MAX_COLUMNS:
-        table = [list(column) for column in zip(*table, strict=True)]
-        table[0][0] = "measure"
-    return Section(NOISE, [Table("", tuple(table[0]), table[1:], 1)])
+    """Return how noisy each run was."""
+    if len(runs) > 1:
+        lines = [{"machine": run.name, **list_noise(run.noise)} for run in runs]
+        return Section(NOISE, [tables.tabulate_lines("", lines, 1)])
+    (run,) = runs
+    causes = ", ".join(run.noise.causes)
+    finding = f"Noisy: {causes}." if causes else "No disturbance was recorded."
+    text = describe_adjustment(adjust_epochs(run.records)).strip()
+    measures = [list(item) for item in list_noise(run.noise).items()]
+    table = Table("", ("measure", "value"), measures, 1, NOISE_NOTE)
+    return Section(NOISE, [table], text=text, finding=finding)
 
 
 def describe_adjustment(adjustment: Adjustment) -> str:

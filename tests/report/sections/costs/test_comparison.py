@@ -12,8 +12,8 @@ from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.report.sections.costs.comparison import (
     list_faults,
+    list_noise,
     tabulate_comparison,
-    tabulate_noise,
     tabulate_textbook,
 )
 from bench.report.sections.setting.runs import describe_adjustment
@@ -111,10 +111,10 @@ def test_textbook_figures_are_beside_ours():
 
 def test_noise_has_every_measure():
     noise = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), 0.0625, 0.5, 0.75, throttled=3)
-    values = [value for _, value in tabulate_noise(noise).lines]
+    values = [*list_noise(noise).values()]
     assert values == ["25 %", "12 %", "1.50 [1.25, 2.00]", "6.2 %", "50 %", "75 %", "3.00"]
     unknown = Noise(None, None, None, None, None, None, None)
-    values = [value for _, value in tabulate_noise(unknown).lines]
+    values = [*list_noise(unknown).values()]
     assert values == ["—", "—", "unknown", "—", "—", "—", "—"]
 
 
