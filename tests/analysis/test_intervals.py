@@ -65,16 +65,6 @@ def test_values_without_logarithm_raise(compute, values):
         compute(values)
 
 
-@given(RATIOS, st.floats(1e-3, 1e3))
-def test_unit_of_time_scales_the_interval(values, unit):
-    interval = estimate_typical(values)
-    scaled = estimate_typical([value * unit for value in values])
-    expected = [interval.low * unit, interval.mean * unit, interval.high * unit]
-    assert [scaled.low, scaled.mean, scaled.high] == pytest.approx(expected)
-    assert interval.low <= interval.mean * (1 + 1e-12)
-    assert interval.mean <= interval.high * (1 + 1e-12)
-
-
 # ----- how certain it is that a ratio is not 1
 
 

@@ -85,9 +85,20 @@ def test_gradient_agrees_with_finite_differences():
     np.testing.assert_allclose(np.append(*result), slopes, atol=1e-9)
 
 
+def test_one_step_of_softmax_by_hand():
+    # From zeros all probabilities are 1/3. The residuals (p - y) / 2 of the batch of two are
+    #   (-1/3, 1/6, 1/6) for (1, 0), label 0, and (1/6, 1/6, -1/3) for (1/2, 1), label 2;
+    # the gradient of the weight is r1 + r2/2 = (-1/4, 1/4, 0) and r2, of the bias r1 + r2.
+    problem = make_problem([[1, 0], [0.5, 1]], [0, 2], SGD(1.2), batch_size=2)
+    (result,) = train(problem, zeros(2, 3), [np.array([0, 1])])
+    np.testing.assert_allclose(result.weight, [[0.3, -0.3, 0], [-0.2, -0.2, 0.4]], atol=ROUNDING)
+    np.testing.assert_allclose(result.bias, [0.2, -0.4, 0.2], atol=ROUNDING)
+
+
 def test_loss_and_accuracy_of_an_epoch_are_those_before_each_update():
-    # As in the test before: the first sample has label 1 and probabilities 1/2, where argmax takes
-    # class 0; the second one has label 0 and the probability 1/3 for it. Both are wrong.
+    # Images of zeros leave the bias to train. The first sample has label 1 and probabilities 1/2,
+    # where argmax takes class 0: the bias becomes ln2 * (-1/2, 1/2). The second sample has label 0
+    # and the probability 1/3 for it. Both are wrong.
     problem = make_problem([[0], [0]], [0, 1], SGD(log(2)), classes=2)
     path = oracle.Path(problem, zeros(1, 2), lambda epoch: np.array([[1, 0], [1, 1]][epoch - 1]))
     state = path.get_state(1)
