@@ -47,10 +47,6 @@ def test_typical_value_is_the_median_with_order_statistics(values, centre, low, 
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-4)
 
 
-def test_one_value_has_no_bounds():
-    assert estimate_typical([3.0]) == Interval(3.0)
-
-
 @pytest.mark.parametrize("values", [[5e-324, 1e9], [5e-324, 1e308], [1e300, 1e308]])
 def test_bounds_beyond_floats_are_unknown(values):
     interval = estimate_typical(values)

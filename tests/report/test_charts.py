@@ -305,8 +305,3 @@ def test_page_has_tooltips_colours_that_change_and_ids_of_its_own():
         "<title>a &lt;b&gt; · 1 ms</title></path>"
         '<text fill="var(--ink)">0.123456</text></g></svg>'
     )
-
-
-def test_drawing_again_gives_the_same_bytes():
-    first, second = (draw_chart(Picture("a", "a", CHARTS["epochs"])) for _ in range(2))
-    assert first == second

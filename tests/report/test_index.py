@@ -184,10 +184,6 @@ def test_page_links_reports_and_escapes_records(results):
     assert "1 run, 1 comparison, 1 unreadable, 1 calibration; the newest of a kind first." in page
 
 
-def test_empty_folder_has_a_page(results):
-    assert "There are no results yet." in write_index(results).read_text(encoding="utf-8")
-
-
 def test_unwritable_index_is_a_user_error(results, monkeypatch):
     (results / "index.html").mkdir()
     with pytest.raises(UserError, match=r"cannot write to .*results: Is a directory"):

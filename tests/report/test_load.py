@@ -54,11 +54,6 @@ def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
     assert load(tmp_path, run(case()), *records).failed is (status in {"failed", "timeout"})
 
 
-def test_run_failed_if_a_row_is_faster_than_the_roofline(tmp_path):
-    assert not load(tmp_path / "a", run(case()), probe(0.1), ok(case(), epoch=0.1506)).failed
-    assert load(tmp_path / "b", run(case()), probe(0.1), ok(case(), epoch=0.1505)).failed
-
-
 # ----- damage, and other machines
 
 

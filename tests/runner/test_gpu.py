@@ -128,12 +128,6 @@ def test_settings_are_those_of_the_visible_gpu(nvml):
     assert GpuMonitor("2").read_settings() == gpu.GpuSettings(*[None] * 6)
 
 
-def test_driver_stays_loaded_once_its_gpus_were_listed(nvml):
-    nvml([make()])
-    gpu.list_gpus()
-    assert sys.modules["pynvml"].open == 1
-
-
 def list_absent(monitor):
     """Return the names of NVML's readings that are None."""
     values = {"peak": monitor.read_peak_bytes(), "others": monitor.other_processes}
@@ -178,10 +172,3 @@ def test_monitor_of_no_gpu_reads_none(nvml, monkeypatch, token):
 def test_divided_gpu_is_not_monitored(nvml, divided, token, absent):
     nvml([make(divided=divided)])
     assert list_absent(GpuMonitor(token)) == absent
-
-
-def test_vanished_gpu_reads_none(nvml):
-    nvml([make()])
-    monitor = GpuMonitor("0")
-    sys.modules["pynvml"].lost = True
-    assert list_absent(monitor) == ALL - {"others"}  # counted before

@@ -193,14 +193,6 @@ def test_settled_rows_end_a_run_and_a_resumed_one_goes_on_alike(
     assert [one.trial for one in pieces] == [one.trial for one in records_of(whole)]
 
 
-def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch):
-    monkeypatch.setattr(runner, "Worker", lambda *_: pytest.fail("a child was launched"))
-    monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
-    many = make_case(threads=0, tried_threads=(2**39, 2**40))
-    records = records_of(measured(many))
-    assert [one.status for one in records] == ["unavailable"] * 2
-
-
 def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured, make_case, monkeypatch
 ):

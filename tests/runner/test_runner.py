@@ -143,14 +143,6 @@ def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, fold
     assert len(params) == 1 + len(record.epoch_seconds)
 
 
-def test_rows_of_a_round_share_their_draws(make_runner):
-    made = make_runner()
-    other = Trial("r1-other", "trial", 1, ALONE.case)
-    later = Trial("r2-mine", "trial", 2, ALONE.case)
-    first, second, third = (made._get_draws(trial) for trial in (ALONE, other, later))
-    assert first == second != third
-
-
 def test_kept_params_follow_from_the_entropy(make_runner, folder, digits):
     with make_runner() as made:
         record = made.measure(ALONE)
@@ -207,12 +199,6 @@ def test_trial_that_is_interrupted_is_recorded(make_runner, folder, monkeypatch,
     assert (record.status, record.version, record.round) == ("interrupted", "candidate", 4)
 
 
-def test_worker_that_fails_is_recorded_with_its_last_words(make_runner, starts):
-    record = make_runner().measure(ALONE)
-    assert (record.status, record.reason) == ("unavailable", "not today")
-    assert (record.stderr_tail, record.epoch_seconds) == ("last words", [])
-
-
 def test_probe_reports_its_own_fields_only(make_runner, starts):
     document = {"product_operations": 7, "parity": 1, "round": 9, "product_seconds": [0.5]}
     starts.outcome = Outcome("ok", None, document, "", 1.0)
@@ -232,10 +218,3 @@ def test_parity_that_is_not_a_number_is_a_failed_record(make_runner, folder, mon
     record = make_runner().measure(ALONE)
     assert record.status == "failed"
     assert store.read_records(folder) == [record]
-
-
-def test_too_many_threads_fail_a_correct_trial(make_runner, monkeypatch):
-    monkeypatch.setattr(runner.Drive, "judge_threads", lambda _: (3.0, "too many"))
-    record = make_runner().measure(ALONE)
-    assert (record.status, record.reason, record.threads_in_force) == ("failed", "too many", 3.0)
-    assert record.parity.passed

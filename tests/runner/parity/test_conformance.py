@@ -299,20 +299,6 @@ def test_requests_cover_all_sizes_and_do_not_say_check(digits, stopped):
         assert child.variables == {"OWN": "yes", **(hidden if device == "gpu" else {})}
 
 
-def test_ragged_batch_size_is_replaced_by_a_smaller_divisor(checker, check_once, stopped):
-    stopped("unavailable")
-    for size, divisor in ((7, 6), (1439, 720), (None, 1440)):
-        first, *_ = check_once(checker, case_of("honest"), batch_size=size)
-        assert first.batch_size == divisor
-
-
-def test_check_ends_after_a_timeout(checker, stopped):
-    workers = stopped("unavailable", "timeout", "unavailable")
-    findings = list(checker.check(case_of("honest")))
-    assert len(findings) == len(workers) == 2
-    assert findings[-1].status == "timeout"
-
-
 def test_draws_of_a_check_are_its_own(digits):
     checkers = [Checker([digits], threads=1, timeout=1, device="cpu") for _ in range(2)]
     first, second = (checker._draws for checker in checkers)

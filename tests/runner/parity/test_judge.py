@@ -401,12 +401,6 @@ def test_oracle_of_other_draws_start_or_first_epoch_is_another(digits, make_case
     assert len(own._paths) == 1  # those of the round before are not needed any more
 
 
-@pytest.mark.parametrize("samples", [320, 2000])
-def test_problem_has_the_samples_of_its_case(digits_judge, make_case, samples):
-    problem = digits_judge.read_problem(make_case(samples=samples))
-    assert problem.samples == len(problem.labels) == samples
-
-
 def test_validation_and_test_have_their_own_images(tmp_path, make_case):
     # The digits have the same images in both; here the first weight answers one, not the other.
     for part, pixel, label in (("train", 1, 0), ("validation", 1, 0), ("test", 2, 1)):

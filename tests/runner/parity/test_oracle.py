@@ -113,12 +113,6 @@ def test_loss_and_accuracy_of_an_epoch_are_those_before_each_update():
     assert state.accuracy == 0.5
 
 
-def test_one_vs_rest_has_no_training_loss(digits):
-    problem, start, (order, *_) = digits
-    state = oracle.train_epoch(problem, oracle.start(start), order, "one-vs-rest")
-    assert (state.loss, state.accuracy) == (None, None)
-
-
 def test_two_steps_of_rmsprop_by_hand():
     # Step 1: g = -+1/2, v = (1/4)(1/4) = 9/144, with epsilon 16/144, so sqrt = 1/3;
     #   bias = +-(ln2 / 3)(1/2)(3) = +-ln2 / 2, probabilities (2/3, 1/3).

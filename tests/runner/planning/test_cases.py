@@ -79,14 +79,6 @@ def test_own_file_becomes_a_case(tmp_path):
     assert list_distributions(own) == []
 
 
-@pytest.mark.parametrize("name", ["nowhere.py", "my-softmax.py", "jax.py", "torch.py", "json.py"])
-def test_file_that_cannot_be_imported_by_its_name_is_refused(tmp_path, name):
-    if name != "nowhere.py":
-        (tmp_path / name).touch()
-    with pytest.raises(UserError, match=name):
-        make(str(tmp_path / name))
-
-
 def test_sweep_is_of_the_first_workload_and_smaller_for_one_vs_rest():
     names = ("numpy", "sklearn-sgd")
     sweep = list_sweep([make(name, workload=w) for w in ("sgd", "textbook") for name in names])

@@ -7,7 +7,6 @@ from support.records import bare, case, ok, run
 from bench.runner.planning.pilot import (
     choose_threads,
     find_first,
-    list_candidates,
     offer_threads,
     split_pilot,
 )
@@ -92,14 +91,6 @@ def test_cases_of_other_workloads_and_samples_share_a_pilot():
     assert choose_threads(run(sweep=tuple(cases[:1])), pilot(LATER)).sweep[0].threads == 2
 
 
-def test_given_threads_need_no_pilot():
-    fixed = case("a", threads=1)
-    assert find_first([fixed]) == set()
-    assert chosen(pilot(LATER), fixed) == [1]
-    assert list_candidates(fixed) == [fixed]
-    assert [one.threads for one in list_candidates(case("a", **OPEN))] == [2, 1]
-
-
 def test_gpu_gets_all_threads_without_a_pilot():
     on_gpu, on_cpu, fixed = (
         offer_threads(case(device=device, threads=threads), (1, 4))
@@ -108,13 +99,6 @@ def test_gpu_gets_all_threads_without_a_pilot():
     assert (on_gpu.threads, on_gpu.tried_threads) == (4, ())
     assert (on_cpu.threads, on_cpu.tried_threads) == (0, (1, 4))
     assert (fixed.threads, fixed.tried_threads) == (3, ())
-
-
-def test_records_with_other_threads_are_not_ranked():
-    slow, fast = pilot(LATER)
-    records = [slow, fast, ok(fast.case, 2), ok(case("b"))]
-    planned = choose_threads(run(case("a", **OPEN), case("b")), records)
-    assert split_pilot(planned, records) == (records[1:], [slow])
 
 
 def test_older_run_has_a_pilot_of_its_own_for_each_workload():

@@ -215,12 +215,6 @@ def test_gpu_that_no_host_has_is_refused(small):
         plan_run(options, None, "", Placement(2, "m", gpu=False))
 
 
-def test_sizes_are_all_combinations_once():
-    options = RunOptions(batch_sizes=(8, 7, 8), threads=(1, 2), samples=(56,))
-    sizes = [(8, 1, 56), (7, 1, 56), (8, 2, 56), (7, 2, 56)]
-    assert plan._list_sizes(options, "sgd") == sizes
-
-
 def test_samples_are_limited_by_memory(little_memory):
     # 60 % of 4,096,000 bytes hold 38,400 images of 16 float32 pixels, five times 7,680.
     plan.check_memory(7680, 16)
@@ -381,8 +375,3 @@ def test_trial_without_a_complete_record_is_missing():
         )
     ]
     assert find_missing_trials(planned, records) == expected[1:2]
-
-
-def test_precision_and_memory_limit_of_an_older_plan_have_no_effect(tmp_path):
-    folder = write(tmp_path / "run", run(case("a"), precision=0.02, memory_limit=2**30))
-    assert plan_trials(store.read_run(folder)) == plan_trials(run(case("a")))

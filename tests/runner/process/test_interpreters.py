@@ -26,13 +26,6 @@ def test_other_programs_on_path_are_not_run(program, monkeypatch, tmp_path):
     assert interpreters.find_executable("reboot") is None
 
 
-def test_link_of_a_virtual_environment_is_kept(tmp_path, monkeypatch):
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
-    monkeypatch.chdir(tmp_path)
-    assert interpreters.find_executable("bin/python") == str(tmp_path / "bin" / "python")
-
-
 def test_software_of_another_python_is_read():
     assert interpreters.read_software(Installation()) == machine.list_software()
 
@@ -61,12 +54,6 @@ def test_program_that_cannot_run_is_refused(tmp_path):
 
 
 # ----- --python FRAMEWORK=EXECUTABLE
-
-
-def test_frameworks_may_have_different_pythons():
-    pythons = interpreters.parse_options([f"torch={sys.executable}", f"jax={sys.executable}"])
-    assert pythons == {"torch": sys.executable, "jax": sys.executable}
-    assert interpreters.parse_options([]) == {}
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -198,13 +196,6 @@ signal.pause() if {answer!r} else os._exit(0)
         assert begun.finish().status != "ok"
 
 
-def test_worker_is_killed_at_the_end_of_its_block(worker):
-    with worker("") as begun:
-        begun.await_start()
-        assert Path(f"/proc/{begun.pid}").exists()
-    assert not is_running(begun.pid)
-
-
 def test_last_command_of_a_worker_can_fail(driven):
     code = """
 import gc
@@ -224,25 +215,6 @@ def test_missing_python_is_a_failure(launched, tmp_path):
     outcome = launched(child=ChildSpec(Installation(str(tmp_path / "python"))))
     assert outcome.status == "failed"
     assert "its Python is not there any more" in outcome.reason
-
-
-def is_running(pid):
-    """Return whether a process is there a minute after it was killed; init may reap it late."""
-    for _ in range(1200):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        if state in "ZX":
-            return False
-        signal.sigtimedwait([], 0.05)
-    return True
-
-
-def test_scratch_folder_must_be_new(launched):
-    launched()
-    with pytest.raises(UserError, match="File exists"):
-        launched()
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,6 @@ def test_folder_is_removed_after_the_block(temporary):
     assert list(temporary.iterdir()) == []
 
 
-def test_worker_may_have_removed_its_folder(temporary):
-    with scratch.make_folder() as folder:
-        folder.rmdir()
-    assert list(temporary.iterdir()) == []
-
-
 def test_holder_of_the_host_lock_sweeps_stale_folders(dead):
     folder, process = dead
     with lock.hold_host_lock():

@@ -1,7 +1,6 @@
 """What a worker gets: installation, variables and request."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,13 +29,6 @@ GPU_ONLY = {
 }
 PRECISION = {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
 SOURCE = {"module": "idiomatic.softmax_numpy", "file": None, "extra": ""}
-
-
-def test_worker_runs_the_given_python(launched, program, tmp_path):
-    python = program("python", f'touch "$2.ran"\nexec {sys.executable} "$@"')
-    child = ChildSpec(installation=Installation(str(python)), timeout=240)
-    assert launched(child=child).status == "ok"
-    assert (tmp_path / "child" / "bench.worker.ran").exists()
 
 
 @pytest.mark.parametrize(
