@@ -12,7 +12,7 @@ from bench.report.load import LoadedRun
 from bench.report.opening import TITLE, make_opening
 from bench.report.render import csv, markdown, page
 from bench.report.sections.costs.comparison import list_features
-from bench.report.sections.order import describe_gaps, describe_opening, list_sections
+from bench.report.sections.order import describe_notes, list_sections
 
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
@@ -33,10 +33,13 @@ def write_report(
         raise UserError(f"{output} holds measurements; choose another --output")
     rows = [row for run in runs for row in run.rows]
     sections = list_sections(runs, folder)
-    paragraphs = describe_opening(runs)
+    notes = describe_notes(runs)
     opening = make_opening(runs[0]) if len(runs) == 1 else None
-    title = opening.title if opening else TITLE
-    charts = {}
+    title, paragraphs, charts = TITLE, notes, {}
+    if opening:
+        title = opening.title
+        verdicts = (markdown.escape(verdict.text) for verdict in opening.verdicts)
+        paragraphs = [markdown.escape(" · ".join(opening.facts)), *notes, *verdicts]
     if can_draw():
         pictures = [picture for section in sections for picture in section.pictures]
         if opening and opening.picture:
@@ -54,7 +57,7 @@ def write_report(
         if can_draw():
             text = page.render_report(
                 title,
-                describe_gaps(runs[0]) if opening else paragraphs,
+                notes,
                 opening=opening,
                 sections=sections,
                 charts=charts,

@@ -1,4 +1,4 @@
-"""The opening of a report, and its sections in their order: the one place that decides it."""
+"""The sections of a report in their order: the one place that decides it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,10 +31,8 @@ from bench.report.sections.setting.runs import (
     describe_noise,
     describe_runs,
     describe_textbook,
-    format_time,
     list_left_out,
 )
-from bench.report.sections.verdict import write_verdict
 
 HOW_MEASURED = "What is included in the measurements"
 # The parts of a report, in the order in which a reader asks.
@@ -82,32 +80,19 @@ INCLUDED = """\
 """
 
 
-def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
-    """Return Markdown paragraphs: where and when a run was measured, what is missing, the verdict.
-
-    For several runs: how to read the report.
-    """
-    if len(runs) > 1:
-        folders = {run.folder for run in runs}
-        how_to_read = (
-            f"{len(folders)} runs side by side. Rows are compared within one run on one machine: "
-            f"*× fastest* is relative to the fastest there. *{COMPARED}* compares one case on "
-            "several machines."
-        )
-        return [how_to_read]
-    (run,) = runs
-    machines = {escape(one.machine.get("name", "unknown")) for one in run.environments.values()}
-    where = " and ".join(sorted(machines)) or "no machine yet"
-    where = f"Measured on {where}, started {escape(format_time(run.run.created))}."
-    return [where, *describe_gaps(run), *(escape(sentence) for sentence in write_verdict(run))]
-
-
-def describe_gaps(run: LoadedRun) -> list[str]:
-    """Return Markdown paragraphs about trials that are missing or left out."""
-    lines = []
-    if run.missing:
-        lines.append(f"**{run.missing} planned trials are missing**: measure them with `--resume`.")
-    return lines + [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
+def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
+    """Return Markdown paragraphs: what a run lacks, or how to read a report of several runs."""
+    if len(runs) == 1:
+        (run,) = runs
+        missing = f"**{run.missing} planned trials are missing**: measure them with `--resume`."
+        left_out = [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
+        return [*[missing] * bool(run.missing), *left_out]
+    how_to_read = (
+        f"{len({run.folder for run in runs})} runs side by side. Rows are compared within one run "
+        "on one machine: *× fastest* is relative to the fastest there. "
+        f"*{COMPARED}* compares one case on several machines."
+    )
+    return [how_to_read]
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:

@@ -16,7 +16,6 @@ from bench.report.sections.costs.comparison import (
     EPOCHS_IN_WORDS,
     label_case,
     list_names,
-    select_ranked,
 )
 
 NOTHING = "No program can be ranked."
@@ -43,16 +42,6 @@ KINDS: tuple[tuple[Callable[[Timing], str], str], ...] = (
     (lambda timing: timing.row.case.style, "the {} programs"),
     (lambda timing: timing.row.case.device.upper(), "the programs on the {}"),
 )
-
-
-def write_verdict(run: LoadedRun) -> list[str]:
-    """Return whether the programs agree, and the finding of the first workload at its first size.
-
-    Sentences of plain text.
-    """
-    agreement = describe_agreement(run)
-    finding = write_finding(select_ranked(run.rows, run.workload))
-    return [agreement, *finding] if agreement else finding
 
 
 def write_finding(rows: Sequence[Row]) -> list[str]:
