@@ -286,22 +286,18 @@ class StoppingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     later_epochs: Count | None = None
 
 
-class Run(
+class BasePlan(
     msgspec.Struct,
     frozen=True,
+    kw_only=True,
     forbid_unknown_fields=True,
     omit_defaults=True,
-    rename={"textbook": "figures", "rooflines": "ceilings", "data_source": "data"},
+    rename={"data_source": "data"},
 ):
-    """The plan of a run: enough to resume it after it was killed.
+    """What every plan holds, and what all of its trials share.
 
-    rounds: by workload. stopping: which rows later rounds leave out, or None if every round
-    measures all. budget: seconds that measuring may take, or None. data_source: the
-    value of ``--data``, or None. timeout: seconds a trial may take. sweep: cases at other sizes,
-    measured ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
-    textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
-    framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
-    this host does.
+    run: its name. created: UTC, ISO 8601. seed: of sample orders and initial weights, or None for
+    secret ones. timeout: seconds that a process may take. data_source: the value of ``--data``.
     """
 
     format: Count
@@ -309,11 +305,26 @@ class Run(
     command: str
     created: str
     seed: int | None
+    timeout: Seconds
+    data_source: str | None = None
+
+
+class Run(
+    BasePlan, frozen=True, kw_only=True, rename={"textbook": "figures", "rooflines": "ceilings"}
+):
+    """The plan of a run: enough to resume it after it was killed.
+
+    rounds: by workload. stopping: which rows later rounds leave out, or None if every round
+    measures all. budget: seconds that measuring may take, or None. sweep: cases at other sizes,
+    measured ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
+    textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
+    framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
+    this host does.
+    """
+
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     textbook: tuple[Case, ...]
-    timeout: Seconds
-    data_source: str | None = None
     precision: Precision | None = None
     budget: Amount | None = None
     memory_limit: Count | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,12 +17,11 @@ from bench.records import environments, store, timestamps
 from bench.records.files import hash_file
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
-from bench.records.schema import FORMAT, Case, Environment, Record, Trial
+from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
 from bench.runner import gpu, machine
 from bench.runner.gpu import GpuMonitor
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import Draws
-from bench.runner.parity.evidence import Evidence
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, scratch, spec
@@ -44,22 +43,6 @@ REPORTED = {
 }
 
 
-class RunContext(Protocol):
-    """What all trials of a run share."""
-
-    @property
-    def run(self) -> str:
-        """The run's name."""
-
-    @property
-    def seed(self) -> int | None:
-        """The seed of the sample orders and initial weights, or None for secret ones."""
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that a process may take."""
-
-
 class Runner:
     """Measure trials of one run on this host, judge them, and append their records to its folder.
 
@@ -74,7 +57,7 @@ class Runner:
     def __init__(
         self,
         folder: Path,
-        context: RunContext,
+        context: BasePlan,
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
@@ -120,7 +103,11 @@ class Runner:
         self, trials: Sequence[Trial], run: Callable[..., Sequence[dict[str, Any]]]
     ) -> tuple[Record, ...]:
         # First of all: another Python may need long to describe itself.
-        children = [self._specify_child(trial) for trial in trials]
+        sides, timeout = self._installations or {}, self._context.timeout
+        children = [
+            interpreters.specify_child(trial.case, timeout, sides.get(trial.version))
+            for trial in trials
+        ]
         environments = [self._describe_environment(child) for child in children]
         self._judging_seconds, started = 0.0, timestamps.format_now()
         interrupt = None
@@ -172,14 +159,16 @@ class Runner:
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
         values = describe_outcome(outcome) | dataclasses.asdict(drive.measurement)
         if outcome.status == "ok":
-            judgement = self._time(self._judge.judge, case, draws, drive.evidence)
-            values |= self._judge_drive(trial, drive, judgement)
+            values |= self._judge_drive(trial, drive, self._judge.judge)
         return values
 
     def _run_pair(
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, brief: bool
     ) -> list[dict[str, Any]]:
-        """Return the fields of the records of two trials whose workers train in turn."""
+        """Return the fields of the records of two trials whose workers train in turn.
+
+        brief: one epoch of one of them, both drawn now, is judged.
+        """
         obstacles = [self._find_obstacle(trial.case) for trial in trials]
         if any(obstacles):
             other = {"status": "unavailable", "reason": "its partner was not measured"}
@@ -205,36 +194,22 @@ class Runner:
             outcomes = [drive.worker.finish() for drive in drives]
         conditions = machine.compare_readings(before, machine.read_conditions())
         rows = [
-            dataclasses.asdict(drive.measurement) | describe_outcome(outcome)
+            dataclasses.asdict(drive.measurement)
+            | describe_outcome(outcome)
+            | {"alternated": True, "conditions": conditions}
             for drive, outcome in zip(drives, outcomes, strict=True)
         ]
-        for row in rows:
-            row |= {"alternated": True, "conditions": conditions}
         if any(row["status"] != "ok" for row in rows):
             for row in rows:
                 if row["status"] == "ok":
                     row |= {"status": "interrupted", "reason": "its partner failed"}
             return rows
-        return self._judge_pair(trials, drives, rows, brief=brief)
-
-    def _judge_pair(
-        self,
-        trials: Sequence[Trial],
-        drives: Sequence[Drive],
-        rows: Sequence[dict[str, Any]],
-        *,
-        brief: bool,
-    ) -> list[dict[str, Any]]:
-        """Return the rows of a pair with what it is judged by: of a brief one, one epoch."""
         judge: Callable[..., Judgement] = self._judge.judge_epoch if brief else self._judge.judge
         judged = [secrets.choice(drives)] if brief else drives
-        complete = []
-        for trial, drive, row in zip(trials, drives, rows, strict=True):
-            judgement = Judgement()
-            if drive in judged:
-                judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
-            complete.append(row | self._judge_drive(trial, drive, judgement))
-        return complete
+        return [
+            row | self._judge_drive(trial, drive, judge if drive in judged else None)
+            for trial, drive, row in zip(trials, drives, rows, strict=True)
+        ]
 
     def _time(self, judge: Callable[..., Result], *args: object) -> Result:
         """Return what a function of the judge returns, and note how long it took."""
@@ -248,25 +223,33 @@ class Runner:
         request = spec.request_training(trial.case, self._data)
         return Worker(request, child, folder, measure_exchange(trial.case, self._data))
 
-    def _judge_drive(self, trial: Trial, drive: Drive, judgement: Judgement) -> dict[str, Any]:
-        """Return the fields that the parent adds to what was measured of a successful process."""
+    def _judge_drive(
+        self, trial: Trial, drive: Drive, judge: Callable[..., Judgement] | None
+    ) -> dict[str, Any]:
+        """Return the fields that the parent adds to what was measured of a successful process.
+
+        judge: None if params and predictions are not judged.
+        """
+        judgement = Judgement()
+        if judge is not None:
+            judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
         threads, threads_fault = drive.judge_threads()
         if self._installations is None and judgement.parity is not None:
-            self._params[trial.id] = encode_params(drive.evidence)
-        clock_fault, restless_fault = drive.find_clock_fault(), drive.find_restless_fault()
+            # float32 (1 + epochs, features + 1, classes): after the first and every timed epoch.
+            params, stream = drive.evidence.params, io.BytesIO()
+            np.save(stream, np.stack([params[epoch] for epoch in sorted(params)]))
+            self._params[trial.id] = stream.getvalue()
+        results = dataclasses.asdict(judgement)
+        epochs, fault = sorted(results.pop("errors")), results.pop("fault")
         # A helper that computes makes the clocks disagree, too.
-        fault = judgement.fault or threads_fault or restless_fault or clock_fault
+        fault = fault or threads_fault or drive.find_restless_fault() or drive.find_clock_fault()
         return {
+            **results,
             "status": "failed" if fault else "ok",
             "reason": fault,
             "entropy": drive.draws.id,
-            "judged_epochs": [epoch for epoch in sorted(judgement.errors) if epoch > 0],
+            "judged_epochs": [epoch for epoch in epochs if epoch > 0],
             "threads_in_force": threads,
-            "parity": judgement.parity,
-            "validation_accuracy": judgement.validation_accuracy,
-            "test_accuracy": judgement.test_accuracy,
-            "training_loss": judgement.training_loss,
-            "training_accuracy": judgement.training_accuracy,
         }
 
     def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
@@ -300,9 +283,8 @@ class Runner:
         """Return the draws of a trial's round."""
         if trial.round != self._round:
             self._end_round()
-            self._round = trial.round
-            paired = self._installations is not None
-            self._draws = Draws.make(None if paired else self._context.seed, trial.round)
+            seed = self._context.seed if self._installations is None else None
+            self._round, self._draws = trial.round, Draws.make(seed, trial.round)
         return self._draws
 
     def _end_round(self) -> None:
@@ -377,16 +359,6 @@ class Runner:
             "samples": sorted(samples),
         }
 
-    def _specify_child(self, trial: Trial) -> ChildSpec:
-        case, sides = trial.case, self._installations
-        return ChildSpec(
-            installation=sides[trial.version] if sides else interpreters.find_installation(case),
-            threads=case.threads,
-            device=case.device,
-            variables=case.variables,
-            timeout=self._context.timeout,
-        )
-
     def _describe_environment(self, child: ChildSpec) -> Environment:
         """Return the environment of a trial; raises UserError if another Python does not answer."""
         python = child.installation.python
@@ -413,16 +385,6 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "wall_seconds": outcome.wall_seconds,
         "stderr_tail": outcome.stderr_tail or None,
     }
-
-
-def encode_params(evidence: Evidence) -> bytes:
-    """Return the content of a ``.npy`` file: params after the first and every timed epoch.
-
-    float32 (1 + epochs, features + 1, classes), the bias as the last row.
-    """
-    stream = io.BytesIO()
-    np.save(stream, np.stack([evidence.params[epoch] for epoch in sorted(evidence.params)]))
-    return stream.getvalue()
 
 
 def find_file_fault(case: Case) -> str | None:

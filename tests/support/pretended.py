@@ -11,9 +11,8 @@ from support import comparisons
 from support.records import NUMPY, bare, case, environment, ok
 
 from bench.records import store
-from bench.records.schema import Record, Trial
+from bench.records.schema import BasePlan, Record, Trial
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
-from bench.runner.runner import RunContext
 
 
 def pairing(name: str = "numpy", **changes: Any) -> Pairing:
@@ -53,7 +52,7 @@ class Pretended:
         """Return the seconds of the clock."""
         return self.clock
 
-    def begin(self, folder: Path, planned: RunContext, *_given: Any, **_named: Any) -> "Pretended":
+    def begin(self, folder: Path, planned: BasePlan, *_given: Any, **_named: Any) -> "Pretended":
         """Become the runner of a folder."""
         self.folder, self.run = folder, planned.run
         store.add_environment(folder, environment())

@@ -18,7 +18,7 @@ import msgspec
 from bench.errors import UserError
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
-from bench.records.schema import Case, Slowdown
+from bench.records.schema import BasePlan, Case, Slowdown
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import CANDIDATE
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
@@ -35,30 +35,16 @@ Trainer = slow_down(Trainer, share={share!r}, every={every!r})
 """
 
 
-class CalibrationPlan(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    rename={"data_source": "data"},
-):
+class CalibrationPlan(BasePlan, frozen=True, kw_only=True):
     """The plan of one session of ``bench calibrate``, as it is stored.
 
-    budget: seconds of the session. decision_budget: seconds of each comparison. timeout: seconds of
-    a process.
+    budget: seconds of the session. decision_budget: seconds of each comparison.
     """
 
-    format: int
-    run: str
-    command: str
-    created: str
-    seed: int
     cases: tuple[Case, ...]
     slowdowns: tuple[Slowdown, ...]
     budget: float
-    timeout: float
     decision_budget: float
-    data_source: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

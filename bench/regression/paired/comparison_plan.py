@@ -4,7 +4,7 @@ import random
 
 import msgspec
 
-from bench.records.schema import Case, Trial
+from bench.records.schema import BasePlan, Case, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 
@@ -37,34 +37,21 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     side: str = ""
 
 
-class ComparisonPlan(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    rename={"data_source": "data"},
-):
+class ComparisonPlan(BasePlan, frozen=True, kw_only=True):
     """The plan of ``bench ab``, as it is stored.
 
     gates: names of the metrics that are judged beside the epoch. tolerance, alpha: see ``Rule``.
-    budget: seconds of measuring. timeout: seconds of a process.
+    budget: seconds of measuring.
     """
 
-    format: int
-    run: str
-    command: str
-    created: str
-    seed: int
     baseline: Version = msgspec.field(name="base")
     candidate: Version
     pairings: tuple[Pairing, ...]
     tolerance: float
     alpha: float
     budget: float
-    timeout: float
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()
-    data_source: str | None = None
 
     @property
     def rule(self) -> Rule:

@@ -5,7 +5,7 @@ tell that it is checked: more of what it returns is judged.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,6 @@ from bench.runner.planning.cases import Size, complete_case
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.drive import Drive, find_restlessness, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
-from bench.runner.process.spec import ChildSpec
 from bench.worker.data import read_labels
 from bench.worker.workloads import WORKLOADS
 
@@ -121,7 +120,7 @@ class Checker:
         glorot = WORKLOADS["textbook"]
         other = Evidence(self._other_draws.draw_initial_params(glorot, data.features, data.classes))
         restless = None
-        with scratch.make_folder() as folder, self._start_worker(case, data, folder, {}) as worker:
+        with scratch.make_folder() as folder, self._start_worker(case, data, folder) as worker:
             drive = Drive(worker, case, self._draws, thorough=True)
             evidence = drive.evidence
             with suppress(WorkerStopped):
@@ -130,31 +129,30 @@ class Checker:
                 drive.train_all(TIMED_SECONDS, kernel=False)
                 drive.predict_all(partial(judge.find_mistaken, case))
                 restless = find_restlessness(worker) if watched else None
-                continue_otherwise(drive, other)
+                # From other weights over an order that was there before: what is remembered?
+                drive.evidence = other
+                images = np.arange(len(worker.exchange.labels))
+                drive.reset(other.initial)
+                drive.predict(images, when="after a reset to other weights")
+                drive.train(1)
+                drive.predict(images[::-1], when="after an epoch from other weights")
+                drive.predict(images[:FEW_IMAGES], when=f"of {FEW_IMAGES} images")
             outcome = worker.finish()
+        find = partial(Finding, data.name, case.workload, case.device, case.batch_size)
         if outcome.status != "ok":
-            return _make_finding(case, data, outcome.status, outcome.reason)
+            return find(outcome.status, outcome.reason)
         judgement = judge.judge(case, self._draws, evidence, later=EPOCHS)
         reason = self._explain_fault(judgement, case, judge, evidence)
         error = judgement.parity.error if judgement.parity else None
         if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
             reason = f"{fault}, from other weights over an order that was there before"
         reason = reason or restless or drive.judge_threads()[1] or drive.find_clock_fault()
-        return _make_finding(case, data, "failed" if reason else "ok", reason, error)
+        return find("failed" if reason else "ok", reason, error)
 
-    def _start_worker(
-        self, case: Case, data: Dataset, folder: Path, variables: Mapping[str, str]
-    ) -> Worker:
-        child = ChildSpec(
-            installation=interpreters.find_installation(case),
-            threads=case.threads,
-            device=case.device,
-            variables={**case.variables, **variables},
-            timeout=self._timeout,
-        )
-        return Worker(
-            spec.request_training(case, data), child, folder, measure_exchange(case, data)
-        )
+    def _start_worker(self, case: Case, data: Dataset, folder: Path) -> Worker:
+        child = interpreters.specify_child(case, self._timeout)
+        request = spec.request_training(case, data)
+        return Worker(request, child, folder, measure_exchange(case, data))
 
     def _explain_fault(
         self, judgement: Judgement, case: Case, judge: Judge, evidence: Evidence
@@ -179,39 +177,23 @@ class Checker:
         """Ask for a GPU where the process sees none: the implementation must be unavailable."""
         data, _ = self._judges[0]
         complete = self._complete_case(case, data, "sgd", WATCHED_BATCH_SIZE)
-        complete = msgspec.structs.replace(complete, device="gpu")
+        complete = msgspec.structs.replace(
+            complete, device="gpu", variables={**case.variables, **NO_GPU}
+        )
         with (
             scratch.make_folder() as folder,
-            self._start_worker(complete, data, folder, NO_GPU) as worker,
+            self._start_worker(complete, data, folder) as worker,
         ):
             with suppress(WorkerStopped):
                 Drive(worker, complete, self._draws).set_up()
             outcome = worker.finish()
+        find = partial(Finding, data.name, "sgd", "gpu", complete.batch_size)
         if outcome.status == "unavailable":
-            return _make_finding(complete, data, "unavailable", outcome.reason)
+            return find("unavailable", outcome.reason)
         behaviour = outcome.reason or "it trained, so it claims a GPU that it does not use"
-        reason = f"where no GPU can be seen it must raise Unavailable: {behaviour}"
-        return _make_finding(complete, data, "failed", reason)
-
-
-def continue_otherwise(drive: Drive, other: Evidence) -> None:
-    """Go on from other weights over an order that was there before, to see what is remembered."""
-    drive.evidence = other
-    images = np.arange(len(drive.worker.exchange.labels))
-    drive.reset(other.initial)
-    drive.predict(images, when="after a reset to other weights")
-    drive.train(1)
-    drive.predict(images[::-1], when="after an epoch from other weights")
-    drive.predict(images[:FEW_IMAGES], when=f"of {FEW_IMAGES} images")
+        return find("failed", f"where no GPU can be seen it must raise Unavailable: {behaviour}")
 
 
 def has_passed(findings: Sequence[Finding]) -> bool:
     """Return whether at least one check succeeded and none found a fault."""
     return {finding.status for finding in findings} - {"unavailable"} == {"ok"}
-
-
-def _make_finding(
-    case: Case, data: Dataset, status: str, reason: str | None, error: float | None = None
-) -> Finding:
-    place = (data.name, case.workload, case.device, case.batch_size)
-    return Finding(*place, status, reason, error)

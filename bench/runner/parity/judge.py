@@ -5,7 +5,7 @@ an oracle. Any epoch that is ranked can be judged.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -87,19 +87,31 @@ class Judge:
         drawn = secrets.SystemRandom().sample(
             range(FOLLOWED_EPOCHS + 1, count + 1), min(later, max(0, count - FOLLOWED_EPOCHS))
         )
-        followed = range(1, min(count, FOLLOWED_EPOCHS) + 1)
-        errors = self._follow(case, draws, evidence, followed) | {
+        start = evidence.initial
+        path = self.get_path(case, draws, start)
+        states = {
+            epoch: path.get_state(epoch) for epoch in range(1, min(count, FOLLOWED_EPOCHS) + 1)
+        }
+        followed = dict(states)
+        if FIRST_EPOCH in evidence.params:
+            first = self.get_path(case, draws, start, first=FIRST_EPOCH)
+            followed[FIRST_EPOCH] = first.get_state(1)
+        errors = {
+            epoch: oracle.parity_error(split_params(evidence.params[epoch]), state.solution, start)
+            for epoch, state in sorted(followed.items())
+        }
+        errors |= {
             epoch: self._compare_alone(case, draws, evidence, epoch) for epoch in sorted(drawn)
         }
         judgement = self._score(case, evidence, make_judgement(errors))
         if judgement.fault:
             return judgement
-        path = self.get_path(case, draws, evidence.initial)
-        states = [path.get_state(epoch) for epoch in followed]
         return replace(
             judgement,
-            training_loss=tuple(one.loss for one in states if one.loss is not None),
-            training_accuracy=tuple(one.accuracy for one in states if one.accuracy is not None),
+            training_loss=tuple(one.loss for one in states.values() if one.loss is not None),
+            training_accuracy=tuple(
+                one.accuracy for one in states.values() if one.accuracy is not None
+            ),
             fault=self._find_prediction_fault(case, evidence),
         )
 
@@ -109,21 +121,6 @@ class Judge:
             return Judgement(fault=fault)
         epoch = 1 + secrets.randbelow(max(evidence.params))
         return make_judgement({epoch: self._compare_alone(case, draws, evidence, epoch)})
-
-    def _follow(
-        self, case: Case, draws: Draws, evidence: Evidence, epochs: Iterable[int]
-    ) -> dict[int, float]:
-        """Return the parity errors of the first epoch and of these on the oracle's path."""
-        start, states = evidence.initial, {}
-        if FIRST_EPOCH in evidence.params:
-            first = self.get_path(case, draws, start, first=FIRST_EPOCH)
-            states[FIRST_EPOCH] = first.get_state(1)
-        path = self.get_path(case, draws, start)
-        states |= {epoch: path.get_state(epoch) for epoch in epochs}
-        return {
-            epoch: oracle.parity_error(split_params(evidence.params[epoch]), state.solution, start)
-            for epoch, state in states.items()
-        }
 
     def _compare_alone(self, case: Case, draws: Draws, evidence: Evidence, epoch: int) -> float:
         """Return the parity error of an epoch that the oracle begins where the worker began it.

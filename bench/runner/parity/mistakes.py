@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.contract import Objective, Params, Problem, RMSprop
 from bench.runner.parity import oracle
-from bench.runner.parity.oracle import Array, Solution
+from bench.runner.parity.oracle import Array
 
 # A mistake that explains a result is as near to it as float32 is to the oracle. The limit leaves
 # room for half precision; two different mistakes are farther apart.
@@ -71,15 +71,11 @@ def name_mistake(
     for mistake in MISTAKES:
         if mistake.update is put_epsilon_outside and not isinstance(problem.optimizer, RMSprop):
             continue
-        wrong = train_wrongly(mistake, problem, initial, order)
+        taken = mistake.reorder(order, problem.batch_size)
+        state = oracle.train_epoch(problem, oracle.start(initial), taken, update=mistake.update)
+        wrong = state.solution
         moved = max(np.abs(part - start).max() for part, start in zip(wrong, initial, strict=True))
         same = all(np.array_equal(a, b) for a, b in zip(params, wrong, strict=True))
         if same or (moved > 0 and oracle.parity_error(params, wrong, initial) <= NEAR):
             return mistake.description
     return None
-
-
-def train_wrongly(mistake: Mistake, problem: Problem, initial: Params, order: Order) -> Solution:
-    """Return the oracle's params after one epoch with a mistake."""
-    order = mistake.reorder(order, problem.batch_size)
-    return oracle.train_epoch(problem, oracle.start(initial), order, update=mistake.update).solution

@@ -136,11 +136,6 @@ def log_softmax(logits: Array) -> Array:
     return result
 
 
-def cross_entropy(logits: Array, labels: NDArray[np.int32]) -> float:
-    """Return the mean over the samples of ``-log softmax(logits)[label]``, in nats."""
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
-
-
 def compute_accuracies(
     epochs: Sequence[Params], images: Array, labels: NDArray[np.int32]
 ) -> list[float]:

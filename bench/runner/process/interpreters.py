@@ -78,6 +78,22 @@ def find_installation(case: Case) -> Installation:
     return Installation(require_executable(case.interpreter))
 
 
+def specify_child(
+    case: Case, timeout: float, installation: Installation | None = None
+) -> ChildSpec:
+    """Return how a worker of a case runs. Raises UserError where its Python does not exist.
+
+    timeout: seconds. installation: None for that of the case.
+    """
+    return ChildSpec(
+        installation=installation or find_installation(case),
+        threads=case.threads,
+        device=case.device,
+        variables=case.variables,
+        timeout=timeout,
+    )
+
+
 def require_executable(text: str) -> str:
     """Return the absolute path of a Python. Raises UserError where there is none."""
     if python := find_executable(text):
