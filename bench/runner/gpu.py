@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,24 +24,6 @@ MIN_ENERGY_SECONDS = 2.0
 
 class NvmlError(Exception):
     """NVML cannot be asked or does not know; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class GpuSettings:
-    """How a GPU is set; None for what NVML does not know.
-
-    persistent: whether the driver stays loaded without a process. watts, default_watts: the power
-    cap, and the maker's. megahertz, max_megahertz: the application clock of the multiprocessors,
-    and their highest clock; NVML does not tell whether clocks are locked (``nvidia-smi -lgc``).
-    mps_processes: those that share the GPU through MPS.
-    """
-
-    persistent: bool | None
-    watts: float | None
-    default_watts: float | None
-    megahertz: int | None
-    max_megahertz: int | None
-    mps_processes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +129,7 @@ class GpuMonitor:
     """
 
     def __init__(self, token: str) -> None:
+        self._token = token
         self._nvml: Any = None
         self._handle: Any = None
         with suppress(NvmlError):
@@ -192,20 +176,31 @@ class GpuMonitor:
             **limits,
         }
 
-    def read_settings(self) -> GpuSettings:
-        """Return how the GPU is set."""
-        persistent = self._ask("nvmlDeviceGetPersistenceMode")
+    def find_disturbances(self) -> Iterator[str]:
+        """Yield what would disturb a measurement, and what to do about it.
+
+        NVML does not tell whether clocks are locked (``nvidia-smi -lgc``).
+        """
+        token = self._token
+        if others := self.other_processes:
+            yield (
+                f"{others} other processes compute on GPU {token}; end them, or choose another GPU "
+                f"({VISIBLE})"
+            )
+        if self._ask("nvmlDeviceGetPersistenceMode") == 0:
+            yield (
+                f"persistence mode of GPU {token} is off: the driver starts anew for the first "
+                "process after a pause; switch it on (nvidia-smi -pm 1)"
+            )
         cap = self._ask("nvmlDeviceGetEnforcedPowerLimit")  # milliwatts
         default = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
-        shared = self._ask("nvmlDeviceGetMPSComputeRunningProcesses")
-        return GpuSettings(
-            persistent=None if persistent is None else bool(persistent),
-            watts=None if cap is None else cap / 1000,
-            default_watts=None if default is None else default / 1000,
-            megahertz=self._ask("nvmlDeviceGetApplicationsClock", "NVML_CLOCK_SM"),
-            max_megahertz=self._ask("nvmlDeviceGetMaxClockInfo", "NVML_CLOCK_SM"),
-            mps_processes=None if shared is None else len(shared),
-        )
+        if cap is not None and cap < (default or 0):
+            yield (
+                f"the power cap of GPU {token} is {cap / 1000:g} W, below its maker's "
+                f"{default / 1000:g} W; raise it (nvidia-smi -pl)"
+            )
+        if self._ask("nvmlDeviceGetMPSComputeRunningProcesses"):
+            yield f"GPU {token} is shared through MPS; stop it (nvidia-cuda-mps-control)"
 
     def read_joules(self) -> float | None:
         """Return the energy since the driver was loaded; see ``subtract_joules``."""

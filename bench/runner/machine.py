@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.runner import gpu
-from bench.runner.gpu import VISIBLE, GpuMonitor, get_visible_gpu
+from bench.runner.gpu import GpuMonitor, get_visible_gpu
 from bench.worker import machine
 from bench.worker.machine import fingerprint, list_usable_cores, read_cgroup_quota
 from bench.worker.measure import now
@@ -146,7 +146,7 @@ def _subtract(value: float | None, other: float | None) -> float | None:
 def find_disturbances(root: Path = Path("/")) -> list[str]:
     """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
     disturbances = list(_check_settings(root))
-    disturbances += _check_gpu(GpuMonitor(get_visible_gpu()))
+    disturbances += GpuMonitor(get_visible_gpu()).find_disturbances()
     before = read_conditions(root)
     select.select([], [], [], WATCH_SECONDS)
     conditions = compare_readings(before, read_conditions(root))
@@ -191,28 +191,6 @@ def _check_settings(root: Path) -> Iterator[str]:
             f"a container's quota of {quota:g} cores stops all threads when it is used up; bind "
             "whole cores to it (cpuset) and lift the quota"
         )
-
-
-def _check_gpu(monitor: GpuMonitor) -> Iterator[str]:
-    """Yield what would disturb a measurement on the visible GPU."""
-    token, settings = get_visible_gpu(), monitor.read_settings()
-    if others := monitor.other_processes:
-        yield (
-            f"{others} other processes compute on GPU {token}; end them, or choose another GPU "
-            f"({VISIBLE})"
-        )
-    if settings.persistent is False:
-        yield (
-            f"persistence mode of GPU {token} is off: the driver starts anew for the first process "
-            "after a pause; switch it on (nvidia-smi -pm 1)"
-        )
-    if settings.watts is not None and settings.watts < (settings.default_watts or 0):
-        yield (
-            f"the power cap of GPU {token} is {settings.watts:g} W, below its maker's "
-            f"{settings.default_watts:g} W; raise it (nvidia-smi -pl)"
-        )
-    if settings.mps_processes:
-        yield f"GPU {token} is shared through MPS; stop it (nvidia-cuda-mps-control)"
 
 
 def _read_siblings(cpu: Path, core: int) -> set[int]:

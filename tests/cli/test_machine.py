@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.cli.verbs.machine import gpu_lines, machine_lines
+from bench.cli.verbs.machine import gpu_line, machine_lines
 from bench.runner import machine
-from bench.runner.gpu import Gpu, GpuSettings
+from bench.runner.gpu import Gpu
 from bench.runner.process import preflight
 from implementations import PROBES
 
@@ -37,14 +37,6 @@ def test_machine_facts_are_in_two_columns():
 
 
 @pytest.mark.parametrize(("memory", "words"), [(80 * 2**30, "80 GiB"), (None, "memory not known")])
-def test_gpu_has_memory_driver_and_settings(memory, words):
-    gpus = [Gpu(1, "A GPU", "GPU-1", "580.65", "13.0", memory)]
-    settings = {1: GpuSettings(False, 300.0, 700.0, 1410, None, 2)}
-    first, second = gpu_lines(gpus, settings)
-    assert first == f"gpu 1         A GPU, {words}; driver 580.65 for CUDA up to 13.0"
-    assert second.split(", ") == [
-        "              persistence mode off",
-        "power cap 300 of 700 W",
-        "application clock 1410 of ? MHz",
-        "MPS processes 2",
-    ]
+def test_gpu_has_memory_and_driver(memory, words):
+    line = gpu_line(Gpu(1, "A GPU", "GPU-1", "580.65", "13.0", memory))
+    assert line == f"gpu 1         A GPU, {words}; driver 580.65 for CUDA up to 13.0"

@@ -122,10 +122,22 @@ def test_energy_of_less_than_two_seconds_is_absent(before, after, seconds, joule
     assert gpu.subtract_joules(before, after, seconds) == joules
 
 
-def test_settings_are_those_of_the_visible_gpu(nvml):
-    nvml([make(), make(persistent=0, cap=[300, 700], application_clocks=[0, 1410, 0], mps=2)])
-    assert GpuMonitor("1").read_settings() == gpu.GpuSettings(False, 300, 700, 1410, 1980, 2)
-    assert GpuMonitor("2").read_settings() == gpu.GpuSettings(*[None] * 6)
+@pytest.mark.parametrize(
+    ("changes", "starts"),
+    [
+        ({}, []),
+        ({"others": 2}, ["2 other processes compute on GPU 1;"]),
+        ({"persistent": 0}, ["persistence mode of GPU 1 is off"]),
+        ({"cap": [300, 700]}, ["the power cap of GPU 1 is 300 W, below its maker's 700 W"]),
+        ({"mps": 2}, ["GPU 1 is shared through MPS"]),
+        ({"name": None, "persistent": 0}, []),
+    ],
+)
+def test_disturbances_of_the_gpu_are_named(nvml, changes, starts):
+    nvml([make(), make(**changes)])
+    lines = list(GpuMonitor("1").find_disturbances())
+    assert len(lines) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
 
 
 def list_absent(monitor):

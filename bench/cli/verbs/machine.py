@@ -1,13 +1,13 @@
 """``bench machine``: this machine, its GPUs, and what would disturb a run on it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.cli.console import print_line
 from bench.cli.options import Pythons
 
 if TYPE_CHECKING:
-    from bench.runner.gpu import Gpu, GpuSettings
+    from bench.runner.gpu import Gpu
 
 KEY_WIDTH = 14
 
@@ -21,10 +21,7 @@ def machine(python: Pythons = None) -> None:
     from bench.worker.machine import list_usable_cores
 
     pythons = interpreters.parse_options(python or ())
-    settings = {
-        one.index: gpu.GpuMonitor(str(one.index)).read_settings() for one in gpu.find_gpus()
-    }
-    for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus(), settings)):
+    for line in (*machine_lines(describe()), *map(gpu_line, gpu.find_gpus())):
         print_line(line)
     for case in list_probes("gpu", len(list_usable_cores())):
         fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
@@ -46,34 +43,12 @@ def machine_lines(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def gpu_lines(gpus: "Iterable[Gpu]", settings: "Mapping[int, GpuSettings]") -> list[str]:
-    """Return two lines for each GPU: name, memory and driver, and how it is set."""
-    lines = []
-    for gpu in gpus:
-        memory = "memory not known"
-        if gpu.memory_bytes is not None:
-            memory = f"{gpu.memory_bytes / 2**30:.0f} GiB"
-        lines.append(
-            f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA "
-            f"up to {gpu.cuda}"
-        )
-        lines.append(f"{'':<{KEY_WIDTH}}{describe_settings(settings[gpu.index])}")
-    return lines
-
-
-def describe_settings(settings: "GpuSettings") -> str:
-    """Return how a GPU is set, as far as NVML knows."""
-    words = {True: "on", False: "off", None: "not known"}
-
-    def of(value: float | None, most: float | None, unit: str) -> str:
-        return " of ".join("?" if n is None else f"{n:g}" for n in (value, most)) + f" {unit}"
-
-    shared = settings.mps_processes
-    return ", ".join(
-        (
-            f"persistence mode {words[settings.persistent]}",
-            f"power cap {of(settings.watts, settings.default_watts, 'W')}",
-            f"application clock {of(settings.megahertz, settings.max_megahertz, 'MHz')}",
-            f"MPS processes {'?' if shared is None else shared}",
-        )
+def gpu_line(gpu: "Gpu") -> str:
+    """Return a line with the name, memory and driver of a GPU."""
+    memory = "memory not known"
+    if gpu.memory_bytes is not None:
+        memory = f"{gpu.memory_bytes / 2**30:.0f} GiB"
+    return (
+        f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA up "
+        f"to {gpu.cuda}"
     )
