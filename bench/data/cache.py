@@ -1,4 +1,4 @@
-"""Folders in the user's cache: built once, and verified by SHA-256 whenever they are used."""
+"""Folders in the user's cache: built once; data are verified by SHA-256 when they are used."""
 
 import hashlib
 import os
@@ -39,23 +39,35 @@ def find(name: str) -> Path | None:
 def build(name: str, fill: Callable[[Path], object]) -> Path:
     """Return the folder of this name; build it first unless it is as it was built.
 
-    fill: writes the files into the empty folder that it receives. One process builds a folder at a
-    time; the others wait, then use it. Raises DataError where the cache cannot be written.
+    fill: writes the files into the empty folder that it receives. Raises DataError where the cache
+    cannot be written.
     """
-    if folder := find(name):
+
+    def fill_and_sum(folder: Path) -> None:
+        fill(folder)
+        (folder / _CHECKSUMS).write_text(_checksums(folder), encoding="utf-8")
+
+    return build_once(root() / name, fill_and_sum, lambda: find(name) is not None)
+
+
+def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[[], bool]) -> Path:
+    """Return a folder; fill it first unless it is built. It appears whole or not at all.
+
+    fill: see ``build``. One process builds a folder at a time; the others wait, then use it. Raises
+    DataError where the folder cannot be written.
+    """
+    if is_built():
         return folder
     from filelock import FileLock
 
-    folder = root() / name
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if not find(name):
-                for remains in (folder, *folder.parent.glob(f".{name}.*.part")):
+            if not is_built():
+                for remains in (folder, *folder.parent.glob(f".{folder.name}.*.part")):
                     shutil.rmtree(remains, ignore_errors=True)
                 with new_folder(folder) as temporary:
                     fill(temporary)
-                    (temporary / _CHECKSUMS).write_text(_checksums(temporary), encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"{folder.parent}: cannot be written ({error.strerror or error}). "

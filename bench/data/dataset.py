@@ -143,16 +143,9 @@ def _prepare(sha256: dict[str, str], load: Callable[[], tuple[Raw, str]]) -> Dat
 
 def _open(folder: Path) -> Dataset:
     facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    names = tuple(facts["class_names"])
-    return Dataset(
-        name=facts["name"],
-        folder=folder,
-        source=facts["source"],
-        sha256=facts["sha256"],
-        class_names=names,
-        classes=len(names),
-        features=count_features(folder),
-    )
+    names = tuple(facts.pop("class_names"))
+    features = count_features(folder)
+    return Dataset(**facts, folder=folder, class_names=names, classes=len(names), features=features)
 
 
 def _key(sha256: Mapping[str, str]) -> str:

@@ -1,14 +1,11 @@
 """Build virtual environments for sets of packages; each is built once and kept in the cache.
 
 An environment is the folder ``environments/<key>`` of the user's cache, with pip's output in
-``<key>.log`` and a lock in ``<key>.lock``. A virtual environment cannot be moved, so it is built in
-its final place. The file ``complete.json`` is written last and marks a finished build.
+``<key>.log``. Only its ``bin/python`` is used, which works wherever the folder is moved.
 """
 
 import importlib.metadata
-import json
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +24,6 @@ from implementations import Implementation
 
 Progress = Callable[[str], None]
 
-_COMPLETE = "complete.json"
 _REASON_LINES = 10  # of pip's output, at most
 
 
@@ -74,28 +70,16 @@ def specify_environment(
 
 def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
     """Return the Python of an environment, built if necessary; raise UserError if that fails."""
-    from filelock import FileLock, Timeout
-
     folder = cache.root() / "environments" / machine.fingerprint(asdict(spec))
-    if not _is_complete(folder):
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder.with_suffix(".lock"))
-            try:
-                held = lock.acquire(blocking=False)
-            except Timeout:
-                progress("waiting for another process that builds this environment")
-                held = lock.acquire()
-            with held:
-                if not _is_complete(folder):  # the other process may have built it
-                    progress(f"building an environment with {' '.join(spec.named)}, once")
-                    _build(folder, spec, progress)
-        except OSError as error:
-            raise UserError(
-                f"cannot write to {folder.parent} ({error.strerror or error}). "
-                "Set SOFTMAX_BENCH_CACHE to a writable folder"
-            ) from error
-    return str(folder / "bin" / "python")
+    python = folder / "bin" / "python"
+
+    def build(temporary: Path) -> None:
+        progress(f"building an environment with {' '.join(spec.named)}, once")
+        _build(temporary, spec, progress, log=folder.with_suffix(".log"))
+
+    # Its Python is a link, which an upgrade of the interpreter may have broken.
+    cache.build_once(folder, build, python.exists)
+    return str(python)
 
 
 def pin_version(name: str, version: str) -> str | None:
@@ -129,31 +113,19 @@ def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
                 yield f"{requirement.name}{requirement.specifier}"
 
 
-def _is_complete(folder: Path) -> bool:
-    """Return whether a build finished; its Python is a link that an upgrade may have broken."""
-    return (folder / _COMPLETE).exists() and (folder / "bin" / "python").exists()
-
-
-def _build(folder: Path, spec: EnvironmentSpec, progress: Progress) -> None:
-    """Build an environment in its final place; remove it if the build fails, but keep the log."""
-    shutil.rmtree(folder, ignore_errors=True)  # of a killed process
+def _build(folder: Path, spec: EnvironmentSpec, progress: Progress, log: Path) -> None:
+    """Build an environment in a folder. Raises UserError."""
     pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input"]
     pip += ["--disable-pip-version-check", "--progress-bar=off"]
-    try:
-        _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], folder, spec, progress)
-        for name, lines in (("requirement", spec.requirements), ("constraint", spec.constraints)):
-            (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
-            pip += [f"--{name}", str(folder / f"{name}s.txt")]
-        _run(pip, folder, spec, progress)
-        (folder / _COMPLETE).write_text(json.dumps(asdict(spec), indent=1), encoding="utf-8")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], log, spec, progress)
+    for name, lines in (("requirement", spec.requirements), ("constraint", spec.constraints)):
+        (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
+        pip += [f"--{name}", str(folder / f"{name}s.txt")]
+    _run(pip, log, spec, progress)
 
 
-def _run(command: list[str], folder: Path, spec: EnvironmentSpec, progress: Progress) -> None:
+def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progress) -> None:
     """Run a step of the build; if it fails, report its error lines and raise UserError."""
-    log = folder.with_suffix(".log")
     with log.open("wb") as stream:
         process = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, check=False
