@@ -1,6 +1,5 @@
 """Prepare what a version needs to run: its Python and its implementations."""
 
-import ast
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,32 +65,13 @@ def find_changes(baseline: Site, candidate: Site) -> list[str]:
 
 
 def _read_sources(site: Site, entry: Implementation) -> list[bytes]:
-    """Return the source of an implementation and of all modules of its folder that it imports.
+    """Return the source of an implementation, and of all device look-ups if it uses one.
 
-    In the order of the imports. Missing files are skipped.
+    It imports nothing else of its folder. Missing files are skipped.
     """
-    modules, sources = [entry.module], []
-    for module in modules:  # which grows
-        path = site.installation.implementations.joinpath(*module.split(".")).with_suffix(".py")
-        if path.is_file():
-            sources.append(path.read_bytes())
-            modules += [name for name in _find_imports(sources[-1], module) if name not in modules]
+    folder = site.installation.implementations
+    path = folder.joinpath(*entry.module.split(".")).with_suffix(".py")
+    sources = [path.read_bytes()] if path.is_file() else []
+    if any(b"_devices" in source for source in sources):
+        sources += [shared.read_bytes() for shared in sorted(folder.glob("_devices/*.py"))]
     return sources
-
-
-def _find_imports(source: bytes, module: str) -> list[str]:
-    """Return the modules of ``implementations`` that a source may import, relative to it."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return []
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = f"implementations.{module}".split(".")[: -node.level] if node.level else []
-            parent = ".".join([*package, node.module or ""]).strip(".")
-            names += [parent, *(f"{parent}.{alias.name}" for alias in node.names)]
-    prefix = "implementations."
-    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
