@@ -1,5 +1,6 @@
 """Measure the missing trials of a run one after the other, and estimate how long they take."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ import msgspec
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import Record, Run, Trial
+from bench.records.schema import Case, Record, Run, Trial
 from bench.runner import gpu
-from bench.runner.planning.cases import Size, get_size, list_distributions
+from bench.runner.planning.cases import get_size, list_distributions
 from bench.runner.planning.pilot import list_peers
 from bench.runner.planning.plan import FindSettled, find_missing_trials
 from bench.runner.process import preflight, scratch
@@ -24,8 +25,6 @@ from bench.worker.measure import now
 EARLIER_RUNS = 5
 # The driver may compile for half an hour: https://github.com/tensorflow/tensorflow/issues/62320.
 COMPILE_SECONDS = 3600.0
-
-CaseGroup = tuple[str, str, str]  # workload, implementation, device
 
 
 # ----- measure
@@ -150,21 +149,19 @@ def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterato
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
-    A group is an implementation, a workload and a device. Cases have sizes.
-    The mean of a group is that of its sizes' means, and the mean of all is that of the groups'
-    means: many trials of one case weigh no more than one.
+    A group is an implementation, a workload and a device.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._seconds: dict[CaseGroup, dict[Size, list[float]]] = {}
+        self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
         for record in records:
             self.add(record)
 
     def add(self, record: Record) -> None:
         """Take in the record of a trial."""
         if record.wall_seconds is not None:
-            sizes = self._seconds.setdefault(_group(record), {})
-            sizes.setdefault(get_size(record.case), []).append(record.wall_seconds)
+            for key in _list_keys(record.case):
+                self._seconds[key].append(record.wall_seconds)
 
     def sum_seconds(self, trials: Iterable[Trial], budget: float | None = None) -> float | None:
         """Return the seconds that some trials take together, or None without any record.
@@ -173,19 +170,17 @@ class Estimate:
         """
         if not self._seconds:
             return None
-        groups = {
-            group: fmean(map(fmean, sizes.values())) for group, sizes in self._seconds.items()
-        }
-        overall, total = fmean(groups.values()), 0.0
-        for trial in trials:
-            group = _group(trial)
-            same = self._seconds.get(group, {}).get(get_size(trial.case))
-            total += fmean(same) if same else groups.get(group, overall)
+        means = {key: fmean(seconds) for key, seconds in self._seconds.items()}
+        total = sum(
+            next(means[key] for key in _list_keys(trial.case) if key in means) for trial in trials
+        )
         return total if budget is None else min(total, budget)
 
 
-def _group(trial: Record | Trial) -> CaseGroup:
-    return trial.case.workload, trial.case.implementation, trial.case.device
+def _list_keys(case: Case) -> list[tuple[object, ...]]:
+    """Return the names of what a case's time is estimated from, the narrowest first."""
+    group = case.workload, case.implementation, case.device
+    return [(*group, *get_size(case)), group, ()]
 
 
 def read_earlier_records(results: Path) -> list[Record]:
