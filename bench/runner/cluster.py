@@ -10,7 +10,7 @@ import platform
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -154,7 +154,6 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, dict[str, Any]]
 
     The keys are the addresses of their workers. Raises UserError if no worker joins.
     """
-    hosts, refusals = {}, []
     try:
         client.wait_for_workers(1, timeout=TIMEOUT_SECONDS)
         replies = client.run(describe_host, query, on_error="return")
@@ -162,40 +161,36 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, dict[str, Any]]
         raise UserError(f"no host joined within {TIMEOUT_SECONDS} s; start one") from error
     except OSError as error:
         raise UserError(LOST) from error
-    for address, reply in replies.items():
-        if isinstance(reply, dict):
-            hosts[address] = reply
-            continue
-        known = isinstance(reply, UserError)
-        reason = reply if known else f"it does not run softmax-bench {query.suite}: {reply!r}"
-        refusals.append(join_lines(f"worker {address} is not used: {reason}"))
-    return hosts, refusals
+    hosts = {address: reply for address, reply in replies.items() if isinstance(reply, dict)}
+    refusals = []
+    for address in replies.keys() - hosts.keys():
+        fault = replies[address]
+        if not isinstance(fault, UserError):
+            fault = f"it does not run softmax-bench {query.suite}: {fault!r}"
+        refusals.append(join_lines(f"worker {address} is not used: {fault}"))
+    return hosts, sorted(refusals)
 
 
-@dataclass(slots=True)
 class MachineRun:
     """The run of one machine; the caller holds the lock of its folder.
 
-    workers: addresses of its hosts. sent: ids of the trials that hosts were asked for.
+    workers: addresses of its hosts.
     """
 
-    folder: Path
-    run: Run
-    query: HostQuery
-    workers: Sequence[str]
-    records: list[Record] = field(init=False)
-    sent: set[str] = field(init=False, default_factory=set)
-    total: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        store.repair_run(self.folder)
-        self.records = list(store.read_contents(self.folder).records)
-        self.total = len(plan_trials(self.run))
+    def __init__(self, folder: Path, run: Run, query: HostQuery, workers: Sequence[str]) -> None:
+        store.repair_run(folder)
+        self.folder = folder
+        self.run = run
+        self.workers = workers
+        self._query = query
+        self._records = list(store.read_contents(folder).records)
+        self._sent: set[str] = set()  # ids of the trials that hosts were asked for
+        self._total = len(plan_trials(run))
 
     @property
     def missing(self) -> list[Trial]:
         """Trials without a record, in their order."""
-        return find_missing_trials(self.run, self.records)
+        return find_missing_trials(self.run, self._records)
 
     def submit(self, client: Any) -> dict[Any, list[Trial]]:
         """Send the missing rounds that can be measured; return the trials of each by Dask's future.
@@ -209,13 +204,15 @@ class MachineRun:
         ready = [
             block
             for block in rounds
-            if all(trial.id not in self.sent and not waits_for_pilot(trial.case) for trial in block)
+            if all(
+                trial.id not in self._sent and not waits_for_pilot(trial.case) for trial in block
+            )
         ]
-        self.sent |= {trial.id for block in ready for trial in block}
+        self._sent |= {trial.id for block in ready for trial in block}
         return {
             client.submit(
                 measure_round,
-                self.query,
+                self._query,
                 self.run,
                 trials,
                 key=f"softmax-bench-{secrets.token_hex(8)}",
@@ -236,8 +233,8 @@ class MachineRun:
             if trial.id in result.params:
                 store.save_params(self.folder, trial.id, result.params[trial.id])
             store.append_record(self.folder, record)
-            self.records.append(record)
-            yield TrialEnded(record, self.total - len(self.missing), self.total)
+            self._records.append(record)
+            yield TrialEnded(record, self._total - len(self.missing), self._total)
 
 
 def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | TrialEnded]:

@@ -39,7 +39,7 @@ class Session:
         # Arrays that the implementation has, each with a copy: they must stay equal.
         self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
         self._order: NDArray[np.int64] | None = None
-        self._test_images: NDArray[np.float32] | None = None
+        self._test_images: NDArray[np.float32]
         self._selected: NDArray[np.float32]
         self.results: Document = {}  # for the document
         self.module: ModuleType
@@ -54,8 +54,8 @@ class Session:
             exchange.RESET: self.reset,
             exchange.COLLECT: self.collect,
             exchange.TRAIN: self.train,
-            exchange.SELECT_TEST: self.select_test,
-            exchange.SELECT_TRAINING: self.select_training,
+            exchange.SELECT_TEST: lambda: self.select(self._test_images),
+            exchange.SELECT_TRAINING: lambda: self.select(self._problem.images),
             exchange.PREDICT: self.predict,
             exchange.VERIFY: self.verify,
             exchange.END: self.end,
@@ -123,14 +123,9 @@ class Session:
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
 
-    def select_test(self) -> None:
-        """Copy the test images whose indices are in the exchange, to label them."""
-        assert self._test_images is not None
-        self._selected = self._test_images[self._exchange.read_indices()]
-
-    def select_training(self) -> None:
-        """Copy the training images whose indices are in the exchange, to label them."""
-        self._selected = self._problem.images[self._exchange.read_indices()]
+    def select(self, images: "NDArray[np.float32]") -> None:
+        """Copy the images whose indices are in the exchange, to label them."""
+        self._selected = images[self._exchange.read_indices()]
 
     def predict(self) -> float:
         """Label the selected images; the clock stops when the parent has the labels."""

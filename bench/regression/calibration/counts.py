@@ -80,7 +80,26 @@ class PairNoise:
 
 def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount]:
     """Count decisions by design: without a slowdown first, then by budget and machine."""
-    return [_count(design, group) for design, group in _group_by_design(decisions)]
+    counts = []
+    for design, group in _group_by_design(decisions):
+        judged = [one for one in group if one.verdict in TIMED]
+        short = [
+            one
+            for one in judged
+            if len(one.pairs) < count_fewest_pairs(one.plan.rule.alpha_per_test)
+        ]
+        counts.append(
+            DecisionCount(
+                design,
+                verdicts=Counter(one.verdict for one in judged if one.verdict),
+                failed=len(group) - len(judged),
+                short=len(short),
+                days=len({one.started[:10] for one in judged}),
+                pairs=median([len(one.pairs) for one in judged] or [0]),
+                seconds=median([one.seconds for one in judged] or [0.0]),
+            )
+        )
+    return counts
 
 
 def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]:
@@ -130,37 +149,18 @@ def _group_by_design(
 ) -> list[tuple[Design, list[MeasuredDecision]]]:
     groups: dict[Design, list[MeasuredDecision]] = defaultdict(list)
     for decision in decisions:
-        groups[_find_design(decision)].append(decision)
-    return sorted(groups.items(), key=lambda group: _sort_key(group[0]))
+        design = Design(
+            decision.case,
+            decision.design.slowdown,
+            decision.plan.budget,
+            is_busy(decision.design.conditions, decision.processors),
+            decision.apart,
+        )
+        groups[design].append(decision)
 
+    def sort_key(design: Design) -> tuple[object, ...]:
+        slowdown = design.slowdown
+        injected = (slowdown.every, slowdown.share) if slowdown else (0, 0.0)
+        return design.case, injected, design.budget, str(design.busy), design.apart
 
-def _find_design(decision: MeasuredDecision) -> Design:
-    return Design(
-        decision.case,
-        decision.design.slowdown,
-        decision.plan.budget,
-        is_busy(decision.design.conditions, decision.processors),
-        decision.apart,
-    )
-
-
-def _count(design: Design, decisions: list[MeasuredDecision]) -> DecisionCount:
-    judged = [decision for decision in decisions if decision.verdict in TIMED]
-    return DecisionCount(
-        design,
-        verdicts=Counter(decision.verdict for decision in judged if decision.verdict),
-        failed=len(decisions) - len(judged),
-        short=sum(
-            len(decision.pairs) < count_fewest_pairs(decision.plan.rule.alpha_per_test)
-            for decision in judged
-        ),
-        days=len({decision.started[:10] for decision in judged}),
-        pairs=median(len(decision.pairs) for decision in judged) if judged else 0.0,
-        seconds=median(decision.seconds for decision in judged) if judged else 0.0,
-    )
-
-
-def _sort_key(design: Design) -> tuple[object, ...]:
-    slowdown = design.slowdown
-    injected = (slowdown.every, slowdown.share) if slowdown else (0, 0.0)
-    return design.case, injected, design.budget, str(design.busy), design.apart
+    return sorted(groups.items(), key=lambda group: sort_key(group[0]))

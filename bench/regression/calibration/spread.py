@@ -150,9 +150,20 @@ class Calibrations:
     def add_session(self, folder: Path) -> None:
         """Add what one session has measured. Raises UserError if a file is damaged."""
         for path in sorted(folder.glob(f"*/{DECISION}")):
-            environments = read_environments(path.parent)
-            self.environments += environments.values()
-            self.decisions.append(_read_decision(path, environments))
+            environments = list(read_environments(path.parent).values())
+            plan = read_plan(path.with_name(COMPARISON_PLAN), ComparisonPlan)
+            if len(plan.pairings) != 1:
+                raise UserError(
+                    f"{path.with_name(COMPARISON_PLAN)}: not a comparison of one case; "
+                    f"delete {path.parent}"
+                )
+            machine = environments[0].machine if environments else {}
+            processors = float(machine.get("processors") or machine.get("cores") or 1)
+            measured = read_trials(path.parent), read_looks(path.parent)
+            self.decisions.append(
+                MeasuredDecision(plan, read_plan(path, Decision), *measured, processors)
+            )
+            self.environments += environments
 
 
 def load_calibrations(folder: Path, machine: str | None = None) -> Calibrations:
@@ -171,23 +182,6 @@ def load_calibrations(folder: Path, machine: str | None = None) -> Calibrations:
                 "Remove that calibration"
             )
     return calibrations
-
-
-def _read_decision(path: Path, environments: Mapping[str, Environment]) -> MeasuredDecision:
-    folder = path.parent
-    plan = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
-    if len(plan.pairings) != 1:
-        raise UserError(
-            f"{folder / COMPARISON_PLAN}: not a comparison of one case; delete {folder}"
-        )
-    machine = next((one.machine for one in environments.values()), {})
-    return MeasuredDecision(
-        plan,
-        read_plan(path, Decision),
-        read_trials(folder),
-        read_looks(folder),
-        processors=float(machine.get("processors") or machine.get("cores") or 1),
-    )
 
 
 def estimate_spread(

@@ -36,10 +36,9 @@ from bench.regression.versions.names import Version
 from bench.worker.workloads import WORKLOADS
 
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
-
+MeasuredMetric = tuple[Sequence[tuple[float, float]], Difference]  # both values of each pair
 
 EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "median epoch", "memory"
-
 
 # Positive numbers of a process, None if the record lacks it; less is better. The judged epoch of
 # alternated processes is the median; their ratio comes from neighbouring epochs (``_read_pair``).
@@ -106,34 +105,30 @@ def judge_cases(
     """
     by_case = _group_records(plan, records)
     rule, gated = plan.rule, {EPOCH, *plan.gates}
-    values: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    differences: dict[tuple[str, str], Difference] = {}
+    measured: dict[tuple[str, str], MeasuredMetric] = {}
     for name, group in by_case.items():
         pairs = collect_pairs(group)
         for metric in METRICS:
-            both = [value for pair in pairs if (value := _read_pair(metric, *pair))]
-            if both:
-                logs = [math.log(after / before) for before, after in both]
+            values = [value for pair in pairs if (value := _read_pair(metric, *pair))]
+            if values:
+                logs = [math.log(after / before) for before, after in values]
                 taken = close_schedule(looks.get(name, ()), len(logs))
-                values[name, metric] = both
-                differences[name, metric] = compare_pairs(logs, taken, rule.alpha_per_test)
+                measured[name, metric] = values, compare_pairs(logs, taken, rule.alpha_per_test)
     verdicts = decide_all(
-        {key: difference for key, difference in differences.items() if key[1] in gated}, rule
+        {key: difference for key, (_, difference) in measured.items() if key[1] in gated}, rule
     )
     cases = []
     for pairing in plan.pairings:
         if pairing.name not in by_case:
             continue
-        median_epoch = differences.get((pairing.name, MEDIAN_EPOCH))
+        _, median_epoch = measured.get((pairing.name, MEDIAN_EPOCH), (None, None))
         metrics = [
-            _make_metric(
-                metric, values[key], differences[key], verdicts.get(key), median_epoch, rule=rule
-            )
+            _make_metric(metric, *measured[key], verdicts.get(key), median_epoch, rule=rule)
             for metric in METRICS
-            if (key := (pairing.name, metric)) in differences
+            if (key := (pairing.name, metric)) in measured
         ]
-        count = len(values.get((pairing.name, EPOCH), []))
-        cases.append(_judge_case(pairing, by_case[pairing.name], metrics, gated, count))
+        epochs, _ = measured.get((pairing.name, EPOCH), ((), None))
+        cases.append(_judge_case(pairing, by_case[pairing.name], metrics, gated, len(epochs)))
     return cases
 
 
@@ -153,12 +148,9 @@ def _make_metric(
     statistic, open_difference = None, difference
     if name == EPOCH:
         statistic = "minimum" if median_epoch else "median"
-        if (
-            verdict == "no change"
-            and median_epoch is not None
-            and not is_within_tolerance(median_epoch.ratio, rule)
-        ):
-            verdict, open_difference = "undecided", median_epoch
+        no_change = verdict == "no change" and median_epoch
+        if no_change and not is_within_tolerance(no_change.ratio, rule):
+            verdict, open_difference = "undecided", no_change
     return MetricComparison(
         name,
         "bytes" if name == MEMORY else "seconds",

@@ -199,15 +199,13 @@ def _judge_times(
     cases: list[CaseComparison], find_spread: FindSpread | None, rule: Rule, between_runs: float
 ) -> tuple[Rule, list[CaseComparison]]:
     """Decide the cases that have a ratio; return them, and the rule with its family."""
-    spreads = {
-        case.case: spread
-        for case in cases
-        if case.verdict == "undecided"
-        and find_spread
-        and (spread := find_spread(case.case, case.epochs))
-        # Against a spread of 0 everything would be significant.
-        if spread.ratio_deviation(*case.processes) > 0
-    }
+    spreads = {}
+    for case in cases:
+        if case.verdict == "undecided" and find_spread:
+            spread = find_spread(case.case, case.epochs)
+            # Against a spread of 0 everything would be significant.
+            if spread and spread.ratio_deviation(*case.processes) > 0:
+                spreads[case.case] = spread
     rule = replace(rule, family=max(1, len(spreads)))
     differences = {
         case.case: compare_ratio(

@@ -1,7 +1,7 @@
 """Read stored runs as the sides of ``bench compare``."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def make_side(
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             trials[record.case.slug].append(record)
-    machines = _list_machines(environments.values())
+    machines = {str(environment.machine.get("id")) for environment in environments.values()}
     if len(machines) > 1:
         raise UserError(f"{name} was measured on {len(machines)} machines. Name a run of one")
     # The hashes of the data, not where they came from.
@@ -100,7 +100,3 @@ def make_side(
         software=list_versions(environments.values()),
         data=" ".join(sorted(data)) or None,
     )
-
-
-def _list_machines(environments: Iterable[Environment]) -> set[str]:
-    return {str(environment.machine.get("id")) for environment in environments}

@@ -107,16 +107,15 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
             ) from error
         if not requirement.specifier:
             raise _ask_for_release(part)
-        if requirement.marker or requirement.url:
-            raise UserError(
-                f"{part!r}: give only a name and a release, such as scikit-learn==1.8.0"
-            )
         name = canonicalize_name(requirement.name)
-        if name in requirements:
-            raise UserError(f"{name} is named twice. Name one release of it")
+        if requirement.marker or requirement.url or name in requirements:
+            raise UserError(
+                f"{part!r}: give only a name and a release, such as scikit-learn==1.8.0, and each "
+                "name once"
+            )
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         requirements[name] = f"{name}{extras}{requirement.specifier}"
-    return tuple(requirements[name] for name in sorted(requirements))
+    return tuple(text for _, text in sorted(requirements.items()))
 
 
 def _ask_for_release(name: str) -> UserError:

@@ -51,7 +51,10 @@ class Size(NamedTuple):
         """Return why nothing can be measured at this size, or None: no batch may be ragged."""
         if self.samples % self.batch_size == 0:
             return None
-        near = find_nearest_divisors(self.samples, self.batch_size)
+        small = [n for n in range(1, math.isqrt(self.samples) + 1) if self.samples % n == 0]
+        divisors = sorted({*small, *(self.samples // n for n in small)})
+        place = bisect(divisors, self.batch_size)
+        near = " or ".join(map(str, divisors[max(0, place - 1) : place + 1]))
         return (
             f"--batch-size {self.batch_size} does not divide {self.samples} samples; {near} would"
         )
@@ -70,14 +73,6 @@ def list_sweep_sizes(base: Size) -> list[Size]:
         for samples in SWEEP_SAMPLES
     ]
     return [size for size in dict.fromkeys(sizes) if size != base]
-
-
-def find_nearest_divisors(samples: int, batch_size: int) -> str:
-    """Return the nearest divisors of ``samples`` below and above ``batch_size``: "5 or 10"."""
-    small = [size for size in range(1, math.isqrt(samples) + 1) if samples % size == 0]
-    divisors = sorted({*small, *(samples // size for size in small)})
-    place = bisect(divisors, batch_size)
-    return " or ".join(map(str, divisors[max(0, place - 1) : place + 1]))
 
 
 def compute_max_samples(features: int) -> int:

@@ -124,6 +124,9 @@ def plan_run(
     programs: tuple[Case, ...] = ()
     if whole_workload and "textbook" in count_rounds(options):
         programs = list_textbook_programs(placement.cores)
+    sizes = [size for _, size in list_sizes(options)]
+    sizes += list_sweep_sizes(sizes[0]) if options.sweep else []
+    faults = {(size.batch_size, size.samples): size.fault for size in sizes if size.fault}
     name, created = make_run_name()
     folder = folder or RESULTS / name
     check_writable(folder)
@@ -142,7 +145,7 @@ def plan_run(
         stopping=stopping,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
-        skipped=list_skipped_sizes(options),
+        skipped=tuple(Skipped(*size, fault) for size, fault in faults.items()),
         rooflines=with_python(rooflines),
         machine=placement.machine,
         order=secrets.token_hex(16),
@@ -230,7 +233,7 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
         if names.count(name) > 1:
             raise UserError(f"implementation {name} is chosen twice; name it once")
     entries = entries or [make_case(entry) for entry in IMPLEMENTATIONS]
-    sizes = [(name, size) for name in count_rounds(options) for size in _list_sizes(options, name)]
+    sizes = list_sizes(options)
     faults = [size.fault for _, size in sizes]
     if None not in faults:
         raise UserError(str(faults[0]))
@@ -245,21 +248,19 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     )
 
 
-def list_skipped_sizes(options: RunOptions) -> tuple[Skipped, ...]:
-    """Return the sizes that were asked for but cannot be measured, with the reason."""
-    sizes = [size for name in count_rounds(options) for size in _list_sizes(options, name)]
-    sizes += list_sweep_sizes(sizes[0]) if options.sweep else []
-    faults = {(size.batch_size, size.samples): size.fault for size in sizes if size.fault}
-    return tuple(
-        Skipped(batch_size, samples, fault) for (batch_size, samples), fault in faults.items()
-    )
-
-
-def _list_sizes(options: RunOptions, workload: str) -> list[Size]:
-    """Return every combination once, whether its batch size divides its samples or not."""
-    batch_sizes = options.batch_sizes or (WORKLOADS[workload].batch_size,)
-    sizes = product(options.samples, options.threads, batch_sizes)
-    return list(dict.fromkeys(Size(batch, threads, images) for images, threads, batch in sizes))
+def list_sizes(options: RunOptions) -> list[tuple[str, Size]]:
+    """Return each workload with every size once, whether its batches divide its samples or not."""
+    return [
+        (name, Size(batch_size, threads, samples))
+        for name in count_rounds(options)
+        for samples, threads, batch_size in dict.fromkeys(
+            product(
+                options.samples,
+                options.threads,
+                options.batch_sizes or (WORKLOADS[name].batch_size,),
+            )
+        )
+    ]
 
 
 # ----- trials

@@ -25,7 +25,8 @@ def find_placement_fault(leader: int, cores: Collection[int]) -> str | None:
         return None
     fair = {getattr(os, name) for name in _FAIR} | {os.sched_getscheduler(0)}
     priority = os.getpriority(os.PRIO_PROCESS, 0)
-    for thread in _list_threads(leader):
+    processes = (leader, *_list_helpers(leader))
+    for thread in (one for process in processes for one in _list_numbers(f"/proc/{process}/task")):
         with suppress(OSError):  # it has just ended
             if outside := os.sched_getaffinity(thread) - set(cores):
                 numbers = ", ".join(map(str, sorted(outside)))
@@ -61,12 +62,6 @@ def _read_ended_cpu_seconds(process: int) -> float:
     except OSError:  # it has ended, or this is macOS
         return 0.0
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-
-
-def _list_threads(leader: int) -> Iterator[int]:
-    """Yield the threads of the worker, then those of the other processes of its session."""
-    for process in (leader, *_list_helpers(leader)):
-        yield from _list_numbers(f"/proc/{process}/task")
 
 
 def _list_helpers(leader: int) -> Iterator[int]:

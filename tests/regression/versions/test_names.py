@@ -57,7 +57,7 @@ def test_requirements_are_normalized_and_sorted(text, expected):
         ("keras==", "Write it as in scikit-learn==1.8.0"),
         ("keras==3.9 torch==x!", "Write it as in scikit-learn==1.8.0"),
         ("scikit-learn=1.8.0", "Write it as in scikit-learn==1.8.0"),
-        ("keras==3.9 Keras==3.10", "keras is named twice"),
+        ("keras==3.9 Keras==3.10", "each name once"),
         ('keras==3.9;python_version<"4"', "give only a name and a release"),
         ("numpy", NUMPY),
         ("NumPy", NUMPY),
