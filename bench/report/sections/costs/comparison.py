@@ -98,7 +98,7 @@ DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
 # Where a pilot chose them, each row has its own.
 THREADS = Measure(
     "threads",
-    lambda _, row: describe_threads(row.case).partition(" thread")[0],
+    lambda _, row: shorten_threads(row.case),
     5,
     tables.list_words,
 )
@@ -163,13 +163,17 @@ def tabulate_comparison(
 def tabulate_programs(
     title: str, columns: Iterable[Column], note: str, results: Sequence[HasCase]
 ) -> Table:
-    """Return a table with a line for each result: its program, its other columns, its style."""
+    """Return a table with a line for each result: its program, its other columns, its style.
+
+    With the threads, where a pilot chose them.
+    """
     cases = [result.case for result in results]
-    names = [add_threads(name_case(case), case) for case in cases]
+    threads = [shorten_threads(case) for case in cases if case.tried_threads]
     columns = (
-        tables.list_words("program", names),
+        tables.list_words("program", map(name_case, cases)),
         *columns,
         tables.list_words("style", [case.style for case in cases]),
+        *[tables.list_words("threads", threads)] * (len(threads) == len(cases)),
     )
     return tables.build_table(title, columns, note, programs=list(map(label_case, cases)))
 
@@ -230,6 +234,11 @@ def add_threads(name: str, case: Case) -> str:
 def start_tip(case: Case) -> list[str]:
     """Return how a tooltip begins: the label of a case, and its threads if a pilot chose them."""
     return [label_case(case), *[describe_threads(case)] * bool(case.tried_threads)]
+
+
+def shorten_threads(case: Case) -> str:
+    """Return the number of threads below a heading that names them: 2, or 1 of 2."""
+    return describe_threads(case).partition(" thread")[0]
 
 
 def describe_threads(case: Case) -> str:

@@ -14,7 +14,6 @@ from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table, tables
 from bench.report.sections.costs.comparison import (
     EPOCHS,
-    add_threads,
     describe_workload_size,
     group_by_device,
     list_workloads,
@@ -45,9 +44,9 @@ COSTS_NOTE = (
 )
 BREAK_EVEN_NOTE = (
     "The number of epochs from which on the tuned program is done before the other, start "
-    "included. 1: from the first epoch. Uncertain: the interval of the ratio of the two starts, or "
-    "of the two epochs, includes 1, and other processes may give another answer. Each cell is "
-    "judged on its own, at 95 %."
+    "included, by the typical start and the typical epoch of both. 1: from the first epoch. "
+    "Uncertain: the interval of the ratio of the two starts, or of the two epochs, includes 1, and "
+    "other processes may give another answer. Each cell is judged on its own, at 95 %."
 )
 
 
@@ -156,22 +155,19 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
     groups: dict[str, list[BreakEven]] = defaultdict(list)
     for pair in break_evens:
         groups[describe_workload_size(pair.tuned)].append(pair)
-
-    def name(row: Row) -> str:
-        return add_threads(name_case(row.case), row.case)
-
     shown = []
     for problem, group in groups.items():
         cells: dict[str, dict[str, str]] = defaultdict(dict)
         for pair in group:
-            cells[name(pair.tuned)][name(pair.simpler)] = describe_break_even(pair)
-        simpler = list(dict.fromkeys(name(pair.simpler) for pair in group))
+            tuned, simpler = name_case(pair.tuned.case), name_case(pair.simpler.case)
+            cells[tuned][simpler] = describe_break_even(pair)
+        names = list(dict.fromkeys(name_case(pair.simpler.case) for pair in group))
         lines = [
-            [tuned, *(by_simpler.get(one, numbers.ABSENT) for one in simpler)]
+            [tuned, *(by_simpler.get(name, numbers.ABSENT) for name in names)]
             for tuned, by_simpler in cells.items()
         ]
         title = f"From which epoch on a tuned program is ahead, {problem}"
-        shown.append(Table(title, ("tuned, ahead of", *simpler), lines, 1, BREAK_EVEN_NOTE))
+        shown.append(Table(title, ("tuned, ahead of", *names), lines, 1, BREAK_EVEN_NOTE))
     return shown
 
 

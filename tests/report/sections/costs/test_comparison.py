@@ -14,9 +14,11 @@ from bench.report.sections.costs.comparison import (
     list_faults,
     list_noise,
     tabulate_comparison,
+    tabulate_programs,
     tabulate_textbook,
 )
 from bench.report.sections.setting.runs import describe_adjustment
+from bench.report.sections.tables import list_counts
 
 
 def test_unavailable_at_several_sizes_is_one_line():
@@ -133,3 +135,13 @@ def test_rows_name_the_threads_that_the_pilot_chose():
     assert fault["problem"] == "cpu, batch size 32, 2 of 2 threads, 48,000 samples"
     fixed = summarize([ok(case("a"))], HERE)
     assert "threads" not in tabulate_comparison(fixed, fixed, 1).headings
+
+
+def test_threads_that_the_first_round_chose_stand_after_the_numbers():
+    chosen = [case(name, threads=n, tried_threads=(1, 2)) for n, name in ((1, "a"), (2, "b"))]
+    rows = summarize([ok(one) for one in chosen], HERE)
+    table = tabulate_programs("t", [list_counts("n", [5, 6])], "", rows)
+    assert table.headings == ("program", "n", "style", "threads")
+    assert [line[-1] for line in table.lines] == ["1 of 2", "2 of 2"]
+    fixed = tabulate_programs("t", [list_counts("n", [5])], "", summarize([ok(case())], HERE))
+    assert fixed.headings == ("program", "n", "style")
