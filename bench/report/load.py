@@ -14,7 +14,6 @@ from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import RunContents, read_contents, read_run
-from bench.runner.planning.cases import get_size
 from bench.runner.planning.pilot import choose_threads, split_pilot
 from bench.runner.planning.plan import find_missing_trials
 
@@ -61,15 +60,6 @@ class LoadedRun:
     def workload(self) -> str:
         """The workload that was chosen first: it has most rounds, and the sweep."""
         return self.run.cases[0].workload if self.run.cases else ""
-
-    @property
-    def base_rows(self) -> list[Row]:
-        """Rows of the first workload at its first batch size and samples, with any threads."""
-        if not self.run.cases:
-            return []
-        first = get_size(self.run.cases[0])._replace(threads=0)
-        rows = [row for row in self.rows if row.case.workload == self.workload]
-        return [row for row in rows if get_size(row.case)._replace(threads=0) == first]
 
     @property
     def on_gpu(self) -> bool:

@@ -1,6 +1,5 @@
 """What a step costs, what the machine can do at best, and the memory that each program takes."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
@@ -91,12 +90,13 @@ def _count_steps(row: Row) -> int:
 
 
 def describe_roofline(run: LoadedRun) -> Section:
-    """Return what the probes of a run reached, and the least time of an epoch."""
+    """Return what the probes of a run reached, and how far from it the programs are."""
     # Older environments do not give the number of features.
     recorded = (environment.data.get("features") for environment in run.environments.values())
-    features = next((number for number in recorded if isinstance(number, int)), None)
+    features = next((number for number in recorded if isinstance(number, int)), 0)
+    image_bytes = 4 * features * run.run.cases[0].samples if run.run.cases else 0
     rooflines = find_rooflines(run.records, adjust_epochs(run.records))
-    shown = tabulate_roofline(rooflines, run.base_rows, features)
+    shown = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     shares = {
         name_case(row.case): row.roofline_share
@@ -114,43 +114,26 @@ def describe_roofline(run: LoadedRun) -> Section:
     return Section(ROOFLINE_TITLE, shown, empty, remarks=remarks, finding=finding)
 
 
-def tabulate_roofline(
-    rooflines: Mapping[Resources, Roofline], rows: Sequence[Row], features: int | None
-) -> list[Table]:
+def tabulate_roofline(rooflines: Mapping[Resources, Roofline], image_bytes: int) -> Table:
     """Return what the machine can do, a line for each device and number of threads.
 
-    rows: the bandwidth and the least times are for their epochs. features: pixels of an image.
+    image_bytes: of the float32 images that an epoch of the tables reads.
     """
-    by_resources: dict[Resources, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_resources[row.case.device, row.case.threads].append(row)
-    ordered = sorted(rooflines.items())
-    devices, threads = (
-        zip(*(resources for resources, _ in ordered), strict=True) if ordered else ((), ())
-    )
-    bandwidths: list[float | None] = []
-    by: list[str] = []
-    least: list[str] = []
-    scale, unit = numbers.choose_unit(row.roofline_seconds for row in rows)
-    for resources, roofline in ordered:
-        group = by_resources[resources]
-        size = 4 * group[0].case.samples * features if group and features else 0
-        bandwidths.append(roofline.bandwidth[size] / 1e9 if size in roofline.bandwidth else None)
-        by.append(roofline.bandwidth_by.get(size, numbers.ABSENT))
-        seconds = [row.roofline_seconds for row in group if row.roofline_seconds is not None]
-        ends = (numbers.format_number(scale * end(seconds)) for end in (min, max) if seconds)
-        least.append(" to ".join(dict.fromkeys(ends)) or numbers.ABSENT)
+    resources, best = zip(*sorted(rooflines.items()), strict=True)
     columns = (
-        tables.list_words("device", devices),
-        tables.list_counts("threads", threads),
-        tables.list_numbers("matrix product, GFLOP/s", [one.rate / 1e9 for _, one in ordered]),
-        tables.list_numbers("bandwidth, GB/s", bandwidths),
-        tables.list_times("a step", [roofline.step for _, roofline in ordered]),
-        tables.Column(f"an epoch takes at least, {unit}", least, least),
-        tables.list_words("best product by", [roofline.rate_by for _, roofline in ordered]),
-        tables.list_words("best bandwidth by", by),
+        tables.list_words("device", [device for device, _ in resources]),
+        tables.list_counts("threads", [threads for _, threads in resources]),
+        tables.list_numbers("matrix product, GFLOP/s", [one.rate for one in best], 1e-9),
+        tables.list_numbers(
+            "bandwidth, GB/s", [one.bandwidth.get(image_bytes) for one in best], 1e-9
+        ),
+        tables.list_times("a step", [one.step for one in best]),
+        tables.list_words("best product by", [one.rate_by for one in best]),
+        tables.list_words(
+            "best bandwidth by", [one.bandwidth_by.get(image_bytes, "") for one in best]
+        ),
     )
-    return [tables.build_table("The roofline", columns, ROOFLINE_NOTE)] if ordered else []
+    return tables.build_table("The roofline", columns, ROOFLINE_NOTE)
 
 
 def list_failed_probes(records: Iterable[Record]) -> list[str]:
