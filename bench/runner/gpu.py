@@ -48,21 +48,21 @@ def list_gpus() -> list[Gpu]:
     down: as long as the process that measures has it open, the driver stays loaded, also without
     persistence mode, and no worker's import or set-up has to wait for it.
     """
-    nvml = _import_nvml()
-    driver = str(_call(nvml, "nvmlSystemGetDriverVersion"))
-    cuda = int(_call(nvml, "nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
+    _call("nvmlInit")
+    driver = str(_call("nvmlSystemGetDriverVersion"))
+    cuda = int(_call("nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
     served = f"{cuda // 1000}.{cuda % 1000 // 10}"
     gpus = []
-    for index in range(_call(nvml, "nvmlDeviceGetCount")):
+    for index in range(_call("nvmlDeviceGetCount")):
         try:
-            handle = _call(nvml, "nvmlDeviceGetHandleByIndex", index)
-            name = str(_call(nvml, "nvmlDeviceGetName", handle))
-            uuid = str(_call(nvml, "nvmlDeviceGetUUID", handle))
+            handle = _call("nvmlDeviceGetHandleByIndex", index)
+            name = str(_call("nvmlDeviceGetName", handle))
+            uuid = str(_call("nvmlDeviceGetUUID", handle))
         except NvmlError:
             continue
         memory = None
         with suppress(NvmlError):
-            memory = int(_call(nvml, "nvmlDeviceGetMemoryInfo", handle).total)
+            memory = int(_call("nvmlDeviceGetMemoryInfo", handle).total)
         gpus.append(Gpu(index, name, uuid, driver, served, memory))
     return gpus
 
@@ -130,12 +130,10 @@ class GpuMonitor:
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self._nvml: Any = None
         self._handle: Any = None
         with suppress(NvmlError):
-            self._nvml = _import_nvml()
             index = select_gpu(token, list_gpus()).index
-            self._handle = _call(self._nvml, "nvmlDeviceGetHandleByIndex", index)
+            self._handle = _call("nvmlDeviceGetHandleByIndex", index)
         mig = self._ask("nvmlDeviceGetMigMode")
         if mig is not None and mig[0]:  # the driver counts for the whole GPU
             self._handle = None
@@ -211,9 +209,8 @@ class GpuMonitor:
         """Return what NVML answers about the GPU, None where it does not answer."""
         if self._handle is None:
             return None
-        arguments = [getattr(self._nvml, constant) for constant in constants]
         try:
-            return _call(self._nvml, function, self._handle, *arguments)
+            return _call(function, self._handle, *constants)
         except NvmlError:
             return None
 
@@ -232,22 +229,19 @@ def subtract_joules(before: float | None, after: float | None, seconds: float) -
     return after - before
 
 
-def _import_nvml() -> Any:
-    """Import and initialise NVML. Raises NvmlError."""
+def _call(function: str, *arguments: Any) -> Any:
+    """Call a function of NVML. Raises NvmlError with what NVML says.
+
+    arguments: texts are names of NVML's constants.
+    """
     try:
         nvml: Any = importlib.import_module("pynvml")
+        values = (getattr(nvml, one) if isinstance(one, str) else one for one in arguments)
+        return getattr(nvml, function)(*values)
     except ModuleNotFoundError as error:
         raise NvmlError(
             "nvidia-ml-py, which reads GPUs, is not installed: pip install -e '.[gpu]'"
         ) from error
-    _call(nvml, "nvmlInit")
-    return nvml
-
-
-def _call(nvml: Any, function: str, *arguments: Any) -> Any:
-    """Call a function of NVML. Raises NvmlError with what NVML says."""
-    try:
-        return getattr(nvml, function)(*arguments)
     except Exception as error:  # also an old module, or a driver that does not fit it
         if type(error).__name__ == "NVMLError_LibraryNotFound":
             raise NvmlError("no NVIDIA driver is installed") from error
