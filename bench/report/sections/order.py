@@ -76,6 +76,9 @@ INCLUDED = """\
   than that of the softmax rows, with its own oracle.
 - **% of roofline**: the least time that an epoch could take on this machine, from the probes of
   the same run, over the time that it took. A row above 100 % fails.
+- **Machine's speed**: by a reference kernel that is timed before each epoch and after the last:
+  while a row was measured, over that of the whole run.
+- **Threads**: those that the first round found faster, of those that it tried.
 - **Peak memory**: resident set (VmHWM) after the last timed epoch, including mapped data.
 """
 

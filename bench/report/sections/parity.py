@@ -18,6 +18,10 @@ NOTE = (
     "processes of a program, relative to how far training moved the weights. Margin: how many "
     "times larger the largest error could be."
 )
+SIZES_NOTE = (
+    " Error, and *first size* in the chart: at the batch size and the number of samples at which "
+    "the programs are ranked."
+)
 
 
 def describe_parity(run: LoadedRun) -> Section:
@@ -73,8 +77,9 @@ def tabulate_parity(rows: Sequence[Row], workload: str, tolerance: float) -> lis
     ]
     if all(len(group) == 1 for group in at_first) and len(ordered) == len(rows):
         columns = [columns[0], columns[1], columns[4]]
+    sizes = SIZES_NOTE if len(columns) > 3 else ""
     title = f"Parity errors, workload {workload}"
-    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * tolerance, 2)} × 10⁻⁶."
+    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * tolerance, 2)} × 10⁻⁶.{sizes}"
     programs = [name for name, _ in ordered]
     return [tables.build_table(title, columns, note, programs=programs)] if ordered else []
 

@@ -146,14 +146,15 @@ def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
             for (batch_size, number), by_program in sorted(counts.items())
             if number == threads
         ]
-        text = f"{sum(worthwhile)} of {len(worthwhile)} programs at batch size {least:,}"
+        text = f"With {numbers.format_threads(threads)} {sum(worthwhile)} of {len(worthwhile)} "
+        text += f"programs are more than a fifth faster than with one at batch size {least:,}"
         for batch_size, by_program in others:
             text += f", {sum(by_program)} of {len(by_program)} at {batch_size:,}"
-        sentences.append(f"with {numbers.format_threads(threads)}, {text}")
+        sentences.append(text)
     end = "some measured once" if len(once) > 1 else "certainly"
     if once == {True}:
         end = "each measured once"
-    return f"More than a fifth faster than with one thread: {'; '.join(sentences)}; {end}."
+    return f"{'. '.join(sentences)}; {end}."
 
 
 def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
