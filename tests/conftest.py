@@ -95,7 +95,6 @@ def digits():
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
-    """An empty cache, and no Fashion-MNIST in the environment."""
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
     return tmp_path / "cache"
@@ -109,7 +108,6 @@ def small_files():
 
 @pytest.fixture
 def small_folder(own_cache, tmp_path, small_files):
-    """A folder of these files, and an empty cache."""
     write_idx(tmp_path / "clothes", small_files)
     return tmp_path / "clothes"
 
@@ -291,7 +289,6 @@ def command(surroundings, tmp_path_factory):
 
 @pytest.fixture
 def bench(command, tmp_path):
-    """Run the command line in a fresh process in the test's folder; return it when it ended."""
     return lambda *arguments, **options: command(tmp_path, *arguments, **options)
 
 

@@ -12,7 +12,6 @@ DOCS = Path(__file__).parents[2] / "docs" / "statistics.md"
 
 
 def read_documented(headings):
-    """Return a table of the documentation: shares by noise."""
     text = DOCS.read_text(encoding="utf-8")
     lines = [line.strip("| ").split(" | ") for line in text.splitlines()]
     start = lines.index(list(headings))

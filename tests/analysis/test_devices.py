@@ -5,7 +5,7 @@ import math
 import pytest
 from msgspec import structs
 from support.records import HERE, case, run, trials
-from support.sweeps import on, unavailable
+from support.sweeps import on
 
 from bench.analysis.devices import compare_devices, find_crossovers, interpolate_crossing
 from bench.analysis.summary import summarize
@@ -124,22 +124,3 @@ def compare(*records, workload="sgd"):
 def test_without_gpu_rows_nothing_is_compared():
     assert compare(*on("cpu"), *on("cpu", "b")) == compare() == []
     assert compare(*on("cpu"), *on("gpu"), workload="textbook") == []
-
-
-def test_fastest_on_gpu_comes_first_and_unranked_last():
-    good, second = on("gpu", "wrong")
-    comparisons = compare(
-        *on("cpu", "a"),
-        *on("gpu", "a"),
-        *on("gpu", "alone", times=0.5),
-        *on("cpu", "absent", times=0.1),
-        unavailable("absent"),
-        *on("cpu", "wrong"),
-        *[good, structs.replace(second, status="failed", reason="other mathematics")],
-        unavailable("neither"),
-    )
-    names = [next(iter(pair.rows.values())).case.implementation for pair in comparisons]
-    assert names == ["alone", "a", "absent", "wrong"]
-    assert [pair.training is None for pair in comparisons] == [True, False, True, True]
-    assert [pair.ranked("gpu") is None for pair in comparisons] == [False, False, True, True]
-    assert comparisons[2].rows["gpu"].faults == (("unavailable", "no GPU can be used"),)

@@ -145,22 +145,6 @@ def test_leader_and_neighbours_are_of_one_family():
     assert (find_leading(times(rows)), find_ties(rows)) == ([0], [])
 
 
-def test_rows_of_other_problems_stand_between_no_tie():
-    records = [
-        *trials(case("f"), 1.05, 1.05, 1.05, status="failed"),
-        *trials(case("o", objective="one-vs-rest"), 1.05, 1.05, 1.05),
-        *(
-            record
-            for workload in ("sgd", "textbook")
-            for name, times in (("a", A), ("b", B))
-            for record in trials(case(name, workload=workload), *times)
-        ),
-    ]
-    ties = find_ties(summarize(records, HERE))
-    assert [faster.case.workload for faster, _ in ties] == ["sgd", "textbook"]
-    assert name_pairs(ties) == [("a", "b")] * 2
-
-
 # ----- times the fastest
 
 

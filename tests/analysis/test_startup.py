@@ -34,7 +34,6 @@ def curves(*records):
 
 
 def with_seeds(records):
-    """Return the records with a seed of its own for each."""
     return [
         msgspec.structs.replace(record, entropy=f"{number}")
         for number, record in enumerate(records)
@@ -181,41 +180,7 @@ def test_faster_epochs_make_up_for_a_slower_start(tuned, simpler, lead):
     assert (names([pair.tuned]), names([pair.simpler])) == (["tuned"], ["plain"])
 
 
-def test_tuned_rows_compare_to_idiomatic_ones_of_same_problem():
-    changes = [
-        {"objective": "one-vs-rest"},
-        {"workload": "textbook"},
-        {"device": "gpu"},
-        {"batch_size": 64},
-        {"style": "tuned"},
-        {"style": "own"},
-    ]
-    records = [r for n, change in enumerate(changes) for r in timed(f"{n}", 1, 1, **change)]
-    records += [*timed("mine", 1, 2, style="tuned"), *timed("a", 1, 3), *timed("b", 1, 4)]
-    records += [ok(case("bad", style="tuned"), status="failed")]
-    records += [ok(case("no start"), import_seconds=None)]
-    pairs = [(*names([pair.tuned]), *names([pair.simpler])) for pair in break_evens(*records)]
-    assert pairs == [("4", "a"), ("4", "b"), ("mine", "a"), ("mine", "b")]
-
-
 DRIFT = (1.0, 2.0, 3.0)  # of each row, but not of the ratios of neighbours in a round
-
-
-@pytest.mark.parametrize(
-    ("tuned", "simpler", "factors", "certain"),
-    [
-        ((10, 1), (4, 2), DRIFT, True),
-        ((10, 1), (10, 2), DRIFT, False),  # starts alike
-        ((10, 1), (4, 1), DRIFT, False),  # epochs alike
-        ((9, 1), (4, 2), (1.0,), False),  # one round
-    ],
-)
-def test_break_even_is_certain_if_both_ratios_exclude_one(tuned, simpler, factors, certain):
-    (pair,) = break_evens(
-        *timed("tuned", *tuned, style="tuned", factors=factors),
-        *timed("plain", *simpler, factors=factors),
-    )
-    assert pair.certain is certain
 
 
 # ----- which row is done first

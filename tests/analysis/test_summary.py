@@ -79,26 +79,6 @@ def test_parity_error_is_the_largest_of_all_trials():
     assert one(*records).parity_error == 3e-2
 
 
-def test_gpu_row_has_energy_of_an_epoch_and_memory():
-    gpu = case(device="gpu")
-
-    def used(count, **values):
-        conditions = {"framework_peak_bytes": count}
-        return {"device_conditions": conditions, **values}
-
-    row = one(
-        ok(gpu, 1, 1.0, energy_joules=10.0, **used(20.0, peak_device_bytes=100)),
-        ok(gpu, 2, 1.0, energy_joules=20.0, **used(40.0, peak_device_bytes=300)),
-        ok(gpu, 3, energy_absent="too old"),
-    )
-    assert (row.epoch_joules, row.peak_device_bytes, row.framework_peak_bytes) == (3.0, 200, 30)
-    row = one(ok(gpu))
-    assert (row.epoch_joules, row.peak_device_bytes, row.framework_peak_bytes) == (None,) * 3
-    assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
-    # A record of a CPU in an older format.
-    assert one(ok(case(), energy_joules=10.0)).epoch_joules is None
-
-
 # ----- which trials count
 
 

@@ -36,13 +36,6 @@ VERBS = (
 )
 
 
-def test_help_lists_every_command(called):
-    code, out, _ = called("--help")
-    assert code == 0
-    for verb in VERBS:
-        assert f" {verb} " in out
-
-
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_fits_80_columns_and_is_not_cut_off(called, monkeypatch, verb):
     monkeypatch.setenv("COLUMNS", "80")
@@ -65,12 +58,6 @@ def test_each_option_is_in_a_panel_and_each_flag_without_a_type():
     assert set(commands) == set(VERBS)
     assert [name for name, option in options if option.rich_help_panel is None] == []
     assert [name for name, option in options if option.is_flag and option.metavar != ""] == []
-
-
-@pytest.mark.parametrize("verb", ["run", "check", "ab", "machine"])
-def test_help_warns_about_code_that_runs(called, verb):
-    out = " ".join(called(verb, "--help")[1].replace("│", " ").split())
-    assert "runs with your rights" in out or "with its own Python" in out
 
 
 def test_version_is_that_of_the_package(called):

@@ -3,12 +3,10 @@
 import contextlib
 import json
 import shutil
-import signal
 
 import pytest
 from support.comparisons import comparison, decided, pairs, spread_evenly
 from support.pretended import Pretended, pairing
-from support.processes import WAITS, wait_until
 from support.records import environment
 
 from bench.cli.console import WAITING
@@ -25,7 +23,6 @@ NUMPY = ("--implementation=numpy", "--data=digits")
 
 
 def sessions(folder):
-    """Return the plan of each session."""
     paths = sorted(folder.glob("*/calibration.json"))
     return [store.read_plan(path, CalibrationPlan) for path in paths]
 
@@ -87,26 +84,6 @@ def test_machine_without_calibrations_shows_none(called, refused, tmp_path):
         assert name in refused("calibrate", "--show", f"--calibrations={name}")
 
 
-def test_interrupted_calibration_is_no_decision(started, tmp_path):
-    # The file is copied to two places.
-    waits = WAITS.replace("Path(__file__).parent", f"Path({str(tmp_path)!r})")
-    (tmp_path / "waits.py").write_text(waits)
-    file = ("--implementation=./waits.py", "--data=digits", "--inject=none")
-    process = started("calibrate", *file, "--calibrations=known", "--format=json")
-    known = tmp_path / "known"
-
-    def lines():
-        return sum(path.read_bytes().count(b"\n") for path in known.glob("*/*/trials.jsonl"))
-
-    wait_until(lambda: process.poll() is not None or lines() >= 2)
-    (tmp_path / "hang").touch()
-    wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=600)
-    assert (process.returncode, err) == (130, "")
-    assert json.loads(out) == {"decisions": [], "noise": [], "pair_noise": []}
-
-
 def test_calibration_shows_all_tables(repository, called, stand, tmp_path):
     arguments = ("--for=40s", "--budget=10s", "--inject=50%", "--calibrations=known")
     code, out, err = called("calibrate", *NUMPY, *arguments, "--format=markdown")
@@ -150,18 +127,6 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     code, out, _ = called("ab", "--base=.", *NUMPY, "--batch-size=16", "--format=markdown")
     assert code == 1
     assert "on this machine" not in out
-
-
-def test_every_implementation_is_calibrated_by_default(called, stand, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "generate_designs", lambda _: iter(()))
-    flags = ("--data=digits", "--device=gpu", "--workload=textbook", "--batch-size=8")
-    called("calibrate", *flags, "--calibrations=known")
-    (plan,) = sessions(tmp_path / "known")
-    assert len(plan.cases) > 10
-    assert {(case.device, case.workload, case.batch_size) for case in plan.cases} == {
-        ("gpu", "textbook", 8)
-    }
-    assert plan.slowdowns == (Slowdown(0.02), Slowdown(0.05))
 
 
 @pytest.mark.parametrize(

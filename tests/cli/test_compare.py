@@ -38,8 +38,6 @@ def saved(tmp_path):
 
 @pytest.fixture
 def compared(called):
-    """Run ``bench compare``; return its exit status and output."""
-
     def compare(*arguments):
         status, out, err = called("compare", *arguments)
         assert err == ""
@@ -120,21 +118,6 @@ def test_calibrated_machine_judges_small_differences(saved, compared):
     assert "1 undecided, 1 no change" in out
     assert "no change of the minimum epoch" in out
     assert compared(one, two, "--tolerance=10%")[0] == 0
-
-
-def test_github_output_is_annotations_and_page(saved, compared, tmp_path):
-    runs = saved("one", 1.0, 1.0), saved("two", 1.3, 1.0)
-    before = sorted(tmp_path.rglob("*"))
-    status, out = compared(*runs, "--format=github")
-    assert status == 1
-    first, second, third, *page = out.splitlines()
-    assert first.startswith(
-        f"::error title=bench compare%3A {A.slug}%3A slower::minimum epoch +30.0 %25; "
-    )
-    assert second.startswith(f"::warning title=bench compare%3A {B.slug}%3A undecided::")
-    assert third == "## two compared with one"
-    assert not [line for line in page if line.startswith("::")]
-    assert sorted(tmp_path.rglob("*")) == before  # no job, no summary
 
 
 @pytest.mark.parametrize(

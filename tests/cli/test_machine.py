@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.cli.verbs.machine import gpu_line, machine_lines
+from bench.cli.verbs.machine import gpu_line
 from bench.runner import machine
 from bench.runner.gpu import Gpu
 from bench.runner.process import preflight
@@ -23,17 +23,6 @@ def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
     assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
     blind = [f"no GPU: {name} is blind" for name in frameworks]
     assert [facts[name] for name in frameworks] == blind
-
-
-def test_machine_facts_are_in_two_columns():
-    facts = {"cores": 2, "virtual": False, "gpus": [], "both": ["A", "B"], "distribution": ""}
-    assert machine_lines(facts) == [
-        "cores         2",
-        "virtual       False",
-        "gpus          none",
-        "both          A, B",
-        "distribution  none",
-    ]
 
 
 @pytest.mark.parametrize(("memory", "words"), [(80 * 2**30, "80 GiB"), (None, "memory not known")])

@@ -15,7 +15,6 @@ SABOTEURS = ASSETS / "saboteurs"
 
 @pytest.fixture
 def files(tmp_path):
-    """Write runs and files that are refused."""
     write(tmp_path / "out", run(case()), ok(case()))
     for folder in ("empty", "folder", "folder.py"):
         (tmp_path / folder).mkdir()

@@ -6,7 +6,6 @@ from support.records import case, ok, run, write
 
 @pytest.fixture
 def two_runs(tmp_path):
-    """Two runs, in the folders ``one`` and ``two``."""
     for name in ("one", "two"):
         write(tmp_path / name, run(case(), run=name), ok(case()))
 

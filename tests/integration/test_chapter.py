@@ -54,7 +54,6 @@ def test_notebook_has_the_cells_of_its_source():
 
 
 def run_first_cell():
-    """Run the notebook's first cell of code."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     source = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     exec(source, {})

@@ -13,8 +13,6 @@ from bench.runner import loop
 
 @pytest.fixture
 def measure_code(make_case, tmp_path, digits, short_trials):
-    """Measure code as a user's own implementation; its record."""
-
     def measure(code, *, replace=None, **changes):
         path = tmp_path / "own_file.py"
         path.write_text(code)

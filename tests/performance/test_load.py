@@ -22,7 +22,6 @@ app.main()
 
 
 def peak_mib(folder, *arguments):
-    """Run the command line in a folder; return its peak memory."""
     ended = subprocess.run(
         [sys.executable, "-c", CODE, *map(str, arguments)],
         cwd=folder,

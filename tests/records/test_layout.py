@@ -9,7 +9,6 @@ from bench.report import write as files
 
 @pytest.fixture
 def several(tmp_path):
-    """A folder of two runs and of other folders."""
     for name in ("b", "a", ".a.17.part", "report"):
         (tmp_path / "all" / name).mkdir(parents=True)
     for name in ("b", "a", ".a.17.part"):
@@ -41,7 +40,6 @@ def test_deeper_and_linked_runs_are_ignored(several, tmp_path):
 
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
-    """A folder of two runs of two machines; no charts are drawn."""
     monkeypatch.setattr(files, "can_draw", lambda: False)
     for name in ("one", "two"):
         machine = {**MACHINE, "id": name, "name": f"machine {name}"}

@@ -29,7 +29,6 @@ RECORDS = [
 
 
 def contents(folder):
-    """Return the files and folders in a folder by relative path."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")

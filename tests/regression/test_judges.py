@@ -15,7 +15,6 @@ STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, hours=50)
 
 
 def judge_live(baseline, candidate):
-    """Judge pairs of processes."""
     records = [
         make_trial(NUMPY, number, process, version=version, trial=f"{version}-{number}")
         for version, processes in (("base", baseline), ("candidate", candidate))
@@ -26,7 +25,6 @@ def judge_live(baseline, candidate):
 
 
 def judge_stored(baseline, candidate):
-    """Judge two runs of a calibrated machine."""
     sides = [stored_side(*stored_trials(NUMPY, *processes)) for processes in (baseline, candidate)]
     (judged,) = compare_runs(*sides, lambda *_: STILL, rule=RULE, between_runs=0.2).cases
     return judged

@@ -101,22 +101,6 @@ def draw_svg(chart):
     return draw_chart(Picture("a", "a", lambda: chart)).svg
 
 
-def test_epochs_are_in_milliseconds_with_intervals():
-    rows = summarize([*trials(case("fast"), 0.5), *trials(case("slow"), 1.0, 4.0)], HERE)
-    fast, slow, *processes = sorted(
-        read_points(chart_epochs(rows, "t")), key=lambda one: "ms" in one
-    )
-    assert [(one["name"], one["ms"]) for one in processes] == [
-        ("fast", 500),
-        ("slow", 1000),
-        ("slow", 4000),
-    ]
-    assert (fast["name"], fast["text"], fast["mean"]) == ("fast", "500", pytest.approx(500))
-    assert fast["low"] == fast["mean"] == fast["high"]
-    interval = rows[1].epoch
-    assert (slow["low"], slow["high"]) == pytest.approx((interval.low * 1e3, interval.high * 1e3))
-
-
 def test_threads_that_the_pilot_chose_are_in_tooltips_only():
     of = case("a", threads=1, tried_threads=(1, 2))
     points = read_points(chart_epochs(summarize(trials(of, 0.5, 0.5), HERE), "t"))

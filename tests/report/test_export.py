@@ -118,22 +118,6 @@ def test_wrong_command_is_refused_in_one_line(refused, tmp_path, arguments, reas
 # ----- the cases
 
 
-def test_every_case_with_times_is_exported_with_its_correctness(mixed):
-    by_name = {one.name: one for one in select_cases(mixed)}
-    assert list(by_name) == sorted(of.slug for of in (PART, GOOD, WRONG, ONCE))
-    assert not by_name[WRONG.slug].correctness["ranked"]
-    assert by_name[WRONG.slug].correctness["parity_error"] == 0.5
-    assert by_name[GOOD.slug].row.faults == ()
-    assert by_name[PART.slug].correctness == {
-        "ranked": True,
-        "validation_accuracy": 0.8396,
-        "test_accuracy": 0.8321,
-        "parity_error": 1.5e-6,
-        "trials": 3,
-        "faults": ["timeout: 600 s are over"],
-    }
-
-
 def test_names_are_the_same_whatever_threads_a_pilot_chose(tmp_path):
     names = []
     for threads in (1, 2):

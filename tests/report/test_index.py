@@ -1,11 +1,10 @@
 """The index has an entry for every folder with results, and says what each holds."""
 
-import datetime as dt
 import re
 
 import pytest
 from support.comparisons import bad, comparison, decided, pairs, two
-from support.records import MACHINE, bare, case, environment, run, trials, write
+from support.records import MACHINE, case, environment, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
@@ -33,39 +32,6 @@ def write_comparison(folder, plan, *records):
     for record in records:
         store.append_record(folder, record)
     return folder
-
-
-def test_run_has_machines_time_finding_and_page(results):
-    plan = run(case("a"), case("b"))
-    folder = write(results / "a", plan, *trials(case("a"), 0.5, 0.5), *trials(case("b"), 1.0, 1.0))
-    store.add_environment(folder, environment(id="again"))
-    store.add_environment(folder, environment(id="there", machine={**MACHINE, "name": "other"}))
-    (folder / "report.md").write_text("")
-    entry = read_one(results)
-    assert (entry.path, entry.kind, entry.state) == ("a", "run", "complete")
-    assert entry.created == dt.datetime(2025, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
-    assert entry.machines == ("2-core Test CPU, 8 GiB", "other")
-    assert entry.version == "abcdef"
-    assert "Once running, a (idiomatic) has the shortest epoch: 500" in entry.finding
-    assert entry.page == "a/report.md"
-    (folder / "report.html").write_text("")
-    assert read_one(results).page == "a/report.html"
-
-
-def test_state_has_missing_and_failed_trials(results):
-    plan = run(case("a"), case("b"))
-    write(results / "none", plan)
-    first = bare(case("a"), 1, status="timeout")
-    write(results / "some", plan, first, bare(case("b"), 1, status="interrupted"))
-    unavailable = [
-        bare(case(name), number, status="unavailable") for name in ("a", "b") for number in (1, 2)
-    ]
-    write(results / "whole", plan, *unavailable)
-    assert [(entry.path, entry.state) for entry in read_entries(results)] == [
-        ("none", "4 trials missing"),
-        ("some", "3 trials missing, 1 failed"),
-        ("whole", "complete"),
-    ]
 
 
 def test_newest_come_first_and_undated_last(results):

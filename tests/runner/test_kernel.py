@@ -13,7 +13,6 @@ pinning = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no af
 
 @pytest.fixture
 def cores_used(monkeypatch):
-    """The affinities in force during products."""
     seen = set()
     multiply = kernel._multiply
 

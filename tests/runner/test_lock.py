@@ -27,7 +27,6 @@ with lock.hold_host_lock(lambda: print("waiting", flush=True)):
 
 @pytest.fixture(autouse=True)
 def own_lock(tmp_path, monkeypatch):
-    """A lock of the test's own, which does not exist yet."""
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     return tmp_path / "lock"
 

@@ -13,20 +13,17 @@ from support.workers import StoppedWorkers
 from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.paired.comparison_plan import plan_pair
-from bench.runner import machine, runner
+from bench.runner import runner
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.planning.cases import find_implementation
-from bench.runner.process import interpreters
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
-from bench.worker.machine import list_software
 from bench.worker.workloads import WORKLOADS
 
 pytestmark = pytest.mark.usefixtures("short_trials")
 
-OURS = machine.machine.ROOT / "implementations"
 INSTALLATIONS = {"base": Installation(), "candidate": Installation()}
 ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96, threads=1).baseline)
 
@@ -158,33 +155,6 @@ def test_seed_repeats_orders_and_weights(make_runner, digits, tmp_path):
     again = Runner(tmp_path / "out", comparison(seed=7), digits).measure(ALONE)
     assert first.entropy == again.entropy
     assert first.validation_accuracy[:5] == again.validation_accuracy[:5]
-
-
-def test_every_version_runs_and_describes_its_own_place(
-    make_runner, starts, folder, tmp_path, monkeypatch
-):
-    described = []
-    monkeypatch.setattr(
-        interpreters, "read_software", lambda place: described.append(place) or {"python": "3.99"}
-    )
-    installations = {
-        "base": Installation(implementations=tmp_path),
-        "candidate": Installation("/b/python", OURS),
-    }
-    made = make_runner(installations, timeout=7.0)
-    for number in (1, 2):
-        for version, trial in sides(number, variables={"OWN": "yes"}).items():
-            made.measure(trial)
-            _, child = starts[-1]
-            assert child.installation == installations[version]
-            assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
-            assert child.variables == {"OWN": "yes"}
-    assert described == [installations["candidate"]]  # once
-    environments = store.read_environments(folder)
-    assert {
-        (record.version, environments[record.environment].software["python"])
-        for record in store.read_records(folder)
-    } == {("base", list_software()["python"]), ("candidate", "3.99")}
 
 
 @pytest.mark.parametrize("point", [(runner, "Worker"), (Judge, "judge")], ids=str)

@@ -73,14 +73,12 @@ class Cluster:
         )
 
     def wait_for_workers(self, count):
-        """Wait until ``count`` workers are connected."""
         import distributed
 
         with distributed.Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(count)
 
     def kill(self, name):
-        """End a worker as a power cut would."""
         self.workers[name].kill()
         self.workers.pop(name).wait()
 
@@ -103,7 +101,6 @@ class Cluster:
             )
 
     def end(self):
-        """Leave nothing running."""
         for process in (self._scheduler, *self.workers.values()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

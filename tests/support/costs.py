@@ -22,7 +22,6 @@ def list_handovers(records: Sequence[Record]) -> list[float]:
 
 
 def measure_run(records: Sequence[Record]) -> float:
-    """Return the seconds that a run took."""
     first, last = (parse_time(records[place].started).timestamp() for place in (0, -1))
     return last - first + (records[-1].wall_seconds or 0.0) + get_judging(records[-1])
 

@@ -32,7 +32,6 @@ SEED = 42
 
 
 def load(name: str) -> ModuleType:
-    """Import a saboteur."""
     spec = importlib.util.spec_from_file_location(name, ASSETS / "saboteurs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -49,7 +49,6 @@ class Pretended:
     run: str = "a run"
 
     def now(self) -> float:
-        """Return the seconds of the clock."""
         return self.clock
 
     def begin(self, folder: Path, planned: BasePlan, *_given: Any, **_named: Any) -> "Pretended":
@@ -70,7 +69,6 @@ class Pretended:
         return tuple(self.measure(trial) for trial in trials)
 
     def measure(self, trial: Trial) -> Record:
-        """Store and return the record of a trial."""
         self.trials.append(trial)
         if self.stop == (trial.version, trial.round):
             raise KeyboardInterrupt
@@ -115,5 +113,4 @@ class Pretended:
 
 
 def of_kind(events: Iterable[Any], kind: type) -> list[Any]:
-    """Return the events of one kind."""
     return [item for item in events if isinstance(item, kind)]

@@ -87,7 +87,6 @@ def resume_command(folder):
 
 
 def read_lines(folder):
-    """Return the lines of a run's records as they are on the disk."""
     path = folder / "trials.jsonl"
     return path.read_bytes().splitlines(keepends=True) if path.exists() else []
 

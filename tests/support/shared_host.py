@@ -143,7 +143,6 @@ def simulate(host: Host, cases: int, runs: int, seed: int = 42) -> Result:
 
 
 def print_table(runs: int = 150) -> None:
-    """Print the table of the documentation."""
     print("| host | spread | at mean speed | adjusted | held, raw | held | width |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, (host, cases) in HOSTS.items():

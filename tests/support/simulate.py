@@ -66,7 +66,6 @@ def read_residuals(folder: Path) -> list[float]:
 
 
 def make_normal(spread: float) -> Noise:
-    """Return normal noise."""
     return lambda random, shape: (random.normal(0, spread, shape), 0.0)
 
 
@@ -97,7 +96,6 @@ def add_slow_processes(population: Logs, one_in: int) -> Noise:
 
 
 def list_noises() -> dict[str, Noise]:
-    """Return each noise by its name."""
     sessions = CALIBRATION.glob("*/trials.jsonl")
     quiet, busy = sorted((read_session(file.parent) for file in sessions), key=np.std)
     runs = sorted(REFERENCE.glob("*/run.json"))
@@ -252,7 +250,6 @@ def simulate_rule(tables: int) -> dict[str, list[float]]:
 
 
 def format_table(headings: Sequence[str], lines: dict[str, list[float]]) -> str:
-    """Return a table in Markdown, in percent."""
     rows = [
         "| " + " | ".join([name, *(f"{100 * share:.1f}" for share in shares)]) + " |"
         for name, shares in lines.items()

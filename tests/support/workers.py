@@ -28,18 +28,15 @@ class StoppedWorkers(list[tuple[Mapping[str, Any], ChildSpec]]):
         scratch: Path,
         size: ExchangeSize | None = None,
     ) -> Iterator["StoppedWorkers"]:
-        """Stand in for ``Worker``."""
         self.append((request, child))
         size = size or ExchangeSize(1, 1, 1, 1)
         self.exchange = Exchange(create_file(scratch, size), size)
         yield self
 
     def call(self, *_: object, **__: object) -> None:
-        """End."""
         raise WorkerStopped
 
     await_start = call
 
     def finish(self) -> Outcome:
-        """Return how the worker ended."""
         return self.outcome

@@ -14,7 +14,7 @@ import pytest
 from bench.contract import Unavailable
 from bench.worker import __main__ as worker
 from bench.worker import exchange, machine
-from bench.worker.exchange import Exchange, ExchangeSize, create_file
+from bench.worker.exchange import ExchangeSize, create_file
 from bench.worker.guard import ContractError
 from bench.worker.roofline import RooflineSample
 
@@ -117,12 +117,6 @@ def test_failing_command_is_the_last_one_and_leaves_a_document(serve, own_file, 
 
 def test_worker_whose_parent_has_gone_leaves_no_document(serve):
     assert serve({}, exchange.PING) == (2 * exchange.PING, None)
-
-
-def test_seconds_of_a_command_are_in_the_exchange(own_file, tmp_path):
-    memory = Exchange(create_file(tmp_path, EMPTY), EMPTY)
-    assert worker.execute(lambda: 2.5, {}, memory) is None
-    assert memory.seconds[0] == 2.5
 
 
 def absent(name):

@@ -197,28 +197,6 @@ def test_changed_array_or_collector_is_a_fault_of_the_next_look(
         gc.enable()
 
 
-def test_view_of_live_weights_is_a_fault_after_the_next_epoch(serve, memory):
-    def return_live_weights(trainer, method):
-        if method == "train_epoch":
-            trainer.returned = trainer.params
-
-    execute = serve(return_live_weights)
-    memory.params[:] = 0
-    for command in "rtct":
-        execute(command.encode())
-    with pytest.raises(ContractError, match="a view of live weights"):
-        execute(exchange.COLLECT)
-
-
-def test_params_in_a_frameworks_memory_are_a_fault(serve, monkeypatch):
-    execute = serve()
-    foreign = np.asarray(memoryview(np.zeros((64, 10), np.float32)))
-    params = Params(foreign, np.zeros(10, np.float32))
-    monkeypatch.setattr(execute.trainer, "train_epoch", lambda _: params)
-    with pytest.raises(ContractError, match="view of its framework's memory"):
-        execute(exchange.TRAIN)
-
-
 @pytest.fixture
 def own_file(tmp_path):
     yield tmp_path / "own_softmax.py"

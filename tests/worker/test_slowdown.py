@@ -11,8 +11,6 @@ ORDER = np.arange(4)
 
 
 class Recorder:
-    """A Trainer that records its calls."""
-
     def __init__(self):
         self.calls = []
 

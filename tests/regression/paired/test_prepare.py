@@ -22,7 +22,6 @@ FILES, NUMBA = ("fast.py", "slow.py"), ("numba==0.61", "numba==0.62")
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """Write implementation files of two folders."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "new").mkdir()
     for name in ("fast", "slow", "numpy", "new/fast"):
@@ -64,7 +63,6 @@ def installed(monkeypatch):
 
 @contextmanager
 def comparison(*sides, terms=None, **options):
-    """Prepare a comparison on digits."""
     with prepare_comparison(
         *sides,
         cases=CaseOptions(**{"data": "digits", **options}),

@@ -20,7 +20,6 @@ STRICT = Rule(tolerance=0.0)
 
 
 def calls_slowdown(logs, looks, rule):
-    """Return whether a look at these pairs says "slower"."""
     for count in looks:
         difference = compare_pairs(logs[:count], looks, rule.alpha_per_test)
         p_values = (rule.family * p for p in (difference.p_slower, difference.p_faster))

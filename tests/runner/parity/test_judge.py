@@ -25,7 +25,6 @@ def images(digits):
 
 @pytest.fixture(scope="module")
 def digits_judge(digits):
-    """A judge that trains each oracle once for all tests."""
     return Judge(digits.folder, 10)
 
 
@@ -368,24 +367,6 @@ def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
 
 
 # ----- the oracle
-
-
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [
-        ({"implementation": "pytorch"}, True),
-        ({"workload": "textbook"}, False),
-        ({"objective": "one-vs-rest"}, False),
-        ({"samples": 320}, False),
-        ({"batch_size": 96}, False),
-    ],
-    ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
-)
-def test_oracle_is_trained_once_a_problem(digits, make_case, change, same):
-    own, start = Judge(digits.folder, 10), DRAWS.draw_initial_params(WORKLOADS["textbook"], 64, 10)
-    first = own.get_path(make_case(), DRAWS, start)
-    assert (own.get_path(make_case(**change), DRAWS, start) is first) == same
-    assert own.get_path(make_case(), DRAWS, start) is first
 
 
 def test_oracle_of_other_draws_start_or_first_epoch_is_another(digits, make_case):

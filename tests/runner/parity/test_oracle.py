@@ -20,7 +20,6 @@ def make_problem(images, labels, optimizer, classes=3, batch_size=1):
 
 
 def train(problem, params, orders, objective="softmax"):
-    """Return the solution after each epoch."""
     path = oracle.Path(problem, params, lambda epoch: orders[epoch - 1], objective=objective)
     return [path.get_state(count).solution for count in range(1, len(orders) + 1)]
 

@@ -92,10 +92,6 @@ def test_different_pythons_for_keras_and_backend_are_refused():
         interpreters.assign_python(case, {"keras": "a", "torch": "b"})
 
 
-def test_case_without_python_runs_on_ours(make_case):
-    assert interpreters.find_installation(make_case()) == Installation()
-
-
 def test_installation_is_looked_up_for_every_run(make_case, tmp_path, monkeypatch):
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)

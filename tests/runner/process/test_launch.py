@@ -29,8 +29,6 @@ Path("seen").write_text(json.dumps({}))
 
 @pytest.fixture
 def evaluated(launched, tmp_path):
-    """The value of an expression in a worker."""
-
     def evaluate(expression, **child):
         launched(WRITES_SEEN.format(expression), ChildSpec(timeout=240, **child))
         return json.loads((tmp_path / "child" / "seen").read_text())
@@ -59,11 +57,6 @@ def test_worker_has_its_variables_cores_and_empty_caches(evaluated, monkeypatch,
     assert os.sched_getaffinity(0) == before
     assert caches == [[]] * len(CACHES)
     assert flags == [True, 1]
-
-
-def test_worker_without_threads_has_all_cores(evaluated):
-    value = evaluated("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
-    assert value == [str(len(machine.list_usable_cores())), sorted(os.sched_getaffinity(0))]
 
 
 def test_current_folder_is_not_imported(launched, tmp_path, monkeypatch):

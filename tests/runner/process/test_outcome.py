@@ -14,8 +14,6 @@ DOCUMENT = {"status": "ok", "quantities": {}}
 
 @pytest.fixture
 def ended(tmp_path):
-    """Interpret the exit of a worker that wrote a document."""
-
     def interpret(document=None, **changes):
         if document is not None:
             (tmp_path / "document.json").write_text(json.dumps(document))
@@ -67,11 +65,6 @@ def test_failed_allocation_is_recognised(ended, text, memory):
     status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text)
     assert status == ("out-of-memory" if memory else "failed")
     assert "the process was ended by a signal: Aborted" in reason
-
-
-def test_reason_about_memory_is_recognised(ended):
-    document = {"status": "failed", "reason": "RuntimeError: can't allocate memory"}
-    assert ended(document)[0] == "out-of-memory"
 
 
 def test_kernel_oom_kill_is_out_of_memory(ended):

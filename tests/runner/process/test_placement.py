@@ -14,7 +14,6 @@ SLEEP = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
 @pytest.fixture
 def leader():
-    """The leader of a session that has a child."""
     code = f"import subprocess, sys; subprocess.run({SLEEP!r}); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, start_new_session=True

@@ -1,7 +1,7 @@
 """Devices of several machines side by side, and runs over time: cells are worked out by hand."""
 
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, plan_of, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, plan_of, trials, write
 from support.sweeps import on, unavailable
 
 from bench.records import store
@@ -46,28 +46,6 @@ def tabulate(runs):
 
 
 # ----- the tables of a problem
-
-
-@pytest.mark.parametrize(
-    ("changes", "data"),
-    [
-        ({"workload": "textbook"}, {}),
-        ({"batch_size": 64}, {}),
-        ({"samples": 9600}, {}),
-        ({}, {"sha256": {"train images": "another"}}),
-        ({}, {"name": "digits"}),
-    ],
-)
-def test_different_problems_are_not_compared(tmp_path, changes, data):
-    other = {"name": "fashion-mnist", "source": "a mirror", "sha256": {}, **data}
-    of = case("a", **changes)
-    folders = [
-        write(tmp_path / "x", run(case("a"), run="x"), *trials(case("a"), 0.1), machine=BOX),
-        write(tmp_path / "y", run(of, run="y"), *trials(of, 0.1), machine=SERVER, data=other),
-    ]
-    section = describe_machines(load_runs(folders))
-    assert (section.tables, section.pictures, section.remarks) == ([], [], [])
-    assert section.empty
 
 
 def test_devices_are_compared_with_the_first(both):
