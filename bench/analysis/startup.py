@@ -6,12 +6,12 @@ Python, reading the data, and what the suite does between phases.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from statistics import fmean, median
+from statistics import fmean
 
-from bench.analysis.intervals import Interval, estimate_typical
+from bench.analysis.intervals import estimate_typical
 from bench.analysis.ranking import (
     compare_epochs,
     compare_rounds,
@@ -22,23 +22,6 @@ from bench.analysis.ranking import (
 from bench.analysis.summary import Row, list_start, select_seeds
 from bench.records.schema import Case, Record, TrialRecord
 from bench.worker.workloads import TARGET_ACCURACY
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The cost of a case's first epoch in a fresh process, in seconds.
-
-    total and the parts are medians over trials, so the parts need not add up to the total.
-    warm_up: the first timed epoch over the median one of its process.
-    """
-
-    case: Case
-    total: Interval
-    warm_up: Interval
-    imports: float
-    setup: float
-    reset: float
-    first_epoch: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +81,6 @@ class Stretch:
     row: Row
     first: int
     certain: bool
-
-
-def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
-    """Return the start of each ranked row of which any trial recorded all phases."""
-    starts = []
-    for row, trials in _pair_with_trials(rows, records):
-        phases = [parts for trial in trials if (parts := list_start(trial))]
-        if not phases:
-            continue
-        imports, setup, reset, first_epoch = map(median, zip(*phases, strict=True))
-        starts.append(
-            Start(
-                case=row.case,
-                total=estimate_typical(list(row.start_by_round.values())),
-                warm_up=estimate_typical(
-                    [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in trials]
-                ),
-                imports=imports,
-                setup=setup,
-                reset=reset,
-                first_epoch=first_epoch,
-            )
-        )
-    return starts
 
 
 def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
@@ -211,9 +170,13 @@ def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
     Of the trials that recorded their whole start and time all epochs of the workload: later rounds
     of a run with a stopping rule may time fewer.
     """
+    trials: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, TrialRecord) and record.status == "ok" and list_start(record):
+            trials[record.case.slug].append(record)
     curves = []
-    for row, trials in _pair_with_trials(rows, records):
-        whole = [one for one in trials if one.case.epochs == row.case.epochs and list_start(one)]
+    for row in filter(lambda row: row.ranked, rows):
+        whole = [one for one in trials[row.case.slug] if one.case.epochs == row.case.epochs]
         lengths = (min(one.case.epochs, len(list_accuracies(one))) for one in whole)
         seeds = select_seeds(whole)
         points = []
@@ -235,14 +198,3 @@ def count_epochs(trial: TrialRecord) -> int | None:
     """Return after how many timed epochs a trial had ``TARGET_ACCURACY``; None if never."""
     accuracies = enumerate(list_accuracies(trial), 1)
     return next((epoch for epoch, value in accuracies if value >= TARGET_ACCURACY), None)
-
-
-def _pair_with_trials(
-    rows: Iterable[Row], records: Iterable[Record]
-) -> Iterator[tuple[Row, list[TrialRecord]]]:
-    """Yield each ranked row with its successful trials."""
-    trials: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if isinstance(record, TrialRecord) and record.status == "ok":
-            trials[record.case.slug].append(record)
-    return ((row, trials[row.case.slug]) for row in rows if row.ranked)

@@ -42,10 +42,13 @@ class Row:
     test_images: number of test images.
     epoch: seconds.
     roofline_seconds: the least time that an epoch could take on this machine while it was measured.
-    first_epoch, imports, setup: seconds, medians over trials.
+    first_epoch, imports, setup, reset: seconds, medians over trials.
+    warm_up: the first timed epoch over the median one of its process.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
         rounds in which all comparable rows trained as many: they share their orders.
     accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
+    peaks_by_phase: resident bytes at the end of each phase, means over trials. The peak only rises:
+        a phase adds the difference to the one before. Mapped data count as soon as they are read.
     peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
     framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
@@ -71,9 +74,12 @@ class Row:
     first_epoch: float | None
     imports: float | None
     setup: float | None
+    reset: float | None
+    warm_up: Interval | None
     validation_accuracy: float | None
     test_accuracy: float | None
     accuracy_by_seed: tuple[float, ...]
+    peaks_by_phase: Mapping[str, float]
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
     framework_peak_bytes: float | None
@@ -153,18 +159,6 @@ class Row:
         if self.epoch is None or self.roofline_seconds is None:
             return None
         return self.roofline_seconds / self.epoch.mean
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Peak resident bytes of one case at the end of each phase, averaged over its processes.
-
-    The peak only rises: a phase adds the difference to the phase before. Memory-mapped data count
-    as soon as they are read.
-    """
-
-    case: Case
-    peaks: dict[str, float]
 
 
 def summarize(
@@ -281,6 +275,11 @@ def _summarize_case(
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
+    warm_ups = [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in good]
+    peaks = {
+        phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in good)
+        for phase in MEMORY_PHASES
+    }
     at_mean_speed = {**medians, **adjusted}
     roofline_seconds, floor = None, None
     if least and epoch:
@@ -311,11 +310,14 @@ def _summarize_case(
         first_epoch=_median(trial.first_epoch_seconds for trial in good),
         imports=_median(trial.import_seconds for trial in good),
         setup=_median(trial.setup_seconds for trial in good),
+        reset=_median(trial.reset_seconds for trial in good),
+        warm_up=estimate_typical(warm_ups) if good else None,
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
         accuracy_by_seed=tuple(
             trial.validation_accuracy[case.epochs - 1] for trial in select_seeds(scored)
         ),
+        peaks_by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         framework_peak_bytes=_mean(
@@ -375,7 +377,7 @@ def _list_faults(
 
 
 def _median(seconds: Iterable[float | None]) -> float | None:
-    recorded = [value for value in seconds if value]
+    recorded = [value for value in seconds if value is not None]
     return median(recorded) if recorded else None
 
 
@@ -391,20 +393,3 @@ def describe_framework(case: Case, environment: Environment | None) -> str:
     versions = environment.software.get("distributions", {}) if environment else {}
     names = list_distributions(case)
     return ", ".join(f"{name} {versions.get(name, '(absent)')}" for name in names)
-
-
-def summarize_memory(records: Iterable[Record]) -> list[Memory]:
-    """Return the memory of every case with successful trials that recorded it, in record order."""
-    by_case: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if isinstance(record, TrialRecord) and record.status == "ok" and record.phase_rss_bytes:
-            by_case[record.case.slug].append(record)
-    summaries = []
-    for trials in by_case.values():
-        means = {
-            phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in trials)
-            for phase in MEMORY_PHASES
-        }
-        peaks = {phase: peak for phase, peak in means.items() if peak is not None}
-        summaries.append(Memory(trials[0].case, peaks))
-    return summaries

@@ -14,7 +14,6 @@ from bench.analysis.startup import (
     find_curves,
     find_frontier,
     find_lead,
-    find_starts,
 )
 from bench.analysis.summary import summarize
 
@@ -23,10 +22,6 @@ PHASES = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_secon
 
 def phases(*seconds):
     return dict(zip(PHASES, seconds, strict=True))
-
-
-def starts(*records):
-    return find_starts(summarize(records, HERE), records)
 
 
 def curves(*records):
@@ -49,12 +44,11 @@ def names(results):
 
 def test_start_is_the_sum_of_its_four_phases():
     # Four powers of two: every sum of some of them is another number.
-    (start,) = starts(ok(case(), 3, **phases(1.0, 2.0, 4.0, 8.0)))
-    assert start.total == Interval(pytest.approx(15.0))
-    parts = (start.imports, start.setup, start.reset, start.first_epoch)
-    assert parts == pytest.approx((1.0, 2.0, 4.0, 8.0))
+    (row,) = summarize([ok(case(), 3, **phases(1.0, 2.0, 4.0, 8.0))], HERE)
+    assert row.start_by_round == {3: 15.0}
+    assert (row.imports, row.setup, row.reset, row.first_epoch) == (1.0, 2.0, 4.0, 8.0)
     # The first timed epoch of support.records takes three times as long as the median one.
-    assert start.warm_up == Interval(pytest.approx(3.0))
+    assert row.warm_up == Interval(pytest.approx(3.0))
 
 
 def test_incomplete_starts_and_other_trials_are_ignored():
@@ -66,10 +60,8 @@ def test_incomplete_starts_and_other_trials_are_ignored():
     for other in (*incomplete, untimed, late, figure):
         # Rows of which half of the trials timed out are not ranked.
         records = [whole, msgspec.structs.replace(whole, round=9), other]
-        (start,), (row, *_) = starts(*records), summarize(records, HERE)
-        assert start.total.mean == 4.0
-        assert row.start_by_round == {1: 4.0, 9: 4.0}
-        assert starts(other) == curves(other) == []
+        assert summarize(records, HERE)[0].start_by_round == {1: 4.0, 9: 4.0}
+        assert curves(other) == []
 
 
 # ----- accuracy curves

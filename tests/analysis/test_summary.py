@@ -3,7 +3,7 @@
 import pytest
 from support.records import HERE, bare, case, ok, run, trials
 
-from bench.analysis.summary import summarize, summarize_memory
+from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 
 
@@ -180,8 +180,8 @@ def test_memory_has_the_mean_of_each_recorded_phase():
         ok(case("textbook-keras"), kind="textbook"),
     ]
     records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
-    (memory,) = summarize_memory([*records, *others])
-    assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]
+    row = next(row for row in summarize([*records, *others], HERE) if row.peaks_by_phase)
+    assert [*row.peaks_by_phase.items()] == [("start", 150), ("first epoch", 260), ("epochs", 400)]
 
 
 def test_threads_that_a_pilot_chose_are_no_other_size():

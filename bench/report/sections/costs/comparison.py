@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.noise import (
@@ -23,17 +23,6 @@ from bench.report.render import numbers
 from bench.report.render.numbers import format_percent
 from bench.report.sections import Table, tables
 from bench.report.sections.tables import Column
-
-
-class HasCase(Protocol):
-    """A result about one case."""
-
-    @property
-    def case(self) -> Case:
-        """The case."""
-
-
-Result = TypeVar("Result", bound=HasCase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +150,13 @@ def tabulate_comparison(
 
 
 def tabulate_programs(
-    title: str, columns: Iterable[Column], note: str, results: Sequence[HasCase]
+    title: str, columns: Iterable[Column], note: str, rows: Sequence[Row]
 ) -> Table:
-    """Return a table with a line for each result: its program, its other columns, its style.
+    """Return a table with a line for each row: its program, its other columns, its style.
 
     With the threads, where a pilot chose them.
     """
-    cases = [result.case for result in results]
+    cases = [row.case for row in rows]
     threads = [shorten_threads(case) for case in cases if case.tried_threads]
     columns = (
         tables.list_words("program", map(name_case, cases)),
@@ -178,17 +167,17 @@ def tabulate_programs(
     return tables.build_table(title, columns, note, programs=list(map(label_case, cases)))
 
 
-def group_by_device(results: Iterable[Result]) -> list[list[Result]]:
-    """Return the results on the CPU and those on the GPU; a group that is empty is left out."""
-    groups: dict[str, list[Result]] = {"cpu": [], "gpu": []}
-    for result in results:
-        groups[result.case.device].append(result)
+def group_by_device(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return the rows on the CPU and those on the GPU; a group that is empty is left out."""
+    groups: dict[str, list[Row]] = {"cpu": [], "gpu": []}
+    for row in rows:
+        groups[row.case.device].append(row)
     return [group for group in groups.values() if group]
 
 
-def describe_workload_size(result: HasCase) -> str:
-    """Name the workload, the device and the size of a case."""
-    return f"workload {result.case.workload}: {describe_problem(result)}"
+def describe_workload_size(row: Row) -> str:
+    """Name the workload, the device and the size of a row."""
+    return f"workload {row.case.workload}: {describe_problem(row)}"
 
 
 def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
@@ -248,9 +237,9 @@ def describe_threads(case: Case) -> str:
     return f"{case.threads} of {numbers.format_threads(max(case.tried_threads))}"
 
 
-def describe_problem(result: HasCase) -> str:
+def describe_problem(row: Row) -> str:
     """Name the device and the size of a case, as all comparable cases have them."""
-    return f"{result.case.device}, {describe_size(result.case)}"
+    return f"{row.case.device}, {describe_size(row.case)}"
 
 
 def describe_size(case: Case) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.speed import adjust_epochs
-from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
+from bench.analysis.summary import MEMORY_PHASES, Row
 from bench.records.schema import Record, RooflineRecord
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -150,21 +150,18 @@ def list_failed_probes(records: Iterable[Record]) -> list[str]:
 
 def describe_memory(run: LoadedRun) -> Section:
     """Return the peak memory of the ranked rows of the first workload at its first size."""
-    ranked = {row.case.slug for row in select_ranked(run.rows, run.workload)}
-    memories = sorted(
-        summarize_memory(record for record in run.records if record.case.slug in ranked),
-        key=lambda memory: max(memory.peaks.values(), default=0.0),
-    )
-    shown, finding = tabulate_memory(memories), describe_imports(memories)
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.peaks_by_phase]
+    rows.sort(key=lambda row: max(row.peaks_by_phase.values()))
+    shown, finding = tabulate_memory(rows), describe_imports(rows)
     return Section(MEMORY_TITLE, shown, "No record has it.", finding=finding)
 
 
-def describe_imports(memories: Iterable[Memory]) -> str:
+def describe_imports(rows: Iterable[Row]) -> str:
     """Say how much memory frameworks take before any image is read; empty for a single program."""
     imported = {
-        name_case(memory.case): memory.peaks["import"]
-        for memory in memories
-        if memory.case.device == "cpu" and "import" in memory.peaks
+        name_case(row.case): row.peaks_by_phase["import"]
+        for row in rows
+        if row.case.device == "cpu" and "import" in row.peaks_by_phase
     }
     by_size: dict[str, list[str]] = {}
     for name in sorted(imported, key=imported.__getitem__):
@@ -179,12 +176,12 @@ def describe_imports(memories: Iterable[Memory]) -> str:
     return f"{text}."
 
 
-def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
+def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
     """Return the peaks by phase, a table for each device."""
     shown = []
-    for group in group_by_device(memories):
+    for group in group_by_device(rows):
         columns = [
-            tables.list_memory(phase, [memory.peaks.get(phase) for memory in group])
+            tables.list_memory(phase, [row.peaks_by_phase.get(phase) for row in group])
             for phase in MEMORY_PHASES
         ]
         title = f"Peak memory by phase: {describe_problem(group[0])}"

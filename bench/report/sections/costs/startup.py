@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bench.analysis import startup
-from bench.analysis.startup import BreakEven, Curve, Start
+from bench.analysis.startup import BreakEven, Curve
 from bench.analysis.summary import Row
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
@@ -83,18 +83,16 @@ def describe_epochs(curves: Iterable[Curve]) -> str:
 
 def describe_starts(run: LoadedRun) -> Section:
     """Return what a start costs, of the ranked rows of the first workload at its first size."""
-    starts = startup.find_starts(select_ranked(run.rows, run.workload), run.records)
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.start_by_round]
+    rows.sort(key=sort_key)
     finding = ""
-    if len(starts) > 1:
+    if len(rows) > 1:
         shortest, longest = (
-            pick(starts, key=lambda start: start.total.mean) for pick in (min, max)
+            f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
+            for row in (rows[0], rows[-1])
         )
-        finding = (
-            f"A cold start takes from {numbers.format_duration(shortest.total)} "
-            f"({name_case(shortest.case)}) to {numbers.format_duration(longest.total)} "
-            f"({name_case(longest.case)})."
-        )
-    return Section(STARTS_TITLE, tabulate_costs(starts), NOTHING_WELL, finding=finding)
+        finding = f"A cold start takes from {shortest} to {longest}."
+    return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
 
 
 def describe_first(run: LoadedRun) -> Section:
@@ -110,16 +108,17 @@ def describe_first(run: LoadedRun) -> Section:
     return Section(FIRST_TITLE, shown, NOTHING_WELL, finding=finding)
 
 
+def sort_key(row: Row, epochs: int = 1) -> float:
+    """Order rows by the time from a cold start until this many epochs are trained."""
+    seconds = time_from_cold(row, epochs)
+    return seconds.mean if seconds else math.inf
+
+
 def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
     """Return the seconds until many epochs are trained, the first after five on top."""
-
-    def sort_key(row: Row) -> float:
-        seconds = time_from_cold(row, EPOCHS)
-        return seconds.mean if seconds else math.inf
-
     shown = []
     for group in group_by_device(row for row in rows if row.start_by_round):
-        group.sort(key=sort_key)
+        group.sort(key=lambda row: sort_key(row, EPOCHS))
         columns = [
             tables.list_numbers(
                 f"{count:,} epoch{'s' * (count > 1)}, s",
@@ -132,18 +131,17 @@ def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
     return shown
 
 
-def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
-    """Return what a start costs, a table for each device, the shortest start first."""
+def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
+    """Return what a start costs, a table for each device. rows: the shortest start first."""
     shown = []
-    for group in group_by_device(starts):
-        group.sort(key=lambda start: start.total.mean)
+    for group in group_by_device(rows):
         columns = (
-            tables.list_times("import", [start.imports for start in group]),
-            tables.list_times("set-up", [start.setup for start in group]),
-            tables.list_times("reset", [start.reset for start in group]),
-            tables.list_times("first epoch", [start.first_epoch for start in group]),
-            tables.list_times("cold start", [start.total for start in group]),
-            tables.list_numbers("first timed epoch, × median", [start.warm_up for start in group]),
+            tables.list_times("import", [row.imports for row in group]),
+            tables.list_times("set-up", [row.setup for row in group]),
+            tables.list_times("reset", [row.reset for row in group]),
+            tables.list_times("first epoch", [row.first_epoch for row in group]),
+            tables.list_times("cold start", [time_from_cold(row, 1) for row in group]),
+            tables.list_numbers("first timed epoch, × median", [row.warm_up for row in group]),
         )
         title = f"Parts of a start, {describe_workload_size(group[0])}"
         shown.append(tabulate_programs(title, columns, COSTS_NOTE, group))

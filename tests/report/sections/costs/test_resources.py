@@ -6,7 +6,7 @@ from support.records import HERE, bare, case, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Roofline, find_rooflines
-from bench.analysis.summary import summarize, summarize_memory
+from bench.analysis.summary import summarize
 from bench.report.sections.costs import resources
 
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
@@ -90,11 +90,11 @@ def test_memory_has_the_recorded_phases_of_each_device():
         )
     ]
     own = {"style": "idiomatic"}
-    cpu, gpu = resources.tabulate_memory(summarize_memory(records))
+    cpu, gpu = resources.tabulate_memory(summarize(records, HERE))
     assert cpu.title == "Peak memory by phase: cpu, batch size 32, 2 threads, 48,000 samples"
     assert cells(cpu) == [
-        {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400", **own},
         {"program": "large", "start, MiB": "20.0", "data, MiB": "—", "epochs, MiB": "900", **own},
+        {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400", **own},
     ]
     assert cpu.numeric == {1, 2, 3}
     assert cells(gpu) == [{"program": "other", "start, MiB": "1.00", **own}]
@@ -105,10 +105,10 @@ def test_finding_of_memory_compares_what_imports_take():
         ok(case(name), phase_rss_bytes={"import": megabytes * 2**20})
         for name, megabytes in (("small", 41), ("large", 922), ("big", 922), ("mid", 100))
     ]
-    assert resources.describe_imports(summarize_memory(records)) == (
-        "Before the first image is read, large and big take 922 MiB of memory, and small 41.0 MiB."
+    assert resources.describe_imports(summarize(records, HERE)) == (
+        "Before the first image is read, big and large take 922 MiB of memory, and small 41.0 MiB."
     )
-    assert resources.describe_imports(summarize_memory(records[:1])) == ""
+    assert resources.describe_imports(summarize(records[:1], HERE)) == ""
 
 
 def test_step_is_the_epoch_over_the_number_of_its_batches():

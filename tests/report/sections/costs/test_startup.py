@@ -2,8 +2,7 @@
 
 from support.records import HERE, case, ok, run, trials, write
 
-from bench.analysis.intervals import Interval
-from bench.analysis.startup import BreakEven, Curve, Start
+from bench.analysis.startup import BreakEven, Curve
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.sections.costs.startup import (
@@ -17,33 +16,35 @@ from bench.report.sections.costs.startup import (
 DONE_FIRST = (case("soon"), case("late"))
 
 
-def start(of, total):
-    interval = Interval(total, total / 2, total * 2)
-    values = {"imports": 2.0, "setup": 0.00025, "reset": 0.0, "first_epoch": 0.5}
-    return Start(of, interval, Interval(1.25, 1.0, 1.5), **values)
-
-
 def row(of):
     (summarized,) = summarize([ok(of)], HERE)
     return summarized
 
 
 def test_start_is_shown_by_its_parts():
-    (table,) = tabulate_costs([start(case("jax"), 4.0), start(case("slow"), 8.0)])
+    phases = {"import_seconds": 2.0, "setup_seconds": 0.00025, "reset_seconds": 0.0}
+    record = ok(case("jax"), 1, 0.5, **phases, first_epoch_seconds=0.5)
+    (table,) = tabulate_costs(summarize([record], HERE))
     assert dict(zip(table.headings, table.lines[0], strict=True)) == {
         "program": "jax",
         "import, s": "2.00",
         "set-up, µs": "250",
         "reset, s": "0",
         "first epoch, ms": "500",
-        "cold start, s": "4.00 [2.00, 8.00]",
-        "first timed epoch, × median": "1.25 [1.00, 1.50]",
+        "cold start, s": "2.50",
+        "first timed epoch, × median": "3.00",
         "style": "idiomatic",
     }
     assert table.numeric == set(range(1, 7))
     assert table.title == (
         "Parts of a start, workload sgd: cpu, batch size 32, 2 threads, 48,000 samples"
     )
+
+
+def test_each_device_has_its_own_table():
+    cases = [case(), case(device="gpu"), case("other", device="gpu")]
+    tables = tabulate_costs(summarize(map(ok, cases), HERE))
+    assert [len(table.lines) for table in tables] == [1, 2]
 
 
 def test_finding_says_after_how_many_epochs_all_have_the_accuracy():
