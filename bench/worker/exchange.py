@@ -6,7 +6,6 @@ worker knows an order when its epoch begins, and no sooner; and the parent reads
 before and after each command.
 """
 
-import math
 import mmap
 import os
 from dataclasses import dataclass
@@ -36,20 +35,17 @@ class ExchangeSize:
     classes: int = 0
 
     @property
-    def shapes(self) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
-        """The type and the shape of each array, by name."""
-        return {
-            "seconds": (np.dtype(np.float64), (1,)),
-            "count": (np.dtype(np.int64), (1,)),
-            "indices": (np.dtype(np.int64), (max(self.samples, self.images),)),
-            "labels": (np.dtype(np.int64), (self.images,)),
-            "params": (np.dtype(np.float32), (self.features + 1, self.classes)),
-        }
-
-    @property
-    def bytes(self) -> int:
-        """The size of the file."""
-        return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.shapes.values())
+    def layout(self) -> np.dtype[Any]:
+        """The arrays of the file, one after the other."""
+        return np.dtype(
+            [
+                ("seconds", np.float64),
+                ("count", np.int64),
+                ("indices", np.int64, (max(self.samples, self.images),)),
+                ("labels", np.int64, (self.images,)),
+                ("params", np.float32, (self.features + 1, self.classes)),
+            ]
+        )
 
 
 def create_file(folder: Path, size: ExchangeSize) -> int:
@@ -60,12 +56,12 @@ def create_file(folder: Path, size: ExchangeSize) -> int:
     """
     if not hasattr(os, "memfd_create"):
         descriptor = os.open(folder / "exchange", os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(descriptor, size.bytes)
+        os.ftruncate(descriptor, size.layout.itemsize)
         return descriptor
     import fcntl
 
     descriptor = os.memfd_create("exchange", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
-    os.ftruncate(descriptor, size.bytes)
+    os.ftruncate(descriptor, size.layout.itemsize)
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
     return descriptor
 
@@ -80,18 +76,13 @@ class Exchange:
     """
 
     def __init__(self, descriptor: int, size: ExchangeSize) -> None:
-        memory: NDArray[np.uint8] = np.frombuffer(mmap.mmap(descriptor, size.bytes), np.uint8)
-        arrays: dict[str, Any] = {}
-        start = 0
-        for name, (dtype, shape) in size.shapes.items():
-            end = start + dtype.itemsize * math.prod(shape)
-            arrays[name] = memory[start:end].view(dtype).reshape(shape)
-            start = end
+        memory = mmap.mmap(descriptor, size.layout.itemsize)
+        arrays = np.frombuffer(memory, size.layout)
         self.seconds: NDArray[np.float64] = arrays["seconds"]
         self.count: NDArray[np.int64] = arrays["count"]
-        self.indices: NDArray[np.int64] = arrays["indices"]
-        self.labels: NDArray[np.int64] = arrays["labels"]
-        self.params: NDArray[np.float32] = arrays["params"]
+        self.indices: NDArray[np.int64] = arrays["indices"][0]
+        self.labels: NDArray[np.int64] = arrays["labels"][0]
+        self.params: NDArray[np.float32] = arrays["params"][0]
 
     def write_indices(self, indices: NDArray[np.int64]) -> None:
         """Write an order, or which images to label."""
