@@ -146,7 +146,7 @@ def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
             for (batch_size, number), by_program in sorted(counts.items())
             if number == threads
         ]
-        text = f"With {numbers.format_threads(threads)} {sum(worthwhile)} of {len(worthwhile)} "
+        text = f"With {numbers.format_threads(threads)}, {sum(worthwhile)} of {len(worthwhile)} "
         text += f"programs are more than a fifth faster than with one at batch size {least:,}"
         for batch_size, by_program in others:
             text += f", {sum(by_program)} of {len(by_program)} at {batch_size:,}"

@@ -42,7 +42,7 @@ SEEDS_NOTE = (
 )
 GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
-    "one; the chart shows all processes."
+    "one."
 )
 
 
@@ -119,10 +119,9 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     )
     # A disturbance of the GPU does not affect rows of the CPU.
     on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
-    if causes := (noise if on_gpu else replace(noise, gpu_causes=())).causes:
-        noisy = f"**The machine was noisy** ({', '.join(causes)})."
-        return [f"{noisy} These neighbours cannot be told apart: {escape(names)}."]
-    return [f"These neighbours cannot be told apart by so few processes: {escape(names)}."]
+    causes = (noise if on_gpu else replace(noise, gpu_causes=())).causes
+    noisy = f"**The machine was noisy** ({', '.join(causes)}). " if causes else ""
+    return [f"{noisy}These neighbours cannot be told apart: {escape(names)}."]
 
 
 def describe_groups(rows: Sequence[Row]) -> list[str]:

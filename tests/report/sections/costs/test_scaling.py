@@ -73,7 +73,7 @@ def test_speedup_stands_beside_the_times_of_which_it_is_the_ratio():
     assert table.lines == [["a", "1.50 (51.8, 34.5)"], ["b", "1.50 (104, 69.0)"]]
     assert "ms an epoch with one thread, and with 2 threads" in table.note
     assert describe_speedups(speedups) == (
-        "With 2 threads 2 of 2 programs are more than a fifth faster than with one at batch size "
+        "With 2 threads, 2 of 2 programs are more than a fifth faster than with one at batch size "
         "1,920; each measured once."
     )
     assert list_impossible(speedups) == []
@@ -83,10 +83,10 @@ def test_only_speedups_whose_interval_is_above_a_fifth_count():
     speedups = find_thread_speedups(summarize(swept(), HERE, run(case())), "sgd")
     intervals = (Interval(1.5, 1.3, 1.7), Interval(1.5, 1.1, 2.0))
     pairs = [replace(pair, speedup=one) for pair, one in zip(speedups, intervals, strict=True)]
-    assert describe_speedups(pairs).startswith("With 2 threads 1 of 2 programs are")
+    assert describe_speedups(pairs).startswith("With 2 threads, 1 of 2 programs are")
     assert describe_speedups(pairs).endswith("at batch size 1,920; certainly.")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4))
-    assert describe_speedups(pairs).startswith("With 2 threads 2 of 2 programs are")
+    assert describe_speedups(pairs).startswith("With 2 threads, 2 of 2 programs are")
     assert describe_speedups(pairs).endswith("at batch size 1,920; some measured once.")
     (line,) = list_impossible(pairs)
     assert line.startswith("b, batch size 1,920: 2.40 is more than 2 threads can bring")

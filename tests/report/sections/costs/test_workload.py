@@ -40,7 +40,7 @@ def test_uncertain_neighbours_are_named_with_the_disturbances():
         "cannot be told apart: a and b, b and c."
     )
     (line,) = describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
-    expected = "These neighbours cannot be told apart by so few processes: &lt;a&gt; and b\\|c."
+    expected = "These neighbours cannot be told apart: &lt;a&gt; and b\\|c."
     assert line == expected
     assert describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
 
