@@ -11,7 +11,7 @@ from bench.regression.stored.judge_runs import compare_runs
 
 NUMPY = case("numpy")
 # So small that 2 % are many deviations.
-STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, hours=50)
+STILL = Spread(processes=0.0005, blocks=0.0005, hours=50)
 
 
 def judge_live(baseline, candidate):

@@ -118,7 +118,7 @@ def stored():
             "new": good,
             "absent": absent,
         },
-        {slug("known"): Spread(epochs=0.5, processes=0.03, blocks=0.04, hours=3)},
+        {slug("known"): Spread(processes=0.03, blocks=0.04, hours=3)},
         [{"software": {"distributions": packages}} for packages in SOFTWARE],
     )
 

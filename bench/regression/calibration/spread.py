@@ -101,11 +101,10 @@ class MeasuredDecision:
 class Spread:
     """Standard deviations of logarithms, from decisions of ``hours`` different hours.
 
-    epochs: within a process. processes: of their minima, within a decision. blocks: between
-    decisions of different hours, beyond what the processes explain.
+    processes: of their minimum epochs, within a decision. blocks: between decisions of different
+    hours, beyond what the processes explain.
     """
 
-    epochs: float
     processes: float
     blocks: float
     hours: int
@@ -209,15 +208,7 @@ def estimate_spread(
     between = variance(map(fmean, minima)) - within / size
     if parse_seconds(hourly[-1].started) - parse_seconds(hourly[0].started) < DAY:
         between = max(between, MIN_BETWEEN**2)
-    variances = [
-        variance(map(math.log, record.epoch_seconds))
-        for decision in usable
-        for pair in decision.pairs
-        for record in pair
-        if len(record.epoch_seconds) > 1
-    ]
-    within_process = math.sqrt(fmean(variances or [0.0]))
-    return Spread(within_process, math.sqrt(within), math.sqrt(max(0.0, between)), len(hourly))
+    return Spread(math.sqrt(within), math.sqrt(max(0.0, between)), len(hourly))
 
 
 def parse_seconds(time: str) -> float:

@@ -149,7 +149,6 @@ def _tabulate_noise(calibrations: Calibrations) -> Table:
                 "case": case,
                 "pairs": f"{len(logs):,}",
                 "ratio of a pair": numbers.format_percent(_estimate_pair_deviation(logs)),
-                "epochs of a process": numbers.format_percent(spread.epochs if spread else None),
                 "processes": numbers.format_percent(spread.processes if spread else None),
                 "between hours": numbers.format_percent(spread.blocks if spread else None),
                 "hours": str(spread.hours) if spread else numbers.ABSENT,

@@ -19,9 +19,9 @@ from bench.regression.stored.judge_runs import (
 
 A = case("a")
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
-KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, hours=3)
+KNOWN = Spread(processes=0.03, blocks=0.04, hours=3)
 # So small that 2 % are many deviations.
-STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, hours=50)
+STILL = Spread(processes=0.0005, blocks=0.0005, hours=50)
 
 
 def runs(baseline, candidate, spread=None, **options):
@@ -97,7 +97,7 @@ def test_ratio_test_by_hand():
 
 
 def test_zero_spread_is_not_tested():
-    result = one([1.0] * 2, [1.1] * 2, Spread(epochs=0.0, processes=0.0, blocks=0.0, hours=5))
+    result = one([1.0] * 2, [1.1] * 2, Spread(processes=0.0, blocks=0.0, hours=5))
     assert (result.verdict, result.deviation) == ("undecided", None)
 
 
@@ -250,11 +250,11 @@ def test_only_comparable_cases_are_required():
 
 def test_detectable_slowdown_of_runs_by_hand():
     # 2.7638 is Student's quantile 0.99 of ten degrees of freedom, 1.6449 the normal one of 0.95.
-    least = find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    least = find_detectable_slowdown(Spread(0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
     assert least == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
-    more = find_detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    more = find_detectable_slowdown(Spread(0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
     rule = Rule(alpha=0.01, family=4)
-    assert least < min(more, find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
+    assert least < min(more, find_detectable_slowdown(Spread(0.0, 0.05, 11), (5, 5), rule))
 
 
 @pytest.mark.parametrize(("starts", "drift"), false_alarms.BLOCKS)
