@@ -48,6 +48,22 @@ def test_memory_is_in_whole_gib_though_the_kernel_keeps_some(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "same"),
+    [
+        ("read_cpu_model", lambda: "Abacus 3", False),
+        ("list_usable_cores", lambda: list(range(99)), False),
+        ("_read_distribution", lambda: "Another Linux", True),
+    ],
+)
+def test_id_is_of_hardware_only(monkeypatch, name, value, same):
+    before = host.describe()
+    monkeypatch.setattr(host, name, value)
+    after = host.describe()
+    assert before != after
+    assert (before["id"] == after["id"]) == same
+
+
+@pytest.mark.parametrize(
     ("maker", "name"),
     [
         ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "Intel Xeon CPU E5-2680 v4"),

@@ -1,5 +1,6 @@
 """The pilot chooses the threads of each case, from the plan and the records alone."""
 
+import msgspec
 import pytest
 from support.records import bare, case, ok, run
 
@@ -7,7 +8,9 @@ from bench.runner.planning.pilot import (
     choose_threads,
     find_first,
     offer_threads,
+    split_pilot,
 )
+from bench.runner.planning.plan import find_missing_trials
 
 OPEN = {"threads": 0, "tried_threads": (1, 2)}
 LATER = {1: 1.0, 2: 0.5}  # two threads are chosen
@@ -96,3 +99,22 @@ def test_gpu_gets_all_threads_without_a_pilot():
     assert (on_gpu.threads, on_gpu.tried_threads) == (4, ())
     assert (on_cpu.threads, on_cpu.tried_threads) == (0, (1, 4))
     assert (fixed.threads, fixed.tried_threads) == (3, ())
+
+
+def test_older_run_has_a_pilot_of_its_own_for_each_workload():
+    """Nothing is missing of it, and its choices stay, though later rounds would make others."""
+    open_cases = [case("a", **OPEN), case("a", workload="textbook", **OPEN)]
+    planned = run(*open_cases, rounds={"sgd": 1, "textbook": 1})
+    slow, fast = ({1: 1.0, 2: 0.5}, {1: 0.5, 2: 1.0})
+    tried = [
+        msgspec.structs.replace(record, round=0, trial=f"r0-{record.case.slug}")
+        for record in (*pilot(slow), *pilot(fast, workload="textbook"))
+    ]
+    rounds = [
+        ok(case("a", threads=2, tried_threads=(1, 2)), 1, 9.0),
+        ok(case("a", threads=1, tried_threads=(1, 2), workload="textbook"), 1, 9.0),
+    ]
+    chosen_run = choose_threads(planned, [*tried, *rounds])
+    assert [one.threads for one in chosen_run.cases] == [2, 1]
+    assert split_pilot(chosen_run, [*tried, *rounds]) == (rounds, tried)
+    assert find_missing_trials(planned, [*tried, *rounds]) == []

@@ -1,6 +1,7 @@
 """What is asked for becomes a plan and its trials, or an error before anything is measured."""
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def little_memory(monkeypatch):
 
 
 # ----- a new run
+
+
+def test_new_run_has_name_folder_and_every_implementation(small, current_folder):
+    options = RunOptions(data=small, batch_sizes=(8,), timeout=30.0, seed=7, budget=600.0)
+    folder, planned = plan_run(options, None, "a command")
+    assert folder == Path("results") / planned.run
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", planned.run)
+    assert planned.run != plan_run(options, None, "")[1].run
+    assert planned.created.endswith("+00:00")
+    values = (planned.command, planned.seed, planned.timeout, planned.budget, planned.data_source)
+    assert values == ("a command", 7, 30.0, 600.0, small)
+    expected = [(workload, name) for workload in ("sgd", "textbook") for name in NAMES]
+    assert [(one.workload, one.implementation) for one in planned.cases] == expected
+    assert {(one.samples, one.batch_size, one.device) for one in planned.cases} == {(40, 8, "cpu")}
+    assert not (current_folder / "results").exists()
 
 
 def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):
@@ -288,6 +304,24 @@ def test_probes_and_programs_follow_the_first_round():
 
 
 STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)
+
+
+def test_cases_that_share_a_pilot_wait_for_it():
+    open_case = {"threads": 0, "tried_threads": (1, 2)}
+    planned = run(
+        case("a", **open_case),
+        case("a", samples=96, **open_case),
+        rounds={"sgd": 1},
+        sweep=(case("a", batch_size=8, **open_case),),
+    )
+    trials = plan_trials(planned)
+    sizes = [(one.case.batch_size, one.case.samples, one.case.threads) for one in trials]
+    assert sizes == [(32, 48000, 2), (32, 48000, 1), (32, 96, 0), (8, 48000, 2), (8, 48000, 1)]
+    assert find_missing_trials(planned, []) == trials
+    records = [ok(trial.case, 1, trial.case.threads) for trial in trials[:2]]
+    ids = [trial.id for trial in find_missing_trials(planned, records)]
+    assert ids[0] == "r1-sgd-a-cpu-b32-t1-n96"
+    assert ids[1:] == [trial.id for trial in trials[3:]]
 
 
 def test_settled_rows_are_left_out_of_later_rounds():
