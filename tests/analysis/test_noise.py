@@ -97,20 +97,6 @@ def test_drift_has_t_interval_of_its_slope():
     assert drift.high == pytest.approx(math.exp(3 * (0.02 + 0.12170)), rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("other", "drift"),
-    [
-        (timed(case("b"), 5, 5, 5), 0.1),
-        (timed(case("b", workload="textbook"), 3.0), 0.2),  # one round shows no drift
-        # Each case is compared with itself, also over more rounds.
-        (timed(case("b"), *(7 + 0.1 * number for number in range(9))), 0.8),
-    ],
-)
-def test_drift_is_the_mean_of_the_cases(other, drift):
-    noise = measure_noise([*timed(case("a"), 0, 0.1, 0.2), *other], HERE)
-    assert noise.drift.mean == pytest.approx(math.exp(drift))
-
-
 # ----- shares of time, clock, heat
 
 

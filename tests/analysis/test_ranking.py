@@ -6,11 +6,9 @@ from dataclasses import replace
 import pytest
 from support.records import HERE, bare, case, ok, trials
 
-from bench.analysis.intervals import Interval
 from bench.analysis.ranking import (
     compare_epochs,
     compare_machines,
-    compare_to_fastest,
     find_leading,
     find_slower,
     find_ties,
@@ -146,17 +144,3 @@ def test_leader_and_neighbours_are_of_one_family():
 
 
 # ----- times the fastest
-
-
-def test_one_vs_rest_compares_to_softmax_but_never_leads():
-    records = [
-        *trials(case("sgd-rows", objective="one-vs-rest"), 0.25, 0.25),
-        *trials(case("fast"), 0.5, 0.5),
-        *trials(case("slow"), 1.5, 1.5),
-    ]
-    rows = summarize(records, HERE)
-    other, fast, slow = rows
-    assert names(rows) == ["sgd-rows", "fast", "slow"]
-    assert compare_to_fastest(rows, fast) == Interval(1.0, 1.0, 1.0)
-    assert compare_to_fastest(rows, slow).mean == pytest.approx(3)
-    assert compare_to_fastest(rows, other).mean == pytest.approx(0.5)

@@ -5,13 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support.records import bare, case, ok, probe
+from support.records import case, ok
 from support.shared_host import HOSTS, simulate
 
 from bench.analysis.speed import (
     adjust_epochs,
     estimate_slopes,
-    measure_speeds,
     tabulate_epochs,
 )
 
@@ -39,19 +38,6 @@ def follow(of, number, slope, *kernels, epoch=1.0):
     seconds = [math.exp(kernel) for kernel in kernels]
     around = [(one + other) / 2 for one, other in pairwise((*kernels, kernels[-1]))]
     return process(of, number, [epoch * math.exp(slope * x) for x in around], seconds)
-
-
-def test_speed_of_a_row_is_relative_to_the_run():
-    records = [
-        ok(A, 1, kernel_seconds=[0.002, 0.004, 0.002]),
-        ok(A, 2, kernel_seconds=[0.002]),
-        ok(B, 1, kernel_seconds=[0.004]),
-        ok(B, 2, kernel_seconds=[0.004]),
-        bare(B, 3, kernel_seconds=[9.0]),
-        probe(kernel_seconds=[9.0]),
-        ok(case("old")),
-    ]
-    assert measure_speeds(records) == pytest.approx({A.slug: 1.5, B.slug: 0.75})
 
 
 def test_epoch_has_the_mean_of_the_kernels_around_it():

@@ -1,7 +1,7 @@
 """Rows say what the records say: every number here is worked out by hand."""
 
 import pytest
-from support.records import HERE, bare, case, ok, run, trials
+from support.records import HERE, bare, case, ok, trials
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
@@ -129,21 +129,6 @@ def test_interrupted_trials_and_other_kinds_are_ignored():
     assert (row.ranked, row.rounds, row.faults) == (True, 2, ())
 
 
-def test_rows_are_sorted_by_workload_device_rank_and_time():
-    slow, fast, wrong = case("slow"), case("fast"), case("wrong")
-    textbook, gpu = case("textbook", workload="textbook"), case("gpu", device="gpu")
-    records = [
-        *trials(textbook, 0.1),
-        *trials(gpu, 0.1),
-        bare(case("absent"), status="unavailable"),
-        *trials(slow, 0.9),
-        *trials(wrong, 0.2, status="failed"),
-        *trials(fast, 0.4),
-    ]
-    expected = ["fast", "slow", "absent", "wrong", "gpu", "textbook"]
-    assert [row.case.implementation for row in summarize(records, HERE)] == expected
-
-
 def test_cases_differ_by_size_but_not_by_registry_details():
     records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
     rows = summarize(records, HERE)
@@ -170,30 +155,3 @@ def test_row_names_the_framework_version(changes, environments, version):
 
 
 # ----- memory
-
-
-def test_memory_has_the_mean_of_each_recorded_phase():
-    first, second = {"start": 100, "epochs": 300}, {"start": 200, "first epoch": 260, "epochs": 500}
-    others = [
-        ok(case("older")),
-        bare(case(), phase_rss_bytes={"start": 1}),
-        ok(case("textbook-keras"), kind="textbook"),
-    ]
-    records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
-    row = next(row for row in summarize([*records, *others], HERE) if row.peaks_by_phase)
-    assert [*row.peaks_by_phase.items()] == [("start", 150), ("first epoch", 260), ("epochs", 400)]
-
-
-def test_threads_that_a_pilot_chose_are_no_other_size():
-    chosen = {"tried_threads": (1, 2)}
-    cases = [
-        case("a", threads=1, **chosen),
-        case("b", threads=2, **chosen),
-        case("a", device="gpu"),
-        case("a", threads=1, batch_size=8, **chosen),
-    ]
-    plan = run(case("a", threads=0, **chosen), *cases[1:3], sweep=cases[3:])
-    rows = summarize([ok(one) for one in cases], HERE, plan)
-    assert {row.case.slug: row.swept for row in rows} == {
-        one.slug: one.batch_size == 8 for one in cases
-    }

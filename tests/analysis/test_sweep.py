@@ -4,7 +4,7 @@ import pytest
 from support.records import HERE, case, trials
 
 from bench.analysis.summary import summarize
-from bench.analysis.sweep import find_sweep, find_thread_speedups, find_usual_size
+from bench.analysis.sweep import find_sweep, find_thread_speedups
 
 SIZES = [
     (32, 48000, 2),
@@ -34,10 +34,6 @@ def measured(name, *sizes, **changes):
     ]
 
 
-def names(rows):
-    return {(row.case.implementation, row.case.device) for row in rows}
-
-
 def test_each_axis_fixes_the_others_at_usual_size():
     sweep = sweep_of(*measured("a", *SIZES, (32, 48000, 1)))
     assert (sweep.samples, sweep.batch_size) == (48000, 384)
@@ -60,19 +56,6 @@ def test_each_axis_fixes_the_others_at_usual_size():
 def test_axis_that_was_not_varied_is_empty(sizes, axes):
     sweep = sweep_of(*measured("a", *sizes))
     assert tuple(map(len, (sweep.by_batch_size, sweep.by_samples))) == axes
-
-
-def test_axes_have_the_threads_that_the_pilot_chose():
-    chosen = {"tried_threads": (1, 2)}
-    records = [
-        *measured("a", (32, 48000, 1), (8, 48000, 2), **chosen),
-        *measured("b", (32, 48000, 1), (8, 48000, 1), **chosen),
-    ]
-    sweep = sweep_of(*records)
-    sizes = {
-        (r.case.implementation, r.case.batch_size, r.case.threads) for r in sweep.by_batch_size
-    }
-    assert sizes == {("a", 32, 1), ("a", 8, 2), ("b", 32, 1), ("b", 8, 1)}
 
 
 def test_every_number_of_threads_compares_to_one():
@@ -98,30 +81,3 @@ def test_speedup_is_that_of_the_two_times_or_absent():
     alone = trials(case("a", threads=1), 29.8, 31.0, 30.0, 29.0, 30.0)
     (pair,) = speedups_of(*alone, *five)
     assert pair.single.epoch.mean / pair.multiple.epoch.mean == pytest.approx(pair.speedup.mean)
-
-
-def test_single_sizes_and_unranked_rows_are_left_out():
-    alone = measured("alone", (32, 48000, 2))
-    wrong = [
-        record
-        for size in (32, 128)
-        for record in trials(case("wrong", batch_size=size), 0.1, status="failed")
-    ]
-    records = [*alone, *wrong, *measured("a", *SIZES)]
-    assert names(sweep_of(*records).by_batch_size) == {("a", "cpu")}
-    assert find_sweep(summarize(records, HERE), "textbook") is None
-    assert sweep_of(*alone, *wrong) is None
-    assert sweep_of() is None
-
-
-def test_usual_size_has_most_partners_and_is_smallest():
-    def usual(*sizes):
-        rows = summarize(measured("a", *sizes), HERE)
-        return find_usual_size(rows, "samples"), find_usual_size(rows, "batch_size")
-
-    assert usual(*SIZES) == (48000, 384)
-    assert usual(*((size, n, 2) for size in (128, 32) for n in (96000, 9600))) == (9600, 32)
-    # Sizes of fewer threads do not count.
-    single = [(batch_size, 19200, 1) for batch_size in (8, 16, 32, 64, 128, 384, 960)]
-    single += [(8, samples, 1) for samples in (960, 9600, 48000, 96000, 192_000)]
-    assert usual(*SIZES, *single) == (48000, 384)

@@ -65,17 +65,6 @@ def test_started_trial_names_case_and_remaining_time():
     assert format_start(figure, 70, 70, None) == line
 
 
-def test_ended_trial_has_median_epoch_or_reason():
-    # The median of 0.2, 0.4, 0.6 and 0.9 is 0.5.
-    good = ok(case("jax"), epoch_seconds=[0.4, 0.6, 0.2, 0.9])
-    assert format_end(good, 3, 70) == (
-        " 3/70  sgd       jax                     b32 t2 n48000     "
-        "epoch   500 ms  parity error 1.5 × 10⁻⁶  took 12 s"
-    )
-    wrong = bare(case("jax"), reason="one\nline")
-    assert format_end(wrong, 3, 7).endswith("b32 t2 n48000     failed: one line")
-
-
 def test_ended_probe_and_textbook_program_have_their_own_numbers():
     probe_case = case("roofline-numpy", workload="roofline", threads=1, batch_size=0, samples=0)
     probe = bare(

@@ -16,16 +16,6 @@ MISMATCH = {"nvmlInit": "RM has detected an NVML/RM version mismatch."}
 # ----- the GPUs, and the one that is used
 
 
-def test_list_has_each_gpu_in_driver_order(nvml):
-    nvml([make(), TWO[1]])
-    assert gpu.list_gpus() == [
-        gpu.Gpu(0, "A GPU", "GPU-aaaa", "580.65.06", "13.1", 8 * 2**30),
-        gpu.Gpu(1, "Second", "GPU-1c3d", "580.65.06", "13.1", 8 * 2**30),
-    ]
-    nvml(ONE_LOST)
-    assert [(one.index, one.name) for one in gpu.list_gpus()] == [(1, "Second")]
-
-
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

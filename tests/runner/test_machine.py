@@ -63,18 +63,6 @@ def test_id_is_of_hardware_only(monkeypatch, name, value, same):
     assert (before["id"] == after["id"]) == same
 
 
-@pytest.mark.parametrize(
-    ("maker", "name"),
-    [
-        ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "Intel Xeon CPU E5-2680 v4"),
-        ("Intel(R) Core(TM)  i7-1185G7", "Intel Core i7-1185G7"),
-    ],
-)
-def test_cpu_model_has_no_signs_and_no_clock_rate(cpuinfo, maker, name):
-    cpuinfo(maker)
-    assert host.read_cpu_model() == name
-
-
 @pytest.mark.parametrize(("system", "name"), [("Darwin", "Apple M3"), ("Linux", "riscv64")])
 def test_cpu_model_without_cpuinfo_is_of_sysctl_or_architecture(monkeypatch, system, name):
     monkeypatch.setattr(host, "_read_cpuinfo", lambda _: "")

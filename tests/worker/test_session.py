@@ -83,30 +83,6 @@ def test_trainer_gets_the_problem_and_the_device(serve, digits):
     assert trainer.device == "gpu"
 
 
-def test_epochs_go_on_from_the_params_of_the_last_reset(serve, memory):
-    execute, seen = serve(), []
-    for start in (5, 100):
-        memory.params[:] = start
-        execute(exchange.RESET)
-        for _ in range(2):
-            execute(exchange.TRAIN)
-            seen.append(memory.params.copy())
-            execute(exchange.COLLECT)
-    assert [params.min() for params in seen] == [6, 7, 101, 102]
-    assert [params.max() for params in seen] == [6, 7, 101, 102]
-    execute(exchange.END)
-
-
-def test_each_epoch_gets_its_own_order_without_a_link_to_the_exchange(serve, memory):
-    execute = serve()
-    memory.params[:] = 0
-    execute(exchange.RESET)
-    execute(exchange.TRAIN, ORDER)
-    execute(exchange.TRAIN, ORDER[::-1])
-    memory.indices[:] = -1
-    assert np.array_equal(execute.trainer.orders, [ORDER, ORDER[::-1]])
-
-
 def test_predictions_are_of_the_images_asked_for(serve, memory, digits):
     execute, wanted = serve(), np.array([7, 3, 3])
     execute(exchange.SELECT_TEST, wanted)

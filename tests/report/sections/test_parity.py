@@ -39,21 +39,6 @@ def test_margin_at_the_limits(error, margin):
     assert cell == margin
 
 
-def test_section_has_a_table_and_chart_for_each_workload(tmp_path):
-    cases = [case("a"), case("b", workload="textbook"), case("unjudged")]
-    records = [
-        *with_error(1e-6, cases[0]),
-        *with_error(0.0, cases[1], tolerance=2e-5),
-        *trials(cases[2], 0.5, parity=None),
-    ]
-    section = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records)))
-    assert [len(table.lines) for table in section.tables] == [1, 1]
-    assert [picture.name for picture in section.pictures] == ["parity-sgd"]  # 0 cannot be drawn
-    assert section.finding.startswith(
-        "All 2 softmax programs end with the weights of the float64 oracle"
-    )
-
-
 def test_test_accuracies_are_the_same_or_have_a_range(tmp_path):
     other = [0.1, 0.2, 0.3, 0.4, 0.83]
     cases = [case("a"), case("b"), case("c", workload="textbook"), case("d", workload="textbook")]

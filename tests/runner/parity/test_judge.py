@@ -369,19 +369,6 @@ def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
 # ----- the oracle
 
 
-def test_oracle_of_other_draws_start_or_first_epoch_is_another(digits, make_case):
-    own, start = Judge(digits.folder, 10), DRAWS.draw_initial_params(WORKLOADS["textbook"], 64, 10)
-    case, zeros = make_case(), DRAWS.draw_initial_params(WORKLOADS["sgd"], 64, 10)
-    paths = [
-        own.get_path(case, DRAWS, start),
-        own.get_path(case, DRAWS, zeros),
-        own.get_path(case, DRAWS, start, first=0),
-        own.get_path(case, Draws.make(42, 2), start),
-    ]
-    assert len(set(paths)) == 4
-    assert len(own._paths) == 1  # those of the round before are not needed any more
-
-
 def test_validation_and_test_have_their_own_images(tmp_path, make_case):
     # The digits have the same images in both; here the first weight answers one, not the other.
     for part, pixel, label in (("train", 1, 0), ("validation", 1, 0), ("test", 2, 1)):

@@ -6,22 +6,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.records import case
 
-from bench.contract import SGD
 from bench.errors import UserError
-from bench.records.files import hash_file
 from bench.runner.planning.cases import (
     Size,
     complete_case,
     find_implementation,
     get_size,
-    list_distributions,
     list_rooflines,
     list_sweep,
     list_sweep_sizes,
     list_textbook_programs,
 )
-from bench.worker.workloads import WORKLOADS
-from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
+from implementations import PROBES, TEXTBOOK_PROGRAMS
 
 BASE = Size(32, 2, 48000)
 
@@ -41,18 +37,6 @@ def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
     assert Size(batch_size, 1, samples).fault.endswith(f" samples; {near} would")
 
 
-def test_case_has_the_fields_of_its_registry_entry():
-    one = make("keras-tensorflow-fused")
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-tensorflow-fused")
-    for name in ("module", "framework", "extra", "objective", "style", "devices"):
-        assert getattr(one, name) == getattr(entry, name)
-    assert one.data_access == entry.data
-    assert one.variables == {"KERAS_BACKEND": "tensorflow"}
-    assert list_distributions(one) == ["keras", "tensorflow"]
-    assert (get_size(one), one.epochs) == (BASE, WORKLOADS["sgd"].epochs)
-    assert isinstance(WORKLOADS[one.workload].optimizer, SGD)
-
-
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -64,17 +48,6 @@ def test_case_has_the_fields_of_its_registry_entry():
 def test_unknown_name_is_refused_with_similar_names(name, hint):
     with pytest.raises(UserError, match=hint):
         make(name)
-
-
-def test_own_file_becomes_a_case(tmp_path):
-    path = tmp_path / "my_softmax.py"
-    path.write_bytes(b"a class")
-    objectives = {path: "one-vs-rest"}
-    own = find_implementation(str(path), objectives.get)
-    assert (own.implementation, own.module, own.file) == ("my_softmax", "my_softmax", str(path))
-    assert (own.objective, own.style, own.framework) == ("one-vs-rest", "own", "")
-    assert own.sha256 == hash_file(path)
-    assert list_distributions(own) == []
 
 
 def test_sweep_is_of_the_first_workload_and_smaller_for_one_vs_rest():

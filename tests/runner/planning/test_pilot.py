@@ -7,7 +7,6 @@ from support.records import bare, case, ok, run
 from bench.runner.planning.pilot import (
     choose_threads,
     find_first,
-    offer_threads,
     split_pilot,
 )
 from bench.runner.planning.plan import find_missing_trials
@@ -89,16 +88,6 @@ def test_cases_of_other_workloads_and_samples_share_a_pilot():
     assert chosen(records, *cases, rounds={"sgd": 1, "textbook": 1}) == [2, 2, 0, 2, 0]
     assert find_first(cases) == {cases[n].stable_slug for n in (0, 2, 4)}
     assert choose_threads(run(sweep=tuple(cases[:1])), pilot(LATER)).sweep[0].threads == 2
-
-
-def test_gpu_gets_all_threads_without_a_pilot():
-    on_gpu, on_cpu, fixed = (
-        offer_threads(case(device=device, threads=threads), (1, 4))
-        for device, threads in (("gpu", 0), ("cpu", 0), ("cpu", 3))
-    )
-    assert (on_gpu.threads, on_gpu.tried_threads) == (4, ())
-    assert (on_cpu.threads, on_cpu.tried_threads) == (0, (1, 4))
-    assert (fixed.threads, fixed.tried_threads) == (3, ())
 
 
 def test_older_run_has_a_pilot_of_its_own_for_each_workload():

@@ -25,8 +25,7 @@ from bench.runner.planning.plan import (
     plan_run,
     plan_trials,
 )
-from bench.worker.machine import list_usable_cores
-from implementations import IMPLEMENTATIONS, PROBES
+from implementations import IMPLEMENTATIONS
 
 NAMES = [implementation.name for implementation in IMPLEMENTATIONS]
 SEEDS = st.integers(0, 2**31 - 1)
@@ -116,17 +115,6 @@ def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
     (skipped,) = planned.skipped
     assert (skipped.batch_size, skipped.samples) == (16, 40)
     assert "10 or 20" in skipped.reason
-
-
-def test_all_threads_are_the_cores_of_the_machine(make):
-    planned = make(**JAX, threads=(1, ALL_CORES))
-    threads = sorted({1, len(list_usable_cores())})
-    assert [one.threads for one in planned.cases] == threads
-    probes = [(one.implementation, one.threads) for one in planned.rooflines]
-    assert probes == [("roofline-numpy", number) for number in threads]
-    probes = [one.implementation for one in make(**JAX, threads=(1,), rounds=5).rooflines]
-    assert probes == [probe.name for probe in PROBES]
-    assert make(roofline=False).rooflines == ()
 
 
 @pytest.mark.parametrize(

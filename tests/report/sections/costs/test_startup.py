@@ -41,12 +41,6 @@ def test_start_is_shown_by_its_parts():
     )
 
 
-def test_each_device_has_its_own_table():
-    cases = [case(), case(device="gpu"), case("other", device="gpu")]
-    tables = tabulate_costs(summarize(map(ok, cases), HERE))
-    assert [len(table.lines) for table in tables] == [1, 2]
-
-
 def test_finding_says_after_how_many_epochs_all_have_the_accuracy():
     never, slow, fast = (
         Curve(case(name), (), epochs)
