@@ -148,28 +148,44 @@ def flag(panel: str, name: str, help_text: str) -> Any:
     return typer.Option(name, metavar="", help=help_text, rich_help_panel=panel)
 
 
+def duration(help_text: str, *names: str, show_default: bool = False) -> Any:
+    """Return an option with a time."""
+    return typer.Option(
+        *names,
+        metavar="TIME",
+        parser=parse_duration,
+        help=help_text,
+        show_default=show_default,
+        rich_help_panel=MEASURING,
+    )
+
+
+def implementations(metavar: str, help_text: str) -> Any:
+    """Return an option with names of implementations, which a shell completes."""
+    return typer.Option(
+        "--implementation",
+        metavar=metavar,
+        help=help_text,
+        autocompletion=complete_implementation,
+        rich_help_panel=CASES,
+    )
+
+
 Workload = Literal["sgd", "textbook"]
 Format = Literal["table", "markdown", "json", "github"]
 
 Implementations = Annotated[
     list[str] | None,
-    typer.Option(
-        "--implementation",
-        metavar="NAME",
-        help="Measure this implementation. Repeat the option for several. Default: all.",
-        autocompletion=complete_implementation,
-        rich_help_panel=CASES,
+    implementations(
+        "NAME", "Measure this implementation. Repeat the option for several. Default: all."
     ),
 ]
 ImplementationsOrFiles = Annotated[
     list[str] | None,
-    typer.Option(
-        "--implementation",
-        metavar="NAME|FILE",
-        help="Measure this implementation, or your own file; its code runs with your rights. "
-        "Repeat the option for several. Default: all.",
-        autocompletion=complete_implementation,
-        rich_help_panel=CASES,
+    implementations(
+        "NAME|FILE",
+        "Measure this implementation, or your own file; its code runs with your rights. Repeat the "
+        "option for several. Default: all.",
     ),
 ]
 OneWorkload = Annotated[
@@ -238,12 +254,10 @@ Pythons = Annotated[
 ]
 Timeout = Annotated[
     float,
-    typer.Option(
+    duration(
+        "Stop a process that takes longer than this: seconds, or a time such as 10m.",
         "--timeout",
-        metavar="TIME",
-        parser=parse_duration,
-        help="Stop a process that takes longer than this: seconds, or a time such as 10m.",
-        rich_help_panel=MEASURING,
+        show_default=True,
     ),
 ]
 Tolerance = Annotated[

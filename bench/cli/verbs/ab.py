@@ -31,12 +31,10 @@ def ab(
     ] = ".",
     implementation: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Measure this implementation. Repeat the option for several. Default: those "
-            "whose files differ, or that use the named packages.",
-            autocompletion=options.complete_implementation,
-            rich_help_panel=options.CASES,
+        options.implementations(
+            "NAME",
+            "Measure this implementation. Repeat the option for several. Default: those whose "
+            "files differ, or that use the named packages.",
         ),
     ] = None,
     workload: options.OneWorkload = "sgd",
@@ -46,13 +44,7 @@ def ab(
     samples: options.SampleCount = None,
     budget: Annotated[
         float,
-        typer.Option(
-            metavar="TIME",
-            parser=options.parse_duration,
-            help="Measure for at most this time, which all cases share. Default: 3m.",
-            show_default=False,
-            rich_help_panel=options.MEASURING,
-        ),
+        options.duration("Measure for at most this time, which all cases share. Default: 3m."),
     ] = 180,
     tolerance: options.Tolerance = 0.02,
     gate: Annotated[

@@ -28,24 +28,13 @@ def calibrate(
     ] = "2%,5%",  # type: ignore[assignment]  # Typer parses it
     budget: Annotated[
         float,
-        typer.Option(
-            metavar="TIME",
-            parser=options.parse_duration,
-            help="Measure each comparison for at most this time, as in bench ab. Default: 3m.",
-            show_default=False,
-            rich_help_panel=options.MEASURING,
+        options.duration(
+            "Measure each comparison for at most this time, as in bench ab. Default: 3m."
         ),
     ] = 180,
     duration: Annotated[
         float,
-        typer.Option(
-            "--for",
-            metavar="TIME",
-            parser=options.parse_duration,
-            help="Make comparisons for this time, such as 2h. Default: 30m.",
-            show_default=False,
-            rich_help_panel=options.MEASURING,
-        ),
+        options.duration("Make comparisons for this time, such as 2h. Default: 30m.", "--for"),
     ] = 1800,
     show: Annotated[
         bool,

@@ -128,12 +128,9 @@ def run(
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.parse_duration,
-            help="Start no process that would exceed this time, such as 90s, 10m or 2h. Default: "
-            "10m, with --quick 3m, for each device; none with --rounds or --sweep.",
-            rich_help_panel=options.MEASURING,
+        options.duration(
+            "Start no process that would exceed this time, such as 90s, 10m or 2h. Default: 10m, "
+            "with --quick 3m, for each device; none with --rounds or --sweep."
         ),
     ] = None,
     timeout: options.Timeout = 600,
