@@ -316,18 +316,15 @@ class Run(
 
     rounds: by workload. stopping: which rows later rounds leave out, or None if every round
     measures all. budget: seconds that measuring may take, or None. sweep: cases at other sizes,
-    measured ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
-    textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
-    framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
-    this host does.
+    measured ``sweep_rounds`` times. textbook: the programs of the textbook. rooflines: probes of
+    what the machine can do, by framework. machine: id of the machine whose hosts in a cluster
+    measure the run, or None where this host does.
     """
 
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     textbook: tuple[Case, ...]
-    precision: Precision | None = None
     budget: Amount | None = None
-    memory_limit: Count | None = None
     sweep: tuple[Case, ...] = ()
     sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()

@@ -185,7 +185,7 @@ def test_escaped_text_reads_back_the_same(text):
     line = escape(text)
     assert len(line.splitlines()) <= 1
     assert not re.search(r"(?<!\\)(?:\\\\)*\|", line)
-    rendered = str(html.render_prose(line))
+    rendered = str(html.render_markdown(line))
     assert "<" not in rendered
     # A NUL is no character of a page: the standard puts U+FFFD in its place.
     assert unescape(rendered) == " ".join(text.split()).replace("\0", "\ufffd")
@@ -309,6 +309,6 @@ def test_script_cannot_be_ended_by_its_text():
 def test_markdown_has_only_harmless_elements(text):
     inline = {"strong", "em", "code", "br"}
     blocks = inline | {"p", "h", "hr", "pre", "ul", "ol", "li", "blockquote"}  # h: h1 to h6
-    for render, allowed in ((html.render_prose, inline), (html.render_blocks, blocks)):
-        elements = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(render(text))))
-        assert elements <= allowed
+    for allowed in (inline, blocks):
+        rendered = str(html.render_markdown(text, blocks=allowed is blocks))
+        assert set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", rendered)) <= allowed

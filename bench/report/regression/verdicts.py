@@ -19,7 +19,7 @@ from bench.report.render import numbers
 from bench.report.sections import Table, tables
 
 FORMAT = 4  # of the JSON document; in format 4 a metric names its statistic
-MAX_NAMED = 5  # packages that only one side has
+MAX_NAMED = 10  # packages that differ
 _LEVELS: Mapping[str, Level] = {
     "wrong": "error",
     "slower": "error",
@@ -227,26 +227,21 @@ def _describe_open_median(case: CaseComparison, rule: Rule) -> str:
 def describe_software_changes(
     baseline: Mapping[str, str], candidate: Mapping[str, str]
 ) -> list[str]:
-    """Name the packages with another version, and count those that only one side has.
+    """Name packages with another version, those that both sides have first, and count the others.
 
     Empty if the software of one side is not known.
     """
     if not baseline or not candidate:
         return []
+    both = baseline.keys() & candidate.keys()
+    names = sorted(baseline.keys() | candidate.keys(), key=lambda name: (name not in both, name))
     changes = [
-        f"{name} {baseline[name]} → {candidate[name]}"
-        for name in sorted(baseline.keys() & candidate.keys())
-        if baseline[name] != candidate[name]
+        f"{name} {before} → {after}"
+        for name in names
+        if (before := baseline.get(name, "absent")) != (after := candidate.get(name, "absent"))
     ]
-    for side, names in (
-        ("baseline", sorted(baseline.keys() - candidate.keys())),
-        ("candidate", sorted(candidate.keys() - baseline.keys())),
-    ):
-        if names:
-            named = f": {', '.join(names)}" if len(names) <= MAX_NAMED else ""
-            plural = "s" if len(names) != 1 else ""
-            changes.append(f"{len(names)} package{plural} in the {side} only{named}")
-    return changes
+    more = len(changes) - MAX_NAMED
+    return [*changes[:MAX_NAMED], *[f"{more} more packages"] * (more > 0)]
 
 
 def format_change(ratio: Interval) -> str:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ def render_page(template: str, *, scripts: Sequence[str] = (), **values: Any) ->
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
-        "prose": render_prose,
-        "blocks": render_blocks,
+        "prose": render_markdown,
+        "blocks": partial(render_markdown, blocks=True),
         "anchor": make_anchor,
         "together": keep_together,
     }
@@ -64,24 +65,17 @@ def build_policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
     )
 
 
-def render_prose(text: str) -> Any:
-    """Render Markdown within a paragraph, as markup; HTML, links and pictures in it stay text."""
-    from markupsafe import Markup
+def render_markdown(text: str, *, blocks: bool = False) -> Any:
+    """Render Markdown as markup; HTML, links and pictures in it stay text.
 
-    return Markup(_make_parser().renderInline(text))  # noqa: S704 - HTML in the text stayed text
-
-
-def render_blocks(text: str) -> Any:
-    """Render Markdown with paragraphs, lists and code; HTML, links and pictures stay text."""
-    from markupsafe import Markup
-
-    return Markup(_make_parser().render(text))  # noqa: S704 - HTML in the text stayed text
-
-
-def _make_parser() -> Any:
+    blocks: with paragraphs, lists and code, and not within a paragraph.
+    """
     from markdown_it import MarkdownIt
+    from markupsafe import Markup
 
-    return MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
+    parser = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
+    render = parser.render if blocks else parser.renderInline
+    return Markup(render(text))  # noqa: S704 - HTML in the text stayed text
 
 
 def make_anchor(title: str) -> str:
