@@ -1,15 +1,13 @@
-"""What a start costs, how fast accuracy rises, and after how many epochs a slow start pays off.
+"""After how many epochs a slow start pays off, and which program is done first.
 
 Only ranked rows are included: a time is published beside its correctness. Times exclude starting
 Python, reading the data, and what the suite does between phases.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from statistics import fmean
 
 from bench.analysis.intervals import estimate_typical
 from bench.analysis.ranking import (
@@ -19,9 +17,7 @@ from bench.analysis.ranking import (
     find_ties,
     select_comparable,
 )
-from bench.analysis.summary import Row, list_start, select_seeds
-from bench.records.schema import Case, Record, TrialRecord
-from bench.worker.workloads import TARGET_ACCURACY
+from bench.analysis.summary import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +36,6 @@ class BreakEven:
     ahead_from: int | None
     ahead_until: int | None
     certain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """The state of a case after an epoch.
-
-    accuracy: on the validation images, mean over processes. least_accuracy, largest_accuracy: over
-    seeds.
-    """
-
-    epoch: int
-    accuracy: float
-    least_accuracy: float
-    largest_accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Accuracy over the epochs of the workload.
-
-    epochs_to_target: until a case has ``TARGET_ACCURACY``, with each seed of orders and initial
-        weights; None if it has not in the epochs that were timed.
-    """
-
-    case: Case
-    points: tuple[CurvePoint, ...]
-    epochs_to_target: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,39 +131,3 @@ def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, i
     if start_loss < 0:
         return 1, math.ceil(start_loss / epoch_gain) if epoch_gain < 0 else None
     return (math.floor(start_loss / epoch_gain) + 2 if epoch_gain > 0 else None), None
-
-
-def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
-    """Return the accuracy curve of each ranked row.
-
-    Of the trials that recorded their whole start and time all epochs of the workload: later rounds
-    of a run with a stopping rule may time fewer.
-    """
-    trials: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if isinstance(record, TrialRecord) and record.status == "ok" and list_start(record):
-            trials[record.case.slug].append(record)
-    curves = []
-    for row in filter(lambda row: row.ranked, rows):
-        whole = [one for one in trials[row.case.slug] if one.case.epochs == row.case.epochs]
-        lengths = (min(one.case.epochs, len(list_accuracies(one))) for one in whole)
-        seeds = select_seeds(whole)
-        points = []
-        for epoch in range(1, min(lengths, default=0) + 1):
-            accuracy = fmean(trial.validation_accuracy[epoch - 1] for trial in whole)
-            by_seed = [trial.validation_accuracy[epoch - 1] for trial in seeds]
-            points.append(CurvePoint(epoch, accuracy, min(by_seed), max(by_seed)))
-        if points:
-            curves.append(Curve(row.case, tuple(points), tuple(map(count_epochs, seeds))))
-    return curves
-
-
-def list_accuracies(trial: TrialRecord) -> list[float]:
-    """Return the validation accuracies of a trial after its timed epochs."""
-    return trial.validation_accuracy[: len(trial.epoch_seconds)]
-
-
-def count_epochs(trial: TrialRecord) -> int | None:
-    """Return after how many timed epochs a trial had ``TARGET_ACCURACY``; None if never."""
-    accuracies = enumerate(list_accuracies(trial), 1)
-    return next((epoch for epoch, value in accuracies if value >= TARGET_ACCURACY), None)

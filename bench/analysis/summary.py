@@ -46,7 +46,7 @@ class Row:
     warm_up: the first timed epoch over the median one of its process.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
         rounds in which all comparable rows trained as many: they share their orders.
-    accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
+    curves: validation accuracy after each epoch, with each seed of orders and initial weights.
     peaks_by_phase: resident bytes at the end of each phase, means over trials. The peak only rises:
         a phase adds the difference to the one before. Mapped data count as soon as they are read.
     peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
@@ -78,7 +78,7 @@ class Row:
     warm_up: Interval | None
     validation_accuracy: float | None
     test_accuracy: float | None
-    accuracy_by_seed: tuple[float, ...]
+    curves: tuple[Sequence[float], ...]
     peaks_by_phase: Mapping[str, float]
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
@@ -103,6 +103,11 @@ class Row:
     def succeeded(self) -> int:
         """Number of trials that succeeded."""
         return len(self.epochs_by_round)
+
+    @property
+    def accuracy_by_seed(self) -> list[float]:
+        """Validation accuracy after the workload's own epochs, with each seed."""
+        return [curve[self.case.epochs - 1] for curve in self.curves]
 
     @property
     def reasons(self) -> list[str]:
@@ -314,9 +319,7 @@ def _summarize_case(
         warm_up=estimate_typical(warm_ups) if good else None,
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
-        accuracy_by_seed=tuple(
-            trial.validation_accuracy[case.epochs - 1] for trial in select_seeds(scored)
-        ),
+        curves=tuple(trial.validation_accuracy for trial in select_seeds(scored)),
         peaks_by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),

@@ -11,7 +11,6 @@ from support.records import HERE, case, ok
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
     find_break_evens,
-    find_curves,
     find_frontier,
     find_lead,
 )
@@ -22,17 +21,6 @@ PHASES = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_secon
 
 def phases(*seconds):
     return dict(zip(PHASES, seconds, strict=True))
-
-
-def curves(*records):
-    return find_curves(summarize(records, HERE), records)
-
-
-def with_seeds(records):
-    return [
-        msgspec.structs.replace(record, entropy=f"{number}")
-        for number, record in enumerate(records)
-    ]
 
 
 def names(results):
@@ -61,58 +49,6 @@ def test_incomplete_starts_and_other_trials_are_ignored():
         # Rows of which half of the trials timed out are not ranked.
         records = [whole, msgspec.structs.replace(whole, round=9), other]
         assert summarize(records, HERE)[0].start_by_round == {1: 4.0, 9: 4.0}
-        assert curves(other) == []
-
-
-# ----- accuracy curves
-
-
-def test_curve_has_the_accuracy_of_each_epoch():
-    accuracies = [0.5, 0.6, 0.7, 0.8, 0.75]
-    (curve,) = curves(ok(case(), validation_accuracy=accuracies))
-    assert [point.epoch for point in curve.points] == [1, 2, 3, 4, 5]
-    assert [point.accuracy for point in curve.points] == accuracies
-
-
-def test_curve_has_the_epochs_of_all_trials_up_to_the_workloads():
-    more = ok(case(epochs=3), epoch_seconds=[1.0] * 9, validation_accuracy=[0.5] * 9)
-    short, shorter = (ok(case(), n, epoch_seconds=[1.0] * (6 - 2 * n)) for n in (1, 2))
-    lengths = [len(curves(*records)[0].points) for records in ([more], [short], [short, shorter])]
-    assert lengths == [3, 4, 2]
-
-
-def test_curve_has_accuracies_of_all_seeds():
-    records = [
-        ok(case(), number, validation_accuracy=[accuracy] * 5)
-        for number, accuracy in ((1, 0.5), (2, 0.75), (3, 0.55))
-    ]
-    point = curves(*records)[0].points[0]
-    assert point.accuracy == pytest.approx(0.6)
-    assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.5)  # one seed
-    point = curves(*with_seeds(records))[0].points[0]
-    assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.75)
-
-
-@pytest.mark.parametrize(
-    ("accuracies", "epochs"),
-    [
-        ([0.1, 0.83, 0.85, 0.7, 0.9], 3),
-        ([0.84, 0.1, 0.1, 0.1, 0.1], 1),
-        ([0.0, 10_079 / 12_000, 0.0, 0.0, 10_080 / 12_000], 5),
-        ([0.1] * 5 + [0.9], None),  # after the last timed epoch
-    ],
-)
-def test_accuracy_is_reached_with_the_first_epoch_that_has_it(accuracies, epochs):
-    (curve,) = curves(ok(case(), validation_accuracy=accuracies))
-    assert curve.epochs_to_target == (epochs,)
-
-
-def test_accuracy_is_reached_with_each_seed():
-    early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85])
-    later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85])
-    never = ok(case(), 3, validation_accuracy=[0.1] * 5)
-    assert curves(early, later, never)[0].epochs_to_target == (2,)  # one seed
-    assert curves(*with_seeds([early, later, never]))[0].epochs_to_target == (2, 3, None)
 
 
 # ----- break-even

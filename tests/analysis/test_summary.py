@@ -117,7 +117,7 @@ def test_accuracy_has_a_value_for_each_seed(entropies, by_seed):
         )
     ]
     row = one(*records)
-    assert row.accuracy_by_seed == by_seed
+    assert tuple(row.accuracy_by_seed) == by_seed
     assert row.validation_accuracy == pytest.approx(0.84)
 
 

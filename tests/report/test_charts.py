@@ -13,7 +13,6 @@ from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, on, swept
 
 from bench.analysis.devices import find_crossovers
-from bench.analysis.startup import find_curves
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
@@ -46,14 +45,10 @@ def summarize_parity(**errors):
     return summarize(records, HERE)
 
 
-def curves_of(records):
-    return find_curves(summarize(records, HERE), records)
-
-
 CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
     "machines": lambda: chart_machines(MACHINES, ["none", "server", "box"], ODD),
-    "accuracy": lambda: chart_accuracy(curves_of([*on("cpu", ODD), *on("cpu", "b")]), ODD),
+    "accuracy": lambda: chart_accuracy(BOTH, ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), [1e-5], ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
@@ -131,7 +126,7 @@ def test_accuracy_has_a_line_for_each_objective_with_its_spread():
     one = trials(case("a"), 0.1, validation_accuracy=[0.5, 0.6, 0.6, 0.6, 0.6])
     other = trials(case("b"), 0.1, validation_accuracy=[0.7, 0.8, 0.8, 0.8, 0.8])
     rest = trials(case("c", objective="one-vs-rest"), 0.1)
-    points = read_points(chart_accuracy(curves_of([*one, *other, *rest]), "t"))
+    points = read_points(chart_accuracy(summarize([*one, *other, *rest], HERE), "t"))
     states = [(point["programs"], point["epoch"], point["accuracy"]) for point in points]
     assert states[:2] + states[5:7] == [
         ("2 softmax programs", 1, pytest.approx(0.6)),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from bench.analysis.startup import Curve
+from bench.analysis.summary import Row
 from bench.report.charts.style import COLOURS, JOINED, finish_chart
 from bench.report.render.numbers import format_share
 
@@ -12,7 +12,7 @@ _ROWS = 8  # height, in rows of the other charts
 _OBJECTIVES = {"softmax": COLOURS["idiomatic"], "one-vs-rest": COLOURS["own"]}
 
 
-def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
+def chart_accuracy(rows: Sequence[Row], title: str) -> Any:
     """Draw validation accuracy after each epoch, a line for each objective.
 
     Ranked programs of one objective have the same weights to within the tolerance, so one line
@@ -22,11 +22,10 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
 
     points: list[dict[str, Any]] = []
     for objective in _OBJECTIVES:
-        group = [curve.points for curve in curves if curve.case.objective == objective]
-        for states in zip(*group, strict=False):
-            mean = fmean(state.accuracy for state in states)
-            low = min(state.least_accuracy for state in states)
-            high = max(state.largest_accuracy for state in states)
+        group = [row for row in rows if row.case.objective == objective]
+        curves = (curve[: row.case.epochs] for row in group for curve in row.curves)
+        for epoch, accuracies in enumerate(zip(*curves, strict=False), 1):
+            mean, low, high = fmean(accuracies), min(accuracies), max(accuracies)
             programs = f"{len(group)} {objective} program{'s' * (len(group) > 1)}"
             text = f"accuracy {format_share(mean)}"
             if low < high:
@@ -34,11 +33,11 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
             points.append(
                 {
                     "programs": programs,
-                    "epoch": states[0].epoch,
+                    "epoch": epoch,
                     "accuracy": mean,
                     "low": low,
                     "high": high,
-                    "tip": JOINED.join([programs, f"epoch {states[0].epoch}", text]),
+                    "tip": JOINED.join([programs, f"epoch {epoch}", text]),
                 }
             )
     names = list(dict.fromkeys(point["programs"] for point in points))

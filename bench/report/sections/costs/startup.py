@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bench.analysis import startup
-from bench.analysis.startup import BreakEven, Curve
+from bench.analysis.startup import BreakEven
 from bench.analysis.summary import Row
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
@@ -52,32 +52,34 @@ BREAK_EVEN_NOTE = (
 
 def describe_curves(run: LoadedRun) -> Section:
     """Return the validation accuracy after each epoch."""
-    pictures, finding = [], ""
+    pictures = []
     for workload in list_workloads(run.rows):
-        curves = startup.find_curves(select_ranked(run.rows, workload), run.records)
-        if workload == run.workload:
-            finding = describe_epochs(curves)
-        if curves:
+        if rows := [row for row in select_ranked(run.rows, workload) if row.curves]:
             title = f"Accuracy over the epochs, workload {workload}"
-            draw = partial(chart_accuracy, curves, title)
+            draw = partial(chart_accuracy, rows, title)
             pictures.append(Picture(f"accuracy-{workload}", title, draw))
     if not pictures:
         return Section(CURVES_TITLE, empty=NOTHING_WELL)
+    finding = describe_epochs(select_ranked(run.rows, run.workload))
     return Section(CURVES_TITLE, pictures=pictures, finding=finding)
 
 
-def describe_epochs(curves: Iterable[Curve]) -> str:
+def describe_epochs(rows: Sequence[Row]) -> str:
     """Say after how many epochs the softmax programs reach the accuracy; empty unless all do."""
-    softmax = [one.epochs_to_target for one in curves if one.case.objective == "softmax"]
-    reached = sorted({epoch for by_seed in softmax for epoch in by_seed if epoch is not None})
-    if len(softmax) < 2 or any(None in by_seed for by_seed in softmax):
+    curves = [row.curves for row in select_softmax(rows) if row.curves]
+    reached = [
+        next((epoch for epoch, value in enumerate(curve, 1) if value >= TARGET_ACCURACY), None)
+        for by_seed in curves
+        for curve in by_seed
+    ]
+    epochs = sorted({epoch for epoch in reached if epoch is not None})
+    if len(curves) < 2 or None in reached:
         return ""
-    epochs = " to ".join(map(str, dict.fromkeys((reached[0], reached[-1]))))
-    seeds = max(map(len, softmax))
+    seeds = max(map(len, curves))
     over = f"over {seeds} seeds" if seeds > 1 else "with the one seed of this run"
     return (
-        f"All {len(softmax)} softmax programs reach a validation accuracy of "
-        f"{TARGET_ACCURACY:g} after {epochs} epochs, {over}."
+        f"All {len(curves)} softmax programs reach a validation accuracy of {TARGET_ACCURACY:g} "
+        f"after {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs, {over}."
     )
 
 

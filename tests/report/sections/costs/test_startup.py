@@ -1,8 +1,10 @@
 """Tables of start-up, and of break-evens: worked out by hand."""
 
+from dataclasses import replace
+
 from support.records import HERE, case, ok, run, trials, write
 
-from bench.analysis.startup import BreakEven, Curve
+from bench.analysis.startup import BreakEven
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.sections.costs.startup import (
@@ -43,8 +45,11 @@ def test_start_is_shown_by_its_parts():
 
 def test_finding_says_after_how_many_epochs_all_have_the_accuracy():
     never, slow, fast = (
-        Curve(case(name), (), epochs)
-        for name, epochs in {"never": (3, None, 4), "slow": (3, 3, 3), "fast": (5, 3, 4)}.items()
+        replace(
+            row(case(name)),
+            curves=[[0.1] * (epoch - 1) + [0.84] * (9 - epoch) for epoch in epochs],
+        )
+        for name, epochs in {"never": (3, 9), "slow": (3, 3, 3), "fast": (5, 3, 4)}.items()
     )
     assert describe_epochs([never, slow, fast]) == describe_epochs([fast]) == ""
     assert describe_epochs([slow, fast]) == (

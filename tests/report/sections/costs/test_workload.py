@@ -75,7 +75,9 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
 
 def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
     (row,) = rows_of(a=A)
-    several = replace(row, accuracy_by_seed=(0.83, 0.85, 0.84), validation_accuracy=0.84)
+    several = replace(
+        row, curves=[[one] * 5 for one in (0.83, 0.85, 0.84)], validation_accuracy=0.84
+    )
     cells = tables.list_accuracies("a", [find_accuracy(one) for one in (row, several)]).cells
     assert cells == ["0.8396", "0.8400 [0.8300, 0.8500]"]
     assert "one seed" in write_note([row])
