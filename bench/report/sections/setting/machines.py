@@ -19,7 +19,6 @@ from bench.report.sections.costs.comparison import (
     name_offered_threads,
     remark_processes,
 )
-from bench.report.sections.costs.gpu import DEVICES
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
@@ -42,66 +41,27 @@ SPEEDUP_NOTE = (
 )
 
 
-class Hardware(NamedTuple):
-    """One device of one machine in one run.
+class ProblemRows(NamedTuple):
+    """The rows of one problem, by implementation and by device of a machine.
 
-    machine: its name in this report. id: the machine's. threads: of the CPU, in words. model: of
-    the GPU, if known.
+    title: the problem in words. devices: with the names of their machines, in the order of runs.
     """
 
-    machine: str
-    id: str
-    device: Device
-    threads: str
-    model: str
-
-    def __str__(self) -> str:
-        if self.device == "cpu":
-            return f"{self.machine}, {self.threads}"
-        named = self.model in self.machine
-        return f"{self.machine}, gpu" if named else f"{self.machine}, gpu {self.model}"
+    title: str
+    devices: Sequence[str]
+    rows: Mapping[str, Mapping[str, Row]]
 
 
-class Problem(NamedTuple):
-    """What must be equal for two rows to be compared. digest: of the data's files."""
-
-    workload: str
-    batch_size: int
-    samples: int
-    data: str
-    digest: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.workload}: batch size {self.batch_size}, {self.samples:,} samples of "
-            f"{self.data}"
-        )
-
-
-class ProblemRows(NamedTuple):
-    """The rows of one problem, by implementation and hardware."""
-
-    problem: Problem
-    hardware: Sequence[Hardware]
-    rows: Mapping[str, Mapping[Hardware, Row]]
-
-    @property
-    def ranked(self) -> list[tuple[Hardware, Row]]:
-        """The ranked rows, with their hardware."""
-        pairs = (pair for by_hardware in self.rows.values() for pair in by_hardware.items())
-        return [(hardware, row) for hardware, row in pairs if row.ranked]
-
-
-def list_hardware(run: LoadedRun) -> list[Hardware]:
-    """Return the devices of a run on which anything was tried, the CPU first."""
-    listed = []
-    for device in DEVICES:
-        if rows := [row for row in run.rows if row.case.device == device]:
-            gpus = run.machine.get("gpus") or ()
-            model = str(next(iter(gpus), "")) if device == "gpu" else ""
-            threads = name_offered_threads(min(rows, key=lambda row: row.swept).case)
-            listed.append(Hardware(run.name, str(run.machine.get("id")), device, threads, model))
-    return listed
+def name_devices(run: LoadedRun) -> dict[Device, str]:
+    """Name the devices of a run on which anything was tried, the CPU with its threads first."""
+    names: dict[Device, str] = {}
+    if rows := [row for row in run.rows if row.case.device == "cpu"]:
+        first = min(rows, key=lambda row: row.swept)
+        names["cpu"] = f"{run.name}, {name_offered_threads(first.case)}"
+    if run.on_gpu:
+        model = str(next(iter(run.machine.get("gpus") or ()), ""))
+        names["gpu"] = f"{run.name}, gpu" if model in run.name else f"{run.name}, gpu {model}"
+    return names
 
 
 def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
@@ -109,22 +69,24 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
 
     Only those of a run's first size: a run's own report shows its sweep.
     """
-    rows: dict[Problem, dict[str, dict[Hardware, Row]]] = defaultdict(lambda: defaultdict(dict))
-    hardware: dict[Problem, dict[Hardware, None]] = defaultdict(dict)
+    problems: dict[tuple[str, str], dict[str, dict[str, Row]]] = {}
     for run in runs:
-        data = identify_data(run)
-        by_device = {listed.device: listed for listed in list_hardware(run)}
+        data, digest = identify_data(run)
+        devices = name_devices(run)
         for row in run.rows:
             case = row.case
             if not row.swept:
-                problem = Problem(case.workload, case.batch_size, case.samples, *data)
-                rows[problem][name_case(case)][by_device[case.device]] = row
-                hardware[problem][by_device[case.device]] = None
-    return [
-        ProblemRows(problem, list(hardware[problem]), by_name)
-        for problem, by_name in rows.items()
-        if len(hardware[problem]) > 1
-    ]
+                title = f"{case.workload}: batch size {case.batch_size}, {case.samples:,} samples"
+                by_name = problems.setdefault((f"{title} of {data}", digest), {})
+                by_name.setdefault(name_case(case), {})[devices[case.device]] = row
+    grouped = []
+    for (title, _), by_name in problems.items():
+        tried = {device for by_device in by_name.values() for device in by_device}
+        devices_in_order = [
+            device for run in runs for device in name_devices(run).values() if device in tried
+        ]
+        grouped.append(ProblemRows(title, devices_in_order, by_name))
+    return [problem for problem in grouped if len(problem.devices) > 1]
 
 
 def identify_data(run: LoadedRun) -> tuple[str, str]:
@@ -135,19 +97,20 @@ def identify_data(run: LoadedRun) -> tuple[str, str]:
 
 def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     """Return the section that compares devices."""
-    if sum(len(list_hardware(run)) for run in runs) > MAX_COLUMNS:
+    if sum(len(name_devices(run)) for run in runs) > MAX_COLUMNS:
         return Section(COMPARED, empty=CROWDED)
     problems = group_by_problem(runs)
     tables, pictures = [], []
     for number, problem in enumerate(problems, 1):
         tables += tabulate_problem(problem)
-        if problem.ranked:
-            title = f"Epoch time on each machine, {problem.problem}"
-            rows = {
-                name: {str(hardware): row for hardware, row in by_hardware.items() if row.ranked}
-                for name, by_hardware in problem.rows.items()
-            }
-            draw = partial(chart_machines, rows, list(map(str, problem.hardware)), title)
+        rows = {
+            name: ranked
+            for name, by_device in problem.rows.items()
+            if (ranked := {device: row for device, row in by_device.items() if row.ranked})
+        }
+        if rows:
+            title = f"Epoch time on each machine, {problem.title}"
+            draw = partial(chart_machines, rows, problem.devices, title)
             pictures.append(Picture(f"machines-{number}", title, draw))
     return Section(COMPARED, tables, NOT_ALIKE, pictures, list_remarks(problems))
 
@@ -155,28 +118,17 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
 def tabulate_problem(problem: ProblemRows) -> list[Table]:
     """Return the throughput of each device, and its speedup over the first one."""
     rates, speedups = [], []
-    for name, by_hardware in problem.rows.items():
-        rows = [by_hardware.get(hardware) for hardware in problem.hardware]
-        errors = [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
+    for name, by_device in problem.rows.items():
+        rows = [by_device.get(device) for device in problem.devices]
+        errors = [row.parity_error for row in by_device.values() if row.parity_error is not None]
         error = numbers.format_error(max(errors, default=None))
         rates.append([name, *map(format_rate, rows), error])
         speedups.append([name, *(format_speedup(row, rows[0]) for row in rows)])
-    headings = ("implementation", *map(str, problem.hardware))
+    headings = ("implementation", *problem.devices)
+    rate, speedup = "Samples per second", f"Speedup over {problem.devices[0]}"
     return [
-        Table(
-            f"Samples per second, {problem.problem}",
-            (*headings, "parity error"),
-            rates,
-            1,
-            THROUGHPUT_NOTE,
-        ),
-        Table(
-            f"Speedup over {problem.hardware[0]}, {problem.problem}",
-            headings,
-            speedups,
-            1,
-            SPEEDUP_NOTE,
-        ),
+        Table(f"{rate}, {problem.title}", (*headings, "parity error"), rates, 1, THROUGHPUT_NOTE),
+        Table(f"{speedup}, {problem.title}", headings, speedups, 1, SPEEDUP_NOTE),
     ]
 
 
@@ -198,9 +150,9 @@ def format_speedup(row: Row | None, base: Row | None) -> str:
 def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:
     """Name the versions of frameworks that differ between machines."""
     machines: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
-    for problem in problems:
-        for hardware, row in problem.ranked:
-            machines[row.case.implementation][row.version][hardware.machine] = None
+    for by_device in (rows for problem in problems for rows in problem.rows.values()):
+        for row in filter(lambda row: row.ranked, by_device.values()):
+            machines[row.case.implementation][row.version][row.machine] = None
     return [
         f"versions differ, {name}: "
         + "; ".join(f"{version} on {' and '.join(on)}" for version, on in by_version.items())
