@@ -12,7 +12,7 @@ from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Environment, TrialRecord
-from bench.report.charts.frontier import chart_frontier
+from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture
@@ -94,9 +94,10 @@ def make_opening(run: LoadedRun) -> Opening:
     softmax = select_softmax(ranked)
     rows = select_comparable(softmax, softmax[0]) if softmax else []
     started = [row for row in rows if row.start_by_round]
+    stretches = find_frontier(started)
     verdicts = []
     if agreement := describe_agreement(run):
-        accuracy = describe_accuracy(select_softmax(ranked))
+        accuracy = describe_accuracy(softmax)
         accuracy = accuracy[:1].upper() + accuracy[1:]
         verdicts.append(Verdict(summarize_agreement(run), f"{agreement} {accuracy}".strip()))
     if started:
@@ -109,10 +110,12 @@ def make_opening(run: LoadedRun) -> Opening:
         epochs = dict(zip(names, (row.epochs_by_round for row in softmax), strict=True))
         adjusted = dict(zip(names, (row.adjusted_by_round for row in softmax), strict=True))
         leaders = name_leaders(epochs, adjusted)
-        verdicts.append(Verdict(leaders, write_headline(ranked), "long training: "))
+        # A long training, if the shortest epoch pays off within the epochs of the chart.
+        pays = bool(stretches) and stretches[-1].first <= MAX_EPOCHS
+        label = "long training: " if pays else "once running: "
+        verdicts.append(Verdict(leaders, write_headline(ranked), label))
     picture = None
     if started:
-        stretches = find_frontier(started)
         title = write_frontier(stretches)
         draw = partial(chart_frontier, started, stretches, EPOCHS, title)
         picture = Picture("cold-epochs", title, draw)

@@ -43,6 +43,7 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
         "early, 9.26 s",
         "late, 100 ms",
     ]
+    assert [one.label for one in opening.verdicts] == ["", "five epochs: ", "long training: "]
     # The start takes 7 s longer, and each further epoch is 0.9 s shorter: 7 < 0.9 (n - 1) from 9.
     assert opening.picture.title == ("Up to 8 epochs early is done first, from 9 on late")
     orders = {one.epochs: [line[0] for line in one.lines] for one in opening.standings}
@@ -65,6 +66,12 @@ def test_programs_that_cannot_be_told_apart_share_the_headline(tmp_path):
     )
     assert [one.headline for one in opening.verdicts][1:] == ["a or b", "a or b"]
     assert {one.leaders for one in opening.standings} == {0}
+
+
+def test_shortest_epoch_that_never_pays_off_is_not_for_long_training(tmp_path):
+    late = trials(case("late"), *near(0.0999), **SLOW_START)  # 7 s later, 0.1 ms shorter
+    opening, _ = open_run(tmp_path, trials(case("early"), *near(0.1)), late)
+    assert opening.verdicts[-1].label == "once running: "
 
 
 def test_programs_that_were_measured_once_are_not_marked_as_leaders(tmp_path):
