@@ -77,6 +77,7 @@ def test_run_folder_is_complete(measured, records):
     assert kept == {record.trial for record in records.values() if record.status == "ok"}
     (environment,) = store.read_environments(folder)
     assert {record.environment for record in records.values()} == {environment}
+    assert store.read_run(folder).seed == 42
 
 
 def test_report_written_again_is_the_same(measured, command):
