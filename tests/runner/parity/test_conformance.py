@@ -304,3 +304,11 @@ def test_draws_of_a_check_are_its_own(digits):
     first, second = (checker._draws for checker in checkers)
     assert first != second
     assert len(first.entropy) == len(Draws.make(1, 1).entropy)
+
+
+def test_threads_on_too_many_cores_are_a_fault(checker, check_once, monkeypatch):
+    # The saboteurs are seen by their affinity already.
+    monkeypatch.setattr(conformance.Drive, "judge_threads", lambda _: (3.0, "too many"))
+    case = msgspec.structs.replace(case_of("honest"), devices=("cpu",))
+    (finding,) = check_once(checker, case, batch_size=32)
+    assert (finding.status, finding.reason) == ("failed", "too many")
