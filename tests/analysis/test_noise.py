@@ -12,7 +12,6 @@ from support.records import HERE, MACHINE, case, environment, ok
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise, measure_noise
 
-UNKNOWN = Noise(None, None, None, None, None, None, None)
 QUIET = Noise(
     within=0.5,
     between=0.02,
@@ -76,16 +75,6 @@ def test_between_matches_whole_design_with_missing_trials(trials):
     assert expected is None or between == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
-def test_without_successful_trials_nothing_is_known():
-    failed = [
-        ok(case(), number, status="failed", conditions={"seconds": 9.0, "throttled": 1.0})
-        for number in (1, 2, 3)
-    ]
-    figure = ok(case(), kind="textbook", conditions={"seconds": 9.0, "mhz_before": 1.0})
-    assert measure_noise([*failed, figure], HERE) == UNKNOWN
-    assert measure_noise([], HERE).causes == []
-
-
 # ----- drift
 
 
@@ -126,16 +115,6 @@ def test_shares_are_of_the_time_of_all_processors():
 def test_cores_or_threads_replace_unknown_processors(environments, processors):
     record = ok(case(threads=3), conditions={"seconds": 10.0, "others_seconds": 6.0})
     assert measure_noise([record], environments).others == pytest.approx(0.6 / processors)
-
-
-def test_clock_varies_from_smallest_to_largest_mean():
-    records = [
-        watched(mhz_before=2500.0, mhz_after=2000.0),
-        watched(mhz_before=3000.0, mhz_after=None),
-        watched(mhz_before=0.0),
-    ]
-    assert measure_noise(records, HERE).clock == pytest.approx(0.5)
-    assert measure_noise([watched(mhz_after=2000.0)], HERE).clock == 0
 
 
 # ----- causes

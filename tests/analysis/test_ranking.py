@@ -65,16 +65,6 @@ def test_ratios_are_those_at_the_mean_speed_and_times_as_measured():
     assert list(rows[0].epochs_by_round.values()) == [1.6, 1.0, 1.0]
 
 
-def test_ratio_uses_common_rounds_only():
-    # Rounds 1 and 2: 2 / 1 and 8 / 1, whose geometric mean is 4; stretched by 9 times their ratio.
-    first = one(ok(case("a"), 1, 2.0), ok(case("a"), 2, 8.0), ok(case("a"), 3, 99.0))
-    second = one(ok(case("b"), 1, 1.0), ok(case("b"), 2, 1.0), ok(case("b"), 4, 77.0))
-    ratio = compare_epochs(first, second)
-    assert ratio.mean == pytest.approx(4)
-    assert ratio.high == pytest.approx(8 * 4**9)
-    assert compare_epochs(one(ok(case("a"), 1)), one(ok(case("b"), 2))) is None
-
-
 def test_processes_of_two_machines_are_not_paired():
     row, base = rows_of(row=(0.5, 2.0, 1.0), base=(1.0, 4.0, 2.0))
     # Paired by round they have the ratio 2 exactly.

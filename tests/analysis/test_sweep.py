@@ -58,17 +58,6 @@ def test_axis_that_was_not_varied_is_empty(sizes, axes):
     assert tuple(map(len, (sweep.by_batch_size, sweep.by_samples))) == axes
 
 
-def test_every_number_of_threads_compares_to_one():
-    records = [
-        record
-        for threads, seconds in ((1, 4.0), (2, 2.0), (4, 0.5))
-        for record in trials(case("a", threads=threads), seconds)
-    ]
-    pairs = speedups_of(*records)
-    speedups = {pair.multiple.case.threads: pair.speedup.mean for pair in pairs}
-    assert speedups == pytest.approx({2: 2, 4: 8})
-
-
 def test_speedup_is_that_of_the_two_times_or_absent():
     """One thread was measured once, two threads five times, as in a published run."""
     once = trials(case("a", threads=1), 29.8)

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from support.records import MACHINE, case, environment, ok, run, write
+from support.records import case, environment, ok, run, write
 
 from bench.records import environments
 from bench.records.environments import list_versions
@@ -48,22 +48,6 @@ def test_facts_of_the_wrong_type_are_damaged(folder, changes):
 )
 def test_file_names_stay_in_their_folder(names, is_safe):
     assert {environments.is_file_name(name) for name in names} == {is_safe}
-
-
-def test_versions_are_listed_by_name():
-    machine = {**MACHINE, "system": "Linux 6.1", "distribution": "Debian 13"}
-    versions = list_versions([environment(machine=machine)])
-    assert versions == {
-        "torch": "2.9.1",
-        "keras": "3.12",
-        "jax": "0.8",
-        "scikit-learn": "1.7",
-        "python": "3.11.9",
-        "blas": "openblas 0.3",
-        "system": "Linux 6.1",
-        "distribution": "Debian 13",
-        "suite": "0.1.0 abcdef changed",
-    }
 
 
 def test_unchanged_suite_is_version_and_commit():

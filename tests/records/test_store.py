@@ -70,21 +70,6 @@ def test_append_syncs_the_record_to_disk(folder, monkeypatch):
     assert sizes == [(folder / "trials.jsonl").stat().st_size]
 
 
-def test_plan_and_environments_are_read_as_written(tmp_path):
-    planned = run(
-        case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data_source="x"
-    )
-    folder = write(tmp_path / "a" / "b", planned)
-    store.add_environment(folder, environment(id="there", variables={"A": "1"}))
-    store.add_environment(folder, environment(machine={}))  # exists already
-    assert store.read_run(folder) == planned
-    assert store.read_environments(folder) == {
-        "here": environment(),
-        "there": environment(id="there", variables={"A": "1"}),
-    }
-    assert sorted(path.name for path in folder.iterdir()) == ["environments", "params", "run.json"]
-
-
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
 def test_folder_with_a_run_is_refused(tmp_path, name):
     (tmp_path / name).touch()

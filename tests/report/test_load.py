@@ -115,16 +115,6 @@ def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
     assert [compare_to_fastest(rows, row).mean for row in rows] == [1, 1]
 
 
-def test_machines_of_one_name_in_one_run_are_named_by_id(resumed):
-    store.add_environment(resumed, environment(id="third", machine={**SLOW, "id": "other"}))
-    store.append_record(resumed, replace(ok(case("a"), 3, 0.7), environment="third"))
-    assert [loaded.name for loaded in load_runs([resumed])] == [
-        f"2-core Slow CPU ({resumed}, slow)",
-        "4-core Fast CPU",
-        f"2-core Slow CPU ({resumed}, other)",
-    ]
-
-
 def test_run_named_twice_is_refused(tmp_path):
     folder = write_on(tmp_path / "x", FAST, *trials(case("a"), 0.1))
     with pytest.raises(UserError, match="name it once"):

@@ -15,7 +15,6 @@ from bench.records.schema import Parity
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.judge_pairs import (
     METRICS,
-    close_schedule,
     judge_cases,
     load_result,
 )
@@ -34,26 +33,6 @@ def one(records, plan=None, looks=None):
 
 def metrics(judged):
     return {item.name: item for item in judged.metrics}
-
-
-def test_metric_is_judged_only_on_request():
-    # The first epoch takes twice as long.
-    first_epochs = {"base": 3.0, "candidate": 6.0}
-    slow = [
-        side(version, number, case("numpy"), 0.5, first_epoch_seconds=seconds)
-        for number in range(1, 21)
-        for version, seconds in first_epochs.items()
-    ]
-    judged = one(slow)
-    first = metrics(judged)["first-epoch"]
-    assert (judged.verdict, first.verdict, first.more_pairs) == ("no change", None, None)
-    assert (first.baseline, first.candidate) == (3.0, 6.0)
-    assert first.ratio.mean == pytest.approx(2)
-    judged = one(slow, comparison(gates=("first-epoch",)))
-    assert judged.verdict == "slower"
-    verdicts = {name: item.verdict for name, item in metrics(judged).items()}
-    assert (verdicts["epoch"], verdicts["first-epoch"]) == ("no change", "slower")
-    assert verdicts["memory"] is None
 
 
 def test_shown_value_is_the_median_of_processes():
@@ -99,20 +78,6 @@ def test_p_pays_for_all_looks():
     judged = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
     assert judged.metrics[0].p_slower == pytest.approx(compute_overall_level(2**-10, (10, 20, 60)))
     assert one(pairs(SLOWER[:10]), looks={}).metrics[0].p_slower == 2**-10
-
-
-@pytest.mark.parametrize(
-    ("looks", "pairs", "taken"),
-    [
-        ((30, 60, 180), 180, (30, 60, 180)),
-        ((30, 60, 180), 100, (30, 60, 100)),
-        ((30, 60, 180), 29, (29,)),
-        ((), 7, (7,)),
-        ((10, 12), 13, (10, 12, 13)),
-    ],
-)
-def test_last_look_is_at_the_last_pair(looks, pairs, taken):
-    assert close_schedule(looks, pairs) == taken
 
 
 def test_cases_are_one_family():

@@ -79,20 +79,6 @@ def measured(*sides, **options):
         return [one.name for one in result.plan.pairings], result.plan.absent
 
 
-def test_two_files_are_one_case_on_one_core(files):
-    with comparison(*files) as result:
-        plan = result.plan
-        (pairing,) = plan.pairings
-        assert pairing.name == "fast → slow"
-        for case, name in ((pairing.baseline, "fast"), (pairing.candidate, "slow")):
-            assert (case.implementation, case.file, case.style) == (name, f"{name}.py", "own")
-            assert (case.workload, case.device, case.threads) == ("sgd", "cpu", 1)
-            assert (case.batch_size, case.samples, case.epochs) == (32, 1440, 5)
-        assert (plan.baseline.path, plan.candidate.path) == files
-        assert result.installations == {"base": Installation(), "candidate": Installation()}
-        assert result.data.name == "digits"
-
-
 def test_changes_since_a_revision_are_measured(repository):
     repository.commit(softmax_numpy="two = 2")
     here = [entry.name for entry in IMPLEMENTATIONS if entry.name != "numpy"]
@@ -104,24 +90,6 @@ def test_changes_since_a_revision_are_measured(repository):
     repository.commit(softmax_old="two = 2")
     assert measured("HEAD~1", "HEAD") == (["old"], ())
     assert measured("HEAD", "HEAD") == ([], ())
-
-
-@pytest.mark.parametrize(
-    ("sides", "named", "expected"),
-    [
-        (("main", "main"), ("numpy",), (["numpy"], ())),
-        (
-            ("main", "."),
-            ("old", "numpy", "old"),
-            (["numpy"], (Absent("old", "not in .", CANDIDATE),)),
-        ),
-        (("main", "."), ("jax",), ([], (Absent("jax", "not in main", BASELINE),))),
-        ((".", "."), ("numpy", "numpy"), (["numpy"], ())),
-        (NUMBA, ("numpy",), (["numpy"], ())),
-    ],
-)
-def test_named_implementations_are_measured_unchanged(repository, built, sides, named, expected):
-    assert measured(*sides, implementations=named) == expected
 
 
 def test_users_of_the_packages_are_measured(built):

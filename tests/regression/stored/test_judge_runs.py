@@ -7,7 +7,6 @@ from support import false_alarms
 from support.comparisons import RULE, stored_side, stored_trials
 from support.records import case
 
-from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import (
@@ -51,18 +50,6 @@ def one(baseline, candidate, spread=None, **options):
 def student(p):
     """Return the quantile of Student's t with two degrees of freedom, in closed form."""
     return (1 - 2 * p) / math.sqrt(2 * p * (1 - p))
-
-
-def test_time_is_the_geometric_mean_of_minima():
-    result = one([[3.0, 1.0, 2.0], [4.0, 5.0, 9.0]], [[3.0, 3.0, 3.0]])
-    epoch = result.metrics[0]
-    assert (epoch.baseline, epoch.candidate) == pytest.approx((2.0, 3.0))
-    assert epoch.ratio == Interval(pytest.approx(1.5))
-    assert (result.processes, result.tried, result.epochs) == ((2, 1), (2, 1), 3)
-    assert result.remarks == (
-        "unequal rounds: 2 in the baseline, 1 in the candidate",
-        SINGLE_PROCESS,
-    )
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -149,20 +136,6 @@ def judge_p_values(*ps, others=None):
     baseline = {name: [1.0, 1.0] for name in candidate}
     cases = runs(baseline, candidate, spreads.get, between_runs=0.5).cases
     return {item.case: item for item in cases}, [item.verdict for item in cases]
-
-
-@pytest.mark.parametrize(
-    ("ps", "verdict"),
-    [
-        ((0.009,), "slower"),
-        ((0.009, 0.5), "undecided"),
-        # Holm: the smaller p must be at most 0.01 / 2, the other one 0.01.
-        ((0.004, 0.009), "slower"),
-        ((0.004, 0.009, 0.5), "undecided"),
-    ],
-)
-def test_calibrated_cases_are_one_family(ps, verdict):
-    assert set(judge_p_values(*ps)[1]) == {verdict}
 
 
 def test_uncalibrated_and_failed_cases_are_outside_the_family():

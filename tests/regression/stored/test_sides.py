@@ -1,31 +1,13 @@
 """Runs and calibrations as ``bench compare`` reads them."""
 
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, run, write
+from support.records import case, environment, ok, run, write
 
 from bench.errors import UserError
 from bench.records import store
 from bench.regression.stored.sides import load_side
 
 PYTORCH = case("pytorch")
-
-
-def test_only_finished_trials_are_cases(tmp_path):
-    records = [
-        ok(PYTORCH, 3, kind="textbook"),
-        bare(PYTORCH, 4, kind="roofline"),
-        bare(PYTORCH, 1, status="interrupted"),
-        ok(PYTORCH, 2, epoch_seconds=[0.5, 0.4]),
-        bare(PYTORCH, 5, status="timeout"),
-    ]
-    side = load_side(write(tmp_path / "run", run(PYTORCH), *records))
-    (stored,) = side.cases.values()
-    assert side.cases.keys() == {"sgd-pytorch-cpu-b32-t2-n48000"}
-    assert stored.processes == [[0.5, 0.4]]
-    assert (stored.row.rounds, stored.faults) == (2, ["timeout: no reason was given"])
-    assert (stored.unavailable, stored.wrong) == (False, False)
-    assert side.software["torch"] == "2.9.1"
-    assert side.machine == MACHINE["id"]
 
 
 def test_data_id_ignores_the_source(tmp_path):

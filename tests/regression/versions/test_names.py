@@ -37,21 +37,6 @@ def test_missing_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("scikit-learn==1.8.0", ("scikit-learn==1.8.0",)),
-        ("Scikit_Learn==1.8.0", ("scikit-learn==1.8.0",)),
-        ("tensorflow==2.18  keras==3.9", ("keras==3.9", "tensorflow==2.18")),
-        ("torch>=2.9,<2.10 jax~=0.6", ("jax~=0.6", "torch<2.10,>=2.9")),
-        ("jax[cuda12,b]==0.6 numpy!=2.0", ("jax[b,cuda12]==0.6", "numpy!=2.0")),
-        ("numpy==2.4.*", ("numpy==2.4.*",)),
-    ],
-)
-def test_requirements_are_normalized_and_sorted(text, expected):
-    assert parse_version(text) == Version(text, "packages", requirements=expected)
-
-
-@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("keras==", "Write it as in scikit-learn==1.8.0"),

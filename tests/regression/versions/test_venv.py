@@ -4,7 +4,6 @@ import importlib.metadata
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,19 +133,6 @@ def test_failed_build_reports_what_pip_says_and_leaves_only_its_log(packages, fo
     assert str(log) in str(error.value)
     assert "tool 2.0 depends on part>=2" in "\n".join(lines)
     assert leftovers(folder) == []
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        spec("tool==2.0"),
-        spec("tool==1.0", constraints=("part==2.0",)),
-        replace(spec("tool==1.0"), python="CPython 4"),
-        replace(spec("tool==1.0"), base="/another"),
-    ],
-)
-def test_another_specification_is_another_environment(steps, other):
-    assert ensure_environment(other, print) != ensure_environment(spec("tool==1.0"), print)
 
 
 def test_cache_that_cannot_be_written_is_refused(folder):
