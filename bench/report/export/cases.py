@@ -26,23 +26,6 @@ class ExportedCase:
         """A name that is the same in every run, and safe in a path or a URL."""
         return self.row.case.stable_slug
 
-    @property
-    def medians(self) -> list[float]:
-        """The median steady-state epoch of each process, seconds; the report uses the same."""
-        return list(self.row.epochs_by_round.values())
-
-    @property
-    def correctness(self) -> dict[str, object]:
-        """What belongs beside the time, for formats that have a place for it."""
-        return {
-            "ranked": self.row.ranked,
-            "validation_accuracy": self.row.validation_accuracy,
-            "test_accuracy": self.row.test_accuracy,
-            "parity_error": self.row.parity_error,
-            "trials": self.row.rounds,
-            "faults": self.row.reasons,
-        }
-
 
 def select_cases(run: LoadedRun) -> list[ExportedCase]:
     """Return the cases of a run that have times, by name.

@@ -59,7 +59,8 @@ def export_run(run: LoadedRun) -> dict[str, Any]:
 
 
 def _export_case(exported: ExportedCase) -> dict[str, Any]:
-    case, epoch = exported.row.case, exported.epoch
+    row, epoch = exported.row, exported.epoch
+    case = row.case
     return {
         "group": f"{case.workload}-{case.device}-{case.stable_size}",
         "name": exported.name,
@@ -74,14 +75,20 @@ def _export_case(exported: ExportedCase) -> dict[str, Any]:
         },
         "param": case.implementation,
         "extra_info": {
-            "version": exported.row.version,
+            "version": row.version,
             "epoch_seconds": {"typical": epoch.mean, "low": epoch.low, "high": epoch.high},
             "epoch_seconds_by_process": [trial.epoch_seconds for trial in exported.trials],
             "first_epoch_seconds": [trial.first_epoch_seconds for trial in exported.trials],
-            **exported.correctness,
+            "ranked": row.ranked,
+            "validation_accuracy": row.validation_accuracy,
+            "test_accuracy": row.test_accuracy,
+            "parity_error": row.parity_error,
+            "trials": row.rounds,
+            "faults": row.reasons,
         },
         "options": {},
-        "stats": compute_statistics(exported.medians),
+        # The same as in the report.
+        "stats": compute_statistics(list(row.epochs_by_round.values())),
     }
 
 
