@@ -154,8 +154,9 @@ def tabulate_programs(
 ) -> Table:
     """Return a table with a line for each row: its program, its other columns, its style.
 
-    With the threads, where a pilot chose them.
+    With the threads, where a pilot chose them. title: without the problem, which is added.
     """
+    title = f"{title}, {describe_workload_size(rows[0])}"
     cases = [row.case for row in rows]
     threads = [shorten_threads(case) for case in cases if case.tried_threads]
     columns = (

@@ -5,7 +5,6 @@ from bench.analysis.summary import Row
 from bench.report.load import LoadedRun
 from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
-    describe_problem,
     select_ranked,
     tabulate_programs,
 )
@@ -63,5 +62,4 @@ def tabulate_predictions(rows: list[Row]) -> Table:
     if len({row.case.device for row in rows}) == 1:
         del columns[0]
     note = SINGLE_NOTE if any(row.predict_one for row in rows) else NO_SINGLE
-    title = f"Labelling the test images, {describe_problem(rows[0])}"
-    return tabulate_programs(title, columns, f"{NOTE} {note}", rows)
+    return tabulate_programs("Labelling the test images", columns, f"{NOTE} {note}", rows)

@@ -10,8 +10,6 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import (
-    describe_problem,
-    describe_workload_size,
     group_by_device,
     list_names,
     name_case,
@@ -81,8 +79,7 @@ def tabulate_steps(rows: Sequence[Row]) -> Table:
         ),
         tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
     )
-    title = f"Time of a step, {describe_workload_size(rows[0])}"
-    return tabulate_programs(title, columns, STEPS_NOTE, rows)
+    return tabulate_programs("Time of a step", columns, STEPS_NOTE, rows)
 
 
 def _count_steps(row: Row) -> int:
@@ -184,6 +181,5 @@ def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
             tables.list_memory(phase, [row.peaks_by_phase.get(phase) for row in group])
             for phase in MEMORY_PHASES
         ]
-        title = f"Peak memory by phase: {describe_problem(group[0])}"
-        shown.append(tabulate_programs(title, columns, MEMORY_NOTE, group))
+        shown.append(tabulate_programs("Peak memory by phase", columns, MEMORY_NOTE, group))
     return shown

@@ -128,8 +128,7 @@ def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
             )
             for count in MANY_EPOCHS
         ]
-        title = f"Time from a cold start, {describe_workload_size(group[0])}"
-        shown.append(tabulate_programs(title, columns, TOTALS_NOTE, group))
+        shown.append(tabulate_programs("Time from a cold start", columns, TOTALS_NOTE, group))
     return shown
 
 
@@ -145,8 +144,7 @@ def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
             tables.list_times("cold start", [time_from_cold(row, 1) for row in group]),
             tables.list_numbers("first timed epoch, × median", [row.warm_up for row in group]),
         )
-        title = f"Parts of a start, {describe_workload_size(group[0])}"
-        shown.append(tabulate_programs(title, columns, COSTS_NOTE, group))
+        shown.append(tabulate_programs("Parts of a start", columns, COSTS_NOTE, group))
     return shown
 
 

@@ -91,7 +91,9 @@ def test_memory_has_the_recorded_phases_of_each_device():
     ]
     own = {"style": "idiomatic"}
     cpu, gpu = resources.tabulate_memory(summarize(records, HERE))
-    assert cpu.title == "Peak memory by phase: cpu, batch size 32, 2 threads, 48,000 samples"
+    assert cpu.title == (
+        "Peak memory by phase, workload sgd: cpu, batch size 32, 2 threads, 48,000 samples"
+    )
     assert cells(cpu) == [
         {"program": "large", "start, MiB": "20.0", "data, MiB": "—", "epochs, MiB": "900", **own},
         {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400", **own},
