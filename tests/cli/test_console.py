@@ -25,9 +25,6 @@ from bench.cli.console import (
 )
 from bench.report import write as report_writer
 from bench.report.load import load_run
-from bench.report.sections.costs.comparison import MEASURES
-
-ABSENT = {"% of roofline", "processes"}  # this run has no roofline, and no lost process
 
 
 def comparison(*records, width=240):
@@ -39,20 +36,6 @@ def comparison(*records, width=240):
 def list_headings(rows, width):
     table, *_ = format_comparisons(rows, width)
     return [str(column.header).replace("\n", " ") for column in table.columns]
-
-
-def test_narrow_terminal_drops_columns_by_priority():
-    rows = summarize(trials(case("a-long-name"), 0.5, 0.5), HERE)
-    previous = list_headings(rows, 240)
-    assert [heading.partition(",")[0] for heading in previous] == [
-        "program",
-        *[measure.heading for measure in MEASURES if measure.heading not in ABSENT],
-    ]
-    for width in range(240, 33, -3):
-        shown = list_headings(rows, width)
-        assert {"program", "epoch, ms"} <= set(shown) <= set(previous)
-        previous = shown
-    assert previous == ["program", "epoch, ms"]
 
 
 def list_wide_rows():

@@ -35,11 +35,6 @@ def test_any_flipped_bit_is_damage():
             decode(bytes(flipped))
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
-def test_formats_1_to_4_need_no_checksum(version):
-    assert decode(older(ok(case()), version)) == ok(case())
-
-
 @pytest.mark.parametrize(
     ("kind", "fields", "record"),
     [
@@ -196,15 +191,6 @@ def test_damaged_line_is_skipped_reported_and_set_aside(folder, line, reason):
     assert store.read_records(folder) == contents.records
     assert (folder / "trials.jsonl").read_bytes() == FIRST + THIRD
     assert (folder / "damaged.jsonl").read_bytes() == line
-
-
-def test_trial_may_be_interrupted_several_times(folder):
-    interrupted = jsonl.encode(bare(case(), 2, status="interrupted"))
-    (folder / "trials.jsonl").write_bytes(interrupted * 2 + FIRST + SECOND)
-    assert [record.status for record in store.read_records(folder)] == [
-        *["interrupted"] * 2,
-        *["ok"] * 2,
-    ]
 
 
 def test_newer_line_is_user_error_and_stays(folder):

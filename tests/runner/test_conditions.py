@@ -127,21 +127,6 @@ def test_comparison_has_loads_clocks_and_differences():
     assert compare_readings(BEFORE, {**AFTER, "own_seconds": 22.5})["others_seconds"] == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "lost"),
-    [
-        ("busy_seconds", "others_seconds"),
-        ("own_seconds", "others_seconds"),
-        ("steal_seconds", "steal_seconds"),
-        ("throttled", "throttled"),
-    ],
-)
-def test_missing_reading_has_no_difference(name, lost):
-    for before, after in (({**BEFORE, name: None}, AFTER), (BEFORE, {**AFTER, name: None})):
-        result = compare_readings(before, after)
-        assert [key for key, value in result.items() if value is None] == [lost]
-
-
 # ----- what would disturb a run
 
 

@@ -43,17 +43,6 @@ def test_shown_value_is_the_median_of_processes():
     assert epoch.ratio.mean == pytest.approx(math.sqrt(8 / 3 * math.sqrt(10)))
 
 
-def test_metric_ignores_pairs_without_it():
-    sizes = [(100, 100), (300, 300), (900, None)]
-    records = [
-        side(version, number, case("numpy"), 0.5, peak_rss_bytes=size)
-        for number, pair in enumerate(sizes, 1)
-        for version, size in zip(("base", "candidate"), pair, strict=True)
-    ]
-    memory = metrics(one(records))["memory"]
-    assert (memory.baseline, memory.candidate) == (200, 200)
-
-
 @pytest.mark.parametrize(
     ("logs", "verdict"), [(SAME, "undecided"), (FASTER, "undecided"), (SLOWER, "slower")]
 )

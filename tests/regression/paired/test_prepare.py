@@ -92,14 +92,6 @@ def test_changes_since_a_revision_are_measured(repository):
     assert measured("HEAD", "HEAD") == ([], ())
 
 
-def test_users_of_the_packages_are_measured(built):
-    sklearn = ["sklearn-softmax", "sklearn-sgd"]
-    assert measured("scikit-learn==1.7", "scikit-learn==1.8")[0] == sklearn
-    names, _ = measured("numba==0.61", "tensorflow==2.18")
-    assert {"numba", "keras-tensorflow", "tensorflow-loop"} <= {*names}
-    assert "jax" not in names
-
-
 def test_each_set_of_packages_has_an_environment(built):
     with comparison(*NUMBA, implementations=("numba", "jax")) as result:
         assert [one.name for one in result.plan.pairings] == ["numba", "jax"]

@@ -9,10 +9,8 @@ from bench.regression.stats import power
 from bench.regression.stats.decision import Rule, decide
 from bench.regression.stats.false_alarms import schedule_looks
 from bench.regression.stats.power import (
-    STRETCH,
     find_least_detected_log,
     find_smallest_slowdown,
-    resample,
 )
 from bench.regression.stats.signed_rank import compare_pairs
 
@@ -53,17 +51,6 @@ def test_least_detected_slowdown_agrees_with_bisection(rule, pairs):
 def test_too_few_pairs_detect_nothing():
     assert find_least_detected_log([0.0] * 6, (6,), STRICT) == math.inf
     assert find_smallest_slowdown([0.01] * 12, 10, Rule(family=50), 20) == math.inf
-
-
-def test_draws_are_stretches_of_neighbours():
-    logs = [float(number) for number in range(1, 41)]
-    for drawn in resample(logs, 25, 20):
-        assert len(drawn) == 25
-        for start in range(0, 25, STRETCH):
-            stretch = drawn[start : start + STRETCH]
-            assert len(set(np.sign(stretch))) == 1
-            steps = np.diff(np.abs(stretch))
-            assert set(steps) <= {1.0, -39.0}  # the first follows the last
 
 
 def test_bursts_of_noise_hide_more_than_their_pairs_one_by_one(monkeypatch):

@@ -10,16 +10,6 @@ from bench.regression.stored.sides import load_side
 PYTORCH = case("pytorch")
 
 
-def test_data_id_ignores_the_source(tmp_path):
-    def data_of(folder, **data):
-        return load_side(write(tmp_path / folder, run(PYTORCH), ok(PYTORCH), data=data)).data
-
-    first = data_of("a", name="fashion-mnist", source="a mirror", sha256={"train": "1"})
-    assert first == data_of("b", name="mine", source="a folder", sha256={"train": "1"})
-    assert first != data_of("c", name="fashion-mnist", source="a mirror", sha256={"train": "2"})
-    assert data_of("d", name="digits") != data_of("e", name="fashion-mnist")
-
-
 def test_damaged_or_mixed_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not a folder"):
         load_side(tmp_path / "nowhere")

@@ -30,18 +30,6 @@ def registered(repository, tmp_path):
     return read
 
 
-def test_only_implementations_of_a_commit_are_unpacked(repository, tmp_path):
-    (repository.folder / "bench").mkdir()
-    (repository.folder / "bench" / "measure.py").write_text("another clock")
-    first = repository.commit()
-    repository.commit(softmax_numpy="two = 2", softmax_old=None, softmax_new="one = 1")
-    folder = git.unpack(first, "first", tmp_path / "scratch")
-    assert [*(tmp_path / "scratch").iterdir()] == [folder]
-    names = sorted(path.stem for path in folder.rglob("*.py"))
-    assert names == ["__init__", "softmax_numpy", "softmax_old"]
-    assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
-
-
 def test_revision_without_implementations_is_refused(repository, tmp_path):
     repository.git("mv", "implementations", "elsewhere")
     with pytest.raises(UserError) as error:

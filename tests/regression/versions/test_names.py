@@ -2,13 +2,11 @@
 
 import hashlib
 import importlib.metadata
-import sys
 
 import pytest
 
 from bench.errors import UserError
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
-from bench.runner.process import interpreters
 from bench.worker import machine
 
 NUMPY = f"say which release, e.g. numpy=={importlib.metadata.version('numpy')}"
@@ -61,14 +59,6 @@ def test_name_of_no_version_is_refused_with_a_hint(text, words, repository):
     assert words in refuse(text)
 
 
-def test_python_is_a_path_or_searched_on_path(program, monkeypatch, tmp_path):
-    version = Version(sys.executable, "interpreter", path=sys.executable)
-    assert parse_version(sys.executable) == version
-    program("python-of-mine", f'exec {sys.executable} "$@"')
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert parse_version("python-of-mine").kind == "interpreter"
-
-
 def test_revision_is_identified_by_its_commit(repository, tmp_path, monkeypatch):
     first = repository.git("rev-parse", "HEAD")
     second = repository.commit(softmax_numpy="two = 2")
@@ -77,16 +67,6 @@ def test_revision_is_identified_by_its_commit(repository, tmp_path, monkeypatch)
     commits = {"main": second, "HEAD~1": first, first[:8]: first, "v1": first}
     for text, commit in {**commits, "HEAD^{/as a test}": second, "heads/main": second}.items():
         assert parse_version(text) == Version(text, "revision", commit=commit)
-
-
-def test_branch_precedes_package_and_follows_executable(repository, monkeypatch):
-    repository.git("branch", "numpy")
-    repository.git("branch", "python")
-    assert parse_version("numpy").kind == "revision"
-    monkeypatch.setattr(
-        interpreters, "find_executable", lambda name: name == "python" and sys.executable
-    )
-    assert parse_version("python").kind == "interpreter"
 
 
 def test_shallow_clone_suggests_unshallow(repository, tmp_path, monkeypatch):

@@ -93,11 +93,3 @@ def test_changed_device_lookup_is_a_change_of_all_that_use_one(placed):
     assert find_changes(*sites) == []
     (sites[1].installation.implementations / "_devices" / "jax.py").write_text("two = 2")
     assert find_changes(*sites) == ["pytorch", "jax"]
-
-
-def test_moved_files_are_no_change(placed):
-    flat = [replace(entry, module=entry.module.partition(".")[2]) for entry in IMPLEMENTATIONS]
-    base, candidate = placed("base", flat), placed("candidate", IMPLEMENTATIONS)
-    assert find_changes(base, candidate) == []
-    (base.installation.implementations / "softmax_jax.py").write_text("two = 2")
-    assert find_changes(base, candidate) == ["jax"]

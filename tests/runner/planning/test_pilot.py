@@ -6,7 +6,6 @@ from support.records import bare, case, ok, run
 
 from bench.runner.planning.pilot import (
     choose_threads,
-    find_first,
     split_pilot,
 )
 from bench.runner.planning.plan import find_missing_trials
@@ -73,21 +72,6 @@ def test_open_choice_is_provisionally_the_most_threads():
 def test_threads_stay_once_a_later_round_has_begun():
     begun = ok(case("a", threads=1, tried_threads=(1, 2)), 2, 1.0)
     assert chosen([*pilot(LATER), begun]) == chosen([begun]) == [1]
-
-
-def test_cases_of_other_workloads_and_samples_share_a_pilot():
-    cases = [
-        case("a", **OPEN),
-        case("a", samples=96, **OPEN),
-        case("a", batch_size=8, **OPEN),
-        case("a", workload="textbook", **OPEN),
-        case("b", **OPEN),
-    ]
-    # Another workload's time does not count.
-    records = [*pilot(LATER), *pilot({2: 9.0}, workload="textbook")]
-    assert chosen(records, *cases, rounds={"sgd": 1, "textbook": 1}) == [2, 2, 0, 2, 0]
-    assert find_first(cases) == {cases[n].stable_slug for n in (0, 2, 4)}
-    assert choose_threads(run(sweep=tuple(cases[:1])), pilot(LATER)).sweep[0].threads == 2
 
 
 def test_older_run_has_a_pilot_of_its_own_for_each_workload():
