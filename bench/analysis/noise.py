@@ -85,12 +85,16 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
             "log": [math.log(median(trial.epoch_seconds)) for trial in trials],
         }
     )
+    # The variances of the processes' log epochs are pooled by their degrees of freedom.
+    logs = [np.log(trial.epoch_seconds) for trial in trials]
+    freedom = sum(len(epochs) - 1 for epochs in logs)
+    squares = sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs)
     conditions = [trial.conditions for trial in trials]
     throttled = _list_readings(conditions, "throttled")
     # A clock of 0 was not read.
     clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
-        within=_estimate_within(trials),
+        within=math.sqrt(squares / freedom) if freedom else None,
         between=estimate_between(medians),
         drift=_estimate_drift(medians),
         others=_compute_share(trials, environments, "others_seconds"),
@@ -99,15 +103,6 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         throttled=sum(throttled) if throttled else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
-
-
-def _estimate_within(trials: Iterable[TrialRecord]) -> float | None:
-    """Pool the variances of the processes' log epochs by their degrees of freedom."""
-    logs = [np.log(trial.epoch_seconds) for trial in trials]
-    freedom = sum(len(epochs) - 1 for epochs in logs)
-    if not freedom:
-        return None
-    return math.sqrt(sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs) / freedom)
 
 
 def estimate_between(medians: "pd.DataFrame") -> float | None:

@@ -14,6 +14,7 @@ from bench.report.charts.style import (
     COLOURS,
     JOINED,
     LIMIT,
+    PALETTE,
     SHAPES,
     encode_names,
     finish_chart,
@@ -23,8 +24,6 @@ from bench.report.render.numbers import format_duration, format_number
 from bench.report.sections.costs.comparison import label_case, remark_processes, start_tip
 
 EPOCH_AXIS = "epoch time, ms (log scale)"
-# Okabe and Ito's colours without black and yellow, which are invisible on one of two backgrounds.
-MACHINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
 
 
@@ -141,7 +140,7 @@ def chart_machines(
     legend = alt.Legend(orient="top", columns=1, labelLimit=600)
     colours, shapes = (
         alt.Scale(domain=machines, range=[values[n % len(values)] for n in range(len(machines))])
-        for values in (MACHINE_COLOURS, MACHINE_SHAPES)
+        for values in (PALETTE, MACHINE_SHAPES)
     )
     dots = _draw_dots(
         alt.Chart(alt.Data(values=points)).encode(

@@ -7,13 +7,11 @@ from typing import Any
 
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
-from bench.report.charts.style import JOINED, make_log_axis, set_title
+from bench.report.charts.style import JOINED, PALETTE, make_log_axis, set_title
 from bench.report.render.numbers import format_count, format_duration
 from bench.report.sections.costs.comparison import label_case, start_tip
 
 MAX_EPOCHS = 1000
-# Of the programs that are done first somewhere, in their order.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _OTHERS = "#CCCCCC"
 _HEIGHT, _LINE = 330, 13  # pixels: of the chart, and between two names
 _EPOCHS = [round(10 ** (number / 10)) for number in range(31)]
@@ -32,7 +30,7 @@ def chart_frontier(
 
     names = [label_case(row.case) for row in rows]
     leaders = [label_case(one.row.case) for one in stretches]
-    colours = dict(zip(leaders, _COLOURS * len(leaders), strict=False))
+    colours = dict(zip(leaders, PALETTE * len(leaders), strict=False))
     times = {
         name: {count: median(row.sum_epochs(count).values()) for count in _EPOCHS}
         for name, row in zip(names, rows, strict=True)

@@ -7,6 +7,8 @@ from typing import Any
 # Okabe and Ito's colours, which colour-blind readers can distinguish; shapes repeat them.
 COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
 SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
+# For anything else. Without black and yellow, which are invisible on one of two backgrounds.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 # Limits that a machine or a tolerance sets.
 LIMIT = "#CC79A7"
 GREY = "#999999"

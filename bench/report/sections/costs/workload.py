@@ -102,8 +102,9 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     lines = [
         f"Measured: {problems}; {processes} of each program.",
         *describe_noisy_pairs(rows, run.noise),
-        *describe_groups(rows),
     ]
+    if names := ", ".join(label_case(row.case) for row in rows if row.in_two_groups):
+        lines.append(f"The processes of these rows fall into two groups: {escape(names)}.")
     if not rows[0].machine:
         return lines
     return [" ".join([f"**{escape(run.name)}**: {escape(write_headline(rows))}", *lines])]
@@ -122,9 +123,3 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     causes = (noise if on_gpu else replace(noise, gpu_causes=())).causes
     noisy = f"**The machine was noisy** ({', '.join(causes)}). " if causes else ""
     return [f"{noisy}These neighbours cannot be told apart: {escape(names)}."]
-
-
-def describe_groups(rows: Sequence[Row]) -> list[str]:
-    """Name the rows whose processes fall into two groups."""
-    names = ", ".join(label_case(row.case) for row in rows if row.in_two_groups)
-    return [f"The processes of these rows fall into two groups: {escape(names)}."] if names else []
