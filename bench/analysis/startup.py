@@ -1,15 +1,17 @@
 """After how many epochs a slow start pays off, and which program is done first.
 
-Only ranked rows are included: a time is published beside its correctness. Times exclude starting
-Python, reading the data, and what the suite does between phases.
+The time of n epochs is the median of the row's processes, as in the report's tables and charts
+(``Row.sum_epochs``). Only ranked rows are included: a time is published beside its correctness.
+Times exclude starting Python, reading the data, and what the suite does between phases.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+from statistics import median
 
-from bench.analysis.intervals import estimate_typical
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.analysis.ranking import (
     compare_epochs,
     compare_rounds,
@@ -19,12 +21,17 @@ from bench.analysis.ranking import (
 )
 from bench.analysis.summary import Row
 
+# Who is done first is looked for up to this many epochs: five minutes and more of training, on the
+# machines of the published runs.
+MAX_EPOCHS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
     """After how many epochs, counted from a fresh process, a tuned row is ahead of a simpler one.
 
-    ahead_from: the first number of epochs after which it is ahead: 1 means at once, None never.
+    ahead_from: the first number of epochs after which it is ahead: 1 means at once, None not within
+        MAX_EPOCHS.
     ahead_until: the last such number, for a row that starts sooner but has slower epochs; None for
         a row that stays ahead, or never is.
     certain: whether the intervals of both ratios, of the starts and of the epochs, exclude 1. If
@@ -63,10 +70,7 @@ def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
             continue
         for simpler in select_comparable(rows, tuned):
             if simpler.case.style == "idiomatic" and simpler.start_by_round:
-                lead = find_lead(
-                    _typical_start(tuned) - _typical_start(simpler),
-                    _typical_epoch(simpler) - _typical_epoch(tuned),
-                )
+                lead = find_lead(sum_typical(tuned), sum_typical(simpler))
                 break_evens.append(BreakEven(tuned, simpler, *lead, _differ(tuned, simpler)))
     return break_evens
 
@@ -77,57 +81,44 @@ def _differ(one: Row, other: Row) -> bool:
     return all(ratio is not None and ratio.excludes(1) for ratio in ratios)
 
 
-# Exact fractions: rounding must not decide whether a lead begins after epoch 4 or 5.
-def _typical_start(row: Row) -> Fraction:
-    return Fraction(estimate_typical(list(row.start_by_round.values())).mean)
+def sum_typical(row: Row) -> NDArray[np.float64]:
+    """Return the seconds from a cold start until 1, 2 ... MAX_EPOCHS epochs are trained."""
+    starts = np.array(list(row.start_by_round.values()))
+    epochs = np.array([row.epochs_by_round[number] for number in row.start_by_round])
+    totals: NDArray[np.float64] = np.median(
+        starts[:, None] + epochs[:, None] * np.arange(MAX_EPOCHS), axis=0
+    )
+    return totals
 
 
-def _typical_epoch(row: Row) -> Fraction:
-    return Fraction(estimate_typical(list(row.epochs_by_round.values())).mean)
+def find_lead(
+    times: NDArray[np.float64], others: NDArray[np.float64]
+) -> tuple[int | None, int | None]:
+    """Return the first and the last number of epochs after which one row is ahead of another.
+
+    times, others: of both rows, as ``sum_typical`` returns them; a tie is not ahead. The first is
+    None if it is never ahead; the last is None if it stays ahead, or never is.
+    """
+    ahead = np.flatnonzero(times < others) + 1
+    if not len(ahead):
+        return None, None
+    return int(ahead[0]), None if ahead[-1] == len(times) else int(ahead[-1])
 
 
 def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
-    """Return which of comparable rows is done first, from each number of epochs on.
-
-    As in ``find_break_evens``, n epochs take the typical start and n - 1 typical epochs.
-    """
-    started = sorted(
-        (row for row in rows if row.ranked and row.start_by_round),
-        key=lambda row: (_typical_start(row), _typical_epoch(row)),
-    )
+    """Return which of comparable rows is done first, from each number of epochs on."""
+    started = [row for row in rows if row.ranked and row.start_by_round]
     if not started:
         return []
+    # Of rows that are level, the first one counts.
+    started.sort(key=lambda row: median(row.start_by_round.values()))
+    totals = np.stack([sum_typical(row) for row in started])
+    first = totals.argmin(axis=0)
     alone = find_leading([row.start_by_round for row in started]) == [0]
-    stretches = [Stretch(started[0], 1, alone)]
+    stretches = [Stretch(started[first[0]], 1, alone)]
     ties = [{id(faster), id(slower)} for faster, slower in find_ties(rows)]
-    while True:
-        before = stretches[-1].row
-        leads = []
-        for row in started:
-            gain = _typical_epoch(before) - _typical_epoch(row)
-            number, _ = find_lead(_typical_start(row) - _typical_start(before), gain)
-            if gain > 0 and number is not None:
-                seconds = _typical_start(row) + (number - 1) * _typical_epoch(row)
-                leads.append((number, seconds, row))
-        if not leads:
-            return stretches
-        number, _, row = min(leads, key=lambda lead: lead[:2])
+    for number in np.flatnonzero(np.diff(first)) + 1:
+        before, row = stretches[-1].row, started[first[number]]
         certain = _differ(row, before) and {id(before), id(row)} not in ties
-        stretches.append(Stretch(row, number, certain))
-
-
-def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, int | None]:
-    """Return the first and the last number of epochs after which one row is ahead of another.
-
-    start_loss: how much longer its start takes. epoch_gain: how much shorter each further epoch is.
-    After n epochs it is ahead if ``start_loss < (n - 1) * epoch_gain``; a tie is not ahead. The
-    first is None if it is never ahead; the last is None if it stays ahead or never is.
-
-    >>> find_lead(Fraction(3), Fraction(1))  # level after epoch 4, ahead after epoch 5
-    (5, None)
-    >>> find_lead(Fraction(-3), Fraction(-1))  # level after epoch 4, ahead up to epoch 3
-    (1, 3)
-    """
-    if start_loss < 0:
-        return 1, math.ceil(start_loss / epoch_gain) if epoch_gain < 0 else None
-    return (math.floor(start_loss / epoch_gain) + 2 if epoch_gain > 0 else None), None
+        stretches.append(Stretch(row, int(number) + 1, certain))
+    return stretches

@@ -111,7 +111,8 @@ def make_opening(run: LoadedRun) -> Opening:
         adjusted = dict(zip(names, (row.adjusted_by_round for row in softmax), strict=True))
         leaders = name_leaders(epochs, adjusted)
         # A long training, if the shortest epoch pays off within the epochs of the chart.
-        pays = bool(stretches) and stretches[-1].first <= MAX_EPOCHS
+        first = [one.row for one in stretches if one.first <= MAX_EPOCHS]
+        pays = first[-1:] == [min(softmax, key=lambda row: row.typical_seconds)]
         label = "long training: " if pays else "once running: "
         verdicts.append(Verdict(leaders, write_headline(ranked), label))
     picture = None

@@ -1,18 +1,19 @@
 """What a start costs and when it pays off: every number here is worked out by hand."""
 
-from fractions import Fraction
+from statistics import median
 
 import msgspec
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.records import HERE, case, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
+    MAX_EPOCHS,
     find_break_evens,
     find_frontier,
     find_lead,
+    sum_typical,
 )
 from bench.analysis.summary import summarize
 
@@ -55,27 +56,29 @@ def test_incomplete_starts_and_other_trials_are_ignored():
 
 
 @pytest.mark.parametrize(
-    ("start_loss", "epoch_gain", "lead"),
+    ("times", "others", "lead"),
     [
-        (3, 1, (5, None)),  # level after epoch 4, ahead after epoch 5
-        (2.5, 1, (4, None)),  # level between 3.5 epochs and 4
-        (0, 0, (None, None)),  # always level
-        (1, -1, (None, None)),
-        (-1, 1, (1, None)),
-        (-3, -1, (1, 3)),  # level again after epoch 4: a tie is not ahead
+        ([4, 3, 3], [3, 3, 4], (3, None)),  # a tie is not ahead
+        ([3, 3, 3], [4, 3, 2], (1, 1)),
+        ([1, 1, 1], [2, 2, 2], (1, None)),
+        ([1, 1, 1], [1, 1, 1], (None, None)),
     ],
 )
-def test_lead_begins_and_ends_at_the_deciding_epoch(start_loss, epoch_gain, lead):
-    assert find_lead(Fraction(start_loss), Fraction(epoch_gain)) == lead
+def test_lead_begins_and_ends_at_the_deciding_epoch(times, others, lead):
+    assert find_lead(np.array(times), np.array(others)) == lead
 
 
-@given(st.integers(-60, 60), st.integers(-12, 12), st.integers(1, 7))
-def test_lead_matches_counting_epoch_by_epoch(start_loss, epoch_gain, unit):
-    loss, gain = Fraction(start_loss, unit), Fraction(epoch_gain, unit)
-    ahead = [n for n in range(1, 101) if loss < (n - 1) * gain]
-    first = ahead[0] if ahead else None
-    last = None if not ahead or ahead[-1] == 100 else ahead[-1]
-    assert find_lead(loss, gain) == (first, last)
+def test_time_of_epochs_is_the_median_of_the_processes():
+    # After 1 epoch 1, 2 and 5 s; after 101 epochs 401, 102 and 205 s.
+    records = [
+        ok(case(), number, **phases(0.0, 0.0, 0.0, start), epoch_seconds=[epoch] * 5)
+        for number, (start, epoch) in enumerate([(1.0, 4.0), (2.0, 1.0), (5.0, 2.0)], 1)
+    ]
+    (row,) = summarize(records, HERE)
+    totals = sum_typical(row)
+    assert (totals[0], totals[100]) == (2.0, 205.0)
+    assert len(totals) == MAX_EPOCHS
+    assert all(totals[n - 1] == median(row.sum_epochs(n).values()) for n in (1, 2, 3, 5, 100))
 
 
 def timed(implementation, start, epoch, *, factors=(1.0,), **changes):

@@ -44,9 +44,10 @@ COSTS_NOTE = (
 )
 BREAK_EVEN_NOTE = (
     "The number of epochs from which on the tuned program is done before the other, start "
-    "included, by the typical start and the typical epoch of both. 1: from the first epoch. "
-    "Uncertain: the interval of the ratio of the two starts, or of the two epochs, includes 1, and "
-    "other processes may give another answer. Each cell is judged on its own, at 95 %."
+    "included, by the medians of the table above. 1: from the first epoch. Never: not within "
+    f"{startup.MAX_EPOCHS:,} epochs. Uncertain: the interval of the ratio of the two starts, or of "
+    "the two epochs, includes 1, and other processes may give another answer. Each cell is judged "
+    "on its own, at 95 %."
 )
 
 
