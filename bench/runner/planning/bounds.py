@@ -1,9 +1,10 @@
 """The bounds of the numbers in a plan, from the command line or from a stranger's file."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bench.records.schema import Run
 
 MAX_INT = 2**31 - 1
@@ -17,34 +18,29 @@ def find_plan_fault(run: "Run") -> str | None:
     from bench.runner.planning.cases import get_size
     from bench.worker.workloads import WORKLOADS
 
-    for name, value, least, most in _list_numbers(run):
-        if value is not None and not least <= value <= most:
-            return f"{name} is {value:g}, and may be from {least:g} to {most:g}"
-    for case in (*run.cases, *run.sweep):
+    cases, rule = (*run.cases, *run.sweep), run.stopping
+    everything = (*cases, *run.textbook, *run.rooflines)
+    limits: list[tuple[str, Iterable[float | None], float, float]] = [
+        ("seed", [run.seed], 0, MAX_INT),
+        ("timeout", [run.timeout], 1, MAX_SECONDS),
+        ("budget", [run.budget], 1, MAX_SECONDS),
+        ("least_rounds", [rule.least_rounds if rule else None], 1, MAX_ROUNDS),
+        ("later_epochs", [rule.later_epochs if rule else None], 1, MAX_EPOCHS),
+        ("rounds", [run.sweep_rounds, *run.rounds.values()], 1, MAX_ROUNDS),
+        ("batch_size", [case.batch_size for case in cases], 1, MAX_INT),
+        ("samples", [case.samples for case in cases], 1, MAX_INT),
+        ("epochs", [case.epochs for case in cases], 1, MAX_EPOCHS),
+        # Where a pilot chooses the threads, they are 0 until then.
+        ("threads", [one.threads for one in everything if not one.tried_threads], 1, MAX_INT),
+        ("tried_threads", [n for case in cases for n in case.tried_threads], 1, MAX_INT),
+    ]
+    for name, values, least, most in limits:
+        for value in values:
+            if value is not None and not least <= value <= most:
+                return f"{name} is {value:g}, and may be from {least:g} to {most:g}"
+    for case in cases:
         if case.workload not in WORKLOADS:
             return f"there is no workload {case.workload!r:.80}"
         if fault := get_size(case).fault:
             return fault
     return None
-
-
-def _list_numbers(run: "Run") -> Iterator[tuple[str, float | None, float, float]]:
-    """Yield what the command line bounds of a plan: its name, its value, the least, the most."""
-    yield "seed", run.seed, 0, MAX_INT
-    yield "timeout", run.timeout, 1, MAX_SECONDS
-    yield "budget", run.budget, 1, MAX_SECONDS
-    yield "least_rounds", run.stopping.least_rounds if run.stopping else None, 1, MAX_ROUNDS
-    yield "later_epochs", run.stopping.later_epochs if run.stopping else None, 1, MAX_EPOCHS
-    yield "sweep_rounds", run.sweep_rounds, 1, MAX_ROUNDS
-    for workload, rounds in run.rounds.items():
-        yield f"rounds of {workload:.80}", rounds, 1, MAX_ROUNDS
-    for case in (*run.cases, *run.sweep):
-        yield "batch_size", case.batch_size, 1, MAX_INT
-        yield "samples", case.samples, 1, MAX_INT
-        # Where a pilot chooses the threads, they are 0 until then.
-        yield "threads", case.threads, 0 if case.tried_threads else 1, MAX_INT
-        for threads in case.tried_threads:
-            yield "tried_threads", threads, 1, MAX_INT
-        yield "epochs", case.epochs, 1, MAX_EPOCHS
-    for case in (*run.textbook, *run.rooflines):
-        yield "threads", case.threads, 1, MAX_INT
