@@ -1,6 +1,7 @@
 """What each row of a report is: the program, its style, and its source."""
 
 import ast
+import difflib
 import os
 from pathlib import Path
 
@@ -54,7 +55,14 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         f"softmax-bench {escape(suite)}."
     )
     table = tables.build_table("", columns, NOTE)
-    return Section(TITLE, [table], text=text, folds=[one for one in folds if one])
+    complete = []
+    for row, fold in zip(shown, folds, strict=True):
+        if fold and (entry := find_entry(row.case)):
+            complete.append(fold)
+            if twin := find_twin(entry):
+                title = f"{entry.name}: the lines that differ from {twin.name}"
+                complete.append(Fold(title, compare_sources(entry, twin)))
+    return Section(TITLE, [table], text=text, folds=complete)
 
 
 def find_entry(case: Case) -> Implementation | None:
@@ -65,9 +73,34 @@ def find_entry(case: Case) -> Implementation | None:
     return None
 
 
+def find_twin(entry: Implementation) -> Implementation | None:
+    """Return the idiomatic program of the same framework that comes first in the registry.
+
+    None for that program itself, and where it is the same source on another backend.
+    """
+    for other in IMPLEMENTATIONS[: IMPLEMENTATIONS.index(entry)]:
+        if (other.framework, other.style) == (entry.framework, "idiomatic"):
+            return other if other.module != entry.module else None
+    return None
+
+
+def compare_sources(entry: Implementation, twin: Implementation) -> str:
+    """Return the lines in which a program differs from its twin, as a unified diff."""
+    old, new = (find_file(one) for one in (twin, entry))
+    before, after = ((ROOT / file).read_text(encoding="utf-8").splitlines() for file in (old, new))
+    return "\n".join(
+        difflib.unified_diff(before, after, old.as_posix(), new.as_posix(), n=0, lineterm="")
+    )
+
+
+def find_file(entry: Implementation) -> Path:
+    """Return the path of a program, relative to the project's root."""
+    return Path("implementations", *entry.module.split(".")).with_suffix(".py")
+
+
 def fold_source(entry: Implementation, output: Path) -> Fold:
     """Return the source of a program. output: the folder of the report, which links to it."""
-    path = Path("implementations", *entry.module.split(".")).with_suffix(".py")
+    path = find_file(entry)
     inside = output.resolve().is_relative_to(ROOT)
     link = Path(os.path.relpath(ROOT / path, output.resolve())).as_posix() if inside else ""
     title = f"{entry.name}: {path.as_posix()}"

@@ -5,6 +5,7 @@ from support.records import case, run, trials, write
 
 from bench.report.load import load_run
 from bench.report.sections import programs
+from implementations import IMPLEMENTATIONS
 
 SOURCE = '''"""Softmax in one line.
 
@@ -21,11 +22,32 @@ class Trainer:
     text = """counts
     twice"""
 '''
+TWINS = {
+    "jax-scan": "jax",
+    "pytorch-dataloader": "pytorch",
+    "pytorch-compiled": "pytorch",
+    "keras-tensorflow-fused": "keras-tensorflow",
+}
 
 
 def test_source_is_summarized_and_its_code_counted():
     assert programs.summarize_source(SOURCE) == "Softmax in one line"
     assert programs.count_lines(SOURCE) == 4
+
+
+def test_twins_are_of_one_framework_and_differ():
+    found = {entry.name: programs.find_twin(entry) for entry in IMPLEMENTATIONS}
+    twins = {name: twin.name for name, twin in found.items() if twin}
+    assert {name: twins.get(name) for name in TWINS} == TWINS
+    assert twins.keys() - TWINS.keys() <= {"sklearn-sgd"}
+
+
+def test_difference_from_the_twin_has_no_common_line():
+    entries = {entry.name: entry for entry in IMPLEMENTATIONS}
+    lines = programs.compare_sources(entries["jax-scan"], entries["jax"]).splitlines()
+    assert lines[0] == "--- implementations/idiomatic/softmax_jax.py"
+    assert {line[0] for line in lines} == {"-", "+", "@"}
+    assert any("jax.lax.scan" in line for line in lines if line[0] == "+")
 
 
 @pytest.mark.parametrize("inside", [True, False])
