@@ -170,6 +170,12 @@ def test_worst_case_comes_first_and_no_cell_is_blank(live, stored):
             assert all(cell.strip() for line in table.lines for cell in line)
 
 
+def test_other_metrics_have_their_own_units_and_verdicts(live):
+    metrics = {tuple(line[:2]): line[2:] for line in build_output(live).tables[1].lines}
+    assert metrics["same", "memory"] == ["512 MiB", "512 MiB", "+0.0 % [+0.0, +0.0]", "no change"]
+    assert metrics["same", "first-epoch"][-1] == "not judged"
+
+
 def test_no_change_says_of_which_epoch(live):
     assert lines(live)["same"]["verdict"] == "no change of the minimum epoch"
 

@@ -188,3 +188,10 @@ def test_parity_that_is_not_a_number_is_a_failed_record(make_runner, folder, mon
     record = make_runner().measure(ALONE)
     assert record.status == "failed"
     assert store.read_records(folder) == [record]
+
+
+def test_too_many_threads_fail_a_correct_trial(make_runner, monkeypatch):
+    monkeypatch.setattr(runner.Drive, "judge_threads", lambda _: (3.0, "too many"))
+    record = make_runner().measure(ALONE)
+    assert (record.status, record.reason, record.threads_in_force) == ("failed", "too many", 3.0)
+    assert record.parity.passed

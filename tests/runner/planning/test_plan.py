@@ -312,6 +312,26 @@ def test_cases_that_share_a_pilot_wait_for_it():
     assert ids[1:] == [trial.id for trial in trials[3:]]
 
 
+def test_settled_rows_are_left_out_of_later_rounds():
+    planned = run(case("a"), case("b"), rounds={"sgd": 3}, stopping=STOPPING)
+    asked = []
+
+    def find_settled(run, records):
+        asked.append(sorted(record.round for record in records))
+        return {case("a").slug} if len(records) == 4 else set()
+
+    records = [ok(case(name), number) for number in (1, 2) for name in "ab"]
+    missing = find_missing_trials(planned, records, find_settled)
+    assert [trial.id for trial in missing] == [f"r3-{case('b').slug}"]
+    assert asked == [[1, 1, 2, 2]]
+    # What belongs to a round does not change while it is measured.
+    records.append(ok(case("b"), 3))
+    assert find_missing_trials(planned, records, find_settled) == []
+    assert asked[1:] == [[1, 1, 2, 2]]
+    fixed = msgspec.structs.replace(planned, stopping=None)
+    assert [trial.round for trial in find_missing_trials(fixed, records, find_settled)] == [3]
+
+
 def test_later_rounds_of_a_run_with_a_stopping_rule_are_short():
     cases = [case("a"), case("b", epochs=1)]
     planned = run(*cases, rounds={"sgd": 3}, stopping=STOPPING)
