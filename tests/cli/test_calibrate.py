@@ -1,6 +1,5 @@
 """``bench calibrate`` from its flags to its exit status, on small data."""
 
-import contextlib
 import json
 import shutil
 
@@ -9,14 +8,13 @@ from support.comparisons import comparison, decided, pairs, spread_evenly
 from support.pretended import Pretended, pairing
 from support.records import environment
 
-from bench.cli.console import WAITING
 from bench.records import store
 from bench.records.schema import Slowdown
 from bench.regression.calibration import session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.calibration.spread import load_calibrations
 from bench.regression.paired import measure_pairs
-from bench.runner import lock, machine
+from bench.runner import machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n1440"
 NUMPY = ("--implementation=numpy", "--data=digits")
@@ -91,16 +89,6 @@ def test_calibration_shows_all_tables(repository, called, stand, tmp_path):
     assert out.count("## ") == 3
     rows = [line.split(" | ") for line in out.splitlines() if line.startswith(f"| {CASE} |")]
     assert (rows[0][3], rows[1][2], rows[1][4]) == ("2", "10 s", "2")
-
-
-def test_busy_machine_is_reported_on_stderr(repository, called, stand, monkeypatch):
-    def wait(announce_wait):
-        announce_wait()
-        return contextlib.nullcontext()
-
-    monkeypatch.setattr(lock, "hold_host_lock", wait)
-    code, _, err = called("calibrate", *NUMPY, "--for=1s", "--format=json")
-    assert (code, err) == (0, f"{WAITING}\n")
 
 
 def test_without_a_checkout_the_command_says_that_both_sides_share_a_place(

@@ -1,7 +1,5 @@
 """Facts of a machine that a worker needs."""
 
-import importlib.metadata
-import json
 import os
 from types import SimpleNamespace
 
@@ -39,17 +37,6 @@ def test_usable_cores_without_affinity_are_all(monkeypatch):
 class Distribution:
     def __init__(self, name, version):
         self.metadata = {"Name": name, "Version": version}
-
-
-def test_software_names_python_blas_and_the_first_of_a_distribution(monkeypatch):
-    distributions = [Distribution("Torch", "2"), Distribution("torch", "1"), Distribution(None, "")]
-    monkeypatch.setattr(importlib.metadata, "distributions", lambda: distributions)
-    software = machine.list_software()
-    assert software["distributions"] == {"torch": "2"}
-    assert software["python"].startswith("3.")
-    assert software["interpreter"] == "CPython"
-    assert "None" not in software["blas"]
-    assert json.loads(json.dumps(software)) == software
 
 
 def test_fingerprint_depends_on_values_and_not_on_their_order():

@@ -16,7 +16,6 @@ from bench.worker import __main__ as worker
 from bench.worker import exchange, machine
 from bench.worker.exchange import ExchangeSize, create_file
 from bench.worker.guard import ContractError
-from bench.worker.roofline import RooflineSample
 
 EMPTY = ExchangeSize()
 PREFLIGHT = exchange.IMPORT + exchange.RUN + exchange.END
@@ -194,16 +193,6 @@ class Probe:
     answers, document = serve({**request, "device": "gpu"}, PREFLIGHT)
     assert answers[-1:] == exchange.FAILED
     assert document == {"status": "unavailable", "reason": "no gpu for float32"}
-
-
-def test_roofline_is_measured_with_the_probe_of_the_module(serve, own_file, monkeypatch):
-    def measure(probe, device, features, samples):
-        return RooflineSample(read_seconds=[probe, features, *samples])
-
-    monkeypatch.setattr(worker, "measure_roofline", measure)
-    request = {"mode": "roofline", **own_file("Probe = 3"), "device": "cpu"}
-    _, document = serve({**request, "features": 4, "samples": [8, 16]}, PREFLIGHT)
-    assert (document["status"], document["read_seconds"]) == ("ok", [3, 4, 8, 16])
 
 
 def test_software_is_that_of_this_interpreter(serve):

@@ -136,16 +136,6 @@ def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, core
     assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
 
 
-@pytest.mark.parametrize(("rounds", "sweep_rounds"), [(None, 1), (3, 3)])
-def test_sweep_adds_sizes_of_the_first_workload(rounds, sweep_rounds):
-    options = RunOptions(data="digits", sweep=True, implementations=("numpy",), rounds=rounds)
-    _, planned = plan_run(options, None, "")
-    assert {one.workload for one in planned.sweep} == {"sgd"}
-    assert {one.slug for one in planned.sweep}.isdisjoint({one.slug for one in planned.cases})
-    assert (1920, 1440) in {(size.batch_size, size.samples) for size in planned.skipped}
-    assert planned.sweep_rounds == sweep_rounds
-
-
 def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, monkeypatch):
     assert make().textbook == ()
     data = dataset.find(small)
