@@ -79,7 +79,7 @@ def ab(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the everyday tests with their coverage, or what is chosen: nox -s tests -- -m full."""
-    install(session, "-e", ".[all]", groups=("tests",))
+    install(session, "-e", ".[all,layers]", groups=("tests",))
     # One process per core. Neighbours share what is costly to set up, and no core is left idle.
     workers = ["-n", "auto", "--dist", "worksteal"]
     if session.posargs:

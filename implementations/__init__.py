@@ -24,6 +24,8 @@ class Implementation:
     variables: environment variables of the worker, besides those that the suite sets.
     pixel_bytes: by device, the bytes that it keeps and reads for each pixel; by default four, a
         float32. The roofline counts them.
+    always: False where a run measures it with ``--layers`` or by its name only.
+    layer_over: the program that does the same without this layer; empty for all others.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Implementation:
     devices: tuple[Device, ...] = ("cpu", "gpu")
     variables: dict[str, str] = field(default_factory=dict)
     pixel_bytes: dict[Device, int] = field(default_factory=dict)
+    always: bool = True
+    layer_over: str = ""
 
     @property
     def style(self) -> Literal["idiomatic", "tuned"]:
@@ -139,6 +143,67 @@ IMPLEMENTATIONS = (
         devices=("cpu",),
         pixel_bytes={"cpu": 8},
     ),
+    Implementation(
+        "pytorch-compiled-step",
+        "idiomatic.softmax_pytorch_compiled_step",
+        "torch",
+        "pytorch",
+        always=False,
+        layer_over="pytorch",
+    ),
+    Implementation(
+        "skorch",
+        "idiomatic.softmax_skorch",
+        "skorch",
+        "skorch",
+        data="streamed",
+        always=False,
+        layer_over="pytorch-dataloader",
+    ),
+    Implementation(
+        "lightning",
+        "idiomatic.softmax_lightning",
+        "lightning",
+        "lightning",
+        data="streamed",
+        always=False,
+        layer_over="pytorch-dataloader",
+    ),
+    Implementation(
+        "optax", "idiomatic.softmax_optax", "optax", "optax", always=False, layer_over="jax"
+    ),
+    Implementation(
+        "flax-nnx", "idiomatic.softmax_flax", "flax", "flax", always=False, layer_over="optax"
+    ),
+    Implementation(
+        "equinox",
+        "idiomatic.softmax_equinox",
+        "equinox",
+        "equinox",
+        always=False,
+        layer_over="optax",
+    ),
+    Implementation(
+        "keras-torch-jit",
+        "idiomatic.softmax_keras_compiled",
+        "keras",
+        "keras,pytorch",
+        data="streamed",
+        variables={"KERAS_BACKEND": "torch"},
+        always=False,
+        layer_over="keras-torch",
+    ),
+    Implementation(
+        "keras-jax-fused",
+        "idiomatic.softmax_keras_compiled",
+        "keras",
+        "keras,jax",
+        data="streamed",
+        variables={"KERAS_BACKEND": "jax"},
+        always=False,
+        layer_over="keras-jax",
+    ),
+    Implementation("mlx", "idiomatic.softmax_mlx", "mlx", "mlx", always=False),
 )
 
 TEXTBOOK_PROGRAMS = (

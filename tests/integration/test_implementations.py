@@ -26,6 +26,9 @@ from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}
 FIRST_OF_FRAMEWORK = {entry.framework: entry for entry in reversed(IMPLEMENTATIONS)}
+OTHER_LAYERS = [
+    entry for entry in IMPLEMENTATIONS if not entry.always and entry.extra != entry.framework
+]
 
 
 def by_name(entries):
@@ -39,7 +42,14 @@ def require_framework(entry):
             pytest.skip(f"{name} is not installed")
 
 
-@pytest.mark.parametrize("entry", by_name(FIRST_OF_FRAMEWORK.values()))
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *by_name(FIRST_OF_FRAMEWORK.values()),
+        # These compile for a minute.
+        *(pytest.param(entry, id=entry.name, marks=pytest.mark.full) for entry in OTHER_LAYERS),
+    ],
+)
 def test_framework_has_parity_on_digits(digits, monkeypatch, entry):
     require_framework(entry)
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
@@ -55,7 +65,7 @@ def test_quick_run_measures_every_implementation_with_parity(bench, tmp_path):
     ended = bench("run", "--data=digits", "--quick", "--no-roofline", "--output=out")
     assert (ended.returncode, ended.stderr) == (0, "")
     records = {record.case.implementation: record for record in store.read_trials(tmp_path / "out")}
-    assert set(records) == {entry.name for entry in IMPLEMENTATIONS}
+    assert set(records) == {entry.name for entry in IMPLEMENTATIONS if entry.always}
     for name, record in records.items():
         assert (record.status, record.parity.passed) == ("ok", True), name
 

@@ -45,6 +45,7 @@ LAYERS = [
     "errors",
 ]
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
+FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx"}
 # Importing one of these takes longer than all of `bench list`.
 SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch", "distributed"}
 # Modules and attributes that tell the time, those of the frameworks included.
@@ -201,11 +202,12 @@ def test_extras_install_the_framework_and_backend_of_every_entry():
     assert not offenders, "\n".join(offenders)
 
 
-def test_extra_all_names_every_extra_without_cuda():
-    (line,) = EXTRAS["all"]
-    assert Requirement(line).extras == {
-        extra for extra in EXTRAS if extra != "all" and not extra.startswith("cuda-")
-    }
+def test_extras_all_and_layers_name_every_extra_without_cuda():
+    everything, layers = (Requirement(EXTRAS[name][0]).extras for name in ("all", "layers"))
+    names = {name for name in EXTRAS if not name.startswith("cuda-")} - {"all", "layers"}
+    assert everything | layers == names
+    rare = {extra for one in IMPLEMENTATIONS if not one.always for extra in one.extra.split(",")}
+    assert layers == rare - everything
 
 
 # ----- what pages and workflows name

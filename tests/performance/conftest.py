@@ -18,7 +18,7 @@ def pytest_addoption(parser):
 def pytest_generate_tests(metafunc):
     if "implementation" in metafunc.fixturenames:
         names = metafunc.config.getoption("--implementation")
-        names = names or [entry.name for entry in IMPLEMENTATIONS]
+        names = names or [entry.name for entry in IMPLEMENTATIONS if entry.always]
         metafunc.parametrize("implementation", names, ids=[Path(name).stem for name in names])
 
 

@@ -94,6 +94,16 @@ def run(
             options.CASES, "--sweep", "Measure other batch sizes and other numbers of samples too."
         ),
     ] = False,
+    layers: Annotated[
+        bool,
+        typer.Option(
+            "--layers",
+            metavar="",
+            help="Measure what stands on a framework too, such as Optax, Flax and Lightning, and "
+            "MLX: pip install -e '.[layers]'.",
+            rich_help_panel=options.CASES,
+        ),
+    ] = False,
     no_roofline: Annotated[
         bool,
         options.flag(
@@ -202,6 +212,7 @@ def run(
         seed=seed,
         quick=quick,
         sweep=sweep,
+        layers=layers,
         roofline=not no_roofline,
         data=data,
         budget=budget,

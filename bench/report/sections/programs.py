@@ -74,10 +74,12 @@ def find_entry(case: Case) -> Implementation | None:
 
 
 def find_twin(entry: Implementation) -> Implementation | None:
-    """Return the idiomatic program of the same framework that comes first in the registry.
+    """Return what a layer stands on, or the first idiomatic program of the same framework.
 
     None for that program itself, and where it is the same source on another backend.
     """
+    if entry.layer_over:
+        return next(other for other in IMPLEMENTATIONS if other.name == entry.layer_over)
     for other in IMPLEMENTATIONS[: IMPLEMENTATIONS.index(entry)]:
         if (other.framework, other.style) == (entry.framework, "idiomatic"):
             return other if other.module != entry.module else None

@@ -56,7 +56,7 @@ class RunOptions:
 
     threads: ALL_CORES stands for every core of the machine that measures. tried_threads: what a
     pilot chooses from where nothing else decides the threads. rounds: of every row, without a
-    stopping rule. timeout, budget: seconds.
+    stopping rule. layers: also what is not always measured. timeout, budget: seconds.
     pythons: the executable of a framework that has a Python of its own.
     """
 
@@ -73,6 +73,7 @@ class RunOptions:
     seed: int | None = None
     quick: bool = False
     sweep: bool = False
+    layers: bool = False
     roofline: bool = True
     data: str | None = None
     budget: float | None = None
@@ -120,6 +121,7 @@ def plan_run(
     budget = options.budget
     if budget is None and not (options.rounds or options.sweep or placement.machine):
         budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
+        budget *= 2 if options.layers else 1
     whole_workload = not (options.implementations or options.data)
     programs: tuple[Case, ...] = ()
     if whole_workload and "textbook" in count_rounds(options):
@@ -232,7 +234,12 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"implementation {name} is chosen twice; name it once")
-    entries = entries or [make_case(entry) for entry in IMPLEMENTATIONS]
+    if options.layers or not entries:
+        entries += [
+            make_case(entry)
+            for entry in IMPLEMENTATIONS
+            if entry.name not in names and (options.layers or entry.always)
+        ]
     sizes = list_sizes(options)
     faults = [size.fault for _, size in sizes]
     if None not in faults:

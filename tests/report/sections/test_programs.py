@@ -27,6 +27,14 @@ TWINS = {
     "pytorch-dataloader": "pytorch",
     "pytorch-compiled": "pytorch",
     "keras-tensorflow-fused": "keras-tensorflow",
+    "optax": "jax",
+    "flax-nnx": "optax",
+    "equinox": "optax",
+    "lightning": "pytorch-dataloader",
+    "skorch": "pytorch-dataloader",
+    "pytorch-compiled-step": "pytorch",
+    "keras-torch-jit": "keras-torch",
+    "keras-jax-fused": "keras-jax",
 }
 
 

@@ -27,7 +27,7 @@ from bench.runner.planning.plan import (
 )
 from implementations import IMPLEMENTATIONS
 
-NAMES = [implementation.name for implementation in IMPLEMENTATIONS]
+NAMES = [entry.name for entry in IMPLEMENTATIONS if entry.always]
 SEEDS = st.integers(0, 2**31 - 1)
 JAX = {"implementations": ("jax",), "workloads": ("sgd",)}
 
@@ -80,6 +80,17 @@ def test_new_run_has_name_folder_and_every_implementation(small, current_folder)
     assert [(one.workload, one.implementation) for one in planned.cases] == expected
     assert {(one.samples, one.batch_size, one.device) for one in planned.cases} == {(40, 8, "cpu")}
     assert not (current_folder / "results").exists()
+
+
+@pytest.mark.parametrize("chosen", [(), ("optax", "numpy")])
+def test_layers_are_measured_when_asked_for(make, chosen):
+    planned = make(layers=True, implementations=chosen, workloads=("sgd",))
+    names = [case.implementation for case in planned.cases]
+    assert sorted(names) == sorted(entry.name for entry in IMPLEMENTATIONS)
+    assert names[: len(chosen)] == [*chosen]
+    assert planned.budget == 1200.0
+    (alone,) = make(implementations=("optax",), workloads=("sgd",)).cases
+    assert alone.framework == "optax"
 
 
 def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):

@@ -63,6 +63,35 @@ def probe(number=1, threads=2, **changes):
     return bare(of, number, kind="roofline", **changes)
 
 
+def test_step_of_a_layer_stands_beside_what_it_stands_on():
+    # 48,000 images at batch size 32 are 1,500 steps.
+    def of(name, framework, *seconds):
+        return trials(case(name, framework=framework), *seconds)
+
+    rows = summarize(
+        [
+            *of("flax-nnx", "flax", 3.0, 3.0, 3.0),
+            *of("optax", "optax", 0.3, 0.3, 0.3),
+            *of("equinox", "equinox", 0.36, 0.36, 0.12),
+            *of("jax", "jax", 0.15, 0.15, 0.15),
+            *of("skorch", "skorch", 1.5, 1.5, 1.5),  # what it stands on was not measured
+        ],
+        HERE,
+    )
+    layers = resources.find_layers(rows)
+    table = resources.tabulate_layers(layers)
+    assert [(line["program"], line["over"]) for line in cells(table)] == [
+        ("optax", "jax"),
+        ("equinox", "optax"),
+        ("flax-nnx", "optax"),
+    ]
+    assert [line["times as long"][:4] for line in cells(table)] == ["2.00", "1.20", "10.0"]
+    assert resources.describe_layers(layers) == (
+        "A step costs 100 µs in jax, 200 µs through optax, "
+        "240 µs through equinox (which may cost nothing), 2.00 ms through flax-nnx."
+    )
+
+
 def test_failed_probes_are_listed_once():
     said = resources.list_failed_probes(
         [
