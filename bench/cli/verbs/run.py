@@ -96,12 +96,11 @@ def run(
     ] = False,
     layers: Annotated[
         bool,
-        typer.Option(
+        options.flag(
+            options.CASES,
             "--layers",
-            metavar="",
-            help="Measure what stands on a framework too, such as Optax, Flax and Lightning, and "
-            "MLX: pip install -e '.[layers]'.",
-            rich_help_panel=options.CASES,
+            "Measure what stands on a framework too, such as Optax, Flax and Lightning, and MLX: "
+            "pip install -e '.[layers]'.",
         ),
     ] = False,
     no_roofline: Annotated[
@@ -140,7 +139,8 @@ def run(
         float | None,
         options.duration(
             "Start no process that would exceed this time, such as 90s, 10m or 2h. Default: 10m, "
-            "with --quick 3m, for each device; none with --rounds or --sweep."
+            "with --quick 3m, for each device; twice that with --layers, none with --rounds or "
+            "--sweep."
         ),
     ] = None,
     timeout: options.Timeout = 600,

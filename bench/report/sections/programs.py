@@ -36,14 +36,13 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
     if not rows:
         return Section(TITLE, empty=NOTHING)
     shown = list({row.case.implementation: row for row in rows}.values())
-    folds = [
-        fold_source(entry, output) if (entry := find_entry(row.case)) else None for row in shown
-    ]
+    entries = [find_entry(row.case) for row in shown]
+    sources = [fold_source(entry, output) if entry else None for entry in entries]
     columns = (
         tables.list_words("program", [name_case(row.case) for row in shown]),
-        tables.list_counts("lines", [count_lines(one.text) if one else None for one in folds]),
+        tables.list_counts("lines", [count_lines(one.text) if one else None for one in sources]),
         tables.list_words(
-            "what it is", [summarize_source(one.text) if one else UNKNOWN for one in folds]
+            "what it is", [summarize_source(one.text) if one else UNKNOWN for one in sources]
         ),
         tables.list_words("style", [row.case.style for row in shown]),
         tables.list_words("data", [row.case.data_access for row in shown]),
@@ -55,14 +54,14 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         f"softmax-bench {escape(suite)}."
     )
     table = tables.build_table("", columns, NOTE)
-    complete = []
-    for row, fold in zip(shown, folds, strict=True):
-        if fold and (entry := find_entry(row.case)):
-            complete.append(fold)
+    folds = []
+    for entry, source in zip(entries, sources, strict=True):
+        if entry and source:
+            folds.append(source)
             if twin := find_twin(entry):
                 title = f"{entry.name}: the lines that differ from {twin.name}"
-                complete.append(Fold(title, compare_sources(entry, twin)))
-    return Section(TITLE, [table], text=text, folds=complete)
+                folds.append(Fold(title, compare_sources(entry, twin)))
+    return Section(TITLE, [table], text=text, folds=folds)
 
 
 def find_entry(case: Case) -> Implementation | None:
