@@ -204,6 +204,24 @@ IMPLEMENTATIONS = (
         layer_over="keras-jax",
     ),
     Implementation("mlx", "idiomatic.softmax_mlx", "mlx", "mlx", always=False),
+    Implementation(
+        "tinygrad",
+        "idiomatic.softmax_tinygrad",
+        "tinygrad",
+        "tinygrad",
+        data="streamed",
+        # Otherwise it compiles in processes of its own, which it does not end.
+        variables={"PARALLEL": "0"},
+        always=False,
+    ),
+    Implementation(
+        "cupy",
+        "idiomatic.softmax_cupy",
+        "cupy-cuda12x",
+        "cupy",
+        devices=("gpu",),
+        always=False,
+    ),
 )
 
 TEXTBOOK_PROGRAMS = (

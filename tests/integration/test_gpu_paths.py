@@ -4,7 +4,7 @@ import importlib
 import re
 import sys
 from contextlib import contextmanager, nullcontext
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -390,3 +390,53 @@ def test_tuned_tensorflow_on_a_gpu(monkeypatch, name):
     monkeypatch.setattr(module, "find_device", lambda _: "/GPU:0")
     with pytest.raises(Unavailable):
         module.Trainer(problem, "gpu")
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    """The program of CuPy and a stand-in for CuPy: NumPy, with the functions that NumPy lacks."""
+    stand_in = ModuleType("cupy")
+    stand_in.__dict__.update(vars(np))
+    stand_in.asnumpy = np.array
+    stand_in.cuda = SimpleNamespace(is_available=lambda: True)
+    monkeypatch.setitem(sys.modules, "cupy", stand_in)
+    monkeypatch.delitem(sys.modules, "implementations.idiomatic.softmax_cupy", raising=False)
+    yield importlib.import_module("implementations.idiomatic.softmax_cupy"), stand_in
+    del sys.modules["implementations.idiomatic.softmax_cupy"]
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.05), RMSprop(0.001, 0.9, 1e-7)])
+def test_cupy_has_parity(cupy, optimizer):
+    module, _ = cupy
+    problem = make_problem(48, optimizer)
+    trainer = module.Trainer(problem, "gpu")
+    assert_trains_as_the_oracle(trainer, problem, epochs=2)
+    weight, bias = trainer.params
+    expected = (problem.images @ weight + bias).argmax(axis=1)
+    assert np.array_equal(trainer.predict(problem.images), expected)
+
+
+def test_cupy_is_unavailable_on_the_cpu_and_without_a_gpu(cupy, monkeypatch):
+    module, stand_in = cupy
+    with pytest.raises(Unavailable, match="on a GPU only"):
+        module.Trainer(make_problem(8), "cpu")
+    monkeypatch.setattr(stand_in.cuda, "is_available", lambda: False)
+    with pytest.raises(Unavailable, match="finds no GPU"):
+        module.Trainer(make_problem(8), "gpu")
+
+
+class TinygradDevices(dict):
+    def __missing__(self, name):
+        raise AttributeError(f"failed to load library {name}")
+
+
+@pytest.mark.parametrize("name", ["CUDA", "METAL"])
+def test_tinygrad_computes_on_the_gpu_that_it_finds(monkeypatch, name):
+    module = load("tinygrad", "idiomatic.softmax_tinygrad")
+    monkeypatch.setattr(module, "Devices", TinygradDevices())
+    monkeypatch.setattr(module, "DEV", SimpleNamespace())
+    with pytest.raises(Unavailable, match="finds no GPU"):
+        module.choose_device("gpu")
+    module.Devices[name] = object()
+    module.choose_device("gpu")
+    assert module.DEV.value == name

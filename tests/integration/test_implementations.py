@@ -5,6 +5,7 @@ tests/runner/parity/test_conformance.py checks every implementation on Fashion-M
 
 import importlib
 import importlib.util
+import shutil
 from contextlib import suppress
 
 import msgspec
@@ -25,7 +26,9 @@ from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}
-FIRST_OF_FRAMEWORK = {entry.framework: entry for entry in reversed(IMPLEMENTATIONS)}
+FIRST_OF_FRAMEWORK = {
+    entry.framework: entry for entry in reversed(IMPLEMENTATIONS) if "cpu" in entry.devices
+}
 OTHER_LAYERS = [
     entry for entry in IMPLEMENTATIONS if not entry.always and entry.extra != entry.framework
 ]
@@ -40,6 +43,8 @@ def require_framework(entry):
     for name in (entry.framework, entry.variables.get("KERAS_BACKEND")):
         if name and importlib.util.find_spec(IMPORTED_AS.get(name, name)) is None:
             pytest.skip(f"{name} is not installed")
+    if entry.framework == "tinygrad" and shutil.which("clang") is None:
+        pytest.skip("clang is not installed")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,18 @@ def test_framework_has_parity_on_digits(digits, monkeypatch, entry):
     (finding,) = checker.check(case)
     assert (finding.status, finding.reason) == ("ok", None)
     assert finding.error <= TOLERANCE == 1e-5
+
+
+@pytest.mark.parametrize(("variable", "value"), [("PATH", "/nowhere"), ("CC", "/bin/false")])
+def test_tinygrad_without_clang_is_unavailable(digits, monkeypatch, variable, value):
+    pytest.importorskip("tinygrad")
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
+    checker = conformance.Checker([digits], threads=1, timeout=240, device="cpu")
+    case = msgspec.structs.replace(find_implementation("tinygrad", None), devices=("cpu",))
+    (finding,) = checker.check(case)
+    assert finding.status == "unavailable"
+    assert "install clang" in finding.reason
 
 
 @pytest.mark.full

@@ -45,7 +45,7 @@ LAYERS = [
     "errors",
 ]
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
-FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx"}
+FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx", "tinygrad", "cupy"}
 # Importing one of these takes longer than all of `bench list`.
 SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch", "distributed"}
 # Modules and attributes that tell the time, those of the frameworks included.
@@ -202,8 +202,9 @@ def test_extras_install_the_framework_and_backend_of_every_entry():
     assert not offenders, "\n".join(offenders)
 
 
-def test_extras_all_and_layers_name_every_extra_without_cuda():
+def test_extras_all_and_layers_name_every_extra_that_is_useful_without_a_gpu():
     everything, layers = (Requirement(EXTRAS[name][0]).extras for name in ("all", "layers"))
+    everything |= {one.extra for one in IMPLEMENTATIONS if one.devices == ("gpu",)}
     names = {name for name in EXTRAS if not name.startswith("cuda-")} - {"all", "layers"}
     assert everything | layers == names
     rare = {extra for one in IMPLEMENTATIONS if not one.always for extra in one.extra.split(",")}

@@ -99,8 +99,8 @@ def run(
         options.flag(
             options.CASES,
             "--layers",
-            "Measure what stands on a framework too, such as Optax, Flax and Lightning, and MLX: "
-            "pip install -e '.[layers]'.",
+            "Measure what stands on a framework too, such as Optax, Flax and Lightning, MLX and "
+            "tinygrad: pip install -e '.[layers]'.",
         ),
     ] = False,
     no_roofline: Annotated[

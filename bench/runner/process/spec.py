@@ -20,7 +20,7 @@ from bench.worker import machine
 PASSED_ON = (
     "PATH",  # torch.compile looks for a C++ compiler there
     "CXX",  # or takes this one
-    "CC",  # Triton, which compiles for GPUs, looks for a C compiler there, too
+    "CC",  # Triton, which compiles for GPUs, and tinygrad take this C compiler
     "CPATH",  # headers of Python outside of the compiler's own folders
     "CUDA_HOME",
     "LD_LIBRARY_PATH",  # site installations of CUDA
