@@ -9,7 +9,11 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.planning.cases import list_distributions, make_unknown_name_error
+from bench.runner.planning.cases import (
+    list_distributions,
+    make_case,
+    make_unknown_name_error,
+)
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation
 from implementations import IMPLEMENTATIONS
@@ -60,7 +64,8 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
 def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
     """Return the case with the Python of its framework or, for Keras, of its backend.
 
-    Raises UserError where the two differ.
+    Where none is given for them, a layer gets that of the program that it stands on. Raises
+    UserError where framework and backend have different ones.
     """
     names = [name for name in list_distributions(case) if name in pythons]
     if len({pythons[name] for name in names}) > 1:
@@ -68,7 +73,14 @@ def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
             f"{case.implementation} is of {' and '.join(names)}: --python gives them different "
             "Pythons; leave one out"
         )
-    return msgspec.structs.replace(case, interpreter=pythons[names[0]]) if names else case
+    if names:
+        return msgspec.structs.replace(case, interpreter=pythons[names[0]])
+    registry = {entry.name: entry for entry in IMPLEMENTATIONS}
+    entry = registry.get(case.implementation)
+    if entry is None or not entry.layer_over:
+        return case
+    below = assign_python(make_case(registry[entry.layer_over]), pythons)
+    return msgspec.structs.replace(case, interpreter=below.interpreter)
 
 
 def find_installation(case: Case) -> Installation:

@@ -82,8 +82,19 @@ def test_python_is_assigned_by_framework():
         **dict.fromkeys(BY_NAME),
         **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled"), "a"),
         **dict.fromkeys(("pytorch-compiled-step", "keras-torch", "keras-torch-jit"), "a"),
+        **dict.fromkeys(("skorch", "lightning"), "a"),
         **dict.fromkeys(("sklearn-softmax", "sklearn-sgd"), "b"),
     }
+
+
+def test_layer_gets_its_own_python_or_that_of_what_it_stands_on():
+    pythons = {"jax": "a", "optax": "b"}
+    assigned = {
+        name: interpreters.assign_python(BY_NAME[name], pythons).interpreter
+        for name in ("jax", "optax", "equinox", "flax-nnx")
+    }
+    assert assigned == {"jax": "a", "optax": "b", "equinox": "b", "flax-nnx": "b"}
+    assert interpreters.assign_python(BY_NAME["equinox"], {"jax": "a"}).interpreter == "a"
 
 
 def test_different_pythons_for_keras_and_backend_are_refused():
