@@ -32,10 +32,10 @@ class Trainer:
         self.label = jax.jit(label)
 
     def reset(self, params: Params) -> None:
-        # No alias, because a CPU device may borrow NumPy's memory, and the epoch overwrites it.
-        params = Params(params.weight.T, params.bias)
+        # Copies, because a CPU device may borrow NumPy's memory, and the epoch overwrites it.
+        params = Params(params.weight.T.copy(), params.bias.copy())
         state = (params, Params(*map(np.zeros_like, params)))
-        self.state = jax.device_put(state, self.device, may_alias=False)
+        self.state = jax.device_put(state, self.device)
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
         # By default, JAX has no 64-bit integers.
