@@ -9,13 +9,13 @@ intervals far too narrow.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
-from bench.records.schema import Case, Environment, Record, Run, TrialRecord
+from bench.records.schema import Case, Environment, Record, Run, TrialRecord, WarmStartRecord
 from bench.runner.planning.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
@@ -38,6 +38,7 @@ class Row:
         processes agree (speed.py), and else as they were measured. Ratios use them.
     start_by_round: seconds of import, set-up, reset and first epoch of each successful trial that
         recorded all of them.
+    warm_start_by_round: the same sum of each start with the compile caches of another process.
     speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
@@ -53,8 +54,8 @@ class Row:
     framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
-    faults: status and reason of every unsuccessful trial. If the successful ones are faster than
-        the roofline, they count as failed.
+    faults: status and reason of every unsuccessful trial, also of warm starts. If the successful
+        ones are faster than the roofline, they count as failed.
     machine: distinguishes rows of several runs, which are not comparable; else empty.
     """
 
@@ -87,6 +88,7 @@ class Row:
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     machine: str = ""
+    warm_start_by_round: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def ranked(self) -> bool:
@@ -135,6 +137,12 @@ class Row:
         }
 
     @property
+    def warm_start(self) -> Interval | None:
+        """Seconds of a start with the compile caches of another process."""
+        times = list(self.warm_start_by_round.values())
+        return estimate_typical(times) if times else None
+
+    @property
     def predict(self) -> Interval | None:
         """Seconds of a prediction of the test images."""
         times = list(self.predicts_by_round.values())
@@ -176,9 +184,12 @@ def summarize(
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
+    warm_starts: dict[str, list[WarmStartRecord]] = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
+        elif isinstance(record, WarmStartRecord) and record.status != "interrupted":
+            warm_starts[record.case.slug].append(record)
     first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first.setdefault(case.workload, case)
@@ -187,7 +198,7 @@ def summarize(
     speeds = measure_speeds(records) if adjustment.seconds else {}
     scored = _select_scored(by_case)
     rows = []
-    for trials in by_case.values():
+    for slug, trials in by_case.items():
         case, environment = _find_whole(trials), environments.get(trials[0].environment)
         swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
@@ -199,9 +210,16 @@ def summarize(
                 rooflines[resources].epoch_seconds(case, features, classes),
                 probed[resources].epoch_seconds(case, features, classes),
             )
-        adjusted = adjustment.seconds.get(case.slug, {})
-        row = _summarize_case(trials, scored[case.slug], environment, adjusted, least, swept=swept)
-        rows.append(replace(row, speed=speeds.get(case.slug)))
+        adjusted = adjustment.seconds.get(slug, {})
+        row = _summarize_case(trials, scored[slug], environment, adjusted, least, swept=swept)
+        warm = warm_starts[slug]
+        row = replace(
+            row,
+            speed=speeds.get(slug),
+            faults=(*row.faults, *_list_failures(warm)),
+            warm_start_by_round=_sum_starts(one for one in warm if one.status == "ok"),
+        )
+        rows.append(row)
     return sorted(rows, key=sort_key)
 
 
@@ -299,7 +317,7 @@ def _summarize_case(
         rounds=len(trials),
         epochs_by_round=medians,
         adjusted_by_round=at_mean_speed,
-        start_by_round={trial.round: sum(parts) for trial in good if (parts := list_start(trial))},
+        start_by_round=_sum_starts(good),
         speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
@@ -337,7 +355,11 @@ def _summarize_case(
     )
 
 
-def list_start(trial: TrialRecord) -> list[float] | None:
+def _sum_starts(trials: Iterable[TrialRecord | WarmStartRecord]) -> dict[int, float]:
+    return {trial.round: sum(parts) for trial in trials if (parts := list_start(trial))}
+
+
+def list_start(trial: TrialRecord | WarmStartRecord) -> list[float] | None:
     """Return the seconds of import, set-up, reset and first epoch; None if any is missing."""
     phases = (
         trial.import_seconds,
@@ -360,15 +382,19 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return list(first.values())
 
 
-def _list_faults(
-    trials: Sequence[TrialRecord], epoch: Interval | None, floor: float | None
-) -> list[tuple[str, str]]:
-    """Return status and reason of each trial that failed, or of all if their time is too short."""
-    faults: list[tuple[str, str]] = [
+def _list_failures(trials: Iterable[Record]) -> list[tuple[str, str]]:
+    return [
         (trial.status, trial.reason or "no reason was given")
         for trial in trials
         if trial.status != "ok"
     ]
+
+
+def _list_faults(
+    trials: Sequence[TrialRecord], epoch: Interval | None, floor: float | None
+) -> list[tuple[str, str]]:
+    """Return status and reason of each trial that failed, or of all if their time is too short."""
+    faults = _list_failures(trials)
     if epoch and floor is not None and epoch.mean < floor:
         share = math.floor(100 * epoch.mean / floor)  # rounding could print 100%
         reason = (

@@ -6,9 +6,18 @@ from statistics import median
 
 from rich.table import Table
 
+from bench.analysis.summary import list_start
 from bench.analysis.textbook import compare_textbook
 from bench.cli.console import Transient, format_comparisons, print_line, stdout
-from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
+from bench.records.schema import (
+    Case,
+    Record,
+    RooflineRecord,
+    Run,
+    TextbookRecord,
+    Trial,
+    WarmStartRecord,
+)
 from bench.report.load import load_run
 from bench.report.render import numbers
 from bench.runner import loop
@@ -51,6 +60,8 @@ def print_plan(run: Run) -> None:
             f"{numbers.format_percent(run.stopping.precision)}, gets no further process after "
             f"{run.stopping.least_rounds}"
         )
+    if max(run.rounds.values()) > 1:
+        print_line("programs that leave a compile cache are started with it, too: 2 processes each")
     if run.budget is not None:
         print_line(f"no trial begins that would exceed {numbers.format_wall_time(run.budget)}")
 
@@ -98,6 +109,8 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
         details = f" ({case.device}, {_size(case)})"
     elif trial.kind == "trial":
         details = f" ({case.workload}, {_size(case)}, round {trial.round})"
+    elif trial.kind == "warm-start":
+        details = f" ({case.workload}, {_size(case)}, two processes for a warm start)"
     return f"trial {number} of {total}: {case.implementation}{details}, {time}"
 
 
@@ -130,5 +143,8 @@ def _result(record: Record) -> str:
         ]
         return f"{', '.join(values)}  {took}"
     parity = numbers.format_error(record.parity.error if record.parity else None)
+    if isinstance(record, WarmStartRecord):
+        start = numbers.format_duration(sum(list_start(record) or ()))
+        return f"warm start {start}  parity error {parity}  {took}"
     epoch = numbers.format_duration(median(record.epoch_seconds))
     return f"epoch {epoch:>8}  parity error {parity}  {took}"

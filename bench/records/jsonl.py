@@ -23,10 +23,12 @@ from bench.records.old_formats import upgrade_record
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
+    JudgedRecord,
     Record,
     RooflineRecord,
     TextbookRecord,
     TrialRecord,
+    WarmStartRecord,
 )
 
 # The resolution of the clock: no epoch can be shorter.
@@ -62,7 +64,7 @@ def decode(line: bytes, where: str) -> Record:
         raise DamagedError("was changed after it was written: it has no checksum")
     if record.status == "ok" and not _is_complete(record):
         raise DamagedError("its status is ok, but numbers are missing")
-    parity = record.parity if isinstance(record, TrialRecord) else None
+    parity = record.parity if isinstance(record, JudgedRecord) else None
     if parity and parity.passed != (parity.error <= parity.tolerance):
         raise DamagedError("its parity contradicts itself")
     try:
@@ -172,6 +174,12 @@ def _is_complete(record: Record) -> bool:
                 and case.epochs > 0
                 # A pair is compared by its times, and judged by parity alone.
                 and (record.alternated or case.epochs <= scored)
+                and (record.parity is None or record.parity.passed)
+            )
+        case WarmStartRecord():
+            return (
+                None not in (record.import_seconds, record.setup_seconds, record.reset_seconds)
+                and (record.first_epoch_seconds or 0) >= MIN_SECONDS
                 and (record.parity is None or record.parity.passed)
             )
         case RooflineRecord():

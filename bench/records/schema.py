@@ -18,7 +18,7 @@ FORMAT = 7
 MAX_RECORD_BYTES = 2**20
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
-Kind = Literal["trial", "textbook", "roofline"]
+Kind = Literal["trial", "textbook", "roofline", "warm-start"]
 
 # Ranges of numbers: far wider than what is measured, far narrower than what can be computed with.
 # They are enforced when a record is read, and when one is made from a worker's document.
@@ -197,9 +197,10 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     worker_seconds: in older records. warmup_seconds: untimed epochs of a GPU between the first and
     the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated: its epochs
     were timed in turn with those of its partner in a pair. predict_one_seconds: of single test
-    images; older records have none. peak_device_bytes, device_conditions: see bench/runner/gpu.py.
-    energy_joules: of a GPU, over all timed epochs; older records may have that of a CPU, which no
-    report shows, and energy_absent, the reason.
+    images; older records have none. cache_bytes: left in the folders of compile caches; None in
+    older records. peak_device_bytes, device_conditions: see bench/runner/gpu.py. energy_joules: of
+    a GPU, over all timed epochs; older records may have that of a CPU, which no report shows, and
+    energy_absent, the reason.
     """
 
     worker_seconds: Seconds | None = None
@@ -218,9 +219,24 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     peak_rss_bytes: Count | None = None
     phase_rss_bytes: dict[str, Count | None] = {}
     peak_device_bytes: Count | None = None
+    cache_bytes: Count | None = None
     device_conditions: dict[str, Value | None] = {}
     energy_joules: Amount | None = None
     energy_absent: str | None = None
+
+
+class WarmStartRecord(JudgedRecord, frozen=True, kw_only=True, tag="warm-start"):
+    """The start of a process that got the compile caches of another process of its case.
+
+    The seconds are those of a trial's cold start; parity is that of the first epoch, and nothing
+    else is judged. wall_seconds: of both processes. cache_bytes: that the other process left.
+    """
+
+    import_seconds: Seconds | None = None
+    setup_seconds: Seconds | None = None
+    reset_seconds: Seconds | None = None
+    first_epoch_seconds: Seconds | None = None
+    cache_bytes: Count | None = None
 
 
 class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
@@ -250,7 +266,7 @@ class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
     chain_seconds: list[Seconds] = []
 
 
-Record = TrialRecord | TextbookRecord | RooflineRecord
+Record = TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,7 +24,7 @@ from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
 from bench.runner.loop import TrialEnded
 from bench.runner.planning.pilot import list_peers, waits_for_pilot
-from bench.runner.planning.plan import find_missing_trials, plan_trials
+from bench.runner.planning.plan import find_missing_trials
 from bench.runner.planning.resume import find_code_fault
 from bench.runner.process import scratch
 from bench.runner.runner import Runner, find_file_fault
@@ -185,7 +185,6 @@ class MachineRun:
         self._query = query
         self._records = list(store.read_contents(folder).records)
         self._sent: set[str] = set()  # ids of the trials that hosts were asked for
-        self._total = len(plan_trials(run))
 
     @property
     def missing(self) -> list[Trial]:
@@ -234,7 +233,8 @@ class MachineRun:
                 store.save_params(self.folder, trial.id, result.params[trial.id])
             store.append_record(self.folder, record)
             self._records.append(record)
-            yield TrialEnded(record, self._total - len(self.missing), self._total)
+            ended = sum(one.status != "interrupted" for one in self._records)
+            yield TrialEnded(record, ended, ended + len(self.missing))
 
 
 def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | TrialEnded]:

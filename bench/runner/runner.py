@@ -41,6 +41,8 @@ REPORTED = {
     "textbook": {"quantities"},
     "roofline": {field.name for field in dataclasses.fields(RooflineSample)},
 }
+# The fields of a measurement that a warm start has.
+STARTED = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
 
 class Runner:
@@ -135,6 +137,8 @@ class Runner:
             before = machine.read_conditions()
             if trial.kind == "trial":
                 values = self._drive(trial, child, folder)
+            elif trial.kind == "warm-start":
+                values = self._start_warm(trial, child, folder)
             else:
                 values = self._launch(trial, child, folder)
             values["conditions"] = machine.compare_readings(before, machine.read_conditions())
@@ -159,8 +163,31 @@ class Runner:
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
         values = describe_outcome(outcome) | dataclasses.asdict(drive.measurement)
         if outcome.status == "ok":
+            values["cache_bytes"] = spec.count_cache_bytes(folder)
             values |= self._judge_drive(trial, drive, self._judge.judge)
         return values
+
+    def _start_warm(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+        """Let a process of the case fill the caches; start a second one with them, and judge it."""
+        values: dict[str, Any] = {"wall_seconds": 0.0}
+        # Orders of its own for the first process: with those of the second one it could leave more
+        # in the caches than compiled code.
+        for draws in (Draws.make(None, trial.round), self._get_draws(trial)):
+            with self._start_worker(trial, child, folder) as worker:
+                drive = Drive(worker, trial.case, draws)
+                with suppress(WorkerStopped):
+                    drive.set_up()
+                    drive.train_first()
+                    worker.call(exchange.VERIFY)
+                outcome = worker.finish()
+            wall_seconds = values["wall_seconds"] + outcome.wall_seconds
+            values |= describe_outcome(outcome) | {"wall_seconds": wall_seconds}
+            if outcome.status != "ok":
+                return values
+            values.setdefault("cache_bytes", spec.count_cache_bytes(folder))
+        measured = dataclasses.asdict(drive.measurement)
+        values |= {name: measured[name] for name in STARTED}
+        return values | self._judge_drive(trial, drive, self._judge.judge)
 
     def _run_pair(
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, brief: bool

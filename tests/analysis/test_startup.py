@@ -1,11 +1,12 @@
 """What a start costs and when it pays off: every number here is worked out by hand."""
 
+from dataclasses import replace
 from statistics import median
 
 import msgspec
 import numpy as np
 import pytest
-from support.records import HERE, case, ok
+from support.records import HERE, bare, case, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
@@ -38,6 +39,25 @@ def test_start_is_the_sum_of_its_four_phases():
     assert (row.imports, row.setup, row.reset, row.first_epoch) == (1.0, 2.0, 4.0, 8.0)
     # The first timed epoch of support.records takes three times as long as the median one.
     assert row.warm_up == Interval(pytest.approx(3.0))
+
+
+def test_warm_starts_are_kept_apart_from_trials():
+    cold = ok(case(), 1, **phases(1.0, 2.0, 4.0, 8.0))
+    warm = [
+        ok(case(), number, kind="warm-start", **phases(seconds, 0.25, 0.125, 0.0625))
+        for number, seconds in ((1, 1.0), (2, 4.0))
+    ]
+    (row,), (alone,) = summarize([cold, *warm], HERE), summarize([cold], HERE)
+    assert row.warm_start_by_round == {1: 1.4375, 2: 4.4375}
+    assert row.warm_start.low < 1.4375 < row.warm_start.mean < 4.4375
+    assert replace(row, warm_start_by_round={}) == alone
+    assert (alone.warm_start, summarize(warm, HERE)) == (None, [])
+
+
+def test_row_whose_warm_start_is_wrong_is_not_ranked():
+    wrong = bare(case(), kind="warm-start", reason="parity error 1")
+    (row,) = summarize([ok(case()), wrong], HERE)
+    assert (row.ranked, row.reasons) == (False, ["failed: parity error 1"])
 
 
 def test_incomplete_starts_and_other_trials_are_ignored():

@@ -21,7 +21,7 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
         textbook=(case("textbook-keras", **probe | {"workload": "textbook"}),),
     )
     print_plan(planned)
-    _, *table, last = capsys.readouterr().out.splitlines()
+    _, *table, last, warm = capsys.readouterr().out.splitlines()
     lines = [line.split() for line in table]
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
@@ -30,6 +30,7 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
         ["textbook", "textbook-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
     assert last == "6 trials, estimated time unknown, without an earlier run"
+    assert "compile cache" in warm
 
 
 def test_events_become_lines_and_tell_the_time_left():
@@ -99,7 +100,7 @@ def test_plan_names_the_threads_that_are_tried_and_the_rule(capsys, monkeypatch,
         budget=600.0,
     )
     print_plan(planned)
-    line, rule, budget = capsys.readouterr().out.splitlines()[1:]
+    line, rule, _, budget = capsys.readouterr().out.splitlines()[1:]
     assert line.split() == ["sgd", "a", "cpu", "32", "1", "or", "2", "48,000", "5", "3", "to", "5"]
     assert rule.startswith("at most 6 trials")
     assert "5.0 %" in rule

@@ -28,6 +28,7 @@ RECORDS = [
     *trials(GPU, 0.1, warmup_seconds=[0.1], device_conditions={"celsius": 50.0}, energy_joules=5.0),
     *trials(SMALL, 0.3, predict_seconds=[0.1]),
     probe(),
+    ok(case("jax"), kind="warm-start", cache_bytes=10**6),
     ok(FIGURE, kind="textbook", quantities={"accuracy": 0.8}, program_seconds=3.0),
 ]
 # Values that may stand where JSON has another one: edges of types, half a character, a path, depth.

@@ -157,6 +157,68 @@ def test_seed_repeats_orders_and_weights(make_runner, digits, tmp_path):
     assert first.validation_accuracy[:5] == again.validation_accuracy[:5]
 
 
+# Writes a file to the folder of its compile cache, and the order of its first epoch.
+CACHING = """
+import os, pathlib
+import numpy as np
+from implementations.idiomatic import softmax_numpy
+
+folder = pathlib.Path(os.environ["NUMBA_CACHE_DIR"])
+BEFORE = len(list(folder.iterdir()))
+
+class Trainer(softmax_numpy.Trainer):
+    def train_epoch(self, order):
+        other = folder / "order.npy"
+        if BEFORE == 0 and not other.exists():
+            np.save(other, order)
+        elif BEFORE and (np.load(other) == order).all():
+            raise ValueError("the same order")
+        {extra}
+        return super().train_epoch(order)
+"""
+
+
+@pytest.fixture
+def warm(tmp_path):
+    """The trial of a warm start of an own file, which does something in its training, too."""
+
+    def make(extra="pass"):
+        path = tmp_path / "caching.py"
+        path.write_text(CACHING.format(extra=extra))
+        own = find_implementation(str(path), lambda _: "softmax")
+        changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
+        return Trial("r1-warm", "warm-start", 1, msgspec.structs.replace(ALONE.case, **changes))
+
+    return make
+
+
+def test_warm_start_has_the_cache_of_another_process_with_other_orders(make_runner, warm, folder):
+    trial = warm()
+    with make_runner() as made:
+        cold = made.measure(Trial("r1-cold", "trial", 1, trial.case))
+        record = made.measure(trial)
+    assert (record.status, record.reason, record.kind) == ("ok", None, "warm-start")
+    assert record.cache_bytes == cold.cache_bytes > 8 * trial.case.samples
+    assert min(record.import_seconds, record.setup_seconds, record.first_epoch_seconds) > 0
+    assert record.parity.passed
+    assert record.entropy == cold.entropy
+    assert len(np.load(folder / "params" / "r1-warm.npy")) == 1
+    assert store.read_records(folder) == [cold, record]
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        ("order = order[::-1] if BEFORE else order", "parity error"),
+        ("1 / BEFORE", "ZeroDivisionError"),  # in the process that fills the cache
+    ],
+)
+def test_warm_start_that_is_wrong_fails(make_runner, warm, extra, reason):
+    record = make_runner().measure(warm(extra))
+    assert record.status == "failed"
+    assert reason in record.reason
+
+
 @pytest.mark.parametrize("point", [(runner, "Worker"), (Judge, "judge")], ids=str)
 def test_trial_that_is_interrupted_is_recorded(make_runner, folder, monkeypatch, point):
     def interrupt(*_, **__):

@@ -16,6 +16,7 @@ from bench.records.schema import (
     Run,
     TextbookRecord,
     TrialRecord,
+    WarmStartRecord,
 )
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
@@ -35,6 +36,7 @@ _RECORDS: dict[str, type] = {
     "trial": TrialRecord,
     "textbook": TextbookRecord,
     "roofline": RooflineRecord,
+    "warm-start": WarmStartRecord,
 }
 
 
@@ -63,7 +65,7 @@ def bare(of: Case, number: int = 1, kind: str = "trial", **changes: Any) -> Any:
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a run",
-        "trial": f"r{number}-{of.slug}",
+        "trial": f"r{number}-{'warm-' if kind == 'warm-start' else ''}{of.slug}",
         "round": number,
         "started": "2025-01-02T03:04:05.678+00:00",
         "status": "failed",

@@ -83,6 +83,7 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "first_epoch_seconds": row.first_epoch,
         "import_seconds": row.imports,
         "setup_seconds": row.setup,
+        **_list_ends("warm_start_seconds", row.warm_start),
         **_list_ends("predict_seconds", row.predict),
         **_list_ends("predict_one_seconds", row.predict_one),
         "peak_rss_bytes": row.peak_rss_bytes,

@@ -59,6 +59,8 @@ INCLUDED = """\
   its median epoch for each further one.
 - **First epoch**: the first call in a fresh process with empty compile caches, so it includes
   compilation. It is not part of *epoch*.
+- **Warm start**: import, set-up, reset and first epoch of a process that got the compile caches of
+  another process of the same program; its first epoch has parity, as every trial.
 - **Set-up**: moving the data to the device, building the model, and ahead-of-time compilation.
 - **Import**: importing the framework in a fresh process, with its files in the page cache.
 - Not included anywhere: starting Python, reading the data (every page was touched before), drawing

@@ -103,7 +103,10 @@ class Judge:
         errors |= {
             epoch: self._compare_alone(case, draws, evidence, epoch) for epoch in sorted(drawn)
         }
-        judgement = self._score(case, evidence, make_judgement(errors))
+        judgement = make_judgement(errors)
+        if not states:  # a warm start has a first epoch only
+            return judgement
+        judgement = self._score(case, evidence, judgement)
         if judgement.fault:
             return judgement
         return replace(

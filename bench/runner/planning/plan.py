@@ -16,7 +16,16 @@ from bench.contract import Device
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
+from bench.records.schema import (
+    FORMAT,
+    Case,
+    Record,
+    Run,
+    Skipped,
+    StoppingRule,
+    Trial,
+    TrialRecord,
+)
 from bench.runner.planning.cases import (
     Size,
     complete_case,
@@ -273,15 +282,17 @@ def list_sizes(options: RunOptions) -> list[tuple[str, Size]]:
 # ----- trials
 
 
-def plan_trials(run: Run) -> list[Trial]:
+def plan_trials(run: Run, cached: Collection[str] = ()) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
+
+    cached: slugs of the cases of which a process has left a compile cache, as far as is known.
 
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
     that drift of the machine affects all cases alike. The first workload comes first, because its
     first round gives a whole table. The roofline probes and the textbook's programs follow that
-    round: a budget may end the run before the others. Then come the other workload and a sweep. If
-    the workload of the textbook is the first, the programs precede it. Trials whose threads the
-    pilot has not chosen have 0 threads.
+    round, and so do the warm starts: a budget may end the run before the others. Then come the
+    other workload and a sweep. If the workload of the textbook is the first, the programs precede
+    it. Trials whose threads the pilot has not chosen have 0 threads.
     """
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
@@ -296,6 +307,8 @@ def plan_trials(run: Run) -> list[Trial]:
         for number in range(1, run.rounds[workload] + 1):
             trials += _plan_block(run, number, cases)
             trials, probes, programs = [*trials, *probes, *programs], [], []
+            if workload == run.cases[0].workload and (number == 1 or not run.stopping):
+                trials += _plan_warm_starts(run, number, cached)
     trials += [*probes, *programs]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
@@ -323,6 +336,22 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
     return [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
 
 
+def _plan_warm_starts(run: Run, number: int, cached: Collection[str]) -> list[Trial]:
+    """Return a round's warm starts of the first workload at its first size.
+
+    None in a run of one round, which is to be short.
+    """
+    first = run.cases[0]
+    return [
+        Trial(f"r{number}-warm-{case.slug}", "warm-start", number, case)
+        for case in run.cases
+        if run.rounds[first.workload] > 1
+        and (case.workload, case.batch_size) == (first.workload, first.batch_size)
+        and case.samples == first.samples
+        and case.slug in cached
+    ]
+
+
 def find_missing_trials(
     run: Run, records: Iterable[Record], find_settled: FindSettled | None = None
 ) -> list[Trial]:
@@ -334,12 +363,17 @@ def find_missing_trials(
     """
     records = list(records)
     complete = {record.trial for record in records if record.status != "interrupted"}
+    cached = {
+        record.case.slug
+        for record in records
+        if isinstance(record, TrialRecord) and record.cache_bytes
+    }
     chosen = choose_threads(run, records)
     # A number of threads that was not chosen need not be measured any more.
     threads = {case.stable_slug: case.threads for case in (*chosen.cases, *chosen.sweep)}
     missing = [
         trial
-        for trial in plan_trials(chosen)
+        for trial in plan_trials(chosen, cached)
         if trial.id not in complete
         and threads.get(trial.case.stable_slug, 0) in {0, trial.case.threads}
     ]

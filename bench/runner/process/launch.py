@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -359,10 +360,16 @@ def launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
 def write_folder(
     scratch: Path, request: Mapping[str, Any], child: ChildSpec, size: ExchangeSize
 ) -> None:
-    """Write the worker's folder; links give it this suite whichever Python it runs on."""
+    """Write the worker's folder; links give it this suite whichever Python it runs on.
+
+    Of a worker that had the folder before, the caches stay.
+    """
     with report_write_errors():
+        for path in scratch.iterdir() if scratch.exists() else ():
+            if path.name != "cache":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
-            (scratch / folder).mkdir(parents=True)
+            (scratch / folder).mkdir(parents=True, exist_ok=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
         (scratch / "path" / "implementations").symlink_to(child.installation.implementations)
         text = json.dumps({**request, "exchange": asdict(size)})

@@ -52,6 +52,8 @@ CACHES = {
     "NUMBA_CACHE_DIR": "numba",
     "XDG_CACHE_HOME": "xdg",
 }
+# Those in which nothing is a compile cache: settings, and what a program writes for the moment.
+NO_COMPILE_CACHES = {"KERAS_HOME", "TMPDIR"}
 
 _ptx_cache: ContextVar[Path | None] = ContextVar("ptx_cache", default=None)
 
@@ -119,6 +121,13 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
         "PYTHONNOUSERSITE": "1",
         **(child.variables or {}),
     }
+
+
+def count_cache_bytes(scratch: Path) -> int:
+    """Return the bytes that a worker left in the folders of compile caches."""
+    folders = (scratch / "cache" / CACHES[name] for name in CACHES.keys() - NO_COMPILE_CACHES)
+    paths = (path for folder in folders for path in folder.rglob("*"))
+    return sum(path.lstat().st_size for path in paths if path.is_file())
 
 
 def redact_variables(child: ChildSpec) -> dict[str, str]:

@@ -295,6 +295,32 @@ def test_probes_and_programs_follow_the_first_round():
 STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)
 
 
+@pytest.mark.parametrize(
+    ("rounds", "stopping", "warm"),
+    [(1, None, []), (2, None, [1, 2]), (3, STOPPING, [1])],
+)
+def test_cases_that_left_a_compile_cache_get_warm_starts(rounds, stopping, warm):
+    planned = run(
+        *(case("a", **size) for size in ({}, {"batch_size": 96}, {"workload": "textbook"})),
+        case("b"),
+        rounds={"sgd": rounds, "textbook": 2},
+        stopping=stopping,
+        rooflines=(case("roofline-numpy", workload="roofline"),),
+    )
+    records = [
+        ok(trial.case, trial.round, trial=trial.id, cache_bytes=9 * (trial.case != case("b")))
+        for trial in plan_trials(planned)
+        if trial.kind == "trial" and trial.round == 1
+    ]
+    missing = find_missing_trials(planned, records)
+    starts = [trial for trial in missing if trial.kind == "warm-start"]
+    assert [trial.id for trial in starts] == [f"r{n}-warm-{case('a').slug}" for n in warm]
+    kinds = [trial.kind for trial in missing if trial.round == 1]
+    assert kinds == ["roofline", *["warm-start"] * bool(warm)]
+    records += [ok(one.case, one.round, trial=one.id, kind="warm-start") for one in starts]
+    assert {trial.kind for trial in find_missing_trials(planned, records)} <= {"trial", "roofline"}
+
+
 def test_cases_that_share_a_pilot_wait_for_it():
     open_case = {"threads": 0, "tried_threads": (1, 2)}
     planned = run(

@@ -10,6 +10,7 @@ from bench.runner.process.spec import (
     ChildSpec,
     Installation,
     build_variables,
+    count_cache_bytes,
     describe_source,
     redact_variables,
     request_training,
@@ -79,6 +80,14 @@ def test_gpu_workers_of_a_block_share_a_ptx_cache_and_nothing_else():
     assert {**shared, "CUDA_CACHE_PATH": alone["CUDA_CACHE_PATH"]} == alone
     assert recorded["CUDA_CACHE_PATH"] == "<run>"
     assert build(SCRATCH) == alone
+
+
+def test_only_folders_of_compile_caches_are_counted(tmp_path):
+    for place in ("inductor/a/b", "home/.cache/c", "keras/keras.json", "tmp/generated"):
+        path = tmp_path / "cache" / place
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"12345")
+    assert count_cache_bytes(tmp_path) == 10
 
 
 def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):

@@ -38,7 +38,9 @@ TOTALS_NOTE = (
 )
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
-    "caches. All are medians over processes, so the parts need not add up. First timed epoch: it "
+    "caches. All are medians over processes, so the parts need not add up. Warm start: the same of "
+    "a process with the compile caches that another process of the program left, for programs that "
+    "leave one; without an interval it was measured once. First timed epoch: it "
     "follows the first epoch, and is divided by the median one of its process. Where its interval "
     "lies above 1, a program is not warm yet after one epoch."
 )
@@ -95,6 +97,14 @@ def describe_starts(run: LoadedRun) -> Section:
             for row in (rows[0], rows[-1])
         )
         finding = f"A cold start takes from {shortest} to {longest}."
+    warm = [
+        f"{numbers.format_duration(row.warm_start)} in place of "
+        f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
+        for row in rows
+        if row.warm_start
+    ]
+    if warm:
+        finding += f" With the compile cache of an earlier process it takes {', '.join(warm)}."
     return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
 
 
@@ -143,6 +153,7 @@ def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
             tables.list_times("reset", [row.reset for row in group]),
             tables.list_times("first epoch", [row.first_epoch for row in group]),
             tables.list_times("cold start", [time_from_cold(row, 1) for row in group]),
+            tables.list_times("warm start", [row.warm_start for row in group]),
             tables.list_numbers("first timed epoch, × median", [row.warm_up for row in group]),
         )
         shown.append(tabulate_programs("Parts of a start", columns, COSTS_NOTE, group))

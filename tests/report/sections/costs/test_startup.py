@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from support.records import HERE, case, ok, run, trials, write
+from support.records import HERE, case, ok, plan_of, run, trials, write
 
 from bench.analysis.startup import BreakEven
 from bench.analysis.summary import summarize
@@ -10,6 +10,7 @@ from bench.report.load import load_run
 from bench.report.sections.costs.startup import (
     describe_epochs,
     describe_first,
+    describe_starts,
     tabulate_break_evens,
     tabulate_costs,
     tabulate_totals,
@@ -40,6 +41,22 @@ def test_start_is_shown_by_its_parts():
     assert table.numeric == set(range(1, 7))
     assert table.title == (
         "Parts of a start, workload sgd: cpu, batch size 32, 2 threads, 48,000 samples"
+    )
+
+
+def test_warm_start_stands_beside_the_cold_one(tmp_path):
+    records = [
+        *trials(case("a"), 0.5, 0.5),
+        *trials(case("b"), 0.5, 0.5),
+        ok(case("a"), kind="warm-start", setup_seconds=0.0, reset_seconds=0.0),
+    ]
+    section = describe_starts(load_run(write(tmp_path / "run", plan_of(*records), *records)))
+    (table,) = section.tables
+    place = table.headings.index("warm start, s")
+    assert {line[0]: line[place] for line in table.lines} == {"a": "5.00", "b": "—"}
+    assert section.finding.endswith(
+        " With the compile cache of an earlier process it takes 5.00 s in place of "
+        "5.26 s [5.26, 5.26] (a)."
     )
 
 
