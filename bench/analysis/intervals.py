@@ -12,6 +12,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import median
 from typing import TypeVar
 
 MAX_LOG = 700.0  # math.exp overflows at about 709
@@ -86,6 +87,23 @@ def estimate_typical(values: Sequence[float]) -> Interval:
     if margin + max(map(abs, logs)) > MAX_LOG:
         return Interval(centre)
     return Interval(centre, low * math.exp(-margin), high * math.exp(margin))
+
+
+def estimate_difference(values: Sequence[float]) -> Interval:
+    """Return the median of differences, with a 95 % interval of their population's median.
+
+    As ``estimate_typical``, but differences may be negative, so few values are stretched as they
+    are and not on logarithms. A single value gives no interval. Raises ValueError without a value.
+    """
+    if not values:
+        raise ValueError("no values, no interval")
+    ordered = sorted(values)
+    if len(ordered) == 1:
+        return Interval(ordered[0])
+    outside = count_outside(len(ordered))
+    low, high = ordered[outside], ordered[-1 - outside]
+    margin = stretch(len(ordered)) * (high - low)
+    return Interval(median(ordered), low - margin, high + margin)
 
 
 @cache

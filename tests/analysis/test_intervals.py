@@ -12,6 +12,7 @@ from bench.analysis.intervals import (
     compute_p,
     compute_sign_p,
     compute_t_quantile,
+    estimate_difference,
     estimate_ratio,
     estimate_typical,
 )
@@ -59,6 +60,28 @@ def test_bounds_beyond_floats_are_unknown(values):
 def test_values_without_logarithm_raise(compute, values):
     with pytest.raises(ValueError):  # noqa: PT011 - the message is the math module's or ours
         compute(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "centre", "low", "high"),
+    [
+        ([-1, 2], 0.5, -1 - 9 * 3, 2 + 9 * 3),
+        ([4, -2, 1], 1, -2 - 6 * 1.23607, 4 + 6 * 1.23607),
+        ([16, -4, 4, 8, 1], 4, -4 - 20 * 0.05737, 16 + 20 * 0.05737),
+        ([6, 1, -2, 3, 4, 0], 2, -2, 6),
+        (range(-4, 5), 0, -3, 3),
+    ],
+)
+def test_difference_is_the_median_with_order_statistics(values, centre, low, high):
+    interval = estimate_difference(list(values))
+    assert interval.mean == pytest.approx(centre)
+    assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-4)
+
+
+def test_single_difference_has_no_interval_and_none_raises():
+    assert estimate_difference([-1.5]) == Interval(-1.5)
+    with pytest.raises(ValueError, match="no values"):
+        estimate_difference([])
 
 
 # ----- how certain it is that a ratio is not 1

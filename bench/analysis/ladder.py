@@ -1,0 +1,81 @@
+"""What a step costs beyond its images: the ladder from a framework to the layers on top of it.
+
+An epoch of the same images is measured at two batch sizes in the same rounds. E(B) is the median
+epoch of a process at batch size B, and n(B) the number of its steps. In each round
+
+    beyond = (E(small) - E(large)) / (n(small) - n(large))
+    images = E(small) / n(small) - beyond
+
+*Beyond* is what one more step costs when the same images are divided into more steps. It contains
+what a step does whatever the number of its images: Python, the dispatch of its operations, the
+update of the weights. It also contains what small products lose: with N images, of which one takes
+c(B) within a batch of B, it is larger by N (c(small) - c(large)) / (n(small) - n(large)). It does
+not contain dispatch that runs while the device computes. So it is an upper bound of the dispatch
+that a step waits for, if an image takes no less time in a small batch than in a large one.
+
+*Images* is the rest of a step, with its share of what an epoch costs once, such as its order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.analysis.intervals import Interval, estimate_difference
+from bench.analysis.summary import Row
+from bench.records.schema import Run
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """What a step of a program costs at the run's first batch size, in seconds.
+
+    beyond, images: see above. Both are differences, and may be negative where the noise is larger.
+    """
+
+    beyond: Interval
+    images: Interval
+
+
+def find_batch_sizes(run: Run) -> list[int]:
+    """Return the batch sizes of the first workload that each round measures, in their order.
+
+    At the first number of samples. Those of a sweep do not count: its rounds follow the others.
+    """
+    problem = {(case.workload, case.samples) for case in run.cases[:1]}
+    cases = [case for case in run.cases if (case.workload, case.samples) in problem]
+    return list(dict.fromkeys(case.batch_size for case in cases))
+
+
+def measure_steps(rows: Sequence[Row], run: Run) -> dict[str, StepCost]:
+    """Return what a step costs in each softmax program, by the slug of its row at the first size.
+
+    Compared are ranked rows of the first workload at the first two batch sizes of the plan ``run``,
+    on the same device with the same threads. A step of one-vs-rest has one image at any batch size.
+    """
+    sizes = find_batch_sizes(run)[:2]
+    if len(sizes) < 2:
+        return {}
+    ranked = {row.case.slug: row for row in rows if row.ranked and row.case.objective == "softmax"}
+    costs = {}
+    for slug, row in ranked.items():
+        other = ranked.get(msgspec.structs.replace(row.case, batch_size=sizes[1]).slug)
+        first = (row.case.workload, row.case.batch_size) == (run.cases[0].workload, sizes[0])
+        if first and other and (cost := compare_sizes(row, other)):
+            costs[slug] = cost
+    return costs
+
+
+def compare_sizes(row: Row, other: Row) -> StepCost | None:
+    """Return what a step of a row costs, by a row of another batch size.
+
+    Of epochs at the machine's mean speed, as ratios are; None if no round has both.
+    """
+    steps, others = (one.case.samples // one.case.batch_size for one in (row, other))
+    epochs, at_other = row.adjusted_by_round, other.adjusted_by_round
+    rounds = sorted(epochs.keys() & at_other.keys())
+    if not rounds:
+        return None
+    beyond = [(epochs[number] - at_other[number]) / (steps - others) for number in rounds]
+    images = [epochs[number] / steps - cost for number, cost in zip(rounds, beyond, strict=True)]
+    return StepCost(estimate_difference(beyond), estimate_difference(images))
