@@ -334,7 +334,8 @@ class Run(
     measures all. budget: seconds that measuring may take, or None. sweep: cases at other sizes,
     measured ``sweep_rounds`` times. textbook: the programs of the textbook. rooflines: probes of
     what the machine can do, by framework. machine: id of the machine whose hosts in a cluster
-    measure the run, or None where this host does.
+    measure the run, or None where this host does. ladder: a second batch size of the first
+    workload, whose cases get the threads that the pilot chose at the first; 0 without one.
     """
 
     rounds: dict[str, Rounds]
@@ -348,3 +349,4 @@ class Run(
     machine: str | None = None
     order: str = ""
     stopping: StoppingRule | None = None
+    ladder: Count = 0

@@ -100,7 +100,9 @@ def run(
             options.CASES,
             "--layers",
             "Measure what stands on a framework too, such as Optax, Flax and Lightning, MLX and "
-            "tinygrad: pip install -e '.[layers]'.",
+            "tinygrad: pip install -e '.[layers]'. Without --quick and --batch-size, the first "
+            "workload is also measured at batch size 128, to tell what a step costs beyond its "
+            "images.",
         ),
     ] = False,
     no_roofline: Annotated[
@@ -139,8 +141,8 @@ def run(
         float | None,
         options.duration(
             "Start no process that would exceed this time, such as 90s, 10m or 2h. Default: 10m, "
-            "with --quick 3m, for each device; twice that with --layers, none with --rounds or "
-            "--sweep."
+            "with --quick 3m, for each device; with --layers three times that, with --quick or "
+            "--batch-size twice; none with --rounds or --sweep."
         ),
     ] = None,
     timeout: options.Timeout = 600,

@@ -26,6 +26,11 @@ SWEEP_BATCH_SIZES = (8, 128, 384, 1920, 9600)
 # The samples vary at a batch size at which half a million of them take seconds, not minutes.
 SWEEP_SAMPLES = (9600, 19200, 96000, 480000)
 SWEEP_SAMPLES_BATCH_SIZE = 384
+# The ladder (bench/analysis/ladder.py) divides the difference of two epochs, and their noise, by
+# that of their numbers of steps: of 48,000 images by 1,500 - 375 for batches of 32 and 128. For 64
+# it would be by 750 only, and for any larger size by at most 1,500. Products of a larger size are
+# more efficient, so more of what small products lose would count as the step's cost.
+LADDER_BATCH_SIZE = 128
 # One-vs-rest updates once per sample, whatever the batch size; its oracle needs a minute for these.
 MAX_ONE_VS_REST_SAMPLES = 100_000
 
@@ -143,9 +148,10 @@ def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Return the cases of a sweep around those of the first workload, which have one size.
 
     Threads are those of each case. One-vs-rest, whose time per sample does not depend on the batch
-    size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
+    size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES. What the run measures as
+    a case of its own, for the ladder, is left out.
     """
-    base = get_size(cases[0])
+    base, known = get_size(cases[0]), {case.slug for case in cases}
 
     def belongs(case: Case, size: Size) -> bool:
         return case.objective == "softmax" or (
@@ -153,13 +159,15 @@ def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
             and size.batch_size in {base.batch_size, SWEEP_SAMPLES_BATCH_SIZE}
         )
 
-    return tuple(
+    swept = (
         replace(case, batch_size=size.batch_size, samples=size.samples)
         for size in list_sweep_sizes(base)
         if size.fault is None
         for case in cases
-        if case.workload == cases[0].workload and belongs(case, size)
+        if (case.workload, case.batch_size) == (cases[0].workload, base.batch_size)
+        if belongs(case, size)
     )
+    return tuple(case for case in swept if case.slug not in known)
 
 
 def list_textbook_programs(cores: int) -> tuple[Case, ...]:

@@ -20,7 +20,7 @@ from bench.records.schema import Case, Record, Run, TrialRecord
 MIN_GAIN = 0.03
 
 # Cases that differ in their workload or number of samples only share a pilot: their steps are the
-# same matrices.
+# same matrices. So do those of the ladder, which compares two batch sizes on the same threads.
 _Key = tuple[str, str, int]
 
 
@@ -53,12 +53,12 @@ def waits_for_pilot(case: Case) -> bool:
     return case.threads == 0 and bool(case.tried_threads)
 
 
-def find_first(cases: Iterable[Case]) -> set[str]:
+def find_first(run: Run) -> set[str]:
     """Return the stable slugs of the cases whose first round is a pilot; others share theirs."""
     first: dict[_Key, str] = {}
-    for case in cases:
+    for case in (*run.cases, *run.sweep):
         if case.tried_threads:
-            first.setdefault(_identify(case), case.stable_slug)
+            first.setdefault(_identify(run, case), case.stable_slug)
     return set(first.values())
 
 
@@ -69,7 +69,7 @@ def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = F
     Once a later round of a case has begun, its threads stay: a pilot whose record was damaged is
     measured again and could choose otherwise.
     """
-    first = find_first((*run.cases, *run.sweep))
+    first = find_first(run)
     seconds: dict[_Key, dict[int, float]] = defaultdict(dict)
     in_use: dict[str, int] = {}
     for record in records:
@@ -80,10 +80,10 @@ def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = F
             in_use.setdefault(case.stable_slug, case.threads)
         elif record.status != "interrupted" and case.stable_slug in first:
             time = median(record.epoch_seconds) if record.status == "ok" else math.inf
-            seconds[_identify(case)].setdefault(case.threads, time)
+            seconds[_identify(run, case)].setdefault(case.threads, time)
 
     def choose(case: Case) -> Case:
-        key = _identify(case)
+        key = _identify(run, case)
         if not waits_for_pilot(case):
             return case
         if in_use.get(case.stable_slug) in case.tried_threads:
@@ -122,5 +122,7 @@ def split_pilot(run: Run, records: Iterable[Record]) -> tuple[list[Record], list
     return ranked, others
 
 
-def _identify(case: Case) -> _Key:
-    return case.implementation, case.device, case.batch_size
+def _identify(run: Run, case: Case) -> _Key:
+    in_ladder = case.batch_size == run.ladder
+    batch_size = run.cases[0].batch_size if in_ladder else case.batch_size
+    return case.implementation, case.device, batch_size

@@ -27,6 +27,7 @@ from bench.records.schema import (
     TrialRecord,
 )
 from bench.runner.planning.cases import (
+    LADDER_BATCH_SIZE,
     Size,
     complete_case,
     compute_max_samples,
@@ -65,7 +66,8 @@ class RunOptions:
 
     threads: ALL_CORES stands for every core of the machine that measures. tried_threads: what a
     pilot chooses from where nothing else decides the threads. rounds: of every row, without a
-    stopping rule. layers: also what is not always measured. timeout, budget: seconds.
+    stopping rule. layers: also what is not always measured, and a second batch size of the first
+    workload (``choose_ladder``). timeout, budget: seconds.
     pythons: the executable of a framework that has a Python of its own.
     """
 
@@ -130,7 +132,7 @@ def plan_run(
     budget = options.budget
     if budget is None and not (options.rounds or options.sweep or placement.machine):
         budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
-        budget *= 2 if options.layers else 1
+        budget *= 1 + options.layers + bool(choose_ladder(options))
     whole_workload = not (options.implementations or options.data)
     programs: tuple[Case, ...] = ()
     if whole_workload and "textbook" in count_rounds(options):
@@ -160,6 +162,7 @@ def plan_run(
         rooflines=with_python(rooflines),
         machine=placement.machine,
         order=secrets.token_hex(16),
+        ladder=choose_ladder(options),
     )
 
 
@@ -230,6 +233,16 @@ def count_rounds(options: RunOptions) -> dict[str, int]:
     return rounds | dict.fromkeys(names[1:], options.rounds or OTHER_ROUNDS)
 
 
+def choose_ladder(options: RunOptions) -> int:
+    """Return the second batch size of the first workload, or 0 where only one is measured.
+
+    With ``--layers``, whose question it answers. A sweep alone shows each batch size with its own
+    best threads, and ``--quick`` has no second round that would give an interval.
+    """
+    measured = options.layers and not (options.quick or options.batch_sizes)
+    return LADDER_BATCH_SIZE if measured else 0
+
+
 def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     """Return every chosen case, in the registry's order.
 
@@ -253,6 +266,7 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     faults = [size.fault for _, size in sizes]
     if None not in faults:
         raise UserError(str(faults[0]))
+    ladder = choose_ladder(options)
     return tuple(
         offer_threads(
             complete_case(case, workload, device, size, options.epochs), options.tried_threads
@@ -261,22 +275,24 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
         if size.fault is None
         for device in options.devices
         for case in entries
+        # The time of one-vs-rest does not depend on the batch size.
+        if size.batch_size != ladder or case.objective == "softmax"
     )
 
 
 def list_sizes(options: RunOptions) -> list[tuple[str, Size]]:
     """Return each workload with every size once, whether its batches divide its samples or not."""
-    return [
-        (name, Size(batch_size, threads, samples))
-        for name in count_rounds(options)
-        for samples, threads, batch_size in dict.fromkeys(
-            product(
-                options.samples,
-                options.threads,
-                options.batch_sizes or (WORKLOADS[name].batch_size,),
-            )
-        )
-    ]
+    sizes = []
+    ladder = choose_ladder(options)
+    for name in count_rounds(options):
+        batch_sizes = options.batch_sizes or (WORKLOADS[name].batch_size, *[ladder] * bool(ladder))
+        ladder = 0  # of the first workload only
+        axes = product(options.samples, options.threads, batch_sizes)
+        sizes += [
+            (name, Size(batch_size, threads, samples))
+            for samples, threads, batch_size in dict.fromkeys(axes)
+        ]
+    return sizes
 
 
 # ----- trials
@@ -322,7 +338,7 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
     the most threads, then all with the next number, then those that wait for another case's pilot.
     """
     draw = random.Random(f"{run.order or run.seed}/{number}")
-    pilots = find_first((*run.cases, *run.sweep)) if number == 1 else set()
+    pilots = find_first(run) if number == 1 else set()
     passes: dict[int, list[Case]] = {}
     for case in cases:
         candidates = list_candidates(case) if case.stable_slug in pilots else [case]

@@ -93,6 +93,71 @@ def test_layers_are_measured_when_asked_for(make, chosen):
     assert alone.framework == "optax"
 
 
+@pytest.fixture
+def digits():
+    """Plan a run of 1,280 of the digits, altered by keyword; return the plan."""
+
+    def make(**changes):
+        options = RunOptions(**{"data": "digits", "samples": (1280,), **changes})
+        return plan_run(options, None, "a command")[1]
+
+    return make
+
+
+def list_batch_sizes(cases):
+    return {(one.workload, one.objective, one.batch_size) for one in cases}
+
+
+def test_layers_have_a_second_size_in_each_round_of_the_first_workload(digits):
+    planned = digits(layers=True)
+    assert (planned.ladder, planned.cases[0].batch_size, planned.budget) == (128, 32, 1800.0)
+    assert list_batch_sizes(planned.cases) == {
+        ("sgd", "softmax", 32),
+        ("sgd", "softmax", 128),
+        ("sgd", "one-vs-rest", 32),
+        ("textbook", "softmax", 32),
+        ("textbook", "one-vs-rest", 32),
+    }
+    for number in range(1, 6):
+        block = {
+            (one.case.implementation, one.case.batch_size)
+            for one in plan_trials(planned)
+            if (one.kind, one.case.workload, one.round) == ("trial", "sgd", number)
+        }
+        assert {(entry.name, 32) for entry in IMPLEMENTATIONS} <= block
+        assert ("jax", 128) in block
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"layers": True, "quick": True}, {"layers": True, "batch_sizes": (32,)}],
+    ids=str,
+)
+def test_other_runs_have_no_second_size(digits, changes):
+    planned = digits(**changes)
+    assert (planned.ladder, {one.batch_size for one in planned.cases}) == (0, {32})
+
+
+def test_second_size_that_does_not_divide_is_skipped_with_its_reason(digits):
+    planned = digits(layers=True, samples=(1440,))
+    assert {one.batch_size for one in planned.cases} == {32}
+    assert [one.batch_size for one in planned.skipped] == [128]
+
+
+def test_sweep_does_not_measure_the_second_size_again(monkeypatch):
+    monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
+    both = {"data": "digits", "workloads": ("sgd",), "sweep": True}
+    alone, with_layers = (
+        plan_run(RunOptions(**both, layers=layers), None, "")[1] for layers in (False, True)
+    )
+    assert ("sgd", "softmax", 128) in list_batch_sizes(alone.sweep)
+    assert {one.batch_size for one in with_layers.sweep} == {8, 384, 1920, 9600}
+    slugs = [one.slug for one in (*with_layers.cases, *with_layers.sweep)]
+    assert len(slugs) == len(set(slugs))
+    sizes = {(one.batch_size, one.samples) for one in (*with_layers.cases, *with_layers.sweep)}
+    assert sizes == {(one.batch_size, one.samples) for one in (*alone.cases, *alone.sweep)}
+
+
 def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):
     first, second = make(seed=42), make(seed=42)
     assert first.order != second.order
@@ -290,6 +355,15 @@ def test_probes_and_programs_follow_the_first_round():
         case("a", workload="textbook"), rounds={"textbook": 1}, textbook=(case("textbook-keras"),)
     )
     assert [trial.kind for trial in plan_trials(alone)] == ["textbook", "trial"]
+
+
+def test_second_size_of_the_ladder_waits_for_the_pilot_of_the_first():
+    open_case = {"threads": 0, "tried_threads": (1, 2)}
+    cases = case("a", **open_case), case("a", batch_size=128, **open_case)
+    planned = run(*cases, rounds={"sgd": 2}, ladder=128)
+    sizes = [(one.round, one.case.batch_size, one.case.threads) for one in plan_trials(planned)]
+    assert sizes[:3] == [(1, 32, 2), (1, 32, 1), (1, 128, 0)]
+    assert sorted(sizes[3:]) == [(2, 32, 0), (2, 128, 0)]
 
 
 STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)
