@@ -15,7 +15,7 @@ from bench.report.charts.chart import name_file
 from bench.report.load import load_run
 from bench.report.opening import make_opening
 from bench.report.render.markdown import escape, render_table
-from bench.report.sections import tables
+from bench.report.sections import Picture, tables
 from bench.report.sections.costs.comparison import (
     EPOCHS,
     EPOCHS_IN_WORDS,
@@ -24,6 +24,7 @@ from bench.report.sections.costs.comparison import (
     select_ranked,
     time_from_cold,
 )
+from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.programs import STYLES
 from bench.report.sections.verdict import write_finding
 
@@ -49,12 +50,18 @@ def describe_line() -> dict[str, Any]:
 
 
 def render_results(folder: Path) -> str:
-    """Return the finding, the chart and the table of a published run's first workload."""
+    """Return the finding, the chart and the table of a published run's first workload.
+
+    Also what a step costs through each layer, and its chart, where the run has two batch sizes.
+    """
     run = load_run(folder)
     rows = select_ranked(run.rows, run.workload)
     path = folder.resolve().relative_to(ROOT).as_posix()
     picture = make_opening(run).picture
     assert picture is not None  # a published run has a chart
+    steps = describe_steps(run)
+    ladder = [steps.text] * bool(steps.pictures)
+    ladder += [link_picture(steps_picture, path) for steps_picture in steps.pictures]
     columns = (
         tables.list_words("program", [name_case(row.case) for row in rows]),
         tables.list_words("style", [row.case.style for row in rows]),
@@ -67,13 +74,19 @@ def render_results(folder: Path) -> str:
     )
     return (
         f"{escape(' '.join(write_finding(rows)))}\n\n"
-        f"[![{escape(picture.title)}]({path}/{name_file(picture.name)})]({path}/report.md)\n\n"
+        f"{link_picture(picture, path)}\n\n"
         f"{render_table(tables.build_table('', columns, leading=2))}\n"
         f"On {escape(run.machine_name)}: {escape(describe_problem(rows[0]))}. In "
         f"brackets: 95 % intervals. {STYLES} Parity error: how far the weights are from a float64 "
         f"oracle's, relative to how far training moved them; the [whole report]({path}/report.md) "
         "says how it is judged, and has the other workload and the textbook's figures."
+        + "".join(f"\n\n{part}" for part in ladder)
     )
+
+
+def link_picture(picture: Picture, path: str) -> str:
+    """Return a chart of a published run as Markdown, which links to the report in this folder."""
+    return f"[![{escape(picture.title)}]({path}/{name_file(picture.name)})]({path}/report.md)"
 
 
 def renew_readme(folder: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 from packaging.requirements import Requirement
+from support.records import case, plan_of, trials, write
 
 import bench
 from bench.cli.app import app
@@ -268,6 +269,26 @@ def test_readme_results_are_those_of_a_published_run():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (folder,) = set(re.findall(r"\((results/reference/[^)]*)/report\.md\)", readme))
     assert readme == tool["renew_readme"](ROOT / folder)
+
+
+def test_readme_has_the_ladder_of_a_run_with_two_batch_sizes(tmp_path):
+    render = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render_results"]
+    render.__globals__["ROOT"] = tmp_path
+    of = {"jax": 0.15, "optax": 0.3}
+    first, second = (
+        [
+            record
+            for name, epoch in of.items()
+            for record in trials(case(name, framework=name, batch_size=size), epoch, epoch)
+        ]
+        for size in (32, 128)
+    )
+    write(tmp_path / "one", plan_of(*first), *first)
+    write(tmp_path / "two", plan_of(*first, *second), *first, *second)
+    one, two = (render(tmp_path / name) for name in ("one", "two"))
+    added = two.replace("(two/", "(one/").removeprefix(one)
+    assert added.startswith("\n\nOn this machine a step of 32 images costs 100 µs in jax, 200 µs")
+    assert added.endswith("](one/ladder.svg)](one/report.md)")
 
 
 def test_readme_has_at_most_120_lines():

@@ -13,6 +13,8 @@ from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, on, swept
 
 from bench.analysis.devices import find_crossovers
+from bench.analysis.intervals import Interval
+from bench.analysis.ladder import StepCost
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
@@ -21,6 +23,7 @@ from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import chart_epochs, chart_machines
+from bench.report.charts.ladder import Bar, chart_ladder
 from bench.report.charts.parity import can_draw_error, chart_parity, read_mistakes
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
@@ -45,11 +48,18 @@ def summarize_parity(**errors):
     return summarize(records, HERE)
 
 
+# The last one has no interval, and costs less than nothing.
+BARS = [
+    Bar(ODD, 0, BOTH[0], StepCost(Interval(2e-5, 1e-5, 3e-5), Interval(1e-5, 0.0, 2e-5))),
+    Bar("b", 1, BOTH[1], StepCost(Interval(-5e-6), Interval(9e-5))),
+]
+
 CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
     "machines": lambda: chart_machines(MACHINES, ["none", "server", "box"], ODD),
     "accuracy": lambda: chart_accuracy(BOTH, ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
+    "ladder": lambda: chart_ladder(BARS, ODD),
     "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), [1e-5], ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
@@ -135,6 +145,25 @@ def test_accuracy_has_a_line_for_each_objective_with_its_spread():
         ("1 one-vs-rest program", 2, pytest.approx(0.2)),
     ]
     assert (points[0]["low"], points[0]["high"]) == (0.5, 0.7)
+
+
+def test_ladder_has_the_parts_of_a_step_in_microseconds():
+    points = read_points(chart_ladder(BARS, "t"))
+    # 64 and 128 ms an epoch of 1,500 steps.
+    assert [(one["beyond"], one["step"], one["low"], one["high"]) for one in points] == [
+        (pytest.approx(20), pytest.approx(30), pytest.approx(10), pytest.approx(30)),
+        (pytest.approx(-5), pytest.approx(85), None, None),
+    ]
+    assert [one["text"].rpartition(": ")[2] for one in points] == [
+        "20.0 [10.0, 30.0] of 42.7 µs",
+        "-5.00 of 85.3 µs",
+    ]
+    assert points[1]["tip"] == (
+        "b · a step 85.3 µs · beyond its images -5.00 µs · for its images 90.0 µs"
+    )
+    once = chart_ladder(BARS[1:], "t")
+    assert "intervals" not in once.to_json()
+    assert draw_svg(once)
 
 
 def test_batch_sizes_have_the_measured_values():

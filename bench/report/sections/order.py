@@ -12,13 +12,14 @@ from bench.report.sections import Section
 from bench.report.sections.costs.comparison import list_workloads
 from bench.report.sections.costs.gpu import describe_gpu
 from bench.report.sections.costs.prediction import describe_predictions
-from bench.report.sections.costs.resources import describe_memory, describe_roofline, describe_steps
+from bench.report.sections.costs.resources import describe_memory, describe_roofline
 from bench.report.sections.costs.scaling import (
     describe_batch_sizes,
     describe_samples,
     describe_threads,
 )
 from bench.report.sections.costs.startup import describe_curves, describe_first, describe_starts
+from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
 from bench.report.sections.programs import describe_programs

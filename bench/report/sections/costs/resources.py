@@ -1,9 +1,7 @@
-"""What a step costs, what the machine can do at best, and the memory that each program takes."""
+"""What the machine can do at best, and the memory that each program takes."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from bench.analysis.ranking import compare_epochs
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Row
@@ -18,7 +16,6 @@ from bench.report.sections.costs.comparison import (
     select_ranked,
     tabulate_programs,
 )
-from bench.report.sections.programs import find_entry
 from bench.report.sections.verdict import MAX_NAMES, select_softmax
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
@@ -31,114 +28,11 @@ ROOFLINE_NOTE = (
     "and the reference kernel may have shown another speed of the CPU while a row was measured. "
     "*% of roofline* in the tables is that time over the epoch's."
 )
-STEPS_TITLE = "What does a step cost?"
-NOTHING = "No program can be ranked."
-STEPS_NOTE = (
-    "A step is one update of the weights: the epoch over the number of its batches, so it contains "
-    "a share of what an epoch costs as a whole. At least: the roofline of an epoch over as many "
-    "steps; a program that is faster fails."
-)
-LAYERS_NOTE = (
-    "Over: the program that does the same without the layer. Times as long: a step with the layer "
-    "over one without it, round by round, with its 95 % interval."
-)
 MEMORY_TITLE = "Peak memory"
 MEMORY_NOTE = (
     "Peak of the resident memory up to the end of each phase. The data are mapped into memory and "
     "count from the phase *data* on."
 )
-
-
-def describe_steps(run: LoadedRun) -> Section:
-    """Return the time of a step of each ranked program of the first workload at its first size."""
-    rows = [row for row in select_ranked(run.rows, run.workload) if row.epoch]
-    if not rows:
-        return Section(STEPS_TITLE, empty=NOTHING)
-    shown = []
-    findings = [describe_step(rows)]
-    for group in group_by_device(rows):
-        shown.append(tabulate_steps(group))
-        if layers := find_layers(group):
-            shown.append(tabulate_layers(layers))
-            findings.append(describe_layers(layers))
-    return Section(STEPS_TITLE, shown, finding=" ".join(filter(None, findings)))
-
-
-def describe_step(rows: Sequence[Row]) -> str:
-    """Name the shortest and the longest step, and the least; empty for a single softmax program."""
-    softmax = [row for row in select_softmax(rows) if row.epoch]
-    if len(softmax) < 2:
-        return ""
-    softmax.sort(key=lambda row: row.typical_seconds)
-    shortest, longest = (
-        f"{numbers.format_duration(row.typical_seconds / _count_steps(row))} "
-        f"({name_case(row.case)})"
-        for row in (softmax[0], softmax[-1])
-    )
-    text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
-    bounds = [row.roofline_seconds / _count_steps(row) for row in softmax if row.roofline_seconds]
-    if bounds:
-        text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
-    return f"{text}."
-
-
-def tabulate_steps(rows: Sequence[Row]) -> Table:
-    """Return the time of a step, and the least time of one, a line for each row."""
-    columns = (
-        tables.list_times("a step", [row.epoch and row.epoch / _count_steps(row) for row in rows]),
-        tables.list_times(
-            "at least",
-            [row.roofline_seconds and row.roofline_seconds / _count_steps(row) for row in rows],
-        ),
-        tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
-    )
-    return tabulate_programs("Time of a step", columns, STEPS_NOTE, rows)
-
-
-def find_layers(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Return each row of a layer with the row of the program below it, where both are there."""
-    by_name = {row.case.implementation: row for row in rows if find_entry(row.case)}
-    return [
-        (row, by_name[entry.layer_over])
-        for row in by_name.values()
-        if (entry := find_entry(row.case)) and entry.layer_over in by_name
-    ]
-
-
-def tabulate_layers(layers: Sequence[tuple[Row, Row]]) -> Table:
-    """Return how much longer an epoch is with each layer."""
-    rows = [row for row, _ in layers]
-    columns = (
-        tables.list_words("over", [name_case(below.case) for _, below in layers]),
-        tables.list_times("a step", [row.epoch and row.epoch / _count_steps(row) for row in rows]),
-        tables.list_factors("times as long", [compare_epochs(*pair) for pair in layers]),
-    )
-    return tabulate_programs("What a layer costs", columns, LAYERS_NOTE, rows)
-
-
-def describe_layers(layers: Sequence[tuple[Row, Row]]) -> str:
-    """Say what a step costs in each program that has layers, and through each of these."""
-    below = {row.case.implementation: under for row, under in layers}
-    through: dict[str, list[str]] = defaultdict(list)
-    for row, under in layers:
-        bottom = under
-        while bottom.case.implementation in below:
-            bottom = below[bottom.case.implementation]
-        start = f"{_format_step(bottom)} in {name_case(bottom.case)}"
-        ratio = compare_epochs(row, under)
-        doubt = "" if ratio and ratio.excludes(1) else " (which may cost nothing)"
-        through[start].append(f"{_format_step(row)} through {name_case(row.case)}{doubt}")
-    return " ".join(
-        f"A step costs {', '.join([start, *names])}." for start, names in through.items()
-    )
-
-
-def _format_step(row: Row) -> str:
-    return numbers.format_duration(row.typical_seconds / _count_steps(row))
-
-
-def _count_steps(row: Row) -> int:
-    return row.case.samples // row.case.batch_size
 
 
 def describe_roofline(run: LoadedRun) -> Section:

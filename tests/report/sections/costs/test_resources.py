@@ -1,20 +1,12 @@
 """The roofline and the memory: every cell is worked out by hand."""
 
-from dataclasses import replace
+from support.records import HERE, bare, case, ok
 
-from support.records import HERE, bare, case, ok, trials
-
-from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Roofline, find_rooflines
 from bench.analysis.summary import summarize
 from bench.report.sections.costs import resources
 
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
-
-
-def row(least=0.0150528, **changes):
-    (summarized,) = summarize(trials(case(**changes), 0.5), HERE)
-    return replace(summarized, roofline_seconds=least)
 
 
 def cells(table):
@@ -61,35 +53,6 @@ def test_probes_of_a_gpu_fill_its_line():
 def probe(number=1, threads=2, **changes):
     of = case("roofline-jax", workload="roofline", threads=threads)
     return bare(of, number, kind="roofline", **changes)
-
-
-def test_step_of_a_layer_stands_beside_what_it_stands_on():
-    # 48,000 images at batch size 32 are 1,500 steps.
-    def of(name, framework, *seconds):
-        return trials(case(name, framework=framework), *seconds)
-
-    rows = summarize(
-        [
-            *of("flax-nnx", "flax", 3.0, 3.0, 3.0),
-            *of("optax", "optax", 0.3, 0.3, 0.3),
-            *of("equinox", "equinox", 0.36, 0.36, 0.12),
-            *of("jax", "jax", 0.15, 0.15, 0.15),
-            *of("skorch", "skorch", 1.5, 1.5, 1.5),  # what it stands on was not measured
-        ],
-        HERE,
-    )
-    layers = resources.find_layers(rows)
-    table = resources.tabulate_layers(layers)
-    assert [(line["program"], line["over"]) for line in cells(table)] == [
-        ("optax", "jax"),
-        ("equinox", "optax"),
-        ("flax-nnx", "optax"),
-    ]
-    assert [line["times as long"][:4] for line in cells(table)] == ["2.00", "1.20", "10.0"]
-    assert resources.describe_layers(layers) == (
-        "A step costs 100 µs in jax, 200 µs through optax, "
-        "240 µs through equinox (which may cost nothing), 2.00 ms through flax-nnx."
-    )
 
 
 def test_failed_probes_are_listed_once():
@@ -140,23 +103,3 @@ def test_finding_of_memory_compares_what_imports_take():
         "Before the first image is read, big and large take 922 MiB of memory, and small 41.0 MiB."
     )
     assert resources.describe_imports(summarize(records[:1], HERE)) == ""
-
-
-def test_step_is_the_epoch_over_the_number_of_its_batches():
-    # 48,000 images in batches of 32 are 1,500 steps: 300 µs and 3 ms, of 10.0352 µs at least.
-    rows = [row(implementation="a"), row(implementation="b")]
-    slow = replace(rows[1], epoch=Interval(4.5, 3.0, 6.0))
-    table = resources.tabulate_steps([rows[0], slow])
-    assert cells(table)[0] == {
-        "program": "a",
-        "a step, ms": "0.333",
-        "at least, µs": "10.0",
-        "% of roofline": "3.0",
-        "style": "idiomatic",
-    }
-    assert table.lines[1][1] == "3.00 [2.00, 4.00]"
-    assert resources.describe_step([rows[0], slow]) == (
-        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); by the roofline it takes "
-        "10.0 µs at least."
-    )
-    assert resources.describe_step(rows[:1]) == ""

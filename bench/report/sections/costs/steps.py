@@ -1,0 +1,214 @@
+"""What a step costs: in each program, through each layer, and beyond its images."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from bench.analysis.intervals import Interval
+from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
+from bench.analysis.ranking import compare_epochs
+from bench.analysis.summary import Row
+from bench.report.charts.ladder import Bar, chart_ladder
+from bench.report.load import LoadedRun
+from bench.report.render import numbers
+from bench.report.render.markdown import escape
+from bench.report.sections import Picture, Section, Table, tables
+from bench.report.sections.costs.comparison import (
+    ADJUSTED_NOTE,
+    are_adjusted,
+    group_by_device,
+    name_case,
+    select_ranked,
+    tabulate_programs,
+)
+from bench.report.sections.programs import find_entry
+from bench.report.sections.verdict import select_softmax
+
+TITLE = "What does a step cost?"
+NOTHING = "No program can be ranked."
+STEP_NOTE = (
+    "A step is one update of the weights: the epoch over the number of its batches, so it contains "
+    "a share of what an epoch costs as a whole. At least: the roofline of an epoch over as many "
+    "steps; a program that is faster fails."
+)
+LAYERS_NOTE = (
+    "Over: the program that does the same without the layer. Times as long: a step with the layer "
+    "over one without it, round by round, with its 95 % interval."
+)
+BEYOND_NOTE = (
+    "Beyond its images: what one more step costs when the same images are divided into more steps, "
+    "which is the difference of an epoch at batch size {} and one at {}, over the difference of "
+    "their numbers of steps, round by round, with its 95 % interval. It contains all that a step "
+    "does whatever the number of its images, also the update of the weights, and what small "
+    "products lose against larger ones. Dispatch that runs while the device computes is not in it. "
+    "So at most this much of a step is dispatch that it waits for, unless an image takes longer in "
+    "the larger batch. For its images: the rest of a step, with its share of what an epoch costs "
+    "as a whole."
+)
+NOT_TOLD = "not told apart from 0"
+OTHERS = "one program of a framework"
+# A sentence leaves out an interval that is within this share of the value.
+PRECISE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A program, the one that it stands on, or None, and the number of those below it."""
+
+    row: Row
+    below: Row | None = None
+    depth: int = 0
+
+
+def describe_steps(run: LoadedRun) -> Section:
+    """Return the time of a step of each ranked program of the first workload at its first size."""
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.epoch]
+    if not rows:
+        return Section(TITLE, empty=NOTHING)
+    costs = measure_steps(run.rows, run.run)
+    shown, sentences, pictures = [], [], []
+    for group in group_by_device(rows):
+        shown.append(tabulate_steps(group, costs, find_batch_sizes(run.run)))
+        sentences += [escape(sentence)] if (sentence := describe_layers(group)) else []
+        if bars := list_bars(group, costs):
+            name, size = "ladder", f"a step of {group[0].case.batch_size:,} images"
+            if group[0].case.device == "gpu":
+                name, size = "ladder-gpu", f"{size} on the GPU"
+            title = f"What {size} costs beyond its images, and for them"
+            pictures.append(Picture(name, title, partial(chart_ladder, bars, title)))
+    text, finding = "\n\n".join(sentences), describe_step(rows)
+    return Section(TITLE, shown, pictures=pictures, text=text, finding=finding)
+
+
+def describe_step(rows: Sequence[Row]) -> str:
+    """Name the shortest and the longest step, and the least; empty for a single softmax program."""
+    softmax = [row for row in select_softmax(rows) if row.epoch]
+    if len(softmax) < 2:
+        return ""
+    softmax.sort(key=lambda row: row.typical_seconds)
+    shortest, longest = (
+        f"{numbers.format_duration(row.typical_seconds / _count_steps(row))} "
+        f"({name_case(row.case)})"
+        for row in (softmax[0], softmax[-1])
+    )
+    text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
+    bounds = [row.roofline_seconds / _count_steps(row) for row in softmax if row.roofline_seconds]
+    if bounds:
+        text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
+    return f"{text}."
+
+
+def tabulate_steps(
+    rows: Sequence[Row], costs: Mapping[str, StepCost], batch_sizes: Sequence[int]
+) -> Table:
+    """Return what a step costs, a line for each row; costs: by slug, of the first two sizes."""
+    rungs = {rung.row.case.slug: rung for ladder in list_ladders(rows) for rung in ladder}
+    below = [rungs[row.case.slug].below for row in rows]
+    steps = [row.epoch and row.epoch / _count_steps(row) for row in rows]
+    scale, unit = numbers.choose_unit(steps)
+    known = [costs.get(row.case.slug) for row in rows]
+    beyond = [cost.beyond if cost else None for cost in known]
+    images = [cost.images if cost else None for cost in known]
+    ratios = [
+        compare_epochs(row, other) if other else None
+        for row, other in zip(rows, below, strict=True)
+    ]
+    columns = (
+        tables.list_numbers(f"a step, {unit}", steps, scale),
+        tables.Column(
+            f"beyond its images, {unit}",
+            [_format_difference(value, scale) for value in beyond],
+            [value.mean if value else None for value in beyond],
+        ),
+        tables.list_numbers(f"for its images, {unit}", images, scale),
+        tables.list_numbers(
+            f"at least, {unit}",
+            [row.roofline_seconds and row.roofline_seconds / _count_steps(row) for row in rows],
+            scale,
+        ),
+        tables.list_words("over", [name_case(other.case) if other else "" for other in below]),
+        tables.list_factors("times as long", ratios),
+    )
+    notes = [STEP_NOTE]
+    notes += [LAYERS_NOTE] * any(ratios)
+    if any(known):
+        notes.append(BEYOND_NOTE.format(*batch_sizes))
+    if are_adjusted(rows) and any([*ratios, *known]):
+        notes.append(ADJUSTED_NOTE)
+    return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
+
+
+def _format_difference(value: Interval | None, scale: float) -> str:
+    """Return a difference of times with its interval, and whether it may be none."""
+    doubt = value is not None and value.low is not None and not value.excludes(0)
+    return numbers.format_interval(value, scale) + f", {NOT_TOLD}" * doubt
+
+
+def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:
+    """Return the rows in ladders: a program on no other one, and the layers on top of it.
+
+    A layer follows what it stands on, and has a ladder of its own where that has no row. rows: of
+    one device.
+    """
+    entries = [(row, entry) for row in rows if (entry := find_entry(row.case))]
+    by_name = {entry.name: row for row, entry in entries}
+    below = {row.case.slug: by_name.get(entry.layer_over) for row, entry in entries}
+
+    def climb(rung: Rung) -> list[Rung]:
+        above = [row for row in rows if below.get(row.case.slug) is rung.row]
+        higher = [climb(Rung(row, rung.row, rung.depth + 1)) for row in above]
+        return [rung, *(each for ladder in higher for each in ladder)]
+
+    return [climb(Rung(row)) for row in rows if below.get(row.case.slug) is None]
+
+
+def list_bars(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> list[Bar]:
+    """Return the bars of a chart, by framework; those of frameworks with one program together."""
+    named = [
+        (ladder[0].row.case.framework or "own file", rung)
+        for ladder in list_ladders(rows)
+        for rung in ladder
+        if rung.row.case.slug in costs
+    ]
+    counts = Counter(framework for framework, _ in named)
+    bars = [
+        Bar(
+            framework if counts[framework] > 1 else OTHERS,
+            rung.depth,
+            rung.row,
+            costs[rung.row.case.slug],
+        )
+        for framework, rung in named
+    ]
+    return sorted(bars, key=lambda bar: bar.group == OTHERS)
+
+
+def describe_layers(rows: Sequence[Row]) -> str:
+    """Say what a step costs in each program that has layers, and through each of these."""
+    ladders = [ladder for ladder in list_ladders(rows) if len(ladder) > 1]
+    if not ladders:
+        return ""
+    costs = "; ".join(", ".join(map(_describe_rung, ladder)) for ladder in ladders)
+    once = any(rung.row.succeeded == 1 for ladder in ladders for rung in ladder)
+    where = "this machine" if rows[0].case.device == "cpu" else "this machine's GPU"
+    return (
+        f"On {where} a step of {rows[0].case.batch_size:,} images costs {costs}"
+        f"{'; some were measured once' * once}."
+    )
+
+
+def _describe_rung(rung: Rung) -> str:
+    """Return the time of a step in a program, or through one, and whether it differs from below."""
+    assert rung.row.epoch is not None  # ranked rows have times
+    step, name = rung.row.epoch / _count_steps(rung.row), name_case(rung.row.case)
+    time = numbers.format_duration(step.mean if step.is_within(PRECISE) else step)
+    if rung.below is None:
+        return f"{time} in {name}"
+    ratio = compare_epochs(rung.row, rung.below)
+    doubt = f" (not told apart from {name_case(rung.below.case)})"
+    return f"{time} through {name}" + doubt * bool(ratio and ratio.low and not ratio.excludes(1))
+
+
+def _count_steps(row: Row) -> int:
+    return row.case.samples // row.case.batch_size

@@ -1,0 +1,146 @@
+"""What a step costs, in words, cells and bars: every number is worked out by hand."""
+
+from dataclasses import replace
+
+import pytest
+from support.records import HERE, case, ok, plan_of, trials, write
+
+from bench.analysis.intervals import Interval
+from bench.analysis.ladder import StepCost
+from bench.analysis.summary import summarize
+from bench.report.load import load_run
+from bench.report.sections.costs import steps
+
+# Seconds of an epoch by program: 48,000 images at batch size 32 are 1,500 steps.
+EPOCHS = {
+    ("jax", "jax"): (0.15, 0.15, 0.15),
+    ("optax", "optax"): (0.3, 0.3, 0.3),
+    ("equinox", "equinox"): (0.36, 0.36, 0.12),
+    ("flax-nnx", "flax"): (3.0, 3.0, 3.0),
+    ("pytorch", "torch"): (0.45, 0.45, 0.45),
+    ("pytorch-compiled-step", "torch"): (0.45, 0.75, 0.45),
+    ("numpy", "numpy"): (0.1, 0.1, 0.1),
+    ("skorch", "skorch"): (1.5, 1.5, 1.5),  # what it stands on was not measured
+}
+
+
+def measured(batch_size=32, factor=1.0, **changes):
+    """Return the records of all programs at a batch size, with a factor of their epochs."""
+    return [
+        record
+        for (name, framework), epochs in EPOCHS.items()
+        for record in trials(
+            case(name, framework=framework, batch_size=batch_size, **changes),
+            *[factor * epoch for epoch in epochs],
+        )
+    ]
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a run of these records, as it is read from its folder."""
+
+    def load(*records):
+        return load_run(write(tmp_path / "run", plan_of(*records, rounds={"sgd": 3}), *records))
+
+    return load
+
+
+def cells(table):
+    return {line[0]: dict(zip(table.headings, line, strict=True)) for line in table.lines}
+
+
+def test_step_is_the_epoch_over_the_number_of_its_batches():
+    # 300 us and 3 ms, of 10.0352 us at least.
+    rows = summarize([ok(case(name), 1, 0.5) for name in "ab"], HERE)
+    rows = [replace(row, roofline_seconds=0.0150528) for row in rows]
+    slow = replace(rows[1], epoch=Interval(4.5, 3.0, 6.0))
+    table = steps.tabulate_steps([rows[0], slow], {}, [32])
+    values = {"a step, ms": "0.333", "at least, ms": "0.0100", "style": "idiomatic"}
+    assert cells(table)["a"] == {"program": "a", **values}
+    assert table.lines[1][1] == "3.00 [2.00, 4.00]"
+    assert "Beyond" not in table.note
+    assert steps.describe_step([rows[0], slow]) == (
+        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); by the roofline it takes "
+        "10.0 µs at least."
+    )
+    assert steps.describe_step(rows[:1]) == ""
+
+
+def test_ladders_go_from_a_framework_to_its_layers():
+    ladders = steps.list_ladders(summarize(measured(), HERE))
+    names = [[(one.row.case.implementation, one.depth) for one in ladder] for ladder in ladders]
+    assert names == [
+        [("numpy", 0)],
+        [("jax", 0), ("optax", 1), ("equinox", 2), ("flax-nnx", 2)],
+        [("pytorch", 0), ("pytorch-compiled-step", 1)],
+        [("skorch", 0)],
+    ]
+
+
+def test_own_file_with_the_name_of_a_program_is_no_layer():
+    own = trials(case("optax", framework="optax", file="./optax.py"), 0.3)
+    rows = summarize([*own, *trials(case("jax", framework="jax"), 0.1)], HERE)
+    assert [len(ladder) for ladder in steps.list_ladders(rows)] == [1, 1]
+
+
+def test_sentence_has_a_step_in_each_program_and_says_what_is_not_certain():
+    # The intervals of equinox and pytorch-compiled-step are stretched by 1.236 on logarithms.
+    assert steps.describe_layers(summarize(measured(), HERE)) == (
+        "On this machine a step of 32 images costs 100 µs in jax, 200 µs through optax, "
+        "240 µs [20.6, 933] through equinox (not told apart from optax), "
+        "2.00 ms through flax-nnx; 300 µs in pytorch, "
+        "300 µs [160, 940] through pytorch-compiled-step (not told apart from pytorch)."
+    )
+    assert steps.describe_layers(summarize(trials(case("jax", framework="jax"), 0.1), HERE)) == ""
+
+
+def test_sentence_of_single_processes_says_so():
+    records = [record for record in measured(device="gpu") if record.round == 1]
+    text = steps.describe_layers(summarize(records, HERE))
+    assert text.startswith("On this machine's GPU a step of 32 images costs 100 µs in jax, 200 µs")
+    assert text.endswith("; some were measured once.")
+    assert "not told" not in text
+
+
+def test_run_with_two_sizes_has_the_ladder(load):
+    section = steps.describe_steps(load(*measured(), *measured(128, 0.4)))
+    (table,) = section.tables
+    # (0.15 - 0.06) s over 1,500 - 375 steps.
+    assert cells(table)["jax"] == {
+        "program": "jax",
+        "a step, µs": "100 [100, 100]",
+        "beyond its images, µs": "80.0 [80.0, 80.0]",
+        "for its images, µs": "20.0 [20.0, 20.0]",
+        "times as long": "—",
+        "over": "",
+        "style": "idiomatic",
+    }
+    assert cells(table)["optax"]["times as long"] == "2.00 [2.00, 2.00]"
+    assert cells(table)["optax"]["over"] == "jax"
+    # 192, 192 and 64 us, whose range is stretched by 1.236 of itself on both sides.
+    assert cells(table)["equinox"]["beyond its images, µs"] == (
+        "192 [-94.2, 350], not told apart from 0"
+    )
+    assert "batch size 32 and one at 128" in table.note
+    assert [picture.name for picture in section.pictures] == ["ladder"]
+    assert section.text.startswith("On this machine a step of 32 images costs 100 µs in jax")
+
+
+def test_run_with_one_size_has_no_ladder(load):
+    section = steps.describe_steps(load(*measured()))
+    assert section.pictures == []
+    assert "beyond its images, µs" not in section.tables[0].headings
+    assert "2.00" in cells(section.tables[0])["optax"]["times as long"]
+
+
+def test_bars_are_grouped_by_framework():
+    rows = summarize(measured(), HERE)
+    costs = dict.fromkeys((row.case.slug for row in rows), StepCost(Interval(1e-6), Interval(0.0)))
+    bars = steps.list_bars(rows, costs)
+    assert [(bar.group, bar.row.case.implementation) for bar in bars] == [
+        *[("jax", name) for name in ("jax", "optax", "equinox", "flax-nnx")],
+        *[("torch", name) for name in ("pytorch", "pytorch-compiled-step")],
+        *[(steps.OTHERS, name) for name in ("numpy", "skorch")],
+    ]
+    assert steps.list_bars(rows, {}) == []
