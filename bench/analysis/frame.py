@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.records.schema import Case, TrialRecord
+from bench.records.schema import Case, TrialRecord, format_env
 from bench.records.store import read_environments, read_records, read_run
 from bench.runner.planning.pilot import choose_threads, split_pilot
 
@@ -17,14 +17,24 @@ if TYPE_CHECKING:
 # Fields of a case and of a trial that are no columns: settings, nested values, and what only older
 # records have.
 NO_COLUMNS = {
-    *("module", "extra", "devices", "variables", "tried_threads", "interpreter", "file", "sha256"),
+    *(
+        "module",
+        "extra",
+        "devices",
+        "variables",
+        "env",
+        "tried_threads",
+        "interpreter",
+        "file",
+        "sha256",
+    ),
     *("pixel_bytes", "format", "case", "environment", "stderr_tail", "conditions", "parity"),
     *("validation_loss", "judged_epochs", "slowdown", "worker_seconds", "warmup_seconds"),
     *("alternated", "phase_rss_bytes", "device_conditions", "energy_absent"),
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
 RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]
-DERIVED_COLUMNS = ("framework_version", "machine", "median_epoch_seconds", "parity_error")
+DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds", "parity_error")
 
 
 def load_frame(folder: Path) -> "pd.DataFrame":
@@ -46,6 +56,7 @@ def load_frame(folder: Path) -> "pd.DataFrame":
                 {
                     **{name: getattr(case, name) for name in CASE_COLUMNS},
                     **{name: getattr(record, name) for name in RECORD_COLUMNS},
+                    "env": format_env(case.env),
                     "framework_version": describe_framework(case, environment),
                     "machine": environment.machine.get("name"),
                     "median_epoch_seconds": median(epochs) if epochs else None,

@@ -171,13 +171,16 @@ def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]
 
 def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: int) -> RichTable:
     """Return the table of a workload with as many columns as fit."""
+    from bench.records.schema import format_env
     from bench.report.sections.costs.comparison import SPEED, tabulate_comparison
 
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = stdout.options.update_width(10_000)
     for priority in range(SPEED.priority, 0, -1):  # that of the first column to go
         content = tabulate_comparison(rows, ranked, priority)
-        content = replace(content, title=f"workload {ranked[0].case.workload}")
+        case = ranked[0].case
+        env = f" with {format_env(case.env)}" if case.env else ""
+        content = replace(content, title=f"workload {case.workload}{env}")
         for headings in (content.headings, wrap_headings(content)):
             table = format_table(replace(content, headings=headings), no_wrap=True)
             if stdout.measure(table, options=unlimited).maximum <= width:

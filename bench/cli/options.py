@@ -171,6 +171,16 @@ def implementations(metavar: str, help_text: str) -> Any:
     )
 
 
+def env(name: str, help_text: str) -> Any:
+    """Return an option with environment variables."""
+    return typer.Option(
+        name,
+        metavar="NAME=VALUE",
+        help=f"{help_text} Repeat the option for several.",
+        rich_help_panel=MEASURING,
+    )
+
+
 Workload = Literal["sgd", "textbook"]
 Format = Literal["table", "markdown", "json", "github"]
 
@@ -250,6 +260,13 @@ Pythons = Annotated[
         help="Run this framework with its own Python, such as torch=env/bin/python. "
         "Repeat the option for several.",
         rich_help_panel=MEASURING,
+    ),
+]
+Env = Annotated[
+    list[str] | None,
+    env(
+        "--env",
+        "Set this environment variable for every process that is measured. Its value is recorded.",
     ),
 ]
 Timeout = Annotated[

@@ -84,6 +84,8 @@ class _Hider:
 
     def hide(self, value: Any, field: str = "") -> Any:
         match value:
+            case _ if field == "env":  # part of the case, so it stays as the user gave it
+                return value
             case str():
                 return self._hide_text(value, field)
             case dict():

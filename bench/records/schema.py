@@ -6,11 +6,14 @@ conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline pro
 phase. All of them and format 1, the first, can be read.
 """
 
+import shlex
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
 from bench.contract import Device, Objective
+from bench.worker.machine import fingerprint
 
 FORMAT = 7
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
@@ -44,6 +47,8 @@ class Case(
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
+    variables: environment variables of the registry's entry. env: those that the user asked for,
+    as they were given: no path in them is hidden. They override the others.
     pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
     a float32, where none is given.
     tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
@@ -65,6 +70,7 @@ class Case(
     samples: Count
     epochs: Count
     variables: dict[str, str] = {}
+    env: dict[str, str] = {}
     tried_threads: tuple[Count, ...] = ()
     interpreter: str | None = None
     file: str | None = None
@@ -75,6 +81,11 @@ class Case(
     def bytes_per_pixel(self) -> int:
         """Return the bytes that an epoch reads for each pixel of an image."""
         return self.pixel_bytes.get(self.device, 4)
+
+    @property
+    def worker_variables(self) -> dict[str, str]:
+        """Return the environment variables of its worker, besides those that all workers get."""
+        return {**self.variables, **self.env}
 
     @property
     def slug(self) -> str:
@@ -93,7 +104,13 @@ class Case(
         return f"b{self.batch_size}-{threads}-n{self.samples}"
 
     def _name(self, size: str) -> str:
-        return f"{self.workload}-{self.implementation}-{self.device}-{size}".replace("/", "-")
+        env = f"-env-{fingerprint(self.env)}" if self.env else ""
+        return f"{self.workload}-{self.implementation}-{self.device}-{size}{env}".replace("/", "-")
+
+
+def format_env(env: Mapping[str, str]) -> str:
+    """Return environment variables as a shell takes them: NAME=VALUE, with spaces in between."""
+    return shlex.join(f"{name}={value}" for name, value in env.items())
 
 
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

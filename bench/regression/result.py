@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from bench.analysis.intervals import Interval
+from bench.records.schema import format_env
 from bench.regression.stats.decision import Rule, Verdict
 
 CaseVerdict = Literal[
@@ -89,11 +90,20 @@ class CaseComparison:
 
 @dataclass(frozen=True, slots=True)
 class ComparedVersion:
-    """One side of a comparison: software has the versions of its packages by name."""
+    """One side of a comparison: software has the versions of its packages by name.
+
+    env: the variables that the user asked for.
+    """
 
     name: str
     machine: str | None = None
     software: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The name, with the variables."""
+        return f"{self.name} with {format_env(self.env)}" if self.env else self.name
 
 
 @dataclass(frozen=True, slots=True)

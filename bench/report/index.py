@@ -17,7 +17,7 @@ from bench.regression.calibration import session, spread
 from bench.regression.calibration.counts import count_decisions
 from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict
+from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict, ComparedVersion
 from bench.report.load import load_by_machine
 from bench.report.opening import name_suite
 from bench.report.regression.verdicts import format_change
@@ -134,7 +134,10 @@ def _read_run(folder: Path) -> Entry:
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
     rows = select_ranked(run.rows, run.workload)
-    finding = " ".join(filter(None, (write_cold_start(rows), write_headline(rows, brief=True))))
+    env = f"With {run.env}." if run.env else ""
+    finding = " ".join(
+        filter(None, (env, write_cold_start(rows), write_headline(rows, brief=True)))
+    )
     return _make_entry(
         "run",
         escape(finding),
@@ -153,7 +156,11 @@ def _read_comparison(folder: Path) -> Entry:
     verdicts = "; ".join(
         _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
     )
-    names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
+    candidate, baseline = (
+        escape(ComparedVersion(version.name, env=version.env).label)
+        for version in (plan.candidate, plan.baseline)
+    )
+    names = f"{candidate} against {baseline}"
     missing = len(plan.pairings) - len(results)
     return _make_entry(
         "comparison",

@@ -12,7 +12,7 @@ from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
-from bench.records.schema import Environment, Record, Run, TrialRecord
+from bench.records.schema import Environment, Record, Run, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
 from bench.runner.planning.pilot import choose_threads, split_pilot
 from bench.runner.planning.plan import find_missing_trials
@@ -55,6 +55,11 @@ class LoadedRun:
     def machine_name(self) -> str:
         """The machine's name."""
         return str(self.machine.get("name", "unknown machine"))
+
+    @property
+    def env(self) -> str:
+        """The variables of ``--env``, which all cases of a run share; plain text."""
+        return next((format_env(case.env) for case in self.run.cases), "")
 
     @property
     def workload(self) -> str:
@@ -140,8 +145,8 @@ def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
 
 
 def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
-    """Name runs by machine; those of one name also by folder, then by path and machine id."""
-    names = [run.machine_name for run in runs]
+    """Name runs by machine and ``--env``; those of one name also by folder, then by path and id."""
+    names = [", ".join(filter(None, (run.machine_name, run.env))) for run in runs]
     longer_names = (
         [f"{run.machine_name} ({run.folder_name})" for run in runs],
         [

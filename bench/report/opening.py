@@ -157,7 +157,7 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
         facts.append(f"{len(rows)} programs, {processes} fresh process{plural} each")
     if any(row.epoch and row.epoch.low is not None for row in rows):
         facts.append("in brackets: 95 % intervals")
-    return facts + sorted(suites)
+    return [*facts, *[f"with {run.env}"] * bool(run.env), *sorted(suites)]
 
 
 def name_suite(environment: Environment) -> str:

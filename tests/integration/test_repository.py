@@ -3,6 +3,7 @@
 import ast
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -243,7 +244,7 @@ def test_verbs_and_flags_named_in_pages_and_workflows_exist():
         for verb, arguments in re.findall(
             r"(?:-m |`|softmax-)bench ([a-z]+)([^\n`|;>&]*)", text(path)
         ):
-            unknown = set(re.findall(r"--[a-z-]+", arguments)) - flags.get(verb, set())
+            unknown = set(re.findall(r"(?<!\S)--[a-z-]+", arguments)) - flags.get(verb, set())
             if verb not in flags or unknown:
                 offenders.append(f"{relative(path)}: {verb} {sorted(unknown)}")
     assert not offenders, "\n".join(offenders)
@@ -258,6 +259,17 @@ def test_files_named_in_pages_exist():
         if "NAME" not in name and not (ROOT / name).exists()
     ]
     assert not offenders, "\n".join(offenders)
+
+
+def test_whole_commands_in_pages_are_parsed():
+    commands = typer.main.get_command(app).commands
+    pattern = r"^(?:python -m |softmax-)bench ([a-z]+) ([^\n>|$…]*)$"
+    parsed = [
+        commands[verb].make_context(verb, shlex.split(arguments))
+        for path in PAGES
+        for verb, arguments in re.findall(pattern, text(path), re.MULTILINE)
+    ]
+    assert {"ab", "run", "check"} <= {context.info_name for context in parsed}
 
 
 # ----- what is published

@@ -9,6 +9,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench.data import dataset
 from bench.report.load import load_runs
@@ -54,24 +55,25 @@ def draws():
     return Draws.make(None, 1)
 
 
-def make_case(name, data):
+def make_case(name, data, env=()):
     """Return the case of an implementation or of an own file, on all cores."""
     workload, samples = WORKLOADS["sgd"], len(read_labels(data.folder, "train"))
     size = Size(workload.batch_size, len(machine.list_usable_cores()), samples)
     incomplete = find_implementation(name, preflight.read_objective)
+    incomplete = replace(incomplete, env=spec.parse_env(env, ["cpu"]))
     return complete_case(incomplete, workload.name, "cpu", size, EPOCHS)
 
 
 def start_worker(case, data, folder):
-    child = spec.ChildSpec(threads=case.threads, variables=case.variables)
+    child = spec.ChildSpec(threads=case.threads, variables=case.worker_variables)
     request = spec.request_training(case, data)
     return Worker(request, child, folder / "worker", measure_exchange(case, data))
 
 
 @pytest.mark.benchmark(group="epoch")
-def test_epoch(benchmark, tmp_path, data, judge, draws, implementation):
+def test_epoch(benchmark, pytestconfig, tmp_path, data, judge, draws, implementation):
     """An epoch, from the command to train it until the parent has the params."""
-    case = make_case(implementation, data)
+    case = make_case(implementation, data, pytestconfig.getoption("--env"))
     numbers = count(1)
 
     def draw_order():
@@ -95,7 +97,7 @@ def test_epoch(benchmark, tmp_path, data, judge, draws, implementation):
     if outcome.status != "ok":
         pytest.fail(outcome.reason, pytrace=False)
     judgement = judge.judge(case, draws, drive.evidence)
-    benchmark.extra_info["threads"] = case.threads
+    benchmark.extra_info |= {"threads": case.threads, "env": case.env}
     if judgement.parity is not None:
         benchmark.extra_info["parity_error"] = judgement.parity.error
         benchmark.extra_info["validation_accuracy"] = judgement.validation_accuracy[-1]

@@ -2,12 +2,24 @@
 
 from pathlib import Path
 
+import pytest
+
+from bench.errors import UserError
+from bench.records.schema import format_env
+from bench.runner.process.spec import parse_env
 from implementations import IMPLEMENTATIONS
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("benchmarks of an epoch")
     group.addoption("--data", help="Train on a folder of IDX files, or on digits.")
+    group.addoption(
+        "--env",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="Set this environment variable for every worker. Its value is saved.",
+    )
     group.addoption(
         "--implementation",
         action="append",
@@ -19,7 +31,17 @@ def pytest_generate_tests(metafunc):
     if "implementation" in metafunc.fixturenames:
         names = metafunc.config.getoption("--implementation")
         names = names or [entry.name for entry in IMPLEMENTATIONS if entry.always]
-        metafunc.parametrize("implementation", names, ids=[Path(name).stem for name in names])
+        # Part of the name, so that saved times with other variables are of another benchmark.
+        env = format_env(read_env(metafunc.config))
+        ids = [f"{Path(name).stem} {env}".strip() for name in names]
+        metafunc.parametrize("implementation", names, ids=ids)
+
+
+def read_env(config):
+    try:
+        return parse_env(config.getoption("--env"), ["cpu"])
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_benchmark_update_machine_info(machine_info):

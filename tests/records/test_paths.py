@@ -89,6 +89,12 @@ def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
         assert name not in data
 
 
+def test_variables_that_the_user_asked_for_stay_as_they_are(home):
+    env = {"LD_PRELOAD": f"{home}/lib.so:/opt/lib.so"}
+    assert hide_paths(run(case(env=env))).cases[0].env == env
+    assert hide_paths(bare(case(env=env))).case.env == env
+
+
 def test_folders_of_a_case_are_hidden_in_its_messages(tmp_path):
     own = case(file=f"{tmp_path}/own.py", interpreter="/srv/env/bin/python")
     record = bare(own, reason=f"{tmp_path}/own.py changed", stderr_tail="/srv/env/lib/x.py")

@@ -115,6 +115,15 @@ def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
     assert [compare_to_fastest(rows, row).mean for row in rows] == [1, 1]
 
 
+def test_runs_with_other_variables_are_named_by_them(tmp_path):
+    folders = [
+        write_on(tmp_path / name, SLOW, *trials(case("a", env=env), 0.1))
+        for name, env in (("x", {}), ("y", {"A": "1 2"}))
+    ]
+    names = [loaded.name for loaded in load_runs(folders)]
+    assert names == ["2-core Slow CPU", "2-core Slow CPU, 'A=1 2'"]
+
+
 def test_run_named_twice_is_refused(tmp_path):
     folder = write_on(tmp_path / "x", FAST, *trials(case("a"), 0.1))
     with pytest.raises(UserError, match="name it once"):

@@ -1,5 +1,6 @@
 """How the result of ``bench ab`` or ``bench compare`` is shown in every format."""
 
+import dataclasses
 import io
 import json
 import math
@@ -303,6 +304,14 @@ def test_different_machines_are_named_before_the_table():
     assert output.annotations[0].level == "warning"
     page = format_output(output, "markdown")
     assert page.index("across machines") < page.index("| case |")
+
+
+def test_sides_are_named_with_their_variables(live):
+    candidate = ComparedVersion(".", env={"XLA_FLAGS": "--a --b"})
+    output = build_output(dataclasses.replace(live, candidate=candidate))
+    assert output.tables[0].title == ". with 'XLA_FLAGS=--a --b' compared with main"
+    sides = [output.document[side]["env"] for side in ("baseline", "candidate")]
+    assert sides == [{}, {"XLA_FLAGS": "--a --b"}]
 
 
 def test_names_from_records_are_text_and_no_markup():

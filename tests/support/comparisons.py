@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from support.records import MACHINE, bare, case, environment, ok, run
+from support.records import MACHINE, bare, case, environment, ok, plan_of
 
 from bench.analysis.intervals import Interval
 from bench.records import store
@@ -200,4 +200,4 @@ def stored_side(
         machine={**MACHINE, "id": machine}, data={"sha256": {"train": data}}, **changes
     )
     environments = {"here": known} if machine else {}
-    return make_side(name, records, environments, run())
+    return make_side(name, records, environments, plan_of(*records))

@@ -11,16 +11,17 @@ from bench.cli.console import Transient, print_comparison, print_measurement, qu
 
 def ab(
     baseline: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--base",
             metavar="VERSION",
             help="Compare with this version: a git revision, packages such as "
             "scikit-learn==1.8.0, a Python executable or a .py file. Its code runs with your "
-            "rights.",
+            "rights. Default: the candidate's, if a variable of --base-env or --candidate-env "
+            "differs.",
             rich_help_panel="Versions",
         ),
-    ],
+    ] = None,
     candidate: Annotated[
         str,
         typer.Option(
@@ -29,6 +30,14 @@ def ab(
             rich_help_panel="Versions",
         ),
     ] = ".",
+    base_env: Annotated[
+        list[str] | None,
+        options.env("--base-env", "Set this environment variable for the base's processes."),
+    ] = None,
+    candidate_env: Annotated[
+        list[str] | None,
+        options.env("--candidate-env", "Set this environment variable for the candidate's."),
+    ] = None,
     implementation: Annotated[
         list[str] | None,
         options.implementations(
@@ -72,6 +81,7 @@ def ab(
     from bench.runner import signals
     from bench.runner.machine import describe
     from bench.runner.planning.plan import RESULTS, check_writable
+    from bench.runner.process.spec import parse_env
 
     if output is not None:
         check_writable(output)
@@ -87,6 +97,7 @@ def ab(
         tolerance=tolerance,
         budget=budget,
         gates=options.join_names(gate),
+        envs=(parse_env(base_env or (), [device]), parse_env(candidate_env or (), [device])),
     ) as comparison:
         plan = comparison.plan
         folder = output or RESULTS / plan.run

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import hold_host_lock, print_line
-from bench.cli.options import Data, Device, Pythons, Timeout, complete_implementation
+from bench.cli.options import Data, Device, Env, Pythons, Timeout, complete_implementation
 
 if TYPE_CHECKING:
     from bench.records.schema import Case
@@ -25,22 +25,28 @@ def check(
     device: Device = "cpu",
     timeout: Timeout = 300,
     python: Pythons = None,
+    env: Env = None,
     data: Data = None,
 ) -> None:
     """Check that implementations compute the same as the oracle and keep the contract."""
+    import msgspec
+
     from bench.data import dataset
     from bench.runner.parity import conformance
     from bench.runner.planning.cases import find_implementation
     from bench.runner.process import interpreters, preflight
+    from bench.runner.process.spec import parse_env
     from bench.worker.machine import list_usable_cores
     from implementations import IMPLEMENTATIONS
 
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
     pythons = interpreters.parse_options(python or ())
+    variables = parse_env(env or (), [device])
     cases = [
         interpreters.assign_python(find_implementation(name, preflight.read_objective), pythons)
         for name in chosen
     ]
+    cases = [msgspec.structs.replace(case, env=variables) for case in cases]
     checker = conformance.Checker(
         [dataset.find(source) for source in dict.fromkeys(("digits", data))],
         threads=len(list_usable_cores()),

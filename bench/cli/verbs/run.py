@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RESUME_OPTIONS = {
     "implementation",
     "python",
+    "env",
     "data",
     "output",
     "resume",
@@ -158,6 +159,7 @@ def run(
         ),
     ] = None,
     python: options.Pythons = None,
+    env: options.Env = None,
     data: options.Data = None,
     output: options.Output = None,
     resume: Annotated[
@@ -198,6 +200,7 @@ def run(
     from bench.runner.planning import resume as resuming
     from bench.runner.planning.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
+    from bench.runner.process.spec import parse_env
 
     if resume:
         _refuse_changes(ctx)
@@ -219,6 +222,7 @@ def run(
         data=data,
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
+        env=parse_env(env or (), device),
     )
     command = quote_command()
     if cluster is not None:
@@ -231,7 +235,9 @@ def run(
         raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
     if resume:
         folder = output or resuming.find_newest_run()
-        plan = resuming.read_plan(folder, request.implementations, request.pythons, request.data)
+        plan = resuming.read_plan(
+            folder, request.implementations, request.pythons, request.data, request.env
+        )
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:

@@ -83,7 +83,7 @@ def load_result(
     def describe(side: str, version: Version) -> ComparedVersion:
         used = {record.environment for record in records if record.version == side}
         software = list_versions(environments[key] for key in used)
-        return ComparedVersion(version.name, software=software)
+        return ComparedVersion(version.name, software=software, env=version.env)
 
     return ComparisonResult(
         command="bench ab",

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
@@ -74,7 +76,7 @@ class PreparedComparison:
 
 @contextmanager
 def prepare_comparison(
-    baseline: str,
+    baseline: str | None,
     candidate: str,
     *,
     cases: CaseOptions,
@@ -83,13 +85,20 @@ def prepare_comparison(
     tolerance: float = TOLERANCE,
     budget: float = 180.0,
     gates: tuple[str, ...] = (),
+    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
 ) -> Iterator[PreparedComparison]:
     """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
-    tolerance: share. budget: seconds of measuring. gates: names of further metrics to judge.
-    command: as recorded. progress: gets a line for each slow step.
+    baseline: None for the candidate's, where the variables differ. tolerance: share. budget:
+    seconds of measuring. gates: names of further metrics to judge. envs: variables of the workers
+    of either side. command: as recorded. progress: gets a line for each slow step.
     """
-    versions = parse_version(baseline), parse_version(candidate)
+    if baseline is None and envs[0] == envs[1]:
+        raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
+    versions = (
+        replace(parse_version(baseline or candidate), env=dict(envs[0])),
+        replace(parse_version(candidate), env=dict(envs[1])),
+    )
     if reason := find_incompatibility(*versions):
         raise UserError(reason)
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
@@ -173,7 +182,7 @@ def _pin_packages(version: Version, other: Version) -> Version:
             ) from None
     pins = tuple(filter(None, (venv.pin_version(*item) for item in releases.items())))
     name = " ".join(f"{name}=={release}" for name, release in releases.items())
-    return Version(name, "packages", requirements=pins)
+    return Version(name, "packages", requirements=pins, env=version.env)
 
 
 def _choose_implementations(
@@ -192,7 +201,7 @@ def _choose_implementations(
         if unknown and "revision" not in kinds:
             raise make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
-    if kinds & {"file", "revision"}:
+    if kinds == {"file"} or ("revision" in kinds and baseline.env == candidate.env):
         return []
     packages = baseline.packages | candidate.packages
     users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
@@ -207,7 +216,9 @@ def _pair_cases(
     """Return the implementations that both versions have, and those that one of them lacks."""
     if baseline[0].kind == "file":
         files = (
-            find_implementation(str(version.path), preflight.read_objective)
+            replace(
+                find_implementation(str(version.path), preflight.read_objective), env=version.env
+            )
             for version in (baseline[0], candidate[0])
         )
         return [Pairing(*files)], []
@@ -217,7 +228,12 @@ def _pair_cases(
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:
-            pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
+            pairings.append(
+                Pairing(
+                    make_case(before[name], env=baseline[0].env),
+                    make_case(after[name], env=candidate[0].env),
+                )
+            )
         elif name in before:
             absent.append(Absent(name, f"not in {candidate[0].name}", CANDIDATE))
         elif name in after:

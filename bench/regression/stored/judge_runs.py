@@ -63,8 +63,10 @@ def compare_runs(
         rule, cases = _judge_times(cases, find_spread if same_machine else None, rule, between_runs)
     return ComparisonResult(
         command="bench compare",
-        baseline=ComparedVersion(baseline.name, baseline.machine, baseline.software),
-        candidate=ComparedVersion(candidate.name, candidate.machine, candidate.software),
+        baseline=ComparedVersion(baseline.name, baseline.machine, baseline.software, baseline.env),
+        candidate=ComparedVersion(
+            candidate.name, candidate.machine, candidate.software, candidate.env
+        ),
         rule=rule,
         cases=cases,
         same_machine=same_machine,
@@ -77,6 +79,11 @@ def compare_runs(
 def _find_refusal(baseline: Side, candidate: Side, *, comparable: bool) -> str | None:
     if None not in (baseline.data, candidate.data) and baseline.data != candidate.data:
         return "the two were measured on different data: there is nothing to compare"
+    if baseline.env != candidate.env:
+        return (
+            "the two were measured with different --env: there is nothing to compare. bench ab "
+            "compares two with --base-env and --candidate-env"
+        )
     if not (baseline.cases or candidate.cases):
         return "neither run has a case: there is nothing to compare"
     if comparable:

@@ -53,7 +53,7 @@ class Side:
     """A run, with its cases by slug.
 
     machine, data: ids, equal for equal machines and data; None if nothing was measured. software:
-    versions by name.
+    versions by name. env: the variables that the user asked for.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Side:
     cases: Mapping[str, StoredCase]
     software: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_side(folder: Path) -> Side:
@@ -99,4 +100,5 @@ def make_side(
         cases={row.case.slug: StoredCase(row, trials[row.case.slug]) for row in rows},
         software=list_versions(environments.values()),
         data=" ".join(sorted(data)) or None,
+        env=next((case.env for case in run.cases), {}),
     )

@@ -30,7 +30,8 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One side of a comparison, as it is stored in the plan.
 
     name: as the user gave it. commit: full hash of a revision. requirements: of packages,
-    canonical and sorted. path: of a file or a Python, as given. sha256: of a file.
+    canonical and sorted. path: of a file or a Python, as given. sha256: of a file. env: variables
+    of its workers.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     requirements: tuple[str, ...] = ()
     sha256: str | None = None
     path: str | None = None
+    env: dict[str, str] = {}
 
     @property
     def packages(self) -> set[str]:

@@ -102,7 +102,7 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
         {name: cell or numbers.ABSENT for name, cell in line.items() if name in filled}
         for line in lines
     ]
-    title = f"{result.candidate.name} compared with {result.baseline.name}"
+    title = f"{result.candidate.label} compared with {result.baseline.label}"
     return tables.tabulate_lines(title, lines, 2, _describe_rule(result))
 
 
@@ -286,8 +286,8 @@ def build_document(result: ComparisonResult) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "command": result.command,
-        "baseline": {"name": result.baseline.name, "machine": result.baseline.machine},
-        "candidate": {"name": result.candidate.name, "machine": result.candidate.machine},
+        "baseline": {key: getattr(result.baseline, key) for key in ("name", "machine", "env")},
+        "candidate": {key: getattr(result.candidate, key) for key in ("name", "machine", "env")},
         "same_machine": result.same_machine,
         "tolerance": result.rule.tolerance,
         "alpha": result.rule.alpha,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
+from bench.records.schema import format_env
 
 # What a spreadsheet reads as the start of a formula
 # (https://owasp.org/www-community/attacks/CSV_Injection).
@@ -23,6 +24,8 @@ def render_csv(rows: Sequence[Row]) -> bytes:
     lines = []
     for row in rows:
         values = _list_values(by_machine[row.machine], row)
+        if row.case.env:
+            values["env"] = format_env(row.case.env)
         if on_gpu:
             values |= {
                 "peak_device_bytes": row.peak_device_bytes,

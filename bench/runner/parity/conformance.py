@@ -177,9 +177,7 @@ class Checker:
         """Ask for a GPU where the process sees none: the implementation must be unavailable."""
         data, _ = self._judges[0]
         complete = self._complete_case(case, data, "sgd", WATCHED_BATCH_SIZE)
-        complete = msgspec.structs.replace(
-            complete, device="gpu", variables={**case.variables, **NO_GPU}
-        )
+        complete = msgspec.structs.replace(complete, device="gpu", env={**case.env, **NO_GPU})
         with (
             scratch.make_folder() as folder,
             self._start_worker(complete, data, folder) as worker,

@@ -68,7 +68,8 @@ class RunOptions:
     pilot chooses from where nothing else decides the threads. rounds: of every row, without a
     stopping rule. layers: also what is not always measured, and a second batch size of the first
     workload (``choose_ladder``). timeout, budget: seconds.
-    pythons: the executable of a framework that has a Python of its own.
+    pythons: the executable of a framework that has a Python of its own. env: variables of every
+    worker.
     """
 
     implementations: tuple[str, ...] = ()
@@ -89,6 +90,7 @@ class RunOptions:
     data: str | None = None
     budget: float | None = None
     pythons: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,15 @@ def plan_run(
     placement = placement or Placement(len(list_usable_cores()))
     options = resolve_options(options, placement)
 
-    def with_python(cases: Iterable[Case]) -> tuple[Case, ...]:
-        return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
+    def with_surroundings(cases: Iterable[Case]) -> tuple[Case, ...]:
+        return tuple(
+            msgspec.structs.replace(
+                interpreters.assign_python(case, options.pythons), env=dict(options.env)
+            )
+            for case in cases
+        )
 
-    cases = with_python(plan_cases(options))
+    cases = with_surroundings(plan_cases(options))
     sweep = list_sweep(cases) if options.sweep else ()
     measured = (*cases, *sweep) if options.roofline else ()
     # All hosts of a cluster measure whole rounds at the same time.
@@ -151,7 +158,7 @@ def plan_run(
         seed=options.seed,
         rounds=count_rounds(options),
         cases=cases,
-        textbook=with_python(programs),
+        textbook=with_surroundings(programs),
         timeout=options.timeout,
         data_source=options.data,
         budget=budget,
@@ -159,7 +166,7 @@ def plan_run(
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=tuple(Skipped(*size, fault) for size, fault in faults.items()),
-        rooflines=with_python(rooflines),
+        rooflines=with_surroundings(rooflines),
         machine=placement.machine,
         order=secrets.token_hex(16),
         ladder=choose_ladder(options),

@@ -1,8 +1,9 @@
 """Find an earlier run, and decide which code its plan may execute.
 
 A run's folder may come from somebody else. Its plan names implementations and sizes, within the
-bounds of the command line; modules, variables and devices come from today's registry, files and
-Pythons from the command line. What is missing of the run is then measured by ``bench.runner.loop``.
+bounds of the command line; modules, variables and devices come from today's registry, and files,
+Pythons and the variables of ``--env`` from the command line. What is missing of the run is then
+measured by ``bench.runner.loop``.
 """
 
 import shlex
@@ -39,17 +40,21 @@ def find_newest_run() -> Path:
 
 
 def read_plan(
-    folder: Path, files: Iterable[str], pythons: Mapping[str, str], data: str | None
+    folder: Path,
+    files: Iterable[str],
+    pythons: Mapping[str, str],
+    data: str | None,
+    env: Mapping[str, str] | None = None,
 ) -> Run:
     """Return the plan of an earlier run with the code and data that this command may use.
 
-    files, pythons, data: as named again on the command line; see ``resolve_code``. Data must be
-    named again if the plan has no path of them. Raises UserError.
+    files, pythons, data, env: as named again on the command line; see ``resolve_code``. Data must
+    be named again if the plan has no path of them. Raises UserError.
     """
     run = store.read_run(folder)
     if fault := find_plan_fault(run):
         raise UserError(f"{folder} cannot be resumed: {fault}; measure anew: softmax-bench run")
-    run = resolve_code(run, files, pythons)
+    run = resolve_code(run, files, pythons, env)
     if data is None:
         if run.data_source is not None and run.data_source.startswith("<path>"):
             raise UserError(
@@ -63,12 +68,17 @@ def read_plan(
     return msgspec.structs.replace(run, data_source=data)
 
 
-def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
+def resolve_code(
+    run: Run,
+    files: Iterable[str],
+    pythons: Mapping[str, str],
+    env: Mapping[str, str] | None = None,
+) -> Run:
     """Return a plan whose code comes from the registry or from this command.
 
-    files, pythons: the values of ``--implementation`` and ``--python`` of this command. Raises
-    UserError if the registry has changed, or if the command does not name the planned files and
-    Pythons.
+    files, pythons, env: the values of ``--implementation``, ``--python`` and ``--env`` of this
+    command. Raises UserError if the registry has changed, or if the command does not name the
+    planned files, Pythons and variables.
     """
     paths = {Path(file).stem: file for file in files}
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
@@ -93,8 +103,12 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
         sizes = {name: getattr(case, name) for name in _SIZES}
         trusted = msgspec.structs.replace(trusted, **sizes)
         trusted = interpreters.assign_python(trusted, pythons)
+        trusted = msgspec.structs.replace(trusted, env=dict(env or {}))
         # Plans of older versions have absolute paths.
-        if shorten_path(trusted.interpreter or "") != shorten_path(case.interpreter or ""):
+        same_python = shorten_path(trusted.interpreter or "") == shorten_path(
+            case.interpreter or ""
+        )
+        if not same_python or trusted.env != case.env:
             raise _make_missing_options_error(run)
         return trusted
 
@@ -131,15 +145,18 @@ def list_repeated_options(run: Run) -> list[str]:
     )
     options = [word for file in files for word in ("--implementation", file)]
     options += [word for python in pythons for word in ("--python", python)]
+    # All cases of a run have the same.
+    env = next((case.env for case in cases), {})
+    options += [word for item in env.items() for word in ("--env", "=".join(item))]
     if run.data_source is not None and shorten_path(run.data_source).startswith("<path>"):
         options += ["--data", run.data_source]
     return options
 
 
 def _make_missing_options_error(run: Run) -> UserError:
-    options = shlex.join(list_repeated_options(run)) or "no --python"
+    options = shlex.join(list_repeated_options(run)) or "no --python and no --env"
     return UserError(
-        "a plan's own files and Pythons run only if the command names them again; "
+        "a plan's own files, Pythons and variables are used only if the command names them again; "
         f"this run was planned with {options}"
     )
 

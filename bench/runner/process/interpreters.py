@@ -101,7 +101,7 @@ def specify_child(
         installation=installation or find_installation(case),
         threads=case.threads,
         device=case.device,
-        variables=case.variables,
+        variables=case.worker_variables,
         timeout=timeout,
     )
 

@@ -16,7 +16,7 @@ def import_implementation(case: Case) -> None:
 
     Raises UserError.
     """
-    child = ChildSpec(installation=find_installation(case), variables=case.variables)
+    child = ChildSpec(installation=find_installation(case), variables=case.worker_variables)
     launch({"mode": "preflight", **describe_source(case)}, child)
 
 

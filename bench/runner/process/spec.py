@@ -1,8 +1,9 @@
 """What a worker gets: its installation, cores, variables and limits, and its request."""
 
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 from bench.contract import Device
 from bench.data.dataset import Dataset
+from bench.errors import UserError, clean_text
 from bench.records.schema import Case
 from bench.runner import gpu
 from bench.worker import machine
@@ -29,6 +31,11 @@ PASSED_ON = (
     "LANG",
     "LC_ALL",
     "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to measure the workers' lines
+)
+THREAD_COUNTS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    "NPROC",  # XLA's thread pool
 )
 DEVICES: dict[Device, dict[str, str]] = {
     "cpu": {"JAX_PLATFORMS": "cpu"},
@@ -103,12 +110,7 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
     threads = str(child.threads or len(machine.list_usable_cores()))
     shared = child.ptx_cache if child.device == "gpu" else None
     return {
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "NPROC": threads,  # XLA's thread pool
+        **dict.fromkeys(THREAD_COUNTS, threads),
         "NVIDIA_TF32_OVERRIDE": "0",
         "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
@@ -128,6 +130,36 @@ def count_cache_bytes(scratch: Path) -> int:
     folders = (scratch / "cache" / CACHES[name] for name in CACHES.keys() - NO_COMPILE_CACHES)
     paths = (path for folder in folders for path in folder.rglob("*"))
     return sum(path.lstat().st_size for path in paths if path.is_file())
+
+
+def parse_env(texts: Iterable[str], devices: Iterable[Device]) -> dict[str, str]:
+    """Return the variables of ``NAME=VALUE`` texts, which a user asks for.
+
+    Raises UserError for a malformed or repeated one, and for a name with which the suite itself
+    decides what is measured, or how. Parity judges what a library makes of the others.
+    """
+    env: dict[str, str] = {}
+    ours = {name for one in devices for name in build_variables(ChildSpec(device=one), Path())}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        # A record is read with its texts cleaned.
+        if not (
+            equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and clean_text(text) == text
+        ):
+            raise UserError(f"{text!r} is no variable; give NAME=VALUE, as in OMP_PROC_BIND=true")
+        if name in env:
+            raise UserError(f"{name} is given twice; give it one value")
+        fault = "the suite sets it, so that all are measured alike" if name in ours else ""
+        if name in CACHES or name.endswith("_CACHE_DIR"):
+            fault = "the suite gives each process caches of its own"
+        elif name in THREAD_COUNTS or name.endswith("_NUM_THREADS"):
+            fault = "--threads gives the number of threads"
+        elif name == "KERAS_BACKEND":
+            fault = "an implementation has its backend, such as keras-jax"
+        if fault:
+            raise UserError(f"{name} cannot be set: {fault}. Leave it out")
+        env[name] = value
+    return env
 
 
 def redact_variables(child: ChildSpec) -> dict[str, str]:

@@ -213,6 +213,16 @@ def test_runs_with_different_data_are_refused(across):
     assert (refused.exit_status, refused.cases) == (4, [])
 
 
+def test_runs_with_different_variables_are_refused():
+    sides = [stored_side(*stored_trials(case("a", env=env), 1.0)) for env in ({"A": "1"}, {}) * 2]
+    refused = result(*sides[:2])
+    assert (refused.exit_status, refused.cases) == (4, [])
+    assert "--candidate-env" in refused.refusal
+    assert refused.baseline.label.endswith(" with A=1")
+    (alike,) = result(sides[0], sides[2]).cases
+    assert alike.verdict == "no change"
+
+
 def test_runs_without_a_case_are_refused():
     assert result(stored_side(), stored_side()).exit_status == 4
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import UserError
 from bench.runner.process.spec import (
     CACHES,
     ChildSpec,
@@ -12,6 +13,7 @@ from bench.runner.process.spec import (
     build_variables,
     count_cache_bytes,
     describe_source,
+    parse_env,
     redact_variables,
     request_training,
     share_ptx_cache,
@@ -50,6 +52,45 @@ def test_variables_follow_threads_device_and_case(child, expected):
     folders = {Path(values[name]) for name in CACHES}
     assert len(folders) == len(CACHES)
     assert {folder.parent for folder in folders} == {SCRATCH / "cache"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "env"),
+    [
+        ((), {}),
+        (("XLA_FLAGS=--a=1 --b",), {"XLA_FLAGS": "--a=1 --b"}),
+        (
+            ("LD_PRELOAD=/opt/x.so", "OMP_PROC_BIND="),
+            {"LD_PRELOAD": "/opt/x.so", "OMP_PROC_BIND": ""},
+        ),
+        (("TORCHINDUCTOR_COMPILE_THREADS=2",), {"TORCHINDUCTOR_COMPILE_THREADS": "2"}),
+    ],
+)
+def test_variables_of_the_user_keep_their_values(texts, env):
+    assert parse_env(texts, ["cpu"]) == env
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A", "NAME=VALUE"),
+        ("=1", "NAME=VALUE"),
+        ("A B=1", "NAME=VALUE"),
+        ("1A=1", "NAME=VALUE"),
+        ("A=a\nb", "NAME=VALUE"),  # would not be read as it was written
+        ("TWICE=2", "given twice"),
+        *((f"{name}=2", "--threads") for name in (*POOLS, "NUMBA_NUM_THREADS")),
+        *((f"{name}=x", "caches of its own") for name in (*CACHES, "JAX_COMPILATION_CACHE_DIR")),
+        ("KERAS_BACKEND=jax", "backend"),
+        *((f"{name}=x", "the suite sets it") for name in (*PRECISION, *GPU_ONLY, "PYTHONPATH")),
+        ("CUDA_VISIBLE_DEVICES=1", "the suite sets it"),
+    ],
+)
+def test_variable_that_decides_what_is_measured_is_refused(text, words):
+    with pytest.raises(UserError) as error:
+        parse_env(["TWICE=1", text], ["cpu", "gpu"])
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

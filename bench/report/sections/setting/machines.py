@@ -77,7 +77,8 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
             case = row.case
             if not row.swept:
                 title = f"{case.workload}: batch size {case.batch_size}, {case.samples:,} samples"
-                by_name = problems.setdefault((f"{title} of {data}", digest), {})
+                title += f" of {data}{f' with {run.env}' if run.env else ''}"
+                by_name = problems.setdefault((title, digest), {})
                 by_name.setdefault(name_case(case), {})[devices[case.device]] = row
     grouped = []
     for (title, _), by_name in problems.items():

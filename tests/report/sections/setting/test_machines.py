@@ -97,6 +97,14 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     )
 
 
+def test_runs_with_other_variables_are_no_common_problem(tmp_path):
+    rows = [trials(case("a", env=env), 0.1) for env in ({}, {"A": "1"}, {"A": "2"}, {"A": "1"})]
+    runs = load(tmp_path, **{f"n{number}": (BOX, *row) for number, row in enumerate(rows)})
+    (problem,) = group_by_problem(runs)
+    assert problem.title.endswith(" with A=1")
+    assert len(problem.devices) == 2
+
+
 # ----- many machines
 
 
@@ -139,4 +147,16 @@ def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
         [case("a").slug, "100 ms [100, 100]", "200 ms [200, 200]", "300 ms [300, 300]"],
         [case("b").slug, "500 ms", "failed", "not measured"],
         ["version of torch", "2.9.1", "2.9.1", "2.10.0"],
+    ]
+
+
+def test_case_with_other_variables_has_a_line_of_its_own(tmp_path):
+    folders = [
+        write_night(tmp_path / name, day, *trials(case("a", env=env), 0.1))
+        for day, (name, env) in enumerate({"x": {}, "y": {"A": "1"}}.items(), 1)
+    ]
+    (table,) = describe_history(load_runs(folders)).tables
+    assert table.lines == [
+        [f"{case('a', env={'A': '1'}).slug} A=1", "not measured", "100 ms"],
+        [case("a").slug, "100 ms", "not measured"],
     ]
