@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 # Fields of a case and of a trial that are no columns: settings, nested values, and what only older
 # records have.
 NO_COLUMNS = {
+    *("module", "extra", "devices", "variables", "env", "tried_threads", "interpreter", "file"),
     *(
-        "module",
-        "extra",
-        "devices",
-        "variables",
-        "env",
-        "tried_threads",
-        "interpreter",
-        "file",
         "sha256",
+        "pixel_bytes",
+        "format",
+        "case",
+        "environment",
+        "stderr_tail",
+        "conditions",
+        "parity",
     ),
-    *("pixel_bytes", "format", "case", "environment", "stderr_tail", "conditions", "parity"),
     *("validation_loss", "judged_epochs", "slowdown", "worker_seconds", "warmup_seconds"),
     *("alternated", "phase_rss_bytes", "device_conditions", "energy_absent"),
 }

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ _on_terminal = sys.stdout is not None and sys.stdout.isatty()
 stdout = Console(width=None if _on_terminal else 2000, highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
+INDEXES = ("--index-url", "--extra-index-url")
 WAITING = "another run is measuring on this machine; waiting for it"
 NO_CHARTS = (
     "without charts and report.html, which need: pip install -e '.[report]' in the suite's folder"
@@ -41,11 +43,18 @@ def print_line(line: str) -> None:
 
 
 def quote_command() -> str:
-    """Return the command that runs, as the records keep it. Raises UserError for bad Unicode."""
-    for word in sys.argv[1:]:
+    """Return the command that runs, as the records keep it. Raises UserError for bad Unicode.
+
+    An index of packages may be private, and its address may hold a password.
+    """
+    words = []
+    for before, word in pairwise(sys.argv):
         if word != (safe := word.encode(errors="replace").decode()):
             raise UserError(f"{safe!r} is not valid Unicode; rename it")
-    return f"python -m bench {shlex.join(sys.argv[1:])}"
+        name, equals, _ = word.partition("=")
+        hidden = f"{name}=<hidden>" if equals and name in INDEXES else word
+        words.append("<hidden>" if before in INDEXES else hidden)
+    return f"python -m bench {shlex.join(words)}"
 
 
 class Transient(str):

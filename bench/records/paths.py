@@ -26,6 +26,7 @@ Recorded = TypeVar("Recorded")
 _PATHS = {"data_source", "file", "interpreter", "name", "path"}
 # In a command, a path may follow the = of an option or a comma.
 _ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
+_FILE = re.compile(r"(?<=file://)/[^\s#@]*")  # in the address of a wheel or a repository
 _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")
 
 
@@ -100,7 +101,8 @@ class _Hider:
 
     def _hide_text(self, text: str, field: str) -> str:
         if field in _PATHS:
-            return shorten_path(text)
+            text = shorten_path(text)
+        text = _FILE.sub(lambda path: shorten_path(path[0]), text)
         if field == "command":
             words = shlex.split(text)
             hidden = [_ARGUMENT.sub(lambda path: shorten_path(path[0]), word) for word in words]

@@ -135,9 +135,8 @@ def _read_run(folder: Path) -> Entry:
     }
     rows = select_ranked(run.rows, run.workload)
     env = f"With {run.env}." if run.env else ""
-    finding = " ".join(
-        filter(None, (env, write_cold_start(rows), write_headline(rows, brief=True)))
-    )
+    sentences = (env, write_cold_start(rows), write_headline(rows, brief=True))
+    finding = " ".join(filter(None, sentences))
     return _make_entry(
         "run",
         escape(finding),
@@ -156,11 +155,8 @@ def _read_comparison(folder: Path) -> Entry:
     verdicts = "; ".join(
         _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
     )
-    candidate, baseline = (
-        escape(ComparedVersion(version.name, env=version.env).label)
-        for version in (plan.candidate, plan.baseline)
-    )
-    names = f"{candidate} against {baseline}"
+    sides = (ComparedVersion(one.name, env=one.env) for one in (plan.candidate, plan.baseline))
+    names = escape(" against ".join(side.label for side in sides))
     missing = len(plan.pairings) - len(results)
     return _make_entry(
         "comparison",

@@ -119,6 +119,13 @@ def test_faults_and_figures_are_a_line_each():
         assert part in line
 
 
+def test_recorded_command_has_no_address_of_an_index(monkeypatch):
+    words = ["--index-url", "https://a:b@c", "--extra-index-url=https://d", "--base", "x==1"]
+    monkeypatch.setattr("sys.argv", ["bench", "ab", *words])
+    hidden = "--index-url '<hidden>' '--extra-index-url=<hidden>' --base x==1"
+    assert bench_console.quote_command() == f"python -m bench ab {hidden}"
+
+
 def test_tables_of_workloads_have_no_markup():
     records = [
         *trials(case("[red]x"), 0.5),

@@ -57,6 +57,8 @@ def test_path_is_relative_or_its_last_part(home, path, recorded):
         ("{suite}/implementations/x.py", "<suite>/implementations/x.py"),
         ("{python}/lib/x.so: no such file", "<python>/lib/x.so: no such file"),
         ("lost tcp://10.0.0.1:8786, alice", "lost tcp://<host>, alice"),
+        ("x @ file:///srv/alice/x.whl#sha256=0a", "x @ file://<path>/x.whl#sha256=0a"),
+        ("git+file:///srv/alice/x@main, alice", "git+file://<path>/x@main, alice"),
         ("1,440 samples/s and/or 3/4", "1,440 samples/s and/or 3/4"),
     ],
 )

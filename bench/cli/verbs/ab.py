@@ -1,6 +1,7 @@
 """``bench ab``: measure two versions in pairs."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,10 +16,10 @@ def ab(
         typer.Option(
             "--base",
             metavar="VERSION",
-            help="Compare with this version: a git revision, packages such as "
-            "scikit-learn==1.8.0, a Python executable or a .py file. Its code runs with your "
-            "rights. Default: the candidate's, if a variable of --base-env or --candidate-env "
-            "differs.",
+            help="Compare with this version: a git revision, packages as pip takes them "
+            "(scikit-learn==1.8.0, a wheel, an address), a Python executable or a .py file. Its "
+            "code runs with your rights. Default: the candidate's, if a variable of --base-env or "
+            "--candidate-env differs.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -30,6 +31,37 @@ def ab(
             rich_help_panel="Versions",
         ),
     ] = ".",
+    pre: Annotated[
+        bool, options.flag("Versions", "--pre", "Let pip install pre-releases, on both sides.")
+    ] = False,
+    constraint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--constraint",
+            "-c",
+            metavar="FILE",
+            help="Let pip keep to the constraints in this file, on both sides. They replace the "
+            "installed releases, which bind otherwise. Repeat the option for several.",
+            rich_help_panel="Versions",
+        ),
+    ] = None,
+    index_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let pip take packages from this index, on both sides. It is not recorded.",
+            rich_help_panel="Versions",
+        ),
+    ] = None,
+    extra_index_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Let pip take packages from this index too. It is not recorded. Repeat the "
+            "option for several.",
+            rich_help_panel="Versions",
+        ),
+    ] = None,
     base_env: Annotated[
         list[str] | None,
         options.env("--base-env", "Set this environment variable for the base's processes."),
@@ -77,6 +109,7 @@ def ab(
     from bench.regression.paired import measure_pairs
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+    from bench.regression.versions import venv
     from bench.report.regression.verdicts import build_output, describe_case
     from bench.runner import signals
     from bench.runner.machine import describe
@@ -97,6 +130,7 @@ def ab(
         tolerance=tolerance,
         budget=budget,
         gates=options.join_names(gate),
+        pip=venv.read_options(constraint or (), index_url, extra_index_url or (), pre=pre),
         envs=(parse_env(base_env or (), [device]), parse_env(candidate_env or (), [device])),
     ) as comparison:
         plan = comparison.plan

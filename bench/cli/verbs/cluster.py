@@ -84,9 +84,7 @@ def _read_plans(base: Path, options: RunOptions) -> list[tuple[Path, Run]]:
     """Return the runs to resume with their folders; raises UserError."""
     plans = []
     for folder in layout.find_runs(base) or [base]:
-        plan = read_plan(
-            folder, options.implementations, options.pythons, options.data, options.env
-        )
+        plan = read_plan(folder, options)
         if plan.machine is None:
             raise UserError(f"{folder} was begun without --cluster; leave that out")
         plans.append((folder, plan))

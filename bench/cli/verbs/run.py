@@ -235,9 +235,7 @@ def run(
         raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
     if resume:
         folder = output or resuming.find_newest_run()
-        plan = resuming.read_plan(
-            folder, request.implementations, request.pythons, request.data, request.env
-        )
+        plan = resuming.read_plan(folder, request)
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:

@@ -86,32 +86,40 @@ def prepare_comparison(
     budget: float = 180.0,
     gates: tuple[str, ...] = (),
     envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    pip: venv.PipOptions = venv.PipOptions(),  # noqa: B008 - frozen
 ) -> Iterator[PreparedComparison]:
     """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
     baseline: None for the candidate's, where the variables differ. tolerance: share. budget:
     seconds of measuring. gates: names of further metrics to judge. envs: variables of the workers
-    of either side. command: as recorded. progress: gets a line for each slow step.
+    of either side. pip: options for packages. command: as recorded. progress: gets a line for each
+    slow step.
     """
     if baseline is None and envs[0] == envs[1]:
         raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
-    versions = (
-        replace(parse_version(baseline or candidate), env=dict(envs[0])),
-        replace(parse_version(candidate), env=dict(envs[1])),
-    )
+    names = baseline or candidate, candidate
+    versions = [
+        replace(parse_version(name), env=dict(env)) for name, env in zip(names, envs, strict=True)
+    ]
     if reason := find_incompatibility(*versions):
         raise UserError(reason)
+    if pip != venv.PipOptions() and "packages" not in {version.kind for version in versions}:
+        raise UserError("only packages have options of pip. Name some, or leave the options out")
+    versions = [
+        replace(one, requirements=venv.resolve_requirements(one.requirements, pip, progress))
+        for one in versions
+    ]
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
     fill, data = prepare_size(cases), dataset.find(cases.data)
     chosen = _choose_implementations(before, after, cases)
     with (
-        prepare_site(before, chosen, progress) as baseline_site,
-        prepare_site(after, chosen, progress) as candidate_site,
+        prepare_site(before, chosen, progress, pip) as baseline_site,
+        prepare_site(after, chosen, progress, pip) as candidate_site,
     ):
-        names = cases.implementations or tuple(entry.name for entry in chosen)
+        implementations = cases.implementations or tuple(entry.name for entry in chosen)
         changed = [] if before.kind == "file" else find_changes(baseline_site, candidate_site)
         sides = (before, baseline_site), (after, candidate_site)
-        pairings, absent = _pair_cases(*sides, names or tuple(changed))
+        pairings, absent = _pair_cases(*sides, implementations or tuple(changed))
         run, created = make_run_name("ab-")
         yield PreparedComparison(
             ComparisonPlan(
@@ -123,7 +131,11 @@ def prepare_comparison(
                 baseline=before,
                 candidate=after,
                 pairings=tuple(
-                    Pairing(fill(pairing.baseline), fill(pairing.candidate)) for pairing in pairings
+                    Pairing(
+                        replace(fill(pairing.baseline), env=before.env),
+                        replace(fill(pairing.candidate), env=after.env),
+                    )
+                    for pairing in pairings
                 ),
                 tolerance=tolerance,
                 alpha=ALPHA,
@@ -216,9 +228,7 @@ def _pair_cases(
     """Return the implementations that both versions have, and those that one of them lacks."""
     if baseline[0].kind == "file":
         files = (
-            replace(
-                find_implementation(str(version.path), preflight.read_objective), env=version.env
-            )
+            find_implementation(str(version.path), preflight.read_objective)
             for version in (baseline[0], candidate[0])
         )
         return [Pairing(*files)], []
@@ -228,12 +238,7 @@ def _pair_cases(
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:
-            pairings.append(
-                Pairing(
-                    make_case(before[name], env=baseline[0].env),
-                    make_case(after[name], env=candidate[0].env),
-                )
-            )
+            pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
         elif name in before:
             absent.append(Absent(name, f"not in {candidate[0].name}", CANDIDATE))
         elif name in after:

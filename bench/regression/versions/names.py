@@ -1,6 +1,7 @@
 """Parse the name of a version: one side of ``bench ab``."""
 
 import importlib.metadata
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from bench.errors import UserError
 from bench.records.files import hash_file
+from bench.records.paths import shorten_path
 from bench.regression.versions import git
 from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation
@@ -29,9 +31,9 @@ _KIND_NAMES: dict[Kind, str] = {
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One side of a comparison, as it is stored in the plan.
 
-    name: as the user gave it. commit: full hash of a revision. requirements: of packages,
-    canonical and sorted. path: of a file or a Python, as given. sha256: of a file. env: variables
-    of its workers.
+    name: as the user gave it. commit: full hash of a revision. requirements: of packages, canonical
+    and sorted; ``venv.resolve_requirements`` gives addresses their hash or commit. path: of a file
+    or a Python, as given. sha256: of a file. env: variables of its workers.
     """
 
     name: str
@@ -53,7 +55,8 @@ def parse_version(text: str) -> Version:
 
     The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree. Then
     executables are tried; on PATH only programs called python or pypy, because trying runs them.
-    A text with an operator is a set of packages, with spaces in between, anything else a revision.
+    A text with an operator, an address or a wheel is a set of packages, with spaces in between,
+    anything else a revision.
     """
     text = text.strip()
     if text.endswith(".py"):
@@ -65,6 +68,11 @@ def parse_version(text: str) -> Version:
         return Version(text, "file", sha256=digest, path=text)
     if text == ".":
         return Version(text, "tree")
+    if re.search(r"://|\.whl(\s|$)", text):
+        one = text.endswith(".whl") and Path(text).is_file()  # its path may have spaces
+        parts = [text] if one else re.sub(r"\s*@\s+", "@", text).split()
+        name = " ".join(map(shorten_path, parts))
+        return Version(name, "packages", requirements=_normalize_requirements(parts))
     if python := interpreters.find_executable(text):
         interpreters.read_software(Installation(python))
         return Version(text, "interpreter", path=text)
@@ -100,6 +108,9 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
     """Return canonical, sorted requirements; raise UserError for a malformed or repeated one."""
     requirements: dict[str, str] = {}
     for part in parts:
+        if "://" in part or part.endswith(".whl"):
+            requirements[part] = _read_address(part)
+            continue
         try:
             requirement = Requirement(part)
         except InvalidRequirement as error:
@@ -118,6 +129,21 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         requirements[name] = f"{name}{extras}{requirement.specifier}"
     return tuple(text for _, text in sorted(requirements.items()))
+
+
+def _read_address(text: str) -> str:
+    """Return the requirement of an address, with or without its package's name, or of a wheel."""
+    if re.search(r"://[^/]*:[^/]*@|https?://[^/]*@|://.*\?", text):
+        raise UserError(
+            "an address with a password or a query would be recorded. Leave that out (pip takes "
+            "passwords from ~/.netrc), or download the file and name it"
+        )
+    if "://" in text:
+        named = re.fullmatch(r"([\w.-]+(?:\[[\w,.-]*\])?)@(.*)", text)
+        return f"{named[1]} @ {named[2]}" if named else text
+    if not Path(text).is_file():
+        raise UserError(f"there is no wheel {text}. Name an existing .whl file")
+    return Path(text).resolve().as_uri()
 
 
 def _ask_for_release(name: str) -> UserError:

@@ -23,7 +23,10 @@ class Site:
 
 @contextmanager
 def prepare_site(
-    version: Version, chosen: Sequence[Implementation], progress: Callable[[str], None]
+    version: Version,
+    chosen: Sequence[Implementation],
+    progress: Callable[[str], None],
+    pip: venv.PipOptions = venv.PipOptions(),  # noqa: B008 - frozen
 ) -> Iterator[Site]:
     """Yield the site of a version, which is removed at the end; raise UserError if it fails.
 
@@ -38,7 +41,7 @@ def prepare_site(
                 registry = git.read_registry(folder, version.name, progress)
                 yield Site(Installation(implementations=folder), registry)
         case "packages":
-            environment = venv.specify_environment(version.requirements, chosen)
+            environment = venv.specify_environment(version.requirements, chosen, pip)
             yield Site(Installation(venv.ensure_environment(environment, progress)))
         case "interpreter":
             yield Site(Installation(require_executable(str(version.path))))

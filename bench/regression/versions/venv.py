@@ -5,12 +5,18 @@ An environment is the folder ``environments/<key>`` of the user's cache, with pi
 """
 
 import importlib.metadata
+import json
+import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -28,11 +34,24 @@ _REASON_LINES = 10  # of pip's output, at most
 
 
 @dataclass(frozen=True, slots=True)
+class PipOptions:
+    """How pip looks for the packages of both sides.
+
+    constraints: lines of a constraint file. variables: pip's own, for its other options. They may
+    hold passwords, so that no record has them.
+    """
+
+    constraints: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentSpec:
     """What an environment is built from; equal specifications share one environment.
 
     named: the user's requirements. requirements: all that pip installs, the named ones included.
-    constraints: pins of everything else. python, base: version and location of the interpreter.
+    constraints: the user's, and pins of everything else. python, base: version and location of the
+    interpreter. variables: see ``PipOptions``.
     """
 
     named: tuple[str, ...]
@@ -40,21 +59,104 @@ class EnvironmentSpec:
     constraints: tuple[str, ...]
     python: str
     base: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_options(
+    files: Iterable[Path], index: str | None, more_indexes: Iterable[str], *, pre: bool
+) -> PipOptions:
+    """Return pip's options. files: with constraints. Raises UserError for one that cannot be read.
+
+    pre, index, more_indexes: the values of ``--pre``, ``--index-url`` and ``--extra-index-url``.
+    """
+    constraints = []
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = list(filter(None, (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)))
+            constraints += [str(Requirement(line)) for line in lines]
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(
+                f"{file}: {reason}. Give a file with a constraint in each line, such as numpy<2.4"
+            ) from error
+    variables = {
+        "PIP_PRE": "1" if pre else "",
+        "PIP_INDEX_URL": index or "",
+        "PIP_EXTRA_INDEX_URL": " ".join(more_indexes),
+    }
+    given = {name: value for name, value in variables.items() if value}
+    return PipOptions(tuple(constraints), given)
+
+
+def resolve_requirements(
+    requirements: Sequence[str], pip: PipOptions, progress: Progress
+) -> tuple[str, ...]:
+    """Return requirements by which a plan and an environment are identified. Raises UserError.
+
+    pip hashes a wheel, asks git for the commit of a branch and, where it has options, takes the
+    newest release of a range: what has changed since the last time is installed anew.
+    """
+    exact = r"[^@]+==[^*,]+|[^@]+ @ .*(@[0-9a-f]{40}|#sha256=[0-9a-f]{64})"
+    changing = [text for text in requirements if not re.fullmatch(exact, text)]
+    if not changing or not (pip.variables or any("://" in text for text in changing)):
+        return tuple(requirements)
+    bare = replace(specify_environment((), ()), requirements=(), constraints=())
+    python = ensure_environment(bare, progress)
+    log = Path(python).parents[1].with_suffix(".log")
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+        texts = tuple(requirements)
+        spec = replace(
+            bare,
+            named=texts,
+            requirements=texts,
+            constraints=pip.constraints,
+            variables=pip.variables,
+        )
+        command = _write_command(Path(python), Path(name), spec)
+        command += ["--dry-run", "--ignore-installed", "--no-deps", "--report", f"{name}/report"]
+        _run(command, log, spec, progress)
+        items = json.loads(Path(name, "report").read_bytes())["install"]
+    return tuple(sorted(map(_name_source, items)))
+
+
+def _name_source(item: Mapping[str, Any]) -> str:
+    """Return the requirement that installs an item of pip's report again.
+
+    Source: https://pip.pypa.io/en/stable/reference/installation-report/
+    """
+    extras = f"[{','.join(item['requested_extras'])}]" if item.get("requested_extras") else ""
+    name = canonicalize_name(item["metadata"]["name"]) + extras
+    if not item["is_direct"]:
+        return f"{name}=={item['metadata']['version']}"
+    source = item["download_info"]
+    url, fragments = source["url"], []
+    if "subdirectory" in source:
+        fragments.append(f"subdirectory={source['subdirectory']}")
+    if vcs := source.get("vcs_info"):
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    else:
+        fragments.append(f"sha256={source['archive_info']['hashes']['sha256']}")
+    return f"{name} @ {url}{'#' * bool(fragments)}{'&'.join(fragments)}"
 
 
 def specify_environment(
-    requirements: Sequence[str], chosen: Iterable[Implementation]
+    requirements: Sequence[str],
+    chosen: Iterable[Implementation],
+    pip: PipOptions = PipOptions(),
 ) -> EnvironmentSpec:
     """Return the environment that runs the chosen implementations with these requirements.
 
-    All other packages are constrained to the versions that are installed here.
+    All other packages are constrained to the versions that are installed here, unless pip's
+    options constrain them.
     """
     named = {_package_name(text) for text in requirements}
+    constrained = {_package_name(text) for text in pip.constraints}
     needed = {_package_name(text): text for text in _list_requirements(chosen)}
     constraints = (
         pin_version(name, version)
         for name, version in machine.list_software()["distributions"].items()
-        if canonicalize_name(name) not in {*named, "softmax-bench"}
+        if canonicalize_name(name) not in {*named, *constrained, "softmax-bench"}
     )
     return EnvironmentSpec(
         named=tuple(requirements),
@@ -62,9 +164,10 @@ def specify_environment(
             *requirements,
             *sorted(text for name, text in needed.items() if name not in named),
         ),
-        constraints=tuple(filter(None, constraints)),
+        constraints=(*pip.constraints, *filter(None, constraints)),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         base=sys.base_prefix,
+        variables=pip.variables,
     )
 
 
@@ -74,7 +177,7 @@ def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
     python = folder / "bin" / "python"
 
     def build(temporary: Path) -> None:
-        progress(f"building an environment with {' '.join(spec.named)}, once")
+        progress(f"building an environment with {' '.join(spec.named) or 'pip'}, once")
         _build(temporary, spec, progress, log=folder.with_suffix(".log"))
 
     # Its Python is a link, which an upgrade of the interpreter may have broken.
@@ -115,25 +218,42 @@ def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
 
 def _build(folder: Path, spec: EnvironmentSpec, progress: Progress, log: Path) -> None:
     """Build an environment in a folder. Raises UserError."""
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input"]
-    pip += ["--disable-pip-version-check", "--progress-bar=off"]
     _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], log, spec, progress)
+    if spec.requirements:
+        _run(_write_command(folder / "bin" / "python", folder, spec), log, spec, progress)
+
+
+def _write_command(python: Path, folder: Path, spec: EnvironmentSpec) -> list[str]:
+    """Return the command that installs what an environment consists of, with its files written."""
+    pip = [str(python), "-I", "-m", "pip", "install", "--no-input"]
+    pip += ["--disable-pip-version-check", "--progress-bar=off"]
     for name, lines in (("requirement", spec.requirements), ("constraint", spec.constraints)):
         (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
         pip += [f"--{name}", str(folder / f"{name}s.txt")]
-    _run(pip, log, spec, progress)
+    return pip
 
 
 def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progress) -> None:
     """Run a step of the build; if it fails, report its error lines and raise UserError."""
     with log.open("wb") as stream:
         process = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, check=False
+            command,
+            env={**os.environ, **spec.variables},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     if process.returncode == 0:
         return
-    output = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    lines = [line for line in output if line.strip()] or ["no reason given"]
+    text = log.read_text(encoding="utf-8", errors="replace")
+    indexes = " ".join(
+        spec.variables.get(f"PIP_{name}_URL", "") for name in ("INDEX", "EXTRA_INDEX")
+    )
+    for address in map(urlsplit, indexes.split()):
+        for part in (address.geturl(), address.netloc, address.hostname, address.path.strip("/")):
+            text = text.replace(part, "<index>") if part else text
+    lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
     errors = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
     for line in lines[min(errors, default=0) :][-_REASON_LINES:]:
         progress(line)

@@ -90,7 +90,7 @@ class RunOptions:
     data: str | None = None
     budget: float | None = None
     pythons: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,8 @@ def plan_run(
     options = resolve_options(options, placement)
 
     def with_surroundings(cases: Iterable[Case]) -> tuple[Case, ...]:
-        return tuple(
-            msgspec.structs.replace(
-                interpreters.assign_python(case, options.pythons), env=dict(options.env)
-            )
-            for case in cases
-        )
+        cases = (msgspec.structs.replace(case, env=options.env) for case in cases)
+        return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
 
     cases = with_surroundings(plan_cases(options))
     sweep = list_sweep(cases) if options.sweep else ()

@@ -7,7 +7,7 @@ measured by ``bench.runner.loop``.
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
 from bench.runner.planning.bounds import find_plan_fault
 from bench.runner.planning.cases import find_implementation, make_case
-from bench.runner.planning.plan import RESULTS
+from bench.runner.planning.plan import RESULTS, RunOptions
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
@@ -39,22 +39,16 @@ def find_newest_run() -> Path:
     return max(folders, key=lambda folder: store.read_run(folder).created)
 
 
-def read_plan(
-    folder: Path,
-    files: Iterable[str],
-    pythons: Mapping[str, str],
-    data: str | None,
-    env: Mapping[str, str] | None = None,
-) -> Run:
+def read_plan(folder: Path, options: RunOptions) -> Run:
     """Return the plan of an earlier run with the code and data that this command may use.
 
-    files, pythons, data, env: as named again on the command line; see ``resolve_code``. Data must
-    be named again if the plan has no path of them. Raises UserError.
+    options: of this command; see ``resolve_code``. Data must be named again if the plan has no path
+    of them. Raises UserError.
     """
     run = store.read_run(folder)
     if fault := find_plan_fault(run):
         raise UserError(f"{folder} cannot be resumed: {fault}; measure anew: softmax-bench run")
-    run = resolve_code(run, files, pythons, env)
+    run, data = resolve_code(run, options), options.data
     if data is None:
         if run.data_source is not None and run.data_source.startswith("<path>"):
             raise UserError(
@@ -68,19 +62,13 @@ def read_plan(
     return msgspec.structs.replace(run, data_source=data)
 
 
-def resolve_code(
-    run: Run,
-    files: Iterable[str],
-    pythons: Mapping[str, str],
-    env: Mapping[str, str] | None = None,
-) -> Run:
+def resolve_code(run: Run, options: RunOptions) -> Run:
     """Return a plan whose code comes from the registry or from this command.
 
-    files, pythons, env: the values of ``--implementation``, ``--python`` and ``--env`` of this
-    command. Raises UserError if the registry has changed, or if the command does not name the
-    planned files, Pythons and variables.
+    Raises UserError if the registry has changed, or if the command does not name the files, Pythons
+    and variables of the plan: ``--implementation``, ``--python`` and ``--env``.
     """
-    paths = {Path(file).stem: file for file in files}
+    paths = {Path(file).stem: file for file in options.implementations}
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
     if unplanned := sorted(paths.keys() - planned):
         raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
@@ -101,14 +89,11 @@ def resolve_code(
         else:
             raise _make_missing_options_error(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
-        trusted = msgspec.structs.replace(trusted, **sizes)
-        trusted = interpreters.assign_python(trusted, pythons)
-        trusted = msgspec.structs.replace(trusted, env=dict(env or {}))
+        trusted = msgspec.structs.replace(trusted, env=options.env, **sizes)
+        trusted = interpreters.assign_python(trusted, options.pythons)
         # Plans of older versions have absolute paths.
-        same_python = shorten_path(trusted.interpreter or "") == shorten_path(
-            case.interpreter or ""
-        )
-        if not same_python or trusted.env != case.env:
+        pythons = {shorten_path(one.interpreter or "") for one in (trusted, case)}
+        if len(pythons) > 1 or trusted.env != case.env:
             raise _make_missing_options_error(run)
         return trusted
 

@@ -12,6 +12,7 @@ from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
+from bench.regression.versions.venv import PipOptions
 from bench.runner.planning import plan
 from bench.runner.process.spec import Installation
 from bench.worker import machine
@@ -106,6 +107,19 @@ def test_each_set_of_packages_has_an_environment(built):
         }
 
 
+@pytest.mark.parametrize("sides", [(None, "."), (".", "numba==0.61"), (None, "numba==0.61")])
+def test_each_side_has_its_variables(built, installed, sides):
+    installed(numba="0.62.1")
+    envs = ({"A": "1"}, {"A": "2", "B": ""})
+    with comparison(*sides, implementations=("numba",), terms={"envs": envs}) as result:
+        plan = result.plan
+    (pairing,) = plan.pairings
+    assert (pairing.baseline.env, pairing.candidate.env) == envs
+    assert (plan.baseline.env, plan.candidate.env) == envs
+    if sides[0] is None:
+        assert plan.baseline.requirements == plan.candidate.requirements
+
+
 @pytest.mark.parametrize("order", [("numba==0.61", "."), (".", "numba==0.61")])
 def test_tree_becomes_the_installed_packages(built, installed, order):
     installed(numba="0.62.1")
@@ -150,12 +164,13 @@ def test_interpreter_runs_its_side(tmp_path):
         (("fast.py", "empty.py"), {}, "empty.py has no class Trainer"),
         (("fast.py", "broken.py"), {}, "broken.py does not import: SyntaxError"),
         (("numpy.py", "fast.py"), {}, "numpy.py: name the file like a Python module"),
-        (NUMBA, {"implementations": ("numba", "nmupy")}, "'nmupy'; did you mean numpy?"),
-        ((".", "."), {"implementations": ("nmupy",)}, "'nmupy'; did you mean numpy?"),
+        (NUMBA, {"implementations": ("numba", "nmupy")}, "'nmupy'; did you mean numpy"),
+        ((".", "."), {"implementations": ("nmupy",)}, "'nmupy'; did you mean numpy"),
         ((".", "."), {}, "--implementation"),
         ((sys.executable, "."), {}, "--implementation"),
         (("polars==1.0", "polars==1.1"), {}, "--implementation"),
         (("numba==0.61", "."), {}, "numba is not installed here"),
+        ((".", "."), {"terms": {"pip": PipOptions(("numpy<3",))}}, "only packages have options"),
     ],
 )
 def test_impossible_comparison_is_refused_before_any_build(

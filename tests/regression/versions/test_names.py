@@ -17,6 +17,7 @@ def refuse(text):
     with pytest.raises(UserError) as error:
         parse_version(text)
     assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
     return str(error.value).replace("NumPy", "numpy")
 
 
@@ -26,6 +27,29 @@ def test_file_is_identified_by_its_hash(tmp_path, monkeypatch):
     (tmp_path / "a.py").write_bytes(source)
     expected = hashlib.sha256(source).hexdigest()
     assert parse_version("./a.py") == Version("./a.py", "file", sha256=expected, path="./a.py")
+
+
+def test_packages_are_wheels_addresses_and_releases(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("dist/x-1-py3-none-any.whl", "of alice/y-1-py3-none-any.whl"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch(mode=0o755)  # it is no Python for all that
+    wheel = (tmp_path / "dist" / "x-1-py3-none-any.whl").as_uri()
+    git = "git+https://host/x.git@main#subdirectory=x"
+    for text, requirements in {
+        "./dist/x-1-py3-none-any.whl": (wheel,),
+        "of alice/y-1-py3-none-any.whl": (wheel.replace("dist/x", "of%20alice/y"),),
+        "https://host/y.whl  dist/x-1-py3-none-any.whl": (wheel, "https://host/y.whl"),
+        git: (git,),
+        f"x[a] @ {git} z==2": (f"x[a] @ {git}", "z==2"),
+        "git+ssh://git@host/x": ("git+ssh://git@host/x",),
+    }.items():
+        version = parse_version(text)
+        assert (version.kind, version.requirements) == ("packages", requirements)
+    assert (
+        parse_version(f"{tmp_path}/dist/x-1-py3-none-any.whl z==2").name
+        == "./dist/x-1-py3-none-any.whl z==2"
+    )
 
 
 def test_missing_file_is_refused(tmp_path):
@@ -42,6 +66,10 @@ def test_missing_file_is_refused(tmp_path):
         ("scikit-learn=1.8.0", "Write it as in scikit-learn==1.8.0"),
         ("keras==3.9 Keras==3.10", "each name once"),
         ('keras==3.9;python_version<"4"', "give only a name and a release"),
+        ("./x.whl", "there is no wheel ./x.whl"),
+        ("https://alice:secret@host/x.whl", "~/.netrc"),
+        ("x @ git+https://secret@host/x", "~/.netrc"),
+        ("https://host/x.whl?key=secret", "~/.netrc"),
         ("numpy", NUMPY),
         ("NumPy", NUMPY),
         ("keras==3.9 numpy", NUMPY),

@@ -14,9 +14,15 @@ from bench.records.files import hash_file
 from bench.records.schema import StoppingRule
 from bench.runner.planning import resume
 from bench.runner.planning.cases import list_probes, list_textbook_programs, make_case
+from bench.runner.planning.plan import RunOptions
 from implementations import IMPLEMENTATIONS
 
 MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"
+
+
+def resolve_code(planned, files, pythons):
+    """Resolve a plan with the files and Pythons of a command."""
+    return resume.resolve_code(planned, RunOptions(implementations=files, pythons=pythons))
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def test_plan_of_the_registry_resolves_to_itself():
     planned = run(
         *cases, textbook=list_textbook_programs(2), rooflines=tuple(list_probes("gpu", 1))
     )
-    assert resume.resolve_code(planned, (), {}) == planned
+    assert resolve_code(planned, (), {}) == planned
     assert resume.list_repeated_options(planned) == []
 
 
@@ -50,13 +56,13 @@ def test_plan_of_the_registry_resolves_to_itself():
 def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
     planned = msgspec.structs.replace(run(case()), **{where: (case(**changed),)})
     with pytest.raises(UserError, match="measure anew"):
-        resume.resolve_code(planned, (), {})
+        resolve_code(planned, (), {})
 
 
 def test_other_fields_come_from_the_registry():
     sizes = {"threads": 0, "tried_threads": (1, 7)}
     planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", **sizes))
-    (resolved,) = resume.resolve_code(planned, (), {}).cases
+    (resolved,) = resolve_code(planned, (), {}).cases
     assert resolved == case(**sizes)
 
 
@@ -64,19 +70,19 @@ def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path)
     planned = run(mine, case())
     for files in ((), ("other.py",), ("mine.py", "other.py")):
         with pytest.raises(UserError):
-            resume.resolve_code(planned, files, {})
-    assert resume.resolve_code(planned, ("mine.py",), {}) == planned
+            resolve_code(planned, files, {})
+    assert resolve_code(planned, ("mine.py",), {}) == planned
     moved = (tmp_path / "elsewhere").mkdir() or tmp_path / "elsewhere" / "mine.py"
     (tmp_path / "mine.py").rename(moved)
-    assert resume.resolve_code(planned, (str(moved),), {}).cases[0].file == str(moved)
+    assert resolve_code(planned, (str(moved),), {}).cases[0].file == str(moved)
     moved.write_text(MINE + "# changed\n")
     with pytest.raises(UserError, match="not the file"):
-        resume.resolve_code(planned, (str(moved),), {})
+        resolve_code(planned, (str(moved),), {})
 
 
 def test_hostile_fields_of_an_own_file_are_not_kept(mine):
     hostile = msgspec.structs.replace(mine, module="os", framework="os", extra="x", style="tuned")
-    assert resume.resolve_code(run(hostile), ("mine.py",), {}).cases == (mine,)
+    assert resolve_code(run(hostile), ("mine.py",), {}).cases == (mine,)
 
 
 def test_variables_of_a_plan_run_nothing_where_its_file_is_named_again(mine, called, tmp_path):
@@ -95,10 +101,10 @@ def test_python_runs_only_when_it_is_named_again():
     planned = run(case(interpreter=sys.executable))
     for pythons in ({}, {"jax": sys.executable}):
         with pytest.raises(UserError, match="--python torch="):
-            resume.resolve_code(planned, (), pythons)
-    assert resume.resolve_code(planned, (), {"torch": sys.executable}) == planned
+            resolve_code(planned, (), pythons)
+    assert resolve_code(planned, (), {"torch": sys.executable}) == planned
     with pytest.raises(UserError):
-        resume.resolve_code(run(case()), (), {"torch": sys.executable})
+        resolve_code(run(case()), (), {"torch": sys.executable})
 
 
 @pytest.mark.parametrize(
@@ -158,5 +164,5 @@ def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):
     folder = write(tmp_path / "run", run(data_source="/srv/data"), data=known)
     for data in (None, "digits"):
         with pytest.raises(UserError, match="--data"):
-            resume.read_plan(folder, (), {}, data)
-    assert resume.read_plan(folder, (), {}, small).data_source == small
+            resume.read_plan(folder, RunOptions(data=data))
+    assert resume.read_plan(folder, RunOptions(data=small)).data_source == small

@@ -13,7 +13,7 @@ from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
 from bench.records import timestamps
 from bench.records.environments import list_versions
-from bench.records.schema import Environment, format_env
+from bench.records.schema import Environment, Run
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table, tables
@@ -138,31 +138,26 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     """Return a line for each case and for each version that changed, and a column for each run."""
     # Runs of which each chose the threads are compared, whatever they chose.
     rows = [{row.case.stable_slug: row for row in run.rows if not row.swept} for run in runs]
-    slugs = {
-        slug: row.case.env
-        for by_slug in reversed(rows)
-        for slug, row in by_slug.items()
-        if row.ranked
-    }
+    slugs = dict.fromkeys(
+        slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
+    )
 
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
         return add_threads(numbers.format_duration(row.epoch), row.case) + remark_processes(row)
 
-    lines = [
-        [
-            f"{slug} {format_env(env)}".strip(),
-            *(format_epoch(by_slug.get(slug)) for by_slug in rows),
-        ]
-        for slug, env in slugs.items()
-    ]
+    lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [list_versions(run.environments.values()) for run in runs]
     for name in dict.fromkeys(name for by_name in versions for name in by_name):
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
         if len(set(values)) > 1:
             lines.append([f"version of {name}", *values])
-    headings = [f"{run.folder_name}, {_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
+    times = [f"{_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
+    headings = [
+        ", ".join(filter(None, (run.folder_name, time, run.env)))
+        for run, time in zip(runs, times, strict=True)
+    ]
     return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
 
 
@@ -254,7 +249,7 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
         (run,) = runs
         # Indented, not fenced: no text in the command can end the block.
         text = f"    {run.run.command}"
-        remarks = [_describe_run(run), *list_facts(run.environments)]
+        remarks = [_describe_run(run.run), *list_facts(run.environments)]
         return Section(MACHINE, remarks=remarks, text=text)
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
@@ -262,19 +257,18 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     shown = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" * (len(group) > 1)
-        by_run = [line for run in group for line in (run.run.command, _describe_run(run))]
+        by_run = [line for run in group for line in (run.run.command, _describe_run(run.run))]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
         shown.append(Table(group[0].name + more, headings, lines, 1))
     return Section(MACHINE, shown)
 
 
-def _describe_run(loaded: LoadedRun) -> str:
-    run, env = loaded.run, f", with {loaded.env}" if loaded.env else ""
+def _describe_run(run: Run) -> str:
     seed = "orders and initial weights drawn anew each round"
     if run.seed is not None:
         seed = f"seed {run.seed}: an implementation could know its orders and initial weights"
-    return f"Run {run.run}{env}, {seed}, at most {run.timeout:g} s a trial."
+    return f"Run {run.run}, {seed}, at most {run.timeout:g} s a trial."
 
 
 def describe_machine(machine: Mapping[str, Any]) -> str:
