@@ -44,6 +44,7 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         tables.list_words(
             "what it is", [summarize_source(one.text) if one else UNKNOWN for one in sources]
         ),
+        tables.list_errors("parity error", [row.parity_error for row in shown]),
         tables.list_words("style", [row.case.style for row in shown]),
         tables.list_words("data", [row.case.data_access for row in shown]),
         tables.list_words("version", [row.version for row in shown]),

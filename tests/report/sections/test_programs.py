@@ -70,6 +70,7 @@ def test_each_program_has_its_line_and_its_source(tmp_path, inside):
     lines = {line[0]: dict(zip(table.headings, line, strict=True)) for line in table.lines}
     assert lines["numpy"]["what it is"].startswith("Softmax regression in NumPy")
     assert int(lines["numpy"]["lines"]) > 20
+    assert lines["numpy"]["parity error, × 10⁻⁶"] == "1.5"
     assert lines["mine"]["what it is"] == programs.UNKNOWN
     (fold,) = section.folds
     assert "class Trainer" in fold.text
