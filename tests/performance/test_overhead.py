@@ -1,4 +1,4 @@
-"""The cost of the suite: epochs under it against a bare loop, in pairs of fresh processes."""
+"""What an epoch has besides its steps: the suite's own work, and copies that a program makes."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import pytest
 
 from bench.analysis.intervals import estimate_typical
 from bench.data import dataset
+from bench.runner.kernel import pin
 from bench.runner.parity.draws import Draws
 from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.process import spec
@@ -22,9 +23,11 @@ from bench.worker import data as prepared
 from bench.worker import machine
 from bench.worker.exchange import ExchangeSize
 from bench.worker.workloads import WORKLOADS
+from implementations import IMPLEMENTATIONS
 
-BARE = Path(__file__).with_name("bare_loop.py")
+BARE, COPIED = (Path(__file__).with_name(name) for name in ("bare_loop.py", "copied_images.py"))
 THREADS = len(machine.list_usable_cores())
+KERAS = [one.name for one in IMPLEMENTATIONS if (one.framework, one.data) == ("keras", "streamed")]
 
 
 def time_under_suite(case, data, scratch):
@@ -41,18 +44,24 @@ def time_under_suite(case, data, scratch):
 
 
 def time_bare_loop(case, data, scratch):
-    child = ChildSpec(threads=THREADS, variables=case.variables)
+    return median(run_script(BARE, case, data, scratch))
+
+
+def run_script(script, case, data, scratch):
+    """Return what a script of this folder prints: the seconds of a case's epochs."""
+    child = ChildSpec(threads=case.threads, variables=case.variables)
     # The same empty caches, and the same suite to import from.
     write_folder(scratch, {}, child, ExchangeSize())
-    ended = subprocess.run(
-        [sys.executable, str(BARE), case.module, str(data.folder), str(case.epochs)],
-        env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},
-        cwd=scratch,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return median(json.loads(ended.stdout))
+    with pin(machine.list_usable_cores()[-case.threads :]):
+        ended = subprocess.run(
+            [sys.executable, str(script), case.module, str(data.folder), str(case.epochs)],
+            env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return json.loads(ended.stdout)
 
 
 # An epoch of digits takes a millisecond: it shows what is added to any epoch, in microseconds. On
@@ -85,3 +94,21 @@ def test_epoch_under_suite_takes_as_long_as_in_bare_loop(
         )
     # A ratio within one run: it must not be shown that the suite costs a hundredth.
     assert data_set == "digits" or ratio.low < 1.01
+
+
+@pytest.mark.overhead
+@pytest.mark.parametrize("threads", range(1, THREADS + 1))
+@pytest.mark.parametrize("name", KERAS)
+def test_share_of_an_epoch_in_which_keras_programs_copy_the_images(capsys, tmp_path, name, threads):
+    data = dataset.find()
+    size = Size(WORKLOADS["sgd"].batch_size, threads, len(prepared.read(data.folder, "train")[1]))
+    case = complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs=5)
+    epochs = run_script(COPIED, case, data, tmp_path)
+    assert all(0 < copying < epoch for epoch, copying in epochs)
+    shares = sorted(copying / epoch for epoch, copying in epochs)
+    seconds, copying = (median(column) for column in zip(*epochs, strict=True))
+    with capsys.disabled():
+        print(
+            f"\n{name}, {threads} threads: {1e3 * copying:.0f} ms of {1e3 * seconds:.0f} ms, "
+            f"{median(shares):.1%} ({shares[0]:.1%} to {shares[-1]:.1%})"
+        )

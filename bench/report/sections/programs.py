@@ -21,7 +21,9 @@ STYLES = (
 )
 NOTE = (
     "Lines: of code, without comments and docstrings. Resident data are moved to the device once, "
-    "in set-up; streamed data are fed by the framework's own loader, which is part of the epoch."
+    "in set-up; streamed data are fed by the framework's own loader, which is part of the epoch. "
+    "Keras's programs with streamed data first copy the images in the order of the epoch, which is "
+    "part of it, too: `docs/methodology.md` has the share."
 )
 UNKNOWN = "not a program of this version of the suite"
 ROOT = Path(__file__).parents[3]
