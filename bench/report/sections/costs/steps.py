@@ -26,7 +26,7 @@ from bench.report.sections.programs import find_entry
 from bench.report.sections.verdict import select_softmax
 
 TITLE = "What does a step cost?"
-NOTHING = "No program can be ranked."
+NOTHING = "No softmax program can be ranked."
 STEP_NOTE = (
     "A step is one update of the weights: the epoch over the number of its batches, so it contains "
     "a share of what an epoch costs as a whole. At least: the roofline of an epoch over as many "
@@ -62,8 +62,11 @@ class Rung:
 
 
 def describe_steps(run: LoadedRun) -> Section:
-    """Return the time of a step of each ranked program of the first workload at its first size."""
-    rows = [row for row in select_ranked(run.rows, run.workload) if row.epoch]
+    """Return the time of a step of each softmax program of the first workload at its first size.
+
+    One-vs-rest updates once a sample: its epoch over the number of batches would be no step.
+    """
+    rows = select_softmax(select_ranked(run.rows, run.workload))
     if not rows:
         return Section(TITLE, empty=NOTHING)
     costs = measure_steps(run.rows, run.run)
@@ -82,18 +85,17 @@ def describe_steps(run: LoadedRun) -> Section:
 
 
 def describe_step(rows: Sequence[Row]) -> str:
-    """Name the shortest and the longest step, and the least; empty for a single softmax program."""
-    softmax = [row for row in select_softmax(rows) if row.epoch]
-    if len(softmax) < 2:
+    """Name the shortest and the longest step, and the least; empty for a single program."""
+    if len(rows) < 2:
         return ""
-    softmax.sort(key=lambda row: row.typical_seconds)
+    ordered = sorted(rows, key=lambda row: row.typical_seconds)
     shortest, longest = (
         f"{numbers.format_duration(row.typical_seconds / _count_steps(row))} "
         f"({name_case(row.case)})"
-        for row in (softmax[0], softmax[-1])
+        for row in (ordered[0], ordered[-1])
     )
     text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
-    bounds = [row.roofline_seconds / _count_steps(row) for row in softmax if row.roofline_seconds]
+    bounds = [row.roofline_seconds / _count_steps(row) for row in rows if row.roofline_seconds]
     if bounds:
         text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
     return f"{text}."
