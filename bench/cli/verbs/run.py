@@ -92,7 +92,10 @@ def run(
     sweep: Annotated[
         bool,
         options.flag(
-            options.CASES, "--sweep", "Measure other batch sizes and other numbers of samples too."
+            options.CASES,
+            "--sweep",
+            "Measure other batch sizes and other numbers of samples too, but not of what only "
+            "--layers adds.",
         ),
     ] = False,
     layers: Annotated[

@@ -124,7 +124,11 @@ def plan_run(
         return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
 
     cases = with_surroundings(plan_cases(options))
-    sweep = list_sweep(cases) if options.sweep else ()
+    # Two sizes of what --layers adds are in the ladder. More would take an hour more.
+    added = {entry.name for entry in IMPLEMENTATIONS if not entry.always}
+    added -= set(options.implementations)
+    swept = [case for case in cases if case.implementation not in added]
+    sweep = list_sweep(swept) if options.sweep else ()
     measured = (*cases, *sweep) if options.roofline else ()
     # All hosts of a cluster measure whole rounds at the same time.
     fixed = options.quick or options.rounds or placement.machine

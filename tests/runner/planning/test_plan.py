@@ -1,5 +1,6 @@
 """What is asked for becomes a plan and its trials, or an error before anything is measured."""
 
+import dataclasses
 import os
 import re
 from collections import Counter
@@ -142,6 +143,17 @@ def test_second_size_that_does_not_divide_is_skipped_with_its_reason(digits):
     planned = digits(layers=True, samples=(1440,))
     assert {one.batch_size for one in planned.cases} == {32}
     assert [one.batch_size for one in planned.skipped] == [128]
+
+
+def test_sweep_has_a_layer_only_by_its_name(monkeypatch):
+    monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
+    options = RunOptions(data="digits", workloads=("sgd",), sweep=True, layers=True)
+    both = options, dataclasses.replace(options, implementations=("optax",))
+    every, named = (plan_run(one, None, "")[1] for one in both)
+    swept, with_optax = ({one.implementation for one in run.sweep} for run in (every, named))
+    assert swept == set(NAMES)
+    assert with_optax == {*NAMES, "optax"}
+    assert {one.implementation for one in every.cases} > swept
 
 
 def test_sweep_does_not_measure_the_second_size_again(monkeypatch):
