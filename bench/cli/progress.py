@@ -15,6 +15,7 @@ from bench.records.schema import (
     RooflineRecord,
     Run,
     TextbookRecord,
+    TraceRecord,
     Trial,
     WarmStartRecord,
 )
@@ -109,6 +110,8 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
         details = f" ({case.device}, {_size(case)})"
     elif trial.kind == "trial":
         details = f" ({case.workload}, {_size(case)}, round {trial.round})"
+    elif trial.kind == "trace":
+        details = f" ({case.workload}, {_size(case)}, a trace, unmeasured)"
     elif trial.kind == "warm-start":
         details = f" ({case.workload}, {_size(case)}, two processes for a warm start)"
     return f"trial {number} of {total}: {case.implementation}{details}, {time}"
@@ -133,6 +136,8 @@ def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
+    if isinstance(record, TraceRecord):
+        return f"trace  {took}"
     if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
         return f"{numbers.format_number(rate)} GFLOP/s  {took}"

@@ -27,6 +27,7 @@ from bench.records.schema import (
     Record,
     RooflineRecord,
     TextbookRecord,
+    TraceRecord,
     TrialRecord,
     WarmStartRecord,
 )
@@ -162,7 +163,7 @@ def explain_rejection(record: Record) -> str | None:
 def _is_complete(record: Record) -> bool:
     """Return whether a record has all numbers that tables show and that rates are computed from."""
     match record:
-        case TextbookRecord():
+        case TextbookRecord() | TraceRecord():
             return True
         case TrialRecord(case=case):
             scored = min(len(record.validation_accuracy), len(record.test_accuracy))

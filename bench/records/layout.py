@@ -14,6 +14,7 @@ DAMAGED = "damaged.jsonl"
 ENVIRONMENTS = "environments"
 PARAMS = "params"
 ENTROPY = "entropy"
+TRACES = "traces"
 LOCK = "run.lock"
 
 

@@ -21,7 +21,7 @@ FORMAT = 7
 MAX_RECORD_BYTES = 2**20
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
-Kind = Literal["trial", "textbook", "roofline", "warm-start"]
+Kind = Literal["trial", "textbook", "roofline", "warm-start", "trace"]
 
 # Ranges of numbers: far wider than what is measured, far narrower than what can be computed with.
 # They are enforced when a record is read, and when one is made from a worker's document.
@@ -283,7 +283,11 @@ class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
     chain_seconds: list[Seconds] = []
 
 
-Record = TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord
+class TraceRecord(BaseRecord, frozen=True, kw_only=True, tag="trace"):
+    """Whether the framework's profiler has traced some steps of a case; it measures nothing."""
+
+
+Record = TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord | TraceRecord
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -352,7 +356,8 @@ class Run(
     measured ``sweep_rounds`` times. textbook: the programs of the textbook. rooflines: probes of
     what the machine can do, by framework. machine: id of the machine whose hosts in a cluster
     measure the run, or None where this host does. ladder: a second batch size of the first
-    workload, whose cases get the threads that the pilot chose at the first; 0 without one.
+    workload, whose cases get the threads that the pilot chose at the first; 0 without one. trace:
+    whether the frameworks' profilers trace the cases of the first workload.
     """
 
     rounds: dict[str, Rounds]
@@ -367,3 +372,4 @@ class Run(
     order: str = ""
     stopping: StoppingRule | None = None
     ladder: Count = 0
+    trace: bool = False

@@ -17,9 +17,19 @@ from bench.errors import UserError, join_lines, suggest_remedy
 from bench.records import environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode, read_format
 from bench.records.environments import is_file_name
-from bench.records.layout import DECISION, ENTROPY, ENVIRONMENTS, LOCK, PARAMS, RUN_PLAN, TRIALS
+from bench.records.layout import (
+    DECISION,
+    ENTROPY,
+    ENVIRONMENTS,
+    LOCK,
+    PARAMS,
+    RUN_PLAN,
+    TRACES,
+    TRIALS,
+)
 from bench.records.paths import hide_paths
 from bench.records.schema import Environment, Record, Run, TrialRecord
+from bench.records.traces import name_trace
 
 MAX_ENTROPY_BYTES = 64
 
@@ -116,6 +126,13 @@ def save_entropy(folder: Path, name: str, entropy: str) -> None:
         files.write_file(folder / ENTROPY / f"{_file_name('entropy', name)}.txt", entropy.encode())
 
 
+def save_trace(folder: Path, slug: str, data: bytes) -> None:
+    """Write the trace of a case. Raises UserError."""
+    with _report_write_errors(folder):
+        (folder / TRACES).mkdir(exist_ok=True)
+        files.write_file(folder / TRACES / name_trace(_file_name("case", slug)), data)
+
+
 def read_entropy(folder: Path) -> dict[str, str]:
     """Return the entropy of the rounds that are over, by id."""
     return {
@@ -150,11 +167,11 @@ def repair_run(folder: Path) -> None:
     Temporary files and a torn last line are deleted. Damaged records and environments are set
     aside.
     """
-    for part in (PARAMS, ENTROPY, ENVIRONMENTS):
+    for part in (PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
         if (folder / part).is_symlink():
             raise UserError(f"{folder / part} is a link, which may lead elsewhere; copy the folder")
     with _report_write_errors(folder):
-        for part in (".", PARAMS, ENTROPY, ENVIRONMENTS):
+        for part in (".", PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
             files.remove_unfinished(folder / part)
         # Repair records first, because those of a damaged environment count as damaged.
         jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import secrets
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -13,11 +14,14 @@ import msgspec
 import numpy as np
 
 from bench.data.dataset import Dataset
+from bench.errors import join_lines
 from bench.records import environments, store, timestamps
+from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
+from bench.records.traces import read_trace
 from bench.runner import gpu, machine
 from bench.runner.gpu import GpuMonitor
 from bench.runner.kernel import measure_kernel
@@ -43,6 +47,9 @@ REPORTED = {
 }
 # The fields of a measurement that a warm start has.
 STARTED = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
+# A trace has at most so many steps: of a whole epoch it could have hundreds of megabytes.
+TRACED_STEPS = 100
+TRACE = "trace.json.gz"  # in a worker's folder
 
 
 class Runner:
@@ -139,6 +146,8 @@ class Runner:
                 values = self._drive(trial, child, folder)
             elif trial.kind == "warm-start":
                 values = self._start_warm(trial, child, folder)
+            elif trial.kind == "trace":
+                values = self._trace(trial, child, folder)
             else:
                 values = self._launch(trial, child, folder)
             values["conditions"] = machine.compare_readings(before, machine.read_conditions())
@@ -188,6 +197,29 @@ class Runner:
         measured = dataclasses.asdict(drive.measurement)
         values |= {name: measured[name] for name in STARTED}
         return values | self._judge_drive(trial, drive, self._judge.judge)
+
+    def _trace(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+        """Let the framework's profiler trace an epoch of few steps, after one that compiles."""
+        case = trial.case
+        samples = min(case.samples, TRACED_STEPS * case.batch_size)
+        short = msgspec.structs.replace(trial, case=msgspec.structs.replace(case, samples=samples))
+        draws = Draws.make(None, trial.round)
+        with self._start_worker(short, child, folder) as worker:
+            drive = Drive(worker, short.case, draws)
+            with suppress(WorkerStopped):
+                drive.set_up()
+                drive.train_first()
+                worker.call(exchange.RUN, indices=draws.draw_order(1, samples))
+            outcome = worker.finish()
+        values = describe_outcome(outcome)
+        if outcome.status == "ok":
+            try:
+                data = read_trace(folder / TRACE, find_case_folders(case))
+            except (OSError, EOFError, zlib.error, *UNREADABLE) as error:
+                reason = f"its profiler left no trace that can be read: {error}"
+                return values | {"status": "failed", "reason": join_lines(reason)}
+            store.save_trace(self._folder, case.slug, data)
+        return values
 
     def _run_pair(
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, brief: bool
@@ -248,6 +280,8 @@ class Runner:
 
     def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
         request = spec.request_training(trial.case, self._data)
+        if trial.kind == "trace":
+            request |= {"mode": "trace", "trace": str(folder / TRACE)}
         return Worker(request, child, folder, measure_exchange(trial.case, self._data))
 
     def _judge_drive(

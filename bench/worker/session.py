@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bench.contract import Params, Problem, Textbook, Trainer
+from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
 from bench.worker.measure import time_call, time_epoch
@@ -122,6 +122,18 @@ class Session:
         # The params before these are looked at once more: this epoch may have written to them.
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
+
+    def trace(self, path: Path) -> None:
+        """Train the order in the exchange while the framework's profiler traces it to a file."""
+        profiled = importlib.import_module("implementations._devices").PROFILED
+        name = next((name for name in profiled if name in sys.modules), None)
+        if name is None:
+            names = ", ".join(profiled)
+            reason = f"no profiler of its own: it imports none of {names}, whose profilers trace"
+            raise Unavailable(reason)
+        order = self._exchange.read_indices()
+        with importlib.import_module(f"implementations._devices.{name}").trace(path):
+            self._trainer.train_epoch(order)
 
     def select(self, images: "NDArray[np.float32]") -> None:
         """Copy the images whose indices are in the exchange, to label them."""

@@ -1,5 +1,7 @@
 """Find Keras's devices, on the backend that KERAS_BACKEND names."""
 
+from contextlib import AbstractContextManager
+from pathlib import Path
 from textwrap import shorten
 from types import ModuleType
 
@@ -58,3 +60,9 @@ def read_peak_bytes() -> int | None:
     """Return the most bytes that the backend had in use on the GPU so far; None on the CPU."""
     peak: int | None = import_look_up(keras.backend.backend()).read_peak_bytes()
     return peak
+
+
+def trace(path: Path) -> AbstractContextManager[None]:
+    """Trace a block by the profiler of the backend."""
+    tracing: AbstractContextManager[None] = import_look_up(keras.backend.backend()).trace(path)
+    return tracing

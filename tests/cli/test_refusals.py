@@ -105,6 +105,7 @@ def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):
         "--seed=1",
         "--quick",
         "--no-roofline",
+        "--trace",
     ],
 )
 def test_resume_refuses_flags_of_the_plan(refused, flag):

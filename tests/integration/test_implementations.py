@@ -3,25 +3,34 @@
 tests/runner/parity/test_conformance.py checks every implementation on Fashion-MNIST.
 """
 
+import gzip
 import importlib
 import importlib.util
+import json
+import platform
+import re
 import shutil
+import sys
 from contextlib import suppress
 
 import msgspec
 import numpy as np
 import pytest
+from support.records import run
 
 from bench.contract import SGD, Problem
 from bench.data import dataset
 from bench.errors import DataError
 from bench.records import store
+from bench.records.schema import Trial
+from bench.runner import runner
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE
-from bench.runner.planning.cases import find_implementation
+from bench.runner.planning.cases import Size, complete_case, find_implementation, make_case
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import ChildSpec
-from bench.worker import exchange
+from bench.runner.runner import Runner
+from bench.worker import exchange, machine
 from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
@@ -45,6 +54,36 @@ def require_framework(entry):
             pytest.skip(f"{name} is not installed")
     if entry.framework == "tinygrad" and shutil.which("clang") is None:
         pytest.skip("clang is not installed")
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("pytorch", "aten::(add)?mm"),
+        ("jax", r"PjitFunction\(step\)"),
+        ("tensorflow-loop", "ThunkExecutor::Execute"),
+        ("keras-tensorflow", "EagerKernelExecute"),
+        ("keras-torch", "aten::(add)?mm"),
+    ],
+)
+def test_profiler_traces_steps_as_chrome_reads_them(digits, tmp_path, monkeypatch, name, step):
+    (entry,) = (one for one in IMPLEMENTATIONS if one.name == name)
+    require_framework(entry)
+    monkeypatch.setattr(runner, "TRACED_STEPS", 5)
+    size = Size(batch_size=96, threads=1, samples=1440)
+    case = complete_case(make_case(entry), "sgd", "cpu", size)
+    plan = run(case, trace=True)
+    store.create_run(tmp_path / "run", plan)
+    record = Runner(tmp_path / "run", plan, digits).measure(Trial("r1", "trace", 1, case))
+    assert (record.status, record.reason) == ("ok", None)
+    text = gzip.decompress((tmp_path / "run" / "traces" / f"{case.slug}.json.gz").read_bytes())
+    events = json.loads(text)["traceEvents"]
+    # Complete events have a beginning and a duration: the trace event format of Chrome.
+    steps = [one for one in events if one["ph"] == "X" and re.search(step, one["name"])]
+    assert len(steps) >= 5
+    assert all(one["ts"] >= 0 and one["dur"] >= 0 for one in steps)
+    for path in (tmp_path, machine.ROOT, sys.prefix, platform.node()):
+        assert str(path).encode() not in text
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,14 @@ def test_damaged_part_is_refused(parts, tmp_path, file):
     assert not (tmp_path / "out").exists()
 
 
+def test_traces_are_merged_with_their_records(parts, tmp_path):
+    store.append_record(parts[2], ok(case("b"), kind="trace"))
+    store.save_trace(parts[2], case("b").slug, b"events")
+    merge.merge_runs(parts, tmp_path / "out")
+    (path,) = (tmp_path / "out" / "traces").iterdir()
+    assert (path.name, path.read_bytes()) == (f"{case('b').slug}.json.gz", b"events")
+
+
 def test_params_that_are_a_link_are_refused(parts, tmp_path):
     path = parts[0] / "params" / f"{RECORDS[0].trial}.npy"
     path.unlink()

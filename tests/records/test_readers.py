@@ -29,6 +29,7 @@ RECORDS = [
     *trials(SMALL, 0.3, predict_seconds=[0.1]),
     probe(),
     ok(case("jax"), kind="warm-start", cache_bytes=10**6),
+    ok(case("jax"), kind="trace"),
     ok(FIGURE, kind="textbook", quantities={"accuracy": 0.8}, program_seconds=3.0),
 ]
 # Values that may stand where JSON has another one: edges of types, half a character, a path, depth.

@@ -86,6 +86,7 @@ def fake_runner(monkeypatch):
         def measure(self, trial):
             store.add_environment(self.folder, environment())
             fields = {"trial": trial.id, "run": self.run}
+            fields["kind"] = trial.kind
             record = ok(trial.case, trial.round, trial.case.threads, wall_seconds=12.0, **fields)
             clock[0] += record.wall_seconds
             store.append_record(self.folder, record)
@@ -146,6 +147,13 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     # Nothing is known of the second case: it begins after 12 s, and its second trial does not.
     events = measured(make_case(), make_case(batch_size=96), rounds=2, budget=23.0)
     assert count_remaining(events) == [4, 3]
+
+
+def test_traces_take_nothing_of_the_budget(measured, fake_runner, make_case):
+    # Trials of 12 s: without the trace, two would need 24 s.
+    events = measured(make_case(), rounds=2, budget=24.0, trace=True)
+    assert not [one for one in events if isinstance(one, loop.BudgetSpent)]
+    assert len(records_of(events)) == 3
 
 
 def test_compiling_kernels_takes_nothing_of_the_budget(measured, fake_runner, make_case, nvml):

@@ -15,6 +15,7 @@ from bench.records.schema import (
     RooflineRecord,
     Run,
     TextbookRecord,
+    TraceRecord,
     TrialRecord,
     WarmStartRecord,
 )
@@ -37,7 +38,9 @@ _RECORDS: dict[str, type] = {
     "textbook": TextbookRecord,
     "roofline": RooflineRecord,
     "warm-start": WarmStartRecord,
+    "trace": TraceRecord,
 }
+PREFIXES = {"warm-start": "warm-", "trace": "trace-"}  # of the ids of trials
 
 
 def case(implementation: str = "pytorch", **changes: Any) -> Case:
@@ -65,7 +68,7 @@ def bare(of: Case, number: int = 1, kind: str = "trial", **changes: Any) -> Any:
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a run",
-        "trial": f"r{number}-{'warm-' if kind == 'warm-start' else ''}{of.slug}",
+        "trial": f"r{number}-{PREFIXES.get(kind, '')}{of.slug}",
         "round": number,
         "started": "2025-01-02T03:04:05.678+00:00",
         "status": "failed",

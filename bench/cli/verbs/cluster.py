@@ -42,8 +42,8 @@ def run_on_cluster(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    if options.budget is not None:
-        raise UserError("--budget does not work with --cluster; leave one of them out")
+    if options.budget is not None or options.trace:
+        raise UserError("--budget and --trace do not work with --cluster; leave them out")
     if resume and output is None:
         raise UserError("--resume with --cluster needs the folder of the run; add --output")
     base = output or RESULTS / make_run_name()[0]

@@ -109,6 +109,15 @@ def run(
             "images.",
         ),
     ] = False,
+    trace: Annotated[
+        bool,
+        options.flag(
+            options.CASES,
+            "--trace",
+            "Let the profiler of each row's framework trace 100 steps, in a process that is not "
+            "measured. Perfetto opens the traces.",
+        ),
+    ] = False,
     no_roofline: Annotated[
         bool,
         options.flag(
@@ -221,6 +230,7 @@ def run(
         quick=quick,
         sweep=sweep,
         layers=layers,
+        trace=trace,
         roofline=not no_roofline,
         data=data,
         budget=budget,

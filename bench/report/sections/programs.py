@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from bench.records.environments import list_versions
+from bench.records.layout import TRACES
 from bench.records.schema import Case
+from bench.records.traces import name_trace
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Fold, Section, tables
@@ -24,6 +26,10 @@ NOTE = (
     "in set-up; streamed data are fed by the framework's own loader, which is part of the epoch. "
     "Keras's programs with streamed data first copy the images in the order of the epoch, which is "
     "part of it, too: `docs/methodology.md` has the share."
+)
+TRACED = (
+    "Traces of some steps by the framework's own profiler, in a process that was not measured, for "
+    "[Perfetto](https://ui.perfetto.dev):"
 )
 UNKNOWN = "not a program of this version of the suite"
 ROOT = Path(__file__).parents[3]
@@ -56,6 +62,7 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         f"{STYLES} The sources are those of the version that wrote this report; measured was "
         f"softmax-bench {escape(suite)}."
     )
+    text += describe_traces(run, output)
     table = tables.build_table("", columns, NOTE)
     folds = []
     for entry, source in zip(entries, sources, strict=True):
@@ -65,6 +72,26 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
                 title = f"{entry.name}: the lines that differ from {twin.name}"
                 folds.append(Fold(title, compare_sources(entry, twin)))
     return Section(TITLE, [table], text=text, folds=folds)
+
+
+def describe_traces(run: LoadedRun, output: Path) -> str:
+    """Return links to the traces of a run, and why others are not there; empty if none was asked.
+
+    output: the folder of the report.
+    """
+    links, absent = [], []
+    for record in run.records:
+        if record.kind != "trace" or record.status == "interrupted":
+            continue
+        name, path = escape(name_case(record.case)), Path(TRACES, name_trace(record.case.slug))
+        if record.status == "ok" and (run.folder / path).is_file():
+            link = Path(os.path.relpath(run.folder.resolve(), output.resolve()), path).as_posix()
+            links.append(f"[{name}]({link})")
+        else:
+            reason = record.reason or "the file is not in the run's folder"
+            absent.append(f"{name} ({escape(reason)})")
+    text = f"\n\n{TRACED} {', '.join(links)}." if links else ""
+    return text + (f"\n\nWithout a trace: {', '.join(absent)}." if absent else "")
 
 
 def find_entry(case: Case) -> Implementation | None:

@@ -67,7 +67,7 @@ class RunOptions:
     threads: ALL_CORES stands for every core of the machine that measures. tried_threads: what a
     pilot chooses from where nothing else decides the threads. rounds: of every row, without a
     stopping rule. layers: also what is not always measured, and a second batch size of the first
-    workload (``choose_ladder``). timeout, budget: seconds.
+    workload (``choose_ladder``). trace: see ``Run``. timeout, budget: seconds.
     pythons: the executable of a framework that has a Python of its own. env: variables of every
     worker.
     """
@@ -86,6 +86,7 @@ class RunOptions:
     quick: bool = False
     sweep: bool = False
     layers: bool = False
+    trace: bool = False
     roofline: bool = True
     data: str | None = None
     budget: float | None = None
@@ -170,6 +171,7 @@ def plan_run(
         machine=placement.machine,
         order=secrets.token_hex(16),
         ladder=choose_ladder(options),
+        trace=options.trace,
     )
 
 
@@ -313,9 +315,9 @@ def plan_trials(run: Run, cached: Collection[str] = ()) -> list[Trial]:
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
     that drift of the machine affects all cases alike. The first workload comes first, because its
     first round gives a whole table. The roofline probes and the textbook's programs follow that
-    round, and so do the warm starts: a budget may end the run before the others. Then come the
-    other workload and a sweep. If the workload of the textbook is the first, the programs precede
-    it. Trials whose threads the pilot has not chosen have 0 threads.
+    round, and so do warm starts and traces: a budget may end the run before the others. Then come
+    the other workload and a sweep. If the workload of the textbook is the first, the programs
+    precede it. Trials whose threads the pilot has not chosen have 0 threads.
     """
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
@@ -332,6 +334,10 @@ def plan_trials(run: Run, cached: Collection[str] = ()) -> list[Trial]:
             trials, probes, programs = [*trials, *probes, *programs], [], []
             if workload == run.cases[0].workload and (number == 1 or not run.stopping):
                 trials += _plan_warm_starts(run, number, cached)
+            if workload == run.cases[0].workload and number == 1 and run.trace:
+                trials += [
+                    Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in _list_first(run)
+                ]
     trials += [*probes, *programs]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
@@ -360,19 +366,19 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
 
 
 def _plan_warm_starts(run: Run, number: int, cached: Collection[str]) -> list[Trial]:
-    """Return a round's warm starts of the first workload at its first size.
-
-    None in a run of one round, which is to be short.
-    """
-    first = run.cases[0]
+    """Return a round's warm starts; none in a run of one round, which is to be short."""
     return [
         Trial(f"r{number}-warm-{case.slug}", "warm-start", number, case)
-        for case in run.cases
-        if run.rounds[first.workload] > 1
-        and (case.workload, case.batch_size) == (first.workload, first.batch_size)
-        and case.samples == first.samples
-        and case.slug in cached
+        for case in _list_first(run)
+        if run.rounds[case.workload] > 1 and case.slug in cached
     ]
+
+
+def _list_first(run: Run) -> list[Case]:
+    """Return the cases of the first workload at its first size."""
+    first = run.cases[0]
+    size = first.workload, first.batch_size, first.samples
+    return [case for case in run.cases if (case.workload, case.batch_size, case.samples) == size]
 
 
 def find_missing_trials(

@@ -1,8 +1,9 @@
 """Each program is described by its own source."""
 
 import pytest
-from support.records import case, run, trials, write
+from support.records import bare, case, ok, run, trials, write
 
+from bench.records import store
 from bench.report.load import load_run
 from bench.report.sections import programs
 from implementations import IMPLEMENTATIONS
@@ -76,3 +77,22 @@ def test_each_program_has_its_line_and_its_source(tmp_path, inside):
     assert "class Trainer" in fold.text
     path = "../../implementations/idiomatic/softmax_numpy.py"
     assert fold.link == (path if inside else "")
+
+
+def test_traces_are_linked_and_others_have_their_reason(tmp_path):
+    traced, gone, without = (case(name) for name in ("traced", "gone", "without"))
+    records = [
+        *(ok(one, kind=kind) for one in (traced, gone) for kind in ("trial", "trace")),
+        ok(without),
+        bare(without, kind="trace", status="unavailable", reason="no *profiler*"),
+    ]
+    plan = run(traced, gone, without, trace=True)
+    folder = write(tmp_path / "run", plan, *records)
+    assert "trace" not in programs.describe_traces(load_run(write(tmp_path / "b", plan)), tmp_path)
+    store.save_trace(folder, traced.slug, b"a trace")
+    text = programs.describe_programs(load_run(folder), tmp_path / "report").text
+    assert f"[traced](../run/traces/{traced.slug}.json.gz)." in text
+    assert text.endswith(
+        "Without a trace: gone (the file is not in the run's folder), "
+        r"without (no \*profiler\*)."
+    )

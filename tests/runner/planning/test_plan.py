@@ -16,7 +16,7 @@ from support.records import bare, case, ok, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import StoppingRule
+from bench.records.schema import StoppingRule, Trial
 from bench.runner.planning import cases, plan
 from bench.runner.planning.plan import (
     ALL_CORES,
@@ -405,6 +405,21 @@ def test_cases_that_left_a_compile_cache_get_warm_starts(rounds, stopping, warm)
     assert kinds == ["roofline", *["warm-start"] * bool(warm)]
     records += [ok(one.case, one.round, trial=one.id, kind="warm-start") for one in starts]
     assert {trial.kind for trial in find_missing_trials(planned, records)} <= {"trial", "roofline"}
+
+
+def test_traces_follow_the_first_round_of_the_first_workload_at_its_first_size():
+    cases = [case("a", **change) for change in ({}, {"samples": 96}, {"workload": "textbook"})]
+    planned = run(*cases, rounds={"sgd": 2, "textbook": 1}, trace=True)
+    trials = [(trial.kind, trial.round, trial.case.workload) for trial in plan_trials(planned)]
+    assert trials == [
+        *[("trial", 1, "sgd")] * 2,
+        ("trace", 1, "sgd"),
+        *[("trial", 2, "sgd")] * 2,
+        ("trial", 1, "textbook"),
+    ]
+    (trace,) = [trial for trial in plan_trials(planned) if trial.kind == "trace"]
+    assert trace == Trial(f"r1-trace-{cases[0].slug}", "trace", 1, cases[0])
+    assert trace not in find_missing_trials(planned, [bare(cases[0], kind="trace")])
 
 
 def test_cases_that_share_a_pilot_wait_for_it():
