@@ -27,21 +27,22 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_configure(config):
+    """Refuse a variable that cannot be set, in one line."""
+    try:
+        parse_env(config.getoption("--env", []), ["cpu"])
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def pytest_generate_tests(metafunc):
     if "implementation" in metafunc.fixturenames:
         names = metafunc.config.getoption("--implementation")
         names = names or [entry.name for entry in IMPLEMENTATIONS if entry.always]
         # Part of the name, so that saved times with other variables are of another benchmark.
-        env = format_env(read_env(metafunc.config))
+        env = format_env(parse_env(metafunc.config.getoption("--env"), ["cpu"]))
         ids = [f"{Path(name).stem} {env}".strip() for name in names]
         metafunc.parametrize("implementation", names, ids=ids)
-
-
-def read_env(config):
-    try:
-        return parse_env(config.getoption("--env"), ["cpu"])
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_benchmark_update_machine_info(machine_info):

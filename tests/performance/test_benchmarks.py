@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.runner.parity.judge import TOLERANCE
 from bench.worker import machine
 
@@ -12,20 +14,29 @@ BENCHMARKS = Path(__file__).with_name("benchmarks.py")
 RENDERING = "test_render_report"  # of a whole published run takes too long here
 
 
-def test_benchmarks_show_parity_error_and_skip_unavailable(tmp_path, surroundings, saboteur):
-    names = ["numpy", saboteur("learns_too_fast"), saboteur("says_unavailable")]
+@pytest.fixture
+def run(surroundings):
     # As a user runs them: pytest-benchmark measures nothing in a worker of pytest-xdist.
     variables = {name: value for name, value in surroundings.items() if "XDIST" not in name}
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", BENCHMARKS, f"--confcutdir={BENCHMARKS.parent}"]
-        + ["-k", f"not {RENDERING}", "--data=digits", "--env=MALLOC_ARENA_MAX=1"]
-        + [f"--implementation={name}" for name in names]
-        + ["-p", "no:cacheprovider", f"--benchmark-json={tmp_path / 'benchmarks.json'}"],
-        cwd=machine.ROOT,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
+    command = [sys.executable, "-m", "pytest", BENCHMARKS, f"--confcutdir={BENCHMARKS.parent}"]
+    command += ["-p", "no:cacheprovider"]
+    options = {"cwd": machine.ROOT, "env": variables, "capture_output": True, "text": True}
+    return lambda *arguments: subprocess.run([*command, *arguments], check=False, **options)
+
+
+def test_variable_that_cannot_be_set_is_refused_in_one_line(run):
+    ended = run("--env=OMP_NUM_THREADS=2")
+    assert (ended.returncode, ended.stdout) == (pytest.ExitCode.USAGE_ERROR, "")
+    assert ended.stderr.strip().startswith("ERROR: OMP_NUM_THREADS cannot be set")
+    assert ended.stderr.strip().count("\n") == 0
+
+
+def test_benchmarks_show_parity_error_and_skip_unavailable(tmp_path, run, saboteur):
+    names = ["numpy", saboteur("learns_too_fast"), saboteur("says_unavailable")]
+    ended = run(
+        *("-k", f"not {RENDERING}", "--data=digits", "--env=MALLOC_ARENA_MAX=1"),
+        *(f"--implementation={name}" for name in names),
+        f"--benchmark-json={tmp_path / 'benchmarks.json'}",
     )
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "1 failed, 4 passed, 1 skipped" in ended.stdout
