@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -106,13 +105,8 @@ def resolve_requirements(
     log = Path(python).parents[1].with_suffix(".log")
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
         texts = tuple(requirements)
-        spec = replace(
-            bare,
-            named=texts,
-            requirements=texts,
-            constraints=pip.constraints,
-            variables=pip.variables,
-        )
+        spec = replace(bare, named=texts, requirements=texts, constraints=pip.constraints)
+        spec = replace(spec, variables=pip.variables)
         command = _write_command(Path(python), Path(name), spec)
         command += ["--dry-run", "--ignore-installed", "--no-deps", "--report", f"{name}/report"]
         _run(command, log, spec, progress)
@@ -247,12 +241,11 @@ def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progres
     if process.returncode == 0:
         return
     text = log.read_text(encoding="utf-8", errors="replace")
-    indexes = " ".join(
-        spec.variables.get(f"PIP_{name}_URL", "") for name in ("INDEX", "EXTRA_INDEX")
-    )
-    for address in map(urlsplit, indexes.split()):
-        for part in (address.geturl(), address.netloc, address.hostname, address.path.strip("/")):
-            text = text.replace(part, "<index>") if part else text
+    indexes = " ".join(value for name, value in spec.variables.items() if name.endswith("_URL"))
+    for address in indexes.split():
+        # A server may quote any part, such as a token in the path.
+        for part in filter(None, (address, *re.split(r"[:/@]+", address)[1:])):
+            text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "<index>", text)
     lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
     errors = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
     for line in lines[min(errors, default=0) :][-_REASON_LINES:]:
