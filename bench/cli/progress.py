@@ -52,7 +52,7 @@ def print_plan(run: Run) -> None:
     time = (
         "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
     )
-    if run.stopping is None:
+    if run.stopping is None or run.stopping.least_rounds >= max(run.rounds.values()):
         print_line(f"{len(trials)} trials, estimated time {time}")
     else:
         print_line(

@@ -136,6 +136,9 @@ def plan_run(
     stopping = None if fixed else STOPPING
     if stopping and options.epochs:
         stopping = msgspec.structs.replace(stopping, later_epochs=None)
+    if stopping and choose_ladder(options):
+        # A step's cost is a difference, which needs more processes than the time of an epoch.
+        stopping = msgspec.structs.replace(stopping, least_rounds=ROUNDS)
     rooflines = list_rooflines(measured, brief=bool(options.quick or stopping))
     budget = options.budget
     if budget is None and not (options.rounds or options.sweep or placement.machine):

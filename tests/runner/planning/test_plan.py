@@ -112,6 +112,7 @@ def list_batch_sizes(cases):
 def test_layers_have_a_second_size_in_each_round_of_the_first_workload(digits):
     planned = digits(layers=True)
     assert (planned.ladder, planned.cases[0].batch_size, planned.budget) == (128, 32, 1800.0)
+    assert planned.stopping.least_rounds == planned.rounds["sgd"]
     assert list_batch_sizes(planned.cases) == {
         ("sgd", "softmax", 32),
         ("sgd", "softmax", 128),
