@@ -25,7 +25,7 @@ NOTE = (
     "Lines: of code, without comments and docstrings. Resident data are moved to the device once, "
     "in set-up; streamed data are fed by the framework's own loader, which is part of the epoch. "
     "Keras's programs with streamed data first copy the images in the order of the epoch, which is "
-    "part of it, too: `docs/methodology.md` has the share."
+    "part of it, too: docs/methodology.md has the share."
 )
 TRACED = (
     "Traces of some steps by the framework's own profiler, in a process that was not measured, for "
