@@ -15,18 +15,12 @@ from numpy.typing import NDArray
 from bench.contract import SGD, Device, Optimizer, Params, Problem
 from implementations._devices.jax import find_device
 
-# 1 / 255 as the sum of two float32: XLA replaces the division by a product, which rounds twice.
-HIGH = np.float32(1 / 255)
-LOW = np.float32(1 / 255 - float(HIGH))
-
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
         self.device = find_device(device)
-        images, labels = jax.device_put((problem.images, problem.labels), self.device)
-        packed = jax.device_put(pack(problem.images), self.device)
-        self.data = (packed if jax.jit(restores)(packed, images) else images, labels)
+        self.data = jax.device_put((pack(problem.images), problem.labels), self.device)
         # Donating the state lets each epoch overwrite the old params.
         self.epoch = jax.jit(partial(epoch, problem.optimizer), donate_argnums=0)
         self.label = jax.jit(label)
@@ -53,44 +47,44 @@ State = tuple[Params, Params]  # the params, and the mean squares of their gradi
 
 
 def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
-    """Store pixels as bytes, four in a word because rows are gathered word by word."""
-    if images.shape[1] % 4:
+    """Store pixels as bytes if these, divided by 255, are the images.
+
+    Four bytes are a word, because rows are gathered word by word.
+    """
+    pixels = (images * 255 + 0.5).astype(np.uint8)
+    if images.shape[1] % 4 or not np.array_equal(pixels / np.float32(255), images):
         return images
-    return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
+    return pixels.view(np.uint32)
 
 
-def unpack(rows: jax.Array) -> jax.Array:
-    """Return float32 images of rows, which may be packed."""
+def unpack(rows: jax.Array) -> tuple[jax.Array, float]:
+    """Return float32 pixels of rows, and the scale that makes images of them."""
     if rows.dtype == jnp.float32:
-        return rows
+        return rows, 1.0
     pixels = jax.lax.bitcast_convert_type(rows, jnp.uint8).reshape(len(rows), -1)
-    return pixels.astype(jnp.float32) * HIGH + pixels.astype(jnp.float32) * LOW
-
-
-def restores(packed: jax.Array, images: jax.Array) -> jax.Array:
-    """Return whether unpacking restores every float32 exactly."""
-    return (unpack(packed) == images).all()
+    return pixels.astype(jnp.float32), 1 / 255
 
 
 def epoch(
     optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batches: jax.Array
 ) -> State:
     """Return the state after one update per row of ``batches``."""
+    images, labels = data
 
-    def body(state: State, batch: jax.Array) -> tuple[State, None]:
-        return step(optimizer, state, data, batch), None
+    def body(state: State, batch: tuple[jax.Array, jax.Array]) -> tuple[State, None]:
+        rows, targets = batch
+        return step(optimizer, state, *unpack(images[rows]), targets), None
 
-    state, _ = jax.lax.scan(body, state, batches)
+    state, _ = jax.lax.scan(body, state, (batches, labels[batches]))
     return state
 
 
 def step(
-    optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batch: jax.Array
+    optimizer: Optimizer, state: State, images: jax.Array, scale: float, labels: jax.Array
 ) -> State:
-    """Return the state after one update on the samples of ``batch``."""
-    images, labels = data
+    """Return the state after one update on a batch."""
     params, squares = state
-    gradient = jax.grad(loss)(params, unpack(images[batch]), labels[batch])
+    gradient = jax.grad(loss)(params, images, scale, labels)
     if isinstance(optimizer, SGD):
         return jax.tree.map(lambda w, g: w - optimizer.learning_rate * g, params, gradient), squares
     rate, rho, epsilon = optimizer.learning_rate, optimizer.rho, optimizer.epsilon
@@ -101,17 +95,17 @@ def step(
     return params, squares
 
 
-def loss(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
+def loss(params: Params, images: jax.Array, scale: float, labels: jax.Array) -> jax.Array:
     """Return the mean cross-entropy of a batch."""
-    logits = forward(params, images)
+    logits = forward(params, images, scale)
     # Use where() because the gradient of indexing is a scatter, which is sequential.
     chosen = jnp.where(labels == jnp.arange(len(logits))[:, None], logits, 0).sum(axis=0)
     return (jax.nn.logsumexp(logits, axis=0) - chosen).mean()
 
 
-def forward(params: Params, images: jax.Array) -> jax.Array:
+def forward(params: Params, images: jax.Array, scale: float = 1.0) -> jax.Array:
     """Return the logits (classes, samples) of the images."""
-    return params.weight @ images.T + params.bias[:, None]
+    return scale * (params.weight @ images.T) + params.bias[:, None]
 
 
 def label(params: Params, images: jax.Array) -> jax.Array:

@@ -1,42 +1,46 @@
 """Softmax regression in Numba, with an epoch as one compiled function for one core.
 
 Follows https://numba.readthedocs.io/en/stable/user/performance-tips.html: loops over contiguous
-memory, whose sums may be reordered, compile to vector instructions.
+memory, whose sums may be reordered, compile to vector instructions. Pixels stay bytes: the products
+convert them in registers, and the logits and the gradient are multiplied by 1 / 255. An intrinsic
+(https://numba.readthedocs.io/en/stable/extending/high-level.html) prefetches the next batch.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import float32, njit, uint8
+from llvmlite import ir
+from numba import float32, int32, njit, void
+from numba.core.cgutils import get_item_pointer, voidptr_t
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+from bench.contract import SGD, Device, Params, Problem, Unavailable
 
-# Images and classes that one loop processes together: their 20 sums fit into registers.
+# Images and classes that a loop processes together: their 20 sums fit into registers.
 TALL, WIDE = 4, 5
-ROWS = 32  # images at a time: as float32 they fit into the L2 cache with the weight
-LINE = 64  # bytes in a cache line
-# Reorder sums and assume finite numbers, but keep exact divisions.
-SUMS = {"reassoc", "contract", "nsz", "nnan", "ninf"}
+# Reorder sums, divide by multiplying, and assume finite numbers.
+FAST = {"reassoc", "contract", "arcp", "nsz", "nnan", "ninf"}
 
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
-Four = tuple[float, float, float, float]  # of one class, for TALL images
+Array = NDArray[Any]
+Four = tuple[float, float, float, float]  # one number for each of TALL images
 
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         if device != "cpu":
             raise Unavailable("Numba compiles loops for the CPU only")
-        self.problem = problem
-        self.data = compress(np.ascontiguousarray(problem.images))
+        self.problem, scale = problem, 1.0
+        self.images: Array = np.ascontiguousarray(problem.images)
+        pixels = (problem.images * 255 + 0.5).astype(np.uint8)
+        if np.array_equal(pixels / np.float32(255), problem.images):
+            self.images, scale = pixels, 1 / 255
         # A row for each class, padded with empty rows to a multiple of WIDE.
         shape = (-(-problem.classes // WIDE) * WIDE, problem.features)
         self.weight, self.bias = np.zeros(shape, np.float32), np.zeros(problem.classes, np.float32)
-        self.squares = np.zeros(self.weight.size, np.float32), np.zeros_like(self.bias)
-        self.epoch = make_epoch(problem, wide=shape[0])
-        self.run(np.empty(0, np.int32))  # compiles
+        self.squares = np.zeros_like(self.weight), np.zeros_like(self.bias)
+        self.epoch = make_epoch(problem, shape, np.float32(scale))
+        self.train_epoch(np.empty(0, np.int64))  # compiles
 
     def reset(self, params: Params) -> None:
         self.weight[: self.problem.classes], self.bias[:] = params.weight.T, params.bias
@@ -44,192 +48,170 @@ class Trainer:
             square.fill(0)
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        self.run(order.astype(np.int32))
+        self.epoch((self.weight, self.bias), self.squares, self.images, self.problem.labels, order)
         return Params(self.weight[: self.problem.classes].T.copy(), self.bias.copy())
 
-    def predict(self, images: Floats) -> NDArray[np.int64]:
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
         return (images @ self.weight[: self.problem.classes].T + self.bias).argmax(axis=1)
 
-    def run(self, order: Integers) -> None:
-        params = self.weight.reshape(-1), self.bias
-        self.epoch(params, self.squares, self.data, self.problem.labels, order)
 
+def make_epoch(problem: Problem, shape: tuple[int, int], scale: np.float32) -> Any:
+    """Return the compiled loop over the batches. Sizes are compiled as constants.
 
-def compress(images: Floats) -> tuple[NDArray[Any], np.float32, np.float32]:
-    """Store pixels as bytes if decoding restores every float32 exactly.
-
-    Returns the images and the two factors of ``decode``: 1 / 255 as the sum of two float32, or 1.
+    shape: of the padded weight. scale: of the pixels.
     """
-    pixels, high = np.empty(images.shape, np.uint8), np.float32(1 / 255)
-    low = np.float32(1 / 255 - float(high))
-    if encode(images, pixels, high, low):
-        return pixels, high, low
-    return images, np.float32(1), np.float32(0)
+    size, share = problem.batch_size, np.float32(1 / problem.batch_size)
+    padded = shape[0], -(-size // TALL) * TALL
+    update = make_update(problem.optimizer)
 
-
-@njit(fastmath={"contract"})
-def encode(images: Floats, pixels: NDArray[np.uint8], high: float, low: float) -> bool:
-    """Fill the pixels; return whether decoding restores every float32."""
-    exact = True
-    for row in range(len(images)):
-        for f in range(images.shape[1]):
-            pixels[row, f] = uint8(images[row, f] * 255 + 0.5)
-            exact &= decode(pixels[row, f], high, low) == images[row, f]
-    return exact
-
-
-@njit(fastmath={"contract"})
-def decode(pixel: Any, high: float, low: float) -> float:
-    """Return a pixel as float32, rounded like a division by 255, which would be slower."""
-    return float32(pixel) * high + float32(pixel) * low
-
-
-@njit(fastmath={"contract"})
-def gather(images: NDArray[Any], high: float, low: float, batch: Integers, rows: Floats) -> None:
-    """Copy the images of a batch side by side, as float32."""
-    for s, row in enumerate(batch):
-        for f in range(images.shape[1]):
-            rows[s, f] = decode(images[row, f], high, low)
-
-
-@njit
-def fetch(images: NDArray[Any], batch: Integers) -> int:
-    """Prefetch the images of a batch, by reading one pixel of each cache line.
-
-    Returns the sum of these pixels, or the compiler would remove the loop.
-    """
-    total = 0
-    for row in batch:
-        for f in range(0, images.shape[1], LINE // images.itemsize):
-            total += int(images[row, f])
-    return total
-
-
-# inline="always" makes the sizes constants here, too. Then the compiler knows that rows do not
-# overlap, and vectorizes the loop.
-@njit(fastmath=SUMS, inline="always")
-def forward(rows: Floats, weight: Floats, logits: Floats, wide: int, features: int) -> None:
-    """Compute the logits (wide, ROWS) of ROWS images, without the bias."""
-    for s in range(0, ROWS, TALL):
-        for k in range(0, wide, WIDE):
-            i, j = s * features, k * features
-            a = b = c = d = e = (float32(0), float32(0), float32(0), float32(0))
-            for f in range(features):
-                x = column(rows, i + f, features)
-                a = add(a, weight[j + f], x)
-                b = add(b, weight[j + features + f], x)
-                c = add(c, weight[j + 2 * features + f], x)
-                d = add(d, weight[j + 3 * features + f], x)
-                e = add(e, weight[j + 4 * features + f], x)
-            for n in range(TALL):
-                logits[k, s + n], logits[k + 1, s + n], logits[k + 2, s + n] = a[n], b[n], c[n]
-                logits[k + 3, s + n], logits[k + 4, s + n] = d[n], e[n]
-
-
-@njit(fastmath=SUMS, error_model="numpy")
-def softmax(logits: Floats, bias: Floats, labels: Integers, batch: Integers) -> None:
-    """Replace logits by probabilities minus one-hot labels, and pad the batch with zeros."""
-    for s in range(len(batch)):
-        top = logits[0, s] + bias[0]
-        for c in range(len(bias)):
-            logits[c, s] += bias[c]
-            top = max(top, logits[c, s])  # prevents an overflow of exp
-        total = float32(0)
-        for c in range(len(bias)):
-            logits[c, s] = np.exp(logits[c, s] - top)
-            total += logits[c, s]
-        for c in range(len(bias)):
-            logits[c, s] /= total
-        logits[labels[batch[s]], s] -= float32(1)
-    for c in range(len(bias)):
-        for s in range(len(batch), ROWS):
-            logits[c, s] = 0
-
-
-@njit(fastmath=SUMS, inline="always")
-def accumulate(rows: Floats, residual: Floats, slope: Floats, wide: int, features: int) -> None:
-    """Add the contribution of ROWS images to the flattened weight gradient (wide * features,)."""
-    for s in range(0, ROWS, TALL):
-        for k in range(0, wide, WIDE):
-            i, j = s * features, k * features
-            a, b, c = four(residual[k], s), four(residual[k + 1], s), four(residual[k + 2], s)
-            d, e = four(residual[k + 3], s), four(residual[k + 4], s)
-            for f in range(features):
-                x = column(rows, i + f, features)
-                slope[j + f] += dot(a, x)
-                slope[j + features + f] += dot(b, x)
-                slope[j + 2 * features + f] += dot(c, x)
-                slope[j + 3 * features + f] += dot(d, x)
-                slope[j + 4 * features + f] += dot(e, x)
-
-
-@njit(inline="always")
-def column(rows: Floats, at: int, features: int) -> Four:
-    """Return one pixel of four images."""
-    return rows[at], rows[at + features], rows[at + 2 * features], rows[at + 3 * features]
-
-
-@njit(inline="always")
-def four(residual: Floats, at: int) -> Four:
-    """Return the residuals of four images."""
-    return residual[at], residual[at + 1], residual[at + 2], residual[at + 3]
-
-
-@njit(fastmath=SUMS)
-def add(sums: Four, w: float, x: Four) -> Four:
-    """Add one product to each of four sums."""
-    return sums[0] + w * x[0], sums[1] + w * x[1], sums[2] + w * x[2], sums[3] + w * x[3]
-
-
-@njit(fastmath=SUMS)
-def dot(residual: Four, x: Four) -> float:
-    """Return the sum of four products."""
-    return residual[0] * x[0] + residual[1] * x[1] + residual[2] * x[2] + residual[3] * x[3]
-
-
-def make_epoch(problem: Problem, wide: int) -> Callable[..., int]:
-    """Return the compiled loop over the batches. Sizes and optimizer are compiled as constants."""
-    size, features, classes = problem.batch_size, problem.features, problem.classes
-    update = make_update(problem.optimizer, np.float32(1 / size))
-
-    @njit(fastmath=SUMS)
-    def epoch(params: Any, squares: Any, data: Any, labels: Integers, order: Integers) -> int:
-        (weight, bias), (weight_squares, bias_squares) = params, squares
-        images, high, low = data
-        rows, logits = np.zeros((ROWS, features), np.float32), np.zeros((wide, ROWS), np.float32)
-        flat = rows.reshape(ROWS * features)
-        slope, bias_slope = np.zeros_like(weight), np.zeros_like(bias)
-        fetched = 0
+    @njit(fastmath=FAST)
+    def epoch(params: Any, squares: Any, images: Array, labels: Array, order: Array) -> None:
+        (weight, bias), bias_slope = params, np.zeros_like(params[1])
+        logits, slope = np.zeros(padded, np.float32), np.zeros(shape, np.float32)
         for start in range(0, len(order), size):
-            for first in range(start, start + size, ROWS):
-                last = min(first + ROWS, start + size)
-                gather(images, high, low, order[first:last], rows)
-                fetched += fetch(images, order[last : last + ROWS])  # overlaps with the computation
-                forward(flat, weight, logits, wide, features)
-                softmax(logits, bias, labels, order[first:last])
-                accumulate(flat, logits, slope, wide, features)
-                for c in range(classes):
-                    for s in range(ROWS):
-                        bias_slope[c] += logits[c, s]
-            update(weight, slope, weight_squares)
-            update(bias, bias_slope, bias_squares)
-        return fetched
+            batch, following = order[start : start + size], order[start + size : start + 2 * size]
+            forward(images, batch, following, weight, logits)
+            softmax(logits, scale, bias, labels, batch)
+            accumulate(images, batch, logits, slope)
+            update(weight.reshape(-1), slope.reshape(-1), squares[0].reshape(-1), scale * share)
+            for c in range(len(bias)):
+                bias_slope[c] = logits[c].sum()
+            update(bias, bias_slope, squares[1], share)
 
     return epoch
 
 
-def make_update(optimizer: Optimizer, share: np.float32) -> Callable[..., None]:
-    """Return the optimizer's step in place. share: 1 / batch size, for the mean of the sums."""
-    rate, plain = np.float32(optimizer.learning_rate), isinstance(optimizer, SGD)
-    rho, rest, epsilon = np.float32(0), np.float32(1), np.float32(0)
-    if not isinstance(optimizer, SGD):
-        rho, rest = np.float32(optimizer.rho), np.float32(1 - optimizer.rho)
-        epsilon = np.float32(optimizer.epsilon)
+@njit(fastmath=FAST)
+def forward(images: Array, batch: Array, following: Array, weight: Array, logits: Array) -> None:
+    """Compute the logits (classes, samples) without scale and bias; prefetch the next batch."""
+    for s in range(0, len(batch), TALL):
+        for row in following[s : s + TALL]:
+            for f in range(0, images.shape[1], 64 // images.itemsize):
+                prefetch(images, row, f)
+        rows = choose(images, batch, s)
+        for k in range(0, len(weight), WIDE):
+            a = b = c = d = e = (float32(0), float32(0), float32(0), float32(0))
+            for f in range(images.shape[1]):
+                x = column(rows, f)
+                a, b = add(a, weight[k, f], x), add(b, weight[k + 1, f], x)
+                c, d = add(c, weight[k + 2, f], x), add(d, weight[k + 3, f], x)
+                e = add(e, weight[k + 4, f], x)
+            for n in range(TALL):
+                logits[k : k + WIDE, s + n] = a[n], b[n], c[n], d[n], e[n]
 
-    @njit(fastmath=SUMS, error_model="numpy")
-    def update(w: Floats, slope: Floats, v: Floats) -> None:
+
+@njit(fastmath=FAST, error_model="numpy")
+def softmax(logits: Array, scale: float, bias: Array, labels: Array, batch: Array) -> None:
+    """Replace logits by probabilities minus one-hot labels, and the padding by zeros."""
+    top, total = logits[0] * scale + bias[0], np.zeros(logits.shape[1], np.float32)
+    for c in range(len(bias)):
+        for s in range(len(top)):
+            logits[c, s] = logits[c, s] * scale + bias[c]
+            top[s] = max(top[s], logits[c, s])  # prevents an overflow of exp
+    for c in range(len(bias)):
+        for s in range(len(top)):
+            logits[c, s] = exp(logits[c, s] - top[s])
+            total[s] += logits[c, s]
+    logits[: len(bias)] /= total
+    for s, row in enumerate(batch):
+        logits[labels[row], s] -= float32(1)
+    logits[: len(bias), len(batch) :] = 0
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def exp(x: float) -> float:
+    """Return e ** x for x <= 0 with instructions that vectorize, unlike the library's function.
+
+    x = n log 2 + rest, so it is 2 ** n times the Taylor series of the rest, which errs by 5e-9. In
+    a float32, n + 127 stands above 23 bits.
+    """
+    x = max(x, float32(-87))  # the smallest result that is not denormal
+    n = int32(x * float32(1 / np.log(2)) - float32(0.5))
+    rest, series = x - float32(n) * float32(np.log(2)), float32(1)
+    for k in range(7, 0, -1):
+        series = float32(1) + series * rest / float32(k)
+    return series * np.int32((n + 127) << 23).view(np.float32)
+
+
+@njit(fastmath=FAST)
+def accumulate(images: Array, batch: Array, residual: Array, slope: Array) -> None:
+    """Add the gradient of the weight, without the scale, to the slope (classes, features)."""
+    for s in range(0, len(batch), TALL):
+        rows = choose(images, batch, s)
+        for k in range(0, len(slope), WIDE):
+            a, b, c = four(residual[k], s), four(residual[k + 1], s), four(residual[k + 2], s)
+            d, e = four(residual[k + 3], s), four(residual[k + 4], s)
+            for f in range(images.shape[1]):
+                x = column(rows, f)
+                slope[k, f] += dot(a, x)
+                slope[k + 1, f] += dot(b, x)
+                slope[k + 2, f] += dot(c, x)
+                slope[k + 3, f] += dot(d, x)
+                slope[k + 4, f] += dot(e, x)
+
+
+@njit
+def choose(images: Array, batch: Array, s: int) -> tuple[Array, Array, Array, Array]:
+    """Return TALL images of a batch from one on; after its end, the last one again."""
+    last = len(batch) - 1
+    b, c, d = batch[min(s + 1, last)], batch[min(s + 2, last)], batch[min(s + 3, last)]
+    return images[batch[s]], images[b], images[c], images[d]
+
+
+@njit
+def column(rows: tuple[Array, Array, Array, Array], f: int) -> Four:
+    """Return one pixel of TALL images."""
+    return float32(rows[0][f]), float32(rows[1][f]), float32(rows[2][f]), float32(rows[3][f])
+
+
+@njit
+def four(residual: Array, s: int) -> Four:
+    """Return the residuals of TALL images for one class."""
+    return residual[s], residual[s + 1], residual[s + 2], residual[s + 3]
+
+
+@njit(fastmath=FAST)
+def dot(a: Four, x: Four) -> float:
+    """Return the sum of TALL products."""
+    return a[0] * x[0] + a[1] * x[1] + a[2] * x[2] + a[3] * x[3]
+
+
+@njit(fastmath=FAST)
+def add(sums: Four, w: float, x: Four) -> Four:
+    """Add the products of a weight and a pixel of TALL images to their sums."""
+    return sums[0] + w * x[0], sums[1] + w * x[1], sums[2] + w * x[2], sums[3] + w * x[3]
+
+
+@intrinsic
+def prefetch(_: Any, images: Any, row: Any, f: Any) -> Any:
+    """Load a pixel's cache line into the L2 cache; the program does not wait for it."""
+
+    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        array = context.make_array(images)(context, builder, arguments[0])
+        address = get_item_pointer(context, builder, images, array, arguments[1:])
+        integer = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [voidptr_t, integer, integer, integer])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [voidptr_t], kind)
+        # To read, into the L2 cache (2 of 0 to 3, the L1 cache), data.
+        builder.call(function, [builder.bitcast(address, voidptr_t), *map(integer, (0, 2, 1))])
+        return context.get_dummy_value()
+
+    return void(images, row, f), generate
+
+
+def make_update(optimizer: Any) -> Any:
+    """Return a function that takes the optimizer's step in place, and sets the slope to zero.
+
+    scale: what the slope is multiplied by to be the gradient of the mean loss.
+    """
+    plain, rate = isinstance(optimizer, SGD), np.float32(optimizer.learning_rate)
+    rho, epsilon = (0, 0) if plain else (optimizer.rho, optimizer.epsilon)
+    rho, rest, epsilon = np.float32(rho), np.float32(1 - rho), np.float32(epsilon)
+
+    @njit(fastmath=FAST, error_model="numpy")
+    def update(w: Array, slope: Array, v: Array, scale: float) -> None:
         for i in range(len(w)):
-            g = share * slope[i]
+            g = scale * slope[i]
             if plain:
                 w[i] -= rate * g
             else:

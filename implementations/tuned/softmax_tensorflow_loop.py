@@ -14,10 +14,6 @@ from numpy.typing import NDArray
 from bench.contract import SGD, Device, Params, Problem, Unavailable
 from implementations._devices.tensorflow import find_device
 
-# 1 / 255 as the sum of two float32: XLA replaces the division by a product, which rounds twice.
-HIGH = np.float32(1 / 255)
-LOW = np.float32(1 / 255 - float(HIGH))
-
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
@@ -26,12 +22,9 @@ class Trainer:
         if device == "gpu" and sys.platform == "darwin":
             raise Unavailable("TensorFlow's XLA cannot compile for Apple's GPUs")
         with tf.device(self.device):
-            self.images = tf.constant(problem.images)
+            self.images = tf.constant(pack(problem.images))
             # int64 on a GPU, because TensorFlow keeps int32 in host memory on every device.
             self.labels = tf.constant(problem.labels, tf.int64 if device == "gpu" else tf.int32)
-            packed = tf.constant(pack(problem.images))
-            if self.restores(packed, self.images):
-                self.images = packed
             shapes = ((problem.classes, problem.features), (problem.classes,))
             self.params = [tf.Variable(tf.zeros(shape)) for shape in shapes]
             self.squares = [tf.Variable(tf.zeros(shape)) for shape in shapes]
@@ -53,27 +46,27 @@ class Trainer:
 
     @tf.function(jit_compile=True)
     def epoch(self, batches: tf.Tensor) -> None:
+        labels = tf.gather(self.labels, batches)
         for step in tf.range(self.problem.steps):
-            batch = batches[step]
-            self.update(unpack(tf.gather(self.images, batch)), tf.gather(self.labels, batch))
+            images, scale = unpack(tf.gather(self.images, batches[step]))
+            self.update(images, scale, labels[step])
 
     @tf.function(jit_compile=True)
     def label(self, images: tf.Tensor) -> tf.Tensor:
-        return tf.argmax(self.forward(images), axis=1)
+        return tf.argmax(self.forward(images), axis=0)
 
-    @tf.function(jit_compile=True)
-    def restores(self, packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_all(unpack(packed) == images)
-
-    def forward(self, images: tf.Tensor) -> tf.Tensor:
+    def forward(self, images: tf.Tensor, scale: float = 1.0) -> tf.Tensor:
+        """Return the logits (classes, samples) of the images."""
         weight, bias = self.params
-        # XLA is faster at products of shape (classes, samples).
-        return tf.transpose(tf.matmul(weight, images, transpose_b=True)) + bias
+        return scale * tf.matmul(weight, images, transpose_b=True) + bias[:, tf.newaxis]
 
-    def update(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+    def update(self, images: tf.Tensor, scale: float, labels: tf.Tensor) -> None:
+        classes = tf.range(self.problem.classes, dtype=labels.dtype)[:, tf.newaxis]
         with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self.forward(images))
-            loss = tf.reduce_mean(losses)
+            logits = self.forward(images, scale)
+            # Use where() because the gradient of indexing is a scatter, which is sequential.
+            chosen = tf.reduce_sum(tf.where(labels == classes, logits, 0.0), axis=0)
+            loss = tf.reduce_mean(tf.reduce_logsumexp(logits, axis=0) - chosen)
         optimizer = self.problem.optimizer
         gradient = tape.gradient(loss, self.params)
         for w, g, v in zip(self.params, gradient, self.squares, strict=True):
@@ -85,15 +78,19 @@ class Trainer:
 
 
 def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
-    """Store pixels as bytes, four in a word because rows are gathered word by word."""
-    if images.shape[1] % 4:
+    """Store pixels as bytes if these, divided by 255, are the images.
+
+    Four bytes are a word, because rows are gathered word by word.
+    """
+    pixels = (images * 255 + 0.5).astype(np.uint8)
+    if images.shape[1] % 4 or not np.array_equal(pixels / np.float32(255), images):
         return images
-    return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
+    return pixels.view(np.uint32)
 
 
-def unpack(rows: tf.Tensor) -> tf.Tensor:
-    """Return float32 images of rows, which may be packed."""
+def unpack(rows: tf.Tensor) -> tuple[tf.Tensor, float]:
+    """Return float32 pixels of rows, and the scale that makes images of them."""
     if rows.dtype == tf.float32:
-        return rows
+        return rows, 1.0
     pixels = tf.reshape(tf.bitcast(rows, tf.uint8), (rows.shape[0], -1))
-    return tf.cast(pixels, tf.float32) * HIGH + tf.cast(pixels, tf.float32) * LOW
+    return tf.cast(pixels, tf.float32), 1 / 255

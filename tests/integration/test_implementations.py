@@ -159,22 +159,25 @@ def pack(name, images):
     framework, file = name.split(":")
     pytest.importorskip(framework)
     module = importlib.import_module(f"implementations.tuned.{file}")
-    if framework == "numba":
-        pixels, high, low = module.compress(images)
-        restored = np.empty_like(images)
-        module.gather(pixels, high, low, np.arange(len(images), dtype=np.int32), restored)
-        return pixels.dtype, restored
-    if framework == "jax":
-        problem = Problem(images, np.zeros(len(images), np.int32), 10, len(images), SGD(0.05))
-        packed, _ = module.Trainer(problem, "cpu").data
-        return np.dtype(packed.dtype), module.jax.jit(module.unpack)(packed)
-    packed = module.pack(module.torch.from_numpy(images))
-    return packed.numpy().dtype, module.unpack(packed).numpy()
+    problem = Problem(images, np.zeros(len(images), np.int32), 10, len(images), SGD(0.05))
+    if framework == "torch":
+        packed = module.pack(module.torch.from_numpy(images))
+        return packed.numpy().dtype, module.unpack(packed).numpy()
+    trainer = module.Trainer(problem, "cpu")
+    stored = np.asarray(trainer.data[0] if framework == "jax" else trainer.images)
+    if stored.dtype == np.float32:
+        return stored.dtype, stored
+    return stored.dtype, stored.view(np.uint8) / np.float32(255)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["numba:softmax_numba", "jax:softmax_jax_scan", "torch:softmax_pytorch_compiled"],
+    [
+        "numba:softmax_numba",
+        "jax:softmax_jax_scan",
+        "tensorflow:softmax_tensorflow_loop",
+        "torch:softmax_pytorch_compiled",
+    ],
 )
 def test_tuned_implementation_keeps_bytes_only_where_they_restore_every_pixel(name):
     images = np.tile(np.arange(256, dtype=np.float32) / np.float32(255), (8, 1))
