@@ -17,10 +17,6 @@ from numpy.typing import NDArray
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
 from implementations._devices.tensorflow import find_device
 
-# 1 / 255 as the sum of two float32: XLA replaces the division by a product, which rounds twice.
-HIGH = np.float32(1 / 255)
-LOW = np.float32(1 / 255 - float(HIGH))
-
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
@@ -66,20 +62,17 @@ class Model(keras.Model):
 
     def __init__(self, problem: Problem, labels: tf.DType) -> None:
         super().__init__()
-        self.images = tf.constant(problem.images)
+        self.images = tf.constant(pack(problem.images))
         # int64 on a GPU, because TensorFlow keeps int32 in host memory on every device.
         self.labels = tf.constant(problem.labels, labels)
-        packed = tf.constant(pack(problem.images))
-        if restores(packed, self.images):
-            self.images = packed
         self.kernel = self.add_weight(shape=(problem.classes, problem.features))
         self.bias = self.add_weight(shape=(problem.classes,))
         self.built = True
 
-    def call(self, images: tf.Tensor) -> tf.Tensor:
+    def call(self, images: tf.Tensor, scale: float = 1.0) -> tf.Tensor:
         # XLA is faster at products of shape (classes, samples).
         product = keras.ops.matmul(self.kernel, keras.ops.transpose(images))
-        return keras.ops.transpose(product) + self.bias
+        return keras.ops.transpose(scale * product) + self.bias
 
     def train_step(self, batches: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"loss": self.epoch(batches)}
@@ -87,11 +80,12 @@ class Model(keras.Model):
     @tf.function  # converts the loop, which Keras does not do
     def epoch(self, batches: tf.Tensor) -> tf.Tensor:
         total = 0.0
+        labels = tf.gather(self.labels, batches)
         for step in tf.range(len(batches)):
-            batch = batches[step]
+            images, scale = unpack(tf.gather(self.images, batches[step]))
             with tf.GradientTape() as tape:
-                logits = self(unpack(tf.gather(self.images, batch)), training=True)
-                loss = self.compute_loss(y=tf.gather(self.labels, batch), y_pred=logits)
+                logits = self(images, scale=scale, training=True)
+                loss = self.compute_loss(y=labels[step], y_pred=logits)
             gradient = tape.gradient(loss, self.trainable_variables)
             self.optimizer.apply(gradient, self.trainable_variables)
             total += loss
@@ -99,24 +93,22 @@ class Model(keras.Model):
 
 
 def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
-    """Store pixels as bytes, four in a word because rows are gathered word by word."""
-    if images.shape[1] % 4:
+    """Store pixels as bytes if these, divided by 255, are the images.
+
+    Four bytes are a word, because rows are gathered word by word.
+    """
+    pixels = (images * 255 + 0.5).astype(np.uint8)
+    if images.shape[1] % 4 or not np.array_equal(pixels / np.float32(255), images):
         return images
-    return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
+    return pixels.view(np.uint32)
 
 
-def unpack(rows: tf.Tensor) -> tf.Tensor:
-    """Return float32 images of rows, which may be packed."""
+def unpack(rows: tf.Tensor) -> tuple[tf.Tensor, float]:
+    """Return float32 pixels of rows, and the scale that makes images of them."""
     if rows.dtype == tf.float32:
-        return rows
+        return rows, 1.0
     pixels = tf.reshape(tf.bitcast(rows, tf.uint8), (rows.shape[0], -1))
-    return tf.cast(pixels, tf.float32) * HIGH + tf.cast(pixels, tf.float32) * LOW
-
-
-@tf.function(jit_compile=True)
-def restores(packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Return whether unpacking restores every float32 exactly."""
-    return tf.reduce_all(unpack(packed) == images)
+    return tf.cast(pixels, tf.float32), 1 / 255
 
 
 def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:

@@ -3,8 +3,8 @@
 Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html and, for the C++
 that calls the kernels, https://docs.pytorch.org/tutorials/unstable/inductor_cpp_wrapper_tutorial.html.
 On CUDA the kernels of many steps are recorded once and replayed with other samples.
-torch.func computes the gradient, so that forward, backward and update compile together. The weight
-has a row for each class: both products then run along the pixels, which are contiguous in memory.
+The gradient is written out: that of torch.func compiles to slower code. The weight has a row
+for each class: both products then run along the pixels, which are contiguous in memory.
 """
 
 import os
@@ -76,34 +76,33 @@ class Trainer:
 
 
 def pack(images: torch.Tensor) -> torch.Tensor:
-    """Store pixels as bytes if unpacking restores every float32 exactly, and on the CPU only.
-
-    On a GPU, a compiled division is rounded differently.
-    """
+    """Store pixels as bytes if these, divided by 255, are the images, and on the CPU only."""
     if images.device.type != "cpu":
         return images
     pixels = (images * 255 + 0.5).to(torch.uint8)
-    return pixels if torch.equal(unpack(pixels), images) else images
+    return pixels if torch.equal(pixels / 255, images) else images
 
 
-def unpack(rows: torch.Tensor) -> torch.Tensor:
-    """Return float32 images of rows, which may be bytes."""
-    return rows / 255 if rows.dtype == torch.uint8 else rows
+def unpack(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Return float32 pixels of rows, and the scale that makes images of them."""
+    return rows.to(torch.float32), 1 / 255 if rows.dtype == torch.uint8 else 1.0
 
 
-def forward(params: Tensors, images: torch.Tensor) -> torch.Tensor:
+def forward(params: Tensors, images: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
     """Return the logits (classes, samples) of the images."""
     weight, bias = params
-    return weight @ images.T + bias[:, None]
+    return scale * (weight @ images.T) + bias[:, None]
 
 
-def loss(params: Tensors, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the mean cross-entropy of a batch."""
-    logits = forward(params, images)
-    # Use where() because the gradient of indexing is a scatter, a kernel of its own.
-    classes = torch.arange(len(logits), device=labels.device)[:, None]
-    chosen = torch.where(labels == classes, logits, 0).sum(dim=0)
-    return (torch.logsumexp(logits, dim=0) - chosen).mean()
+def compute_gradient(
+    params: Tensors, images: torch.Tensor, scale: float, labels: torch.Tensor
+) -> Tensors:
+    """Return the gradient of the mean cross-entropy of a batch."""
+    logits = forward(params, images, scale)
+    # Compare, because an index would be a scatter, a kernel of its own.
+    targets = labels == torch.arange(len(logits), device=labels.device)[:, None]
+    residual = (torch.softmax(logits, dim=0) - targets.to(torch.float32)) / len(labels)
+    return (scale * residual) @ images, residual.sum(dim=1)
 
 
 def make_steps(optimizer: Optimizer) -> Callable[..., None]:
@@ -117,7 +116,7 @@ def make_steps(optimizer: Optimizer) -> Callable[..., None]:
         batches: tuple[torch.Tensor, ...],
     ) -> None:
         for batch in batches:
-            gradient = torch.func.grad(loss)(params, unpack(images[batch]), labels[batch])
+            gradient = compute_gradient(params, *unpack(images[batch]), labels[batch])
             for w, g, v in zip(params, gradient, squares, strict=True):
                 if isinstance(optimizer, SGD):
                     w.sub_(optimizer.learning_rate * g)

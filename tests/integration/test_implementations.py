@@ -161,10 +161,10 @@ def pack(name, images):
     module = importlib.import_module(f"implementations.tuned.{file}")
     problem = Problem(images, np.zeros(len(images), np.int32), 10, len(images), SGD(0.05))
     if framework == "torch":
-        packed = module.pack(module.torch.from_numpy(images))
-        return packed.numpy().dtype, module.unpack(packed).numpy()
-    trainer = module.Trainer(problem, "cpu")
-    stored = np.asarray(trainer.data[0] if framework == "jax" else trainer.images)
+        stored = module.pack(module.torch.from_numpy(images)).numpy()
+    else:
+        trainer = module.Trainer(problem, "cpu")
+        stored = np.asarray(trainer.data[0] if framework == "jax" else trainer.images)
     if stored.dtype == np.float32:
         return stored.dtype, stored
     return stored.dtype, stored.view(np.uint8) / np.float32(255)
