@@ -112,7 +112,9 @@ def softmax(logits: Array, scale: float, bias: Array, labels: Array, batch: Arra
         for s in range(len(top)):
             logits[c, s] = exp(logits[c, s] - top[s])
             total[s] += logits[c, s]
-    logits[: len(bias)] /= total
+    for c in range(len(bias)):
+        for s in range(len(top)):
+            logits[c, s] /= total[s]
     for s, row in enumerate(batch):
         logits[labels[row], s] -= float32(1)
     logits[: len(bias), len(batch) :] = 0
