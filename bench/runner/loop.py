@@ -12,7 +12,7 @@ import msgspec
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import Case, Record, Run, Trial
+from bench.records.schema import Record, Run, Trial
 from bench.runner import gpu
 from bench.runner.planning.cases import get_size, list_distributions
 from bench.runner.planning.pilot import list_peers
@@ -95,7 +95,12 @@ def measure_run(
             trial, budget = remaining[0], None
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
-                of_case = [record for record in records if record.case.slug == trial.case.slug]
+                # A warm start is two processes: it does not show how long a trial takes.
+                of_case = [
+                    record
+                    for record in records
+                    if record.case.slug == trial.case.slug and record.kind in {trial.kind, "trial"}
+                ]
                 longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
                 if longest > budget:
                     yield BudgetSpent(len(remaining))
@@ -152,7 +157,8 @@ def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterato
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
-    A group is an implementation, a workload and a device.
+    A group is an implementation, a workload and a device. Trials of the same kind count before all
+    others: a warm start is two processes, and a trace has few steps.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -163,7 +169,7 @@ class Estimate:
     def add(self, record: Record) -> None:
         """Take in the record of a trial."""
         if record.wall_seconds is not None:
-            for key in _list_keys(record.case):
+            for key in _list_keys(record):
                 self._seconds[key].append(record.wall_seconds)
 
     def sum_seconds(self, trials: Iterable[Trial], budget: float | None = None) -> float | None:
@@ -175,15 +181,17 @@ class Estimate:
             return None
         means = {key: fmean(seconds) for key, seconds in self._seconds.items()}
         total = sum(
-            next(means[key] for key in _list_keys(trial.case) if key in means) for trial in trials
+            next(means[key] for key in _list_keys(trial) if key in means) for trial in trials
         )
         return total if budget is None else min(total, budget)
 
 
-def _list_keys(case: Case) -> list[tuple[object, ...]]:
-    """Return the names of what a case's time is estimated from, the narrowest first."""
+def _list_keys(trial: Trial | Record) -> list[tuple[object, ...]]:
+    """Return the names of what a time is estimated from, the narrowest first."""
+    case = trial.case
     group = case.workload, case.implementation, case.device
-    return [(*group, *get_size(case)), group, ()]
+    keys: list[tuple[object, ...]] = [(*group, *get_size(case)), group]
+    return [*((trial.kind, *key) for key in keys), *keys, ()]
 
 
 def read_earlier_records(results: Path) -> list[Record]:

@@ -149,6 +149,15 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     assert count_remaining(events) == [4, 3]
 
 
+def test_budget_of_a_trial_ignores_warm_starts(measured, fake_runner, make_case, tmp_path):
+    # 12 s are left: enough for a trial of 12 s, though a warm start took 20 s.
+    measured(make_case(), rounds=2, budget=11.0)
+    warm = ok(make_case(), kind="warm-start", run="a-run", wall_seconds=20.0)
+    store.append_record(tmp_path / "out", warm)
+    events = measured(make_case(), rounds=2, budget=12.0)
+    assert [record.round for record in records_of(events)] == [2]
+
+
 def test_traces_take_nothing_of_the_budget(measured, fake_runner, make_case):
     # Trials of 12 s: without the trace, two would need 24 s.
     events = measured(make_case(), rounds=2, budget=24.0, trace=True)
@@ -277,6 +286,14 @@ def test_estimate_of_an_unknown_size_or_group_is_a_mean_of_known_ones():
     records = [took(10), took(40, batch_size=64), took(70, "jax")]
     assert estimate(records, threads=1) == 25
     assert estimate(records, implementation="numpy") == 40
+
+
+def test_estimate_of_a_trial_ignores_other_kinds():
+    records = [took(10), bare(case(), kind="warm-start", wall_seconds=70.0)]
+    assert estimate(records) == estimate(records, batch_size=64) == 10
+    starts = [Trial("r1-warm-x", "warm-start", 1, case(**one)) for one in ({}, {"samples": 96})]
+    assert loop.Estimate(records).sum_seconds(starts) == 140
+    assert loop.Estimate(records[:1]).sum_seconds(starts) == 20
 
 
 def write_runs(results, *names):
