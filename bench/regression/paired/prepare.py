@@ -105,12 +105,12 @@ def prepare_comparison(
         raise UserError(reason)
     if pip != venv.PipOptions() and "packages" not in {version.kind for version in versions}:
         raise UserError("only packages have options of pip. Name some, or leave the options out")
+    fill, data = prepare_size(cases), dataset.find(cases.data)  # before anything is downloaded
     versions = [
         replace(one, requirements=venv.resolve_requirements(one.requirements, pip, progress))
         for one in versions
     ]
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
-    fill, data = prepare_size(cases), dataset.find(cases.data)
     chosen = _choose_implementations(before, after, cases)
     with (
         prepare_site(before, chosen, progress, pip) as baseline_site,

@@ -115,7 +115,7 @@ def resolve_requirements(
 
 
 def _name_source(item: Mapping[str, Any]) -> str:
-    """Return the requirement that installs an item of pip's report again.
+    """Return the requirement that installs an item of pip's report again. Raises UserError.
 
     Source: https://pip.pypa.io/en/stable/reference/installation-report/
     """
@@ -129,8 +129,13 @@ def _name_source(item: Mapping[str, Any]) -> str:
         fragments.append(f"subdirectory={source['subdirectory']}")
     if vcs := source.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    elif digest := source.get("archive_info", {}).get("hashes", {}).get("sha256"):
+        fragments.append(f"sha256={digest}")
     else:
-        fragments.append(f"sha256={source['archive_info']['hashes']['sha256']}")
+        raise UserError(
+            f"{name} is a folder, or its address has another hash than sha256. Build a wheel and "
+            "name that, or name a repository with git+file://"
+        )
     return f"{name} @ {url}{'#' * bool(fragments)}{'&'.join(fragments)}"
 
 

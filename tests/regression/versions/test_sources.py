@@ -108,6 +108,16 @@ def test_branch_is_installed_at_its_commit(repository):
     assert [*versions] == ["one", "two"]
 
 
+def test_folder_is_refused_because_nothing_identifies_its_contents(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "tool.py").write_text("version = 'one'\n")
+    with pytest.raises(UserError, match="Build a wheel"):
+        resolve(folder.as_uri())
+
+
 def test_newest_release_of_an_index_is_looked_up_each_time(index, tmp_path, wheels):
     release, pre = (
         read_options((), index, (), pre=False),
