@@ -24,10 +24,11 @@ Recorded = TypeVar("Recorded")
 
 # Fields that hold a path, a name, or None.
 _PATHS = {"data_source", "file", "interpreter", "name", "path"}
-# In a command, a path may follow the = of an option or a comma.
-_ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
-_FILE = re.compile(r"(?<=file://)/[^\s#@]*")  # in the address of a wheel or a repository
-_ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")
+# In a command, a path may follow the = of an option, a comma or a space, and may have spaces.
+_ARGUMENT = re.compile(r"(?<![^=,\s])/[^,]*?(?=,|\s/|$)")
+# In the address of a wheel or a repository; a trace is hidden as one JSON text, with its quotes.
+_FILE = re.compile(r"(?<=file://)/[^\s#@\"'<>,\\]*")
+_ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,\\]+")
 
 
 def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Recorded:

@@ -59,6 +59,7 @@ def test_path_is_relative_or_its_last_part(home, path, recorded):
         ("lost tcp://10.0.0.1:8786, alice", "lost tcp://<host>, alice"),
         ("x @ file:///srv/alice/x.whl#sha256=0a", "x @ file://<path>/x.whl#sha256=0a"),
         ("git+file:///srv/alice/x@main, alice", "git+file://<path>/x@main, alice"),
+        ('"file:///srv/alice/x.py","b"', '"file://<path>/x.py","b"'),
         ("1,440 samples/s and/or 3/4", "1,440 samples/s and/or 3/4"),
     ],
 )
@@ -77,7 +78,8 @@ def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
     own = case("own", file="/srv/alice/own.py", interpreter=f"{home}/env/bin/python")
     command = (
         f"python -m bench run --data '/srv/a b' --python=torch=/opt/bin/python --output={home}/out "
-        "--implementation z.py,/srv/alice/own.py --cluster tcp://node7:8786"
+        "--implementation z.py,/srv/alice/own.py --cluster tcp://node7:8786 "
+        "--base 'x==1 /srv/alice/y.whl ./z.whl /opt/z.whl'"
     )
     store.create_run(tmp_path / "run", run(own, command=command, data_source="/srv/a b"))
     plan = store.read_run(tmp_path / "run")
