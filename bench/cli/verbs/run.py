@@ -235,7 +235,7 @@ def run(
         data=data,
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
-        env=parse_env(env or (), device),
+        env=parse_env(env or (), () if resume else device),
     )
     command = quote_command()
     if cluster is not None:

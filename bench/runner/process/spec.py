@@ -133,20 +133,23 @@ def count_cache_bytes(scratch: Path) -> int:
 
 
 def parse_env(texts: Iterable[str], devices: Iterable[Device]) -> dict[str, str]:
-    """Return the variables of ``NAME=VALUE`` texts, which a user asks for.
+    """Return the variables of ``NAME=VALUE`` texts, which a user asks for, sorted by name.
 
-    Raises UserError for a malformed or repeated one, and for a name with which the suite itself
-    decides what is measured, or how. Parity judges what a library makes of the others.
+    devices: of which the suite sets variables of its own; none for a plan that is resumed, because
+    its variables were accepted when it was made. Raises UserError for a malformed or repeated one,
+    and for a name by which the suite itself decides what is measured, or how. Others may change
+    what a library computes: parity judges that.
     """
     env: dict[str, str] = {}
-    ours = {name for one in devices for name in build_variables(ChildSpec(device=one), Path())}
+    ours = build_variables(ChildSpec(), Path()).keys() - DEVICES["cpu"].keys()
+    ours = ours.union(*(DEVICES[device] for device in devices))
     for text in texts:
         name, equals, value = text.partition("=")
         # A record is read with its texts cleaned.
         if not (
             equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and clean_text(text) == text
         ):
-            raise UserError(f"{text!r} is no variable; give NAME=VALUE, as in OMP_PROC_BIND=true")
+            raise UserError(f"{text!r} sets no variable; give NAME=VALUE, as in OMP_PROC_BIND=true")
         if name in env:
             raise UserError(f"{name} is given twice; give it one value")
         fault = "the suite sets it, so that all are measured alike" if name in ours else ""
@@ -159,7 +162,7 @@ def parse_env(texts: Iterable[str], devices: Iterable[Device]) -> dict[str, str]
         if fault:
             raise UserError(f"{name} cannot be set: {fault}. Leave it out")
         env[name] = value
-    return env
+    return dict(sorted(env.items()))
 
 
 def redact_variables(child: ChildSpec) -> dict[str, str]:

@@ -68,6 +68,7 @@ def test_variables_follow_threads_device_and_case(child, expected):
 )
 def test_variables_of_the_user_keep_their_values(texts, env):
     assert parse_env(texts, ["cpu"]) == env
+    assert list(parse_env(texts, ["cpu"])) == sorted(env)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,14 @@ def test_variable_that_decides_what_is_measured_is_refused(text, words):
         parse_env(["TWICE=1", text], ["cpu", "gpu"])
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_variable_of_another_device_than_the_default_is_accepted_on_resume():
+    text, env = "JAX_PLATFORMS=cuda", {"JAX_PLATFORMS": "cuda"}
+    assert parse_env([text], ["gpu"]) == parse_env([text], []) == env
+    for variable, devices in ((text, ["cpu"]), ("PYTHONPATH=x", []), ("OMP_NUM_THREADS=2", [])):
+        with pytest.raises(UserError, match="cannot be set"):
+            parse_env([variable], devices)
 
 
 @pytest.mark.parametrize(
