@@ -12,7 +12,7 @@ from support.records import HERE, bare, case, run, trials, write
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.render import page
-from bench.report.sections import Fold, Section, Table
+from bench.report.sections import Fold, Link, Section, Table
 from bench.report.sections.costs.comparison import list_features, tabulate_comparison
 from bench.report.write import write_report
 
@@ -160,7 +160,8 @@ def test_comparison_has_sort_keys_and_filters():
 def test_every_part_of_a_section_is_there_and_escaped():
     table = Table(f"t {HOSTILE}", ("name", f"h {HOSTILE}"), [[HOSTILE, "1"], ["b", HOSTILE]], 1)
     folds = [Fold(f"f {HOSTILE}", HOSTILE)]
-    section = Section(f"s {HOSTILE}", [table], text="*x*", remarks=[f"r {HOSTILE}"], folds=folds)
+    rest = {"remarks": [f"r {HOSTILE}"], "folds": folds, "links": [Link(f"l {HOSTILE}", "../l")]}
+    section = Section(f"s {HOSTILE}", [table], text="*x*", **rest)
     view = render([section, Section("e", empty="*nothing*")])
     text = line(HOSTILE)
     assert view.texts("h2") == [f"s {text}"]
@@ -171,6 +172,8 @@ def test_every_part_of_a_section_is_there_and_escaped():
         (HOSTILE, "n"),
     ]
     assert f"r {text}" in view.texts("li")
+    assert f"l {text}" in view.texts("a")
+    assert "../l" in [one["href"] for one in view.all("a")]
     assert (view.texts("summary"), view.texts("pre")) == ([f"f {text}"], [text])
     assert view.texts("em") == ["x", "nothing"]
     assert len(view.all("script")) == 6

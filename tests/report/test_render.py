@@ -21,7 +21,7 @@ from bench.report.charts.chart import Chart
 from bench.report.render import html, markdown, numbers
 from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
-from bench.report.sections import Fold, Picture, Section, Table
+from bench.report.sections import Fold, Link, Picture, Section, Table
 
 # What is left in a text of a record if an escape was forgotten.
 RAW = "a | b <script>x</script> [e](javascript:x) ![f](g) *h* <b>&amp; <http://h.example>"
@@ -142,6 +142,7 @@ def test_every_part_of_a_section_is_there_and_escaped():
         remarks=[f"r {RAW}", "r2"],
         empty="nothing",
         folds=[Fold(f"f {RAW}", "long", "../f.py"), Fold("left out", "long")],
+        links=[Link(f"l {RAW}", "../l%201")],
     )
     charts = {"p": Chart("p.svg", picture.title, "")}
     text = escape(RAW)
@@ -170,6 +171,7 @@ o *x*
 - r2
 
 - [f {text}](<../f.py>)
+- [l {text}](<../l%201>)
 """
     )
     assert markdown.render_section(Section("e_", empty="nothing"), {}) == ["**e\\_** nothing\n"]

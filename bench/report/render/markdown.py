@@ -65,9 +65,10 @@ def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
     parts += [f"![{escape(chart.title)}]({chart.file})\n" for chart in drawn]
     if section.remarks:
         parts.append("".join(f"- {escape(remark)}\n" for remark in section.remarks))
-    links = [f"- [{escape(fold.title)}](<{fold.link}>)\n" for fold in section.folds if fold.link]
+    links = [(fold.title, fold.link) for fold in section.folds if fold.link]
+    links += [(link.title, link.address) for link in section.links]
     if links:
-        parts.append("".join(links))
+        parts.append("".join(f"- [{escape(title)}](<{address}>)\n" for title, address in links))
     if section.empty and not (section.tables or section.text):
         parts.append(f"{section.empty}\n")
     return parts

@@ -65,6 +65,14 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A link to a file. title: plain text. address: from the folder of the report, as in a URL."""
+
+    title: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading and its contents. title: plain text, like every title of its parts.
 
@@ -82,6 +90,7 @@ class Section:
     remarks: Sequence[str] = ()
     text: str = ""
     folds: Sequence[Fold] = ()
+    links: Sequence[Link] = ()
     finding: str = ""
     group: str = ""
 

@@ -4,6 +4,7 @@ import ast
 import difflib
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from bench.records.environments import list_versions
 from bench.records.layout import TRACES
@@ -11,8 +12,8 @@ from bench.records.schema import Case
 from bench.records.traces import name_trace
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
-from bench.report.sections import Fold, Section, tables
-from bench.report.sections.costs.comparison import name_case, select_ranked
+from bench.report.sections import Fold, Link, Section, tables
+from bench.report.sections.costs.comparison import label_case, name_case, select_ranked
 from implementations import IMPLEMENTATIONS, Implementation
 
 TITLE = "What each row is"
@@ -28,8 +29,8 @@ NOTE = (
     "part of it, too: docs/methodology.md has the share."
 )
 TRACED = (
-    "Traces of some steps by the framework's own profiler, in a process that was not measured, for "
-    "[Perfetto](https://ui.perfetto.dev):"
+    "The framework's own profiler traced some steps of each program, in a process that was not "
+    "measured. `ui.perfetto.dev` opens the traces, to which the list below leads."
 )
 UNKNOWN = "not a program of this version of the suite"
 ROOT = Path(__file__).parents[3]
@@ -62,7 +63,9 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         f"{STYLES} The sources are those of the version that wrote this report; measured was "
         f"softmax-bench {escape(suite)}."
     )
-    text += describe_traces(run, output)
+    links, remarks = find_traces(run, output)
+    if links:
+        text += f"\n\n{TRACED}"
     table = tables.build_table("", columns, NOTE)
     folds = []
     for entry, source in zip(entries, sources, strict=True):
@@ -71,27 +74,28 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
             if twin := find_twin(entry):
                 title = f"{entry.name}: the lines that differ from {twin.name}"
                 folds.append(Fold(title, compare_sources(entry, twin)))
-    return Section(TITLE, [table], text=text, folds=folds)
+    return Section(TITLE, [table], text=text, folds=folds, links=links, remarks=remarks)
 
 
-def describe_traces(run: LoadedRun, output: Path) -> str:
-    """Return links to the traces of a run, and why others are not there; empty if none was asked.
+def find_traces(run: LoadedRun, output: Path) -> tuple[list[Link], list[str]]:
+    """Return a link to each trace of a run, and a remark on each that is missing.
 
     output: the folder of the report.
     """
-    links, absent = [], []
+    links: list[Link] = []
+    remarks: list[str] = []
+    folder = os.path.relpath(run.folder.resolve(), output.resolve())
     for record in run.records:
         if record.kind != "trace" or record.status == "interrupted":
             continue
-        name, path = escape(name_case(record.case)), Path(TRACES, name_trace(record.case.slug))
+        name, path = label_case(record.case), Path(TRACES, name_trace(record.case.slug))
         if record.status == "ok" and (run.folder / path).is_file():
-            link = Path(os.path.relpath(run.folder.resolve(), output.resolve()), path).as_posix()
-            links.append(f"[{name}]({link})")
+            address = quote(Path(folder, path).as_posix())
+            links.append(Link(f"{name}: a trace of some steps", address))
         else:
-            reason = record.reason or "the file is not in the run's folder"
-            absent.append(f"{name} ({escape(reason)})")
-    text = f"\n\n{TRACED} {', '.join(links)}." if links else ""
-    return text + (f"\n\nWithout a trace: {', '.join(absent)}." if absent else "")
+            reason = record.reason or "its file is not in the run's folder"
+            remarks.append(f"{name}: no trace: {reason}")
+    return links, remarks
 
 
 def find_entry(case: Case) -> Implementation | None:

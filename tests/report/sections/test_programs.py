@@ -88,11 +88,21 @@ def test_traces_are_linked_and_others_have_their_reason(tmp_path):
     ]
     plan = run(traced, gone, without, trace=True)
     folder = write(tmp_path / "run", plan, *records)
-    assert "trace" not in programs.describe_traces(load_run(write(tmp_path / "b", plan)), tmp_path)
+    assert programs.find_traces(load_run(write(tmp_path / "b", plan)), tmp_path) == ([], [])
     store.save_trace(folder, traced.slug, b"a trace")
-    text = programs.describe_programs(load_run(folder), tmp_path / "report").text
-    assert f"[traced](../run/traces/{traced.slug}.json.gz)." in text
-    assert text.endswith(
-        "Without a trace: gone (the file is not in the run's folder), "
-        r"without (no \*profiler\*)."
-    )
+    section = programs.describe_programs(load_run(folder), tmp_path / "report")
+    assert "profiler" in section.text
+    (link,) = section.links
+    assert link.title.startswith("traced: ")
+    assert link.address == f"../run/traces/{traced.slug}.json.gz"
+    assert section.remarks == [
+        "gone: no trace: its file is not in the run's folder",
+        "without: no trace: no *profiler*",
+    ]
+
+
+def test_address_of_a_trace_is_that_of_a_url(tmp_path):
+    folder = write(tmp_path / "a #1", run(case(), trace=True), ok(case(), kind="trace"))
+    store.save_trace(folder, case().slug, b"a trace")
+    links, _ = programs.find_traces(load_run(folder), tmp_path)
+    assert [link.address for link in links] == [f"a%20%231/traces/{case().slug}.json.gz"]
