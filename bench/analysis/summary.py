@@ -213,10 +213,11 @@ def summarize(
         adjusted = adjustment.seconds.get(slug, {})
         row = _summarize_case(trials, scored[slug], environment, adjusted, least, swept=swept)
         warm = warm_starts[slug]
+        faults = [(status, f"in a warm start: {why}") for status, why in _list_failures(warm)]
         row = replace(
             row,
             speed=speeds.get(slug),
-            faults=(*row.faults, *_list_failures(warm)),
+            faults=(*row.faults, *faults),
             warm_start_by_round=_sum_starts(one for one in warm if one.status == "ok"),
         )
         rows.append(row)

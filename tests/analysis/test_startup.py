@@ -57,7 +57,7 @@ def test_warm_starts_are_kept_apart_from_trials():
 def test_row_whose_warm_start_is_wrong_is_not_ranked():
     wrong = bare(case(), kind="warm-start", reason="parity error 1")
     (row,) = summarize([ok(case()), wrong], HERE)
-    assert (row.ranked, row.reasons) == (False, ["failed: parity error 1"])
+    assert (row.ranked, row.reasons) == (False, ["failed: in a warm start: parity error 1"])
 
 
 def test_incomplete_starts_and_other_trials_are_ignored():
