@@ -90,13 +90,13 @@ def describe_starts(run: LoadedRun) -> Section:
     """Return what a start costs, of the ranked rows of the first workload at its first size."""
     rows = [row for row in select_ranked(run.rows, run.workload) if row.start_by_round]
     rows.sort(key=sort_key)
-    finding = ""
+    findings = []
     if len(rows) > 1:
         shortest, longest = (
             f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
             for row in (rows[0], rows[-1])
         )
-        finding = f"A cold start takes from {shortest} to {longest}."
+        findings.append(f"A cold start takes from {shortest} to {longest}.")
     warm = [
         f"{numbers.format_duration(row.warm_start)} in place of "
         f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
@@ -104,8 +104,10 @@ def describe_starts(run: LoadedRun) -> Section:
         if row.warm_start
     ]
     if warm:
-        finding += f" With the compile cache of an earlier process it takes {', '.join(warm)}."
-    return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
+        findings.append(
+            f"With the compile cache of an earlier process a start takes {', '.join(warm)}."
+        )
+    return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=" ".join(findings))
 
 
 def describe_first(run: LoadedRun) -> Section:

@@ -55,8 +55,16 @@ def test_warm_start_stands_beside_the_cold_one(tmp_path):
     place = table.headings.index("warm start, s")
     assert {line[0]: line[place] for line in table.lines} == {"a": "5.00", "b": "—"}
     assert section.finding.endswith(
-        " With the compile cache of an earlier process it takes 5.00 s in place of "
+        ". With the compile cache of an earlier process a start takes 5.00 s in place of "
         "5.26 s [5.26, 5.26] (a)."
+    )
+
+
+def test_warm_start_of_a_single_program_is_a_sentence_of_its_own(tmp_path):
+    records = [ok(case("a")), ok(case("a"), kind="warm-start", setup_seconds=0.0)]
+    section = describe_starts(load_run(write(tmp_path / "run", plan_of(*records), *records)))
+    assert section.finding == (
+        "With the compile cache of an earlier process a start takes 5.01 s in place of 5.26 s (a)."
     )
 
 
