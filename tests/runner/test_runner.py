@@ -221,6 +221,11 @@ def test_warm_start_that_is_wrong_fails(make_runner, warm, extra, reason):
     assert reason in record.reason
 
 
+def test_warm_start_removes_a_link_that_the_first_process_left(make_runner, warm):
+    record = make_runner().measure(warm('os.path.lexists("link") or os.symlink(".", "link")'))
+    assert (record.status, record.reason) == ("ok", None)
+
+
 def test_program_without_a_profiler_has_no_trace_and_says_why(make_runner, folder):
     record = make_runner().measure(Trial("r1-trace", "trace", 1, ALONE.case))
     assert record.status == "unavailable"

@@ -362,12 +362,13 @@ def write_folder(
 ) -> None:
     """Write the worker's folder; links give it this suite whichever Python it runs on.
 
-    Of a worker that had the folder before, the caches stay.
+    If another worker had the folder before, only its caches stay.
     """
     with report_write_errors():
         for path in scratch.iterdir() if scratch.exists() else ():
             if path.name != "cache":
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                is_folder = path.is_dir() and not path.is_symlink()
+                shutil.rmtree(path) if is_folder else path.unlink()
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
             (scratch / folder).mkdir(parents=True, exist_ok=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
