@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
 from bench.contract import Device, Unavailable
 
@@ -44,6 +43,9 @@ def read_peak_bytes() -> int | None:
 @contextmanager
 def trace(path: Path) -> Iterator[None]:
     """Trace a block: https://www.tensorflow.org/guide/profiler."""
+    # Not with every program: it takes time, and is no public module.
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace  # noqa: PLC0415 - see above
+
     with tf.profiler.experimental.Profile(str(path.parent / "profile")):
         yield
     for written in path.parent.glob("profile/**/*.xplane.pb"):
