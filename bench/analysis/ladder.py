@@ -71,7 +71,7 @@ def compare_sizes(row: Row, other: Row) -> StepCost | None:
 
     Of epochs at the machine's mean speed, as ratios are; None if no round has both.
     """
-    steps, others = (one.case.samples // one.case.batch_size for one in (row, other))
+    steps, others = row.case.steps, other.case.steps
     epochs, at_other = row.adjusted_by_round, other.adjusted_by_round
     rounds = sorted(epochs.keys() & at_other.keys())
     if not rounds:

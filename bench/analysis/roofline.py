@@ -48,7 +48,7 @@ class Roofline:
         return max(
             operations / self.rate,
             image_bytes / bandwidth if bandwidth else 0.0,
-            self.step * (case.samples // case.batch_size) if self.step else 0.0,
+            self.step * case.steps if self.step else 0.0,
         )
 
 

@@ -83,6 +83,11 @@ class Case(
         return self.pixel_bytes.get(self.device, 4)
 
     @property
+    def steps(self) -> int:
+        """Return the number of steps of an epoch."""
+        return self.samples // self.batch_size
+
+    @property
     def worker_variables(self) -> dict[str, str]:
         """Return the environment variables of its worker, besides those that all workers get."""
         return {**self.variables, **self.env}
@@ -373,3 +378,8 @@ class Run(
     stopping: StoppingRule | None = None
     ladder: Count = 0
     trace: bool = False
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return the variables of ``--env``, which all cases of a run share."""
+        return next((case.env for case in self.cases), {})

@@ -59,7 +59,7 @@ class LoadedRun:
     @property
     def env(self) -> str:
         """The variables of ``--env``, which all cases of a run share; plain text."""
-        return next((format_env(case.env) for case in self.run.cases), "")
+        return format_env(self.run.env)
 
     @property
     def workload(self) -> str:

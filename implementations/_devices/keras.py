@@ -58,11 +58,9 @@ def import_look_up(backend: str) -> ModuleType:
 
 def read_peak_bytes() -> int | None:
     """Return the most bytes that the backend had in use on the GPU so far; None on the CPU."""
-    peak: int | None = import_look_up(keras.backend.backend()).read_peak_bytes()
-    return peak
+    return import_look_up(keras.backend.backend()).read_peak_bytes()
 
 
 def trace(path: Path) -> AbstractContextManager[None]:
     """Trace a block by the profiler of the backend."""
-    tracing: AbstractContextManager[None] = import_look_up(keras.backend.backend()).trace(path)
-    return tracing
+    return import_look_up(keras.backend.backend()).trace(path)

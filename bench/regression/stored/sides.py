@@ -100,5 +100,5 @@ def make_side(
         cases={row.case.slug: StoredCase(row, trials[row.case.slug]) for row in rows},
         software=list_versions(environments.values()),
         data=" ".join(sorted(data)) or None,
-        env=next((case.env for case in run.cases), {}),
+        env=run.env,
     )

@@ -74,7 +74,7 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
 def _make_point(bar: Bar) -> dict[str, Any]:
     """Return the bar of one program, in microseconds; low and high are None without an interval."""
     beyond, images = bar.cost.beyond, bar.cost.images
-    steps = bar.row.case.samples // bar.row.case.batch_size
+    steps = bar.row.case.steps
     step = format_duration(bar.row.typical_seconds / steps)
     name = label_case(bar.row.case)
     tip = [

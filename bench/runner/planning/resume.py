@@ -130,9 +130,7 @@ def list_repeated_options(run: Run) -> list[str]:
     )
     options = [word for file in files for word in ("--implementation", file)]
     options += [word for python in pythons for word in ("--python", python)]
-    # All cases of a run have the same.
-    env = next((case.env for case in cases), {})
-    options += [word for item in env.items() for word in ("--env", "=".join(item))]
+    options += [word for item in run.env.items() for word in ("--env", "=".join(item))]
     if run.data_source is not None and shorten_path(run.data_source).startswith("<path>"):
         options += ["--data", run.data_source]
     return options

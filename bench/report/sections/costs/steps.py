@@ -90,12 +90,11 @@ def describe_step(rows: Sequence[Row]) -> str:
         return ""
     ordered = sorted(rows, key=lambda row: row.typical_seconds)
     shortest, longest = (
-        f"{numbers.format_duration(row.typical_seconds / _count_steps(row))} "
-        f"({name_case(row.case)})"
+        f"{numbers.format_duration(row.typical_seconds / row.case.steps)} ({name_case(row.case)})"
         for row in (ordered[0], ordered[-1])
     )
     text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
-    bounds = [row.roofline_seconds / _count_steps(row) for row in rows if row.roofline_seconds]
+    bounds = [row.roofline_seconds / row.case.steps for row in rows if row.roofline_seconds]
     if bounds:
         text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
     return f"{text}."
@@ -107,7 +106,7 @@ def tabulate_steps(
     """Return what a step costs, a line for each row; costs: by slug, of the first two sizes."""
     rungs = {rung.row.case.slug: rung for ladder in list_ladders(rows) for rung in ladder}
     below = [rungs[row.case.slug].below for row in rows]
-    steps = [row.epoch and row.epoch / _count_steps(row) for row in rows]
+    steps = [row.epoch and row.epoch / row.case.steps for row in rows]
     scale, unit = numbers.choose_unit(steps)
     known = [costs.get(row.case.slug) for row in rows]
     beyond = [cost.beyond if cost else None for cost in known]
@@ -126,7 +125,7 @@ def tabulate_steps(
         tables.list_numbers(f"for its images, {unit}", images, scale),
         tables.list_numbers(
             f"at least, {unit}",
-            [row.roofline_seconds and row.roofline_seconds / _count_steps(row) for row in rows],
+            [row.roofline_seconds and row.roofline_seconds / row.case.steps for row in rows],
             scale,
         ),
         tables.list_words("over", [name_case(other.case) if other else "" for other in below]),
@@ -203,14 +202,10 @@ def describe_layers(rows: Sequence[Row]) -> str:
 def _describe_rung(rung: Rung) -> str:
     """Return the time of a step in a program, or through one, and whether it differs from below."""
     assert rung.row.epoch is not None  # ranked rows have times
-    step, name = rung.row.epoch / _count_steps(rung.row), name_case(rung.row.case)
+    step, name = rung.row.epoch / rung.row.case.steps, name_case(rung.row.case)
     time = numbers.format_duration(step.mean if step.is_within(PRECISE) else step)
     if rung.below is None:
         return f"{time} in {name}"
     ratio = compare_epochs(rung.row, rung.below)
     doubt = f" (not told apart from {name_case(rung.below.case)})"
     return f"{time} through {name}" + doubt * bool(ratio and ratio.low and not ratio.excludes(1))
-
-
-def _count_steps(row: Row) -> int:
-    return row.case.samples // row.case.batch_size
