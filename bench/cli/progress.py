@@ -62,7 +62,7 @@ def print_plan(run: Run) -> None:
             f"{run.stopping.least_rounds}"
         )
     if max(run.rounds.values()) > 1:
-        print_line("programs that leave a compile cache are started with it, too: 2 processes each")
+        print_line("programs that leave a compile cache get a warm start, too: 2 processes each")
     if run.budget is not None:
         print_line(f"no trial begins that would exceed {numbers.format_wall_time(run.budget)}")
 

@@ -128,9 +128,7 @@ class Session:
         profiled = importlib.import_module("implementations._devices").PROFILED
         name = next((name for name in profiled if name in sys.modules), None)
         if name is None:
-            names = ", ".join(profiled)
-            reason = f"no profiler of its own: it imports none of {names}, whose profilers trace"
-            raise Unavailable(reason)
+            raise Unavailable(f"it has no profiler: it imports none of {', '.join(profiled)}")
         order = self._exchange.read_indices()
         with importlib.import_module(f"implementations._devices.{name}").trace(path):
             self._trainer.train_epoch(order)

@@ -229,7 +229,7 @@ def test_warm_start_removes_a_link_that_the_first_process_left(make_runner, warm
 def test_program_without_a_profiler_has_no_trace_and_says_why(make_runner, folder):
     record = make_runner().measure(Trial("r1-trace", "trace", 1, ALONE.case))
     assert record.status == "unavailable"
-    assert record.reason.startswith("no profiler of its own: it imports none of keras, jax")
+    assert record.reason.startswith("it has no profiler: it imports none of keras, jax")
     assert not (folder / "traces").exists()
 
 

@@ -18,8 +18,8 @@ def ab(
             metavar="VERSION",
             help="Compare with this version: a git revision, packages as pip takes them "
             "(scikit-learn==1.8.0, a wheel, an address), a Python executable or a .py file. Its "
-            "code runs with your rights. Default: the candidate's, if a variable of --base-env or "
-            "--candidate-env differs.",
+            "code runs with your rights. Default: the version of --candidate, if --base-env and "
+            "--candidate-env differ.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -49,7 +49,8 @@ def ab(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Let pip take packages from this index, on both sides. It is not recorded.",
+            help="Let pip take packages from this index, on both sides. Its address is not "
+            "recorded.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -57,8 +58,8 @@ def ab(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Let pip take packages from this index too. It is not recorded. Repeat the "
-            "option for several.",
+            help="Let pip take packages from this index too. Its address is not recorded. Repeat "
+            "the option for several.",
             rich_help_panel="Versions",
         ),
     ] = None,

@@ -94,8 +94,8 @@ def run(
         options.flag(
             options.CASES,
             "--sweep",
-            "Measure other batch sizes and other numbers of samples too, but not of what only "
-            "--layers adds.",
+            "Measure other batch sizes and other numbers of samples too, except for programs that "
+            "only --layers adds.",
         ),
     ] = False,
     layers: Annotated[
@@ -105,7 +105,7 @@ def run(
             "--layers",
             "Measure what stands on a framework too, such as Optax, Flax and Lightning, MLX and "
             "tinygrad: pip install -e '.[layers]'. Without --quick and --batch-size, the first "
-            "workload is also measured at batch size 128, to tell what a step costs beyond its "
+            "workload is also measured at batch size 128, to show what a step costs beyond its "
             "images.",
         ),
     ] = False,

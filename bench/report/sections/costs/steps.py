@@ -46,7 +46,7 @@ BEYOND_NOTE = (
     "the larger batch. For its images: the rest of a step, with its share of what an epoch costs "
     "as a whole."
 )
-NOT_TOLD = "not told apart from 0"
+UNCERTAIN = "not told apart from 0"
 OTHERS = "one program of a framework"
 # A sentence leaves out an interval that is within this share of the value.
 PRECISE = 0.05
@@ -70,9 +70,9 @@ def describe_steps(run: LoadedRun) -> Section:
     if not rows:
         return Section(TITLE, empty=NOTHING)
     costs = measure_steps(run.rows, run.run)
-    shown, sentences, pictures = [], [], []
+    parts, sentences, pictures = [], [], []
     for group in group_by_device(rows):
-        shown.append(tabulate_steps(group, costs, find_batch_sizes(run.run)))
+        parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run)))
         sentences += [escape(sentence)] if (sentence := describe_layers(group)) else []
         if bars := list_bars(group, costs):
             name, size = "ladder", f"a step of {group[0].case.batch_size:,} images"
@@ -81,7 +81,7 @@ def describe_steps(run: LoadedRun) -> Section:
             title = f"What {size} costs beyond its images, and for them"
             pictures.append(Picture(name, title, partial(chart_ladder, bars, title)))
     text, finding = "\n\n".join(sentences), describe_step(rows)
-    return Section(TITLE, shown, pictures=pictures, text=text, finding=finding)
+    return Section(TITLE, parts, pictures=pictures, text=text, finding=finding)
 
 
 def describe_step(rows: Sequence[Row]) -> str:
@@ -143,7 +143,7 @@ def tabulate_steps(
 def _format_difference(value: Interval | None, scale: float) -> str:
     """Return a difference of times with its interval, and whether it may be none."""
     doubt = value is not None and value.low is not None and not value.excludes(0)
-    return numbers.format_interval(value, scale) + f", {NOT_TOLD}" * doubt
+    return numbers.format_interval(value, scale) + f", {UNCERTAIN}" * doubt
 
 
 def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:
@@ -159,7 +159,7 @@ def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:
     def climb(rung: Rung) -> list[Rung]:
         above = [row for row in rows if below.get(row.case.slug) is rung.row]
         higher = [climb(Rung(row, rung.row, rung.depth + 1)) for row in above]
-        return [rung, *(each for ladder in higher for each in ladder)]
+        return [rung, *(layer for ladder in higher for layer in ladder)]
 
     return [climb(Rung(row)) for row in rows if below.get(row.case.slug) is None]
 
@@ -195,7 +195,7 @@ def describe_layers(rows: Sequence[Row]) -> str:
     where = "this machine" if rows[0].case.device == "cpu" else "this machine's GPU"
     return (
         f"On {where} a step of {rows[0].case.batch_size:,} images costs {costs}"
-        f"{'; some were measured once' * once}."
+        f"{'; some programs were measured once' * once}."
     )
 
 

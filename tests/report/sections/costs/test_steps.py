@@ -99,7 +99,7 @@ def test_sentence_of_single_processes_says_so():
     records = [record for record in measured(device="gpu") if record.round == 1]
     text = steps.describe_layers(summarize(records, HERE))
     assert text.startswith("On this machine's GPU a step of 32 images costs 100 µs in jax, 200 µs")
-    assert text.endswith("; some were measured once.")
+    assert text.endswith("; some programs were measured once.")
     assert "not told" not in text
 
 
