@@ -105,7 +105,7 @@ def prepare_comparison(
         raise UserError(reason)
     if pip != venv.PipOptions() and "packages" not in {version.kind for version in versions}:
         raise UserError("only packages have options of pip. Name some, or leave the options out")
-    fill, data = prepare_size(cases), dataset.find(cases.data)  # before anything is downloaded
+    fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
     versions = [
         replace(one, requirements=venv.resolve_requirements(one.requirements, pip, progress))
         for one in versions
