@@ -195,7 +195,7 @@ ImplementationsOrFiles = Annotated[
     implementations(
         "NAME|FILE",
         "Measure this implementation, or your own file; its code runs with your rights. Repeat the "
-        "option for several. Default: all.",
+        "option for several. Default: all but those that --layers adds.",
     ),
 ]
 OneWorkload = Annotated[

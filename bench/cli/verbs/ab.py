@@ -40,8 +40,8 @@ def ab(
             "--constraint",
             "-c",
             metavar="FILE",
-            help="Let pip keep to the constraints in this file, on both sides. They replace the "
-            "installed releases, which bind otherwise. Repeat the option for several.",
+            help="Let pip keep to the constraints in this file, on both sides. Packages that it "
+            "does not list keep their installed releases. Repeat the option for several.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -58,8 +58,8 @@ def ab(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Let pip take packages from this index too. Its address is not recorded. Repeat "
-            "the option for several.",
+            help="Let pip take packages from this index too, on both sides. Its address is not "
+            "recorded. Repeat the option for several.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -69,7 +69,9 @@ def ab(
     ] = None,
     candidate_env: Annotated[
         list[str] | None,
-        options.env("--candidate-env", "Set this environment variable for the candidate's."),
+        options.env(
+            "--candidate-env", "Set this environment variable for the candidate's processes."
+        ),
     ] = None,
     implementation: Annotated[
         list[str] | None,

@@ -85,8 +85,8 @@ def run(
         options.flag(
             options.CASES,
             "--quick",
-            "Measure one round of one workload, in at most 3 minutes: of sgd, or of the "
-            "textbook, with its programs, if --workload names it.",
+            "Measure one round of one workload, in at most 3 minutes: of sgd, or of the textbook "
+            "with its programs, if --workload names it.",
         ),
     ] = False,
     sweep: Annotated[
@@ -103,10 +103,10 @@ def run(
         options.flag(
             options.CASES,
             "--layers",
-            "Measure what stands on a framework too, such as Optax, Flax and Lightning, MLX and "
-            "tinygrad: pip install -e '.[layers]'. Without --quick and --batch-size, the first "
-            "workload is also measured at batch size 128, to show what a step costs beyond its "
-            "images.",
+            "Measure libraries on top of frameworks too, such as Optax, Flax NNX and Lightning, "
+            "MLX and tinygrad. Install them with: pip install -e '.[layers]'. Unless --quick or "
+            "--batch-size is given, measure the first workload at batch size 128, too, to show "
+            "what a step costs beyond its images.",
         ),
     ] = False,
     trace: Annotated[
@@ -114,8 +114,8 @@ def run(
         options.flag(
             options.CASES,
             "--trace",
-            "Let the profiler of each row's framework trace 100 steps, in a process that is not "
-            "measured. Perfetto opens the traces.",
+            "Let the profiler of each row's framework trace 100 steps, in an extra process that is "
+            "not measured. Open the traces with Perfetto.",
         ),
     ] = False,
     no_roofline: Annotated[
@@ -133,8 +133,8 @@ def run(
             metavar="N",
             min=1,
             max=MAX_EPOCHS,
-            help="Time at least this many epochs in each process. Default: the workload's; three "
-            "from the second round on, without --rounds.",
+            help="Time at least this many epochs in each process. Default: five; without --rounds, "
+            "three from the second round on.",
             rich_help_panel=options.MEASURING,
         ),
     ] = None,
@@ -146,16 +146,16 @@ def run(
             max=MAX_ROUNDS,
             help="Measure each row in this many fresh processes. Default: in 3 to 5 of the first "
             "workload, until the row is told apart from its neighbours or its interval is within "
-            "5 %, and in 1 of the second.",
+            "5 % (with --layers, in 5), and in 1 of the second.",
             rich_help_panel=options.MEASURING,
         ),
     ] = None,
     budget: Annotated[
         float | None,
         options.duration(
-            "Start no process that would exceed this time, such as 90s, 10m or 2h. Default: 10m, "
-            "with --quick 3m, for each device; with --layers three times that, with --quick or "
-            "--batch-size twice; none with --rounds or --sweep."
+            "Start no process that would exceed this time, such as 90s, 10m or 2h. Default for "
+            "each device: 10m, with --layers 30m; with --quick 3m, with both 6m; with --layers and "
+            "--batch-size 20m. None with --rounds or --sweep."
         ),
     ] = None,
     timeout: options.Timeout = 600,
