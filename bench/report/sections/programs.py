@@ -45,6 +45,10 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
     if not rows:
         return Section(TITLE, empty=NOTHING)
     shown = list({row.case.implementation: row for row in rows}.values())
+    errors: dict[str, float] = {}  # the largest of all devices
+    for row in rows:
+        name = row.case.implementation
+        errors[name] = max(errors.get(name, 0.0), row.parity_error or 0.0)
     entries = [find_entry(row.case) for row in shown]
     sources = [fold_source(entry, output) if entry else None for entry in entries]
     columns = (
@@ -53,7 +57,7 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         tables.list_words(
             "what it is", [summarize_source(one.text) if one else UNKNOWN for one in sources]
         ),
-        tables.list_errors("parity error", [row.parity_error for row in shown]),
+        tables.list_errors("parity error", [errors[row.case.implementation] for row in shown]),
         tables.list_words("style", [row.case.style for row in shown]),
         tables.list_words("data", [row.case.data_access for row in shown]),
         tables.list_words("version", [row.version for row in shown]),
