@@ -47,7 +47,7 @@ REPORTED = {
 }
 # The fields of a measurement that a warm start has.
 STARTED = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
-# A trace has at most so many steps: of a whole epoch it could have hundreds of megabytes.
+# The most steps in a trace: a whole epoch could fill hundreds of megabytes.
 TRACED_STEPS = 100
 TRACE = "trace.json.gz"  # in a worker's folder
 
