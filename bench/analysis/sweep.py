@@ -86,7 +86,7 @@ def find_thread_speedups(rows: Iterable[Row], workload: str) -> list[ThreadSpeed
 
 def select_threads(rows: Sequence[Row]) -> list[Row]:
     """Return the rows with threads that a pilot chose, and of the others those with the most."""
-    most = max((row.case.threads for row in rows), default=0)
+    most = max((row.case.threads for row in rows if not row.case.tried_threads), default=0)
     return [row for row in rows if row.case.tried_threads or row.case.threads == most]
 
 

@@ -44,6 +44,14 @@ def test_each_axis_fixes_the_others_at_usual_size():
     assert {row.case.threads for row in (*sweep.by_batch_size, *sweep.by_samples)} == {2}
 
 
+def test_sweep_has_fixed_threads_beside_those_that_pilots_chose():
+    fixed = measured("a", (32, 48000, 1), (128, 48000, 1))
+    chosen = measured("a", (384, 48000, 2), (384, 9600, 2), tried_threads=(1, 2))
+    sweep = sweep_of(*fixed, *chosen)
+    sizes = [(row.case.batch_size, row.case.threads) for row in sweep.by_batch_size]
+    assert sorted(sizes) == [(32, 1), (128, 1), (384, 2)]
+
+
 @pytest.mark.parametrize(
     ("sizes", "axes"),
     [

@@ -105,8 +105,8 @@ def run(
             "--layers",
             "Measure libraries on top of frameworks too, such as Optax, Flax NNX and Lightning, "
             "MLX and tinygrad. Install them with: pip install -e '.[layers]'. Unless --quick or "
-            "--batch-size is given, measure the first workload at batch size 128, too, to show "
-            "what a step costs beyond its images.",
+            "--batch-size is given, measure the first workload at batch size 128, too, and unless "
+            "--threads is given on one core, to show what a step costs beyond its images.",
         ),
     ] = False,
     trace: Annotated[

@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.machine import read_usable_memory
-from bench.runner.planning.pilot import list_candidates
+from bench.runner.planning.pilot import list_candidates, offer_threads
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
@@ -144,12 +144,13 @@ def find_implementation(name: str, read_objective: Callable[[Path], Objective]) 
     return make_case(entry, style="own", data_access="own", file=str(path), sha256=hash_file(path))
 
 
-def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
+def list_sweep(cases: Sequence[Case], tried_threads: tuple[int, ...] = ()) -> tuple[Case, ...]:
     """Return the cases of a sweep around those of the first workload, which have one size.
 
-    Threads are those of each case. One-vs-rest, whose time per sample does not depend on the batch
-    size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES. What the run measures as
-    a case of its own, for the ladder, is left out.
+    Threads are those of each case, or what a pilot chooses from, if it does. One-vs-rest, whose
+    time per sample does not depend on the batch size, is measured at two batch sizes and up to
+    MAX_ONE_VS_REST_SAMPLES. What the run measures as a case of its own, for the ladder, is left
+    out.
     """
     base, known = get_size(cases[0]), {case.slug for case in cases}
 
@@ -160,7 +161,15 @@ def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
         )
 
     swept = (
-        replace(case, batch_size=size.batch_size, samples=size.samples)
+        offer_threads(
+            replace(
+                case,
+                batch_size=size.batch_size,
+                samples=size.samples,
+                threads=0 if tried_threads else case.threads,
+            ),
+            tried_threads,
+        )
         for size in list_sweep_sizes(base)
         if size.fault is None
         for case in cases

@@ -20,19 +20,22 @@ from bench.records.schema import Case, Record, Run, TrialRecord
 MIN_GAIN = 0.03
 
 # Cases that differ in their workload or number of samples only share a pilot: their steps are the
-# same matrices. So do those of the ladder, which compares two batch sizes on the same threads.
+# same matrices.
 _Key = tuple[str, str, int]
 
 
-def offer_threads(case: Case, tried_threads: tuple[int, ...]) -> Case:
+def offer_threads(case: Case, tried_threads: tuple[int, ...], *, one: bool = False) -> Case:
     """Return a case without threads with what its pilot chooses from; others as they are.
 
-    The CPU does little for a GPU: such a case gets the most threads without a pilot.
+    The CPU does little for a GPU: such a case gets the most threads without a pilot. one: any other
+    case gets one thread, also without a pilot.
     """
     if case.threads or not tried_threads:
         return case
     if case.device != "cpu":
         return replace(case, threads=max(tried_threads))
+    if one:
+        return replace(case, threads=1)
     return replace(case, tried_threads=tried_threads)
 
 
@@ -58,7 +61,7 @@ def find_first(run: Run) -> set[str]:
     first: dict[_Key, str] = {}
     for case in (*run.cases, *run.sweep):
         if case.tried_threads:
-            first.setdefault(_identify(run, case), case.stable_slug)
+            first.setdefault(_identify(case), case.stable_slug)
     return set(first.values())
 
 
@@ -80,10 +83,10 @@ def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = F
             in_use.setdefault(case.stable_slug, case.threads)
         elif record.status != "interrupted" and case.stable_slug in first:
             time = median(record.epoch_seconds) if record.status == "ok" else math.inf
-            seconds[_identify(run, case)].setdefault(case.threads, time)
+            seconds[_identify(case)].setdefault(case.threads, time)
 
     def choose(case: Case) -> Case:
-        key = _identify(run, case)
+        key = _identify(case)
         if not waits_for_pilot(case):
             return case
         if in_use.get(case.stable_slug) in case.tried_threads:
@@ -122,7 +125,5 @@ def split_pilot(run: Run, records: Iterable[Record]) -> tuple[list[Record], list
     return ranked, others
 
 
-def _identify(run: Run, case: Case) -> _Key:
-    in_ladder = case.batch_size == run.ladder
-    batch_size = run.cases[0].batch_size if in_ladder else case.batch_size
-    return case.implementation, case.device, batch_size
+def _identify(case: Case) -> _Key:
+    return case.implementation, case.device, case.batch_size

@@ -129,7 +129,7 @@ def plan_run(
     added = {entry.name for entry in IMPLEMENTATIONS if not entry.always}
     added -= set(options.implementations)
     swept = [case for case in cases if case.implementation not in added]
-    sweep = list_sweep(swept) if options.sweep else ()
+    sweep = list_sweep(swept, options.tried_threads) if options.sweep else ()
     measured = (*cases, *sweep) if options.roofline else ()
     # All hosts of a cluster measure whole rounds at the same time.
     fixed = options.quick or options.rounds or placement.machine
@@ -281,7 +281,11 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     ladder = choose_ladder(options)
     return tuple(
         offer_threads(
-            complete_case(case, workload, device, size, options.epochs), options.tried_threads
+            complete_case(case, workload, device, size, options.epochs),
+            options.tried_threads,
+            # What a layer adds is Python, which holds one core. With more, the choice of a pilot
+            # would differ between a layer and what it stands on, and steps would overlap with it.
+            one=bool(ladder),
         )
         for workload, size in sizes
         if size.fault is None

@@ -74,16 +74,6 @@ def test_threads_stay_once_a_later_round_has_begun():
     assert chosen([*pilot(LATER), begun]) == chosen([begun]) == [1]
 
 
-def test_second_size_of_the_ladder_gets_the_threads_of_the_first():
-    cases = case("a", **OPEN), case("a", batch_size=128, **OPEN)
-    assert chosen(pilot(LATER), *cases, ladder=128) == [2, 2]
-    assert chosen(pilot(LATER), *cases) == [2, 0]
-    # It would choose otherwise.
-    own = pilot({1: 0.1, 2: 0.5}, batch_size=128)
-    assert chosen([*pilot(LATER), own[1]], *cases, ladder=128) == [2, 2]
-    assert chosen([*pilot(LATER), *own], *cases) == [2, 1]
-
-
 def test_older_run_has_a_pilot_of_its_own_for_each_workload():
     """Nothing is missing of it, and its choices stay, though later rounds would make others."""
     open_cases = [case("a", **OPEN), case("a", workload="textbook", **OPEN)]

@@ -225,6 +225,22 @@ def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, core
     assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
 
 
+def test_ladder_holds_one_core_and_a_sweep_chooses_for_itself(monkeypatch):
+    monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
+    options = RunOptions(data="digits", sweep=True, layers=True, devices=("cpu", "gpu"))
+    planned = plan_run(options, None, "", Placement(4))[1]
+    assert {(one.device, one.threads, one.tried_threads) for one in planned.cases} == {
+        ("cpu", 1, ()),
+        ("gpu", 4, ()),
+    }
+    assert {(one.device, one.threads, one.tried_threads) for one in planned.sweep} == {
+        ("cpu", 0, (1, 4)),
+        ("gpu", 4, ()),
+    }
+    asked = plan_run(RunOptions(data="digits", layers=True, threads=(2,)), None, "", Placement(4))
+    assert {one.threads for one in asked[1].cases} == {2}
+
+
 def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, monkeypatch):
     assert make().textbook == ()
     data = dataset.find(small)
@@ -368,15 +384,6 @@ def test_probes_and_programs_follow_the_first_round():
         case("a", workload="textbook"), rounds={"textbook": 1}, textbook=(case("textbook-keras"),)
     )
     assert [trial.kind for trial in plan_trials(alone)] == ["textbook", "trial"]
-
-
-def test_second_size_of_the_ladder_waits_for_the_pilot_of_the_first():
-    open_case = {"threads": 0, "tried_threads": (1, 2)}
-    cases = case("a", **open_case), case("a", batch_size=128, **open_case)
-    planned = run(*cases, rounds={"sgd": 2}, ladder=128)
-    sizes = [(one.round, one.case.batch_size, one.case.threads) for one in plan_trials(planned)]
-    assert sizes[:3] == [(1, 32, 2), (1, 32, 1), (1, 128, 0)]
-    assert sorted(sizes[3:]) == [(2, 32, 0), (2, 128, 0)]
 
 
 STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)

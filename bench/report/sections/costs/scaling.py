@@ -27,7 +27,7 @@ THREADS_TITLE = "Growth with the number of threads"
 NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size and the samples."
 NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
-CHOSEN_NOTE = "In round brackets: the threads, which the first round chose."
+CHOSEN_NOTE = "In round brackets: the threads, which the first round chose where it tried several."
 THREADS_NOTE = (
     "Speedup: the time with one thread over the time with these threads, round by round. Rows that "
     "were not measured in the same rounds are left out."
