@@ -152,7 +152,11 @@ def list_sweep(cases: Sequence[Case], tried_threads: tuple[int, ...] = ()) -> tu
     MAX_ONE_VS_REST_SAMPLES. What the run measures as a case of its own, for the ladder, is left
     out.
     """
-    base, known = get_size(cases[0]), {case.slug for case in cases}
+    base = get_size(cases[0])
+
+    def identify(case: Case) -> tuple[object, ...]:
+        size = case.batch_size, case.samples
+        return case.implementation, case.workload, case.device, *size
 
     def belongs(case: Case, size: Size) -> bool:
         return case.objective == "softmax" or (
@@ -176,7 +180,8 @@ def list_sweep(cases: Sequence[Case], tried_threads: tuple[int, ...] = ()) -> tu
         if (case.workload, case.batch_size) == (cases[0].workload, base.batch_size)
         if belongs(case, size)
     )
-    return tuple(case for case in swept if case.slug not in known)
+    known = set(map(identify, cases))
+    return tuple(case for case in swept if identify(case) not in known)
 
 
 def list_textbook_programs(cores: int) -> tuple[Case, ...]:

@@ -161,12 +161,16 @@ def test_sweep_does_not_measure_the_second_size_again(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
     both = {"data": "digits", "workloads": ("sgd",), "sweep": True}
     alone, with_layers = (
-        plan_run(RunOptions(**both, layers=layers), None, "")[1] for layers in (False, True)
+        plan_run(RunOptions(**both, layers=layers), None, "", Placement(2))[1]
+        for layers in (False, True)
     )
     assert ("sgd", "softmax", 128) in list_batch_sizes(alone.sweep)
     assert {one.batch_size for one in with_layers.sweep} == {8, 384, 1920, 9600}
-    slugs = [one.slug for one in (*with_layers.cases, *with_layers.sweep)]
-    assert len(slugs) == len(set(slugs))
+    planned = [
+        (one.implementation, one.batch_size, one.samples)
+        for one in (*with_layers.cases, *with_layers.sweep)
+    ]
+    assert len(planned) == len(set(planned))
     sizes = {(one.batch_size, one.samples) for one in (*with_layers.cases, *with_layers.sweep)}
     assert sizes == {(one.batch_size, one.samples) for one in (*alone.cases, *alone.sweep)}
 
