@@ -1,4 +1,4 @@
-"""Softmax regression in Keras, with what ``compile`` offers to make steps cheaper on a backend.
+"""Softmax regression in Keras, with the option of its compile that makes steps cheaper.
 
 Follows https://keras.io/api/models/model_training_apis/#compile-method: ``jit_compile`` on PyTorch,
 which Keras compiles only when it is asked to, and ``steps_per_execution`` on JAX, whose steps are

@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.report.charts.style import JOINED, PALETTE, make_log_axis, set_title
-from bench.report.render.numbers import format_count, format_duration
+from bench.report.render.numbers import format_count, format_duration, format_threads
 from bench.report.sections.costs.comparison import label_case, start_tip
 
 MAX_EPOCHS = 1000
@@ -97,9 +97,12 @@ def chart_frontier(
         *_draw_crossings(stretches, x, seconds),
     ]
     case = rows[0].case
+    size = [f"batch size {case.batch_size}", f"{case.samples:,} samples"]
+    if not case.tried_threads:
+        size.insert(1, format_threads(case.threads))
     subtitle = (
         "cold start, then steady epochs; medians of the processes. Workload "
-        f"{case.workload}, batch size {case.batch_size}, {case.samples:,} samples"
+        f"{case.workload}, {', '.join(size)}"
     )
     chart = alt.layer(*layers).properties(width=480, height=_HEIGHT)
     return set_title(chart, title, subtitle).configure_view(stroke=None)
@@ -122,9 +125,11 @@ def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any
     if not points:
         return []  # a layer without data would have no scale
     base = alt.Chart(alt.Data(values=points)).encode(x=x, y=alt.Y("seconds:Q", **seconds))
-    # Near the end of the axis it is lower: there are the names of the lines.
-    low = alt.expr(f"datum.epochs > {MAX_EPOCHS**0.8:g} ? 28 : 16")
-    text = base.mark_text(align="left", dx=4, dy=low, fontSize=11)
+    # Near the end of the axis it is below: on the right are the names of the lines.
+    late = f"datum.epochs > {MAX_EPOCHS**0.8:g}"
+    style = {"align": f"{late} ? 'center' : 'left'", "dx": f"{late} ? 0 : 4"}
+    style["dy"] = f"{late} ? 28 : 16"
+    text = base.mark_text(fontSize=11, **{name: alt.expr(value) for name, value in style.items()})
     return [
         base.mark_point(size=70, filled=True, fill="white", stroke="black", opacity=1),
         text.encode(text="text:N"),

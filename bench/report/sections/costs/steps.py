@@ -192,9 +192,12 @@ def describe_layers(rows: Sequence[Row]) -> str:
         return ""
     costs = "; ".join(", ".join(map(_describe_rung, ladder)) for ladder in ladders)
     once = any(rung.row.succeeded == 1 for ladder in ladders for rung in ladder)
-    where = "this machine" if rows[0].case.device == "cpu" else "this machine's GPU"
+    case = rows[0].case
+    where = "this machine" if case.device == "cpu" else "this machine's GPU"
+    if case.device == "cpu" and not case.tried_threads:
+        where += f", with {numbers.format_threads(case.threads)},"
     return (
-        f"On {where} a step of {rows[0].case.batch_size:,} images costs {costs}"
+        f"On {where} a step of {case.batch_size:,} images costs {costs}"
         f"{'; some programs were measured once' * once}."
     )
 

@@ -87,7 +87,8 @@ def test_own_file_with_the_name_of_a_program_is_no_layer():
 def test_sentence_has_a_step_in_each_program_and_says_what_is_not_certain():
     # The intervals of equinox and pytorch-compiled-step are stretched by 1.236 on logarithms.
     assert steps.describe_layers(summarize(measured(), HERE)) == (
-        "On this machine a step of 32 images costs 100 µs in jax, 200 µs through optax, "
+        "On this machine, with 2 threads, a step of 32 images costs 100 µs in jax, "
+        "200 µs through optax, "
         "240 µs [20.6, 933] through equinox (not told apart from optax), "
         "2.00 ms through flax-nnx; 300 µs in pytorch, "
         "300 µs [160, 940] through pytorch-compiled-step (not told apart from pytorch)."
@@ -124,7 +125,7 @@ def test_run_with_two_sizes_has_the_ladder(load):
     )
     assert "batch size 32 and one at 128" in table.note
     assert [picture.name for picture in section.pictures] == ["ladder"]
-    assert section.text.startswith("On this machine a step of 32 images costs 100 µs in jax")
+    assert section.text.startswith("On this machine, with 2 threads, a step of 32 images costs 100")
 
 
 def test_run_with_one_size_has_no_ladder(load):
