@@ -1,10 +1,9 @@
 """Launch a worker and drive it: its folder, cores, pipes, time limit and end."""
 
 import json
+import math
 import os
-import select
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -28,62 +27,11 @@ from bench.runner.process.outcome import (
 )
 from bench.runner.process.placement import find_placement_fault, read_helpers_cpu_seconds
 from bench.runner.process.scratch import make_folder, report_write_errors
+from bench.runner.process.session import Pipe, Session
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.measure import now, read_cpu_seconds
-
-TAIL_BYTES = 2000
-_CHUNK_BYTES = 2**16
-# The most that a pipe can hold on Linux. If more comes after a worker's end, another process is
-# still writing.
-_PIPE_BYTES = 2**20
-# How often the end of a worker is looked for where there is no pidfd (macOS).
-_POLL_SECONDS = 0.5
-
-
-class Pipe:
-    """A pipe from a worker: how many bytes came through it, and the last of them.
-
-    However much comes, reading never blocks and keeps TAIL_BYTES at most.
-    write_end: the descriptor that the worker inherits.
-    is_open: False when nobody can write to the pipe any more.
-    """
-
-    def __init__(self) -> None:
-        self.read_end, self.write_end = os.pipe()
-        os.set_blocking(self.read_end, False)
-        self.count = 0
-        self.tail = b""
-        self.is_open = True
-
-    def read(self) -> bool:
-        """Read what has come, one chunk at most, and return whether there was any."""
-        try:
-            chunk = os.read(self.read_end, _CHUNK_BYTES)
-        except BlockingIOError:
-            return False
-        self.is_open = bool(chunk)
-        self.count += len(chunk)
-        self.tail = (self.tail + chunk)[-TAIL_BYTES:]
-        return self.is_open
-
-    def drain(self) -> None:
-        """Read what a worker that has ended left in the pipe; other processes may write on."""
-        end = self.count + _PIPE_BYTES
-        while self.count < end and self.read():
-            pass
-
-    def close_write_end(self) -> None:
-        """Close our copy of the worker's end, so that the end of all writers can be seen."""
-        if self.write_end >= 0:
-            os.close(self.write_end)
-            self.write_end = -1
-
-    def close(self) -> None:
-        """Close what is still open."""
-        self.close_write_end()
-        os.close(self.read_end)
 
 
 class WorkerStopped(Exception):  # noqa: N818 - ``Worker.finish`` says what happened
@@ -136,8 +84,7 @@ class Worker:
         self._kills, self._start = count_oom_kills(), now()
         self._deadline = self._start + child.timeout
         self._stack = ExitStack()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pidfd: int | None = None
+        self._session: Session | None = None
         self._started = self._ended = False
         # The last ones: the first serves the interrupts where they are not spread.
         self._cores = machine.list_usable_cores()[-(child.threads or 0) :]
@@ -154,13 +101,12 @@ class Worker:
             commands, self._commands = os.pipe()
             self._stack.callback(os.close, self._commands)
             try:
-                self._process = self._spawn((commands, self._answers.write_end, self._memory))
+                process = self._spawn((commands, self._answers.write_end, self._memory))
+                session = Session(process, pipes, self._deadline, self._scratch)
+                self._session = self._stack.enter_context(closing(session))
             finally:
                 os.close(commands)
                 os.close(self._memory)
-            if hasattr(os, "pidfd_open"):
-                self._pidfd = os.pidfd_open(self._process.pid)
-                self._stack.callback(os.close, self._pidfd)
         except BaseException:
             self.__exit__()
             raise
@@ -168,18 +114,20 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         with self._stack:
-            if self._process is None or self._process.returncode is None:
-                self._kill()
+            if self._session is None:  # a signal came while it was started
+                kill_leftovers(None, self._scratch, grace=0.0)
+            elif self._session.process.returncode is None:
+                self._session.kill()
 
     @property
     def pid(self) -> int:
         """The process id."""
-        assert self._process is not None
-        return self._process.pid
+        assert self._session is not None
+        return self._session.process.pid
 
     def await_start(self) -> None:
         """Wait until the worker is ready. Raises WorkerStopped."""
-        if self._process is None:
+        if self._session is None:
             raise WorkerStopped
         self._started = True
         self._await_answer(exchange.PING)
@@ -221,7 +169,8 @@ class Worker:
 
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""
-        if self._process is None:
+        session = self._session
+        if session is None:
             gone = "its Python is not there any more; build it again"
             return Outcome("failed", gone, {}, "", 0.0)
         strays = [] if self._ended else find_strays(self.pid, self._scratch)
@@ -232,14 +181,14 @@ class Worker:
                 self.call(exchange.END)
         answered = not self._ended
         self._wait(None)
-        in_time = self._has_ended()
+        in_time = session.has_ended()
         wall_seconds = now() - self._start
         leftovers = kill_leftovers(self.pid, self._scratch) if in_time else []
-        self._kill()
+        session.kill()
         for pipe in self._pipes:
             pipe.drain()
         process_exit = ProcessExit(
-            code=self._process.returncode,
+            code=session.process.returncode,
             exceeded_seconds=None if in_time else self._child.timeout,
             stdout_bytes=self._stdout.count,
             stderr_tail=self._stderr.tail.decode("utf-8", errors="replace"),
@@ -260,7 +209,7 @@ class Worker:
         try:
             # It has its cores before it loads a library, because libraries count them as they load.
             with pin(self._cores):
-                process = subprocess.Popen(
+                return subprocess.Popen(
                     [self._child.installation.python, "-m", "bench.worker", *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=self._stdout.write_end,
@@ -275,22 +224,6 @@ class Worker:
                 f"cannot start {self._child.installation.python}: {error.strerror}; end other "
                 "programs or name another Python, and go on with --resume"
             ) from error
-        for pipe in self._pipes:
-            pipe.close_write_end()
-        return process
-
-    def _kill(self) -> None:
-        """Kill the worker and all that it started."""
-        process = self._process
-        if process is None:  # a signal came while it was started
-            kill_leftovers(None, self._scratch, grace=0.0)
-            return
-        # The group is killed before its leader is reaped: until then no other process has its
-        # number.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        kill_leftovers(process.pid, self._scratch, grace=0.0)
-        process.wait()
 
     def look(self) -> None:
         """Look how the worker's threads run; ``finish`` says what was wrong with them."""
@@ -309,38 +242,16 @@ class Worker:
             raise WorkerStopped
         return time
 
-    def _has_ended(self) -> bool:
-        """Return whether the process has ended; it is not reaped here where that can be helped."""
-        assert self._process is not None
-        if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            return self._process.poll() is not None
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-    def _wait(self, wanted: "Pipe | None") -> bool:
-        """Sleep until a byte comes through a pipe (True), the worker ends, or its time is up.
-
-        Popen.wait with a timeout polls, on the cores that are being measured. With a pidfd the
-        kernel wakes us.
-        """
-        while (seconds := self._deadline - now()) > 0:
-            descriptors = [pipe.read_end for pipe in self._pipes if pipe.is_open]
-            if self._pidfd is None:
-                seconds = min(seconds, _POLL_SECONDS)
-            else:
-                descriptors.append(self._pidfd)
-            if self._look_at is not None:
-                seconds = max(0.0, min(seconds, self._look_at - now()))
-            ready = select.select(descriptors, [], [], seconds)[0]
-            if self._look_at is not None and not ready:
-                self._look_at = None
-                self.look()
-            ended = self._pidfd in ready or (self._pidfd is None and self._has_ended())
-            for pipe in self._pipes:
-                if pipe.read_end in ready and pipe.read() and pipe is wanted:
-                    return True
-            if ended:
-                return False
-        return False
+    def _wait(self, wanted: Pipe | None) -> bool:
+        """Sleep until a byte comes through a pipe (True), the worker ends, or its time is up."""
+        assert self._session is not None
+        until = math.inf if self._look_at is None else self._look_at
+        answered = self._session.wait(wanted, until)
+        if answered is None and self._look_at is not None:
+            self._look_at = None
+            self.look()
+            answered = self._session.wait(wanted)
+        return bool(answered)
 
 
 def launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 # The processes of a pool need a moment to notice that their master has gone; that is no fault.
 GRACE_SECONDS = 0.5
+# A command of a user's own keeps its variables, so it gets one more.
+MARK = "SOFTMAX_BENCH_SCRATCH"
 # The variables that the suite sets to folders below the scratch folder. PWD and the like do not
 # count: a shell that has visited the folder has them, too.
-_MARKS = (*CACHES, "PYTHONPATH")
+_MARKS = (*CACHES, "PYTHONPATH", MARK)
 
 
 def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECONDS) -> list[str]:

@@ -77,17 +77,25 @@ def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | 
     return status, reason, document
 
 
-def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
+def interpret_code(process_exit: ProcessExit) -> tuple[str, str | None]:
+    """Return status and reason by the exit status alone; ok if it is 0, in time."""
     if process_exit.exceeded_seconds is not None:
         seconds = process_exit.exceeded_seconds
-        return "timeout", f"still running after {seconds:g} s; raise --timeout", {}
+        return "timeout", f"still running after {seconds:g} s; raise --timeout"
     if process_exit.code < 0:
         number = -process_exit.code
         name = signal.strsignal(number) or f"signal {number}"
         hint = "; often the kernel, out of memory" if number == signal.SIGKILL else ""
-        return "failed", f"the process was ended by a signal: {name}{hint}", {}
+        return "failed", f"the process was ended by a signal: {name}{hint}"
     if process_exit.code > 0:
-        return "failed", f"the process ended with exit status {process_exit.code}", {}
+        return "failed", f"the process ended with exit status {process_exit.code}"
+    return "ok", None
+
+
+def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
+    status, reason = interpret_code(process_exit)
+    if status != "ok":
+        return status, reason, {}
     try:
         document = _read_document(folder / "document.json")
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from bench.errors import UserError
-from bench.runner.process import launch
+from bench.runner.process import launch, session
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import (
     CACHES,
@@ -69,13 +69,13 @@ def test_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
 
 def test_parent_wakes_only_when_the_worker_answers_or_ends(launched, monkeypatch):
     wakes = []
-    real = launch.select.select
+    real = session.select.select
 
     def select(*arguments):
         wakes.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(launch.select, "select", select)
+    monkeypatch.setattr(session.select, "select", select)
     assert launched("import threading\nthreading.Event().wait(1)").status == "ok"
     assert len(wakes) <= 8  # four answers, three pipes and the end
 
@@ -185,7 +185,7 @@ signal.pause() if {answer!r} else os._exit(0)
         begun.await_start()
         with pytest.raises(WorkerStopped):
             begun.call(exchange.IMPORT)
-        begun._deadline = now()
+        begun._session._deadline = now()
         assert begun.finish().status != "ok"
 
 

@@ -1,0 +1,136 @@
+"""A process in a session of its own: its pipes, its time limit and its end."""
+
+import math
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bench.runner.process.leftovers import kill_leftovers
+from bench.worker.measure import now
+
+TAIL_BYTES = 2000
+_CHUNK_BYTES = 2**16
+# The most that a pipe can hold on Linux. If more comes after the end of a process, another one is
+# still writing.
+_PIPE_BYTES = 2**20
+# How often the end of a process is looked for where there is no pidfd (macOS).
+_POLL_SECONDS = 0.5
+
+
+class Pipe:
+    """A pipe from a process: how many bytes and lines came through it, and the last bytes.
+
+    However much comes, reading never blocks and keeps ``tail_bytes`` at most.
+    write_end: the descriptor that the process inherits.
+    is_open: False when nobody can write to the pipe any more.
+    """
+
+    def __init__(self, tail_bytes: int = TAIL_BYTES) -> None:
+        self._tail_bytes = tail_bytes
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.read_end, False)
+        self.count = self.lines = 0
+        self.tail = b""
+        self.is_open = True
+
+    def read(self) -> bool:
+        """Read what has come, one chunk at most, and return whether there was any."""
+        try:
+            chunk = os.read(self.read_end, _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        self.is_open = bool(chunk)
+        self.count += len(chunk)
+        self.lines += chunk.count(b"\n")
+        self.tail = (self.tail + chunk)[-self._tail_bytes :]
+        return self.is_open
+
+    def drain(self) -> None:
+        """Read what a process that has ended left in the pipe; other processes may write on."""
+        end = self.count + _PIPE_BYTES
+        while self.count < end and self.read():
+            pass
+
+    def close_write_end(self) -> None:
+        """Close our copy of the other end, so that the end of all writers can be seen."""
+        if self.write_end >= 0:
+            os.close(self.write_end)
+            self.write_end = -1
+
+    def close(self) -> None:
+        """Close what is still open."""
+        self.close_write_end()
+        os.close(self.read_end)
+
+
+class Session:
+    """A process that leads a session of its own, until it is reaped.
+
+    pipes: those that it writes to. deadline: on the monotonic clock. scratch: see
+    ``kill_leftovers``.
+    """
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        pipes: Sequence[Pipe],
+        deadline: float,
+        scratch: Path,
+    ) -> None:
+        self.process = process
+        self._pipes = pipes
+        self._deadline = deadline
+        self._scratch = scratch
+        self._pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        for pipe in pipes:
+            pipe.close_write_end()
+
+    def has_ended(self) -> bool:
+        """Return whether the process has ended; it is not reaped here where that can be helped."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return self.process.poll() is not None
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.process.pid, flags) is not None
+
+    def wait(self, wanted: Pipe | None = None, until: float = math.inf) -> bool | None:
+        """Sleep until bytes come through a pipe (True), the process ends (False), or it is time.
+
+        None: the deadline is over, or ``until`` is; what came before is seen first. Popen.wait with
+        a timeout polls, on the cores that are being measured. With a pidfd the kernel wakes us.
+        """
+        remaining = math.inf
+        while remaining > 0:
+            remaining = min(until, self._deadline) - now()
+            descriptors = [pipe.read_end for pipe in self._pipes if pipe.is_open]
+            seconds = max(0.0, remaining)
+            if self._pidfd is None:
+                seconds = min(seconds, _POLL_SECONDS)
+            else:
+                descriptors.append(self._pidfd)
+            ready = select.select(descriptors, [], [], seconds)[0]
+            ended = self._pidfd in ready or (self._pidfd is None and self.has_ended())
+            for pipe in self._pipes:
+                if pipe.read_end in ready and pipe.read() and pipe is wanted:
+                    return True
+            if ended:
+                return False
+        return None
+
+    def kill(self) -> None:
+        """Kill the process and all that it started, and reap it."""
+        # The group is killed before its leader is reaped: until then no other process has its
+        # number.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        kill_leftovers(self.process.pid, self._scratch, grace=0.0)
+        self.process.wait()
+
+    def close(self) -> None:
+        """Close what is still open."""
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None

@@ -1,0 +1,212 @@
+"""A command of a user's own, with real processes: its end, its output and what it leaves."""
+
+import json
+import os
+import sys
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+from support.processes import find_processes, wait_until
+
+from bench.errors import UserError
+from bench.runner.process import command
+from bench.runner.process.command import Command, CommandSpec, CommandStopped
+from bench.worker.machine import list_usable_cores
+from bench.worker.measure import now
+
+ANSWERS = "for line in sys.stdin: print(flush=True)"
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Make the command that runs some code, with the folder ``scratch``. changes: of its spec."""
+
+    def make(code="", **changes):
+        header = "import os, signal, subprocess, sys"
+        values = {
+            "arguments": (sys.executable, "-c", f"{header}\n{code}"),
+            "folder": tmp_path,
+            "variables": dict(os.environ),
+            "cores": list_usable_cores()[-1:],
+            "timeout": 240.0,
+        }
+        return Command(CommandSpec(**{**values, **changes}), tmp_path / "scratch")
+
+    return make
+
+
+@pytest.fixture
+def finished(begun):
+    """Let a command end; return its outcome."""
+
+    def finish(code="", **changes):
+        with begun(code, **changes) as process:
+            return process.finish()
+
+    return finish
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason"),
+    [
+        ("", "ok", None),
+        ("sys.exit('why\\n the last line \\n')", "failed", "exit status 1: the last line"),
+        ("print('on stdout'); sys.exit(3)", "failed", "exit status 3: on stdout"),
+        ("sys.exit(3)", "failed", "exit status 3"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "failed", "a signal: Segmentation fault"),
+    ],
+)
+def test_end_of_a_command_has_its_status_and_reason(finished, code, status, reason):
+    outcome = finished(code, output_bytes=100)
+    assert outcome.status == status
+    assert outcome.reason == reason or outcome.reason.endswith(reason)
+    assert outcome.seconds > 0
+
+
+def test_command_that_takes_too_long_is_ended_with_what_it_started(finished, tmp_path):
+    code = "subprocess.Popen(['sleep', '600'], start_new_session=True); signal.pause()"
+    outcome = finished(code, timeout=2.0)
+    assert (outcome.status, outcome.reason) == (
+        "timeout",
+        "still running after 2 s; raise --timeout",
+    )
+    wait_until(lambda: not find_processes(tmp_path / "scratch"))
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [("nowhere", "No such file or directory"), ("./text", "Permission denied")],
+)
+def test_program_that_cannot_start_is_a_user_error(finished, tmp_path, program, reason):
+    (tmp_path / "text").touch()
+    before = os.sched_getaffinity(0)
+    with pytest.raises(UserError, match=f"cannot start {program}: {reason}"):
+        finished(arguments=[program])
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize("mebibytes", [30, pytest.param(1024, marks=pytest.mark.full)])
+def test_large_output_neither_blocks_nor_grows(finished, mebibytes):
+    code = f"""
+for _ in range({8 * mebibytes}):
+    os.write(1, b"x" * 2**16)
+    os.write(2, b"y" * 2**16)
+os.write(1, b"the end")
+"""
+    tracemalloc.start()
+    try:
+        outcome = finished(code, output_bytes=1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert outcome.output == "x" * 993 + "the end"
+    assert outcome.stderr_tail == "y" * 2000
+    assert peak < 2**23
+
+
+@pytest.mark.parametrize("options", ["", ", start_new_session=True"])
+def test_command_that_leaves_a_process_has_failed(finished, tmp_path, options):
+    outcome = finished(f"subprocess.Popen(['sleep', '600']{options})")
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith("it left processes running: sleep")
+    wait_until(lambda: not find_processes(tmp_path / "scratch"))
+
+
+def test_interrupt_leaves_nothing_running(begun, tmp_path):
+    code = "subprocess.Popen(['sleep', '600'], start_new_session=True); signal.pause()"
+    with suppress(KeyboardInterrupt), begun(code):
+        wait_until(lambda: len(find_processes(tmp_path / "scratch")) == 2)
+        raise KeyboardInterrupt
+    wait_until(lambda: not find_processes(tmp_path / "scratch"))
+
+
+def test_command_has_an_empty_stdin(finished):
+    read, write = os.pipe()
+    os.write(write, b"typed ahead")
+    os.close(write)
+    own = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        assert finished("print(sys.stdin.read())", output_bytes=100).output == "\n"
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(read)
+
+
+def test_command_has_its_folder_variables_and_cores(finished, tmp_path):
+    (tmp_path / "below").mkdir()
+    before = os.sched_getaffinity(0)
+    outcome = finished(
+        "import json\n"
+        "print(json.dumps([os.getcwd(), dict(os.environ), [*os.sched_getaffinity(0)]]))",
+        folder=tmp_path / "below",
+        variables={"OWN": "yes"},
+        output_bytes=10_000,
+    )
+    folder, variables, cores = json.loads(outcome.output)
+    assert folder == str(tmp_path / "below")
+    assert variables.pop(command.MARK) == f"{tmp_path / 'scratch'}/"
+    variables.pop("LC_CTYPE", None)  # Python's own
+    assert variables == {"OWN": "yes"}
+    assert cores == list_usable_cores()[-1:]
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "kills", "status"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", (0, 1), "out-of-memory"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", (1, 1), "failed"),
+        ("sys.exit(3)", (0, 1), "failed"),
+        ("signal.pause()", (0, 1), "timeout"),
+    ],
+)
+def test_kill_for_memory_is_told_from_others(finished, monkeypatch, code, kills, status):
+    counts = iter(kills)
+    monkeypatch.setattr(command, "count_oom_kills", lambda: next(counts))
+    timeout = 2.0 if status == "timeout" else 240.0
+    assert finished(code, timeout=timeout).status == status
+
+
+# ----- iterations
+
+
+def test_iteration_is_timed_from_its_line_to_the_answer(begun):
+    code = "import time\nfor line in sys.stdin:\n    time.sleep(0.2)\n    print(flush=True)"
+    with begun(code, loops=True) as process:
+        assert all(process.iterate() >= 0.2 for _ in range(3))
+        assert process.finish().status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "reason"),
+    [
+        ("", "ok", None),
+        ("sys.exit(3)", "failed", "exit status 3"),
+        ("signal.pause()", "timeout", "raise --timeout"),
+        ("os.close(0); os.close(1); signal.pause()", "timeout", "raise --timeout"),
+    ],
+)
+def test_command_that_ends_early_stops_its_iterations(begun, end, status, reason):
+    with begun(f"input(); print(flush=True)\n{end}", loops=True) as process:
+        process.iterate()
+        if status == "timeout":
+            process._session._deadline = now() + 1
+        with pytest.raises(CommandStopped):
+            process.iterate()
+        outcome = process.finish()
+    assert outcome.status == status
+    assert outcome.reason == reason or outcome.reason.endswith(reason)
+
+
+@pytest.mark.parametrize("code", [f"print('hello', flush=True)\n{ANSWERS}", f"{ANSWERS}; print()"])
+def test_command_that_prints_more_than_one_line_has_failed(begun, code):
+    with begun(code, loops=True) as process:
+        for _ in range(3):
+            process.iterate()
+        outcome = process.finish()
+    assert outcome.status == "failed"
+    assert "in 3 iterations; print one after each" in outcome.reason
