@@ -59,6 +59,8 @@ def compute_overall_level(nominal: float, looks: LookSchedule) -> float:
     import numpy as np
     from scipy.stats import norm
 
+    if len(looks) == 1:
+        return nominal
     if nominal >= 0.5:
         return 1.0
     if nominal == 0:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval
+from bench.regression.stats.control import remove_speed
 from bench.regression.stats.false_alarms import (
     LookSchedule,
     compute_nominal_level,
@@ -41,16 +42,26 @@ class Difference:
     p_faster: float
 
 
-def compare_pairs(logs: Sequence[float], looks: LookSchedule, alpha: float) -> Difference:
+def compare_pairs(
+    logs: Sequence[float], looks: LookSchedule, alpha: float, speeds: Sequence[float] = ()
+) -> Difference:
     """Return the difference that the pairs show at the looks so far.
 
     logs: logarithm of each pair's ratio, in the order measured. looks: the schedule; looks beyond
     the number of pairs are still to come. alpha: false-alarm rate of each side of the interval.
-    Raise ValueError if there is no pair.
+    speeds: log ratios of a kernel's time, a pair each, whose effect ``remove_speed`` removes at
+    each look by what was known then: what an early look has found stays. Raise ValueError if there
+    is no pair.
     """
     if not logs:
         raise ValueError("no pairs, no difference")
-    tests = [compute_p_values(logs[:count]) for count in looks if count <= len(logs)]
+    speeds = speeds or [0.0] * len(logs)
+    tests = [
+        compute_p_values(remove_speed(logs[:count], speeds[:count]))
+        for count in looks
+        if count <= len(logs)
+    ]
+    logs = remove_speed(logs, speeds)
     p_slower, p_faster = (
         min(1.0, compute_overall_level(min(values), looks))
         for values in zip(*(tests or [(1.0, 1.0)]), strict=True)

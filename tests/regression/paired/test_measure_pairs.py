@@ -7,7 +7,7 @@ from support.pretended import Pretended, comparison, of_kind, pairing
 from support.records import ok
 
 from bench.records import store
-from bench.regression.paired import measure_pairs
+from bench.regression.paired import loop, measure_pairs
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.paired.measure_pairs import choose_epochs, estimate_seconds
@@ -50,6 +50,7 @@ def measured(folder, digits, monkeypatch):
         store.create_run(folder, plan, "comparison.json")
         monkeypatch.setattr(measure_pairs, "Runner", pretended.begin)
         monkeypatch.setattr(measure_pairs, "now", pretended.now)
+        monkeypatch.setattr(loop, "now", pretended.now)
         return of_kind(measure_pairs.measure(folder, plan, digits, {}), CaseComparison)
 
     return measure

@@ -12,6 +12,7 @@ from scipy.stats import binom, wilcoxon
 from support import false_alarms
 
 from bench.regression.stats import signed_rank
+from bench.regression.stats.control import remove_speed
 from bench.regression.stats.false_alarms import (
     compute_nominal_level,
     compute_overall_level,
@@ -111,6 +112,16 @@ def test_rejection_at_an_early_look_stays():
         compare_pairs(logs[:10], (10, 20, 60), 0.01).p_slower
     )
     assert compare_pairs(logs, (60,), 0.01).p_slower > 0.01
+
+
+def test_speeds_are_removed_by_what_was_known_at_each_look():
+    # Of the first ten pairs the speed explains nothing, of the others everything.
+    logs = [0.05] * 10 + [0.3, -0.3] * 25
+    speeds = [0.06, -0.06] * 5 + [0.3, -0.3] * 25
+    late = compare_pairs(logs, (10, 60), 0.01, speeds)
+    assert late.p_slower == compare_pairs(logs[:10], (10, 60), 0.01, speeds[:10]).p_slower
+    assert late.p_slower == pytest.approx(compute_overall_level(2**-10, (10, 60)))
+    assert late.ratio == compare_pairs(remove_speed(logs, speeds), (10, 60), 0.01).ratio
 
 
 def test_no_pairs_raise():

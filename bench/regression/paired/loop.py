@@ -1,0 +1,80 @@
+"""Measure pairs until a comparison is decided, or until its time is up."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from bench.regression.result import CaseComparison
+from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
+from bench.worker.measure import now
+
+# The pairs of a short budget: two more than the fewest that can decide, so that one small
+# difference may have the other sign. Each is as long as its share of the time allows: the noise of
+# a pair falls almost as one over the number of its epochs. With more time, there are more pairs.
+SPARE_PAIRS = 2
+# The looks are planned again after each of the first pairs, because the very first reads cold
+# files. No look happens before, so no result influences the number of looks.
+PLANNING_PAIRS = 3
+
+
+class Pairs(Protocol):
+    """What is measured in pairs, and judged together.
+
+    name: of all of it, for progress. alpha: the level of one test, known after the first pair.
+    """
+
+    name: str
+    alpha: float
+
+    def plan(self, allowed: float) -> float:
+        """Choose how long the next pair is, if it has so many seconds; return its seconds."""
+
+    def measure(self, number: int) -> bool:
+        """Measure a pair, and return whether all of its processes succeeded.
+
+        0 is the first pair: it shows that both versions work, and how long they take.
+        """
+
+    def save_looks(self, looks: LookSchedule) -> None:
+        """Store after which numbers of pairs the comparison is tested."""
+
+    def judge(self) -> Sequence[CaseComparison]:
+        """Judge all pairs so far."""
+
+
+def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseComparison]:
+    """Measure pairs until all is decided, a process failed, or the time is up.
+
+    Yields a line before each pair, and the cases whenever they were judged. end: on the monotonic
+    clock. The length of a pair is chosen anew before each, so that the planned pairs fit even if
+    the machine becomes slower. It depends on times that both sides share, not on their ratio.
+    """
+    if not pairs.measure(0):
+        yield from pairs.judge()
+        return
+    fewest = count_fewest_pairs(pairs.alpha) + SPARE_PAIRS
+    looks: LookSchedule = (fewest,)
+    number = 0
+    while number < looks[-1]:
+        planned = fewest if number <= PLANNING_PAIRS else looks[-1]
+        seconds = pairs.plan((end - now()) / (planned - number))
+        if number <= PLANNING_PAIRS:
+            looks = plan_looks(pairs.alpha, number, (end - now()) / seconds)
+            pairs.save_looks(looks)
+        if now() + seconds > end:
+            break
+        number += 1
+        yield f"{pairs.name}: pair {number} of {looks[-1]} at most"
+        if not pairs.measure(number):
+            break
+        if number in looks[:-1]:
+            cases = pairs.judge()
+            yield from cases
+            if all(case.verdict != "undecided" for case in cases):
+                return
+    yield from pairs.judge()
+
+
+def plan_looks(alpha: float, measured: int, fitting: float) -> LookSchedule:
+    """Return the looks after this many pairs, if so many more fit into the time."""
+    pairs = max(count_fewest_pairs(alpha), measured + int(fitting))
+    return schedule_looks(pairs, alpha)

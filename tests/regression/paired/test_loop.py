@@ -1,0 +1,70 @@
+"""Pairs of anything until all is decided: what is planned, and when it ends."""
+
+import pytest
+
+from bench.regression.paired import loop
+from bench.regression.paired.loop import measure_until_decided
+from bench.regression.result import CaseComparison
+
+
+class Stand:
+    """Pairs that take a second each. verdicts: of each look."""
+
+    name = "a stand"
+
+    def __init__(self, verdicts, alpha=0.01, fails=None):
+        self.alpha = 1.0  # not known yet
+        self._alpha = alpha
+        self._verdicts = iter(verdicts)
+        self._fails = fails
+        self.clock, self.numbers, self.looks = 0.0, [], []
+
+    def plan(self, allowed):
+        return 1.0
+
+    def measure(self, number):
+        self.alpha = self._alpha
+        self.clock += 1
+        self.numbers.append(number)
+        return number != self._fails
+
+    def save_looks(self, looks):
+        self.looks.append(looks)
+
+    def judge(self):
+        return [CaseComparison(name, name, verdict) for name, verdict in next(self._verdicts)]
+
+
+UNDECIDED = [("a", "slower"), ("b", "undecided")]
+DECIDED = [("a", "slower"), ("b", "missing in baseline")]
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    def measure(pairs, end=101.0):
+        monkeypatch.setattr(loop, "now", lambda: pairs.clock)
+        return list(measure_until_decided(pairs, end))
+
+    return measure
+
+
+def test_looks_are_planned_when_the_level_is_known(measured):
+    pairs = Stand([UNDECIDED, UNDECIDED, DECIDED], alpha=0.01 / 3)
+    measured(pairs)
+    # The fewest of three tests with a spare one, a third, and all for which there is time.
+    assert pairs.looks == [(12, 34, 100)] * 4
+    assert pairs.numbers == [*range(101)]
+
+
+def test_measuring_ends_when_all_is_decided(measured):
+    pairs = Stand([UNDECIDED, DECIDED])
+    *_, first, second = [event for event in measured(pairs) if not isinstance(event, str)]
+    assert pairs.numbers == [*range(35)]
+    assert [first.name, second.name] == ["a", "b"]
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_failure_ends_measuring(measured, number):
+    pairs = Stand([[("a", "failed")]], fails=number)
+    assert measured(pairs)[-1].verdict == "failed"
+    assert pairs.numbers == [*range(number + 1)]
