@@ -33,7 +33,7 @@ if "google.colab" in sys.modules and Path.cwd().name != "notebooks":
     install = [sys.executable, "-m", "pip", "install", "--quiet", "./softmax-bench[report]"]
     subprocess.run(install, check=True)
     os.chdir("softmax-bench/notebooks")
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path[:0] = [str(Path.cwd()), str(Path.cwd().parent)]  # the notebook's files, the suite
 
 # %%
 os.environ["KERAS_BACKEND"] = "tensorflow"

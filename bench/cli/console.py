@@ -54,7 +54,9 @@ def quote_command() -> str:
         name, equals, _ = word.partition("=")
         hidden = f"{name}=<hidden>" if equals and name in INDEXES else word
         words.append("<hidden>" if before in INDEXES else hidden)
-    return f"python -m bench {shlex.join(words)}"
+    # A wheel has no other program.
+    program = "softmax-bench" if Path(sys.argv[0]).name == "softmax-bench" else "python -m bench"
+    return f"{program} {shlex.join(words)}"
 
 
 class Transient(str):
