@@ -214,7 +214,7 @@ def program(tmp_path):
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A repository with one commit on ``main`` that stands for the suite's own."""
+    """A repository around the test, with one commit on ``main``; it stands for the suite's own."""
     variables = {
         **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "A test"),
         **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.org"),
@@ -222,7 +222,8 @@ def repository(tmp_path, monkeypatch):
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    repository = Repository(tmp_path / "repository")
+    monkeypatch.chdir(tmp_path)
+    repository = Repository(tmp_path)
     repository.commit(__init__=REGISTRY, softmax_numpy="one = 1", softmax_old="one = 1")
     monkeypatch.setattr(machine, "ROOT", repository.folder)
     return repository
@@ -233,7 +234,6 @@ def checkout(repository):
     """A repository in which the suite runs. ``main`` has all implementations in one folder."""
     source = Path(suite.__path__[0])
     (repository.folder / "bench").symlink_to(source)
-    (repository.folder / ".git" / "info" / "exclude").write_text("bench\n")
     folder = repository.folder / "implementations"
     shutil.copy(source.parent / "implementations" / "idiomatic" / "softmax_numpy.py", folder)
     repository.commit(__init__=REGISTRY.replace("idiomatic.", ""), softmax_numpy=None)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # records have.
 NO_COLUMNS = {
     *("module", "extra", "devices", "variables", "env", "tried_threads", "interpreter", "file"),
-    *("sha256", "pixel_bytes", "format", "case", "environment", "stderr_tail", "conditions"),
-    *("parity", "validation_loss", "judged_epochs", "slowdown", "worker_seconds"),
+    *("sha256", "siblings", "pixel_bytes", "format", "case", "environment", "stderr_tail"),
+    *("conditions", "parity", "validation_loss", "judged_epochs", "slowdown", "worker_seconds"),
     *("warmup_seconds", "alternated", "phase_rss_bytes", "device_conditions", "energy_absent"),
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]

@@ -11,6 +11,7 @@ from bench.analysis.textbook import compare_textbook
 from bench.cli.console import Transient, format_comparisons, print_line, stdout
 from bench.records.schema import (
     Case,
+    CommandRecord,
     Record,
     RooflineRecord,
     Run,
@@ -136,8 +137,8 @@ def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
-    if isinstance(record, TraceRecord):
-        return f"trace  {took}"
+    if isinstance(record, TraceRecord | CommandRecord):
+        return f"{record.kind}  {took}"
     if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
         return f"{numbers.format_number(rate)} GFLOP/s  {took}"

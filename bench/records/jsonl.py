@@ -23,6 +23,7 @@ from bench.records.old_formats import upgrade_record
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
+    CommandRecord,
     JudgedRecord,
     Record,
     RooflineRecord,
@@ -165,6 +166,9 @@ def _is_complete(record: Record) -> bool:
     match record:
         case TextbookRecord() | TraceRecord():
             return True
+        case CommandRecord(values=values):
+            times = (*record.iteration_seconds, *record.kernel_seconds)
+            return min(values.values(), default=0) > 0 and min(times, default=1) >= MIN_SECONDS
         case TrialRecord(case=case):
             scored = min(len(record.validation_accuracy), len(record.test_accuracy))
             return (

@@ -6,9 +6,10 @@ from bench.errors import UserError
 
 RUN_PLAN = "run.json"
 COMPARISON_PLAN = "comparison.json"
+COMMAND_PLAN = "command.json"
 CALIBRATION_PLAN = "calibration.json"
 DECISION = "decision.json"  # of a finished comparison of a calibration
-PLANS = (RUN_PLAN, COMPARISON_PLAN, CALIBRATION_PLAN)
+PLANS = (RUN_PLAN, COMPARISON_PLAN, COMMAND_PLAN, CALIBRATION_PLAN)
 TRIALS = "trials.jsonl"
 DAMAGED = "damaged.jsonl"
 ENVIRONMENTS = "environments"

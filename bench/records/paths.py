@@ -23,7 +23,8 @@ from bench.worker import machine
 Recorded = TypeVar("Recorded")
 
 # Fields that hold a path, a name, or None.
-_PATHS = {"data_source", "file", "interpreter", "name", "path"}
+_PATHS = {"data_source", "file", "interpreter", "modules", "name", "path"}
+_COMMANDS = {"command", "arguments", "prepare"}
 # In a command, a path may follow the = of an option, a comma or a space, and may have spaces.
 _ARGUMENT = re.compile(r"(?<![^=,\s])/[^,]*?(?=,|\s/|$)")
 # In the address of a wheel or a repository; a trace is hidden as one JSON text, with its quotes.
@@ -104,7 +105,7 @@ class _Hider:
         if field in _PATHS:
             text = shorten_path(text)
         text = _FILE.sub(lambda path: shorten_path(path[0]), text)
-        if field == "command":
+        if field in _COMMANDS:
             words = shlex.split(text)
             hidden = [_ARGUMENT.sub(lambda path: shorten_path(path[0]), word) for word in words]
             text = text if hidden == words else shlex.join(hidden)

@@ -21,7 +21,7 @@ FORMAT = 7
 MAX_RECORD_BYTES = 2**20
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
-Kind = Literal["trial", "textbook", "roofline", "warm-start", "trace"]
+Kind = Literal["trial", "textbook", "roofline", "warm-start", "trace", "command"]
 
 # Ranges of numbers: far wider than what is measured, far narrower than what can be computed with.
 # They are enforced when a record is read, and when one is made from a worker's document.
@@ -46,7 +46,8 @@ class Case(
 
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
-    for the suite's own. file, sha256: path and hash of a user's own implementation.
+    for the suite's own. file, sha256: path and hash of a user's own implementation. siblings: hash
+    of each file below its folder that it imports when it is loaded, by relative path.
     variables: environment variables of the registry's entry. env: those that the user asked for,
     as they were given: no path in them is hidden. They override the others.
     pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
@@ -75,6 +76,7 @@ class Case(
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
+    siblings: dict[str, str] = {}
     pixel_bytes: dict[Device, Annotated[int, msgspec.Meta(ge=1, le=8)]] = {}
 
     @property
@@ -292,7 +294,22 @@ class TraceRecord(BaseRecord, frozen=True, kw_only=True, tag="trace"):
     """Whether the framework's profiler has traced some steps of a case; it measures nothing."""
 
 
-Record = TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord | TraceRecord
+class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
+    """A process of a command of a user's own, which nobody judges.
+
+    version: see ``Trial``. values: what it measured, by name: seconds, or a number that it printed.
+    iteration_seconds: of a command that iterates in turn with its partner. kernel_seconds: before
+    and after the process.
+    """
+
+    version: str = ""
+    values: dict[str, Amount] = {}
+    iteration_seconds: list[Seconds] = []
+
+
+Record = (
+    TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord | TraceRecord | CommandRecord
+)
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

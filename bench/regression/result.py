@@ -34,10 +34,10 @@ Sides = tuple[float | None, float | None]  # the baseline's and the candidate's 
 class MetricComparison:
     """One metric of one case on both sides.
 
-    baseline, candidate: in ``unit``, "seconds" or "bytes". ratio: of candidate to baseline.
-    p_slower, p_faster: None without a test. verdict: None for a metric that is not judged.
-    more_pairs: estimate for an undecided metric. statistic: of the judged epochs of a process,
-    "minimum" or "median".
+    baseline, candidate: in ``unit``, "seconds", "bytes" or "number". ratio: of candidate to
+    baseline. p_slower, p_faster: None without a test. verdict: None for a metric that is not
+    judged. more_pairs: estimate for an undecided metric. statistic: of the judged epochs of a
+    process, "minimum" or "median".
     """
 
     name: str
@@ -65,10 +65,10 @@ class CaseComparison:
     the user, or one side has it, so that a comparison without it fails. detectable: the slowdown
     that as many measurements detect with probability 95 %, as a share.
 
-    Of live pairs: pairs. Of stored runs, on both sides: processes, those that succeeded; tried, all
-    processes; epochs, how many of each process were compared; deviation, the standard deviation
-    of the logarithm of the ratio of two such runs; hours, from how many hours of calibration it
-    is computed.
+    Of live pairs: pairs; pair_seconds, what a pair took. Of stored runs, on both sides: processes,
+    those that succeeded; tried, all processes; epochs, how many of each process were compared;
+    deviation, the standard deviation of the logarithm of the ratio of two such runs; hours, from
+    how many hours of calibration it is computed.
     """
 
     name: str
@@ -81,6 +81,7 @@ class CaseComparison:
     required: bool = False
     detectable: float | None = None
     pairs: int = 0
+    pair_seconds: float | None = None
     processes: tuple[int, int] = (0, 0)
     tried: tuple[int, int] = (0, 0)
     epochs: int = 0
@@ -113,6 +114,8 @@ class ComparisonResult:
     command: "bench ab" or "bench compare". gated: names of the judged metrics. between_runs: the
     ratio above which uncalibrated runs differ, as a share; None for live pairs. refusal: why the
     two were not compared. fail_on: verdicts with exit status 1 beside "slower" and "wrong".
+    allow_nothing: the comparison passes where no implementation differs, or only one side has it.
+    parity: whether results were compared with the oracle's; those of commands are not.
     """
 
     command: str
@@ -125,6 +128,8 @@ class ComparisonResult:
     between_runs: float | None = None
     refusal: str | None = None
     fail_on: Collection[str] = ()
+    allow_nothing: bool = False
+    parity: bool = True
 
     @property
     def ordered_cases(self) -> list[CaseComparison]:
@@ -137,9 +142,9 @@ class ComparisonResult:
 
         1: a case is slower or wrong, or has another verdict of ``fail_on``.
         3: a case failed.
-        4: the comparison was refused, a required case is missing or unavailable, no case could be
-        timed, or a case had time for no pair.
-        0: otherwise, also if there was nothing to measure because no implementation differs.
+        4: the comparison was refused, a required case is missing or unavailable, no case was timed,
+        unless ``allow_nothing``, or a case had time for no pair.
+        0: otherwise.
         """
         verdicts = {case.verdict for case in self.cases}
         if verdicts & {"slower", "wrong", *self.fail_on}:
@@ -150,7 +155,8 @@ class ComparisonResult:
         untimed = any(case.verdict in TIMED and not case.metrics for case in self.cases)
         if self.refusal or untimed or required & {*MISSING, "unavailable"}:
             return 4
-        return 4 if verdicts - MISSING and not verdicts & TIMED else 0
+        nothing_to_time = verdicts <= MISSING and self.allow_nothing
+        return 0 if verdicts & TIMED or nothing_to_time else 4
 
 
 def describe_accuracy_loss(accuracy: Sides) -> str | None:

@@ -11,10 +11,18 @@ from pathlib import Path
 from bench.errors import UserError, clean_text, join_lines
 from bench.records import layout, timestamps
 from bench.records.files import write_file
-from bench.records.schema import Environment
-from bench.records.store import read_environments, read_looks, read_plan, read_trials
+from bench.records.schema import CommandRecord, Environment
+from bench.records.store import (
+    read_environments,
+    read_looks,
+    read_plan,
+    read_records,
+    read_trials,
+)
 from bench.regression.calibration import session, spread
 from bench.regression.calibration.counts import count_decisions
+from bench.regression.commands import command_plan
+from bench.regression.commands.judge_commands import judge_commands
 from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict, ComparedVersion
@@ -31,10 +39,11 @@ from bench.report.write import can_draw
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
 # The kinds of entries, in the order of the page.
-KINDS = ("run", "report", "comparison", "calibration", "unreadable")
+KINDS = ("run", "report", "comparison", "command", "calibration", "unreadable")
 PLANS = {
     "run": layout.RUN_PLAN,
     "comparison": layout.COMPARISON_PLAN,
+    "command": layout.COMMAND_PLAN,
     "calibration": layout.CALIBRATION_PLAN,
 }
 
@@ -90,6 +99,7 @@ def read_entries(root: Path) -> list[Entry]:
     readers: dict[str, Callable[[Path], Entry | None]] = {
         "run": _read_run,
         "comparison": _read_comparison,
+        "command": _read_command,
         "calibration": lambda folder: _check_calibration(folder, calibrations),
     }
     entries = []
@@ -149,19 +159,44 @@ def _read_run(folder: Path) -> Entry:
 def _read_comparison(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMPARISON_PLAN, comparison_plan.ComparisonPlan)
     results = judge_cases(plan, read_trials(folder), read_looks(folder))
+    missing = len(plan.pairings) - len(results)
+    return _describe_comparison(
+        "comparison",
+        folder,
+        plan,
+        results,
+        f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete",
+    )
+
+
+def _read_command(folder: Path) -> Entry:
+    plan = read_plan(folder / layout.COMMAND_PLAN, command_plan.CommandPlan)
+    records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
+    results = judge_commands(plan, records, read_looks(folder).get("command", ()))
+    state = "complete" if records else "not begun"
+    return _describe_comparison("command", folder, plan, results, state)
+
+
+def _describe_comparison(
+    kind: str,
+    folder: Path,
+    plan: comparison_plan.ComparisonPlan | command_plan.CommandPlan,
+    results: Sequence[CaseComparison],
+    state: str,
+) -> Entry:
+    """Return the entry of a comparison in pairs."""
     by_verdict = {
         verdict: [case for case in results if case.verdict == verdict] for verdict in CASE_VERDICTS
     }
     verdicts = "; ".join(
         _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
     )
-    sides = (ComparedVersion(one.name, env=one.env) for one in (plan.candidate, plan.baseline))
+    sides = (ComparedVersion(one.label, env=one.env) for one in (plan.candidate, plan.baseline))
     names = escape(" against ".join(side.label for side in sides))
-    missing = len(plan.pairings) - len(results)
     return _make_entry(
-        "comparison",
+        kind,
         f"{names}: {verdicts or 'nothing was measured'}.",
-        f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete",
+        state,
         plan.created,
         read_environments(folder).values(),
     )

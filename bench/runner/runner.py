@@ -449,11 +449,16 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def find_file_fault(case: Case) -> str | None:
-    """Return how a user's own file differs from the planned one, or None."""
+    """Return how a user's own file, or one that it imports, has changed since the plan, or None."""
     if case.file is None:
         return None
-    try:
-        unchanged = hash_file(Path(case.file)) == case.sha256
-    except OSError as error:
-        return f"{case.file} cannot be read any more: {error.strerror}"
-    return None if unchanged else f"{case.file} has changed since the run was planned"
+    file = Path(case.file)
+    planned = {file: case.sha256}
+    planned |= {file.parent / name: digest for name, digest in case.siblings.items()}
+    for path, digest in planned.items():
+        try:
+            if hash_file(path) != digest:
+                return f"{path} has changed since the run was planned"
+        except OSError as error:
+            return f"{path} cannot be read any more: {error.strerror}"
+    return None

@@ -26,6 +26,7 @@ from bench.errors import join_lines
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize
 from bench.worker.guard import ContractError
+from bench.worker.imports import find_imports
 from bench.worker.roofline import measure_roofline
 from bench.worker.session import Session
 
@@ -112,6 +113,8 @@ def run_mode(request: Document, session: Session) -> None:
         case "preflight":
             results["trainer"] = callable(getattr(session.module, "Trainer", None))
             results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")
+            if request.get("file"):
+                results |= find_imports(Path(request["file"]))
         case "device":  # a probe raises Unavailable if it sees no such device
             session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
         case "software":

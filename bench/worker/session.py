@@ -184,10 +184,16 @@ def read_framework_peak() -> int | None:
 
 
 def load_module(request: Document) -> ModuleType:
-    """Import the implementation, by its module's name or its file's path."""
+    """Import the implementation, by its module's name or its file's path.
+
+    A file can import its neighbours, as a script can.
+    """
     if request.get("file") is None:
         return importlib.import_module(f"implementations.{request['module']}")
     path = Path(request["file"])
+    # First ours: a neighbour may have the same name.
+    importlib.import_module("implementations")
+    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path.name} is not a Python file")

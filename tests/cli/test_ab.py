@@ -8,7 +8,7 @@ from support.pretended import Pretended
 from support.processes import WAITS, wait_until
 
 from bench.records import store
-from bench.regression.paired import measure_pairs
+from bench.regression.paired import loop, measure_pairs
 from bench.regression.paired.comparison_plan import ComparisonPlan
 
 SOURCES = {
@@ -53,6 +53,7 @@ def pretended(monkeypatch):
     runner = Pretended()
     monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
     monkeypatch.setattr(measure_pairs, "now", runner.now)
+    monkeypatch.setattr(loop, "now", runner.now)
     return runner
 
 
@@ -142,8 +143,10 @@ def test_implementation_of_one_version_ends_with_4(repository, called, tmp_path,
 
 
 def test_equal_revisions_are_not_measured(repository, called, tmp_path):
-    status, out, err = called("ab", "--base=main", "--candidate=HEAD", DIGITS, "--output=out")
-    assert (status, err) == (0, "")
+    equal = ("ab", "--base=main", "--candidate=HEAD", DIGITS, "--output=out")
+    status, out, err = called(*equal)
+    assert (status, err) == (4, "")
+    assert called(*equal, "--allow-nothing")[0] == 0
     assert "No implementation differs between main and HEAD" in out
     assert not (tmp_path / "out").exists()
 
@@ -152,7 +155,7 @@ def test_skipped_registry_entry_is_reported_on_stderr(repository, called):
     text = (repository.folder / "implementations" / "__init__.py").read_text()
     repository.commit(__init__=text.replace('"torch"', "7"))
     status, out, err = called("ab", "--base=HEAD", "--candidate=HEAD", DIGITS, "--format=json")
-    assert (status, json.loads(out)["cases"]) == (0, [])
+    assert (status, json.loads(out)["cases"]) == (4, [])
     assert err.startswith("HEAD: skipped registry entry old")
 
 

@@ -13,7 +13,7 @@ from bench.records.schema import Slowdown
 from bench.regression.calibration import session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.calibration.spread import load_calibrations
-from bench.regression.paired import measure_pairs
+from bench.regression.paired import loop, measure_pairs
 from bench.runner import machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n1440"
@@ -108,6 +108,7 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     runner = Pretended(ratio=lambda _: 1.5)
     monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
     monkeypatch.setattr(measure_pairs, "now", runner.now)
+    monkeypatch.setattr(loop, "now", runner.now)
     code, out, _ = called("ab", "--base=.", *NUMPY, "--format=markdown")
     assert code == 1
     (remark,) = [line for line in out.splitlines() if "on this machine" in line]

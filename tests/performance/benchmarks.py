@@ -59,7 +59,7 @@ def make_case(name, data, env=()):
     """Return the case of an implementation or of an own file, on all cores."""
     workload, samples = WORKLOADS["sgd"], len(read_labels(data.folder, "train"))
     size = Size(workload.batch_size, len(machine.list_usable_cores()), samples)
-    incomplete = find_implementation(name, preflight.read_objective)
+    incomplete = find_implementation(name, preflight.inspect)
     incomplete = replace(incomplete, env=spec.parse_env(env, ["cpu"]))
     return complete_case(incomplete, workload.name, "cpu", size, EPOCHS)
 

@@ -4,6 +4,7 @@ import zlib
 
 import msgspec
 import pytest
+from support.commands import process
 from support.records import bare, case, ok, run, write
 
 from bench.errors import UserError
@@ -138,6 +139,20 @@ PROBED = {
 def test_ok_probe_needs_all_numbers_of_rates(change, complete):
     record = bare(case(), status="ok", **PROBED | change)
     assert (jsonl.explain_rejection(record) is None) == complete
+
+
+@pytest.mark.parametrize(
+    ("change", "complete"),
+    [
+        ({}, True),
+        ({"values": {}}, False),
+        ({"values": {"a": 1.0, "b": 0.0}}, False),
+        ({"iteration_seconds": [0.1, 0.0]}, False),
+        ({"kernel_seconds": [0.002, 0.0]}, False),
+    ],
+)
+def test_ok_command_needs_all_numbers_of_ratios(change, complete):
+    assert (jsonl.explain_rejection(process("base", 1, **change)) is None) == complete
 
 
 def test_oversized_record_is_rejected():

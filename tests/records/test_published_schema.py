@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from support.commands import process
 from support.records import bare, case, ok, probe
 
 import bench
@@ -29,7 +30,9 @@ def test_published_schema_is_current():
     assert json.loads(PAGE.read_text(encoding="utf-8")) == json.loads(json.dumps(schema))
 
 
-@pytest.mark.parametrize("record", [ok(case()), bare(case(), kind="textbook"), probe()])
+@pytest.mark.parametrize(
+    "record", [ok(case()), bare(case(), kind="textbook"), probe(), process("base", 1)]
+)
 def test_written_line_is_valid(validator, record):
     validator.validate(json.loads(jsonl.encode(record)))
 

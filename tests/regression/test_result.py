@@ -42,7 +42,7 @@ def status(verdicts, required="", **changes):
 @pytest.mark.parametrize(
     ("verdicts", "required", "expected", "strict"),
     [
-        ("", "", 0, 0),
+        ("", "", 4, 4),
         ("n", "", 0, 0),
         ("f", "", 0, 0),
         ("u", "", 0, 1),
@@ -60,7 +60,7 @@ def status(verdicts, required="", **changes):
         ("x-", "", 3, 3),
         ("ux", "", 3, 1),
         # A missing or unavailable case matters if it is required.
-        ("b", "", 0, 0),
+        ("b", "", 4, 4),
         ("nc", "", 0, 0),
         ("b", "b", 4, 4),
         ("nfc", "c", 4, 4),
@@ -75,6 +75,15 @@ def test_exit_status_is_of_the_worst_verdict(verdicts, required, expected, stric
     assert status(verdicts, required) == status(verdicts[::-1], required) == expected
     assert status(verdicts, required, fail_on=("slower",)) == expected
     assert status(verdicts, required, fail_on=("slower", "undecided")) == strict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "required", "expected"),
+    [("", "", 0), ("b", "", 0), ("bc", "", 0), ("b", "b", 4), ("-", "", 4), ("b-", "", 4)],
+)
+def test_nothing_measured_passes_on_request(verdicts, required, expected):
+    assert status(verdicts, required) == 4
+    assert status(verdicts, required, allow_nothing=True) == expected
 
 
 @pytest.mark.parametrize("fail_on", [(), ("undecided",)])

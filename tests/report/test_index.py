@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from support.commands import command_plan, failure, processes, write_commands
 from support.comparisons import bad, comparison, decided, pairs, two
 from support.records import MACHINE, case, environment, run, trials, write
 
@@ -11,6 +12,7 @@ from bench.records import store
 from bench.regression.paired.comparison_plan import Absent
 from bench.report import index
 from bench.report.index import read_entries, write_index
+from bench.report.render.markdown import escape
 
 HOSTILE = "<script>x</script> | `c`\n"
 
@@ -100,6 +102,33 @@ def test_comparison_lists_its_verdicts(results):
         entry.finding,
     )
     assert entry.machines == ("2-core Test CPU, 8 GiB",)
+
+
+def test_command_is_judged_by_its_looks(results):
+    command = "python `job.py`"
+    plan = command_plan(arguments=command)
+    folder = write_commands(results / "a", plan, *processes([0.3] * 7))
+    entry = read_one(results)
+    assert (entry.kind, entry.state) == ("command", "complete")
+    assert entry.finding.startswith(f". against main: **{escape(command)}** slower, +")
+    assert entry.machines == ("2-core Test CPU, 8 GiB",)
+    # A first look at seven of 60 pairs has not enough of them.
+    store.save_looks(folder, {"command": (7, 20, 60)})
+    assert f"**{escape(command)}** undecided, +" in read_one(results).finding
+
+
+def test_benchmarks_of_a_command_are_listed(results):
+    plan = command_plan(arguments="pytest bench.py", metric="pytest")
+    slow = processes([0.3] * 30, name="bench.py::test_a")
+    write_commands(results / "a", plan, *slow)
+    write_commands(results / "b", plan, failure("base", 0))
+    write_commands(results / "c", plan)
+    entries = read_entries(results)
+    assert [entry.state for entry in entries] == ["complete", "complete", "not begun"]
+    findings = {entry.path: entry.finding for entry in entries}
+    assert f"**{escape('bench.py::test_a')}** slower, +" in findings["a"]
+    assert findings["b"].endswith("**pytest bench.py** failed.")
+    assert findings["c"].endswith("**pytest bench.py** undecided.")
 
 
 @pytest.mark.parametrize(("logs", "state"), [([0.0, 0.0], "complete"), ([], "no pair succeeded")])

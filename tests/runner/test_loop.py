@@ -11,7 +11,13 @@ from support.workers import StoppedWorkers
 from bench.records import store
 from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
-from bench.runner.planning.cases import Size, complete_case, find_implementation, list_rooflines
+from bench.runner.planning.cases import (
+    Inspection,
+    Size,
+    complete_case,
+    find_implementation,
+    list_rooflines,
+)
 
 pytestmark = pytest.mark.usefixtures("short_trials")
 
@@ -255,7 +261,7 @@ def test_changed_own_file_is_neither_imported_nor_measured(
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")
-    own = find_implementation(str(path), lambda _: "softmax")
+    own = find_implementation(str(path), lambda _: Inspection())
     change(path)
     (record,) = records_of(measured(complete_case(own, "sgd", "cpu", Size(32, 1, 1440))))
     assert (record.status, "mine.py" in record.reason) == ("failed", True)

@@ -18,7 +18,7 @@ from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import runner
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement
-from bench.runner.planning.cases import find_implementation
+from bench.runner.planning.cases import Inspection, find_implementation
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
@@ -77,7 +77,7 @@ def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, fo
 
 
 def test_side_that_computes_while_the_other_trains_fails(make_runner, saboteur):
-    own = find_implementation(str(saboteur("keeps_a_helper_busy")), lambda _: "softmax")
+    own = find_implementation(str(saboteur("keeps_a_helper_busy")), lambda _: Inspection())
     # Epochs of some 20 ms: a busy machine may not run the helper at all within one of 1 ms.
     base, candidate = sides(2, batch_size=1).values()
     changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
@@ -187,7 +187,7 @@ def warm(tmp_path):
     def make(extra="pass"):
         path = tmp_path / "caching.py"
         path.write_text(CACHING.format(extra=extra))
-        own = find_implementation(str(path), lambda _: "softmax")
+        own = find_implementation(str(path), lambda _: Inspection())
         changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
         return Trial("r1-warm", "warm-start", 1, msgspec.structs.replace(ALONE.case, **changes))
 
@@ -262,7 +262,7 @@ def traced(make_runner, tmp_path, monkeypatch):
         monkeypatch.setattr(runner, "TRACED_STEPS", 5)
         path = tmp_path / "traced.py"
         path.write_text(TRACED.format(code=code))
-        own = find_implementation(str(path), lambda _: "softmax")
+        own = find_implementation(str(path), lambda _: Inspection())
         changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
         case = msgspec.structs.replace(ALONE.case, **changes)
         return make_runner().measure(Trial("r1-trace", "trace", 1, case))

@@ -26,11 +26,14 @@ IMPLEMENTATIONS = (
 
 
 class Repository:
-    """A git repository that stands for this suite; a test writes its history."""
+    """A git repository that stands for this suite; a test writes its history.
+
+    What else the test writes into its folder is in no commit.
+    """
 
     def __init__(self, folder):
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments):
@@ -45,7 +48,8 @@ class Repository:
         for name, text in files.items():
             path = folder / ("" if name == "__init__" else "idiomatic") / f"{name}.py"
             path.unlink() if text is None else path.write_text(text)
-        self.git("add", "--all")
+        self.git("add", "--update")
+        self.git("add", "implementations")
         self.git("commit", "--quiet", "--allow-empty", "--message", "as a test needs it")
         return self.git("rev-parse", "HEAD")
 

@@ -1,13 +1,22 @@
 """``bench ab``: measure two versions in pairs."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cli import options
 from bench.cli.console import Transient, print_comparison, print_measurement, quote_command, stderr
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.regression.commands.prepare_commands import CommandOptions
+    from bench.regression.paired.prepare import CaseOptions
+    from bench.regression.result import CaseComparison, ComparisonResult
+
+COMMANDS = "Commands of any project"
 
 
 def ab(
@@ -19,7 +28,7 @@ def ab(
             help="Compare with this version: a git revision, packages as pip takes them "
             "(scikit-learn==1.8.0, a wheel, an address), a Python executable or a .py file. Its "
             "code runs with your rights. Default: the version of --candidate, if --base-env and "
-            "--candidate-env differ.",
+            "--candidate-env, or --base-path and --candidate-path differ.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -31,6 +40,52 @@ def ab(
             rich_help_panel="Versions",
         ),
     ] = ".",
+    base_path: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Let the base find modules in this folder before all others.",
+            rich_help_panel="Versions",
+        ),
+    ] = None,
+    candidate_path: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Let the candidate find modules in this folder before all others.",
+            rich_help_panel="Versions",
+        ),
+    ] = None,
+    install: Annotated[
+        bool,
+        options.flag(
+            "Versions",
+            "--install",
+            "Let pip build both revisions of the current repository, each into an environment of "
+            "its own.",
+        ),
+    ] = False,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --install, install this extra of the project too. Repeat the option for "
+            "several.",
+            rich_help_panel="Versions",
+        ),
+    ] = None,
+    same_code_ok: Annotated[
+        bool,
+        options.flag(
+            "Versions",
+            "--same-code-ok",
+            "Compare although both sides run the same code.",
+        ),
+    ] = False,
     pre: Annotated[
         bool, options.flag("Versions", "--pre", "Let pip install pre-releases, on both sides.")
     ] = False,
@@ -73,12 +128,77 @@ def ab(
             "--candidate-env", "Set this environment variable for the candidate's processes."
         ),
     ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Measure this command instead, in the folder and the environment of each version; "
+            "no shell reads it. A version is then a revision, a folder, a Python, a virtual "
+            "environment or packages.",
+            rich_help_panel=COMMANDS,
+        ),
+    ] = None,
+    pytest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARGUMENTS",
+            help="Measure the benchmarks of pytest-benchmark instead that pytest finds with these "
+            "arguments, such as tests/bench_x.py; judge the minimum of each.",
+            rich_help_panel=COMMANDS,
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="Judge the time of the command (time), the last number that it prints "
+            "(last-number), or a number in its JSON (json:KEY); less is better. Default: time.",
+            rich_help_panel=COMMANDS,
+        ),
+    ] = None,
+    prepare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this before each process, untimed.",
+            rich_help_panel=COMMANDS,
+        ),
+    ] = None,
+    loops: Annotated[
+        bool,
+        options.flag(
+            COMMANDS,
+            "--loops",
+            "The command reads a line before each iteration and prints one after it. Let both "
+            "versions iterate in turn, in two live processes.",
+        ),
+    ] = False,
+    warmup: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=100,
+            help="Measure this number of pairs first that do not count. Default: 1.",
+            rich_help_panel=COMMANDS,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.parse_duration,
+            help="Stop a process of the command after this time. Default: 10m.",
+            rich_help_panel=COMMANDS,
+        ),
+    ] = None,
     implementation: Annotated[
         list[str] | None,
         options.implementations(
-            "NAME",
-            "Measure this implementation. Repeat the option for several. Default: those whose "
-            "files differ, or that use the named packages.",
+            "NAME|FILE",
+            "Measure this implementation, or your own file as each version has it. Repeat the "
+            "option for several. Default: those whose files differ, or that use the named "
+            "packages.",
         ),
     ] = None,
     workload: options.OneWorkload = "sgd",
@@ -101,59 +221,144 @@ def ab(
         ),
     ] = None,
     fail_on: options.FailOn = "slower",
+    allow_nothing: Annotated[
+        bool,
+        options.flag(
+            options.VERDICT,
+            "--allow-nothing",
+            "Exit with 0 instead of 4 if no implementation differs, or only one side has it.",
+        ),
+    ] = False,
     style: options.OutputFormat = "table",
     data: options.Data = None,
     output: options.Output = None,
 ) -> None:
     """Compare two versions in pairs of fresh processes; exit with 1 if the candidate is slower."""
+    from bench.regression.commands.prepare_commands import CommandOptions
+    from bench.regression.paired.prepare import CaseOptions
+    from bench.regression.versions import venv
+    from bench.report.regression.verdicts import build_output
+    from bench.runner.planning.plan import check_writable
+    from bench.runner.process.spec import parse_env
+
+    of_commands = {
+        "metric": metric,
+        "prepare": prepare,
+        "loops": loops,
+        "warmup": warmup,
+        "timeout": timeout,
+    }
+    given: dict[str, Any] = {name: value for name, value in of_commands.items() if value}
+    is_command = bool(command or pytest)
+    cases = CaseOptions(
+        tuple(implementation or ()), workload, device, batch_size, threads, data, samples
+    )
+    paths = base_path, candidate_path
+    if command and pytest:
+        raise UserError("give --command or --pytest, not both")
+    if extra and not install:
+        raise UserError("--extra needs --install")
+    if given and not is_command:
+        raise UserError(f"--{next(iter(given))} needs --command or --pytest")
+    if is_command and (cases != CaseOptions(threads=threads) or any(paths) or gate):
+        raise UserError(
+            "a command is measured as it is: leave out --implementation, --workload, --device, "
+            "--batch-size, --samples, --data, --gate, --base-path and --candidate-path"
+        )
+    if output is not None:
+        check_writable(output)
+    devices = None if is_command else [device]
+    terms = {
+        "command": quote_command(),
+        # A program may read stdout: the result alone goes there.
+        "progress": lambda line: print(line, file=sys.stderr),
+        "tolerance": tolerance,
+        "budget": budget,
+        "envs": (parse_env(base_env or (), devices), parse_env(candidate_env or (), devices)),
+        "install": tuple(extra or ()) if install else None,
+        "same_code_ok": same_code_ok,
+        "pip": venv.read_options(constraint or (), index_url, extra_index_url or (), pre=pre),
+    }
+    verdict = {"fail_on": (fail_on,), "allow_nothing": allow_nothing}
+    sides = baseline, candidate
+    if is_command:
+        chosen = CommandOptions(command, pytest, threads=threads, **given)
+        result, stopped = _compare_commands(sides, chosen, output, terms, verdict)
+    else:
+        terms |= {"paths": paths, "gates": options.join_names(gate)}
+        result, stopped = _compare_implementations(sides, cases, output, terms, verdict)
+    print_comparison(build_output(result), style)
+    raise typer.Exit(stopped or result.exit_status)
+
+
+def _compare_implementations(
+    sides: tuple[str | None, str],
+    cases: "CaseOptions",
+    output: Path | None,
+    terms: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+) -> "tuple[ComparisonResult, int]":
+    """Measure implementations; return the result, and the exit status of a signal or 0.
+
+    terms: of ``prepare_comparison``. verdict: of ``load_result``.
+    """
     from bench.records import store
     from bench.records.layout import COMPARISON_PLAN
     from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.paired import measure_pairs
     from bench.regression.paired.judge_pairs import load_result
-    from bench.regression.paired.prepare import CaseOptions, prepare_comparison
-    from bench.regression.versions import venv
-    from bench.report.regression.verdicts import build_output, describe_case
-    from bench.runner import signals
+    from bench.regression.paired.prepare import prepare_comparison
     from bench.runner.machine import describe
-    from bench.runner.planning.plan import RESULTS, check_writable
-    from bench.runner.process.spec import parse_env
+    from bench.runner.planning.plan import RESULTS
 
-    if output is not None:
-        check_writable(output)
-    with prepare_comparison(
-        baseline,
-        candidate,
-        cases=CaseOptions(
-            tuple(implementation or ()), workload, device, batch_size, threads, data, samples
-        ),
-        command=quote_command(),
-        # A program may read stdout: the result alone goes there.
-        progress=lambda line: print(line, file=sys.stderr),
-        tolerance=tolerance,
-        budget=budget,
-        gates=options.join_names(gate),
-        pip=venv.read_options(constraint or (), index_url, extra_index_url or (), pre=pre),
-        envs=(parse_env(base_env or (), [device]), parse_env(candidate_env or (), [device])),
-    ) as comparison:
+    with prepare_comparison(*sides, cases=cases, **terms) as comparison:
         plan = comparison.plan
         folder = output or RESULTS / plan.run
         stopped = 0
         if plan.pairings:
             store.create_run(folder, plan, COMPARISON_PLAN)
-            events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
-            lines = (
-                Transient(event) if isinstance(event, str) else describe_case(event)
-                for event in events
+            stopped = _print_events(
+                measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
             )
-            stopped = signals.run_until_signal(print_measurement, stderr, lines)
     calibrations = load_calibrations(locate_calibrations(describe()["id"]))
     result = load_result(
         folder,
         plan,
-        required=bool(implementation),
-        fail_on=(fail_on,),
+        required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
+        **verdict,
     )
-    print_comparison(build_output(result), style)
-    raise typer.Exit(stopped or result.exit_status)
+    return result, stopped
+
+
+def _compare_commands(
+    sides: tuple[str | None, str],
+    chosen: "CommandOptions",
+    output: Path | None,
+    terms: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+) -> "tuple[ComparisonResult, int]":
+    """Measure commands; as ``_compare_implementations``."""
+    from bench.records import store
+    from bench.records.layout import COMMAND_PLAN
+    from bench.regression.commands import measure_commands
+    from bench.regression.commands.judge_commands import load_result
+    from bench.regression.commands.prepare_commands import prepare_commands
+    from bench.runner.planning.plan import RESULTS
+
+    with prepare_commands(*sides, chosen, **terms) as (plan, prepared):
+        folder = output or RESULTS / plan.run
+        store.create_run(folder, plan, COMMAND_PLAN)
+        stopped = _print_events(measure_commands.measure(folder, plan, prepared))
+    return load_result(folder, plan, **verdict), stopped
+
+
+def _print_events(events: "Iterable[str | CaseComparison]") -> int:
+    """Print what is measured meanwhile; return the exit status of a signal, or 0."""
+    from bench.report.regression.verdicts import describe_case
+    from bench.runner import signals
+
+    lines = (
+        Transient(event) if isinstance(event, str) else describe_case(event) for event in events
+    )
+    return signals.run_until_signal(print_measurement, stderr, lines)

@@ -88,9 +88,9 @@ def calibrate(
             data_source=data,
             decision_budget=budget,
         )
+        store.create_run(folder / run, plan, CALIBRATION_PLAN)
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
-        store.create_run(folder / run, plan, CALIBRATION_PLAN)
         lines = map(Transient, session.measure_session(folder / run, plan, case_options))
         stopped = signals.run_until_signal(print_measurement, stderr, lines)
     print_comparison(build_calibration_output(load_calibrations(folder)), style)

@@ -43,7 +43,7 @@ def check(
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device])
     cases = [
-        interpreters.assign_python(find_implementation(name, preflight.read_objective), pythons)
+        interpreters.assign_python(find_implementation(name, preflight.inspect), pythons)
         for name in chosen
     ]
     cases = [msgspec.structs.replace(case, env=variables) for case in cases]

@@ -22,6 +22,7 @@ from bench.records.schema import BasePlan, Case, Slowdown
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import CANDIDATE
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
+from bench.regression.versions import git
 from bench.runner import machine as machines
 from bench.worker import machine
 from bench.worker.measure import now
@@ -141,6 +142,7 @@ def _prepare(
             progress=lambda _: None,
             tolerance=0.0,  # a tolerance would hide false alarms
             budget=plan.decision_budget,
+            same_code_ok=True,
         ) as comparison:
             if case.implementation in comparison.changed or not comparison.plan.pairings:
                 raise UserError(
@@ -155,12 +157,16 @@ def _prepare(
 
 def find_places() -> tuple[str, str]:
     """Return the versions that stand for one implementation of the suite in two places."""
-    return ("HEAD", TREE) if (machine.ROOT / ".git").exists() else (TREE, TREE)
+    return ("HEAD", TREE) if git.find_repository() == machine.ROOT else (TREE, TREE)
 
 
 def _copy_file(case: Case, folder: Path) -> str:
-    folder.mkdir(parents=True)
-    return str(shutil.copy(str(case.file), folder))
+    """Copy a user's own file, with the files that it imports; return the copy's path."""
+    source = Path(str(case.file))
+    for name in (source.name, *case.siblings):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source.parent / name, folder / name)
+    return str(folder / source.name)
 
 
 def _slow_down_candidate(

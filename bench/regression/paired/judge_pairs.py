@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.records.environments import list_versions
-from bench.records.schema import TrialRecord
+from bench.records.schema import CommandRecord, TrialRecord
 from bench.records.store import read_environments, read_looks, read_trials
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.result import (
@@ -62,13 +62,14 @@ def load_result(
     *,
     required: bool,
     fail_on: tuple[str, ...] = (),
+    allow_nothing: bool = False,
     detect: Callable[[CaseComparison], float | None] = lambda _: None,
 ) -> ComparisonResult:
     """Return the result of a comparison from its folder, which exists only if it has pairings.
 
-    required: the user named the implementations, so that each must be compared. fail_on: see
-    ``ComparisonResult``. detect: returns the slowdown that the pairs of a case detect on this
-    machine. Raises UserError if a file is damaged or an environment is missing.
+    required: the user named the implementations, so that each must be compared. fail_on,
+    allow_nothing: see ``ComparisonResult``. detect: returns the slowdown that the pairs of a case
+    detect on this machine. Raises UserError if a file is damaged or an environment is missing.
     """
     records = read_trials(folder) if plan.pairings else []
     environments = read_environments(folder) if records else {}
@@ -83,7 +84,7 @@ def load_result(
     def describe(side: str, version: Version) -> ComparedVersion:
         used = {record.environment for record in records if record.version == side}
         software = list_versions(environments[key] for key in used)
-        return ComparedVersion(version.name, software=software, env=version.env)
+        return ComparedVersion(version.label, software=software, env=version.env)
 
     return ComparisonResult(
         command="bench ab",
@@ -93,6 +94,7 @@ def load_result(
         cases=[replace(case, required=required) for case in cases],
         gated=(EPOCH, *plan.gates),
         fail_on=fail_on,
+        allow_nothing=allow_nothing,
     )
 
 
@@ -240,7 +242,7 @@ def _judge_case(
     # The same failure in several trials is one remark.
     remarks = tuple(
         dict.fromkeys(
-            _describe_failure(record)
+            describe_failure(record)
             for record in records
             if record.status not in {"ok", "interrupted"}
         )
@@ -271,7 +273,18 @@ def _judge_case(
         accuracy=accuracy,
         parity_error=parity,
         pairs=pairs,
+        pair_seconds=_measure_pair_seconds(records),
     )
+
+
+def _measure_pair_seconds(records: Sequence[TrialRecord]) -> float | None:
+    """Return the median time of a pair, whose processes live together if their epochs alternate."""
+    seconds = []
+    for pair in collect_pairs(records):
+        lives = [record.wall_seconds or 0.0 for record in pair]
+        judging = sum(record.judging_seconds or 0.0 for record in pair)
+        seconds.append((max(lives) if pair[0].alternated else sum(lives)) + judging)
+    return median(seconds) if seconds else None
 
 
 def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str | None:
@@ -279,11 +292,12 @@ def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str |
     for record in records:
         failed = record.parity is not None and not record.parity.passed
         if record.version == CANDIDATE and failed:
-            return _describe_failure(record)
+            return describe_failure(record)
     return describe_accuracy_loss(accuracy)
 
 
-def _describe_failure(record: TrialRecord) -> str:
+def describe_failure(record: TrialRecord | CommandRecord) -> str:
+    """Return which side failed, and how."""
     side = "baseline" if record.version == BASELINE else "candidate"
     return f"{side}: {record.status}: {record.reason}"
 

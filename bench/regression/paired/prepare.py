@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -21,9 +22,10 @@ from bench.regression.paired.comparison_plan import (
     ComparisonPlan,
     Pairing,
 )
+from bench.regression.paired.own_files import check_sources, pair_files
 from bench.regression.stats.decision import TOLERANCE
 from bench.regression.stats.false_alarms import ALPHA
-from bench.regression.versions import venv
+from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.runner.planning.cases import (
@@ -47,7 +49,8 @@ from implementations import IMPLEMENTATIONS, Implementation
 class CaseOptions:
     """Which cases are measured, and at which one size.
 
-    implementations: names; empty for the default of the command. batch_size: None for that of the
+    implementations: names, or files of a user's own; empty for the default of the command.
+    batch_size: None for that of the
     workload. threads: 0 for every core; one by default, because one core has the least noise.
     data: name or folder of a data set. samples: None for all of its training images.
     """
@@ -86,40 +89,65 @@ def prepare_comparison(
     budget: float = 180.0,
     gates: tuple[str, ...] = (),
     envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    paths: tuple[Path | None, Path | None] = (None, None),
+    install: tuple[str, ...] | None = None,
+    same_code_ok: bool = False,
     pip: venv.PipOptions = venv.PipOptions(),  # noqa: B008 - frozen
 ) -> Iterator[PreparedComparison]:
     """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
-    baseline: None for the candidate's, where the variables differ. tolerance: share. budget:
-    seconds of measuring. gates: names of further metrics to judge. envs: variables of the workers
-    of either side. pip: options for packages. command: as recorded. progress: gets a line for each
-    slow step.
+    baseline: None for the candidate's, where variables or paths differ. tolerance: share. budget:
+    seconds of measuring. gates: names of further metrics to judge. envs, paths: variables of the
+    workers of either side, and a folder of modules. install: extras with which each revision is
+    built and installed; None if it is not. same_code_ok: compare two files of a user's own although
+    both run the same code. pip: options for packages. command: as recorded. progress: gets a line
+    for each slow step.
     """
-    if baseline is None and envs[0] == envs[1]:
-        raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
-    names = baseline or candidate, candidate
+    if baseline is None and envs[0] == envs[1] and paths[0] == paths[1]:
+        raise UserError(
+            "nothing differs: add --base VERSION, or --base-env, --candidate-env, --base-path or "
+            "--candidate-path"
+        )
     versions = [
-        replace(parse_version(name), env=dict(env)) for name, env in zip(names, envs, strict=True)
+        replace(parse_version(name), env=dict(env), modules=None if path is None else str(path))
+        for name, env, path in zip((baseline or candidate, candidate), envs, paths, strict=True)
     ]
     if reason := find_incompatibility(*versions):
         raise UserError(reason)
-    if pip != venv.PipOptions() and "packages" not in {version.kind for version in versions}:
+    own = [name for name in cases.implementations if name.endswith(".py")]
+    kinds = {version.kind for version in versions}
+    check_sources(versions, cases.implementations, install=install is not None)
+    if install is not None:
+        versions = [
+            replace(one, requirements=(git.require_commit(str(one.commit)),)) for one in versions
+        ]
+    elif pip != venv.PipOptions() and "packages" not in kinds:
         raise UserError("only packages have options of pip. Name some, or leave the options out")
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
     versions = [
         replace(one, requirements=venv.resolve_requirements(one.requirements, pip, progress))
         for one in versions
     ]
+    if install is not None:
+        versions = [
+            replace(one, requirements=venv.add_extras(one.requirements, install))
+            for one in versions
+        ]
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
     chosen = _choose_implementations(before, after, cases)
     with (
-        prepare_site(before, chosen, progress, pip) as baseline_site,
-        prepare_site(after, chosen, progress, pip) as candidate_site,
+        prepare_site(before, chosen, progress, pip, whole=bool(own)) as baseline_site,
+        prepare_site(after, chosen, progress, pip, whole=bool(own)) as candidate_site,
     ):
         implementations = cases.implementations or tuple(entry.name for entry in chosen)
-        changed = [] if before.kind == "file" else find_changes(baseline_site, candidate_site)
+        changed: Sequence[str] = ()
         sides = (before, baseline_site), (after, candidate_site)
-        pairings, absent = _pair_cases(*sides, implementations or tuple(changed))
+        if own or before.kind == "file":
+            files: list[Path | None] = [Path(name) for name in own] or [None]
+            pairings, absent = pair_files(*sides, files, same_code_ok=same_code_ok)
+        else:
+            changed = find_changes(baseline_site, candidate_site)
+            pairings, absent = _pair_cases(*sides, implementations or tuple(changed))
         run, created = make_run_name("ab-")
         yield PreparedComparison(
             ComparisonPlan(
@@ -172,7 +200,7 @@ def select_cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the named implementations, or all registered ones, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     fill = prepare_size(options)
-    return tuple(fill(find_implementation(name, preflight.read_objective)) for name in names)
+    return tuple(fill(find_implementation(name, preflight.inspect)) for name in names)
 
 
 def _pin_packages(version: Version, other: Version) -> Version:
@@ -205,9 +233,9 @@ def _choose_implementations(
     Empty for files, and for revisions, whose changes are only known once they are unpacked.
     """
     kinds = {baseline.kind, candidate.kind}
+    if any(name.endswith(".py") for name in options.implementations):
+        return []
     if options.implementations:
-        if "file" in kinds:
-            raise UserError("two files say what is measured. Leave out --implementation")
         ours = {entry.name: entry for entry in IMPLEMENTATIONS}
         unknown = [name for name in options.implementations if name not in ours]
         if unknown and "revision" not in kinds:
@@ -226,12 +254,6 @@ def _pair_cases(
     baseline: tuple[Version, Site], candidate: tuple[Version, Site], names: tuple[str, ...]
 ) -> tuple[list[Pairing], list[Absent]]:
     """Return the implementations that both versions have, and those that one of them lacks."""
-    if baseline[0].kind == "file":
-        files = (
-            find_implementation(str(version.path), preflight.read_objective)
-            for version in (baseline[0], candidate[0])
-        )
-        return [Pairing(*files)], []
     before, after = (
         {entry.name: entry for entry in site.registry} for _, site in (baseline, candidate)
     )

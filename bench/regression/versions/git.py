@@ -1,4 +1,4 @@
-"""Read commits of this repository and the implementations in them."""
+"""Read commits of the repository in which the command runs, and the implementations in them."""
 
 import difflib
 import io
@@ -15,20 +15,32 @@ import msgspec
 from bench.errors import UserError
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation
-from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 
 # A git hook that runs us sets these; they would point to the hook's repository.
-_HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 _REGISTRY_TIMEOUT = 60.0  # seconds
+
+
+def find_repository() -> Path | None:
+    """Return the top folder of the repository in which the command runs; None outside of any.
+
+    Raises UserError without git, and for a repository that git cannot read.
+    """
+    process = _run_git("rev-parse", "--show-toplevel")
+    if process.returncode == 0:
+        return Path(os.fsdecode(process.stdout.rstrip(b"\n")))
+    if (reason := _last_line(process.stderr)).startswith("fatal: not a git repository"):
+        return None
+    raise UserError(f"git says: {reason}. Fix that first")
 
 
 def find_commit(name: str) -> str | None:
     """Return the commit of a revision, None for no revision; raise UserError without git."""
-    if not (machine.ROOT / ".git").exists():
+    if find_repository() is None:
         raise UserError(
-            f"{name!r}: this suite runs outside its git checkout, so there are no revisions. "
-            "Clone its repository, or name a .py file, a Python or a release as in keras==3.9.0"
+            f"{name!r}: the current folder is in no git repository, so there are no revisions. "
+            "Change to one, or name a .py file, a Python or a release as in keras==3.9.0"
         )
     process = _run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if process.returncode > 1:
@@ -48,14 +60,38 @@ def make_unknown_revision_error(name: str) -> UserError:
     return UserError(f"unknown revision {name!r}, and no Python has this name; {hint}")
 
 
+def require_commit(commit: str) -> str:
+    """Return the requirement by which pip builds a commit of the repository."""
+    top = find_repository()
+    assert top is not None  # the commit was found in it
+    return f"git+{top.as_uri()}@{commit}"
+
+
+def check_out(commit: str, folder: Path) -> None:
+    """Check out a commit of the repository into a new folder. Raises UserError.
+
+    As a clone that borrows its objects: it has the history that builds of some projects ask for,
+    and leaves nothing in the repository.
+    """
+    clone = ("clone", "--quiet", "--shared", "--no-checkout", str(find_repository()), str(folder))
+    for arguments in (clone, ("-C", str(folder), "checkout", "--quiet", "--detach", commit)):
+        process = _run_git(*arguments)
+        if process.returncode:
+            raise UserError(f"git says: {_last_line(process.stderr)}. Fix that first")
+
+
 def unpack(commit: str, name: str, folder: Path) -> Path:
     """Unpack the commit's implementations and return their folder; raise UserError without one.
 
     As a ZIP archive: the TAR reader of older Python releases follows links in the archive.
     """
-    process = _run_git("archive", "--format=zip", commit, "implementations")
+    top = str(find_repository())
+    process = _run_git("-C", top, "archive", "--format=zip", commit, "implementations")
     if process.returncode != 0:
-        raise UserError(f"{name} has no folder implementations/. Name a revision that has one")
+        raise UserError(
+            f"{name} has no folder implementations/ of this suite. Name a revision that has one, a "
+            "file of this repository with --implementation, or a command with --command"
+        )
     with zipfile.ZipFile(io.BytesIO(process.stdout)) as archive:
         archive.extractall(folder)
     return folder / "implementations"
@@ -93,13 +129,13 @@ def read_registry(
 
 
 def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git on this repository, with English messages; raise UserError without git."""
+    """Run git in the current folder, with English messages; raise UserError without git."""
     git = shutil.which("git")
     if git is None:
         raise UserError("a revision needs git, which is not installed. Install git")
-    variables = {name: value for name, value in os.environ.items() if name not in _HOOK_VARIABLES}
+    variables = {name: value for name, value in os.environ.items() if name not in HOOK_VARIABLES}
     return subprocess.run(
-        [git, "-C", str(machine.ROOT), *arguments],
+        [git, *arguments],
         env={**variables, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -17,7 +17,7 @@ from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
-Kind = Literal["revision", "tree", "packages", "interpreter", "file"]
+Kind = Literal["revision", "tree", "packages", "interpreter", "file", "folder"]
 
 _KIND_NAMES: dict[Kind, str] = {
     "revision": "a git revision",
@@ -25,6 +25,7 @@ _KIND_NAMES: dict[Kind, str] = {
     "packages": "a set of packages",
     "interpreter": "a Python",
     "file": "a file",
+    "folder": "a folder",
 }
 
 
@@ -33,7 +34,8 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     name: as the user gave it. commit: full hash of a revision. requirements: of packages, canonical
     and sorted; ``venv.resolve_requirements`` gives addresses their hash or commit. path: of a file
-    or a Python, as given. sha256: of a file. env: variables of its workers.
+    or a Python, as given. sha256: of a file. env: variables of its workers. modules: a folder of
+    modules that its workers find before all others.
     """
 
     name: str
@@ -43,6 +45,14 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     sha256: str | None = None
     path: str | None = None
     env: dict[str, str] = {}
+    modules: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, with the folder of modules; a folder of the working tree stands for itself."""
+        if self.modules is None:
+            return self.name
+        return self.modules if self.kind == "tree" else f"{self.name} with {self.modules}"
 
     @property
     def packages(self) -> set[str]:
@@ -95,7 +105,8 @@ def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
     The working tree also stands for the running Python and its packages.
     """
     kinds = (baseline.kind, candidate.kind)
-    if len(set(kinds)) == 1 or ("tree" in kinds and "file" not in kinds):
+    checkouts = set(kinds) <= {"revision", "tree", "folder"}
+    if checkouts or len(set(kinds)) == 1 or ("tree" in kinds and "file" not in kinds):
         return None
     remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
     return (

@@ -15,10 +15,15 @@ from implementations import IMPLEMENTATIONS, Implementation
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a version runs with. registry: the entries of the installation's implementations."""
+    """What a version runs with.
+
+    registry: the entries of the installation's implementations. checkout: the folder that stands
+    for the repository in which the command runs; None for the repository itself.
+    """
 
     installation: Installation
     registry: tuple[Implementation, ...] = IMPLEMENTATIONS
+    checkout: Path | None = None
 
 
 @contextmanager
@@ -27,26 +32,36 @@ def prepare_site(
     chosen: Sequence[Implementation],
     progress: Callable[[str], None],
     pip: venv.PipOptions = venv.PipOptions(),  # noqa: B008 - frozen
+    *,
+    whole: bool = False,
 ) -> Iterator[Site]:
     """Yield the site of a version, which is removed at the end; raise UserError if it fails.
 
-    The suite is always the running one: a revision brings only its implementations.
+    The suite is always the running one: a revision brings only its implementations, or all of its
+    files if it is to be checked out whole. It runs in an environment of its own where it requires
+    anything.
     chosen: the implementations that an environment of packages must be able to run. progress: gets
     a line for each slow step and for each part that is left out.
     """
+    python = Installation().python
+    if version.requirements:
+        environment = venv.specify_environment(version.requirements, chosen, pip)
+        python = venv.ensure_environment(environment, progress)
+    path = None if version.modules is None else Path(version.modules).resolve()
     match version.kind:
+        case "revision" if whole:
+            with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+                git.check_out(str(version.commit), folder := Path(name, "checkout"))
+                yield Site(Installation(python, path=path), checkout=folder)
         case "revision":
             with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
                 folder = git.unpack(str(version.commit), version.name, Path(name))
                 registry = git.read_registry(folder, version.name, progress)
                 yield Site(Installation(implementations=folder), registry)
-        case "packages":
-            environment = venv.specify_environment(version.requirements, chosen, pip)
-            yield Site(Installation(venv.ensure_environment(environment, progress)))
         case "interpreter":
-            yield Site(Installation(require_executable(str(version.path))))
+            yield Site(Installation(require_executable(str(version.path)), path=path))
         case _:
-            yield Site(Installation())
+            yield Site(Installation(python, path=path))
 
 
 def find_changes(baseline: Site, candidate: Site) -> list[str]:

@@ -114,6 +114,13 @@ def resolve_requirements(
     return tuple(sorted(map(_name_source, items)))
 
 
+def add_extras(requirements: Sequence[str], extras: Sequence[str]) -> tuple[str, ...]:
+    """Return requirements of addresses with extras of their packages."""
+    named = (Requirement(text) for text in requirements)
+    marks = f"[{','.join(sorted(extras))}]" if extras else ""
+    return tuple(f"{one.name}{marks} @ {one.url}" for one in named)
+
+
 def _name_source(item: Mapping[str, Any]) -> str:
     """Return the requirement that installs an item of pip's report again. Raises UserError.
 

@@ -12,6 +12,7 @@ from bench.regression.result import (
     TIMED,
     CaseComparison,
     ComparisonResult,
+    MetricComparison,
 )
 from bench.regression.stats.decision import Rule, is_within_tolerance
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
@@ -88,8 +89,8 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
             {
                 "case": case.name,
                 "verdict": _describe_verdict(case),
-                "baseline": numbers.format_duration(epoch.baseline if epoch else None),
-                "candidate": numbers.format_duration(epoch.candidate if epoch else None),
+                "baseline": _format_value(epoch, epoch.baseline) if epoch else numbers.ABSENT,
+                "candidate": _format_value(epoch, epoch.candidate) if epoch else numbers.ABSENT,
                 "difference": format_change(epoch.ratio) if epoch else "",
                 "measured": _describe_measurements(case),
                 "spread between runs": _describe_spread(case),
@@ -122,6 +123,8 @@ def _describe_rule(result: ComparisonResult) -> str:
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
     )
+    if not result.parity:
+        text += ". Parity is not judged: nothing here shows that both sides compute the same"
     if result.between_runs is None:
         return f"{text}."
     return f"{text}; without a calibration, it is above {100 * result.between_runs:g} %."
@@ -129,33 +132,41 @@ def _describe_rule(result: ComparisonResult) -> str:
 
 def _tabulate_metrics(result: ComparisonResult) -> Table:
     """Return the other metrics, whether they are judged or only shown."""
-    lines = []
-    for case in result.ordered_cases:
-        for metric in case.metrics[1:]:
-            show = numbers.format_duration if metric.unit == "seconds" else numbers.format_mebibytes
-            lines.append(
-                {
-                    "case": case.name,
-                    "metric": metric.name,
-                    "baseline": show(metric.baseline),
-                    "candidate": show(metric.candidate),
-                    "difference": format_change(metric.ratio),
-                    "verdict": metric.verdict or "not judged",
-                }
-            )
+    lines = [
+        {
+            "case": case.name,
+            "metric": metric.name,
+            "baseline": _format_value(metric, metric.baseline),
+            "candidate": _format_value(metric, metric.candidate),
+            "difference": format_change(metric.ratio),
+            "verdict": metric.verdict or "not judged",
+        }
+        for case in result.ordered_cases
+        for metric in case.metrics[1:]
+    ]
     note = "A slowdown of only some epochs can show in their median and 90th percentile."
     return tables.tabulate_lines("Other metrics", lines, 2, note)
 
 
+def _format_value(metric: MetricComparison, value: float) -> str:
+    """Return a value of a metric with its unit."""
+    if metric.unit == "bytes":
+        return numbers.format_mebibytes(value)
+    show = numbers.format_duration if metric.unit == "seconds" else numbers.format_number
+    return show(value)
+
+
 def _describe_verdict(case: CaseComparison) -> str:
-    """Return the verdict; for "no change", of what; for an undecided one, how many more pairs."""
+    """Return the verdict; for "no change", of what; for an undecided one, what would decide it."""
     if case.verdict == "no change" and case.metrics:
         return f"no change of the {case.metrics[0].label}"
     if case.verdict != "undecided":
         return case.verdict
     more = [metric.more_pairs for metric in case.metrics if metric.more_pairs is not None]
     if more:
-        return f"undecided (about {max(more):,} more pairs)"
+        seconds = max(more) * (case.pair_seconds or 0.0)
+        budget = f", which take {numbers.format_wall_time(seconds)}" if seconds else ""
+        return f"undecided (about {max(more):,} more pairs{budget})"
     if case.pairs == 0 and not any(case.processes):
         return "undecided (no pair fits into the time; raise --budget)"
     return "undecided"
@@ -202,7 +213,7 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
         lines.append(
             f"No implementation differs between {result.baseline.name} and "
             f"{result.candidate.name}, so nothing was measured. Name one with --implementation to "
-            "measure it anyway."
+            "measure it anyway, or let that pass with --allow-nothing."
         )
     stored = result.between_runs is not None
     if stored and any(case.verdict == "undecided" for case in result.cases):

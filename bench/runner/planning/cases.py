@@ -4,7 +4,8 @@ import difflib
 import math
 import sys
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,11 +120,24 @@ def complete_case(
     return replace(case, workload=workload, device=device, epochs=epochs, **size._asdict())
 
 
-def find_implementation(name: str, read_objective: Callable[[Path], Objective]) -> Case:
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a user's own file is, and what it imports when it is loaded.
+
+    siblings: SHA-256 of the files below its folder, by relative path. modules: the path of each
+    top-level module that is neither a sibling, nor of the suite or the standard library.
+    """
+
+    objective: Objective = "softmax"
+    siblings: Mapping[str, str] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Case:
     """Return the incomplete case of a registered name or of a user's own file.
 
-    read_objective: imports a user's own file in a child and returns its objective. Raises UserError
-    for an unknown name, and for a file that cannot be used.
+    inspect: imports a user's own file in a child. Raises UserError for an unknown name, and for a
+    file that cannot be used.
     """
     for entry in IMPLEMENTATIONS:
         if entry.name == name:
@@ -138,10 +152,18 @@ def find_implementation(name: str, read_objective: Callable[[Path], Objective]) 
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
     # How a user's file stores images is unknown. No program of ours reads less than a byte.
+    found = inspect(path)
     entry = Implementation(
-        path.stem, path.stem, "", "", read_objective(path), pixel_bytes={"cpu": 1, "gpu": 1}
+        path.stem, path.stem, "", "", found.objective, pixel_bytes={"cpu": 1, "gpu": 1}
     )
-    return make_case(entry, style="own", data_access="own", file=str(path), sha256=hash_file(path))
+    return make_case(
+        entry,
+        style="own",
+        data_access="own",
+        file=str(path),
+        sha256=hash_file(path),
+        siblings=dict(found.siblings),
+    )
 
 
 def list_sweep(cases: Sequence[Case], tried_threads: tuple[int, ...] = ()) -> tuple[Case, ...]:

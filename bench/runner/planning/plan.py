@@ -261,9 +261,7 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     Imports a user's own files in a child. Raises UserError for an implementation that is unknown or
     chosen twice, and where no batch size divides the samples.
     """
-    entries = [
-        find_implementation(name, preflight.read_objective) for name in options.implementations
-    ]
+    entries = [find_implementation(name, preflight.inspect) for name in options.implementations]
     names = [case.implementation for case in entries]
     for name in names:
         if names.count(name) > 1:

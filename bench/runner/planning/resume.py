@@ -18,7 +18,7 @@ from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
 from bench.runner.planning.bounds import find_plan_fault
-from bench.runner.planning.cases import find_implementation, make_case
+from bench.runner.planning.cases import Inspection, find_implementation, make_case
 from bench.runner.planning.plan import RESULTS, RunOptions
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
@@ -80,7 +80,8 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
             trusted = _REGISTRY[case.implementation]
         elif case.implementation in paths:
             file = paths[case.implementation]
-            trusted = find_implementation(file, lambda _: case.objective)
+            planned = Inspection(case.objective, case.siblings)
+            trusted = find_implementation(file, lambda _: planned)
             if trusted.sha256 != case.sha256:
                 raise UserError(
                     f"{file} is not the file that the run was planned with; restore it, or "

@@ -1,14 +1,17 @@
 """Import an implementation in a worker before anything is measured, to check what it is."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
 from bench.contract import Objective
 from bench.errors import UserError
+from bench.records.files import hash_file
 from bench.records.schema import Case
+from bench.runner.planning.cases import Inspection
 from bench.runner.process.interpreters import TIMEOUT, find_installation
 from bench.runner.process.launch import launch
-from bench.runner.process.spec import ChildSpec, describe_source
+from bench.runner.process.spec import ChildSpec, Installation, describe_source
 
 
 def import_implementation(case: Case) -> None:
@@ -27,10 +30,18 @@ def find_device_fault(case: Case) -> str | None:
     return None if outcome.status == "ok" else outcome.reason
 
 
-def read_objective(path: Path) -> Objective:
-    """Import a user's own file and return its objective. Raises UserError."""
+def inspect(
+    path: Path,
+    installation: Installation = Installation(),  # noqa: B008 - frozen
+    variables: Mapping[str, str] | None = None,
+) -> Inspection:
+    """Import a user's own file in a worker and return what it is. Raises UserError.
+
+    installation, variables: of the worker.
+    """
     request = {"mode": "preflight", "file": str(path.resolve())}
-    outcome = launch(request, ChildSpec(timeout=TIMEOUT))
+    child = ChildSpec(installation, variables=variables, timeout=TIMEOUT)
+    outcome = launch(request, child)
     if outcome.status != "ok":
         raise UserError(f"{path} does not import: {outcome.reason}; correct the file")
     if not outcome.document.get("trainer"):
@@ -38,4 +49,8 @@ def read_objective(path: Path) -> Objective:
     objective = outcome.document.get("objective")
     if objective not in get_args(Objective):
         raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")
-    return cast("Objective", objective)
+    return Inspection(
+        cast("Objective", objective),
+        {name: hash_file(path.parent / name) for name in outcome.document["siblings"]},
+        outcome.document["modules"],
+    )

@@ -83,10 +83,14 @@ def share_ptx_cache(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An interpreter and the folder of the implementations."""
+    """An interpreter and the folder of the implementations.
+
+    path: a folder that is searched for modules before those of the interpreter.
+    """
 
     python: str = sys.executable
     implementations: Path = field(default_factory=lambda: machine.ROOT / "implementations")
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
     """Return the variables that the suite sets: threads, precision, device, empty caches."""
     threads = str(child.threads or len(machine.list_usable_cores()))
     shared = child.ptx_cache if child.device == "gpu" else None
+    own_path = child.installation.path
     return {
         **dict.fromkeys(THREAD_COUNTS, threads),
         "NVIDIA_TF32_OVERRIDE": "0",
@@ -118,7 +123,8 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
         gpu.VISIBLE: gpu.get_visible_gpu() if child.device == "gpu" else "",
         **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
         **({"CUDA_CACHE_PATH": str(shared)} if shared else {}),
-        "PYTHONPATH": str(scratch / "path"),
+        # First ours: a project may have a package of the same name.
+        "PYTHONPATH": os.pathsep.join(map(str, filter(None, (scratch / "path", own_path)))),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder
         "PYTHONNOUSERSITE": "1",
         **(child.variables or {}),
@@ -132,17 +138,18 @@ def count_cache_bytes(scratch: Path) -> int:
     return sum(path.lstat().st_size for path in paths if path.is_file())
 
 
-def parse_env(texts: Iterable[str], devices: Iterable[Device]) -> dict[str, str]:
+def parse_env(texts: Iterable[str], devices: Iterable[Device] | None) -> dict[str, str]:
     """Return the variables of ``NAME=VALUE`` texts, which a user asks for, sorted by name.
 
     devices: of which the suite sets variables of its own; none for a plan that is resumed, because
-    its variables were accepted when it was made. Raises UserError for a malformed or repeated one,
+    its variables were accepted when it was made. None: of a command of the user's own, which may
+    have any variable. Raises UserError for a malformed or repeated one,
     and for a name by which the suite itself decides what is measured, or how. Others may change
     what a library computes: parity judges that.
     """
     env: dict[str, str] = {}
     ours = build_variables(ChildSpec(), Path()).keys() - DEVICES["cpu"].keys()
-    ours = ours.union(*(DEVICES[device] for device in devices))
+    ours = ours.union(*(DEVICES[device] for device in devices or ()))
     for text in texts:
         name, equals, value = text.partition("=")
         # A record is read with its texts cleaned.
@@ -152,6 +159,9 @@ def parse_env(texts: Iterable[str], devices: Iterable[Device]) -> dict[str, str]
             raise UserError(f"{text!r} sets no variable; give NAME=VALUE, as in OMP_PROC_BIND=true")
         if name in env:
             raise UserError(f"{name} is given twice; give it one value")
+        if devices is None:
+            env[name] = value
+            continue
         fault = "the suite sets it, so that all are measured alike" if name in ours else ""
         if name in CACHES or name.endswith("_CACHE_DIR"):
             fault = "the suite gives each process caches of its own"

@@ -119,8 +119,10 @@ def test_absent_implementations_are_missing_on_their_side(tmp_path):
     result = load(tmp_path / "nothing", plan)
     verdicts = {judged.name: judged.verdict for judged in result.cases}
     assert verdicts == {"new": "missing in baseline", "old": "missing in candidate"}
-    assert result.exit_status == 0
-    assert load(tmp_path / "nothing", plan, required=True).exit_status == 4
+    assert result.exit_status == 4
+    assert replace(result, allow_nothing=True).exit_status == 0
+    required = load(tmp_path / "nothing", plan, required=True)
+    assert replace(required, allow_nothing=True).exit_status == 4
 
 
 def test_record_of_an_unknown_case_is_refused(tmp_path):

@@ -29,6 +29,20 @@ def registered(repository, tmp_path):
     return read
 
 
+def test_commit_is_checked_out_with_its_history_and_leaves_nothing(repository, tmp_path):
+    first = repository.git("rev-parse", "HEAD")
+    second = repository.commit(softmax_numpy="two = 2")
+    before = {path: path.stat().st_mtime_ns for path in (repository.folder / ".git").rglob("*")}
+    git.check_out(first, tmp_path / "one")
+    assert (tmp_path / "one/implementations/idiomatic/softmax_numpy.py").read_text() == "one = 1"
+    history = repository.git("-C", tmp_path / "one", "log", "--all", "--format=%H").split()
+    assert {first, second} == {*history}
+    after = {path: path.stat().st_mtime_ns for path in (repository.folder / ".git").rglob("*")}
+    assert after == before
+    with pytest.raises(UserError, match="git says"):
+        git.check_out("0" * 40, tmp_path / "two")
+
+
 def test_revision_without_implementations_is_refused(repository, tmp_path):
     repository.git("mv", "implementations", "elsewhere")
     with pytest.raises(UserError) as error:

@@ -7,7 +7,6 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
-from bench.worker import machine
 
 NUMPY = f"say which release, e.g. numpy=={importlib.metadata.version('numpy')}"
 
@@ -102,7 +101,7 @@ def test_shallow_clone_suggests_unshallow(repository, tmp_path, monkeypatch):
     repository.commit(softmax_numpy="two = 2")
     shallow = tmp_path / "shallow"
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", shallow)
-    monkeypatch.setattr(machine, "ROOT", shallow)
+    monkeypatch.chdir(shallow)
     assert "git fetch --unshallow" in refuse(first)
 
 
@@ -111,15 +110,17 @@ def test_revision_without_a_usable_repository_is_refused(repository, monkeypatch
     assert "git says: fatal: bad config" in refuse("main")
     monkeypatch.setenv("PATH", "/nowhere")
     assert "git, which is not installed" in refuse("main")
-    within = repository.folder / "site-packages"  # the repository of another project
-    within.mkdir()
-    monkeypatch.setattr(machine, "ROOT", within)
-    assert "outside its git checkout" in refuse("main")
+
+
+def test_revision_outside_of_any_repository_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "in no git repository" in refuse("main")
 
 
 COMPARABLE = {
-    "revision": {"revision", "tree"},
-    "tree": {"tree", "revision", "packages", "interpreter"},
+    "revision": {"revision", "tree", "folder"},
+    "tree": {"tree", "revision", "folder", "packages", "interpreter"},
+    "folder": {"revision", "tree", "folder"},
     "packages": {"packages", "tree"},
     "interpreter": {"interpreter", "tree"},
     "file": {"file"},

@@ -34,15 +34,16 @@ def test_missing_interpreter_is_refused(tmp_path):
 def test_revision_brings_its_implementations_and_leaves_no_files(repository, temporary):
     side = parse_version("main")
     repository.commit(softmax_numpy="two = 2")
-    before = listed(repository.folder)
+    repository_files = repository.folder / ".git"
+    before = listed(repository_files)
     with prepare_site(side, (), pytest.fail) as prepared:
         assert prepared.installation.python == sys.executable
         assert [entry.name for entry in prepared.registry] == ["numpy", "old"]
         path = prepared.installation.implementations / "idiomatic" / "softmax_numpy.py"
         assert path.read_text() == "one = 1"
         assert path.is_relative_to(temporary)
-        assert listed(repository.folder) == before  # a killed process leaves nothing either
-    assert listed(repository.folder) == before
+        assert listed(repository_files) == before  # a killed process leaves nothing either
+    assert listed(repository_files) == before
     assert listed(temporary) == {}
 
 

@@ -14,7 +14,7 @@ from support.pretended import Pretended
 
 from bench.errors import UserError
 from bench.records import store
-from bench.regression.paired import measure_pairs
+from bench.regression.paired import loop, measure_pairs
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.versions import venv
 from bench.regression.versions.names import parse_version
@@ -101,6 +101,7 @@ def test_branch_is_installed_at_its_commit(repository):
         (folder / "pyproject.toml").write_text(PROJECT)
         (folder / "backend.py").write_text(BACKEND)
         (folder / "tool.py").write_text(f"version = {version!r}\n")
+        repository.git("add", "pyproject.toml", "backend.py", "tool.py")
         commit = repository.commit()
         (requirement,) = resolve(f"git+{folder.as_uri()}@main")
         assert requirement == f"tool @ git+{folder.as_uri()}@{commit}"
@@ -178,6 +179,7 @@ def test_plan_has_hashes_and_neither_paths_nor_indexes(
     runner = Pretended()
     monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
     monkeypatch.setattr(measure_pairs, "now", runner.now)
+    monkeypatch.setattr(loop, "now", runner.now)
     (tmp_path / "elsewhere").mkdir()
     for release in ("1.0", "2.0"):
         wheels("tool", release)

@@ -16,7 +16,7 @@ from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import FOLLOWED_EPOCHS
-from bench.runner.planning.cases import find_implementation
+from bench.runner.planning.cases import Inspection, find_implementation
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import request_training
 from bench.worker.machine import list_usable_cores
@@ -122,7 +122,7 @@ def may_raise_priorities():
 
 
 def case_of(name):
-    return find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
+    return find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: Inspection())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Compare two versions of any project by what its own commands take, in pairs of processes."""

@@ -1,0 +1,78 @@
+"""The plan of ``bench ab --command``, and the pairs of processes that it measures."""
+
+import random
+import shlex
+
+import msgspec
+
+from bench.errors import UserError
+from bench.records.schema import BasePlan, Case, Count
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.stats.decision import Rule
+from bench.regression.versions.names import Version
+from bench.runner.planning.cases import make_case
+from implementations import Implementation
+
+TIME, LAST_NUMBER, JSON, PYTEST = "time", "last-number", "json:", "pytest"
+
+
+class CommandPlan(BasePlan, frozen=True, kw_only=True):
+    """The plan, as it is stored.
+
+    arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
+    for none. metric: TIME, LAST_NUMBER, JSON with a key, or PYTEST, whose benchmarks are judged one
+    by one. loops: see ``CommandSpec``. warmup: pairs that do not count. tolerance, alpha: see
+    ``Rule``. budget: seconds of measuring.
+    """
+
+    baseline: Version = msgspec.field(name="base")
+    candidate: Version
+    arguments: str
+    metric: str = TIME
+    prepare: str = ""
+    loops: bool = False
+    warmup: Count = 1
+    threads: Count
+    tolerance: float
+    alpha: float
+    budget: float
+
+    def make_rule(self, tests: int) -> Rule:
+        """Return the rule, if so many values are judged together."""
+        return Rule(self.tolerance, self.alpha, family=max(1, tests))
+
+    def make_case(self, version: Version) -> Case:
+        """Return what a record says was measured; a command has no workload of ours."""
+        entry = Implementation("command", "", "", "")
+        fields = {"style": "own", "data_access": "own", "workload": "command"}
+        return make_case(entry, **fields, threads=self.threads, env=version.env)
+
+    def order_sides(self, number: int) -> list[str]:
+        """Return the sides of a pair in the order in which they are measured.
+
+        A coin decides it, and each comparison tosses its own coins. Otherwise the cost of being
+        first would look like a difference.
+        """
+        sides = [BASELINE, CANDIDATE]
+        random.Random(f"{self.run}/{number}").shuffle(sides)
+        return sides
+
+
+def split_arguments(text: str, option: str) -> list[str]:
+    """Return a command as a list; no shell ever reads it. Raises UserError."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"{option} {text!r}: {error}. Close the quotation") from error
+    if not words:
+        raise UserError(f"{option} is empty. Give a program with its arguments")
+    return words
+
+
+def check_metric(text: str) -> str:
+    """Return the name of a metric. Raises UserError."""
+    if text in {TIME, LAST_NUMBER} or (text.startswith(JSON) and text != JSON):
+        return text
+    raise UserError(
+        f"--metric {text}: choose time, last-number, or json:KEY, where dots lead into objects"
+    )

@@ -1,0 +1,171 @@
+"""Judge the commands of two versions: pure functions of their plan, records and looks."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from bench.records.environments import list_versions
+from bench.records.schema import CommandRecord
+from bench.records.store import read_environments, read_looks, read_records
+from bench.regression.commands.command_plan import PYTEST, CommandPlan
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.paired.judge_pairs import close_schedule, describe_failure
+from bench.regression.result import (
+    CaseComparison,
+    CaseVerdict,
+    ComparedVersion,
+    ComparisonResult,
+    MetricComparison,
+)
+from bench.regression.stats.decision import decide_all, estimate_more_pairs
+from bench.regression.stats.false_alarms import LookSchedule
+from bench.regression.stats.signed_rank import Difference, compare_pairs
+from bench.regression.versions.names import Version
+
+RecordPair = tuple[CommandRecord, CommandRecord]  # of the baseline and of the candidate
+
+
+def load_result(
+    folder: Path,
+    plan: CommandPlan,
+    *,
+    fail_on: tuple[str, ...] = (),
+    allow_nothing: bool = False,
+) -> ComparisonResult:
+    """Return the result of a comparison from its folder. Raises UserError if a file is damaged."""
+    records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
+    environments = read_environments(folder)
+    cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
+
+    def describe(side: str, version: Version) -> ComparedVersion:
+        used = {record.environment for record in records if record.version == side}
+        software = list_versions(environments[key] for key in used)
+        return ComparedVersion(version.label, software=software, env=version.env)
+
+    return ComparisonResult(
+        command="bench ab",
+        baseline=describe(BASELINE, plan.baseline),
+        candidate=describe(CANDIDATE, plan.candidate),
+        rule=plan.make_rule(len(list_names(records))),
+        cases=cases,
+        gated=(name_metric(plan),),
+        fail_on=fail_on,
+        allow_nothing=allow_nothing,
+        parity=False,
+    )
+
+
+def name_metric(plan: CommandPlan) -> str:
+    """Return what of a command is judged, in words."""
+    if plan.loops:
+        return "iteration"
+    return {"time": "time", PYTEST: "minimum"}.get(plan.metric, plan.metric)
+
+
+def list_names(records: Iterable[CommandRecord]) -> list[str]:
+    """Return the names of the values of either side, in the order measured."""
+    return list(dict.fromkeys(name for record in records for name in record.values))
+
+
+def judge_commands(
+    plan: CommandPlan, records: Sequence[CommandRecord], looks: LookSchedule
+) -> list[CaseComparison]:
+    """Judge every value that both sides have; name what one side lacks, and what failed."""
+    failures = [
+        describe_failure(record) for record in records if record.status not in {"ok", "interrupted"}
+    ]
+    pairs = collect_pairs(records)
+    names = list_names(records)
+    rule = plan.make_rule(len(names))
+    measured: dict[str, tuple[list[tuple[float, float]], Difference]] = {}
+    for name in names:
+        both = [pair for pair in pairs if all(name in record.values for record in pair)]
+        if both:
+            logs = [compare_values(name, *pair) for pair in both]
+            speeds = [compare_kernels(*pair) for pair in both]
+            taken = close_schedule(looks, len(logs))
+            values = [(before.values[name], after.values[name]) for before, after in both]
+            measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test, speeds)
+    verdicts = decide_all({name: difference for name, (_, difference) in measured.items()}, rule)
+    lives = [[record.wall_seconds or 0.0 for record in pair] for pair in pairs]
+    # Processes that iterate in turn live together.
+    seconds = [max(both) if plan.loops else sum(both) for both in lives]
+    cases = []
+    for name in names or [plan.metric]:
+        title = name if plan.metric == PYTEST and names else plan.arguments
+        verdict: CaseVerdict = verdicts.get(name, "undecided")
+        missing = find_missing_side(name, records)
+        if failures:
+            verdict = "failed"
+        elif missing:
+            verdict = "missing in candidate" if missing == CANDIDATE else "missing in baseline"
+        metrics = []
+        if name in measured and not failures:
+            values, difference = measured[name]
+            timed = plan.loops or plan.metric in {"time", PYTEST}
+            more = estimate_more_pairs(difference, rule) if verdict == "undecided" else None
+            metrics = [
+                MetricComparison(
+                    name_metric(plan),
+                    "seconds" if timed else "number",
+                    baseline=median(before for before, _ in values),
+                    candidate=median(after for _, after in values),
+                    ratio=difference.ratio,
+                    p_slower=difference.p_slower,
+                    p_faster=difference.p_faster,
+                    verdict=verdicts[name],
+                    more_pairs=more,
+                )
+            ]
+        cases.append(
+            CaseComparison(
+                name=title,
+                case=name,
+                verdict=verdict,
+                metrics=tuple(metrics),
+                remarks=tuple(dict.fromkeys(failures)),
+                required=plan.metric != PYTEST,
+                pairs=len(measured[name][0]) if name in measured else 0,
+                pair_seconds=median(seconds) if seconds else None,
+            )
+        )
+    return cases
+
+
+def collect_pairs(records: Iterable[CommandRecord]) -> list[RecordPair]:
+    """Return the pairs of which both processes succeeded, without those that warm up."""
+    sides: dict[int, dict[str, CommandRecord]] = defaultdict(dict)
+    for record in records:
+        if record.round > 0 and record.status == "ok":
+            sides[record.round][record.version] = record
+    complete = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
+    return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
+
+
+def find_missing_side(name: str, records: Iterable[CommandRecord]) -> str | None:
+    """Return the side that succeeded without a value that the other side has, or None."""
+    succeeded = [record for record in records if record.status == "ok"]
+    having = {record.version for record in succeeded if name in record.values}
+    missing = {record.version for record in succeeded} - having if having else set()
+    return missing.pop() if missing else None
+
+
+def compare_values(name: str, baseline: CommandRecord, candidate: CommandRecord) -> float:
+    """Return the log ratio of a value; of iterations in turn, that of neighbours."""
+    iterations = list(zip(baseline.iteration_seconds, candidate.iteration_seconds, strict=False))
+    if iterations:
+        return median(math.log(after / before) for before, after in iterations)
+    return math.log(candidate.values[name] / baseline.values[name])
+
+
+def compare_kernels(baseline: CommandRecord, candidate: CommandRecord) -> float:
+    """Return the log ratio of the kernel's time around the two processes; 0 if it is unknown."""
+    if not (baseline.kernel_seconds and candidate.kernel_seconds):
+        return 0.0
+    means = [
+        sum(math.log(seconds) for seconds in record.kernel_seconds) / len(record.kernel_seconds)
+        for record in (baseline, candidate)
+    ]
+    return means[1] - means[0]

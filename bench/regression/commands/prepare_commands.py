@@ -1,0 +1,143 @@
+"""Prepare what ``bench ab --command`` and ``--pytest`` measure."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from bench.errors import UserError
+from bench.records.schema import FORMAT
+from bench.regression.commands.command_plan import (
+    PYTEST,
+    TIME,
+    CommandPlan,
+    check_metric,
+    split_arguments,
+)
+from bench.regression.commands.sides import (
+    CommandSide,
+    find_same_code,
+    parse_side,
+    prepare_side,
+    require_builds,
+)
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.stats.false_alarms import ALPHA
+from bench.regression.versions import venv
+from bench.regression.versions.names import Version, find_incompatibility
+from bench.runner.planning.plan import make_run_name, resolve_threads
+from bench.worker.machine import list_usable_cores
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOptions:
+    """What is run on both sides: a command, or pytest with these arguments.
+
+    threads: the cores that a process may use; 0 for every core. Others: see ``CommandPlan``.
+    """
+
+    command: str | None = None
+    pytest: str | None = None
+    metric: str = TIME
+    prepare: str = ""
+    loops: bool = False
+    warmup: int = 1
+    threads: int = 1
+    timeout: float = 600.0
+
+
+@contextmanager
+def prepare_commands(
+    baseline: str | None,
+    candidate: str,
+    options: CommandOptions,
+    *,
+    command: str,
+    progress: Callable[[str], None],
+    tolerance: float,
+    budget: float,
+    envs: tuple[Mapping[str, str], Mapping[str, str]],
+    install: tuple[str, ...] | None,
+    same_code_ok: bool,
+    pip: venv.PipOptions,
+) -> Iterator[tuple[CommandPlan, dict[str, CommandSide]]]:
+    """Yield the plan of a comparison with its sides; raise UserError if it fails.
+
+    The parameters are those of ``prepare_comparison``.
+    """
+    if baseline is None and envs[0] == envs[1]:
+        raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
+    arguments = read_arguments(options)
+    metric = PYTEST if options.pytest else check_metric(options.metric)
+    threads = resolve_threads(options.threads, len(list_usable_cores()))
+    versions = choose_versions((baseline or candidate, candidate), install, pip, progress)
+    versions = [replace(one, env=dict(env)) for one, env in zip(versions, envs, strict=True)]
+    with (
+        prepare_side(versions[0], progress, pip) as before,
+        prepare_side(versions[1], progress, pip) as after,
+    ):
+        differ = baseline is not None and envs[0] == envs[1]
+        if differ and not same_code_ok and (fault := find_same_code((before, after), arguments)):
+            raise UserError(fault)
+        run, created = make_run_name("ab-")
+        plan = CommandPlan(
+            format=FORMAT,
+            run=run,
+            command=command,
+            created=created,
+            seed=None,
+            baseline=versions[0],
+            candidate=versions[1],
+            arguments=shlex.join(arguments),
+            metric=metric,
+            prepare=options.prepare,
+            loops=options.loops,
+            warmup=options.warmup,
+            threads=threads,
+            tolerance=tolerance,
+            alpha=ALPHA,
+            budget=budget,
+            timeout=options.timeout,
+        )
+        yield plan, {BASELINE: before, CANDIDATE: after}
+
+
+def read_arguments(options: CommandOptions) -> list[str]:
+    """Return the command that is measured. Raises UserError for options that do not fit it."""
+    if options.loops and (options.pytest or options.metric != TIME):
+        raise UserError("--loops times each iteration. Leave out --metric and --pytest")
+    if options.pytest and options.metric != TIME:
+        raise UserError("--pytest judges the minimum of each benchmark. Leave out --metric")
+    if options.prepare:
+        split_arguments(options.prepare, "--prepare")
+    if options.pytest:
+        return ["python", "-m", "pytest", *split_arguments(options.pytest, "--pytest")]
+    return split_arguments(str(options.command), "--command")
+
+
+def choose_versions(
+    names: tuple[str, str],
+    install: tuple[str, ...] | None,
+    pip: venv.PipOptions,
+    progress: Callable[[str], None],
+) -> list[Version]:
+    """Return the versions with these names, with what each requires. Raises UserError."""
+    versions = [parse_side(name) for name in names]
+    if reason := find_incompatibility(*versions):
+        raise UserError(reason)
+    kinds = {version.kind for version in versions}
+    if kinds == {"tree", "packages"}:
+        raise UserError("a command compares packages with packages. Name releases on both sides")
+    if install is not None:
+        versions = require_builds(versions)
+    elif pip != venv.PipOptions() and "packages" not in kinds:
+        raise UserError("only packages have options of pip. Name some, or leave the options out")
+    chosen = []
+    for version in versions:
+        requirements = venv.resolve_requirements(version.requirements, pip, progress)
+        if install is not None:
+            requirements = venv.add_extras(requirements, install)
+        chosen.append(replace(version, requirements=requirements))
+    return chosen

@@ -1,0 +1,222 @@
+"""Prepare a side of ``bench ab --command``: its folder, its variables and its Python."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from bench.errors import UserError
+from bench.regression.versions import git, venv
+from bench.regression.versions.names import Version, parse_version
+from bench.runner.process.interpreters import find_executable, require_executable
+
+# Where a Python would find modules if it runs a script in a folder, or one of its own programs; and
+# which distributions it has.
+_ASK = """
+import importlib.metadata, importlib.util, json, pathlib, platform, sys, sysconfig
+folder, program, *names = sys.argv[1:]
+script = pathlib.Path(sysconfig.get_path("scripts"), program)
+if program and script.is_file() and script.read_bytes()[:2] == b"#!":
+    folder = str(script.parent)
+# In place of the current folder, which a script in another one does not see.
+sys.path[:] = [folder, *filter(None, sys.path)]
+places = {}
+for name in names:
+    try:
+        places[name] = importlib.util.find_spec(name).origin
+    except (AttributeError, ImportError, ValueError):
+        pass
+versions = {}
+for one in importlib.metadata.distributions():
+    if one.metadata["Name"]:
+        versions.setdefault(one.metadata["Name"].lower(), one.metadata["Version"])
+software = {"python": platform.python_version(), "distributions": dict(sorted(versions.items()))}
+print(json.dumps({"places": places, "software": software}))
+"""
+_ASK_SECONDS = 60.0
+# Modules that a repository has for tools, and others too.
+_TOOLS = {"conftest", "noxfile", "setup", "tasks", "test", "tests", "docs"}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSide:
+    """Where a side's command runs.
+
+    isolated: the Python on its PATH is one of its own, and not the user's. software: what that has;
+    empty without one.
+    """
+
+    folder: Path
+    variables: Mapping[str, str]
+    isolated: bool
+    software: Mapping[str, Any]
+
+
+def parse_side(text: str) -> Version:
+    """Return the version that a text names. Raises UserError.
+
+    A folder is a checkout, or a virtual environment. A Python needs nothing of the suite's.
+    Anything else is what ``parse_version`` takes.
+    """
+    folder = Path(text)
+    if text != "." and folder.is_dir():
+        if (folder / "pyvenv.cfg").is_file():
+            return Version(text, "interpreter", path=str(folder / "bin" / "python"))
+        return Version(text, "folder", path=text)
+    if not text.endswith(".py") and find_executable(text):
+        return Version(text, "interpreter", path=text)
+    version = parse_version(text)
+    if version.kind == "file":
+        raise UserError(f"{text} is a file. Name a revision, a folder or a Python for the command")
+    return version
+
+
+def require_builds(versions: Sequence[Version]) -> list[Version]:
+    """Return revisions with the requirement by which pip builds them. Raises UserError."""
+    if {version.kind for version in versions} != {"revision"}:
+        raise UserError("--install builds two revisions of the current repository. Name both")
+    return [replace(one, requirements=(git.require_commit(str(one.commit)),)) for one in versions]
+
+
+@contextmanager
+def prepare_side(
+    version: Version, progress: venv.Progress, pip: venv.PipOptions
+) -> Iterator[CommandSide]:
+    """Yield the side of a version, whose checkout is removed at the end. Raises UserError.
+
+    Its environment has what the version requires; without requirements it is the user's. A command
+    of a revision runs in the same folder of the repository as this one.
+    """
+    python = None
+    if version.requirements:
+        environment = venv.specify_environment(version.requirements, (), pip)
+        python = venv.ensure_environment(environment, progress)
+    elif version.kind == "interpreter":
+        python = require_executable(str(version.path))
+    variables = {name: text for name, text in os.environ.items() if name not in git.HOOK_VARIABLES}
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+        if python is not None:
+            variables = use_python(python, variables, Path(name, "bin"))
+        variables |= version.env
+        folder = Path(str(version.path)) if version.kind == "folder" else Path.cwd()
+        if version.kind == "revision":
+            top, folder = git.find_repository(), Path(name, "checkout")
+            assert top is not None  # the revision was found in it
+            git.check_out(str(version.commit), folder)
+            folder /= Path.cwd().resolve().relative_to(top)
+            if not folder.is_dir():
+                raise UserError(f"{version.name} has no folder {folder.name}. Change to another")
+        software = ask_python(folder, variables).get("software", {})
+        yield CommandSide(folder.resolve(), variables, python is not None, software)
+
+
+def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[str, str]:
+    """Return variables with which a command finds this Python under its usual names.
+
+    links: a folder to make. Beside a Python that is not in a virtual environment, ``python`` may be
+    another one. Raises UserError for another program.
+    """
+    place = Path(python).parent
+    changed = {name: text for name, text in variables.items() if name != "PYTHONHOME"}
+    try:
+        # A version manager starts the program itself by a script that looks at its own name.
+        process = subprocess.run(
+            [python, "-c", "import sys; print(sys.executable)"],
+            env=changed,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_ASK_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UserError(f"{python} is no Python that starts: {error}. Name another") from error
+    first = [str(place)]
+    if (place.parent / "pyvenv.cfg").is_file():
+        changed["VIRTUAL_ENV"] = str(place.parent)
+    else:
+        changed.pop("VIRTUAL_ENV", None)
+        links.mkdir()
+        for name in ("python", "python3"):
+            (links / name).symlink_to(os.fsdecode(process.stdout.strip()))
+        first.insert(0, str(links))
+    changed["PATH"] = os.pathsep.join((*first, variables.get("PATH", os.defpath)))
+    return changed
+
+
+def ask_python(
+    folder: Path,
+    variables: Mapping[str, str],
+    place: Path = Path(),
+    program: str = "",
+    names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return where the Python on PATH finds modules, and its software; empty without a Python.
+
+    place: where it looks first, unless this program is one of those that were installed for it.
+    """
+    try:
+        process = subprocess.run(
+            ["python", "-c", _ASK, str(folder / place), program, *names],  # noqa: S607 - on PATH
+            cwd=folder,
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_ASK_SECONDS,
+        )
+        return dict(json.loads(process.stdout))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {}
+
+
+def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> str | None:
+    """Return why both sides would run the same code, and what to do; None if nothing shows it.
+
+    They do if a module of the repository is imported from outside of a side's folder, such as from
+    an installed package, by a Python that both sides share.
+    """
+    if any(side.isolated for side in sides):
+        return None
+    # A script finds the modules beside it first; ``python -m``, those of the current folder.
+    is_python = Path(arguments[0]).name.startswith(("python", "pypy"))
+    words = [word for word in arguments[is_python:] if not word.startswith("-")]
+    place = Path(words[0]).parent if words and words[0].endswith(".py") else Path()
+    program = "" if is_python or "/" in arguments[0] else arguments[0]
+    for side in sides:
+        names = list_modules(side.folder)
+        answer = ask_python(side.folder, side.variables, place, program, names)
+        for name, origin in answer.get("places", {}).items():
+            if origin and not Path(origin).resolve().is_relative_to(find_top(side.folder)):
+                return (
+                    f"both sides would import {name} from {origin}, so they run the same code. "
+                    "Install each side (--install), or allow it with --same-code-ok"
+                )
+    return None
+
+
+def find_top(folder: Path) -> Path:
+    """Return the top of the checkout that a folder is in, or the folder itself."""
+    tops = (one for one in (folder, *folder.parents) if (one / ".git").exists())
+    return next(tops, folder)
+
+
+def list_modules(folder: Path) -> list[str]:
+    """Return the names of the top-level modules of a checkout, in the usual places."""
+    top = find_top(folder)
+    names = set()
+    for place in (top, top / "src"):
+        names |= {path.parent.name for path in place.glob("*/__init__.py")}
+        names |= {path.stem for path in place.glob("*.py")}
+    return sorted(
+        name
+        for name in names - _TOOLS - set(sys.stdlib_module_names)
+        if name.isidentifier() and name != "__init__"
+    )

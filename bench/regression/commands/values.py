@@ -1,0 +1,95 @@
+"""Read what a command measured: its time, the last number that it prints, or values in JSON."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from bench.regression.commands.command_plan import JSON, LAST_NUMBER, PYTEST
+from bench.runner.process.command import CommandOutcome
+
+# How much of a command's output is kept.
+OUTPUT_BYTES = {LAST_NUMBER: 2000, PYTEST: 2000, JSON: 2**20}
+MAX_FILE_BYTES = 2**28
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+class ValueFault(Exception):  # noqa: N818 - its text is the reason of a record
+    """A command succeeded, but its value cannot be read."""
+
+
+def count_output_bytes(metric: str) -> int:
+    """Return how many bytes of a command's output a metric needs."""
+    return OUTPUT_BYTES[JSON] if metric.startswith(JSON) else OUTPUT_BYTES.get(metric, 0)
+
+
+def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, float]:
+    """Return the values of a command that succeeded, by name; the only value has the metric's.
+
+    file: that pytest-benchmark wrote. Raises ValueFault: only positive numbers have a ratio.
+    """
+    if metric == PYTEST:
+        values = read_benchmarks(file)
+    elif metric == LAST_NUMBER:
+        values = {metric: read_last_number(outcome.output)}
+    elif metric.startswith(JSON):
+        values = {metric: read_json(outcome.output, metric.removeprefix(JSON))}
+    else:
+        values = {metric: outcome.seconds}
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueFault(f"{name} is {value:g}; only positive numbers can be compared")
+    return values
+
+
+def read_last_number(output: str) -> float:
+    """Return the last number in an output. Raises ValueFault."""
+    numbers = _NUMBER.findall(output)
+    if not numbers:
+        raise ValueFault("it printed no number")
+    return float(numbers[-1])
+
+
+def read_json(output: str, key: str) -> float:
+    """Return a number in the JSON of an output, or of its last line. Raises ValueFault.
+
+    key: of objects, with dots in between, or the places of lists, from 0.
+    """
+    lines = output.strip().splitlines() or [""]
+    for text in (output, lines[-1]):
+        try:
+            # As floats, because an integer of 400 digits has none.
+            value = json.loads(text, parse_int=float)
+        except (ValueError, RecursionError):
+            continue
+        break
+    else:
+        raise ValueFault("neither its output nor the last line of it is JSON")
+    for part in key.split("."):
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (LookupError, TypeError, ValueError):
+            raise ValueFault(f"its JSON has no {key}") from None
+    if not isinstance(value, float):
+        raise ValueFault(f"{key} in its JSON is no number")
+    return value
+
+
+def read_benchmarks(file: Path) -> dict[str, float]:
+    """Return the minimum of each benchmark in a file of pytest-benchmark, in seconds.
+
+    Raises ValueFault. Source: https://pytest-benchmark.readthedocs.io/en/stable/usage.html
+    """
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise ValueFault("its results are larger than 256 MiB")
+        document: dict[str, Any] = json.loads(file.read_bytes())
+        values = {one["fullname"]: float(one["stats"]["min"]) for one in document["benchmarks"]}
+    except FileNotFoundError:
+        raise ValueFault("it wrote no results; install pytest-benchmark on both sides") from None
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise ValueFault(f"its results cannot be read: {error!r}") from error
+    if not values:
+        raise ValueFault("it has no benchmark")
+    return values

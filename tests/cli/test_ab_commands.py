@@ -1,0 +1,278 @@
+"""``bench ab`` of commands, from its flags to its exit status, in a scratch repository."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from support.processes import assert_nothing_left, wait_until
+
+from bench.records import store
+from bench.regression.commands import prepare_commands
+from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.paired import measure_pairs
+
+AB = ("ab", "--base=HEAD~1", "--candidate=HEAD", "--format=json")
+# So long that it never ends a comparison, which ends at its first look.
+ENOUGH = "--budget=1h"
+
+
+@pytest.fixture(autouse=True)
+def path(monkeypatch):
+    """Let commands find the tests' Python."""
+    before = (str(Path(sys.executable).parent), os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(before))
+    # A command of pytest-benchmark would measure nothing.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    return os.environ["PATH"]
+
+
+@pytest.fixture
+def commit(repository):
+    """Commit files to the repository, by name."""
+
+    def write(**files):
+        for name, text in files.items():
+            (repository.folder / name).write_text(text)
+            repository.git("add", name)
+        repository.git("commit", "--quiet", "--allow-empty", "--message", "another version")
+
+    return write
+
+
+@pytest.fixture
+def compared(called):
+    """Compare the last two commits; return the exit status and the result, or the error."""
+
+    def compare(*arguments):
+        status, out, err = called(*AB, "--output=out", *arguments)
+        return status, json.loads(out) if out else err
+
+    return compare
+
+
+def verdicts(result):
+    return {case["case"]: case["verdict"] for case in result["cases"]}
+
+
+# ----- what is judged
+
+
+def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
+    commit(job="sleep 0.1\n")
+    commit(job="sleep 0.4\n")
+    status, result = compared("--command=sh job", ENOUGH)
+    assert (status, verdicts(result)) == (1, {"time": "slower"})
+    (case,) = result["cases"]
+    assert case["name"] == "sh job"
+    assert case["metrics"][0]["candidate"] >= 0.4
+    folder = tmp_path / "out"
+    plan = store.read_plan(folder / "command.json", CommandPlan)
+    assert (plan.arguments, plan.command.split()[3]) == ("sh job", "ab")
+    records = store.read_records(folder)
+    assert {record.status for record in records} == {"ok"}
+    assert records[-1].round == case["pairs"] == store.read_looks(folder)["command"][0]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("softmax-bench")]
+
+
+def test_command_that_takes_as_long_is_not_slower(commit, compared):
+    commit(job="sleep 0.1\n")
+    commit()
+    status, result = compared("--command=sh job", "--budget=10s", "--tolerance=50%")
+    assert status in {0, 4}  # of a busy machine no pair may fit
+    assert verdicts(result)["time"] in {"no change", "undecided"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "text"),
+    [("last-number", "echo took {} s"), ("json:run.0", "echo '{{\"run\": [{}, 1]}}'")],
+)
+def test_number_that_is_printed_is_judged(commit, compared, metric, text):
+    commit(job=text.format(10))
+    commit(job=text.format(20))
+    status, result = compared("--command=sh job", f"--metric={metric}", ENOUGH)
+    assert (status, verdicts(result)) == (1, {metric: "slower"})
+    (judged,) = result["cases"][0]["metrics"]
+    assert (judged["name"], judged["unit"]) == (metric, "number")
+    assert (judged["baseline"], judged["candidate"]) == (10.0, 20.0)
+
+
+def test_iterations_are_judged(commit, compared, monkeypatch):
+    monkeypatch.setattr(measure_pairs, "EPOCH_SECONDS", 0.1)
+    loop = "while read line; do sleep {}; echo; done\n"
+    commit(job=loop.format(0.01))
+    commit(job=loop.format(0.04))
+    status, result = compared("--command=sh job", "--loops", ENOUGH)
+    assert (status, verdicts(result)) == (1, {"time": "slower"})
+    assert result["cases"][0]["metrics"][0]["name"] == "iteration"
+
+
+# On a clock that only the work moves.
+CLOCK = """
+seconds = 0.0
+
+def work(more):
+    global seconds
+    seconds += more
+
+def now():
+    return seconds
+"""
+BENCH = """
+import clock
+
+def test_slow(benchmark):
+    benchmark.pedantic(clock.work, ({},), rounds=3)
+
+def test_same(benchmark):
+    benchmark.pedantic(clock.work, (3.0,), rounds=3)
+"""
+NEW = """
+def test_new(benchmark):
+    benchmark.pedantic(clock.work, (3.0,), rounds=3)
+"""
+
+
+def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatch):
+    commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(1.0)})
+    commit(**{"bench_job.py": BENCH.format(2.0) + NEW})
+    monkeypatch.setattr(prepare_commands, "ALPHA", 0.25)  # eight pairs instead of thirteen
+    # Without the plugins of these tests, which take long to load.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
+    status, result = compared(f"--pytest={options}", ENOUGH)
+    assert status == 1
+    assert verdicts(result) == {
+        "bench_job.py::test_slow": "slower",
+        "bench_job.py::test_same": "no change",
+        "bench_job.py::test_new": "missing in baseline",
+    }
+
+
+# ----- what fails
+
+
+def test_missing_pytest_benchmark_is_the_reason(commit, compared, monkeypatch):
+    commit(**{"bench_job.py": "def test_one(benchmark):\n    pass\n"})
+    commit()
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    status, result = compared("--pytest=bench_job.py", ENOUGH)
+    assert status == 3
+    (case,) = result["cases"]
+    assert case["name"] == "python -m pytest bench_job.py"
+    assert len(case["remarks"]) == 2
+    assert all("install that on both sides" in remark for remark in case["remarks"])
+
+
+def test_side_that_does_not_build_ends_with_2(commit, compared, wheels, own_cache):
+    project = '[build-system]\nrequires = []\nbuild-backend = "nowhere"\nbackend-path = ["."]\n'
+    commit(**{"pyproject.toml": project, "job": "true\n"})
+    commit()
+    status, err = compared("--command=sh job", "--install")
+    assert status == 2
+    assert err.splitlines()[-1].startswith("bench: building an environment")
+
+
+UNLUCKY = """
+echo . >> {}
+[ $(($(wc -l < {}) % 3)) != 0 ] || {{ echo no luck >&2; exit 5; }}
+"""
+
+
+def test_side_that_fails_in_every_third_process_ends_with_3(commit, compared, tmp_path):
+    counter = tmp_path / "counter"
+    commit(job="true\n")
+    commit(job=UNLUCKY.format(counter, counter))
+    status, result = compared("--command=sh job", ENOUGH)
+    assert (status, verdicts(result)) == (3, {"time": "failed"})
+    reason = "candidate: failed: the process ended with exit status 5: no luck"
+    assert result["cases"][0]["remarks"] == [reason]
+    assert counter.read_text() == ".\n" * 3
+
+
+def test_command_that_cannot_start_ends_with_2(commit, called):
+    commit()
+    status, out, err = called("ab", "--base=HEAD", "--command=./nowhere", "--same-code-ok")
+    assert (status, out) == (2, "")
+    assert err.startswith("bench: cannot start ./nowhere: No such file or directory. ")
+    assert err.count("\n") == 1
+
+
+# From the fifth process on.
+HANGS = """
+echo . >> counter
+[ $(wc -l < counter) -le 4 ] || {{ touch hangs; sleep 600; }}
+{}
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--loops",)], ids=["one by one", "in turn"])
+def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_path, path, options):
+    (tmp_path / "job").write_text(
+        HANGS.format("while read line; do echo; done" if options else "true")
+    )
+    command = ("ab", "--base=.", "--command=sh job", "--same-code-ok", ENOUGH, "--output=out")
+    process = started(*command, *options, **alone, PATH=path)
+    wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert "sh job" in out
+    assert "Parity is not judged" in out
+    statuses = [record.status for record in store.read_records(tmp_path / "out")]
+    assert statuses == ["ok"] * 4 + ["interrupted"] * 2
+    assert_nothing_left(tmp_path / "tmp")
+
+
+# ----- what is refused
+
+COMMAND = ("ab", "--base=HEAD", "--command=true", "--same-code-ok")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*COMMAND, "--pytest=bench.py"), "not both"),
+        (("ab", "--base=HEAD", "--metric=time"), "--metric needs"),
+        (("ab", "--base=HEAD", "--loops"), "--loops needs"),
+        (("ab", "--base=HEAD", "--warmup=2"), "--warmup needs"),
+        ((*COMMAND, "--implementation=numpy"), "--implementation"),
+        ((*COMMAND, "--data=digits"), "--data"),
+        ((*COMMAND, "--gate=import"), "--gate"),
+        ((*COMMAND, "--base-path=."), "--base-path"),
+        ((*COMMAND, "--metric=seconds"), "--metric seconds: choose"),
+        ((*COMMAND, "--metric=json:"), "choose"),
+        ((*COMMAND, "--loops", "--metric=last-number"), "Leave out --metric"),
+        (("ab", "--base=HEAD", "--pytest=bench.py", "--metric=json:a"), "Leave out --metric"),
+        (("ab", "--base=HEAD", "--pytest=bench.py", "--loops"), "Leave out"),
+        ((*COMMAND, "--prepare=a 'b"), "Close the quotation"),
+        ((*COMMAND, "--timeout=0"), "--timeout"),
+        ((*COMMAND, "--warmup=0"), "--warmup"),
+        ((*COMMAND, "--threads=4096"), "at most"),
+        ((*COMMAND, "--output=earlier"), "earlier"),
+        ((*COMMAND, "--install"), "Name both"),
+        ((*COMMAND, "--pre"), "options of pip"),
+        (("ab", "--base=HEAD", "--command= "), "is empty"),
+        (("ab", "--base=HEAD", "--command=a 'b"), "Close the quotation"),
+        (("ab", "--command=true"), "nothing differs"),
+        (("ab", "--base=nowhere", "--command=true"), "nowhere"),
+        (("ab", "--base=own.py", "--command=true"), "own.py is a file"),
+        (("ab", "--base=numpy==2.0.0", "--command=true"), "Name releases on both sides"),
+        (("ab", "--base=HEAD", "--candidate=numpy==2.0.0", "--command=true"), "two of a kind"),
+    ],
+)
+def test_impossible_comparison_is_refused_in_one_line(commit, refused, tmp_path, arguments, words):
+    commit(**{"own.py": ""})
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "trials.jsonl").touch()
+    assert words in refused(*arguments)
+
+
+def test_installed_package_on_both_sides_is_refused(commit, refused, tmp_path, monkeypatch):
+    (tmp_path / "src" / "hotpack").mkdir(parents=True)
+    commit(**{"src/hotpack/__init__.py": "", "job.py": "import hotpack"})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "src"))
+    assert "--same-code-ok" in refused("ab", "--base=HEAD", "--command=python job.py")
+    assert "hotpack" in refused("ab", "--base=HEAD", "--pytest=bench.py")

@@ -1,0 +1,174 @@
+"""Verdicts on commands from made-up records."""
+
+import math
+
+import pytest
+from support.commands import command_plan, failure, process, processes, write_commands
+
+from bench.records import store
+from bench.regression.commands.command_plan import PYTEST
+from bench.regression.commands.judge_commands import judge_commands, load_result
+
+SLOWER, FASTER, SAME = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10
+NOISY = [0.2, -0.2] * 10
+LOOKS = (10, 20)
+INTERRUPTED = failure("candidate", 0, status="interrupted", reason=None)
+
+
+def one(records, plan=None):
+    (judged,) = judge_commands(plan or command_plan(), records, LOOKS)
+    return judged
+
+
+@pytest.mark.parametrize(
+    ("logs", "verdict"),
+    [(SLOWER, "slower"), (FASTER, "faster"), (SAME, "no change"), (NOISY, "undecided")],
+)
+def test_pairs_give_their_verdict(logs, verdict):
+    judged = one(processes(logs))
+    assert (judged.name, judged.verdict, judged.pairs) == ("python job.py", verdict, 20)
+    assert judged.required
+    (metric,) = judged.metrics
+    assert (metric.name, metric.unit, metric.verdict) == ("time", "seconds", verdict)
+    assert metric.baseline == 2.0
+    assert math.log(metric.ratio.mean) == pytest.approx(sum(logs) / 20, abs=1e-9)
+
+
+def test_undecided_command_says_how_many_pairs_of_which_length_would_decide():
+    judged = one(processes(NOISY))
+    assert judged.metrics[0].more_pairs > 20
+    assert judged.pair_seconds == 3.0  # two processes of 1.5 s
+    assert one(processes(SAME)).metrics[0].more_pairs is None
+
+
+def test_pairs_that_warm_up_or_are_incomplete_do_not_count():
+    warm_up = [
+        process(version, 0, value=value) for version, value in (("base", 1), ("candidate", 9))
+    ]
+    alone = process("base", 21)
+    interrupted = failure("candidate", 21, status="interrupted", reason=None)
+    assert one([*warm_up, *processes(SAME), alone, interrupted]) == one(processes(SAME))
+
+
+def test_failure_on_either_side_is_the_verdict():
+    stumble = failure("candidate", 21)
+    judged = one([*processes(SLOWER), process("base", 21), stumble, stumble])
+    assert (judged.verdict, judged.metrics) == ("failed", ())
+    assert judged.remarks == ("candidate: failed: it stumbled",)
+    judged = one([failure("base", 0), process("candidate", 0)])
+    assert (judged.verdict, judged.remarks) == ("failed", ("baseline: failed: it stumbled",))
+
+
+@pytest.mark.parametrize(
+    "records",
+    [[], [process("base", 0)], [INTERRUPTED], [process("base", 0), INTERRUPTED]],
+    ids=["nothing", "one side", "interrupted", "interrupted later"],
+)
+def test_command_without_a_pair_is_undecided(records):
+    judged = one(records)
+    assert (judged.name, judged.verdict) == ("python job.py", "undecided")
+    assert (judged.pairs, judged.metrics, judged.remarks) == (0, (), ())
+
+
+@pytest.mark.parametrize(("kernels", "verdict"), [(True, "no change"), (False, "undecided")])
+def test_speed_of_the_machine_is_removed(kernels, verdict):
+    records = []
+    for record in processes(NOISY):
+        # The machine is as slow as the process says, before it as after it.
+        around = [record.values["time"] / 1000] * 2 if kernels else []
+        records.append(
+            process(
+                record.version, record.round, value=record.values["time"], kernel_seconds=around
+            )
+        )
+    assert one(records).verdict == verdict
+
+
+def test_iterations_are_compared_with_their_neighbours():
+    # The machine becomes three times as slow in the middle of each pair, sooner or later.
+    records = []
+    for number in range(1, 11):
+        times = [1.0] * (number % 4) + [3.0] * (5 - number % 4)
+        records += [
+            process("base", number, value=1.0, iteration_seconds=times),
+            process("candidate", number, value=1.0, iteration_seconds=[1.1 * one for one in times]),
+        ]
+    judged = one(records, command_plan(loops=True))
+    assert judged.verdict == "slower"
+    assert judged.metrics[0].name == "iteration"
+    assert judged.metrics[0].ratio.high == pytest.approx(1.1)
+    assert judged.pair_seconds == 1.5  # they live at the same time
+
+
+def test_number_that_a_command_prints_has_no_unit():
+    judged = one(processes(SLOWER, name="last-number"), command_plan(metric="last-number"))
+    assert (judged.metrics[0].name, judged.metrics[0].unit) == ("last-number", "number")
+
+
+# ----- several benchmarks
+
+
+def benchmarks(lacks=None, **logs):
+    """Return pairs of processes with a value for each benchmark.
+
+    logs: of the ratios of each. lacks: a side without the benchmark ``only``.
+    """
+    records = []
+    for number, row in enumerate(zip(*logs.values(), strict=True), 1):
+        for version in ("base", "candidate"):
+            values = {
+                name: math.exp(log) if version == "candidate" else 1.0
+                for name, log in zip(logs, row, strict=True)
+                if (name, version) != ("only", lacks)
+            }
+            records.append(process(version, number, values=values))
+    return records
+
+
+SEVERAL = command_plan(arguments="pytest bench.py", metric=PYTEST)
+
+
+def judge_several(looks=LOOKS, **options):
+    judged = judge_commands(SEVERAL, benchmarks(**options), looks)
+    return {case.name: case for case in judged}
+
+
+def test_benchmarks_are_judged_by_name():
+    judged = judge_several(slow=SLOWER, same=SAME)
+    assert [case.verdict for case in judged.values()] == ["slower", "no change"]
+    assert [case.metrics[0].name for case in judged.values()] == ["minimum"] * 2
+    assert not any(case.required for case in judged.values())
+
+
+@pytest.mark.parametrize(
+    ("lacks", "verdict"),
+    [("base", "missing in baseline"), ("candidate", "missing in candidate")],
+)
+def test_benchmark_that_a_side_lacks_is_missing_there(lacks, verdict):
+    judged = judge_several(same=SAME, only=SAME, lacks=lacks)
+    assert (judged["same"].verdict, judged["only"].verdict) == ("no change", verdict)
+    assert judged["only"].metrics == ()
+
+
+def test_benchmarks_are_one_family():
+    same, strong = [0.0] * 9, [0.1] * 9
+    # In one of nine pairs the smallest difference has the other sign: p = 2 / 2 ** 9 = 0.0039. That
+    # is enough for the second rejection of three, and not for the first, at a third of 1 %.
+    weak = [-0.01, *(0.1 + number / 1000 for number in range(8))]
+    judged = judge_several(strong=strong, weak=weak, same=same, looks=(9,))
+    assert [judged[name].verdict for name in ("strong", "weak")] == ["slower"] * 2
+    assert (
+        judge_several(weak=weak, same=same, other=same, looks=(9,))["weak"].verdict == "undecided"
+    )
+    assert judge_several(weak=weak, looks=(9,))["weak"].verdict == "slower"
+
+
+def test_result_is_loaded_with_its_software(tmp_path):
+    plan, records = command_plan(), processes(SLOWER)
+    folder = write_commands(tmp_path / "out", plan, *records)
+    store.save_looks(folder, {"command": LOOKS})
+    result = load_result(folder, plan)
+    assert result.cases == judge_commands(plan, records, LOOKS)
+    assert (result.baseline.name, result.candidate.name) == ("main", ".")
+    assert result.baseline.software["torch"] == "2.9.1"
+    assert (result.gated, result.parity, result.exit_status) == (("time",), False, 1)

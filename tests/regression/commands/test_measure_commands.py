@@ -1,0 +1,168 @@
+"""Pairs of processes of small commands, and what is recorded of them."""
+
+import os
+
+import pytest
+from support.commands import command_plan
+from support.pretended import of_kind
+
+from bench.records import layout, store
+from bench.regression.commands import measure_commands
+from bench.regression.commands.measure_commands import iterate_in_turn, measure
+from bench.regression.commands.sides import CommandSide
+from bench.regression.result import CaseComparison
+from bench.runner.process.command import CommandStopped
+
+LOOP = "while read line; do echo; done"
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """Sides with a folder and a variable SIDE each."""
+    made = {}
+    for name in ("base", "candidate"):
+        (tmp_path / name).mkdir()
+        software = {"python": "3.11", "distributions": {"numpy": "2.0"}}
+        made[name] = CommandSide(tmp_path / name, {**os.environ, "SIDE": name}, False, software)
+    return made
+
+
+@pytest.fixture
+def measured(tmp_path, sides):
+    """Measure the first pairs of a shell script; return their records and how they are judged."""
+
+    def call(script, **changes):
+        folder = tmp_path / "out"
+        # No second pair fits into this budget.
+        plan = command_plan(**{"arguments": f"sh -c '{script}'", "budget": 0.0, **changes})
+        store.create_run(folder, plan, layout.COMMAND_PLAN)
+        (case,) = of_kind(measure(folder, plan, sides), CaseComparison)
+        return store.read_records(folder), case
+
+    return call
+
+
+def test_pairs_that_warm_up_are_recorded(measured, tmp_path):
+    records, case = measured("echo why >&2; pwd", warmup=2)
+    assert sorted(record.trial for record in records) == [
+        *("w1-base", "w1-candidate", "w2-base", "w2-candidate")
+    ]
+    assert (case.verdict, case.pairs) == ("undecided", 0)
+    environments = store.read_environments(tmp_path / "out")
+    for record in records:
+        assert (record.status, record.round) == ("ok", 0)
+        assert record.values == {"time": record.wall_seconds}
+        assert record.stderr_tail.strip() == "why"
+        assert len(record.kernel_seconds) == 2
+        assert record.conditions["seconds"] >= record.wall_seconds
+        software = environments[record.environment].software
+        assert software["distributions"] == {"numpy": "2.0"}
+
+
+def test_process_has_its_sides_folder_and_records_hide_it(measured):
+    records, case = measured('echo "$PWD of $SIDE" >&2; exit 3')
+    assert case.verdict == "failed"
+    for record in records:
+        assert record.stderr_tail.strip() == f"<checkout> of {record.version}"
+        assert record.reason.endswith(f"exit status 3: <checkout> of {record.version}")
+
+
+@pytest.mark.parametrize(("script", "loops"), [("rm ready", False), (f"rm ready; {LOOP}", True)])
+def test_each_process_is_prepared(measured, script, loops):
+    records, _ = measured(script, prepare="touch ready", warmup=2, loops=loops)
+    assert [record.status for record in records] == ["ok"] * 4
+
+
+@pytest.mark.parametrize("loops", [False, True])
+def test_failed_preparation_fails_its_process(measured, loops):
+    prepare = 'sh -c "[ $SIDE = base ] || exit 7"'
+    records, case = measured(LOOP, prepare=prepare, loops=loops)
+    assert case.remarks == ("candidate: failed: --prepare: the process ended with exit status 7",)
+    assert {record.status for record in records if record.version == "base"} <= {"ok"}
+
+
+def test_value_that_no_record_holds_fails_its_process(measured):
+    records, case = measured("echo 1e300", metric="last-number")
+    assert case.verdict == "failed"
+    assert {record.status for record in records} == {"failed"}
+    assert records[0].reason.startswith("its values are wrong: ")
+
+
+def test_output_without_a_value_fails_its_process(measured):
+    records, _ = measured("echo nothing", metric="last-number")
+    assert {record.reason for record in records} == {"it printed no number"}
+
+
+def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
+    calls = []
+
+    def run(self, side):
+        calls.append(side)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return {"status": "ok", "values": {"time": 1.0}}
+
+    monkeypatch.setattr(measure_commands._CommandPairs, "_run", run)
+    with pytest.raises(KeyboardInterrupt):
+        measured("true")
+    records = store.read_records(tmp_path / "out")
+    assert [record.version for record in records] == calls
+    assert [record.status for record in records] == ["ok", "interrupted"]
+
+
+# ----- iterations
+
+
+class Stand:
+    """A command that notes each of its iterations, and stops before one."""
+
+    def __init__(self, name, notes, stop):
+        self.name, self.notes, self.stop = name, notes, stop
+        self.seconds = iter(range(100))
+
+    def iterate(self):
+        if (number := next(self.seconds)) == self.stop:
+            raise CommandStopped
+        self.notes.append(self.name)
+        return float(number)
+
+
+@pytest.mark.parametrize(
+    ("stops", "seconds", "stopped"),
+    [
+        ((None, None), ([1.0, 2.0], [1.0, 2.0]), None),
+        ((2, None), ([1.0], [1.0]), "a"),
+        ((None, 2), ([1.0, 2.0], [1.0]), "b"),
+        ((None, 0), ([], []), "b"),
+    ],
+)
+def test_iterations_alternate_and_the_first_does_not_count(stops, seconds, stopped):
+    notes = []
+    commands = {name: Stand(name, notes, stop) for name, stop in zip("ab", stops, strict=True)}
+    assert iterate_in_turn(commands, 2) == (dict(zip("ab", seconds, strict=True)), stopped)
+    assert "".join(notes) == "ababab"[: len(notes)]
+
+
+def test_iterations_of_both_sides_are_recorded(measured):
+    records, _ = measured(LOOP, loops=True)
+    for record in records:
+        assert (record.status, len(record.iteration_seconds)) == ("ok", 2)
+        assert record.values == {"time": sum(record.iteration_seconds) / 2}
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("exit 0", "it ended before its last iteration"),
+        ("echo no luck >&2; exit 3", "the process ended with exit status 3: no luck"),
+    ],
+)
+def test_side_that_ends_early_is_the_one_that_failed(measured, end, reason):
+    records, case = measured(
+        f"if [ $SIDE = base ]; then read line; echo; {end}; fi; {LOOP}", loops=True
+    )
+    by_side = {record.version: record for record in records}
+    assert (by_side["base"].status, by_side["base"].reason) == ("failed", reason)
+    other = by_side["candidate"]
+    assert (other.status, other.reason) == ("interrupted", "its partner failed")
+    assert case.remarks == (f"baseline: failed: {reason}",)

@@ -1,0 +1,220 @@
+"""Where the commands of a side run: folder, variables, Python; and whose code they import."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UserError
+from bench.regression.commands.sides import (
+    CommandSide,
+    find_same_code,
+    parse_side,
+    prepare_side,
+    require_builds,
+)
+from bench.regression.versions.names import Version
+from bench.regression.versions.venv import PipOptions
+
+BASE_PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Return the folder of temporary files; the tests' Python is the first on PATH."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.chdir(tmp_path)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    monkeypatch.setenv("PATH", path)
+    return tmp_path / "temporary"
+
+
+def prepare(version):
+    return prepare_side(version, pytest.fail, PipOptions())
+
+
+def ask(side, code):
+    """Return what the Python of a side prints."""
+    command = ["python", "-c", f"import os, sys; print({code})"]
+    process = subprocess.run(
+        command, cwd=side.folder, env=side.variables, capture_output=True, text=True, check=True
+    )
+    return process.stdout.strip()
+
+
+def test_revision_runs_in_the_same_folder_of_a_checkout(repository, temporary, monkeypatch):
+    version = parse_side("main")
+    folder = repository.folder / "implementations" / "idiomatic"
+    (folder / "softmax_numpy.py").write_text("two = 2")
+    monkeypatch.chdir(folder)
+    with prepare(version) as side:
+        assert side.folder.is_relative_to(temporary)
+        assert side.folder.parts[-2:] == folder.parts[-2:]
+        assert (side.folder / "softmax_numpy.py").read_text() == "one = 1"
+        assert (side.isolated, side.variables) == (False, dict(os.environ))
+        assert "numpy" in side.software["distributions"]
+    assert list(temporary.iterdir()) == []
+
+
+def test_folder_that_a_revision_lacks_is_refused(repository, temporary, monkeypatch):
+    version = parse_side("main")
+    (repository.folder / "new").mkdir()
+    monkeypatch.chdir(repository.folder / "new")
+    with pytest.raises(UserError, match="main has no folder new"), prepare(version):
+        pytest.fail("the folder does not exist")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", [".", "other"])
+def test_folder_is_used_as_it_is(tmp_path, text):
+    (tmp_path / "other").mkdir()
+    with prepare(parse_side(text)) as side:
+        assert side.folder == (tmp_path / text).resolve()
+        assert not side.isolated
+
+
+def test_variables_of_a_version_are_the_last_word(tmp_path, monkeypatch):
+    monkeypatch.setenv("OWN", "mine")
+    with prepare(Version(".", "tree", env={"OWN": "its", "PATH": str(tmp_path)})) as side:
+        assert side.variables == {**os.environ, "OWN": "its", "PATH": str(tmp_path)}
+        assert side.software == {}  # there is no Python on this path
+
+
+def test_virtual_environment_is_found_first(tmp_path, monkeypatch):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True)
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    version = parse_side("env")
+    assert (version.name, version.kind) == ("env", "interpreter")
+    with prepare(version) as side:
+        assert ask(side, "sys.prefix") == str(tmp_path / "env")
+        assert side.variables["VIRTUAL_ENV"] == str(tmp_path / "env")
+        assert side.isolated
+        assert "numpy" not in side.software["distributions"]
+
+
+# A version manager starts the Python of this name.
+MANAGER = f'[ "${{0##*/}}" = python3.other ] || exit 7; exec {BASE_PYTHON} "$@"'
+
+
+def test_python_beside_another_one_has_its_usual_names(program, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIRTUAL_ENV", "another")
+    program("python", "exit 7")
+    version = parse_side(str(program("python3.other", MANAGER)))
+    with prepare(version) as side:
+        assert ask(side, "sys.version") == sys.version
+        assert ask(side, "sys.prefix") == str(Path(sys.base_prefix))
+        assert "VIRTUAL_ENV" not in side.variables
+        assert side.variables["PATH"].split(os.pathsep)[1] == str(tmp_path)
+        assert side.isolated
+
+
+def test_program_that_is_no_python_is_refused(program):
+    version = parse_side(str(program("python3.other", "exit 7")))
+    with pytest.raises(UserError, match=r"python3\.other is no Python"), prepare(version):
+        pytest.fail("it does not start")
+
+
+def test_file_is_no_side(tmp_path):
+    (tmp_path / "own.py").touch()
+    with pytest.raises(UserError, match=r"own.py is a file"):
+        parse_side("own.py")
+
+
+def test_revisions_are_required_as_pip_builds_them(repository):
+    version = parse_side("main")
+    (built, _) = require_builds([version, version])
+    assert built.requirements == (f"git+{repository.folder.as_uri()}@{version.commit}",)
+    with pytest.raises(UserError, match="--install builds two revisions"):
+        require_builds([version, Version(".", "tree")])
+
+
+# ----- the same code
+
+
+@pytest.fixture
+def checkouts(tmp_path):
+    """Write two checkouts with files, by path; return the sides that run in them."""
+
+    def write(*paths, isolated=False, **variables):
+        sides = []
+        for name in ("base", "candidate"):
+            for path in (".git/HEAD", *paths):
+                file = tmp_path / name / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.touch()
+            folder, environment = tmp_path / name, {**os.environ, **variables}
+            sides.append(CommandSide(folder, environment, isolated, {}))
+        return sides
+
+    return write
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Return the folder in which the package ``hotpack`` is installed."""
+    (tmp_path / "site" / "hotpack").mkdir(parents=True)
+    (tmp_path / "site" / "hotpack" / "__init__.py").touch()
+    return str(tmp_path / "site")
+
+
+IN_SOURCE, AT_THE_TOP = "src/hotpack/__init__.py", "hotpack/__init__.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "found"),
+    [
+        (IN_SOURCE, "python job.py", True),
+        (IN_SOURCE, "hotpack --version", True),
+        (IN_SOURCE, "pytest tests/bench.py", True),
+        ("src/hotpack.py", "python job.py", True),
+        # The current folder, or that of the script, comes before what is installed.
+        (AT_THE_TOP, "python job.py", False),
+        (AT_THE_TOP, "python -u ./job.py", False),
+        (AT_THE_TOP, "python -m hotpack", False),
+        (AT_THE_TOP, "python -m pytest tests/bench.py", False),
+        (AT_THE_TOP, "sh job.sh", False),
+        (AT_THE_TOP, "python scripts/job.py", True),
+        (AT_THE_TOP, "scripts/job.py", True),
+        ("job.py", "python job.py", False),
+    ],
+)
+def test_installed_package_of_the_repository_is_the_same_code(
+    checkouts, installed, path, command, found
+):
+    sides = checkouts(path, PYTHONPATH=installed)
+    fault = find_same_code(sides, command.split())
+    assert (fault is not None) == found
+    if found:
+        assert f"import hotpack from {installed}" in fault
+        assert "--install" in fault
+
+
+def test_each_side_may_have_its_own_code(checkouts, installed):
+    arguments = ["python", "job.py"]
+    assert find_same_code(checkouts(IN_SOURCE, PYTHONPATH="src"), arguments) is None
+    sides = checkouts(IN_SOURCE, PYTHONPATH=installed, isolated=True)
+    assert find_same_code(sides, arguments) is None
+    # No Python, no module.
+    assert find_same_code(checkouts(IN_SOURCE, PATH="/nowhere"), arguments) is None
+
+
+def test_program_that_is_installed_for_python_does_not_see_the_current_folder(
+    checkouts, program, tmp_path, installed
+):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True)
+    variables = {"PATH": str(tmp_path / "env" / "bin"), "PYTHONPATH": installed}
+    sides = checkouts(AT_THE_TOP, **variables)
+    assert find_same_code(sides, ["hotpack"]) is None  # nothing shows it
+    program("env/bin/hotpack", "")
+    assert "import hotpack from" in find_same_code(sides, ["hotpack"])
+
+
+def test_modules_of_tools_and_of_python_are_not_looked_for(checkouts, installed):
+    for name in ("setup", "colorsys"):
+        Path(installed, f"{name}.py").touch()
+    sides = checkouts("src/setup.py", "src/colorsys.py", PYTHONPATH=installed)
+    assert find_same_code(sides, ["python", "job.py"]) is None

@@ -1,0 +1,101 @@
+"""Numbers that a command printed, and those of pytest-benchmark's file."""
+
+import json
+import math
+
+import pytest
+
+from bench.regression.commands.values import ValueFault, count_output_bytes, read_values
+from bench.runner.process.command import CommandOutcome
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read the values of a command that took two seconds and printed this."""
+
+    def call(metric, output="", file="benchmarks.json"):
+        outcome = CommandOutcome("ok", None, 2.0, output, "")
+        return read_values(metric, outcome, tmp_path / file)
+
+    return call
+
+
+def test_time_is_that_of_the_process(read):
+    assert read("time", "5") == {"time": 2.0}
+    assert count_output_bytes("time") == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "output", "value"),
+    [
+        ("last-number", "3 epochs took 1.5 s\n", 1.5),
+        ("last-number", "10\n2e-3", 0.002),
+        ("last-number", "x=+.5.", 0.5),
+        ("last-number", "7.\n\n", 7.0),
+        ("json:seconds", '{"seconds": 3}', 3.0),
+        ("json:a.b.1", '{\n"a": {"b": [1, 2.5]}\n}', 2.5),
+        ("json:0", "[4]", 4.0),
+        ("json:a", 'working\n{"a": 1e-9}\n\n', 1e-9),
+    ],
+)
+def test_number_is_found_in_the_output(read, metric, output, value):
+    assert read(metric, output) == {metric: value}
+
+
+@pytest.mark.parametrize(
+    ("metric", "output", "reason"),
+    [
+        ("last-number", "", "printed no number"),
+        ("last-number", "nothing", "printed no number"),
+        ("last-number", "5\n-3", "only positive numbers"),
+        ("last-number", "0", "only positive numbers"),
+        ("last-number", "1e999", "only positive numbers"),
+        ("json:a", "", "is JSON"),
+        ("json:a", "{", "is JSON"),
+        ("json:a", "[" * 100_000, "is JSON"),
+        ("json:a", '{"b": 1}', "has no a"),
+        ("json:a", "5", "has no a"),
+        ("json:a", "[1]", "has no a"),
+        ("json:3", "[1]", "has no 3"),
+        ("json:a.b", '{"a": 1}', "has no a.b"),
+        ("json:a", '{"a": "1"}', "is no number"),
+        ("json:a", '{"a": true}', "is no number"),
+        ("json:a", '{"a": null}', "is no number"),
+        ("json:a", '{"a": NaN}', "only positive numbers"),
+        ("json:a", f'{{"a": {"9" * 400}}}', "only positive numbers"),
+        ("json:a", '{"a": -1}', "only positive numbers"),
+    ],
+)
+def test_output_without_a_positive_number_is_a_fault(read, metric, output, reason):
+    with pytest.raises(ValueFault, match=reason):
+        read(metric, output)
+
+
+def test_benchmarks_have_their_names_and_minima(read, tmp_path):
+    minima = {"bench.py::test_a[1]": 0.5, "bench.py::test_b": 2}
+    document = {
+        "benchmarks": [
+            {"fullname": name, "name": "other", "stats": {"min": least, "mean": math.pi}}
+            for name, least in minima.items()
+        ]
+    }
+    (tmp_path / "benchmarks.json").write_text(json.dumps(document))
+    assert read("pytest") == minima
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"benchmarks": [{"fullname": "a"}]}', "cannot be read"),
+        ('{"benchmarks": []}', "no benchmark"),
+        ('{"benchmarks": [{"fullname": "a", "stats": {"min": 0}}]}', "a is 0; only positive"),
+        (None, "install pytest-benchmark"),
+    ],
+)
+def test_results_that_cannot_be_read_are_a_fault(read, tmp_path, text, reason):
+    if text is not None:
+        (tmp_path / "benchmarks.json").write_text(text)
+    with pytest.raises(ValueFault, match=reason):
+        read("pytest")

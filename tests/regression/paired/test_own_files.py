@@ -1,0 +1,154 @@
+"""Files of a project of one's own in two versions, and code that both sides would share."""
+
+import subprocess
+
+import pytest
+
+from bench.errors import UserError
+from bench.regression.paired.own_files import has_module
+from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+from bench.worker import machine
+
+MINE = "import helper\nfrom pathlib import Path\nclass Trainer:\n    size = helper.SIZE\n"
+
+
+@pytest.fixture
+def project(checkout, repository, tmp_path):
+    """A project with a file of its own, its neighbour and a package; two commits."""
+    for name in ("src/mypkg", "benchmarks"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "src/mypkg/__init__.py").write_text("SPEED = 1\n")
+    (tmp_path / "benchmarks/mine.py").write_text(MINE)
+    for number in (1, 2):
+        (tmp_path / "benchmarks/helper.py").write_text(f"SIZE = {number}\n")
+        repository.git("add", "benchmarks", "src")
+        repository.commit()
+    return tmp_path
+
+
+def compare(*sides, **terms):
+    """Return the only pairing of the comparison of a file."""
+    cases = CaseOptions(("benchmarks/mine.py",), data="digits")
+    with prepare_comparison(
+        *sides, cases=cases, command="bench ab", progress=pytest.fail, **terms
+    ) as prepared:
+        (pairing,) = prepared.plan.pairings
+        return pairing, prepared
+
+
+def test_each_side_has_its_file_and_its_neighbours(project):
+    pairing, prepared = compare("HEAD~1", "HEAD")
+    assert pairing.name == "mine"
+    assert pairing.baseline.sha256 == pairing.candidate.sha256
+    assert pairing.baseline.siblings.keys() == pairing.candidate.siblings.keys() == {"helper.py"}
+    assert pairing.baseline.siblings != pairing.candidate.siblings
+    assert (prepared.plan.baseline.name, prepared.plan.candidate.name) == ("HEAD~1", "HEAD")
+    # From a folder of the repository, and against the working tree.
+    (project / "benchmarks/helper.py").write_text("SIZE = 3\n")
+    pairing, _ = compare("HEAD", ".")
+    assert pairing.baseline.siblings != pairing.candidate.siblings
+
+
+def test_file_that_one_revision_lacks_is_missing_there(project, repository):
+    repository.git("mv", "benchmarks/mine.py", "benchmarks/new.py")
+    repository.commit()
+    cases = CaseOptions(("benchmarks/mine.py",), data="digits")
+    terms = {"cases": cases, "command": "", "progress": pytest.fail}
+    with prepare_comparison("HEAD~1", "HEAD", **terms) as prepared:
+        (absent,) = prepared.plan.absent
+        assert (absent.side, absent.reason) == ("candidate", "not in HEAD")
+        assert prepared.plan.pairings == ()
+    with (
+        pytest.raises(UserError, match=r"no file benchmarks/mine\.py"),
+        prepare_comparison("HEAD", "HEAD", **terms),
+    ):
+        pytest.fail("neither side has it")
+
+
+def test_equal_commits_run_the_same_code(project):
+    with pytest.raises(UserError, match="the same file and import the same modules") as error:
+        compare("HEAD", "HEAD")
+    assert "\n" not in str(error.value)
+    compare("HEAD", "HEAD", same_code_ok=True)
+    compare(None, ".", envs=({"A": "1"}, {"A": "2"}))
+
+
+@pytest.fixture
+def importing(project):
+    """Let the file import the project's package, with a change that shows in its neighbour."""
+    (project / "benchmarks/mine.py").write_text(f"import mypkg\n{MINE}")
+    subprocess.run(["git", "commit", "--quiet", "-am", "import it"], cwd=project, check=True)
+    (project / "benchmarks/helper.py").write_text("SIZE = 4\n")
+    subprocess.run(["git", "commit", "--quiet", "-am", "change it"], cwd=project, check=True)
+    return project
+
+
+def test_package_that_both_sides_import_from_one_place_is_refused(importing):
+    place = importing / "src"  # as if it were installed
+    with pytest.raises(UserError) as error:
+        compare("HEAD~1", "HEAD", paths=(place, place))
+    text = str(error.value)
+    assert f"both sides import mypkg from {place / 'mypkg'}" in text
+    assert "--install" in text
+    assert "\n" not in text
+    compare("HEAD~1", "HEAD", paths=(place, place), same_code_ok=True)
+
+
+def test_folders_of_modules_tell_the_sides_apart(importing, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name / "mypkg").mkdir(parents=True)
+        (tmp_path / name / "mypkg" / "__init__.py").touch()
+    _, prepared = compare(None, ".", paths=(tmp_path / "a", tmp_path / "b"))
+    plan = prepared.plan
+    assert (plan.baseline.label, plan.candidate.label) == (str(tmp_path / "a"), str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("sides", "files", "terms", "words"),
+    [
+        ((None, "."), ("benchmarks/mine.py",), {}, "nothing differs"),
+        (("HEAD", "."), ("benchmarks/mine.py", "numpy"), {}, "not both"),
+        (("HEAD", "."), ("benchmarks/mine.py",), {"install": ()}, "two revisions"),
+        (("HEAD~1", "HEAD"), ("numpy",), {"install": ()}, "two revisions"),
+        (("HEAD~1", "HEAD"), ("/elsewhere/mine.py",), {}, "outside of the repository"),
+        (("HEAD~1", "HEAD"), ("numpy",), {"paths": (None, "src")}, "need --implementation FILE"),
+    ],
+)
+def test_impossible_comparison_of_files_is_refused(project, sides, files, terms, words):
+    cases = CaseOptions(files, data="digits")
+    with (
+        pytest.raises(UserError, match=words) as error,
+        prepare_comparison(*sides, cases=cases, command="", progress=print, **terms),
+    ):
+        pytest.fail("it was accepted")
+    assert "\n" not in str(error.value)
+
+
+def test_tree_of_another_project_is_not_the_suite(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "ROOT", tmp_path / "elsewhere")
+    cases = CaseOptions(("numpy",), data="digits")
+    with (
+        pytest.raises(UserError, match="repository of another project"),
+        prepare_comparison("HEAD", ".", cases=cases, command="", progress=print),
+    ):
+        pytest.fail("it was accepted")
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("mypkg/__init__.py", True),
+        ("src/mypkg/__init__.py", True),
+        ("mypkg.py", True),
+        ("deep/mypkg.py", False),
+        ("mypkg/readme", False),
+    ],
+)
+def test_module_of_the_repository_is_found_in_the_usual_places(tmp_path, place, found):
+    for name in (place, "benchmarks/mine.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    file = tmp_path / "benchmarks" / "mine.py"
+    assert not has_module(file, "mypkg")  # no repository
+    (tmp_path / ".git").mkdir()
+    assert has_module(file, "mypkg") == found

@@ -1,0 +1,81 @@
+"""Synthetic comparisons of commands."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from support.records import environment
+
+from bench.records import store
+from bench.records.layout import COMMAND_PLAN
+from bench.records.schema import FORMAT, CommandRecord
+from bench.regression.commands.command_plan import TIME, CommandPlan
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.versions.names import Version
+
+
+def command_plan(**changes: Any) -> CommandPlan:
+    """Return the plan of a comparison of a command on ``main`` and in the working tree."""
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "run": "a run",
+        "command": "python -m bench ab --base=main --command='python job.py'",
+        "created": "2025-01-02T03:04:05+00:00",
+        "seed": None,
+        "baseline": Version("main", "revision", commit="0" * 40),
+        "candidate": Version(".", "tree"),
+        "arguments": "python job.py",
+        "threads": 1,
+        "tolerance": 0.02,
+        "alpha": 0.01,
+        "budget": 180.0,
+        "timeout": 600.0,
+    }
+    return CommandPlan(**{**values, **changes})
+
+
+def process(version: str, number: int, /, *, name: str = TIME, **changes: Any) -> CommandRecord:
+    """Return a successful process of a side with a value of this name, of one second.
+
+    changes: to the record; "value" to its value.
+    """
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "run": "a run",
+        "trial": f"p{number}-{version}",
+        "round": number,
+        "started": "2025-01-02T03:04:05.678+00:00",
+        "status": "ok",
+        "case": command_plan().make_case(Version(".", "tree")),
+        "environment": "here",
+        "version": version,
+        "wall_seconds": 1.5,
+        "values": {name: changes.pop("value", 1.0)},
+    }
+    return CommandRecord(**{**values, **changes})
+
+
+def failure(version: str, number: int, /, **changes: Any) -> CommandRecord:
+    """Return a process that failed."""
+    return process(
+        version, number, **{"status": "failed", "reason": "it stumbled", "values": {}, **changes}
+    )
+
+
+def processes(logs: Iterable[float], **changes: Any) -> list[CommandRecord]:
+    """Return pairs. logs: of the ratios of their values."""
+    return [
+        process(version, number, value=value, **changes)
+        for number, log in enumerate(logs, 1)
+        for version, value in ((BASELINE, 2.0), (CANDIDATE, 2.0 * math.exp(log)))
+    ]
+
+
+def write_commands(folder: Path, plan: CommandPlan, *records: CommandRecord) -> Path:
+    """Write a comparison's folder."""
+    store.create_run(folder, plan, COMMAND_PLAN)
+    store.add_environment(folder, environment())
+    for record in records:
+        store.append_record(folder, record)
+    return folder
