@@ -25,6 +25,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # A release with a known flaw (CVE-2023-32681): an audit that does not find it looked nowhere.
 VULNERABLE = "requests==2.30.0"
 WORKFLOWS = ".github/workflows"
+ACTION = "action.yml"
 # Frameworks that bring a CUDA of their own: they cannot share an environment.
 CUDA = ("torch", "jax", "tensorflow")
 
@@ -149,13 +150,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, import rules and the GitHub workflows."""
+    """Check style, import rules, the GitHub workflows and the action."""
     install(session, groups=("lint",))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", WORKFLOWS)
+    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", WORKFLOWS, ACTION)
     schema = "--builtin-schema=vendor.github-workflows"
     session.run("check-jsonschema", schema, *map(str, Path(WORKFLOWS).glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-actions", ACTION)
 
 
 @nox.session(default=False)
@@ -183,6 +185,6 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Check the types of bench/ and implementations/, strictly."""
+    """Check the types of bench/, implementations/ and softmax_bench/, strictly."""
     install(session, "-e", ".", groups=("typecheck",))
     session.run("mypy")

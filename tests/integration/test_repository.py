@@ -233,6 +233,19 @@ def test_sessions_named_in_pages_and_workflows_exist():
     assert not offenders, "\n".join(offenders)
 
 
+def test_no_text_tells_to_install_the_suite_from_an_index():
+    # It has no release there, so the name is free for anybody's package.
+    texts = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "action.yml", *WORKFLOWS, *BENCH, *PROGRAMS]
+    texts += (ROOT / "notebooks").glob("*.py")
+    offenders = [
+        f"{relative(path)}: {line}"
+        for path in texts
+        for line in re.findall(r"pip install[^\n`]*", text(path))
+        if re.search(r"(?<![\w./])softmax-bench(?! @)", line)
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
 def test_verbs_and_flags_named_in_pages_and_workflows_exist():
     flags = {
         verb: {"--help", *(name for item in command.params for name in item.opts)}

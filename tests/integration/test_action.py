@@ -1,0 +1,146 @@
+"""The GitHub action: its steps, run by a shell in a scratch repository."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.records import store
+from bench.worker.machine import ROOT
+
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+STEPS = {step.get("id"): step for step in ACTION["runs"]["steps"]}
+EXPRESSION = r"\$\{\{ (?:inputs|steps\.\w+\.outputs)\.([\w-]+) \}\}"
+# What the command prints is compared, so that no load of the machine changes the verdict.
+JOB = {"command": "python job.py", "metric": "last-number"}
+IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
+
+
+def run_step(name, place, variables, values):
+    """Run the script of a step as GitHub does; return the process, and what it set as outputs.
+
+    values: the inputs and outputs that its variables refer to, by name.
+    """
+    output = place / f"{name}-outputs"
+    output.touch()
+    own = {
+        variable: re.sub(EXPRESSION, lambda match: values[match[1]], text)
+        for variable, text in STEPS[name]["env"].items()
+    }
+    process = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEPS[name]["run"]],
+        cwd=place,
+        env={**variables, **own, "GITHUB_OUTPUT": str(output)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process, dict(line.split("=", 1) for line in output.read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory, surroundings):
+    """Variables of a runner. The packages that pip would download are those of the tests."""
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    return {
+        **surroundings,
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+        "PYTHONPATH": os.pathsep.join(packages),
+        "PIP_NO_INDEX": "1",
+        "RUNNER_TEMP": str(tmp_path_factory.mktemp("runner")),
+        "GITHUB_ACTION_PATH": str(ROOT),
+    }
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory, runner):
+    """Run the step that installs the suite; return its folder."""
+    place = tmp_path_factory.mktemp("install")
+    values = {"requirements": "--no-build-isolation"}
+    process, outputs = run_step("install", place, runner, values)
+    assert process.returncode == 0, process.stderr
+    return Path(outputs["folder"])
+
+
+@pytest.fixture
+def use(tmp_path, runner, suite):
+    """Use the action in a repository whose two commits print a number each.
+
+    Returns the exit status, the outputs and the job's summary.
+    """
+
+    def run(numbers=(1.0, 1.0), **inputs):
+        project, folder = tmp_path / "project", tmp_path / "action"
+        for path in (project, folder):
+            path.mkdir()
+        (folder / "venv").symlink_to(suite / "venv")
+        git = ("git", "-C", str(project), *IDENTITY)
+        subprocess.run([*git, "init", "--quiet"], check=True)
+        for place, number in enumerate(numbers):
+            (project / "job.py").write_text(f"print({number})\n")
+            (project / "changes").write_text(str(place))
+            subprocess.run([*git, "add", "--all"], check=True)
+            subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
+        values = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
+        values |= {"folder": str(folder), **inputs}
+        summary = tmp_path / "summary"
+        variables = {**runner, "GITHUB_STEP_SUMMARY": str(summary)}
+        process, outputs = run_step("measure", project, variables, values)
+        assert outputs["status"] == str(process.returncode), process.stderr
+        return process.returncode, outputs, summary.read_text()
+
+    return run
+
+
+def test_every_input_is_used_and_every_used_input_exists():
+    used = {
+        name
+        for step in STEPS.values()
+        for text in (*step.get("env", {}).values(), *step.get("with", {}).values(), step.get("if"))
+        for name in re.findall(r"inputs\.([\w-]+)", text or "")
+    }
+    assert used == ACTION["inputs"].keys()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status", "verdict"),
+    [((1.0, 2.0), 1, "slower"), ((1.0, 1.0), 0, "no change")],
+    ids=["slower", "same"],
+)
+def test_verdict_is_in_status_summary_comment_and_records(use, numbers, status, verdict):
+    code, outputs, summary = use(numbers, **JOB)
+    assert code == status
+    assert f"| {verdict}" in summary
+    assert Path(outputs["comment"]).read_text() == summary
+    assert {record.status for record in store.read_records(Path(outputs["records"]))} == {"ok"}
+
+
+def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
+    code, outputs, _ = use(
+        command='python job.py ; touch hacked $(touch hacked) "; touch hacked"',
+        metric="last-number",
+        arguments="--prepare=python -c 'print(1)'\n\n--warmup=2\n",
+    )
+    records = store.read_records(Path(outputs["records"]))
+    assert (code, {record.status for record in records}) == (0, {"ok"})
+    assert sum(record.round == 0 for record in records) == 4
+    assert not list(tmp_path.rglob("hacked"))
+
+
+def test_three_lines_of_the_page_are_the_action(use):
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    (step,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    assert step.keys() == {"uses", "with"}
+    code, _, summary = use(**step["with"], metric="last-number")
+    assert (code, "| no change" in summary) == (0, True)
+
+
+def test_refused_input_is_in_the_comment(use):
+    code, outputs, summary = use(**JOB, pytest="bench_job.py")
+    assert code == 2
+    assert "(exit status 2)" in summary
+    assert Path(outputs["comment"]).read_text() == summary

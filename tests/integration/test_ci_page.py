@@ -1,0 +1,118 @@
+"""The examples of docs/ci.md, run by a shell in a scratch repository."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from support.processes import ASSETS
+
+from bench.worker.machine import ROOT
+
+PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+YAML = [yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml"]
+SHELL = [text for kind, text in BLOCKS if kind == "sh"]
+# Of the suite itself, in its checkout or on runs: other tests run these verbs.
+OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (compare|export|report)) "
+IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
+# The examples have the default budget of three minutes.
+SHORT = (" ab ", " ab --budget 8s ")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project of two commits, with ``main`` at a remote, whose job needs no other package."""
+    folder = tmp_path / "project"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ASSETS / "hotloop", folder, ignore=ignored)
+    git = ("git", "-C", str(folder), *IDENTITY)
+    subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
+    for number in (1, 2):
+        (folder / "hotloop" / "__init__.py").write_text(f"run = lambda: {number}\n")
+        subprocess.run([*git, "add", "--all"], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
+    origin = tmp_path / "origin"
+    subprocess.run(["git", "clone", "--quiet", "--bare", folder, origin], check=True)
+    subprocess.run([*git, "remote", "add", "origin", origin], check=True)
+    subprocess.run([*git, "fetch", "--quiet", "origin"], check=True)
+    subprocess.run([*git, "checkout", "--quiet", "-b", "change"], check=True)
+    (folder / "hotloop" / "__init__.py").write_text("run = lambda: 3\n")
+    subprocess.run([*git, "commit", "--quiet", "-am", "a change"], check=True)
+    return folder
+
+
+@pytest.fixture
+def execute(tmp_path, project, surroundings, wheels):
+    """Run a script in the project, where pip finds nothing but the packages of the tests."""
+    wheels("numpy", importlib.metadata.version("numpy"))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("python", "python3"):
+        (programs / name).symlink_to(sys.executable)
+    program = programs / "softmax-bench"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m bench "$@"\n')
+    program.chmod(0o755)
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    variables = {
+        **surroundings,
+        **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
+        "PATH": os.pathsep.join((str(programs), os.environ["PATH"])),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *packages]),
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that it builds without isolation
+        "SOFTMAX_BENCH_CACHE": str(tmp_path / "cache"),
+        "SUITE": ROOT.as_uri(),
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+    }
+
+    def run(script):
+        assert script.count(SHORT[0]) == 1
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script.replace(*SHORT)],
+            cwd=project,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def assert_judged(process):
+    """Check that two versions were measured, and that the gate has passed or found one slower."""
+    assert process.returncode in {0, 1}, process.stdout + process.stderr
+    assert re.search(r"python job\.py +\W* *(slower|faster|no change|undecided)", process.stdout), (
+        process.stdout + process.stderr
+    )
+
+
+def test_gitlab(execute, project):
+    (job,) = YAML[1].values()
+    process = execute("\n".join(job["script"]))
+    assert_judged(process)
+    (folder,) = job["artifacts"]["paths"]
+    assert (project / folder / "command.json").is_file()
+
+
+def test_hook_before_a_push(execute, project):
+    hook, _ = SHELL
+    assert_judged(execute(hook))
+
+
+def test_each_side_is_installed(execute, tmp_path):
+    _, installs = SHELL
+    assert_judged(execute(installs))
+    built = [path for path in (tmp_path / "cache" / "environments").iterdir() if path.is_dir()]
+    assert len(built) >= 2
+
+
+def test_every_example_is_run_or_is_of_the_suite_itself():
+    """The action of the first block is used in test_action.py."""
+    assert (len(YAML), len(SHELL)) == (2, 2)
+    others = [text for kind, text in BLOCKS if not kind]
+    assert all(re.match(OURS, line) for text in others for line in text.splitlines())
