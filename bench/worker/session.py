@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import bench
 from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
@@ -191,9 +192,9 @@ def load_module(request: Document) -> ModuleType:
     if request.get("file") is None:
         return importlib.import_module(f"implementations.{request['module']}")
     path = Path(request["file"])
-    # First ours: a neighbour may have the same name.
-    importlib.import_module("implementations")
-    sys.path.insert(0, str(path.parent))
+    # After ours: a neighbour may have the name of the suite's packages.
+    ours = str(Path(bench.__file__).parent.parent)
+    sys.path.insert(sys.path.index(ours) + 1 if ours in sys.path else 0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path.name} is not a Python file")

@@ -63,7 +63,9 @@ def serve(prepare, monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def own_file(tmp_path):
+def own_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the worker adds the file's folder
+
     def write(code):
         path = tmp_path / "own_softmax.py"
         path.write_text(code)
@@ -170,7 +172,23 @@ def test_traceback_of_an_error_is_on_stderr(capsys):
 )
 def test_preflight_describes_a_file(serve, own_file, code, trainer, objective):
     _, document = serve({"mode": "preflight", **own_file(code)}, PREFLIGHT)
-    assert document == {"status": "ok", "trainer": trainer, "objective": objective}
+    assert document.items() >= {"status": "ok", "trainer": trainer, "objective": objective}.items()
+    assert document["siblings"] == []
+    assert "numpy" in document["modules"]
+
+
+def test_file_imports_its_neighbours_and_no_stranger_with_our_names(serve, own_file, tmp_path):
+    (tmp_path / "neighbour.py").write_text("OBJECTIVE = 'one-vs-rest'\n")
+    for name in ("bench", "implementations"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('not this one')")
+    code = "from neighbour import OBJECTIVE\nfrom implementations.idiomatic import softmax_numpy\n"
+    _, document = serve({"mode": "preflight", **own_file(code)}, PREFLIGHT)
+    sys.modules.pop("neighbour", None)
+    assert (document["status"], document.get("objective")) == ("ok", "one-vs-rest")
+    assert document["siblings"] == ["neighbour.py"]
+    # The suite's packages may not be loaded yet when a file imports them.
+    assert sys.path.index(str(tmp_path)) == sys.path.index(str(machine.ROOT)) + 1
 
 
 def test_textbook_program_returns_its_quantities(serve, own_file, digits):
