@@ -1,0 +1,319 @@
+"""Measure the releases of each framework, one against the next, and write docs/releases.md.
+
+``python docs/releases.py measure [CHAIN …]`` goes on where it stopped.
+``python docs/releases.py write`` renews the tables and charts of the page from the records.
+"""
+
+import math
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.analysis.intervals import Interval
+from bench.data import cache
+from bench.records.layout import COMPARISON_PLAN
+from bench.records.store import read_plan
+from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.paired.judge_pairs import load_result
+from bench.regression.result import CaseComparison
+from bench.report.charts.chart import render_svg
+from bench.report.charts.style import PALETTE, WIDTH, set_title
+from bench.report.regression.verdicts import format_change
+from bench.report.render import numbers
+from bench.report.render.markdown import escape, render_table
+from bench.report.sections import tables
+
+ROOT = Path(__file__).parents[1]
+MEASURED = ROOT / "results" / "releases"
+PUBLISHED = ROOT / "results" / "reference" / "releases"
+PAGE = ROOT / "docs" / "releases.md"
+START, END = "<!-- made by `python docs/releases.py write` -->", "<!-- end of what is made -->"
+# What `bench ab` prints; the last file of a link, so a link that has it is complete.
+VERDICT = "verdict.txt"
+# Threads of the projects about what became slower with a release, by chain and release.
+THREADS = {
+    ("jax", "0.4.33"): "https://github.com/jax-ml/jax/issues/26145",
+    ("jax", "0.7.1"): "https://github.com/jax-ml/jax/issues/31282",
+    ("jax", "0.8.0"): "https://github.com/jax-ml/jax/issues/37465",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Releases that follow one another, and what is measured of them.
+
+    packages: those that have these releases. others: requirements that all releases share, for
+    packages that do not fit in the versions that are installed here.
+    """
+
+    packages: Sequence[str]
+    releases: Sequence[str]
+    implementations: Sequence[str]
+    others: str = ""
+    samples: int = 48_000
+
+    @property
+    def links(self) -> Iterator[tuple[str, str]]:
+        """Each release with the next one, and the first with the last."""
+        yield from pairwise(self.releases)
+        yield self.releases[0], self.releases[-1]
+
+    def name_version(self, release: str) -> str:
+        """Return a release as ``bench ab`` reads it."""
+        return " ".join([*(f"{name}=={release}" for name in self.packages), self.others]).strip()
+
+
+CHAINS = {
+    "jax": Chain(
+        ("jax",),
+        (
+            *("0.4.31", "0.4.33", "0.4.34", "0.4.35", "0.4.36", "0.4.37", "0.4.38"),
+            *("0.5.0", "0.5.1", "0.5.2", "0.5.3"),
+            *("0.6.0", "0.6.1", "0.6.2"),
+            *("0.7.0", "0.7.1", "0.7.2"),
+            *("0.8.0", "0.8.1", "0.8.2", "0.8.3"),
+            *("0.9.0", "0.9.1", "0.9.2"),
+            *("0.10.0", "0.10.1", "0.10.2"),
+        ),
+        ("jax", "jax-scan"),
+        others="jaxlib>=0.4.30",  # pip takes the release that belongs to that of JAX
+    ),
+    "numba": Chain(
+        ("numba",),
+        (
+            *("0.60.0", "0.61.0", "0.61.2", "0.62.0", "0.62.1", "0.63.0", "0.63.1"),
+            *("0.64.0", "0.65.0", "0.65.1", "0.66.0", "0.67.0", "0.68.0", "0.68.1"),
+        ),
+        ("numba",),
+        others="numpy==2.0.2 llvmlite>=0.43",
+    ),
+    "scikit-learn": Chain(
+        ("scikit-learn",),
+        ("1.5.2", "1.6.0", "1.6.1", "1.7.0", "1.7.1", "1.7.2", "1.8.0", "1.9.0", "1.9.1"),
+        ("sklearn-softmax", "sklearn-sgd"),
+        samples=12_000,
+    ),
+    "tensorflow": Chain(
+        ("tensorflow",),
+        ("2.18.0", "2.18.1", "2.19.0", "2.19.1", "2.20.0", "2.21.0"),
+        ("tensorflow-loop", "keras-tensorflow"),
+        others="keras==3.15.1 numpy==2.0.2 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 tensorboard>=2",
+        samples=12_000,
+    ),
+    "keras": Chain(
+        ("keras",),
+        (
+            *("3.6.0", "3.7.0", "3.8.0", "3.9.2", "3.10.0"),
+            *("3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1"),
+        ),
+        ("keras-jax", "keras-tensorflow", "keras-torch"),
+        others="tensorflow==2.19.1 numpy==2.1.3 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 "
+        "tensorboard>=2 setuptools>=77",
+        samples=12_000,
+    ),
+    "pytorch": Chain(
+        ("torch",),
+        (
+            *("2.5.1", "2.6.0", "2.7.0", "2.7.1", "2.8.0", "2.9.0", "2.9.1"),
+            *("2.10.0", "2.11.0", "2.12.0", "2.12.1", "2.13.0", "2.14.0", "2.14.1", "2.15.0"),
+        ),
+        ("pytorch",),
+        others="setuptools>=60 sympy>=1.13 networkx>=3",
+    ),
+}
+
+
+def measure(name: str, chain: Chain) -> None:
+    """Measure the links of a chain that are not complete, and pack the records.
+
+    A link that cannot be measured keeps the reason. Environments of releases that are done are
+    removed: those of PyTorch take 7 GB each.
+    """
+    if not (MEASURED / name).exists() and (archive := PUBLISHED / f"{name}.tar.xz").exists():
+        with tarfile.open(archive) as packed:
+            packed.extractall(MEASURED, filter="data")
+    built: list[Path] = []
+    for before, after in chain.links:
+        folder = MEASURED / name / f"{before}-{after}"
+        if (folder / VERDICT).exists():
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [sys.executable, "-m", "bench", "ab", "--output", str(folder)]
+        command += ["--base", chain.name_version(before), "--candidate", chain.name_version(after)]
+        command += [f"--implementation={one}" for one in chain.implementations]
+        command += ["--samples", str(chain.samples)]
+        command += ["--budget", f"{60 * len(chain.implementations)}s"]
+        sys.stderr.write(f"{name}: {before} → {after}\n")
+        known = set(list_environments())
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if process.returncode not in range(5):  # a signal ended it: measure the link again
+            sys.exit(process.returncode)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / VERDICT).write_text(process.stdout or process.stderr, encoding="utf-8")
+        sys.stderr.write(process.stdout or process.stderr)
+        built += sorted(set(list_environments()) - known, key=lambda path: path.stat().st_mtime)
+        while len(built) > 2:
+            shutil.rmtree(built.pop(0), ignore_errors=True)
+    PUBLISHED.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(PUBLISHED / f"{name}.tar.xz", "w:xz") as packed:
+        packed.add(MEASURED / name, name, filter=lambda one: one if keep(one.name) else None)
+
+
+def list_environments() -> list[Path]:
+    """Return the environments that ``bench ab`` has built."""
+    return [path for path in (cache.root() / "environments").glob("*") if path.is_dir()]
+
+
+def keep(name: str) -> bool:
+    """Return whether a file is published: params are large, and parity is in the records."""
+    return not name.endswith((".npy", ".log"))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two releases and what the records say of them.
+
+    reason: why nothing was measured; empty if something was.
+    """
+
+    before: str
+    after: str
+    cases: Sequence[CaseComparison] = ()
+    reason: str = ""
+
+
+def read_links(name: str, chain: Chain) -> list[Link]:
+    """Return the links of a chain that its published records have."""
+    links = []
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(PUBLISHED / f"{name}.tar.xz") as one:
+        one.extractall(folder, filter="data")
+        for before, after in chain.links:
+            path = Path(folder, name, f"{before}-{after}")
+            if (path / COMPARISON_PLAN).exists():
+                plan = read_plan(path / COMPARISON_PLAN, ComparisonPlan)
+                links.append(Link(before, after, load_result(path, plan, required=True).cases))
+            elif (path / VERDICT).exists():
+                lines = (path / VERDICT).read_text(encoding="utf-8").splitlines()
+                links.append(Link(before, after, reason=lines[-1] if lines else "no reason"))
+    return links
+
+
+def describe_chain(name: str, chain: Chain, links: Sequence[Link]) -> str:
+    """Return the chart and the table of a chain, and what became slower, as Markdown."""
+    steps = [(link, case) for link in links for case in link.cases]
+    lines = []
+    for link, case in steps:
+        epoch = case.metrics[0] if case.metrics else None
+        errors = [error for error in case.parity_error if error is not None]
+        lines.append(
+            {
+                "releases": f"{link.before} → {link.after}",
+                "program": case.name,
+                "before": numbers.format_duration(epoch and epoch.baseline),
+                "after": numbers.format_duration(epoch and epoch.candidate),
+                "difference": format_change(epoch.ratio) if epoch else numbers.ABSENT,
+                "pairs": str(case.pairs),
+                "parity error": numbers.format_error(max(errors, default=None)),
+                "verdict": case.verdict,
+            }
+        )
+    title = f"Time of an epoch by release of {name}, relative to {chain.releases[0]}"
+    parts = [
+        f"## {name}",
+        f"![{title}](../results/reference/releases/{name}.svg)",
+        list_changes(name, steps),
+        *(f"{link.before} → {link.after}: {escape(link.reason)}" for link in links if link.reason),
+        render_table(tables.tabulate_lines("", lines, 2)),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def list_changes(name: str, steps: Sequence[tuple[Link, CaseComparison]]) -> str:
+    """Return a line for each release that a program became slower or faster with."""
+    lines = []
+    for link, case in steps:
+        if case.verdict in {"slower", "faster"} and case.metrics:
+            thread = THREADS.get((name, link.after)) if case.verdict == "slower" else None
+            lines.append(
+                f"- {link.before} → {link.after}: `{case.name}` is {case.verdict}, "
+                f"{escape(format_change(case.metrics[0].ratio))}"
+                f"{f' ([thread]({thread}))' if thread else ''}"
+            )
+    return "\n".join(lines) or "No program became slower or faster."
+
+
+def chart_chain(name: str, chain: Chain, links: Sequence[Link]) -> Any:
+    """Draw the epoch of each program by release, relative to the first release of the chain.
+
+    A point is the product of the ratios up to its release, and its interval that of independent
+    ratios: the squares of the half intervals of the logarithms add up.
+    """
+    import altair as alt
+
+    points = []
+    by_releases = {(link.before, link.after): link.cases for link in links}
+    for program in chain.implementations:
+        ratio: Interval | None = Interval(1.0, 1.0, 1.0)
+        for before, after in [(chain.releases[0],) * 2, *pairwise(chain.releases)]:
+            if before != after:
+                cases = by_releases.get((before, after), ())
+                step = next((one.metrics[0].ratio for one in cases if one.name == program), None)
+                ratio = multiply(ratio, step) if ratio and step else None
+            if ratio:
+                bounds = {"low": ratio.low, "high": ratio.high}
+                points.append({"release": after, "program": program, "ratio": ratio.mean, **bounds})
+    x = alt.X("release:N", sort=list(chain.releases), title=None, axis=alt.Axis(labelAngle=-45))
+    scale = alt.Scale(domain=list(chain.implementations), range=list(PALETTE))
+    legend = alt.Legend(orient="top")
+    base = alt.Chart(alt.Data(values=points)).encode(
+        x=x, color=alt.Color("program:N", scale=scale, title=None, legend=legend)
+    )
+    y: dict[str, Any] = {"scale": alt.Scale(zero=False), "title": None}
+    chart = alt.layer(
+        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y), y2="high:Q"),
+        base.mark_line(point=True).encode(y=alt.Y("ratio:Q", **y)),
+    ).properties(width=WIDTH, height=220)
+    title = f"{name}: time of an epoch relative to {chain.releases[0]}"
+    return set_title(chart, title, "the ratios of neighbours, multiplied; bars: 95 % intervals")
+
+
+def multiply(product: Interval, ratio: Interval) -> Interval:
+    """Return the product of two independent ratios with its interval."""
+    mean = product.mean * ratio.mean
+    known = [math.log(one.high / one.low) / 2 for one in (product, ratio) if one.low and one.high]
+    half = math.exp(math.hypot(*known))
+    return Interval(mean, mean / half, mean * half)
+
+
+def write() -> None:
+    """Renew the charts, and the part of the page that is made from the records."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    parts = [before + START]
+    missing = [name for name in CHAINS if not (PUBLISHED / f"{name}.tar.xz").exists()]
+    if missing:
+        parts.append(f"Not measured yet: {', '.join(missing)}.")
+    for name, chain in CHAINS.items():
+        if (PUBLISHED / f"{name}.tar.xz").exists():
+            links = read_links(name, chain)
+            parts.append(describe_chain(name, chain, links))
+            svg = render_svg(chart_chain(name, chain, links).to_dict())
+            (PUBLISHED / f"{name}.svg").write_text(svg, encoding="utf-8")
+    PAGE.write_text("\n\n".join([*parts, END + after]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["write"]:
+        write()
+    elif sys.argv[1:2] == ["measure"] and set(sys.argv[2:]) <= set(CHAINS):
+        for name in sys.argv[2:] or CHAINS:
+            measure(name, CHAINS[name])
+    else:
+        sys.exit(f"usage: python docs/releases.py measure [{'|'.join(CHAINS)}]… | write")
