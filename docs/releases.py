@@ -40,8 +40,6 @@ VERDICT = "verdict.txt"
 # Threads of the projects about what became slower with a release, by chain and release.
 THREADS = {
     ("jax", "0.4.33"): "https://github.com/jax-ml/jax/issues/26145",
-    ("jax", "0.7.1"): "https://github.com/jax-ml/jax/issues/31282",
-    ("jax", "0.8.0"): "https://github.com/jax-ml/jax/issues/37465",
 }
 
 

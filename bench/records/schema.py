@@ -378,8 +378,8 @@ class Run(
     measured ``sweep_rounds`` times. textbook: the programs of the textbook. rooflines: probes of
     what the machine can do, by framework. machine: id of the machine whose hosts in a cluster
     measure the run, or None where this host does. ladder: a second batch size of the first
-    workload, whose cases get the threads that the pilot chose at the first; 0 without one. trace:
-    whether the frameworks' profilers trace the cases of the first workload.
+    workload, measured in the same rounds; 0 without one. trace: whether the frameworks' profilers
+    trace the cases of the first workload.
     """
 
     rounds: dict[str, Rounds]

@@ -1,30 +1,29 @@
 """Judge the commands of two versions: pure functions of their plan, records and looks."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from bench.records.environments import list_versions
 from bench.records.schema import CommandRecord
 from bench.records.store import read_environments, read_looks, read_records
 from bench.regression.commands.command_plan import PYTEST, CommandPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
-from bench.regression.paired.judge_pairs import close_schedule, describe_failure
+from bench.regression.paired.judge_pairs import (
+    close_schedule,
+    collect_pairs,
+    describe_failure,
+    describe_side,
+)
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
-    ComparedVersion,
     ComparisonResult,
     MetricComparison,
 )
 from bench.regression.stats.decision import decide_all, estimate_more_pairs
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
-from bench.regression.versions.names import Version
-
-RecordPair = tuple[CommandRecord, CommandRecord]  # of the baseline and of the candidate
 
 
 def load_result(
@@ -39,15 +38,10 @@ def load_result(
     environments = read_environments(folder)
     cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
 
-    def describe(side: str, version: Version) -> ComparedVersion:
-        used = {record.environment for record in records if record.version == side}
-        software = list_versions(environments[key] for key in used)
-        return ComparedVersion(version.label, software=software, env=version.env)
-
     return ComparisonResult(
         command="bench ab",
-        baseline=describe(BASELINE, plan.baseline),
-        candidate=describe(CANDIDATE, plan.candidate),
+        baseline=describe_side(BASELINE, plan.baseline, records, environments),
+        candidate=describe_side(CANDIDATE, plan.candidate, records, environments),
         rule=plan.make_rule(len(list_names(records))),
         cases=cases,
         gated=(name_metric(plan),),
@@ -132,16 +126,6 @@ def judge_commands(
             )
         )
     return cases
-
-
-def collect_pairs(records: Iterable[CommandRecord]) -> list[RecordPair]:
-    """Return the pairs of which both processes succeeded, without those that warm up."""
-    sides: dict[int, dict[str, CommandRecord]] = defaultdict(dict)
-    for record in records:
-        if record.round > 0 and record.status == "ok":
-            sides[record.round][record.version] = record
-    complete = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
-    return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
 
 
 def find_missing_side(name: str, records: Iterable[CommandRecord]) -> str | None:

@@ -28,6 +28,7 @@ from bench.runner import machine
 from bench.runner.kernel import measure_kernel
 from bench.runner.process import scratch
 from bench.runner.process.command import Command, CommandOutcome, CommandSpec, CommandStopped
+from bench.runner.runner import describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
@@ -148,7 +149,7 @@ class _CommandPairs:
             seconds, stopped = iterate_in_turn(commands, self._iterations)
             outcomes = {side: command.finish() for side, command in commands.items()}
         for side, outcome in outcomes.items():
-            fields = describe_end(outcome) | {"iteration_seconds": seconds[side]}
+            fields = describe_outcome(outcome) | {"iteration_seconds": seconds[side]}
             if outcome.status == "ok" and stopped is None:
                 fields["values"] = {self._plan.metric: median(seconds[side])}
             elif outcome.status == "ok" and stopped == side:
@@ -188,7 +189,7 @@ class _CommandPairs:
 
     def _read(self, outcome: CommandOutcome, folder: Path) -> dict[str, Any]:
         """Return how a process ended, with its values if it succeeded."""
-        fields = describe_end(outcome)
+        fields = describe_outcome(outcome)
         if self._plan.metric == PYTEST and "arguments: --benchmark" in outcome.stderr_tail:
             fields["reason"] = "its pytest has no pytest-benchmark; install that on both sides"
         if outcome.status == "ok":
@@ -249,16 +250,6 @@ def iterate_in_turn(
             if number > 0:
                 seconds[side].append(time)
     return seconds, None
-
-
-def describe_end(outcome: CommandOutcome) -> dict[str, Any]:
-    """Return the fields of a record that say how a command ended."""
-    return {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "wall_seconds": outcome.seconds,
-        "stderr_tail": outcome.stderr_tail or None,
-    }
 
 
 def describe_environment(version: Version, side: CommandSide) -> Environment:

@@ -21,12 +21,12 @@ from bench.regression.commands.sides import (
     find_same_code,
     parse_side,
     prepare_side,
-    require_builds,
 )
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility
+from bench.regression.versions.site import resolve_versions
 from bench.runner.planning.plan import make_run_name, resolve_threads
 from bench.worker.machine import list_usable_cores
 
@@ -130,14 +130,6 @@ def choose_versions(
     kinds = {version.kind for version in versions}
     if kinds == {"tree", "packages"}:
         raise UserError("a command compares packages with packages. Name releases on both sides")
-    if install is not None:
-        versions = require_builds(versions)
-    elif pip != venv.PipOptions() and "packages" not in kinds:
-        raise UserError("only packages have options of pip. Name some, or leave the options out")
-    chosen = []
-    for version in versions:
-        requirements = venv.resolve_requirements(version.requirements, pip, progress)
-        if install is not None:
-            requirements = venv.add_extras(requirements, install)
-        chosen.append(replace(version, requirements=requirements))
-    return chosen
+    if install is not None and kinds != {"revision"}:
+        raise UserError("--install builds two revisions of the current repository. Name both")
+    return resolve_versions(versions, install, pip, progress)

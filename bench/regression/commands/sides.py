@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
@@ -77,13 +75,6 @@ def parse_side(text: str) -> Version:
     if version.kind == "file":
         raise UserError(f"{text} is a file. Name a revision, a folder or a Python for the command")
     return version
-
-
-def require_builds(versions: Sequence[Version]) -> list[Version]:
-    """Return revisions with the requirement by which pip builds them. Raises UserError."""
-    if {version.kind for version in versions} != {"revision"}:
-        raise UserError("--install builds two revisions of the current repository. Name both")
-    return [replace(one, requirements=(git.require_commit(str(one.commit)),)) for one in versions]
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, f
     elif metric.startswith(JSON):
         values = {metric: read_json(outcome.output, metric.removeprefix(JSON))}
     else:
-        values = {metric: outcome.seconds}
+        values = {metric: outcome.wall_seconds}
     for name, value in values.items():
         if not (math.isfinite(value) and value > 0):
             raise ValueFault(f"{name} is {value:g}; only positive numbers can be compared")

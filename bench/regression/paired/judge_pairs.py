@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
+from typing import TypeVar
 
 import numpy as np
 
 from bench.errors import UserError
 from bench.records.environments import list_versions
-from bench.records.schema import CommandRecord, TrialRecord
+from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.records.store import read_environments, read_looks, read_trials
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.result import (
@@ -35,6 +36,7 @@ from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.regression.versions.names import Version
 from bench.worker.workloads import WORKLOADS
 
+PairedRecord = TypeVar("PairedRecord", TrialRecord, CommandRecord)
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
 MeasuredMetric = tuple[Sequence[tuple[float, float]], Difference]  # both values of each pair
 
@@ -81,21 +83,28 @@ def load_result(
         )
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
 
-    def describe(side: str, version: Version) -> ComparedVersion:
-        used = {record.environment for record in records if record.version == side}
-        software = list_versions(environments[key] for key in used)
-        return ComparedVersion(version.label, software=software, env=version.env)
-
     return ComparisonResult(
         command="bench ab",
-        baseline=describe(BASELINE, plan.baseline),
-        candidate=describe(CANDIDATE, plan.candidate),
+        baseline=describe_side(BASELINE, plan.baseline, records, environments),
+        candidate=describe_side(CANDIDATE, plan.candidate, records, environments),
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
         gated=(EPOCH, *plan.gates),
         fail_on=fail_on,
         allow_nothing=allow_nothing,
     )
+
+
+def describe_side(
+    side: str,
+    version: Version,
+    records: Sequence[TrialRecord] | Sequence[CommandRecord],
+    environments: Mapping[str, Environment],
+) -> ComparedVersion:
+    """Return a version with the software that its processes had."""
+    used = {record.environment for record in records if record.version == side}
+    software = list_versions(environments[key] for key in used)
+    return ComparedVersion(version.label, software=software, env=version.env)
 
 
 def judge_cases(
@@ -184,9 +193,12 @@ def _group_records(
     return dict(groups)
 
 
-def collect_pairs(records: Iterable[TrialRecord]) -> list[RecordPair]:
-    """Return the pairs of which both trials succeeded, in order, without the warm-up pair."""
-    sides: dict[int, dict[str, TrialRecord]] = defaultdict(dict)
+def collect_pairs(records: Iterable[PairedRecord]) -> list[tuple[PairedRecord, PairedRecord]]:
+    """Return the pairs of which both processes succeeded, in order, without those that warm up.
+
+    Each as the baseline's record and the candidate's.
+    """
+    sides: dict[int, dict[str, PairedRecord]] = defaultdict(dict)
     for record in records:
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record

@@ -25,9 +25,14 @@ from bench.regression.paired.comparison_plan import (
 from bench.regression.paired.own_files import check_sources, pair_files
 from bench.regression.stats.decision import TOLERANCE
 from bench.regression.stats.false_alarms import ALPHA
-from bench.regression.versions import git, venv
+from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
-from bench.regression.versions.site import Site, find_changes, prepare_site
+from bench.regression.versions.site import (
+    Site,
+    find_changes,
+    prepare_site,
+    resolve_versions,
+)
 from bench.runner.planning.cases import (
     Size,
     complete_case,
@@ -115,24 +120,9 @@ def prepare_comparison(
     if reason := find_incompatibility(*versions):
         raise UserError(reason)
     own = [name for name in cases.implementations if name.endswith(".py")]
-    kinds = {version.kind for version in versions}
     check_sources(versions, cases.implementations, install=install is not None)
-    if install is not None:
-        versions = [
-            replace(one, requirements=(git.require_commit(str(one.commit)),)) for one in versions
-        ]
-    elif pip != venv.PipOptions() and "packages" not in kinds:
-        raise UserError("only packages have options of pip. Name some, or leave the options out")
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
-    versions = [
-        replace(one, requirements=venv.resolve_requirements(one.requirements, pip, progress))
-        for one in versions
-    ]
-    if install is not None:
-        versions = [
-            replace(one, requirements=venv.add_extras(one.requirements, install))
-            for one in versions
-        ]
+    versions = resolve_versions(versions, install, pip, progress)
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
     chosen = _choose_implementations(before, after, cases)
     with (

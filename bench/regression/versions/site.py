@@ -1,11 +1,14 @@
 """Prepare what a version needs to run: its Python and its implementations."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
+from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
 from bench.runner.process.interpreters import require_executable
@@ -24,6 +27,32 @@ class Site:
     installation: Installation
     registry: tuple[Implementation, ...] = IMPLEMENTATIONS
     checkout: Path | None = None
+
+
+def resolve_versions(
+    versions: Iterable[Version],
+    install: Sequence[str] | None,
+    pip: venv.PipOptions,
+    progress: Callable[[str], None],
+) -> list[Version]:
+    """Return versions with what their environments require. Raises UserError.
+
+    install: extras with which each revision is built; None if revisions are not installed.
+    """
+    versions = list(versions)
+    has_packages = install is not None or any(one.kind == "packages" for one in versions)
+    if pip != venv.PipOptions() and not has_packages:
+        raise UserError("only packages have options of pip. Name some, or leave the options out")
+    resolved = []
+    for version in versions:
+        requirements = version.requirements
+        if install is not None:
+            requirements = (git.require_commit(str(version.commit)),)
+        requirements = venv.resolve_requirements(requirements, pip, progress)
+        if install is not None:
+            requirements = venv.add_extras(requirements, install)
+        resolved.append(msgspec.structs.replace(version, requirements=requirements))
+    return resolved
 
 
 @contextmanager

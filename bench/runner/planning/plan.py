@@ -281,8 +281,8 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
         offer_threads(
             complete_case(case, workload, device, size, options.epochs),
             options.tried_threads,
-            # What a layer adds is Python, which holds one core. With more, the choice of a pilot
-            # would differ between a layer and what it stands on, and steps would overlap with it.
+            # Pilots could choose other threads for a layer than for what it stands on, and with
+            # more than one core a step could overlap with the Python that a layer adds.
             one=bool(ladder),
         )
         for workload, size in sizes

@@ -47,11 +47,11 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """How a command ended. seconds: from its start to its end. output: the last of it."""
+    """How a command ended. wall_seconds: from its start to its end. output: the last of it."""
 
     status: str
     reason: str | None
-    seconds: float
+    wall_seconds: float
     output: str
     stderr_tail: str
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
+from bench.regression.commands.prepare_commands import choose_versions
 from bench.regression.commands.sides import (
     CommandSide,
     find_same_code,
     parse_side,
     prepare_side,
-    require_builds,
 )
 from bench.regression.versions.names import Version
 from bench.regression.versions.venv import PipOptions
@@ -124,12 +124,9 @@ def test_file_is_no_side(tmp_path):
         parse_side("own.py")
 
 
-def test_revisions_are_required_as_pip_builds_them(repository):
-    version = parse_side("main")
-    (built, _) = require_builds([version, version])
-    assert built.requirements == (f"git+{repository.folder.as_uri()}@{version.commit}",)
+def test_install_needs_two_revisions(repository):
     with pytest.raises(UserError, match="--install builds two revisions"):
-        require_builds([version, Version(".", "tree")])
+        choose_versions(("main", "."), (), PipOptions(), pytest.fail)
 
 
 # ----- the same code

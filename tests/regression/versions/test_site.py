@@ -7,8 +7,14 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UserError
+from bench.regression.versions import venv
 from bench.regression.versions.names import Version, parse_version
-from bench.regression.versions.site import Site, find_changes, prepare_site
+from bench.regression.versions.site import (
+    Site,
+    find_changes,
+    prepare_site,
+    resolve_versions,
+)
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
@@ -94,3 +100,16 @@ def test_changed_device_lookup_is_a_change_of_all_that_use_one(placed):
     assert find_changes(*sites) == []
     (sites[1].installation.implementations / "_devices" / "jax.py").write_text("two = 2")
     assert find_changes(*sites) == ["pytorch", "jax"]
+
+
+def test_install_requires_the_commit_with_its_extras(repository, monkeypatch):
+    name = "tool @ {}".format  # as pip names what it finds there
+    monkeypatch.setattr(venv, "resolve_requirements", lambda found, *_: tuple(map(name, found)))
+    version = parse_version("main")
+    (built,) = resolve_versions([version], ("x",), venv.PipOptions(), pytest.fail)
+    address = f"git+{repository.folder.as_uri()}@{version.commit}"
+    assert built.requirements == (f"tool[x] @ {address}",)
+    (plain,) = resolve_versions([version], None, venv.PipOptions(), pytest.fail)
+    assert plain == version
+    with pytest.raises(UserError, match="only packages have options of pip"):
+        resolve_versions([version], None, venv.PipOptions(variables={"PIP_PRE": "1"}), pytest.fail)

@@ -61,7 +61,7 @@ def test_end_of_a_command_has_its_status_and_reason(finished, code, status, reas
     outcome = finished(code, output_bytes=100)
     assert outcome.status == status
     assert outcome.reason == reason or outcome.reason.endswith(reason)
-    assert outcome.seconds > 0
+    assert outcome.wall_seconds > 0
 
 
 def test_command_that_takes_too_long_is_ended_with_what_it_started(finished, tmp_path):
