@@ -41,7 +41,7 @@ class Chart:
     """A chart. file: for report.md. title: its text alternative. svg: contents of the file.
 
     caption: the lines of its own title and subtitle. wide, narrow: SVGs without the caption, in
-    the colours of the page, whose marks have tooltips.
+    the colours of the page, whose marks have tooltips; narrow is empty if it would be the same.
     """
 
     file: str
@@ -58,15 +58,18 @@ def draw_chart(picture: Picture) -> Chart:
     name = name_file(picture.name)
     without_title = {key: value for key, value in specification.items() if key != "title"}
     without_title["background"] = None
-    wide, narrow = (
-        adapt_svg(draw_width(without_title, room), f"{name.removesuffix('.svg')}-{layout}")
-        for layout, room in (("wide", WIDE), ("narrow", NARROW))
-    )
+    drawn = {"wide": draw_width(without_title, WIDE), "narrow": draw_width(without_title, NARROW)}
+    if drawn["narrow"] == drawn["wide"]:
+        del drawn["narrow"]
+    layouts = {
+        layout: adapt_svg(svg, f"{name.removesuffix('.svg')}-{layout}")
+        for layout, svg in drawn.items()
+    }
     title = specification["title"]
     caption = [title] if isinstance(title, str) else [title["text"], title["subtitle"]]
     # An SVG in an <img> is one picture to a screen reader: marks need no descriptions.
     file = _ROLES.sub("", render_svg(specification))
-    return Chart(name, picture.title, file, caption, wide, narrow)
+    return Chart(name, picture.title, file, caption, **layouts)
 
 
 def name_file(name: str) -> str:
@@ -137,16 +140,13 @@ def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
         autosize = {"type": "fit-x", "contains": "padding"}
         return {**specification, "width": room, "autosize": autosize}
     data, panel = specification["data"], specification["spec"]
+    if any(layer["mark"]["type"] == "image" for layer in panel["layer"]):
+        return dict(specification)  # images are placed by pixels, and their rows fit everywhere
     points = data["values"] if "values" in data else specification["datasets"][data["name"]]
     panels = len({point[specification["facet"]["field"]] for point in points})
-    # Images are placed by pixels.
-    images = any(layer["mark"]["type"] == "image" for layer in panel["layer"])
-    narrowest = panel["width"] + 12 if images else _PANEL
-    columns = max(1, min(panels, specification["columns"], room // narrowest))
-    if not images:
-        widest = min(_GROWTH * panel["width"], room // columns - _LABELS)
-        panel = {**panel, "width": int(widest)}
-    return {**specification, "spec": panel, "columns": columns}
+    columns = max(1, min(panels, specification["columns"], room // _PANEL))
+    widest = min(_GROWTH * panel["width"], room // columns - _LABELS)
+    return {**specification, "spec": {**panel, "width": int(widest)}, "columns": columns}
 
 
 def adapt_svg(svg: str, name: str) -> str:

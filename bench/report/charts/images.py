@@ -16,6 +16,7 @@ Pictures = NDArray[np.uint8]
 
 # Pixels of the chart: a picture's side, and the distance between two pictures.
 _SIDE, _STEP = 58, 64
+_COLUMNS = 5
 _CONFUSION_WIDTH, _CONFUSION_HEIGHT = 46, 28
 
 
@@ -87,7 +88,10 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
 
 
 def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: str = "") -> Any:
-    """Draw pictures side by side, each above its name; where there is little room, in two rows."""
+    """Draw pictures in rows, each above its name.
+
+    A row fits on a phone, so that the page needs only one drawing of all the pixels.
+    """
     import altair as alt
 
     points = [
@@ -107,7 +111,7 @@ def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: st
     )
     panel = alt.layer(described, named).properties(width=_SIDE, height=_SIDE + 20)
     panels = panel.facet(
-        facet=facet, columns=len(points), spacing=_STEP - _SIDE, data=alt.Data(values=points)
+        facet=facet, columns=_COLUMNS, spacing=_STEP - _SIDE, data=alt.Data(values=points)
     )
     return set_title(panels, title, subtitle).configure_view(stroke=None)
 
