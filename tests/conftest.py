@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from support.data import idx_files, write_idx
-from support.nvml import install
+from support.nvml import describe_session, install
 from support.processes import (
     ASSETS,
     NO_CHARTS,
@@ -192,10 +192,15 @@ def saboteur():
 
 @pytest.fixture
 def nvml(monkeypatch, tmp_path):
-    """Let a stand-in for NVML report GPUs, in this process and its workers."""
+    """Let a stand-in for NVML report GPUs, or replay a session, here and in workers."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delitem(sys.modules, "pynvml", raising=False)  # restored afterwards
-    yield lambda gpus, **options: install(monkeypatch, tmp_path / "nvml", gpus, **options)
+
+    def answer(gpus=(), session=None, **options):
+        session = session or describe_session(gpus, **options)
+        install(monkeypatch, tmp_path / "nvml", session)
+
+    yield answer
     sys.modules.pop("pynvml", None)
 
 

@@ -22,13 +22,44 @@ LIMITS = {
 MIN_ENERGY_SECONDS = 2.0
 
 
+# What NVML's bits of nvmlDeviceGetCurrentClocksEventReasons mean for a measurement. It is idle, and
+# clocks of a display, are left out. Source:
+# https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
+CLOCK_REASONS = {
+    0x2: "application clocks",
+    0x4: "the power cap",
+    0x8: "the hardware",
+    0x10: "another GPU (sync boost)",
+    0x20: "heat",
+    0x40: "heat (hardware)",
+    0x80: "the power brake of the power supply",
+}
+PROHIBITED = 2  # the compute mode in which no process may compute
+# The training images and the copies that a program makes of them (COPIES in planning/cases.py) are
+# 0.7 GiB. A CUDA context and the libraries' own memory are a few hundred MiB more.
+MIN_FREE_BYTES = 2 * 2**30
+
+
 class NvmlError(Exception):
     """NVML cannot be asked or does not know; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """How something is that was looked at.
+
+    remedy: what to do about it; empty where nothing is to be done. blocks: no program can train.
+    """
+
+    subject: str
+    text: str
+    remedy: str = ""
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU. index: in the order of the PCI bus. memory_bytes: None where NVML does not know.
+    """One GPU. index: in the order of the PCI bus.
 
     driver: its version. cuda: the newest CUDA that the driver serves.
     """
@@ -38,7 +69,6 @@ class Gpu:
     uuid: str
     driver: str
     cuda: str
-    memory_bytes: int | None
 
 
 def list_gpus() -> list[Gpu]:
@@ -60,10 +90,7 @@ def list_gpus() -> list[Gpu]:
             uuid = str(_call("nvmlDeviceGetUUID", handle))
         except NvmlError:
             continue
-        memory = None
-        with suppress(NvmlError):
-            memory = int(_call("nvmlDeviceGetMemoryInfo", handle).total)
-        gpus.append(Gpu(index, name, uuid, driver, served, memory))
+        gpus.append(Gpu(index, name, uuid, driver, served))
     return gpus
 
 
@@ -135,7 +162,8 @@ class GpuMonitor:
             index = select_gpu(token, list_gpus()).index
             self._handle = _call("nvmlDeviceGetHandleByIndex", index)
         mig = self._ask("nvmlDeviceGetMigMode")
-        if mig is not None and mig[0]:  # the driver counts for the whole GPU
+        self.divided = token.startswith(MIG) or bool(mig and mig[0])
+        if self.divided:  # the driver counts for the whole GPU
             self._handle = None
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses")
         self.other_processes = None if processes is None else len(processes)
@@ -174,31 +202,77 @@ class GpuMonitor:
             **limits,
         }
 
-    def find_disturbances(self) -> Iterator[str]:
-        """Yield what would disturb a measurement, and what to do about it.
-
-        NVML does not tell whether clocks are locked (``nvidia-smi -lgc``).
-        """
-        token = self._token
-        if others := self.other_processes:
-            yield (
-                f"{others} other processes compute on GPU {token}; end them, or choose another GPU "
-                f"({VISIBLE})"
+    def examine(self) -> Iterator[Diagnosis]:
+        """Yield the settings of the GPU and its state, as far as NVML knows them."""
+        if self.divided:
+            yield Diagnosis(
+                "MIG",
+                "on: memory, energy, temperature and clocks are not read, because the driver "
+                "counts for the whole GPU",
+                "switch it off (nvidia-smi -mig 0) if other users can do without their parts",
             )
-        if self._ask("nvmlDeviceGetPersistenceMode") == 0:
-            yield (
-                f"persistence mode of GPU {token} is off: the driver starts anew for the first "
-                "process after a pause; switch it on (nvidia-smi -pm 1)"
+            return
+        yield from self._examine_settings()
+        yield from self._examine_state()
+
+    def _examine_settings(self) -> Iterator[Diagnosis]:
+        """Yield what an administrator has set. NVML does not tell of locked clocks."""
+        if self._handle is not None:
+            yield Diagnosis("MIG", "off")
+        if self._ask("nvmlDeviceGetComputeMode") == PROHIBITED:
+            remedy = "allow it (nvidia-smi -c 0)"
+            yield Diagnosis("compute mode", "no process may compute", remedy, blocks=True)
+        persistent = self._ask("nvmlDeviceGetPersistenceMode")
+        if persistent:
+            yield Diagnosis("persistence mode", "on")
+        elif persistent is not None:
+            yield Diagnosis(
+                "persistence mode",
+                "off: the driver starts anew for the first process after a pause",
+                "switch it on (nvidia-smi -pm 1)",
             )
         cap = self._ask("nvmlDeviceGetEnforcedPowerLimit")  # milliwatts
         default = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
         if cap is not None and cap < (default or 0):
-            yield (
-                f"the power cap of GPU {token} is {cap / 1000:g} W, below its maker's "
-                f"{default / 1000:g} W; raise it (nvidia-smi -pl)"
+            text = f"{cap / 1000:g} W, below its maker's {default / 1000:g} W"
+            yield Diagnosis("power limit", text, "raise it (nvidia-smi -pl)")
+        elif cap is not None:
+            yield Diagnosis("power limit", f"{cap / 1000:g} W")
+        sharing = self._ask("nvmlDeviceGetMPSComputeRunningProcesses")
+        if sharing:
+            text = f"on: {len(sharing)} processes share the GPU"
+            yield Diagnosis("MPS", text, "stop it (echo quit | nvidia-cuda-mps-control)")
+        elif sharing is not None:
+            yield Diagnosis("MPS", "off, or unused")
+
+    def _examine_state(self) -> Iterator[Diagnosis]:
+        """Yield clocks, memory and other processes, as they are now."""
+        clock = self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_SM")
+        most = self._ask("nvmlDeviceGetMaxClockInfo", "NVML_CLOCK_SM")
+        if clock is not None and most is not None:
+            yield Diagnosis(
+                "clocks", f"{clock:g} MHz now, {most:g} MHz at most; NVML does not see locked ones"
             )
-        if self._ask("nvmlDeviceGetMPSComputeRunningProcesses"):
-            yield f"GPU {token} is shared through MPS; stop it (nvidia-cuda-mps-control)"
+        reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
+        if reasons is None:  # the name before driver 535
+            reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
+        if reasons is not None:
+            limits = [text for bit, text in CLOCK_REASONS.items() if reasons & bit]
+            remedy = "nvidia-smi -q -d PERFORMANCE says more; cool it, or reset its clocks (-rac)"
+            text = f"{' and '.join(limits) or 'nothing'} holds the clocks down now"
+            yield Diagnosis("throttling", text, remedy if limits else "")
+        memory = self._ask("nvmlDeviceGetMemoryInfo")
+        if memory is not None:
+            free = memory.total - memory.used
+            text = f"{free / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
+            remedy = "end the process that holds it (nvidia-smi names it)"
+            yield Diagnosis("memory", text, remedy if free < MIN_FREE_BYTES else "")
+        if self.other_processes:
+            remedy = f"end them, or choose another GPU ({VISIBLE})"
+            text = f"{self.other_processes} compute on GPU {self._token}"
+            yield Diagnosis("other processes", text, remedy)
+        elif self.other_processes is not None:
+            yield Diagnosis("other processes", "none")
 
     def read_joules(self) -> float | None:
         """Return the energy since the driver was loaded; see ``subtract_joules``."""

@@ -146,7 +146,12 @@ def _subtract(value: float | None, other: float | None) -> float | None:
 def find_disturbances(root: Path = Path("/")) -> list[str]:
     """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
     disturbances = list(_check_settings(root))
-    disturbances += GpuMonitor(get_visible_gpu()).find_disturbances()
+    token = get_visible_gpu()
+    disturbances += [
+        f"GPU {token}: {one.subject} {one.text}; {one.remedy}"
+        for one in GpuMonitor(token).examine()
+        if one.remedy
+    ]
     before = read_conditions(root)
     select.select([], [], [], WATCH_SECONDS)
     conditions = compare_readings(before, read_conditions(root))

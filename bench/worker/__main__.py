@@ -19,8 +19,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.contract import Unavailable
 from bench.errors import join_lines
 from bench.worker import exchange, machine
@@ -115,8 +113,8 @@ def run_mode(request: Document, session: Session) -> None:
             results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")
             if request.get("file"):
                 results |= find_imports(Path(request["file"]))
-        case "device":  # a probe raises Unavailable if it sees no such device
-            session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
+        case "device":  # it raises Unavailable if it sees no such device
+            session.train_step(request["device"])
         case "software":
             results["software"] = machine.list_software()
         case "registry":  # of a revision, whose entries may lack fields of ours

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import bench
 from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
 from bench.worker import data, exchange, guard
@@ -18,8 +20,9 @@ from bench.worker.measure import time_call, time_epoch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
+
+    from bench.contract import Device
 
 Document = dict[str, Any]
 
@@ -123,6 +126,14 @@ class Session:
         # The params before these are looked at once more: this epoch may have written to them.
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
+
+    def train_step(self, device: "Device") -> None:
+        """Train one step on black images, to find out whether a device trains at all."""
+        problem = data.make_black_problem()
+        trainer = self.module.Trainer(problem, device)
+        shape = problem.features, problem.classes
+        trainer.reset(Params(np.zeros(shape, np.float32), np.zeros(shape[1:], np.float32)))
+        trainer.train_epoch(np.arange(problem.samples))
 
     def trace(self, path: Path) -> None:
         """Train the order in the exchange while the framework's profiler traces it to a file."""

@@ -1,31 +1,47 @@
-"""``bench machine``: facts as in the records, GPUs, and what would disturb a run."""
+"""``bench machine``: facts as in the records, what would disturb a run, what works on the GPU."""
 
 import pytest
 
-from bench.cli.verbs.machine import gpu_line
-from bench.runner import machine
-from bench.runner.gpu import Gpu
-from bench.runner.process import preflight
-from implementations import PROBES
+from bench.runner import doctor, machine
+from bench.runner.gpu import Diagnosis
 
 
 def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
     disturbances = ["it is [b]hot[/b]", "x" * 500]
     monkeypatch.setattr(machine, "find_disturbances", lambda: disturbances)
-    monkeypatch.setattr(preflight, "find_device_fault", lambda case: f"{case.framework} is blind")
     status, out, _ = called("machine")
     lines = out.splitlines()
     assert (status, lines[-2:]) == (0, disturbances)
     facts = dict(line.split(maxsplit=1) for line in lines[:-2])
     expected = machine.describe()
-    frameworks = [probe.framework for probe in PROBES if "gpu" in probe.devices]
-    assert [key for key in facts if key != "gpu"] == [*expected, *frameworks]
+    assert list(facts) == [*expected]
     assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
-    blind = [f"no GPU: {name} is blind" for name in frameworks]
-    assert [facts[name] for name in frameworks] == blind
 
 
-@pytest.mark.parametrize(("memory", "words"), [(80 * 2**30, "80 GiB"), (None, "memory not known")])
-def test_gpu_has_memory_and_driver(memory, words):
-    line = gpu_line(Gpu(1, "A GPU", "GPU-1", "580.65", "13.0", memory))
-    assert line == f"gpu 1         A GPU, {words}; driver 580.65 for CUDA up to 13.0"
+@pytest.mark.parametrize("trains", [True, False])
+def test_doctor_marks_each_line_and_says_how_to_measure(called, monkeypatch, trains):
+    state = [Diagnosis("driver", "580"), Diagnosis("MPS", "on", "stop it")]
+    asked = []
+
+    def examine_programs(pythons):
+        asked.append(pythons)
+        yield Diagnosis("jax", "no plugin", "install [it]", blocks=True)
+        yield Diagnosis("pytorch", "trains a step", blocks=not trains)
+
+    monkeypatch.setattr(doctor, "examine_gpu", lambda: state)
+    monkeypatch.setattr(doctor, "examine_programs", examine_programs)
+    status, out, err = called("machine", "--gpu")
+    lines = out.splitlines()
+    assert (status, err, asked) == (0 if trains else 1, "", [{}])
+    assert [line.split(maxsplit=2) for line in lines[:4]] == [
+        ["ok", "driver", "580"],
+        ["!", "MPS", "on; stop it"],
+        ["no", "jax", "no plugin; install [it]"],
+        ["ok" if trains else "no", "pytorch", "trains a step"],
+    ]
+    measure = ["measure: softmax-bench run --device cpu,gpu --quick"]
+    assert lines[4:] == [f"{trains:d} of 2 programs train on the GPU", *measure * trains]
+
+
+def test_pythons_are_for_the_gpu_only(refused):
+    assert "--gpu" in refused("machine", "--python=torch=python3")

@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from bench.runner import machine as host
+from bench.runner.gpu import Diagnosis
 from bench.runner.machine import compare_readings, find_disturbances, read_conditions
 
 CPU = "sys/devices/system/cpu"
@@ -57,7 +58,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(
         host,
         "GpuMonitor",
-        lambda token: SimpleNamespace(find_disturbances=lambda: made.gpus[token]),
+        lambda token: SimpleNamespace(examine=lambda: made.gpus[token]),
     )
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return made
@@ -204,7 +205,8 @@ def test_stolen_time_is_named(machine):
 
 
 def test_disturbances_of_the_visible_gpu_are_named(machine, monkeypatch):
-    machine.gpus = {"0": [], "2": ["it is shared"]}
+    well, shared = Diagnosis("MIG", "off"), Diagnosis("MPS", "on", "stop it")
+    machine.gpus = {"0": [well], "2": [well, shared]}
     assert find_disturbances(machine.root) == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
-    assert find_disturbances(machine.root) == ["it is shared"]
+    assert find_disturbances(machine.root) == ["GPU 2: MPS on; stop it"]

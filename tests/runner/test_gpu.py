@@ -84,12 +84,12 @@ def test_absence_of_a_gpu_is_explained(nvml, monkeypatch, gpus, options, visible
 
 @pytest.mark.parametrize(("after", "peak"), [(2300, 1000), (1300, None), (200, None)])
 def test_peak_is_growth_of_memory_in_use(nvml, after, peak):
-    nvml([make(used=[300, 1300, after])])  # the first answer is to the list of all GPUs
+    nvml([make(used=[1300, after])])
     assert GpuMonitor("0").read_peak_bytes() == peak
 
 
 def test_conditions_are_those_of_the_visible_gpu(nvml):
-    limited = {"0": 1_500_000_000, "1": 250_000_000}  # nanoseconds
+    limited = {"POWER": 1_500_000_000, "THERMAL": 250_000_000}  # nanoseconds
     nvml([make(name=None), make(celsius=71, limited=limited, others=2)])
     monitor = GpuMonitor("1")
     assert monitor.read_conditions() == {
@@ -112,22 +112,61 @@ def test_energy_of_less_than_two_seconds_is_absent(before, after, seconds, joule
     assert gpu.subtract_joules(before, after, seconds) == joules
 
 
+ALL_WELL = {
+    "MIG": "off",
+    "persistence mode": "on",
+    "power limit": "700 W",
+    "MPS": "off, or unused",
+    "clocks": "900 MHz now, 1800 MHz at most; NVML does not see locked ones",
+    "throttling": "nothing holds the clocks down now",
+    "memory": "8.0 of 8.0 GiB free",
+    "other processes": "none",
+}
+
+
 @pytest.mark.parametrize(
-    ("changes", "starts"),
+    ("changes", "different"),
     [
-        ({}, []),
-        ({"others": 2}, ["2 other processes compute on GPU 1;"]),
-        ({"persistent": 0}, ["persistence mode of GPU 1 is off"]),
-        ({"cap": [300, 700]}, ["the power cap of GPU 1 is 300 W, below its maker's 700 W"]),
-        ({"mps": 2}, ["GPU 1 is shared through MPS"]),
-        ({"name": None, "persistent": 0}, []),
+        ({}, {}),
+        ({"others": 2}, {"other processes": "2 compute on GPU 1"}),
+        (
+            {"persistent": 0},
+            {"persistence mode": "off: the driver starts anew for the first process after a pause"},
+        ),
+        ({"cap": (300, 700)}, {"power limit": "300 W, below its maker's 700 W"}),
+        ({"mps": 2}, {"MPS": "on: 2 processes share the GPU"}),
+        ({"mode": 2}, {"compute mode": "no process may compute"}),
+        ({"reasons": 0x5}, {"throttling": "the power cap holds the clocks down now"}),
+        (
+            {"reasons": 0x60},
+            {"throttling": "heat and heat (hardware) holds the clocks down now"},
+        ),
+        ({"used": (7 * 2**30,)}, {"memory": "1.0 of 8.0 GiB free"}),
     ],
 )
-def test_disturbances_of_the_gpu_are_named(nvml, changes, starts):
+def test_what_is_wrong_with_a_gpu_has_a_remedy(nvml, changes, different):
     nvml([make(), make(**changes)])
-    lines = list(GpuMonitor("1").find_disturbances())
-    assert len(lines) == len(starts)
-    assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
+    diagnoses = list(GpuMonitor("1").examine())
+    assert {one.subject: one.text for one in diagnoses} == {**ALL_WELL, **different}
+    assert {one.subject for one in diagnoses if one.remedy} == different.keys()
+    assert {one.subject for one in diagnoses if one.blocks} == different.keys() & {"compute mode"}
+
+
+def test_reasons_for_low_clocks_have_another_name_in_older_drivers(nvml):
+    older = make(reasons=0x4)
+    older["nvmlDeviceGetCurrentClocksThrottleReasons"] = older.pop(
+        "nvmlDeviceGetCurrentClocksEventReasons"
+    )
+    nvml([older])
+    (text,) = (one.text for one in GpuMonitor("0").examine() if one.subject == "throttling")
+    assert text.startswith("the power cap")
+
+
+def test_of_a_lost_gpu_nothing_is_known_and_of_a_divided_one_only_that(nvml):
+    nvml([make(), make(name=None), make(divided=1)])
+    assert list(GpuMonitor("1").examine()) == []
+    for token in ("2", "MIG-1"):
+        assert [one.subject for one in GpuMonitor(token).examine()] == ["MIG"]
 
 
 def list_absent(monitor):
@@ -154,9 +193,9 @@ ALL = {"peak", "others", "joules", "celsius", "sm_mhz", "memory_mhz", *LIMITS}
 )
 @pytest.mark.parametrize("missing", [False, True], ids=["fails", "is missing in an old module"])
 def test_unreadable_value_is_none_and_others_are_read(nvml, function, absent, missing):
-    nvml([make(used=[300, 300, 900])], failing={function: "Not Supported"})
+    nvml([make(used=[300, 900])], failing={function: "Not Supported"})
     if missing:
-        del importlib.import_module("pynvml").ANSWERS[function]
+        importlib.import_module("pynvml").FUNCTIONS.remove(function)
     assert list_absent(GpuMonitor("0")) == absent
 
 

@@ -198,19 +198,26 @@ def test_textbook_program_returns_its_quantities(serve, own_file, digits):
     assert serve(request, commands)[1] == {"status": "ok", "quantities": {"samples": 1797}}
 
 
-def test_device_check_creates_a_probe_on_the_device(serve, own_file):
+def test_device_is_tried_by_a_step_of_training(serve, own_file):
     code = """
 from bench.contract import Unavailable
-class Probe:
-    def __init__(self, matrix, device):
-        if device == "gpu":
-            raise Unavailable(f"no {device} for {matrix.dtype}")
+from implementations.idiomatic import softmax_numpy
+class Trainer(softmax_numpy.Trainer):
+    def __init__(self, problem, device):
+        self.device = device
+        super().__init__(problem, "cpu")
+    def train_epoch(self, order):
+        params = super().train_epoch(order)
+        if self.device == "gpu":
+            raise Unavailable(f"no {params.bias.max():.3f} on a GPU")
+        return params
 """
     request = {"mode": "device", **own_file(code)}
     assert serve({**request, "device": "cpu"}, PREFLIGHT)[1] == {"status": "ok"}
     answers, document = serve({**request, "device": "gpu"}, PREFLIGHT)
     assert answers[-1:] == exchange.FAILED
-    assert document == {"status": "unavailable", "reason": "no gpu for float32"}
+    # By hand: a step of 0.05 along 1 - 1/10, the gradient of the bias of the only class.
+    assert document == {"status": "unavailable", "reason": "no 0.045 on a GPU"}
 
 
 def test_software_is_that_of_this_interpreter(serve):

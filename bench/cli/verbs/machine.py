@@ -1,34 +1,73 @@
-"""``bench machine``: this machine, its GPUs, and what would disturb a run on it."""
+"""``bench machine``: this machine and what would disturb a run, or what will work on its GPU."""
 
+import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from bench.cli.console import print_line
-from bench.cli.options import Pythons
+import typer
+
+from bench.cli import options
+from bench.cli.console import hold_host_lock, print_line
+from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.runner.gpu import Gpu
+    from bench.runner.gpu import Diagnosis
 
 KEY_WIDTH = 14
+PROGRAM_WIDTH = 24
+MEASURE = ("softmax-bench", "run", "--device", "cpu,gpu", "--quick")
 
 
-def machine(python: Pythons = None) -> None:
-    """Describe this machine, its GPUs, and what would disturb a run on it."""
-    from bench.runner import gpu
+def machine(
+    gpu: Annotated[
+        bool,
+        options.flag(
+            options.CASES,
+            "--gpu",
+            "Let each program train a step on the GPU, and print what will work there, what will "
+            "not, and what to do. Ends with status 1 if no program trains there.",
+        ),
+    ] = False,
+    python: options.Pythons = None,
+) -> None:
+    """Describe this machine and what would disturb a run on it, or what works on its GPU."""
     from bench.runner.machine import describe, find_disturbances
-    from bench.runner.planning.cases import list_probes
-    from bench.runner.process import interpreters, preflight
-    from bench.worker.machine import list_usable_cores
+    from bench.runner.process import interpreters
 
-    pythons = interpreters.parse_options(python or ())
-    for line in (*machine_lines(describe()), *map(gpu_line, gpu.find_gpus())):
+    if python and not gpu:
+        raise UserError("--python is for --gpu; add it, or leave --python out")
+    if gpu:
+        examine_gpu(interpreters.parse_options(python or ()))
+    for line in machine_lines(describe()):
         print_line(line)
-    for case in list_probes("gpu", len(list_usable_cores())):
-        fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
-        result = "sees the GPU" if fault is None else f"no GPU: {fault}"
-        print_line(f"{case.framework:<{KEY_WIDTH}}{result}")
     for line in find_disturbances() or ["nothing found that would disturb a run"]:
         print_line(line)
+
+
+def examine_gpu(pythons: Mapping[str, str]) -> NoReturn:
+    """Print a line for each thing that matters on a GPU, and how to measure there; exit."""
+    from bench.runner import doctor
+
+    for diagnosis in doctor.examine_gpu():
+        print_line(format_diagnosis(diagnosis))
+    results = []
+    with hold_host_lock():
+        for diagnosis in doctor.examine_programs(pythons):
+            results.append(diagnosis.blocks)
+            print_line(format_diagnosis(diagnosis))
+    trained = results.count(False)
+    print_line(f"{trained} of {len(results)} programs train on the GPU")
+    if trained:
+        words = [f"--python={framework}={path}" for framework, path in pythons.items()]
+        print_line(f"measure: {shlex.join([*MEASURE, *words])}")
+    raise typer.Exit(0 if trained else 1)
+
+
+def format_diagnosis(diagnosis: "Diagnosis") -> str:
+    """Return one line: whether it is good, what it is, and what to do."""
+    mark = "no" if diagnosis.blocks else "!" if diagnosis.remedy else "ok"
+    text = "; ".join(filter(None, (diagnosis.text, diagnosis.remedy)))
+    return f"{mark:<4}{diagnosis.subject:<{PROGRAM_WIDTH}}{text}"
 
 
 def machine_lines(facts: Mapping[str, Any]) -> list[str]:
@@ -41,14 +80,3 @@ def machine_lines(facts: Mapping[str, Any]) -> list[str]:
             text = str(value) if isinstance(value, bool | int) else value or "none"
         lines.append(f"{key:<{KEY_WIDTH}}{text}")
     return lines
-
-
-def gpu_line(gpu: "Gpu") -> str:
-    """Return a line with the name, memory and driver of a GPU."""
-    memory = "memory not known"
-    if gpu.memory_bytes is not None:
-        memory = f"{gpu.memory_bytes / 2**30:.0f} GiB"
-    return (
-        f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA up "
-        f"to {gpu.cuda}"
-    )

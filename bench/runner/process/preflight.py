@@ -9,9 +9,11 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.planning.cases import Inspection
-from bench.runner.process.interpreters import TIMEOUT, find_installation
+from bench.runner.process.interpreters import TIMEOUT, find_installation, specify_child
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation, describe_source
+
+DEVICE_TIMEOUT = 600.0
 
 
 def import_implementation(case: Case) -> None:
@@ -24,8 +26,9 @@ def import_implementation(case: Case) -> None:
 
 
 def find_device_fault(case: Case) -> str | None:
-    """Return why a probe's framework does not see the case's device, or None."""
-    child = ChildSpec(installation=find_installation(case), device=case.device, timeout=TIMEOUT)
+    """Return why an implementation does not train a step on the case's device, or None."""
+    # The driver may have to compile first.
+    child = specify_child(case, timeout=DEVICE_TIMEOUT)
     outcome = launch({"mode": "device", **describe_source(case), "device": case.device}, child)
     return None if outcome.status == "ok" else outcome.reason
 

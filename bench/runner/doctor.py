@@ -1,0 +1,90 @@
+"""Say what will work on the GPU, what will not, and why, before anything is measured there."""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+from bench.runner import gpu
+from bench.runner.gpu import Diagnosis, GpuMonitor, NvmlError
+from bench.runner.planning.cases import make_case
+from bench.runner.process import interpreters, preflight, scratch
+from bench.runner.process.spec import share_ptx_cache
+from bench.worker.machine import list_usable_cores
+from implementations import IMPLEMENTATIONS
+
+# What to do about a reason of a framework or of NVML, by words of it. The first that is in the
+# reason counts: a framework's own reason is more precise than that of the driver, which follows it.
+REMEDIES = {
+    "nvidia-ml-py": "without it memory, clocks and energy are not read",
+    "CPU-only build": "install a CUDA build; pip prefers an index of CPU builds in PIP_INDEX_URL "
+    "or PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too",
+    "driver on your system is too old": "install a newer driver, or a build for an older CUDA",
+    "no kernel image is available": "the build has no code for this GPU; install another one",
+    "no plugin for one is installed": "pip install 'jax[cuda13]', or 'jax[cuda12]' with a driver "
+    "older than 580",
+    "no platforms that are instances of gpu": "there is no /dev/nvidia0: install the driver, or "
+    "start the container with --gpus all",
+    "Unable to initialize backend": "install a newer driver, or unset an LD_LIBRARY_PATH with "
+    "another CUDA",
+    "is built for CUDA": "pip install 'tensorflow[and-cuda]', or install the driver",
+    "No PTX compilation provider": "pip install 'tensorflow[and-cuda]', and unset an "
+    "LD_LIBRARY_PATH with another CUDA",
+    "needs a compiler": "apt-get install gcc python3-dev",
+    "out of memory": "end the process that holds it (nvidia-smi names it)",
+    "is not installed": "",  # the reason has the command
+    "no NVIDIA driver": "install it, or start the container with --gpus all (Apptainer: --nv)",
+    "the driver knows none": "look for it (lspci); start the container with --gpus all",
+    f"({gpu.VISIBLE})": f"unset {gpu.VISIBLE}, or use a number that nvidia-smi shows",
+    f"{gpu.VISIBLE} hides": "",
+    "version mismatch": "reboot, so that the driver and its library are of one version",
+}
+UNKNOWN = "docs/gpu.md lists other reasons; if it is not among them, report it"
+
+
+def examine_gpu() -> Iterator[Diagnosis]:
+    """Yield what NVML knows of the driver, and of the GPU that a worker would see."""
+    if sys.platform == "darwin":
+        yield Diagnosis("driver", "none on macOS: memory, energy and clocks are not read")
+        return
+    token = gpu.get_visible_gpu()
+    try:
+        gpus, absence = gpu.list_gpus(), gpu.explain_absence()
+    except NvmlError as error:
+        gpus, absence = [], str(error)
+    if absence is not None:
+        # Without nvidia-ml-py, frameworks see the GPU all the same.
+        blocks = "nvidia-ml-py" not in absence
+        yield Diagnosis("driver", absence, find_remedy(absence), blocks)
+        return
+    yield Diagnosis("driver", f"{gpus[0].driver}, for CUDA up to {gpus[0].cuda}; NVML answers")
+    monitor = GpuMonitor(token)
+    with_parts = token.startswith(gpu.MIG)
+    device = gpus[0] if with_parts else gpu.select_gpu(token, gpus)
+    text = f"{device.name}, number {device.index}"
+    if with_parts:
+        text = f"a part of one of {len(gpus)} ({token})"
+    elif len(gpus) > 1:
+        text += f" of {len(gpus)}: one is measured, and {gpu.VISIBLE} chooses it"
+    yield Diagnosis("gpu", text)
+    yield from monitor.examine()
+
+
+def examine_programs(pythons: Mapping[str, str]) -> Iterator[Diagnosis]:
+    """Let each program that is always measured train a step on the GPU; yield how it ended.
+
+    pythons: the executable of a framework that has a Python of its own. Raises UserError where one
+    of them cannot be used.
+    """
+    entries = [entry for entry in IMPLEMENTATIONS if entry.always and "gpu" in entry.devices]
+    with scratch.make_folder() as folder, share_ptx_cache(folder / "cuda"):
+        for entry in entries:
+            case = make_case(entry, device="gpu", threads=len(list_usable_cores()))
+            fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
+            if fault is None:
+                yield Diagnosis(entry.name, "trains a step")
+            else:
+                yield Diagnosis(entry.name, fault, find_remedy(fault), blocks=True)
+
+
+def find_remedy(reason: str) -> str:
+    """Return what to do about a reason; empty where the reason says it."""
+    return next((remedy for words, remedy in REMEDIES.items() if words in reason), UNKNOWN)
