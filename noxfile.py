@@ -49,12 +49,22 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench_gpu(session: nox.Session) -> None:
-    """Measure on CPU and GPU, each framework with its own CUDA: nox -s bench_gpu -- --quick."""
+    """Measure on CPU and GPU, each framework with its own CUDA: nox -s bench_gpu -- --quick.
+
+    With --here, frameworks are those of the Python that runs nox; --python names other ones.
+    """
     install(session, "-e", ".[sklearn,numba,report,gpu]")
-    pythons = [f"--python={framework}={with_cuda(session, framework)}" for framework in CUDA]
+    given = {word.removeprefix("--python=").partition("=")[0] for word in session.posargs}
+    here = "--here" in session.posargs
+    pythons = [
+        f"--python={framework}={sys.executable if here else with_cuda(session, framework)}"
+        for framework in CUDA
+        if framework not in given
+    ]
     # First, so that a --device of the user overrides it. A resumed plan has its own devices.
     devices = [] if "--resume" in session.posargs else ["--device", "cpu,gpu"]
-    session.run("python", "-m", "bench", "run", *devices, *pythons, *session.posargs)
+    words = [word for word in session.posargs if word != "--here"]
+    session.run("python", "-m", "bench", "run", *devices, *pythons, *words)
 
 
 def with_cuda(session: nox.Session, framework: str) -> str:

@@ -1,8 +1,10 @@
 """Whole runs on the CPU and on a stand-in for a GPU, with a stand-in for NVML."""
 
 import importlib.util
+import json
 import os
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -16,6 +18,7 @@ from support.processes import ASSETS
 from bench.records.store import read_environments, read_records, read_run
 from bench.report import write
 from bench.runner import loop
+from bench.worker import machine
 from bench.worker.machine import ROOT
 
 SMALL = ("--data=digits", "--workload=sgd", "--batch-size=288", "--no-roofline", "--output=run")
@@ -52,9 +55,8 @@ def test_run_on_both_devices_records_the_gpu_and_compares_the_two(
     measured, nvml, tmp_path, monkeypatch
 ):
     nvml([gpu(name="Slow steps", others=1)])
-    monkeypatch.setitem(
-        importlib.import_module("pynvml").ANSWERS, "nvmlDeviceGetMemoryInfo", use_memory
-    )
+    module = importlib.import_module("pynvml")
+    monkeypatch.setattr(module, "nvmlDeviceGetMemoryInfo", use_memory, raising=False)
     status, out, records = measured("two_speeds", "--rounds=1", "--batch-size=8,288")
     assert status == 0, out
     assert len(records) == 2
@@ -116,16 +118,62 @@ def test_missing_gpu_is_unavailable_with_its_reason(called, nvml, tmp_path):
     assert record.reason.endswith("; no NVIDIA driver is installed")
 
 
-def test_machine_lists_its_gpus_and_which_framework_sees_them(called, nvml, monkeypatch):
-    nvml([gpu(name="First", uuid="GPU-1"), gpu(name="Second", uuid="GPU-2")])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    _, out, _ = called("machine")
-    lines = {line[:14].strip(): line[14:] for line in out.splitlines()}
-    assert lines["gpus"] == "First, Second"
-    assert lines["gpu 1"].startswith("Second, 8 GiB; driver 580.65.06")
-    for framework in ("torch", "jax", "tensorflow"):
-        assert lines[framework].startswith("no GPU: ")
-        assert "CUDA_VISIBLE_DEVICES" in lines[framework]
+# What a look-up returns where the CPU stands in for a GPU.
+STAND_INS = {
+    "torch": 'torch.device("cpu")',
+    "jax": 'jax.devices("cpu")[0]',
+    "keras": '"cpu"',
+    "tensorflow": '"/CPU:0"',
+}
+
+
+@pytest.fixture
+def rehearsal(called, nvml, tmp_path, monkeypatch):
+    """The command line of a suite whose look-ups find a GPU, with a session of NVML."""
+    nvml(session=json.loads((ASSETS / "nvml" / "h100.json").read_text(encoding="utf-8")))
+    suite = tmp_path / "suite"
+    shutil.copytree(ROOT / "implementations", suite / "implementations")
+    (suite / "bench").symlink_to(ROOT / "bench")
+    for name, device in STAND_INS.items():
+        with (suite / "implementations" / "_devices" / f"{name}.py").open("a") as file:
+            file.write(f"\n\ndef find_device(device):\n    return {device}\n")
+    monkeypatch.setattr(machine, "ROOT", suite)
+    return called
+
+
+@pytest.mark.full
+def test_rehearsal_from_the_doctor_to_a_speedup(rehearsal, tmp_path):
+    for package in ("torch", "jax", "tensorflow", "keras"):
+        pytest.importorskip(package)
+    status, out, err = rehearsal("machine", "--gpu")
+    lines = {line[4:].split("  ")[0]: line for line in out.splitlines()}
+    assert (status, err) == (0, ""), out
+    assert lines["gpu"].endswith("NVIDIA H100 80GB HBM3, number 0")
+    assert lines["persistence mode"].endswith("on")
+    assert {line[:4] for line in lines.values() if "trains a step" in line} == {"ok  "}
+    assert out.splitlines()[-1] == "measure: softmax-bench run --device cpu,gpu --quick"
+
+    names = ("--implementation=pytorch", "--implementation=jax-scan")
+    status, out, err = rehearsal(
+        *("run", "--data=digits", "--device=cpu,gpu", "--quick", "--output=run", *names)
+    )
+    assert (status, err) == (0, ""), out
+    records = [one for one in read_records(tmp_path / "run") if one.kind == "trial"]
+    assert {(one.case.implementation, one.case.device, one.status) for one in records} == {
+        (name, device, "ok") for name in ("pytorch", "jax-scan") for device in ("cpu", "gpu")
+    }
+    probes = [one for one in read_records(tmp_path / "run") if one.kind == "roofline"]
+    assert {one.status for one in probes if one.case.device == "gpu"} == {"ok"}
+    (facts, *_) = read_environments(tmp_path / "run").values()
+    assert facts.machine["gpus"] == ["NVIDIA H100 80GB HBM3"]
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    table = report.partition("Training and predicting, sgd")[2].partition("\n\n**")[0]
+    assert re.search(r"^\| pytorch \| [\d,]+ \| [\d,]+ \|.*\d\.\d", table, re.MULTILINE)
+    if machine.list_usable_cores()[1:]:
+        assert "measured with one number of threads" in report
+    status, out, err = rehearsal("check", "run")
+    assert (status, err) == (0, ""), out
+    assert "4 of 4 trials" in out
 
 
 def test_framework_runs_on_its_own_python_which_resume_needs(called, tmp_path):
@@ -197,3 +245,11 @@ def test_bench_gpu_builds_an_environment_for_each_framework_once(bench_gpu, tmp_
     again = Session(tmp_path, "--resume")
     bench_gpu(again)
     assert again.commands == [("python", "-m", "bench", "run", *options, "--resume")]
+
+
+def test_bench_gpu_uses_frameworks_that_are_there_when_asked(bench_gpu, tmp_path):
+    here = Session(tmp_path, "--here", "--quick", "--python", "jax=other/python")
+    bench_gpu(here)
+    run = ("python", "-m", "bench", "run", "--device", "cpu,gpu")
+    pythons = [f"--python={name}={sys.executable}" for name in ("torch", "tensorflow")]
+    assert here.commands == [(*run, *pythons, "--quick", "--python", "jax=other/python")]
