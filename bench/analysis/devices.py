@@ -46,13 +46,15 @@ class DeviceComparison:
 
     rows: by device, ranked or not, with the number of threads whose epoch is the shortest.
     training, predicting: CPU time over GPU time of an epoch and of a prediction, paired by round;
-    None unless both devices have one. crossover: of the sweep, or None.
+    None unless both devices have one. crossover: of the sweep, or None. cpu_threads: the numbers of
+    threads that were tried on the CPU, ascending. With one of them, another may be faster.
     """
 
     rows: Mapping[Device, Row]
     training: Interval | None
     predicting: Interval | None
     crossover: Crossover | None
+    cpu_threads: tuple[int, ...]
 
     def ranked(self, device: Device) -> Row | None:
         """Return the row of a device if it is ranked."""
@@ -129,7 +131,10 @@ def compare_devices(
     rows = [row for row in rows if row.case.workload == workload]
     first_sizes = {(row.case.batch_size, row.case.samples) for row in rows if not row.swept}
     by_name: dict[str, dict[Device, Row]] = defaultdict(dict)
-    at_first = (row for row in rows if (row.case.batch_size, row.case.samples) in first_sizes)
+    at_first = [row for row in rows if (row.case.batch_size, row.case.samples) in first_sizes]
+    tried: dict[str, set[int]] = defaultdict(set)
+    for case in (row.case for row in at_first if row.case.device == "cpu"):
+        tried[case.implementation] |= {case.threads, *case.tried_threads}
     for (name, device, _), row in find_fastest(at_first).items():
         by_name[name][device] = row
     if not any("gpu" in by_device for by_device in by_name.values()):
@@ -145,7 +150,10 @@ def compare_devices(
             predicting = compare_rounds(cpu.predicts_by_round, gpu.predicts_by_round)
         if ranked:
             crossover = by_crossover.get(name)
-            comparisons.append(DeviceComparison(by_device, training, predicting, crossover))
+            threads = tuple(sorted(tried[name]))
+            comparisons.append(
+                DeviceComparison(by_device, training, predicting, crossover, threads)
+            )
     return sorted(
         comparisons, key=lambda one: row.typical_seconds if (row := one.ranked("gpu")) else math.inf
     )

@@ -345,11 +345,13 @@ def _summarize_case(
         framework_peak_bytes=_mean(
             trial.device_conditions.get("framework_peak_bytes") for trial in good
         ),
-        # The counter covers all timed epochs of a trial.
+        # The counter covers all timed epochs of a trial, and all processes on the GPU.
         epoch_joules=_mean(
             trial.energy_joules / len(trial.epoch_seconds)
             for trial in good
-            if case.device == "gpu" and trial.energy_joules is not None
+            if case.device == "gpu"
+            and trial.energy_joules is not None
+            and not trial.device_conditions.get("other_processes")
         ),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, floor)),

@@ -40,11 +40,11 @@ def seconds(device, batch_size=32, samples=48000):
 def on(device, name="a", epochs=(1.0, 1.0), predict=0.02, times=1.0, **changes):
     """Return trials of a case, whose epochs take the factors ``epochs`` of COSTS, times ``times``.
 
-    changes: of the case (size, workload, objective) or of the records.
+    changes: of the case (size, threads, workload, objective) or of the records.
     """
     of = {
         key: changes.pop(key)
-        for key in ("batch_size", "samples", "workload", "objective")
+        for key in ("batch_size", "samples", "threads", "tried_threads", "workload", "objective")
         if key in changes
     }
     expected = seconds(device, of.get("batch_size", 32), of.get("samples", 48000)) * times

@@ -119,9 +119,11 @@ def test_gpu_has_its_tables_and_its_finding(tmp_path):
         "Use of the GPU",
     ]
     assert section.finding == (
-        "At batch size 32 the GPU trains 1 of 1 programs certainly faster than the CPU, and 0 "
-        "certainly slower."
+        "At batch size 32 the GPU trains 1 of 1 programs certainly faster than the CPU at one "
+        "number of threads, which need not be its best, and 0 certainly slower."
     )
+    (remark,) = section.remarks
+    assert remark.startswith("sgd: on the CPU, a were measured with one number of threads.")
 
 
 def test_failed_gpu_trials_leave_a_section_with_the_reason(tmp_path):

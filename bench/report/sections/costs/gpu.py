@@ -42,8 +42,14 @@ USED_NOTE = (
     "took. Memory reserved: by the process on the GPU, including the CUDA context; how much more "
     "than they need the frameworks reserve differs. Memory used: at most at one time, by the "
     "framework's own count. Joules: from the GPU's own counter, over the timed epochs and the time "
-    "between them; absent below two seconds."
+    "between them; absent below two seconds, and where other processes were on the GPU."
 )
+UNTUNED = (
+    "{workload}: on the CPU, {names} were measured with one number of threads. Where another one "
+    "is faster, their speedups are too large, and the GPU is faster from a larger batch size only. "
+    "Without --quick, --layers and --threads, each program gets its best number."
+)
+UNTUNED_BRIEF = " at one number of threads, which need not be its best"
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster."
 
 
@@ -54,19 +60,38 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
     """
     if not run.on_gpu:
         return Section(TITLE, empty=NO_GPU)
-    shown, finding = [], ""
+    shown, finding, remarks = [], "", []
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
         pairs = compare_devices(run.rows, workload, crossed)
         shown += tabulate_devices(pairs, crossed)
+        untuned = list_untuned(pairs, int(run.machine.get("cores") or 0))
+        if untuned:
+            remarks.append(UNTUNED.format(names=", ".join(untuned), workload=workload))
         if workload == run.workload:
-            finding = describe_speedups(pairs)
-    remarks = [NO_SWEEP] if shown and not sweep else []
+            finding = describe_speedups(pairs, at_best=not untuned)
+    if shown and not sweep:
+        remarks.append(NO_SWEEP)
     return Section(TITLE, shown, NOT_RANKED, remarks=remarks, finding=finding)
 
 
-def describe_speedups(pairs: Sequence[DeviceComparison]) -> str:
-    """Say how many programs the GPU trains certainly faster, and how many slower; else nothing."""
+def list_untuned(pairs: Sequence[DeviceComparison], cores: int) -> list[str]:
+    """Return the programs with a speedup over a CPU on which one number of threads was tried.
+
+    cores: of the machine. With one there is no other number.
+    """
+    return [
+        name_case(pair.rows["cpu"].case)
+        for pair in pairs
+        if pair.training and len(pair.cpu_threads) < 2 and cores != 1
+    ]
+
+
+def describe_speedups(pairs: Sequence[DeviceComparison], *, at_best: bool) -> str:
+    """Say how many programs the GPU trains certainly faster, and how many slower; else nothing.
+
+    at_best: whether several numbers of threads were tried on the CPU.
+    """
     speedups = [pair.training for pair in pairs if pair.training]
     if not speedups or any(speedup.low is None for speedup in speedups):
         return ""
@@ -75,7 +100,8 @@ def describe_speedups(pairs: Sequence[DeviceComparison]) -> str:
     batch_size = next(iter(pairs[0].rows.values())).case.batch_size
     return (
         f"At batch size {batch_size:,} the GPU trains {faster} of {len(speedups)} programs "
-        f"certainly faster than the CPU, and {slower} certainly slower."
+        f"certainly faster than the CPU{'' if at_best else UNTUNED_BRIEF}, and {slower} certainly "
+        "slower."
     )
 
 

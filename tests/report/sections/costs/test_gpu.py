@@ -103,3 +103,30 @@ def test_cell_without_a_number_gives_the_status():
         "f": ["750,000", "not measured", "2 threads", "—"],
     }
     assert [line[0] for line in used.lines] == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "cores", "untuned"),
+    [
+        ([{"threads": 2}], 16, ["a"]),
+        ([{"threads": 1}], 16, ["a"]),  # as --layers measures it
+        ([{"threads": 1}], 1, []),
+        ([{"threads": 1}, {"threads": 16}], 16, []),
+        ([{"threads": 1, "tried_threads": (1, 16)}], 16, []),
+    ],
+)
+def test_speedup_over_a_cpu_with_one_number_of_threads_is_marked(cpu, cores, untuned):
+    records = [record for changes in cpu for record in on("cpu", **changes)]
+    rows = summarize([*records, *on("gpu")], HERE, run(case()))
+    pairs = compare_devices(rows, "sgd")
+    assert gpu.list_untuned(pairs, cores) == untuned
+    finding = gpu.describe_speedups(pairs, at_best=not untuned)
+    assert finding.endswith(
+        f"than the CPU{gpu.UNTUNED_BRIEF * bool(untuned)}, and 0 certainly slower."
+    )
+
+
+def test_energy_is_left_out_where_others_used_the_gpu():
+    shared = on("gpu", device_conditions={"other_processes": 1.0})
+    (used,) = tabulate(*shared)
+    assert used.headings[-1] == "memory reserved, MiB"
