@@ -29,6 +29,11 @@ _COMMANDS = {"command", "arguments", "prepare"}
 _ARGUMENT = re.compile(r"(?<![^=,\s])/[^,]*?(?=,|\s/|$)")
 # In the address of a wheel or a repository; a trace is hidden as one JSON text, with its quotes.
 _FILE = re.compile(r"(?<=file://)/[^\s#@\"'<>,\\]*")
+# Absolute paths of two names or more, except those below folders that every system has.
+_ABSOLUTE = re.compile(
+    r"(?<![\w.~<>:/\\-])/(?!(?:bin|dev|etc|lib|lib64|opt|proc|sbin|sys|usr)/)"
+    r"(?:[\w.@+-]+/)+[\w.@+-]*"
+)
 _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,\\]+")
 
 
@@ -44,6 +49,11 @@ def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Re
         if python not in {Path("/"), Path("/usr"), Path("/usr/local")}:
             folders |= {python: "<python>", python.resolve(): "<python>"}
     return cast("Recorded", _Hider(folders).hide(value))
+
+
+def find_absolute_paths(text: str) -> list[str]:
+    """Return the absolute paths in a text that may name a user or a host, each once."""
+    return list(dict.fromkeys(_ABSOLUTE.findall(text)))
 
 
 def find_case_folders(case: Case) -> dict[Path, str]:

@@ -1,11 +1,15 @@
 """``bench check``: check that implementations do the same mathematics and keep the contract."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from bench.cli.console import hold_host_lock, print_line
 from bench.cli.options import Data, Device, Env, Pythons, Timeout, complete_implementation
+from bench.errors import UserError
+from bench.records.layout import RUN_PLAN
 
 if TYPE_CHECKING:
     from bench.records.schema import Case
@@ -16,9 +20,10 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME|FILE",
-            help="Check these implementations or your own files. Their code runs with your rights. "
-            "Default: all implementations.",
+            metavar="NAME|FILE|RUN",
+            help="Check these implementations or your own files, whose code runs with your rights, "
+            "or the folders of stored runs: parity again from their params, and no paths in their "
+            "files. Default: all implementations.",
             autocompletion=complete_implementation,
         ),
     ] = None,
@@ -28,7 +33,7 @@ def check(
     env: Env = None,
     data: Data = None,
 ) -> None:
-    """Check that implementations compute the same as the oracle and keep the contract."""
+    """Check that implementations compute the same as the oracle, or that stored runs have."""
     import msgspec
 
     from bench.data import dataset
@@ -40,6 +45,10 @@ def check(
     from implementations import IMPLEMENTATIONS
 
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
+    if runs := [Path(name) for name in chosen if (Path(name) / RUN_PLAN).exists()]:
+        if len(runs) < len(chosen):
+            raise UserError("check either runs or implementations; leave out the others")
+        check_runs(runs)
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device])
     cases = [
@@ -68,6 +77,28 @@ def check(
         print_line(f"passes: {', '.join(passed)}")
     if failed:
         print_line(f"FAILS: {', '.join(failed)}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def check_runs(folders: Sequence[Path]) -> NoReturn:
+    """Check stored runs, print a line for each fault, and exit."""
+    from bench.report.load import load_run
+    from bench.runner.parity.stored import check_run
+
+    failed = False
+    with hold_host_lock():
+        for folder in folders:
+            checked = check_run(folder)
+            faults = checked.faults
+            if missing := load_run(folder).missing:
+                faults.append(f"{missing} planned trials are missing; measure them with --resume")
+            for fault in faults:
+                print_line(f"{folder}: {fault}")
+            print_line(
+                f"{folder}: parity of {checked.judged} of {checked.total} trials computed again "
+                f"from their params, {len(faults)} faults"
+            )
+            failed = failed or bool(faults)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -5,7 +5,7 @@ an oracle. Any epoch that is ranked can be judged.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -74,19 +74,26 @@ class Judge:
         return images.astype(np.float64), labels
 
     def judge(
-        self, case: Case, draws: Draws, evidence: Evidence, *, later: int = LATER_EPOCHS
+        self,
+        case: Case,
+        draws: Draws,
+        evidence: Evidence,
+        *,
+        later: int | Sequence[int] = LATER_EPOCHS,
     ) -> Judgement:
         """Judge a trial: its first epoch, the timed epochs up to the fifth, and ``later`` others.
 
-        The others are drawn here, when the worker has ended. Each is compared with the epoch that
-        the oracle trains from the params that the worker had before it.
+        The others are drawn here, when the worker has ended, unless ``later`` has their numbers.
+        Each is compared with the epoch that the oracle trains from the params that the worker had
+        before it.
         """
         if fault := find_params_fault(evidence.params):
             return Judgement(fault=fault)
         count = max(evidence.params)
-        drawn = secrets.SystemRandom().sample(
-            range(FOLLOWED_EPOCHS + 1, count + 1), min(later, max(0, count - FOLLOWED_EPOCHS))
-        )
+        drawn = later
+        if isinstance(drawn, int):
+            others = range(FOLLOWED_EPOCHS + 1, count + 1)
+            drawn = secrets.SystemRandom().sample(others, min(drawn, len(others)))
         start = evidence.initial
         path = self.get_path(case, draws, start)
         states = {

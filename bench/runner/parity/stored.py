@@ -1,0 +1,142 @@
+"""Check a stored run, also a stranger's: parity again from its params, and no path in its files."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.data import dataset
+from bench.data.dataset import Dataset
+from bench.errors import UserError
+from bench.records import layout, store
+from bench.records.files import read_file
+from bench.records.paths import find_absolute_paths
+from bench.records.schema import FORMAT, JudgedRecord
+from bench.runner.parity.draws import Draws
+from bench.runner.parity.evidence import Evidence
+from bench.runner.parity.judge import FOLLOWED_EPOCHS, TOLERANCE, Judge, Judgement
+from bench.runner.planning.cases import compute_max_samples
+from bench.worker.workloads import WORKLOADS
+
+# Another BLAS rounds the oracle's float64 in another way, far below this share of the tolerance.
+ROUNDING = 0.01 * TOLERANCE
+# That may also decide a tie between two classes.
+ACCURACY_ROUNDING = 1e-3
+TEXTS = ("*.json", "*.jsonl", "*.md", "*.csv", "environments/*.json")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheck:
+    """What a check of a stored run found.
+
+    judged: number of trials whose params are there and were judged again, of ``total`` that were
+    judged when they were measured. faults: a line each.
+    """
+
+    judged: int
+    total: int
+    faults: list[str]
+
+
+def check_run(folder: Path) -> StoredCheck:
+    """Judge again what a run has params of, and look for what a published run must not hold.
+
+    Raises UserError if the run cannot be read, or its data cannot be found.
+    """
+    run, contents = store.read_run(folder), store.read_contents(folder)
+    faults = [*contents.faults, *find_paths(folder)]
+    if run.format == FORMAT:  # older suites recorded the name of the host
+        faults += [
+            f"environments/{name}.json names its host; measure with this version"
+            for name, environment in contents.environments.items()
+            if "host" in environment.machine
+        ]
+    judged = [
+        record
+        for record in contents.records
+        if isinstance(record, JudgedRecord) and record.parity and record.status == "ok"
+    ]
+    with_params = [
+        record for record in judged if (folder / layout.PARAMS / f"{record.trial}.npy").is_file()
+    ]
+    if with_params:
+        data, entropy = dataset.find(run.data_source), store.read_entropy(folder)
+        judge = Judge(data.folder, data.classes)
+        for record in with_params:
+            environment = contents.environments.get(record.environment)
+            if environment is None or environment.data.get("sha256") != data.sha256:
+                faults.append(f"{record.trial}: it was measured with other data than ours")
+                continue
+            try:
+                draws, evidence = read_evidence(folder, record, entropy, data)
+                later = [epoch for epoch in record.judged_epochs if epoch > FOLLOWED_EPOCHS]
+                judgement = judge.judge(record.case, draws, evidence, later=later)
+            # The others: a stranger's record may name a workload or a size that does not exist.
+            except (UserError, LookupError, ValueError, ArithmeticError) as error:
+                faults.append(f"{record.trial}: it cannot be judged: {error}")
+                continue
+            if fault := find_difference(record, judgement):
+                faults.append(f"{record.trial}: {fault}")
+    return StoredCheck(len(with_params), len(judged), faults)
+
+
+def find_paths(folder: Path) -> list[str]:
+    """Return a line for each absolute path in a run's files that may name a user or a host."""
+    found = []
+    for path in sorted(path for pattern in TEXTS for path in folder.glob(pattern)):
+        text = read_file(path, follow=False).decode("utf-8", "replace")
+        found += [
+            f"{path.relative_to(folder)} names {one}; replace it by <path>"
+            for one in find_absolute_paths(text)
+        ]
+    return found
+
+
+def read_evidence(
+    folder: Path, record: JudgedRecord, entropy: Mapping[str, str], data: Dataset
+) -> tuple[Draws, Evidence]:
+    """Return what a trial's orders were drawn from, and its params. Raises UserError.
+
+    entropy: of the run, by its name.
+    """
+    if record.entropy is None or record.entropy not in entropy:
+        raise UserError("there is no entropy, so its orders cannot be drawn again")
+    if record.case.samples > (most := compute_max_samples(data.features)):
+        raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
+    draws = Draws(entropy[record.entropy])
+    if draws.id != record.entropy:
+        raise UserError(f"entropy/{record.entropy}.txt holds other entropy than its name says")
+    try:
+        path = folder / layout.PARAMS / f"{record.trial}.npy"
+        params = np.load(io.BytesIO(read_file(path, follow=False)), allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"its params cannot be read: {error}") from error
+    shape = data.features + 1, data.classes
+    if params.dtype != np.float32 or params.shape[1:] != shape:
+        raise UserError(f"its params have the shape {params.shape} and the type {params.dtype}")
+    last = max(record.judged_epochs, default=0)
+    if len(params) <= last:
+        raise UserError(f"it has params of {len(params)} epochs, but epoch {last} was judged")
+    workload = WORKLOADS[record.case.workload]
+    initial = draws.draw_initial_params(workload, data.features, data.classes)
+    return draws, Evidence(initial, dict(enumerate(params)))
+
+
+def find_difference(record: JudgedRecord, judgement: Judgement) -> str | None:
+    """Return how a record differs from the judgement on its params, or None."""
+    if judgement.fault:
+        return judgement.fault
+    recorded, computed = record.parity, judgement.parity
+    if recorded is None or computed is None or abs(recorded.error - computed.error) > ROUNDING:
+        errors = [one and f"{one.error:.2e}" for one in (recorded, computed)]
+        return f"its parity error is {errors[0]} in the record, and {errors[1]} by its params"
+    for ours, theirs in (
+        (judgement.validation_accuracy, record.validation_accuracy),
+        (judgement.test_accuracy, record.test_accuracy),
+    ):
+        pairs = zip(ours, theirs, strict=False)  # older records have more of them
+        if any(abs(our - their) > ACCURACY_ROUNDING for our, their in pairs):
+            return "its accuracies are not those of its params"
+    return None
