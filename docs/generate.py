@@ -1,4 +1,4 @@
-"""Renew what pages take from the code: the schema of a record, and the results in the README.
+"""Renew what pages take from code and results: schema of a record, machines, README's results.
 
 ``python docs/generate.py [results/reference/NAME]``; without a run, the README stays.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from bench.records.schema import FORMAT, Record
+from bench.records.store import read_environments
 from bench.report.charts.chart import name_file
 from bench.report.load import load_run
 from bench.report.opening import make_opening
@@ -31,6 +32,8 @@ from bench.report.sections.verdict import write_finding
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "docs" / "record.schema.json"
 README = ROOT / "README.md"
+RESULTS = ROOT / "results" / "README.md"
+FIRST, LAST = "<!-- machines: made by `python docs/generate.py` -->", "<!-- end of machines -->"
 START, END = "<!-- results: made by `python docs/generate.py` -->", "<!-- end of results -->"
 
 
@@ -84,6 +87,28 @@ def render_results(folder: Path) -> str:
     )
 
 
+def render_machines() -> str:
+    """Return a table of the machines that were published, each with its folders."""
+    folders: dict[str, dict[str, None]] = {}
+    reference = RESULTS.parent / "reference"
+    for path in sorted(reference.glob("**/environments")):
+        for environment in read_environments(path.parent).values():
+            name = str(environment.machine.get("name"))
+            folders.setdefault(name, {})[path.relative_to(reference).parts[0]] = None
+    columns = (
+        tables.list_words("machine", folders),
+        tables.list_words("folders", [", ".join(names) for names in folders.values()]),
+    )
+    return render_table(tables.build_table("", columns, leading=2))
+
+
+def renew_results() -> str:
+    """Return the page of the results with the table of machines between its marks."""
+    before, _, rest = RESULTS.read_text(encoding="utf-8").partition(FIRST)
+    _, _, after = rest.partition(LAST)
+    return f"{before}{FIRST}\n{render_machines()}\n{LAST}{after}"
+
+
 def link_picture(picture: Picture, path: str) -> str:
     """Return a chart of a published run as Markdown, which links to the report in this folder."""
     return f"[![{escape(picture.title)}]({path}/{name_file(picture.name)})]({path}/report.md)"
@@ -98,5 +123,6 @@ def renew_readme(folder: Path) -> str:
 
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(renew_results(), encoding="utf-8")
     for name in sys.argv[1:]:
         README.write_text(renew_readme(Path(name)), encoding="utf-8")

@@ -296,6 +296,12 @@ def test_readme_results_are_those_of_a_published_run():
     assert readme == tool["renew_readme"](ROOT / folder)
 
 
+def test_page_of_results_has_all_published_machines():
+    tool = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    assert page == tool["renew_results"](), "renew it: python docs/generate.py"
+
+
 def test_readme_has_the_ladder_of_a_run_with_two_batch_sizes(tmp_path):
     render = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render_results"]
     render.__globals__["ROOT"] = tmp_path
@@ -334,3 +340,34 @@ def test_published_records_name_no_folder_of_packages():
         if re.search(r"(?<![\w.~>/-])/[^\s\"']*/site-packages/", line)
     ]
     assert lines == []
+
+
+# ----- the image
+
+
+def test_image_has_a_pinned_base_and_another_user_than_root():
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    words = [line.split() for line in lines if line and not line.startswith("#")]
+    (base,) = [line[1] for line in words if line[0] == "FROM"]
+    assert re.fullmatch(r"[\w/.-]+:\d[\w.-]*", base)
+    users = [line[1] for line in words if line[0] == "USER"]
+    assert users
+    assert users[-1] not in {"root", "0"}
+    assert words.index(["USER", users[-1]]) < [line[0] for line in words].index("ENTRYPOINT")
+
+
+def test_image_gets_what_it_copies_and_nothing_else():
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {name for line in lines if line.startswith("COPY") for name in line.split()[1:-1]}
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignored[0] == "*"
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_image_installs_extras_that_exist():
+    (names,) = re.findall(r"/source\[(.*)\]", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    frameworks = [name.removeprefix("cuda-") for name in EXTRAS if name.startswith("cuda-")]
+    assert "torch" in frameworks
+    for framework in frameworks:
+        assert set(names.replace("${FRAMEWORK}", framework).split(",")) <= EXTRAS.keys()

@@ -1,0 +1,33 @@
+# One framework with its own CUDA, and the suite. docs/gpu.md has the commands.
+FROM nvidia/cuda:13.0.3-base-ubuntu24.04
+
+# torch, jax or tensorflow: each brings another CUDA in its wheels, so each has an image.
+ARG FRAMEWORK=torch
+# The user's own number, so that results in a mounted folder are theirs.
+ARG UID=1000
+
+# pytorch-compiled needs a C compiler and Python's headers. Their versions are those of the base.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ gcc libc6-dev python3-dev python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+
+COPY LICENSE README.md pyproject.toml /source/
+COPY bench /source/bench
+COPY implementations /source/implementations
+RUN python3 -m venv /opt/bench \
+    && /opt/bench/bin/pip install --no-cache-dir "/source[sklearn,numba,report,gpu,cuda-${FRAMEWORK}]"
+
+# The base has a user ubuntu with the number that most users have.
+RUN (userdel --remove ubuntu || true) \
+    && useradd --create-home --no-log-init --uid "${UID}" bench \
+    && install --directory --owner=bench /work /home/bench/.cache
+
+# Otherwise the base refuses older drivers, of which TensorFlow needs no newer one. A framework says
+# itself what the driver lacks.
+ENV NVIDIA_DISABLE_REQUIRE=1
+ENV PATH=/opt/bench/bin:$PATH
+USER bench
+WORKDIR /work
+ENTRYPOINT ["softmax-bench"]
+CMD ["run", "--device", "cpu,gpu", "--quick"]
