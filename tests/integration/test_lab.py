@@ -1,0 +1,144 @@
+"""The commands of docs/cluster.md for SLURM, nodes without a network and modules, in a shell.
+
+``sbatch`` and ``module`` are stand-ins, and ``--quick`` stands for a small run.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from support.processes import NO_CHARTS, run_first
+
+from bench.worker.machine import ROOT
+
+PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+SMALL = (
+    *("--data=digits", "--workload=sgd", "--batch-size=288", "--epochs=1", "--threads=1"),
+    *("--no-roofline", "--rounds=1", "--implementation=numpy"),
+)
+# Runs the first two tasks of the array one after the other, as SLURM runs all of them.
+SBATCH = """#!{python}
+import os, re, subprocess, sys
+from pathlib import Path
+options = [word for word in sys.argv[1:] if word.startswith("--")]
+script, *arguments = sys.argv[1:]
+while script.startswith("--"):
+    script, *arguments = arguments
+small = {small!r}
+arguments = [one for word in arguments for one in (small if word == "--quick" else [word])]
+directives = dict(re.findall(r"^#SBATCH --([a-z]+)=?(.*)$", Path(script).read_text(), re.M))
+first, last = map(int, directives["array"].split("-"))
+assert first < last and "exclusive" in directives
+for task in (first, first + 1):
+    with open(directives["output"].replace("%a", str(task)), "w") as log:
+        variables = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task))
+        interpreter = Path(script).read_text().splitlines()[0].removeprefix("#!")
+        command = [interpreter, script, *arguments]
+        subprocess.run(command, env=variables, stdout=log, stderr=log, check=True)
+"""
+
+
+def list_blocks(heading):
+    """Return the blocks of code below a heading of the page."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def shell(tmp_path, program, surroundings):
+    """Run a block of the page in the test's folder; return what it printed."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    program("programs/sbatch", "").write_text(SBATCH.format(python=sys.executable, small=SMALL))
+    program("programs/module", 'test "$1" = load')
+    program("programs/python3", f'exec {shlex.quote(sys.executable)} "$@"')
+    script, *_ = list_blocks("With SLURM")
+    (tmp_path / "bench.sbatch").write_text(script)
+    variables = {**surroundings, **run_first(tmp_path, NO_CHARTS)}
+    variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
+
+    def run(block, **changes):
+        done = subprocess.run(
+            ["sh", "-eu", "-c", block],
+            cwd=tmp_path,
+            env={**variables, **changes},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def environment(tmp_path, program):
+    """Make an environment to activate, with the programs of the suite that is tested."""
+
+    def make(folder):
+        programs = tmp_path / folder / "bin"
+        programs.mkdir(parents=True)
+        python = shlex.quote(sys.executable)
+        program(f"{folder}/bin/python", f'exec {python} "$@"')
+        program(f"{folder}/bin/softmax-bench", f'exec {python} -m bench "$@"')
+        (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
+
+    return make
+
+
+def list_measured(folder):
+    return sorted(path.parent.name for path in folder.glob("results/lab/*/trials.jsonl"))
+
+
+def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
+    environment(".nox/bench")
+    _, submit, *_ = list_blocks("With SLURM")
+    shell(submit)
+    assert list_measured(tmp_path) == ["1", "2"]
+    report = (tmp_path / "results" / "lab" / "report.md").read_text(encoding="utf-8")
+    assert "2 runs side by side" in report
+
+
+def test_job_on_a_gpu_is_the_same_script(shell, environment, tmp_path):
+    environment("env")
+    *_, on_gpu = list_blocks("With SLURM")
+    look, measure = on_gpu.splitlines()
+    shell(f"PATH={tmp_path}/env/bin:$PATH\n{measure}")
+    plan = json.loads((tmp_path / "results" / "lab" / "1" / "run.json").read_text())
+    assert "--device cpu,gpu" in plan["command"]
+    assert shlex.split(look)[-1] == "softmax-bench machine --gpu"
+
+
+def test_nodes_without_a_network_install_from_a_folder(shell, wheels, tmp_path):
+    # A project of the same name: its wheel, and one of a dependency, make the folder.
+    wheels("tiny", "1.0")
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "softmax-bench"\nversion = "1.0"\n'
+        'optional-dependencies.all = ["tiny"]\n[tool.setuptools]\npy-modules = []\n'
+    )
+    fill, install, _ = list_blocks("Nodes without a network")
+    pip = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
+    shell(fill, PYTHONPATH="", PIP_NO_BUILD_ISOLATION="0", **pip)
+    names = {path.name.partition("-")[0] for path in (tmp_path / "wheelhouse").iterdir()}
+    assert names == {"softmax_bench", "tiny"}
+    shell(install, PYTHONPATH="")
+    listed = shell("env/bin/python -m pip list --format=json", PYTHONPATH="")
+    assert {"softmax-bench", "tiny"} <= {one["name"] for one in json.loads(listed)}
+
+
+@pytest.mark.parametrize("heading", ["Nodes without a network", "Module systems"])
+def test_jobs_take_their_environment_and_their_data(shell, environment, tmp_path, heading):
+    environment("env")
+    *_, block = list_blocks(heading)
+    # Building the environment is another test.
+    block = "\n".join(line for line in block.splitlines() if "-m venv" not in line)
+    block = re.sub(r".*-m pip install.*\n", "", block)
+    shell(block)
+    assert list_measured(tmp_path) == ["1", "2"]
+    assert ("FASHION_MNIST_DIR" in block) == ("network" in heading)
