@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import bench
+from bench.cli.app import app
 from bench.data import dataset
 from bench.errors import DataError
 
@@ -53,10 +55,11 @@ def test_notebook_has_the_cells_of_its_source():
     assert pairs[0] == pairs[1], "renew chapter.ipynb: docs/chapter.md has the command"
 
 
-def run_first_cell():
+def run_cell(number, **names):
+    """Run a cell of code, by its place among these."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    source = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    exec(source, {})
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    exec(sources[number], names)
 
 
 def test_first_cell_unpacks_and_installs_the_suite_on_colab(tmp_path, monkeypatch):
@@ -67,15 +70,31 @@ def test_first_cell_unpacks_and_installs_the_suite_on_colab(tmp_path, monkeypatc
     (suite / "notebooks").mkdir(parents=True)
     shutil.make_archive(str(tmp_path / "softmax-bench"), "zip", suite)
     monkeypatch.chdir(tmp_path)
-    run_first_cell()
+    run_cell(0)
     assert (Path.cwd(), commands) == (tmp_path, [])
     monkeypatch.setitem(sys.modules, "google.colab", sys)
     for _ in range(2):  # once more, as in a notebook
-        run_first_cell()
+        run_cell(0)
         assert Path.cwd() == tmp_path / "softmax-bench" / "notebooks"
         assert sys.path[:2] == [str(Path.cwd()), str(Path.cwd().parent)]
     ((*_, requirement),) = commands
-    assert requirement == "./softmax-bench[report]"
+    assert requirement == "./softmax-bench[report,gpu]"
+
+
+def test_last_cell_measures_on_both_devices_on_colab(monkeypatch, tmp_path, capfd):
+    run_cell(-1, sys=sys, subprocess=subprocess)
+    assert capfd.readouterr().out == ""
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    (tmp_path / "bench.py").write_text("import os, sys\nprint(os.getcwd(), *sys.argv[1:])")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    run_cell(-1, sys=sys, subprocess=subprocess)
+    folder, verb, *arguments = capfd.readouterr().out.split()
+    assert folder == str(tmp_path)
+    command = typer.main.get_command(app).commands[verb]
+    options = command.make_context(verb, arguments).params
+    assert options["device"] == ("cpu", "gpu")
+    assert options["quick"]
 
 
 def test_stored_outputs_are_the_chapters():
