@@ -27,7 +27,7 @@ RUN (userdel --remove ubuntu || true) \
 # itself what the driver lacks.
 ENV NVIDIA_DISABLE_REQUIRE=1
 ENV PATH=/opt/bench/bin:$PATH
-USER bench
+USER ${UID}
 WORKDIR /work
 ENTRYPOINT ["softmax-bench"]
 CMD ["run", "--device", "cpu,gpu", "--quick"]
