@@ -154,6 +154,8 @@ def test_rehearsal_from_the_doctor_to_a_speedup(rehearsal, tmp_path):
     assert out.splitlines()[-1] == "measure: softmax-bench run --device cpu,gpu --quick"
 
     names = ("--implementation=pytorch", "--implementation=jax-scan")
+    # No probes: their matrices are too large for a CPU. test_gpu_paths.py has them.
+    names += ("--no-roofline",)
     status, out, err = rehearsal(
         *("run", "--data=digits", "--device=cpu,gpu", "--quick", "--output=run", *names)
     )
@@ -162,8 +164,6 @@ def test_rehearsal_from_the_doctor_to_a_speedup(rehearsal, tmp_path):
     assert {(one.case.implementation, one.case.device, one.status) for one in records} == {
         (name, device, "ok") for name in ("pytorch", "jax-scan") for device in ("cpu", "gpu")
     }
-    probes = [one for one in read_records(tmp_path / "run") if one.kind == "roofline"]
-    assert {one.status for one in probes if one.case.device == "gpu"} == {"ok"}
     (facts, *_) = read_environments(tmp_path / "run").values()
     assert facts.machine["gpus"] == ["NVIDIA H100 80GB HBM3"]
     report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
