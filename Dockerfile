@@ -15,6 +15,7 @@ RUN apt-get update \
 COPY LICENSE README.md pyproject.toml /source/
 COPY bench /source/bench
 COPY implementations /source/implementations
+COPY softmax_bench /source/softmax_bench
 RUN python3 -m venv /opt/bench \
     && /opt/bench/bin/pip install --no-cache-dir "/source[sklearn,numba,report,gpu,cuda-${FRAMEWORK}]"
 

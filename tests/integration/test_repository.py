@@ -241,7 +241,7 @@ def test_no_text_tells_to_install_the_suite_from_an_index():
         f"{relative(path)}: {line}"
         for path in texts
         for line in re.findall(r"pip install[^\n`]*", text(path))
-        if re.search(r"(?<![\w./])softmax-bench(?! @)", line)
+        if "--no-index" not in line and re.search(r"(?<![\w./])softmax-bench(?! @)", line)
     ]
     assert not offenders, "\n".join(offenders)
 
@@ -363,6 +363,8 @@ def test_image_gets_what_it_copies_and_nothing_else():
     assert ignored[0] == "*"
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
     assert all((ROOT / name).exists() for name in copied)
+    packages = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {*packages, "pyproject.toml"} <= copied
 
 
 def test_image_installs_extras_that_exist():
