@@ -194,7 +194,7 @@ def encode(answer):
         return {name: getattr(answer, name) for name, *_ in answer._fields_}
     if hasattr(answer, "pid"):
         return {"pid": 1}
-    return answer
+    return vars(answer) if hasattr(answer, "__dict__") else answer
 
 
 if __name__ == "__main__":
