@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -29,11 +30,13 @@ _COMMANDS = {"command", "arguments", "prepare"}
 _ARGUMENT = re.compile(r"(?<![^=,\s])/[^,]*?(?=,|\s/|$)")
 # In the address of a wheel or a repository; a trace is hidden as one JSON text, with its quotes.
 _FILE = re.compile(r"(?<=file://)/[^\s#@\"'<>,\\]*")
-# Absolute paths of two names or more, except those below folders that every system has.
+# Absolute paths of two names or more, except those below folders that every system has. Before one
+# there may be an escaped line end, as in JSON, a compiler's -I, or file://.
 _ABSOLUTE = re.compile(
-    r"(?<![\w.~<>:/\\-])/(?!(?:bin|dev|etc|lib|lib64|opt|proc|sbin|sys|usr)/)"
-    r"(?:[\w.@+-]+/)+[\w.@+-]*"
+    r"(?:(?<![\w.~>/-])|(?<=\\[nrt])|(?<=\s-[A-Z])|(?<=file://))"
+    r"/(?!(?:bin|dev|etc|lib|lib64|opt|proc|sbin|sys|usr)/)(?:[\w.@+-]+/)+[\w.@+-]*"
 )
+MAX_PRIVATE_TEXTS = 10  # of a file: more would not help anybody
 _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,\\]+")
 
 
@@ -51,9 +54,10 @@ def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Re
     return cast("Recorded", _Hider(folders).hide(value))
 
 
-def find_absolute_paths(text: str) -> list[str]:
-    """Return the absolute paths in a text that may name a user or a host, each once."""
-    return list(dict.fromkeys(_ABSOLUTE.findall(text)))
+def find_private_texts(text: str) -> list[str]:
+    """Return the first absolute paths and addresses in a text that may name a user or a host."""
+    matches = chain(_ABSOLUTE.finditer(text), _ADDRESS.finditer(text))
+    return list(dict.fromkeys(match[0] for match in islice(matches, MAX_PRIVATE_TEXTS)))
 
 
 def find_case_folders(case: Case) -> dict[Path, str]:

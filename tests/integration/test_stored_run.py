@@ -1,5 +1,6 @@
-"""Stored runs are checked again: parity from their params, and no paths in their files."""
+"""Stored runs are checked again: parity from their params, and nothing private in their files."""
 
+import io
 import json
 import shutil
 
@@ -8,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 from support.processes import RUN
 
-from bench.errors import DataError
+from bench.errors import DataError, UserError
 from bench.records import jsonl
 from bench.records.schema import Parity
-from bench.runner.parity.stored import check_run, find_paths
+from bench.runner.parity.stored import check_run, list_private_texts
 from bench.worker.machine import ROOT
 
 SMALL = (*RUN, "--rounds=2", "--implementation=numpy")
@@ -37,10 +38,10 @@ def test_run_as_it_was_measured_passes(stored, called):
     assert "parity of 2 of 2 trials computed again" in out
 
 
-def test_run_without_params_has_nothing_to_judge_again(stored):
+def test_run_without_params_has_nothing_to_judge_again(stored, called):
     shutil.rmtree(stored / "params")
-    checked = check_run(stored)
-    assert (checked.judged, checked.total, checked.faults) == (0, 2, [])
+    status, out, _ = called("check", "run")
+    assert (status, "parity of 0 of 2 trials" in out) == (4, True)
 
 
 def change_params(folder):
@@ -53,6 +54,29 @@ def change_params(folder):
 def shorten_params(folder):
     path = next((folder / "params").iterdir())
     np.save(path, np.load(path)[:2])
+
+
+def write_params(content):
+    return lambda folder: next((folder / "params").iterdir()).write_bytes(content)
+
+
+def make_npy(shape):
+    """Return a file without numbers whose header promises an array of this shape."""
+    content = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(content, header)
+    return content.getvalue()
+
+
+def make_archive():
+    content = io.BytesIO()
+    np.savez(content, np.zeros((6, 65, 10), np.float32))
+    return content.getvalue()
+
+
+def lengthen_params(folder):
+    path = next((folder / "params").iterdir())
+    np.save(path, np.resize(np.load(path), (202, 65, 10)))
 
 
 def change_first_record(**changes):
@@ -93,6 +117,12 @@ def drop_record(folder):
     [
         (change_params, "parity error"),
         (shorten_params, "params of 2 epochs"),
+        (lengthen_params, "params of 202 epochs"),
+        (write_params(b""), "cannot be read"),
+        (write_params(make_npy((10**12, 65, 10))), "cannot be read"),
+        (write_params(make_npy((2**62, 65, 10))), "cannot be read"),
+        (write_params(make_archive()), "cannot be read"),
+        (change_first_record(judged_epochs=[2**53]), "epoch 9007199254740992 was judged"),
         (change_first_record(parity=Parity(0.0, 1e-5, passed=True)), "0.00e+00 in the record"),
         (change_first_record(test_accuracy=[1.0]), "accuracies"),
         (change_entropy, "entropy"),
@@ -109,23 +139,50 @@ def test_fault_of_a_run_is_named(stored, called, change, fault):
     assert fault in out
 
 
+@pytest.mark.parametrize("name", ["notes.md", "params", "environments/x.json", "traces"])
+def test_link_out_of_the_folder_is_refused(stored, called, tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.rmtree(stored / name, ignore_errors=True)
+    (stored / name).symlink_to(outside)
+    status, out, err = called("check", "run")
+    assert (status, out, "is a link" in err) == (2, "", True)
+
+
+def test_folder_of_data_is_the_users_not_the_senders(stored, tmp_path):
+    plan = json.loads((stored / "run.json").read_text())
+    plan["data"] = str(tmp_path / "secret")
+    (stored / "run.json").write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="--data"):
+        check_run(stored)
+    assert check_run(stored, "digits").judged == 2
+
+
 def test_runs_and_implementations_are_checked_apart(stored, refused):
     refused("check", "run", "numpy")
 
 
+# Published before params were asked for, or by us: records hold their parity.
+WITHOUT_PARAMS = {"amd-epyc-2-cores", "intel-xeon-2-cores"}
+
+
 def test_published_runs_pass():
     folders = [path.parent for path in (ROOT / "results" / "reference").glob("*/run.json")]
-    try:
-        checked = {folder.name: check_run(folder).faults for folder in folders}
-    except DataError as error:
-        pytest.skip(str(error))
     assert folders
-    assert not any(checked.values()), checked
+    for folder in folders:
+        try:
+            checked = check_run(folder)
+        except DataError as error:
+            pytest.skip(str(error))
+        assert not checked.faults, folder
+        ours = any(folder.name.startswith(name) for name in WITHOUT_PARAMS)
+        assert checked.judged or ours, f"{folder}: add the params of a program, as CONTRIBUTING.md"
 
 
-def test_published_comparisons_name_no_path():
+def test_published_comparisons_name_nobody():
     folders = [path.parent for path in (ROOT / "results" / "reference").glob("*/comparison.json")]
-    assert not [line for folder in folders for line in find_paths(folder)]
+    assert folders
+    assert not [line for folder in folders for line in list_private_texts(folder)]
 
 
 def test_page_of_all_machines_names_each_published_folder():

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from support.records import bare, case, environment, run
 
 from bench.records import environments, store
-from bench.records.paths import find_case_folders, hide_paths, shorten_path
+from bench.records.paths import (
+    MAX_PRIVATE_TEXTS,
+    find_case_folders,
+    find_private_texts,
+    hide_paths,
+    shorten_path,
+)
 from bench.runner import machine as host
 from bench.worker import machine
 
@@ -123,3 +129,27 @@ PARTS = ["/", str(Path.home()), str(Path.cwd()), sys.prefix, "<path>", "tcp://",
 def test_hiding_twice_changes_nothing(parts):
     once = hide_paths(bare(case(), reason="".join(parts)))
     assert hide_paths(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "private"),
+    [
+        ("/home/alice/x.py", ["/home/alice/x.py"]),
+        ('"/srv/alice","b"', ["/srv/alice"]),
+        ("PATH=/usr/bin:/home/alice/bin", ["/home/alice/bin"]),
+        (r'"Traceback:\n/home/alice/x.py"', ["/home/alice/x.py"]),
+        ("gcc -I/home/alice/include", ["/home/alice/include"]),
+        ("x @ file:///srv/alice/x.whl", ["/srv/alice/x.whl"]),
+        ("[x](</home/alice/x.md>)", ["/home/alice/x.md"]),
+        ("/home/älice/x /home/älice/x", ["/home/älice/x"]),
+        ("at tcp://node7:8786", ["tcp://node7:8786"]),
+        ("/a/b" * 10**5, ["/a/b" * 10**5]),
+        ("".join(f" /home/user{number}/x" for number in range(99)), MAX_PRIVATE_TEXTS),
+        ("<suite>/bench/x.py ~/x/y ./x/y ../../x/y tcp://<host>", []),
+        ("1,440 samples/s and/or/not 3/4/5, 27/11/2026, https://a.org/b/c, </td></tr>", []),
+        ("/usr/lib/x.so, /proc/self/maps, /tmp", []),
+    ],
+)
+def test_what_may_name_a_user_or_a_host_is_found(text, private):
+    found = find_private_texts(text)
+    assert found == private or len(found) == private

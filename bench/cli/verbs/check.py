@@ -21,9 +21,9 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="NAME|FILE|RUN",
-            help="Check these implementations or your own files, whose code runs with your rights, "
-            "or the folders of stored runs: parity again from their params, and no paths in their "
-            "files. Default: all implementations.",
+            help="Check these implementations or your own files, whose code runs with your rights; "
+            "or compute the parity of stored runs again from their params, and look for paths and "
+            "addresses in their files. Default: all implementations.",
             autocompletion=complete_implementation,
         ),
     ] = None,
@@ -33,7 +33,7 @@ def check(
     env: Env = None,
     data: Data = None,
 ) -> None:
-    """Check that implementations compute the same as the oracle, or that stored runs have."""
+    """Check that implementations compute the same as the oracle, or check stored runs again."""
     import msgspec
 
     from bench.data import dataset
@@ -48,7 +48,7 @@ def check(
     if runs := [Path(name) for name in chosen if (Path(name) / RUN_PLAN).exists()]:
         if len(runs) < len(chosen):
             raise UserError("check either runs or implementations; leave out the others")
-        check_runs(runs)
+        check_runs(runs, data)
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device])
     cases = [
@@ -80,15 +80,15 @@ def check(
     raise typer.Exit(1 if failed else 0)
 
 
-def check_runs(folders: Sequence[Path]) -> NoReturn:
+def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
     """Check stored runs, print a line for each fault, and exit."""
     from bench.report.load import load_run
     from bench.runner.parity.stored import check_run
 
-    failed = False
+    failed = unjudged = False
     with hold_host_lock():
         for folder in folders:
-            checked = check_run(folder)
+            checked = check_run(folder, data)
             faults = checked.faults
             if missing := load_run(folder).missing:
                 faults.append(f"{missing} planned trials are missing; measure them with --resume")
@@ -99,7 +99,8 @@ def check_runs(folders: Sequence[Path]) -> NoReturn:
                 f"from their params, {len(faults)} faults"
             )
             failed = failed or bool(faults)
-    raise typer.Exit(1 if failed else 0)
+            unjudged = unjudged or not checked.judged
+    raise typer.Exit(1 if failed else 4 if unjudged else 0)
 
 
 def format_finding(case: "Case", finding: "Finding") -> str:

@@ -1,6 +1,10 @@
-"""Check a stored run, also a stranger's: parity again from its params, and no path in its files."""
+"""Check a stored run, also a stranger's: parity again from its params, and nothing private in it.
+
+Nothing in the folder is run, and nothing outside of it is read because it says so.
+"""
 
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +16,12 @@ from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import layout, store
 from bench.records.files import read_file
-from bench.records.paths import find_absolute_paths
-from bench.records.schema import FORMAT, JudgedRecord
+from bench.records.paths import find_private_texts
+from bench.records.schema import FORMAT, JudgedRecord, Run
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import Evidence
 from bench.runner.parity.judge import FOLLOWED_EPOCHS, TOLERANCE, Judge, Judgement
+from bench.runner.planning.bounds import MAX_EPOCHS
 from bench.runner.planning.cases import compute_max_samples
 from bench.worker.workloads import WORKLOADS
 
@@ -40,13 +45,15 @@ class StoredCheck:
     faults: list[str]
 
 
-def check_run(folder: Path) -> StoredCheck:
+def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     """Judge again what a run has params of, and look for what a published run must not hold.
 
-    Raises UserError if the run cannot be read, or its data cannot be found.
+    data_source: the value of ``--data``. Raises UserError if the run cannot be read, or its data
+    cannot be found.
     """
+    reject_links(folder)
     run, contents = store.read_run(folder), store.read_contents(folder)
-    faults = [*contents.faults, *find_paths(folder)]
+    faults = [*contents.faults, *list_private_texts(folder)]
     if run.format == FORMAT:  # older suites recorded the name of the host
         faults += [
             f"environments/{name}.json names its host; measure with this version"
@@ -62,7 +69,7 @@ def check_run(folder: Path) -> StoredCheck:
         record for record in judged if (folder / layout.PARAMS / f"{record.trial}.npy").is_file()
     ]
     if with_params:
-        data, entropy = dataset.find(run.data_source), store.read_entropy(folder)
+        data, entropy = find_data(run, data_source), store.read_entropy(folder)
         judge = Judge(data.folder, data.classes)
         for record in with_params:
             environment = contents.environments.get(record.environment)
@@ -71,8 +78,8 @@ def check_run(folder: Path) -> StoredCheck:
                 continue
             try:
                 draws, evidence = read_evidence(folder, record, entropy, data)
-                later = [epoch for epoch in record.judged_epochs if epoch > FOLLOWED_EPOCHS]
-                judgement = judge.judge(record.case, draws, evidence, later=later)
+                later = {epoch for epoch in record.judged_epochs if epoch > FOLLOWED_EPOCHS}
+                judgement = judge.judge(record.case, draws, evidence, later=sorted(later))
             # The others: a stranger's record may name a workload or a size that does not exist.
             except (UserError, LookupError, ValueError, ArithmeticError) as error:
                 faults.append(f"{record.trial}: it cannot be judged: {error}")
@@ -82,16 +89,32 @@ def check_run(folder: Path) -> StoredCheck:
     return StoredCheck(len(with_params), len(judged), faults)
 
 
-def find_paths(folder: Path) -> list[str]:
-    """Return a line for each absolute path in a run's files that may name a user or a host."""
-    found = []
-    for path in sorted(path for pattern in TEXTS for path in folder.glob(pattern)):
-        text = read_file(path, follow=False).decode("utf-8", "replace")
-        found += [
-            f"{path.relative_to(folder)} names {one}; replace it by <path>"
-            for one in find_absolute_paths(text)
-        ]
-    return found
+def reject_links(folder: Path) -> None:
+    """Raise UserError if there is a link in a folder."""
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if path.is_symlink():
+                raise UserError(f"{path} is a link, which may lead elsewhere; copy what it names")
+
+
+def find_data(run: Run, data_source: str | None) -> Dataset:
+    """Return the data that a run was measured with. Raises UserError.
+
+    A folder is taken from the user only: the run's own could be any folder of this machine.
+    """
+    if data_source is None and run.data_source not in {None, "fashion-mnist", "digits"}:
+        raise UserError("it was measured with data of the sender's own; give them with --data")
+    return dataset.find(data_source or run.data_source)
+
+
+def list_private_texts(folder: Path) -> list[str]:
+    """Return a line for each text in a run's files that may name a user or a host."""
+    return [
+        f"{path.relative_to(folder)} names {text:.200}; the suite hides what may name a user or a "
+        "host, so report it"
+        for path in sorted(path for pattern in TEXTS for path in folder.glob(pattern))
+        for text in find_private_texts(read_file(path).decode("utf-8", "replace"))
+    ]
 
 
 def read_evidence(
@@ -109,16 +132,20 @@ def read_evidence(
     if draws.id != record.entropy:
         raise UserError(f"entropy/{record.entropy}.txt holds other entropy than its name says")
     try:
-        path = folder / layout.PARAMS / f"{record.trial}.npy"
-        params = np.load(io.BytesIO(read_file(path, follow=False)), allow_pickle=False)
-    except (OSError, ValueError) as error:
+        content = io.BytesIO(read_file(folder / layout.PARAMS / f"{record.trial}.npy"))
+        # Unlike np.load it reads no archive. A header may promise more than there is.
+        params = np.lib.format.read_array(content, allow_pickle=False)
+    except (OSError, ValueError, MemoryError, RecursionError) as error:
         raise UserError(f"its params cannot be read: {error}") from error
     shape = data.features + 1, data.classes
     if params.dtype != np.float32 or params.shape[1:] != shape:
         raise UserError(f"its params have the shape {params.shape} and the type {params.dtype}")
     last = max(record.judged_epochs, default=0)
-    if len(params) <= last:
-        raise UserError(f"it has params of {len(params)} epochs, but epoch {last} was judged")
+    if not last < len(params) <= 1 + MAX_EPOCHS:  # with that of the first, untimed one
+        raise UserError(
+            f"it has params of {len(params)} epochs, but epoch {last} was judged, and a trial has "
+            f"{1 + MAX_EPOCHS} at most"
+        )
     workload = WORKLOADS[record.case.workload]
     initial = draws.draw_initial_params(workload, data.features, data.classes)
     return draws, Evidence(initial, dict(enumerate(params)))
