@@ -14,7 +14,6 @@ from implementations import IMPLEMENTATIONS
 # What to do about a reason of a framework or of NVML, by words of it. The first that is in the
 # reason counts: a framework's own reason is more precise than that of the driver, which follows it.
 REMEDIES = {
-    "nvidia-ml-py": "without it memory, clocks and energy are not read",
     "CPU-only build": "install a CUDA build; pip prefers an index of CPU builds in PIP_INDEX_URL "
     "or PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too",
     "driver on your system is too old": "install a newer driver, or a build for an older CUDA",
@@ -47,13 +46,16 @@ def examine_gpu() -> Iterator[Diagnosis]:
         return
     token = gpu.get_visible_gpu()
     try:
-        gpus, absence = gpu.list_gpus(), gpu.explain_absence()
+        gpus = gpu.list_gpus()
+        absence = gpu.explain_absence() or (None if gpus else "the driver knows none")
     except NvmlError as error:
         gpus, absence = [], str(error)
     if absence is not None:
-        # Without nvidia-ml-py, frameworks see the GPU all the same.
-        blocks = "nvidia-ml-py" not in absence
-        yield Diagnosis("driver", absence, find_remedy(absence), blocks)
+        if "nvidia-ml-py" in absence:  # frameworks may see the GPU all the same
+            remedy = "without it memory, clocks and energy are not read"
+            yield Diagnosis("driver", absence, remedy)
+        else:
+            yield Diagnosis("driver", absence, find_remedy(absence), blocks=True)
         return
     yield Diagnosis("driver", f"{gpus[0].driver}, for CUDA up to {gpus[0].cuda}; NVML answers")
     monitor = GpuMonitor(token)
@@ -87,4 +89,7 @@ def examine_programs(pythons: Mapping[str, str]) -> Iterator[Diagnosis]:
 
 def find_remedy(reason: str) -> str:
     """Return what to do about a reason; empty where the reason says it."""
-    return next((remedy for words, remedy in REMEDIES.items() if words in reason), UNKNOWN)
+    reason = reason.casefold()
+    return next(
+        (remedy for words, remedy in REMEDIES.items() if words.casefold() in reason), UNKNOWN
+    )

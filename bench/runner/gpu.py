@@ -20,11 +20,10 @@ LIMITS = {
 # The energy counter moves every 20 to 100 ms, and an H100 looks at its power a quarter of the time
 # (https://arxiv.org/abs/2312.02741): shorter measurements are not published.
 MIN_ENERGY_SECONDS = 2.0
-
-
-# What NVML's bits of nvmlDeviceGetCurrentClocksEventReasons mean for a measurement. It is idle, and
-# clocks of a display, are left out. Source:
+# What the bits of nvmlDeviceGetCurrentClocksEventReasons mean for a measurement; a display's clocks
+# are left out. Source:
 # https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
+IDLE = 0x1
 CLOCK_REASONS = {
     0x2: "application clocks",
     0x4: "the power cap",
@@ -259,7 +258,11 @@ class GpuMonitor:
         if reasons is not None:
             limits = [text for bit, text in CLOCK_REASONS.items() if reasons & bit]
             remedy = "nvidia-smi -q -d PERFORMANCE says more; cool it, or reset its clocks (-rac)"
-            text = f"{' and '.join(limits) or 'nothing'} holds the clocks down now"
+            text = "nothing holds the clocks down now"
+            if limits:
+                text = f"the clocks are held down by {' and '.join(limits)}"
+            elif reasons & IDLE:
+                text = "not known, because the GPU is idle; a run counts it under load"
             yield Diagnosis("throttling", text, remedy if limits else "")
         memory = self._ask("nvmlDeviceGetMemoryInfo")
         if memory is not None:

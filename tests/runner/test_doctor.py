@@ -57,8 +57,10 @@ def test_missing_gpu_blocks_and_has_a_remedy(nvml, monkeypatch, options, visible
     assert bool(diagnosis.remedy) == bool(remedy)
 
 
-def test_driver_without_a_gpu_is_not_a_wrong_variable(nvml):
+@pytest.mark.parametrize("visible", ["0", "MIG-1"])
+def test_driver_without_a_gpu_is_not_a_wrong_variable(nvml, monkeypatch, visible):
     nvml([])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     (diagnosis,) = doctor.examine_gpu()
     assert (diagnosis.blocks, diagnosis.remedy.startswith("look for it")) == (True, True)
 
@@ -101,7 +103,19 @@ def test_unknown_reason_refers_to_the_page():
     assert "docs/gpu.md" in doctor.find_remedy("RuntimeError: something new")
 
 
-def test_missing_framework_names_its_own_remedy(nvml):
+@pytest.mark.parametrize("reads_gpus", [True, False])
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("torch is not installed: pip install -e '.[pytorch]' in the suite's folder", ""),
+        ("PyTorch 2.9 is a CPU-only build", "install a CUDA build"),
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate", "end the process"),
+    ],
+)
+def test_remedy_is_for_the_reason_of_the_framework(nvml, monkeypatch, reads_gpus, reason, remedy):
     nvml([], no_library=True)
-    reason = "torch is not installed: pip install -e '.[pytorch]' in the suite's folder"
-    assert doctor.find_remedy(gpu.explain_unavailable(reason)) == ""
+    if not reads_gpus:
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+    found = doctor.find_remedy(gpu.explain_unavailable(reason))
+    assert found.startswith(remedy)
+    assert bool(found) == bool(remedy)

@@ -120,7 +120,7 @@ ALL_WELL = {
     "power limit": "700 W",
     "MPS": "off, or unused",
     "clocks": "900 MHz now, 1800 MHz at most; NVML does not see locked ones",
-    "throttling": "nothing holds the clocks down now",
+    "throttling": "not known, because the GPU is idle; a run counts it under load",
     "memory": "8.0 of 8.0 GiB free",
     "other processes": "none",
 }
@@ -138,10 +138,10 @@ ALL_WELL = {
         ({"cap": (300, 700)}, {"power limit": "300 W, below its maker's 700 W"}),
         ({"mps": 2}, {"MPS": "on: 2 processes share the GPU"}),
         ({"mode": 2}, {"compute mode": "no process may compute"}),
-        ({"reasons": 0x5}, {"throttling": "the power cap holds the clocks down now"}),
+        ({"reasons": 0x5}, {"throttling": "the clocks are held down by the power cap"}),
         (
             {"reasons": 0x60},
-            {"throttling": "heat and heat (hardware) holds the clocks down now"},
+            {"throttling": "the clocks are held down by heat and heat (hardware)"},
         ),
         ({"used": (7 * 2**30,)}, {"memory": "1.0 of 8.0 GiB free"}),
     ],
@@ -154,6 +154,12 @@ def test_what_is_wrong_with_a_gpu_has_a_remedy(nvml, changes, different):
     assert {one.subject for one in diagnoses if one.blocks} == different.keys() & {"compute mode"}
 
 
+def test_busy_gpu_that_nothing_holds_down_is_said_to_be_so(nvml):
+    nvml([make(reasons=0)])
+    (text,) = (one.text for one in GpuMonitor("0").examine() if one.subject == "throttling")
+    assert text == "nothing holds the clocks down now"
+
+
 def test_reasons_for_low_clocks_have_another_name_in_older_drivers(nvml):
     older = make(reasons=0x4)
     older["nvmlDeviceGetCurrentClocksThrottleReasons"] = older.pop(
@@ -161,7 +167,7 @@ def test_reasons_for_low_clocks_have_another_name_in_older_drivers(nvml):
     )
     nvml([older])
     (text,) = (one.text for one in GpuMonitor("0").examine() if one.subject == "throttling")
-    assert text.startswith("the power cap")
+    assert text.endswith("by the power cap")
 
 
 def test_of_a_lost_gpu_nothing_is_known_and_of_a_divided_one_only_that(nvml):
