@@ -123,7 +123,14 @@ def test_gpu_has_its_tables_and_its_finding(tmp_path):
         "number of threads, which need not be its best, and 0 certainly slower."
     )
     (remark,) = section.remarks
-    assert remark.startswith("sgd: on the CPU, a were measured with one number of threads.")
+    assert remark.startswith("sgd: measured with one number of threads on the CPU: a.")
+
+
+@pytest.mark.parametrize(("cores", "remarks"), [(1, 0), ("many", 1), ([], 1)])
+def test_one_core_has_no_other_number_of_threads(tmp_path, cores, remarks):
+    records, machine = [*swept_on("cpu"), *swept_on("gpu")], MACHINE | {"cores": cores}
+    section = write_and_list(tmp_path, run(case("a")), *records, machine=machine)[gpu.TITLE]
+    assert (len(section.remarks), gpu.UNTUNED_BRIEF in section.finding) == (remarks, remarks == 1)
 
 
 def test_failed_gpu_trials_leave_a_section_with_the_reason(tmp_path):

@@ -45,8 +45,8 @@ USED_NOTE = (
     "between them; absent below two seconds, and where other processes were on the GPU."
 )
 UNTUNED = (
-    "{workload}: on the CPU, {names} were measured with one number of threads. Where another one "
-    "is faster, their speedups are too large, and the GPU is faster from a larger batch size only. "
+    "{workload}: measured with one number of threads on the CPU: {names}. Where another number is "
+    "faster, the speedup is too large, and the GPU is faster from a larger batch size only. "
     "Without --quick, --layers and --threads, each program gets its best number."
 )
 UNTUNED_BRIEF = " at one number of threads, which need not be its best"
@@ -65,7 +65,8 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
         crossed = crossovers if workload == run.workload else ()
         pairs = compare_devices(run.rows, workload, crossed)
         shown += tabulate_devices(pairs, crossed)
-        untuned = list_untuned(pairs, int(run.machine.get("cores") or 0))
+        # A stranger's file may have anything here.
+        untuned = [] if run.machine.get("cores") == 1 else list_untuned(pairs)
         if untuned:
             remarks.append(UNTUNED.format(names=", ".join(untuned), workload=workload))
         if workload == run.workload:
@@ -75,15 +76,12 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
     return Section(TITLE, shown, NOT_RANKED, remarks=remarks, finding=finding)
 
 
-def list_untuned(pairs: Sequence[DeviceComparison], cores: int) -> list[str]:
-    """Return the programs with a speedup over a CPU on which one number of threads was tried.
-
-    cores: of the machine. With one there is no other number.
-    """
+def list_untuned(pairs: Sequence[DeviceComparison]) -> list[str]:
+    """Return the programs with a speedup over a CPU on which one number of threads was tried."""
     return [
         name_case(pair.rows["cpu"].case)
         for pair in pairs
-        if pair.training and len(pair.cpu_threads) < 2 and cores != 1
+        if pair.training and len(pair.cpu_threads) < 2
     ]
 
 

@@ -106,20 +106,19 @@ def test_cell_without_a_number_gives_the_status():
 
 
 @pytest.mark.parametrize(
-    ("cpu", "cores", "untuned"),
+    ("cpu", "untuned"),
     [
-        ([{"threads": 2}], 16, ["a"]),
-        ([{"threads": 1}], 16, ["a"]),  # as --layers measures it
-        ([{"threads": 1}], 1, []),
-        ([{"threads": 1}, {"threads": 16}], 16, []),
-        ([{"threads": 1, "tried_threads": (1, 16)}], 16, []),
+        ([{"threads": 2}], ["a"]),
+        ([{"threads": 1}], ["a"]),  # as --layers measures it
+        ([{"threads": 1}, {"threads": 16}], []),
+        ([{"threads": 1, "tried_threads": (1, 16)}], []),
     ],
 )
-def test_speedup_over_a_cpu_with_one_number_of_threads_is_marked(cpu, cores, untuned):
+def test_speedup_over_a_cpu_with_one_number_of_threads_is_marked(cpu, untuned):
     records = [record for changes in cpu for record in on("cpu", **changes)]
     rows = summarize([*records, *on("gpu")], HERE, run(case()))
     pairs = compare_devices(rows, "sgd")
-    assert gpu.list_untuned(pairs, cores) == untuned
+    assert gpu.list_untuned(pairs) == untuned
     finding = gpu.describe_speedups(pairs, at_best=not untuned)
     assert finding.endswith(
         f"than the CPU{gpu.UNTUNED_BRIEF * bool(untuned)}, and 0 certainly slower."
