@@ -36,6 +36,7 @@ if "google.colab" in sys.modules and Path.cwd().name != "notebooks":
     sys.path[:0] = [str(Path.cwd()), str(Path.cwd().parent)]  # the notebook's files, the suite
 
 # %%
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # TensorFlow would take all of a GPU's memory
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import altair as alt
@@ -260,12 +261,14 @@ chapter[["median_epoch_seconds", "accuracy"]].median().sort_values("median_epoch
 # %% [markdown]
 # ## On Colab's GPU
 #
-# Measure what Colab has installed on the CPU and on the GPU, in six minutes at most; no environment
-# is built. Choose *Runtime*, *Change runtime type* and a GPU before. Afterwards `results` in
-# *Files* has the report. The cell does nothing except on Colab.
+# Measure what Colab has installed, on the CPU and on the GPU; no environment is built. Choose
+# *Runtime*, *Change runtime type* and a GPU before the first cell. Measuring takes six minutes at
+# most, and importing and compiling come before. Then `softmax-bench/results` in *Files* has the
+# report. The cell does nothing except on Colab.
 
 # %%
 if "google.colab" in sys.modules:
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # only this notebook shall not see the GPU
     run = [sys.executable, "-m", "bench", "run", "--device", "cpu,gpu", "--quick"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(run, cwd="..", text=True, **pipes) as measuring:

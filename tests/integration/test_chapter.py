@@ -1,6 +1,7 @@
 """The chapter's notebook: its source, its outputs, and what it says about the printed log."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -82,15 +83,19 @@ def test_first_cell_unpacks_and_installs_the_suite_on_colab(tmp_path, monkeypatc
 
 
 def test_last_cell_measures_on_both_devices_on_colab(monkeypatch, tmp_path, capfd):
-    run_cell(-1, sys=sys, subprocess=subprocess)
+    names = {"os": os, "sys": sys, "subprocess": subprocess}
+    run_cell(-1, **names)
     assert capfd.readouterr().out == ""
     monkeypatch.setitem(sys.modules, "google.colab", sys)
-    (tmp_path / "bench.py").write_text("import os, sys\nprint(os.getcwd(), *sys.argv[1:])")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # as the second cell leaves it
+    (tmp_path / "bench.py").write_text(
+        "import os, sys\nprint(os.getcwd(), os.environ.get('CUDA_VISIBLE_DEVICES'), *sys.argv[1:])"
+    )
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
-    run_cell(-1, sys=sys, subprocess=subprocess)
-    folder, verb, *arguments = capfd.readouterr().out.split()
-    assert folder == str(tmp_path)
+    run_cell(-1, **names)
+    folder, visible, verb, *arguments = capfd.readouterr().out.split()
+    assert (folder, visible) == (str(tmp_path), "None")
     command = typer.main.get_command(app).commands[verb]
     options = command.make_context(verb, arguments).params
     assert options["device"] == ("cpu", "gpu")
