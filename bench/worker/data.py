@@ -50,12 +50,6 @@ def read_problem(
     return Problem(images, labels, classes, batch_size, WORKLOADS[workload].optimizer)
 
 
-def make_black_problem() -> Problem:
-    """Return a problem of one step: 32 black images of 784 pixels, all of the first class."""
-    images, labels = np.zeros((32, 784), np.float32), np.zeros(32, np.int32)
-    return Problem(images, labels, 10, len(images), WORKLOADS["sgd"].optimizer)
-
-
 def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:
     """Load one part's labels (samples,). Raises DataError."""
     return _load(folder, f"{part}_labels")
