@@ -19,14 +19,15 @@ COPY softmax_bench /source/softmax_bench
 RUN python3 -m venv /opt/bench \
     && /opt/bench/bin/pip install --no-cache-dir "/source[sklearn,numba,report,gpu,cuda-${FRAMEWORK}]"
 
-# The base has a user ubuntu with the number that most users have.
+# The base has a user ubuntu with the number that most users have. Who builds as root has root's.
 RUN (userdel --remove ubuntu || true) \
-    && useradd --create-home --no-log-init --uid "${UID}" bench \
+    && useradd --create-home --no-log-init --non-unique --uid "${UID}" bench \
     && install --directory --owner=bench /work /home/bench/.cache
 
-# Otherwise the base refuses older drivers, of which TensorFlow needs no newer one. A framework says
-# itself what the driver lacks.
+# The base refuses drivers that are older than its CUDA, but TensorFlow's CUDA 12 works with older
+# ones. Each framework reports a driver that is too old for it.
 ENV NVIDIA_DISABLE_REQUIRE=1
+ENV HOME=/home/bench
 ENV PATH=/opt/bench/bin:$PATH
 USER ${UID}
 WORKDIR /work
