@@ -11,11 +11,15 @@ from bench.runner.process.spec import share_ptx_cache
 from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS
 
+CUDA_BUILD = (
+    "install a CUDA build; pip prefers an index of CPU builds in PIP_INDEX_URL or "
+    "PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too"
+)
 # What to do about a reason of a framework or of NVML, by words of it. The first that is in the
 # reason counts: a framework's own reason is more precise than that of the driver, which follows it.
 REMEDIES = {
-    "CPU-only build": "install a CUDA build; pip prefers an index of CPU builds in PIP_INDEX_URL "
-    "or PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too",
+    "CPU-only build": CUDA_BUILD,
+    "not compiled with CUDA": CUDA_BUILD,  # PyTorch below Keras
     "driver on your system is too old": "install a newer driver, or a build for an older CUDA",
     "no kernel image is available": "the build has no code for this GPU; install another one",
     "no plugin for one is installed": "pip install 'jax[cuda13]', or 'jax[cuda12]' with a driver "

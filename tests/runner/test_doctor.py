@@ -109,6 +109,7 @@ def test_unknown_reason_refers_to_the_page():
     [
         ("torch is not installed: pip install -e '.[pytorch]' in the suite's folder", ""),
         ("PyTorch 2.9 is a CPU-only build", "install a CUDA build"),
+        ("Keras finds no GPU with torch: Torch not compiled with CUDA enabled", "install a CUDA"),
         ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate", "end the process"),
     ],
 )
