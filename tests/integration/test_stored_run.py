@@ -176,7 +176,7 @@ def test_published_runs_pass():
             pytest.skip(str(error))
         assert not checked.faults, folder
         ours = any(folder.name.startswith(name) for name in WITHOUT_PARAMS)
-        assert checked.judged or ours, f"{folder}: add the params of a program, as CONTRIBUTING.md"
+        assert checked.judged or ours, f"{folder}: add the params of a program (CONTRIBUTING.md)"
 
 
 def test_published_comparisons_name_nobody():
