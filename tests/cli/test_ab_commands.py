@@ -80,20 +80,25 @@ def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
 def test_command_that_takes_as_long_is_not_slower(commit, compared):
     commit(job="sleep 0.1\n")
     commit()
-    status, result = compared("--command=sh job", "--budget=10s", "--tolerance=50%")
+    status, result = compared(
+        "--command=sh job", "--budget=10s", "--tolerance=50%", "--same-code-ok"
+    )
     assert status in {0, 4}  # of a busy machine no pair may fit
     assert verdicts(result)["time"] in {"no change", "undecided"}
 
 
 @pytest.mark.parametrize(
-    ("metric", "text"),
-    [("last-number", "echo took {} s"), ("json:run.0", "echo '{{\"run\": [{}, 1]}}'")],
+    ("metric", "text", "name"),
+    [
+        ("last-number", "echo took {} ms", "last-number ms"),
+        ("json:run.0", "echo '{{\"run\": [{}, 1]}}'", "json:run.0"),
+    ],
 )
-def test_number_that_is_printed_is_judged(commit, compared, metric, text):
+def test_number_that_is_printed_is_judged(commit, compared, metric, text, name):
     commit(job=text.format(10))
     commit(job=text.format(20))
     status, result = compared("--command=sh job", f"--metric={metric}", ENOUGH)
-    assert (status, verdicts(result)) == (1, {metric: "slower"})
+    assert (status, verdicts(result)) == (1, {name: "slower"})
     (judged,) = result["cases"][0]["metrics"]
     assert (judged["name"], judged["unit"]) == (metric, "number")
     assert (judged["baseline"], judged["candidate"]) == (10.0, 20.0)
@@ -156,7 +161,7 @@ def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatc
 
 def test_missing_pytest_benchmark_is_the_reason(commit, compared, monkeypatch):
     commit(**{"bench_job.py": "def test_one(benchmark):\n    pass\n"})
-    commit()
+    commit(other="")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     status, result = compared("--pytest=bench_job.py", ENOUGH)
     assert status == 3
@@ -164,6 +169,16 @@ def test_missing_pytest_benchmark_is_the_reason(commit, compared, monkeypatch):
     assert case["name"] == "python -m pytest bench_job.py"
     assert len(case["remarks"]) == 2
     assert all("install that on both sides" in remark for remark in case["remarks"])
+
+
+def test_numbers_of_two_units_end_with_3(commit, compared):
+    commit(job="echo took 900 ms")
+    commit(job="echo took 1.1 s")
+    status, result = compared("--command=sh job", "--metric=last-number", ENOUGH)
+    assert (status, [case["verdict"] for case in result["cases"]]) == (3, ["failed"])
+    (remark,) = result["cases"][0]["remarks"]
+    assert "last-number s" in remark
+    assert "last-number ms" in remark
 
 
 def test_side_that_does_not_build_ends_with_2(commit, compared, wheels, own_cache):
@@ -273,6 +288,21 @@ def test_impossible_comparison_is_refused_in_one_line(commit, refused, tmp_path,
 def test_installed_package_on_both_sides_is_refused(commit, refused, tmp_path, monkeypatch):
     (tmp_path / "src" / "hotpack").mkdir(parents=True)
     commit(**{"src/hotpack/__init__.py": "", "job.py": "import hotpack"})
+    commit(other="")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "src"))
-    assert "--same-code-ok" in refused("ab", "--base=HEAD", "--command=python job.py")
-    assert "hotpack" in refused("ab", "--base=HEAD", "--pytest=bench.py")
+    assert "--same-code-ok" in refused("ab", "--base=HEAD~1", "--command=python job.py")
+    assert "hotpack" in refused("ab", "--base=HEAD~1", "--pytest=bench.py")
+
+
+@pytest.mark.parametrize("version", ["HEAD", "HEAD~1", "."])
+def test_versions_without_a_difference_are_not_measured(commit, called, tmp_path, version):
+    commit(job="exit 7")
+    commit()
+    (tmp_path / "new").touch()
+    command = ("ab", f"--base={version}", "--command=sh job", "--output=out")
+    status, out, _ = called(*command)
+    assert status == 4
+    assert out.startswith("No file that git tracks differs")
+    assert called(*command, "--allow-nothing")[0] == 0
+    assert not (tmp_path / "out").exists()
+    assert called(*command, "--same-code-ok")[0] == 3

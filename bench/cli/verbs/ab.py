@@ -226,7 +226,8 @@ def ab(
         options.flag(
             options.VERDICT,
             "--allow-nothing",
-            "Exit with 0 instead of 4 if no implementation differs, or only one side has it.",
+            "Exit with 0 instead of 4 if no file or no implementation differs, or only one side "
+            "has it.",
         ),
     ] = False,
     style: options.OutputFormat = "table",
@@ -348,9 +349,11 @@ def _compare_commands(
 
     with prepare_commands(*sides, chosen, **terms) as (plan, prepared):
         folder = output or RESULTS / plan.run
-        store.create_run(folder, plan, COMMAND_PLAN)
-        stopped = _print_events(measure_commands.measure(folder, plan, prepared))
-    return load_result(folder, plan, **verdict), stopped
+        stopped = 0
+        if prepared:
+            store.create_run(folder, plan, COMMAND_PLAN)
+            stopped = _print_events(measure_commands.measure(folder, plan, prepared))
+    return load_result(folder, plan, measured=bool(prepared), **verdict), stopped
 
 
 def _print_events(events: "Iterable[str | CaseComparison]") -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from bench.records.schema import CommandRecord
+from bench.records.schema import CommandRecord, Environment
 from bench.records.store import read_environments, read_looks, read_records
 from bench.regression.commands.command_plan import PYTEST, CommandPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
@@ -30,13 +30,21 @@ def load_result(
     folder: Path,
     plan: CommandPlan,
     *,
+    measured: bool = True,
     fail_on: tuple[str, ...] = (),
     allow_nothing: bool = False,
 ) -> ComparisonResult:
-    """Return the result of a comparison from its folder. Raises UserError if a file is damaged."""
-    records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
-    environments = read_environments(folder)
-    cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
+    """Return the result of a comparison from its folder, which exists only if it was measured.
+
+    Raises UserError if a file is damaged.
+    """
+    records: list[CommandRecord] = []
+    environments: dict[str, Environment] = {}
+    cases: list[CaseComparison] = []
+    if measured:
+        records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
+        environments = read_environments(folder)
+        cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
 
     return ComparisonResult(
         command="bench ab",

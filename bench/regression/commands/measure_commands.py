@@ -192,12 +192,17 @@ class _CommandPairs:
         fields = describe_outcome(outcome)
         if self._plan.metric == PYTEST and "arguments: --benchmark" in outcome.stderr_tail:
             fields["reason"] = "its pytest has no pytest-benchmark; install that on both sides"
-        if outcome.status == "ok":
-            try:
-                fields["values"] = read_values(self._plan.metric, outcome, folder / BENCHMARKS)
-            except ValueFault as fault:
-                fields |= {"status": "failed", "reason": str(fault)}
-        return fields
+        if outcome.status != "ok":
+            return fields
+        try:
+            values = read_values(self._plan.metric, outcome, folder / BENCHMARKS)
+        except ValueFault as fault:
+            return fields | {"status": "failed", "reason": str(fault)}
+        name, known = next(iter(values)), list_names(self._records)
+        if known and name not in known and self._plan.metric != PYTEST:
+            reason = f"its value is {name!r}, and that of another process {known[0]!r}"
+            return fields | {"status": "failed", "reason": f"{reason}; print one unit only"}
+        return fields | {"values": values}
 
     def _measure_kernel(self) -> float:
         return median(measure_kernel(self._cores[-1]) for _ in range(KERNELS))

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from bench.regression.commands.sides import (
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions import venv
-from bench.regression.versions.names import Version, find_incompatibility
+from bench.regression.versions.names import Version, are_equal, find_incompatibility
 from bench.regression.versions.site import resolve_versions
 from bench.runner.planning.plan import make_run_name, resolve_threads
 from bench.worker.machine import list_usable_cores
@@ -65,7 +65,8 @@ def prepare_commands(
 ) -> Iterator[tuple[CommandPlan, dict[str, CommandSide]]]:
     """Yield the plan of a comparison with its sides; raise UserError if it fails.
 
-    The parameters are those of ``prepare_comparison``.
+    There are no sides if both versions are equal, unless ``same_code_ok``: then there is nothing to
+    measure. The parameters are those of ``prepare_comparison``.
     """
     if baseline is None and envs[0] == envs[1]:
         raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
@@ -74,13 +75,13 @@ def prepare_commands(
     threads = resolve_threads(options.threads, len(list_usable_cores()))
     versions = choose_versions((baseline or candidate, candidate), install, pip, progress)
     versions = [replace(one, env=dict(env)) for one, env in zip(versions, envs, strict=True)]
-    with (
-        prepare_side(versions[0], progress, pip) as before,
-        prepare_side(versions[1], progress, pip) as after,
-    ):
-        differ = baseline is not None and envs[0] == envs[1]
-        if differ and not same_code_ok and (fault := find_same_code((before, after), arguments)):
-            raise UserError(fault)
+    with ExitStack() as stack:
+        sides = {}
+        if same_code_ok or not are_equal(*versions):
+            for name, version in zip((BASELINE, CANDIDATE), versions, strict=True):
+                sides[name] = stack.enter_context(prepare_side(version, progress, pip))
+            if not same_code_ok and (fault := find_same_code([*sides.values()], arguments)):
+                raise UserError(fault)
         run, created = make_run_name("ab-")
         plan = CommandPlan(
             format=FORMAT,
@@ -101,7 +102,7 @@ def prepare_commands(
             budget=budget,
             timeout=options.timeout,
         )
-        yield plan, {BASELINE: before, CANDIDATE: after}
+        yield plan, sides
 
 
 def read_arguments(options: CommandOptions) -> list[str]:

@@ -29,9 +29,11 @@ sys.path[:] = [folder, *filter(None, sys.path)]
 places = {}
 for name in names:
     try:
-        places[name] = importlib.util.find_spec(name).origin
+        origin = importlib.util.find_spec(name).origin
     except (AttributeError, ImportError, ValueError):
-        pass
+        continue
+    if origin:
+        places[name] = origin
 versions = {}
 for one in importlib.metadata.distributions():
     if one.metadata["Name"]:
@@ -145,50 +147,81 @@ def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[s
 def ask_python(
     folder: Path,
     variables: Mapping[str, str],
+    python: str | None = None,
+    *,
     place: Path = Path(),
     program: str = "",
     names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return where the Python on PATH finds modules, and its software; empty without a Python.
+    """Return where a Python finds modules, and its software; empty without a Python.
 
-    place: where it looks first, unless this program is one of those that were installed for it.
+    python: None for the one on PATH. place: where it looks first, unless this program is one of
+    those that were installed for it.
     """
-    try:
-        process = subprocess.run(
-            ["python", "-c", _ASK, str(folder / place), program, *names],  # noqa: S607 - on PATH
-            cwd=folder,
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=_ASK_SECONDS,
-        )
-        return dict(json.loads(process.stdout))
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return {}
+    for name in [python] if python else ["python", "python3"]:
+        try:
+            process = subprocess.run(
+                [name, "-c", _ASK, str(folder / place), program, *names],
+                cwd=folder,
+                env=dict(variables),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+                timeout=_ASK_SECONDS,
+            )
+            return dict(json.loads(process.stdout))
+        except (OSError, ValueError, subprocess.SubprocessError):
+            continue
+    return {}
 
 
 def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> str | None:
     """Return why both sides would run the same code, and what to do; None if nothing shows it.
 
-    They do if a module of the repository is imported from outside of a side's folder, such as from
-    an installed package, by a Python that both sides share.
+    They do if the command names a program or a script of a checkout by an absolute path; and if a
+    module of the repository is not imported from a side's own folder, such as an installed package
+    of a Python that both sides share. Two sides in one folder differ in something else.
     """
-    if any(side.isolated for side in sides):
+    before, after = sides
+    if before.folder == after.folder:
         return None
-    # A script finds the modules beside it first; ``python -m``, those of the current folder.
     is_python = Path(arguments[0]).name.startswith(("python", "pypy"))
-    words = [word for word in arguments[is_python:] if not word.startswith("-")]
-    place = Path(words[0]).parent if words and words[0].endswith(".py") else Path()
+    tops = [find_top(folder) for folder in (before.folder, after.folder, Path.cwd())]
+    for path in [Path(word) for word in arguments[is_python:] if not word.startswith("-")][:2]:
+        in_environment = any((folder / "pyvenv.cfg").exists() for folder in path.parents)
+        in_checkout = any(path.resolve().is_relative_to(top.resolve()) for top in tops)
+        if path.is_absolute() and path.exists() and in_checkout and not in_environment:
+            return (
+                f"both sides would run {path}. Name it relative to the current folder, or allow it "
+                "with --same-code-ok"
+            )
+    # A script finds the modules beside it first; ``python -m``, those of the current folder.
+    words = " ".join(arguments).split()
+    script = next((word for word in words if word.endswith(".py")), "")
+    place = Path() if "-m" in words else Path(script).parent
+    python = arguments[0] if is_python else None
     program = "" if is_python or "/" in arguments[0] else arguments[0]
-    for side in sides:
-        names = list_modules(side.folder)
-        answer = ask_python(side.folder, side.variables, place, program, names)
-        for name, origin in answer.get("places", {}).items():
-            if origin and not Path(origin).resolve().is_relative_to(find_top(side.folder)):
+    places = [
+        ask_python(
+            side.folder,
+            side.variables,
+            python,
+            place=place,
+            program=program,
+            names=list_modules(side.folder),
+        ).get("places", {})
+        for side in sides
+    ]
+    for side, origins in zip(sides, places, strict=True):
+        for module, origin in origins.items():
+            is_shared = all(one.get(module) == origin for one in places)
+            is_own = side.isolated or Path(origin).resolve().is_relative_to(find_top(side.folder))
+            if is_shared or not is_own:
+                remedy = "Unset PYTHONPATH" if side.isolated else "Install each side (--install)"
                 return (
-                    f"both sides would import {name} from {origin}, so they run the same code. "
-                    "Install each side (--install), or allow it with --same-code-ok"
+                    f"{'both sides' if is_shared else 'one side'} would import {module} from "
+                    f"{origin}, so a change of it is not measured. {remedy}, or allow it with "
+                    "--same-code-ok"
                 )
     return None
 

@@ -12,7 +12,11 @@ from bench.runner.process.command import CommandOutcome
 # How much of a command's output is kept.
 OUTPUT_BYTES = {LAST_NUMBER: 2000, PYTEST: 2000, JSON: 2**20}
 MAX_FILE_BYTES = 2**28
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+# A word of an output that looks like a number, and one that is nothing else, with its unit.
+_LIKE_NUMBER = re.compile(r"\d|\b(?:nan|inf|infinity)\b", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?:\D*[^\w.+-])?([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([^\W\d_]+|%|)\D*"
+)
 
 
 class ValueFault(Exception):  # noqa: N818 - its text is the reason of a record
@@ -27,12 +31,14 @@ def count_output_bytes(metric: str) -> int:
 def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, float]:
     """Return the values of a command that succeeded, by name; the only value has the metric's.
 
-    file: that pytest-benchmark wrote. Raises ValueFault: only positive numbers have a ratio.
+    The name of a printed number has its unit, too. file: that pytest-benchmark wrote. Raises
+    ValueFault: only positive numbers have a ratio.
     """
     if metric == PYTEST:
         values = read_benchmarks(file)
     elif metric == LAST_NUMBER:
-        values = {metric: read_last_number(outcome.output)}
+        number, unit = read_last_number(outcome.output)
+        values = {f"{metric} {unit}".strip(): number}
     elif metric.startswith(JSON):
         values = {metric: read_json(outcome.output, metric.removeprefix(JSON))}
     else:
@@ -43,12 +49,22 @@ def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, f
     return values
 
 
-def read_last_number(output: str) -> float:
-    """Return the last number in an output. Raises ValueFault."""
-    numbers = _NUMBER.findall(output)
-    if not numbers:
-        raise ValueFault("it printed no number")
-    return float(numbers[-1])
+def read_last_number(output: str) -> tuple[float, str]:
+    """Return the last number in an output, and its unit: the word behind it, or none.
+
+    Raises ValueFault; also for a word that may be read in two ways, such as 1,234 or 1:30.
+    """
+    for line in reversed(output.splitlines()):
+        words = line.split()
+        places = [place for place, word in enumerate(words) if _LIKE_NUMBER.search(word)]
+        if not places:
+            continue
+        word, *rest = words[places[-1] :]
+        if not (match := _NUMBER.fullmatch(word)):
+            raise ValueFault(f"its last number is {word[:40]!r}. Print it as in 1234.5")
+        unit = match[2] or (rest[0].strip(".,:;()[]") if rest else "")
+        return float(match[1]), unit[:20]
+    raise ValueFault("it printed no number")
 
 
 def read_json(output: str, key: str) -> float:

@@ -48,6 +48,17 @@ def find_commit(name: str) -> str | None:
     return process.stdout.decode().strip() or None
 
 
+def hash_files(commit: str | None) -> str | None:
+    """Return the hash of all files of a commit, or of the working tree, where that has no changes.
+
+    Files that git does not track do not count: they may be results of an earlier comparison.
+    """
+    if commit is None and _run_git("status", "--porcelain", "--untracked-files=no").stdout:
+        return None
+    process = _run_git("rev-parse", "--verify", "--quiet", f"{commit or 'HEAD'}^{{tree}}")
+    return process.stdout.decode().strip() or None
+
+
 def make_unknown_revision_error(name: str) -> UserError:
     """Return an error for an unknown revision, with similar names."""
     names = _run_git("for-each-ref", "--format=%(refname:short)").stdout.decode().split()

@@ -115,6 +115,19 @@ def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
     )
 
 
+def are_equal(baseline: Version, candidate: Version) -> bool:
+    """Return whether two versions are known to have the same files, packages and variables."""
+    if baseline.env != candidate.env:
+        return False
+    if msgspec.structs.replace(baseline, name=candidate.name) == candidate:
+        return True
+    kinds = {baseline.kind, candidate.kind}
+    if kinds <= {"tree", "folder"}:
+        return Path(baseline.path or ".").samefile(candidate.path or ".")
+    files = git.hash_files(baseline.commit) if kinds <= {"tree", "revision"} else None
+    return files is not None and files == git.hash_files(candidate.commit)
+
+
 def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
     """Return canonical, sorted requirements; raise UserError for a malformed or repeated one."""
     requirements: dict[str, str] = {}

@@ -6,6 +6,7 @@ An environment is the folder ``environments/<key>`` of the user's cache, with pi
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from packaging.version import InvalidVersion, Version
 from bench.data import cache
 from bench.errors import UserError
 from bench.runner.planning.cases import list_distributions
+from bench.runner.process.leftovers import MARK
+from bench.runner.process.session import Session
 from bench.worker import machine
 from implementations import Implementation
 
@@ -240,16 +244,24 @@ def _write_command(python: Path, folder: Path, spec: EnvironmentSpec) -> list[st
 
 
 def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progress) -> None:
-    """Run a step of the build; if it fails, report its error lines and raise UserError."""
-    with log.open("wb") as stream:
-        process = subprocess.run(
+    """Run a step of the build; if it fails, report its error lines and raise UserError.
+
+    Nothing of it is left, also after an interrupt: what it has started, and its temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name, log.open("wb") as stream:
+        process = subprocess.Popen(
             command,
-            env={**os.environ, **spec.variables},
+            env={**os.environ, **spec.variables, "TMPDIR": name, MARK: f"{name}/"},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            check=False,
+            start_new_session=True,
         )
+        with closing(Session(process, [], math.inf, Path(name))) as session:
+            try:
+                session.wait()
+            finally:
+                session.kill()
     if process.returncode == 0:
         return
     text = log.read_text(encoding="utf-8", errors="replace")

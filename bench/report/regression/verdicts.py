@@ -210,10 +210,15 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
                 least = f"a slowdown of about {100 * case.detectable:.1f} % with probability 95 %"
             lines.append(f"{case.name}: on this machine, {runs} detect {least}.")
     if not result.cases:
+        thing, option = (
+            ("implementation", "name one with --implementation")
+            if result.parity
+            else ("file that git tracks", "add --same-code-ok")
+        )
         lines.append(
-            f"No implementation differs between {result.baseline.name} and "
-            f"{result.candidate.name}, so nothing was measured. Name one with --implementation to "
-            "measure it anyway, or let that pass with --allow-nothing."
+            f"No {thing} differs between {result.baseline.name} and {result.candidate.name}, so "
+            f"nothing was measured. To measure anyway, {option}; to let that pass, add "
+            "--allow-nothing."
         )
     stored = result.between_runs is not None
     if stored and any(case.verdict == "undecided" for case in result.cases):

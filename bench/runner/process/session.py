@@ -19,6 +19,7 @@ _CHUNK_BYTES = 2**16
 _PIPE_BYTES = 2**20
 # How often the end of a process is looked for where there is no pidfd (macOS).
 _POLL_SECONDS = 0.5
+_DAY_SECONDS = 86_400.0  # select takes no infinite time
 
 
 class Pipe:
@@ -70,7 +71,7 @@ class Pipe:
 class Session:
     """A process that leads a session of its own, until it is reaped.
 
-    pipes: those that it writes to. deadline: on the monotonic clock. scratch: see
+    pipes: those that it writes to. deadline: on the monotonic clock, or infinite. scratch: see
     ``kill_leftovers``.
     """
 
@@ -106,7 +107,7 @@ class Session:
         while remaining > 0:
             remaining = min(until, self._deadline) - now()
             descriptors = [pipe.read_end for pipe in self._pipes if pipe.is_open]
-            seconds = max(0.0, remaining)
+            seconds = max(0.0, min(remaining, _DAY_SECONDS))
             if self._pidfd is None:
                 seconds = min(seconds, _POLL_SECONDS)
             else:

@@ -176,6 +176,7 @@ IN_SOURCE, AT_THE_TOP = "src/hotpack/__init__.py", "hotpack/__init__.py"
         (AT_THE_TOP, "sh job.sh", False),
         (AT_THE_TOP, "python scripts/job.py", True),
         (AT_THE_TOP, "scripts/job.py", True),
+        (AT_THE_TOP, "nice python scripts/job.py", True),
         ("job.py", "python job.py", False),
     ],
 )
@@ -193,8 +194,13 @@ def test_installed_package_of_the_repository_is_the_same_code(
 def test_each_side_may_have_its_own_code(checkouts, installed):
     arguments = ["python", "job.py"]
     assert find_same_code(checkouts(IN_SOURCE, PYTHONPATH="src"), arguments) is None
-    sides = checkouts(IN_SOURCE, PYTHONPATH=installed, isolated=True)
+    sides = checkouts(IN_SOURCE, isolated=True)
     assert find_same_code(sides, arguments) is None
+    # An environment of each side's own is in vain if both look elsewhere first.
+    sides = checkouts(IN_SOURCE, PYTHONPATH=installed, isolated=True)
+    assert "both sides would import hotpack" in find_same_code(sides, arguments)
+    # The two differ in something else, such as a variable.
+    assert find_same_code([sides[0], sides[0]], arguments) is None
     # No Python, no module.
     assert find_same_code(checkouts(IN_SOURCE, PATH="/nowhere"), arguments) is None
 
@@ -208,6 +214,26 @@ def test_program_that_is_installed_for_python_does_not_see_the_current_folder(
     assert find_same_code(sides, ["hotpack"]) is None  # nothing shows it
     program("env/bin/hotpack", "")
     assert "import hotpack from" in find_same_code(sides, ["hotpack"])
+
+
+def test_other_python_than_that_on_the_path_is_asked(checkouts, program, installed, tmp_path):
+    for name in ("python3", "pypy"):
+        program(name, f'exec {sys.executable} "$@"')
+    sides = checkouts(IN_SOURCE, PYTHONPATH=installed, PATH=str(tmp_path))
+    assert "hotpack" in find_same_code(sides, ["hotpack"])
+    sides = checkouts(IN_SOURCE, PYTHONPATH=installed, PATH="/nowhere")
+    assert "hotpack" in find_same_code(sides, [str(tmp_path / "pypy"), "job.py"])
+
+
+@pytest.mark.parametrize("command", ["sh -eu {}/job.sh -v", "{}/job.sh"])
+def test_absolute_path_into_a_checkout_is_the_same_code(checkouts, tmp_path, command):
+    sides = checkouts("job.sh")
+    arguments = command.format(tmp_path / "base").split()
+    assert "both sides would run" in find_same_code(sides, arguments)
+    # A virtual environment may be in a checkout, and data may be shared.
+    (tmp_path / "base" / "pyvenv.cfg").touch()
+    assert find_same_code(sides, arguments) is None
+    assert find_same_code(sides, f"sh job.sh {tmp_path}/candidate/job.sh".split()) is None
 
 
 def test_modules_of_tools_and_of_python_are_not_looked_for(checkouts, installed):
