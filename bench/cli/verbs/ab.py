@@ -96,7 +96,8 @@ def ab(
             "-c",
             metavar="FILE",
             help="Let pip keep to the constraints in this file, on both sides. Packages that it "
-            "does not list keep their installed releases. Repeat the option for several.",
+            "does not list keep their installed releases, except for a command. Repeat the option "
+            "for several.",
             rich_help_panel="Versions",
         ),
     ] = None,

@@ -90,7 +90,7 @@ def prepare_side(
     """
     python = None
     if version.requirements:
-        environment = venv.specify_environment(version.requirements, (), pip)
+        environment = venv.specify_environment(version.requirements, None, pip)
         python = venv.ensure_environment(environment, progress)
     elif version.kind == "interpreter":
         python = require_executable(str(version.path))

@@ -104,7 +104,7 @@ def resolve_requirements(
     changing = [text for text in requirements if not re.fullmatch(exact, text)]
     if not changing or not (pip.variables or any("://" in text for text in changing)):
         return tuple(requirements)
-    bare = replace(specify_environment((), ()), requirements=(), constraints=())
+    bare = specify_environment((), None)
     python = ensure_environment(bare, progress)
     log = Path(python).parents[1].with_suffix(".log")
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
@@ -152,28 +152,29 @@ def _name_source(item: Mapping[str, Any]) -> str:
 
 def specify_environment(
     requirements: Sequence[str],
-    chosen: Iterable[Implementation],
+    chosen: Iterable[Implementation] | None,
     pip: PipOptions = PipOptions(),
 ) -> EnvironmentSpec:
     """Return the environment that runs the chosen implementations with these requirements.
 
     All other packages are constrained to the versions that are installed here, unless pip's
-    options constrain them.
+    options constrain them. chosen: None for a command of any project, which may need others.
     """
-    named = {_package_name(text) for text in requirements}
-    constrained = {_package_name(text) for text in pip.constraints}
-    needed = {_package_name(text): text for text in _list_requirements(chosen)}
-    constraints = (
-        pin_version(name, version)
-        for name, version in machine.list_software()["distributions"].items()
-        if canonicalize_name(name) not in {*named, *constrained, "softmax-bench"}
-    )
+    needed: list[str] = []
+    constraints: list[str | None] = []
+    if chosen is not None:
+        named = {_package_name(text) for text in requirements}
+        constrained = {_package_name(text) for text in pip.constraints}
+        by_name = {_package_name(text): text for text in _list_requirements(chosen)}
+        needed = sorted(text for name, text in by_name.items() if name not in named)
+        constraints = [
+            pin_version(name, version)
+            for name, version in machine.list_software()["distributions"].items()
+            if canonicalize_name(name) not in {*named, *constrained, "softmax-bench"}
+        ]
     return EnvironmentSpec(
         named=tuple(requirements),
-        requirements=(
-            *requirements,
-            *sorted(text for name, text in needed.items() if name not in named),
-        ),
+        requirements=(*requirements, *needed),
         constraints=(*pip.constraints, *filter(None, constraints)),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         base=sys.base_prefix,

@@ -4,10 +4,12 @@ import importlib.metadata
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
+from support.processes import assert_nothing_left, find_processes, wait_until
 
 import bench
 from bench.errors import UserError
@@ -179,6 +181,36 @@ def test_killed_build_is_not_used_and_releases_its_lock(steps, folder):
     environment = EnvironmentSpec(("x==1",), ("x==1",), (), "CPython 3", sys.base_prefix)
     python = ensure_environment(environment, print)
     assert leftovers(folder) == [Path(python).parents[1]]
+
+
+def test_command_needs_no_package_of_the_suite(installed):
+    installed(numpy="2.4.0", part="1.0")
+    pip = venv.PipOptions(constraints=("part<3",))
+    made = venv.specify_environment(("tool==2.0",), None, pip)
+    assert (made.requirements, made.constraints) == (("tool==2.0",), ("part<3",))
+
+
+BUILD = """
+import pathlib, subprocess, tempfile, time
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+pathlib.Path(tempfile.mkdtemp(), "begun").touch()
+time.sleep(600)
+"""
+
+
+def test_interrupted_build_leaves_no_process_and_no_file(tmp_path, monkeypatch):
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def interrupt(_):
+        wait_until(lambda: list(temporary.glob("*/*/begun")))
+        assert len(find_processes(temporary)) == 2
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(venv.Session, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        venv._run([sys.executable, "-c", BUILD], tmp_path / "log", spec(), print)
+    assert_nothing_left(temporary)
 
 
 @pytest.mark.full
