@@ -143,7 +143,7 @@ class ComparisonResult:
         1: a case is slower or wrong, or has another verdict of ``fail_on``.
         3: a case failed.
         4: the comparison was refused, a required case is missing or unavailable, no case was timed,
-        unless ``allow_nothing``, or a case had time for no pair.
+        unless ``allow_nothing``, or a case had time for too few pairs to show any slowdown.
         0: otherwise.
         """
         verdicts = {case.verdict for case in self.cases}
@@ -152,8 +152,13 @@ class ComparisonResult:
         if "failed" in verdicts:
             return 3
         required = {case.verdict for case in self.cases if case.required}
-        untimed = any(case.verdict in TIMED and not case.metrics for case in self.cases)
-        if self.refusal or untimed or required & {*MISSING, "unavailable"}:
+        blind = any(case.verdict in TIMED and not case.metrics for case in self.cases) or any(
+            metric.verdict == "undecided" and metric.ratio.low is None
+            for case in self.cases
+            if case.pairs > 0
+            for metric in case.metrics
+        )
+        if self.refusal or blind or required & {*MISSING, "unavailable"}:
             return 4
         nothing_to_time = verdicts <= MISSING and self.allow_nothing
         return 0 if verdicts & TIMED or nothing_to_time else 4

@@ -84,8 +84,8 @@ def execute(tmp_path, project, surroundings, wheels):
 
 
 def assert_judged(process):
-    """Check that two versions were measured, and that the gate has passed or found one slower."""
-    assert process.returncode in {0, 1}, process.stdout + process.stderr
+    """Check that two versions were measured, and judged if the time was enough for that."""
+    assert process.returncode in {0, 1, 4}, process.stdout + process.stderr
     assert re.search(r"python job\.py +\W* *(slower|faster|no change|undecided)", process.stdout), (
         process.stdout + process.stderr
     )

@@ -1,5 +1,7 @@
 """The exit status of a comparison, for every mixture of verdicts."""
 
+from dataclasses import replace
+
 import pytest
 from support.comparisons import RULE
 
@@ -84,6 +86,19 @@ def test_exit_status_is_of_the_worst_verdict(verdicts, required, expected, stric
 def test_nothing_measured_passes_on_request(verdicts, required, expected):
     assert status(verdicts, required) == 4
     assert status(verdicts, required, allow_nothing=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("verdict", "bounds", "expected"),
+    [("undecided", (), 4), ("undecided", (0.9, 1.1), 0), ("no change", (0.99, 1.01), 0)],
+)
+def test_pairs_that_cannot_show_a_slowdown_end_with_4(verdict, bounds, expected):
+    metrics = (replace(EPOCH, ratio=Interval(1.0, *bounds), verdict=verdict),)
+    case = CaseComparison("u", "u", verdict, metrics, pairs=3)
+    sides = ComparedVersion("base"), ComparedVersion("candidate")
+    assert ComparisonResult("bench ab", *sides, RULE, [case]).exit_status == expected
+    stored = replace(case, pairs=0, processes=(3, 3))
+    assert ComparisonResult("bench compare", *sides, RULE, [stored]).exit_status == 0
 
 
 @pytest.mark.parametrize("fail_on", [(), ("undecided",)])
