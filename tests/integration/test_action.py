@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.processes import ASSETS
 
 from bench.records import store
 from bench.worker.machine import ROOT
@@ -51,6 +52,7 @@ def runner(tmp_path_factory, surroundings):
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join(packages),
         "PIP_NO_INDEX": "1",
+        "SOFTMAX_BENCH_CACHE": str(tmp_path_factory.mktemp("cache")),
         "RUNNER_TEMP": str(tmp_path_factory.mktemp("runner")),
         "GITHUB_ACTION_PATH": str(ROOT),
     }
@@ -63,26 +65,31 @@ def suite(tmp_path_factory, runner):
     values = {"requirements": "--no-build-isolation"}
     process, outputs = run_step("install", place, runner, values)
     assert process.returncode == 0, process.stderr
-    return Path(outputs["folder"])
+    folder = Path(outputs["folder"])
+    # Workers ignore PYTHONPATH.
+    (site,) = folder.glob("venv/lib/python*/site-packages")
+    (site / "tests.pth").write_text(runner["PYTHONPATH"].replace(os.pathsep, "\n"))
+    return folder
 
 
 @pytest.fixture
 def use(tmp_path, runner, suite):
-    """Use the action in a repository whose two commits print a number each.
+    """Use the action in a repository of two commits, whose files are given by path.
 
     Returns the exit status, the outputs and the job's summary.
     """
 
-    def run(numbers=(1.0, 1.0), **inputs):
+    def run(before, after, **inputs):
         project, folder = tmp_path / "project", tmp_path / "action"
         for path in (project, folder):
             path.mkdir()
         (folder / "venv").symlink_to(suite / "venv")
         git = ("git", "-C", str(project), *IDENTITY)
         subprocess.run([*git, "init", "--quiet"], check=True)
-        for place, number in enumerate(numbers):
-            (project / "job.py").write_text(f"print({number})\n")
-            (project / "changes").write_text(str(place))
+        for number, files in enumerate((before, after)):
+            for path, text in {**files, "changes": str(number)}.items():
+                (project / path).parent.mkdir(exist_ok=True)
+                (project / path).write_text(text)
             subprocess.run([*git, "add", "--all"], check=True)
             subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
         values = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
@@ -106,13 +113,17 @@ def test_every_input_is_used_and_every_used_input_exists():
     assert used == ACTION["inputs"].keys()
 
 
+def prints(number):
+    return {"job.py": f"print({number})\n"}
+
+
 @pytest.mark.parametrize(
-    ("numbers", "status", "verdict"),
-    [((1.0, 2.0), 1, "slower"), ((1.0, 1.0), 0, "no change")],
+    ("number", "status", "verdict"),
+    [(2.0, 1, "slower"), (1.0, 0, "no change")],
     ids=["slower", "same"],
 )
-def test_verdict_is_in_status_summary_comment_and_records(use, numbers, status, verdict):
-    code, outputs, summary = use(numbers, **JOB)
+def test_verdict_is_in_status_summary_comment_and_records(use, number, status, verdict):
+    code, outputs, summary = use(prints(1.0), prints(number), **JOB)
     assert code == status
     assert f"| {verdict}" in summary
     assert Path(outputs["comment"]).read_text() == summary
@@ -121,6 +132,8 @@ def test_verdict_is_in_status_summary_comment_and_records(use, numbers, status, 
 
 def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
     code, outputs, _ = use(
+        prints(1.0),
+        prints(1.0),
         command='python job.py ; touch hacked $(touch hacked) "; touch hacked"',
         metric="last-number",
         arguments="--prepare=python -c 'print(1)'\n\n--warmup=2\n",
@@ -135,12 +148,75 @@ def test_three_lines_of_the_page_are_the_action(use):
     page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     (step,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
     assert step.keys() == {"uses", "with"}
-    code, _, summary = use(**step["with"], metric="last-number")
+    code, _, summary = use(prints(1.0), prints(1.0), **step["with"], metric="last-number")
     assert (code, "| no change" in summary) == (0, True)
 
 
 def test_refused_input_is_in_the_comment(use):
-    code, outputs, summary = use(**JOB, pytest="bench_job.py")
+    code, outputs, summary = use(prints(1.0), prints(1.0), **JOB, pytest="bench_job.py")
     assert code == 2
     assert "(exit status 2)" in summary
     assert Path(outputs["comment"]).read_text() == summary
+
+
+def package(number):
+    """Return a project whose job sees its package only if that is installed."""
+    files = {
+        path: (ASSETS / "hotloop" / path).read_text() for path in ("pyproject.toml", "backend.py")
+    }
+    return {
+        **files,
+        "hotloop/__init__.py": f"NUMBER = {number}\n",
+        "jobs/job.py": "import hotloop\nprint(hotloop.NUMBER)\n",
+    }
+
+
+@pytest.mark.parametrize(("install", "status"), [("true", 1), ("false", 3)])
+def test_each_revision_is_installed_on_request(use, install, status):
+    job = {"command": "python jobs/job.py", "metric": "last-number"}
+    code, _, summary = use(package(1.0), package(2.0), **job, install=install)
+    assert code == status
+    assert ("| slower" in summary) == (install == "true")
+
+
+# On a clock that only the work moves.
+BENCHMARK = """
+seconds = 0.0
+
+def work(more):
+    global seconds
+    seconds += more
+
+def now():
+    return seconds
+
+def test_work(benchmark):
+    benchmark.pedantic(work, ({},), rounds=3)
+"""
+
+
+def test_benchmarks_of_pytest_are_judged(use):
+    before, after = ({"bench_job.py": BENCHMARK.format(number)} for number in (1.0, 2.0))
+    timer = "--benchmark-timer=bench_job.now"
+    code, _, summary = use(before, after, pytest=f"bench_job.py {timer}")
+    assert code == 1, summary
+    assert "| bench\\_job.py::test\\_work | slower" in summary
+
+
+SLOW = """
+import time
+from implementations.idiomatic import softmax_numpy
+
+class Trainer(softmax_numpy.Trainer):
+    def train_epoch(self, order):
+        time.sleep({})
+        return super().train_epoch(order)
+"""
+
+
+def test_file_of_both_revisions_is_judged(use):
+    before, after = ({"own/mine.py": SLOW.format(number)} for number in (0.01, 0.1))
+    inputs = {"implementation": "own/mine.py", "arguments": "--data=digits"}
+    code, _, summary = use(before, after, **inputs)
+    assert code == 1, summary
+    assert "| mine | slower" in summary
