@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.errors import UserError, clean_text, join_lines
 from bench.records import layout, timestamps
 from bench.records.files import write_file
-from bench.records.schema import CommandRecord, Environment
+from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.records.store import (
     read_environments,
     read_looks,
@@ -158,14 +158,15 @@ def _read_run(folder: Path) -> Entry:
 
 def _read_comparison(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMPARISON_PLAN, comparison_plan.ComparisonPlan)
-    results = judge_cases(plan, read_trials(folder), read_looks(folder))
+    records = read_trials(folder)
+    results = judge_cases(plan, records, read_looks(folder))
     missing = len(plan.pairings) - len(results)
     return _describe_comparison(
         "comparison",
         folder,
         plan,
         results,
-        f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete",
+        f"{missing} of {len(plan.pairings)} cases not begun" if missing else _find_end(records),
     )
 
 
@@ -173,8 +174,14 @@ def _read_command(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMMAND_PLAN, command_plan.CommandPlan)
     records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
     results = judge_commands(plan, records, read_looks(folder).get("command", ()))
-    state = "complete" if records else "not begun"
+    state = _find_end(records) if records else "not begun"
     return _describe_comparison("command", folder, plan, results, state)
+
+
+def _find_end(records: Sequence[TrialRecord] | Sequence[CommandRecord]) -> str:
+    """Return whether a signal ended a comparison; a failed partner interrupts with a reason."""
+    interrupted = any(one.status == "interrupted" and one.reason is None for one in records)
+    return "interrupted" if interrupted else "complete"
 
 
 def _describe_comparison(

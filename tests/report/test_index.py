@@ -115,6 +115,10 @@ def test_command_is_judged_by_its_looks(results):
     # A first look at seven of 60 pairs has not enough of them.
     store.save_looks(folder, {"command": (7, 20, 60)})
     assert f"**{escape(command)}** undecided, +" in read_one(results).finding
+    # Finished pairs of an interrupted comparison are judged.
+    store.append_record(folder, failure("base", 8, status="interrupted", reason=None))
+    assert read_one(results).state == "interrupted"
+    assert "undecided, +" in read_one(results).finding
 
 
 def test_benchmarks_of_a_command_are_listed(results):

@@ -144,8 +144,9 @@ class Command:
         if status == "ok":
             reason = find_misconduct(process_exit) or self._find_wrong_count()
             status = "failed" if reason else "ok"
-        elif status == "timeout":
-            pass  # our own signal ended it
+        elif status == "timeout":  # our own signal ended it
+            if self._stdout and self._stdout.lines < self._iterations:
+                reason = f"{reason}, or let it flush the line that it prints after each iteration"
         elif process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
             status, reason = "out-of-memory", "the kernel ended it: the machine had no memory left"
         elif lines:

@@ -186,8 +186,8 @@ def test_iteration_is_timed_from_its_line_to_the_answer(begun):
     [
         ("", "ok", None),
         ("sys.exit(3)", "failed", "exit status 3"),
-        ("signal.pause()", "timeout", "raise --timeout"),
-        ("os.close(0); os.close(1); signal.pause()", "timeout", "raise --timeout"),
+        ("signal.pause()", "timeout", "flush the line that it prints after each iteration"),
+        ("os.close(0); os.close(1); signal.pause()", "timeout", "after each iteration"),
     ],
 )
 def test_command_that_ends_early_stops_its_iterations(begun, end, status, reason):
