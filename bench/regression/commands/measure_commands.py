@@ -14,10 +14,10 @@ from bench.records import environments, store, timestamps
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import hide_paths
 from bench.records.schema import FORMAT, CommandRecord, Environment
-from bench.regression.commands.command_plan import PYTEST, CommandPlan
+from bench.regression.commands.command_plan import PYTEST, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
-from bench.regression.commands.values import ValueFault, count_output_bytes, read_values
+from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.paired.loop import measure_until_decided
 from bench.regression.paired.measure_pairs import choose_epochs
@@ -183,7 +183,7 @@ class _CommandPairs:
             variables=own.variables,
             cores=self._cores,
             timeout=self._plan.timeout,
-            output_bytes=count_output_bytes(self._plan.metric),
+            output_bytes=0 if self._plan.metric == TIME else OUTPUT_BYTES,
             loops=self._plan.loops,
         )
 

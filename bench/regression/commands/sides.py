@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,8 +41,6 @@ software = {"python": platform.python_version(), "distributions": dict(sorted(ve
 print(json.dumps({"places": places, "software": software}))
 """
 _ASK_SECONDS = 60.0
-# Modules that a repository has for tools, and others too.
-_TOOLS = {"conftest", "noxfile", "setup", "tasks", "test", "tests", "docs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +183,7 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
     if before.folder == after.folder:
         return None
     is_python = Path(arguments[0]).name.startswith(("python", "pypy"))
-    tops = [find_top(folder) for folder in (before.folder, after.folder, Path.cwd())]
+    tops = [git.find_top(folder) for folder in (before.folder, after.folder, Path.cwd())]
     for path in [Path(word) for word in arguments[is_python:] if not word.startswith("-")][:2]:
         in_environment = any((folder / "pyvenv.cfg").exists() for folder in path.parents)
         in_checkout = any(path.resolve().is_relative_to(top.resolve()) for top in tops)
@@ -208,14 +205,16 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
             python,
             place=place,
             program=program,
-            names=list_modules(side.folder),
+            names=git.list_modules(side.folder),
         ).get("places", {})
         for side in sides
     ]
     for side, origins in zip(sides, places, strict=True):
         for module, origin in origins.items():
             is_shared = all(one.get(module) == origin for one in places)
-            is_own = side.isolated or Path(origin).resolve().is_relative_to(find_top(side.folder))
+            is_own = side.isolated or Path(origin).resolve().is_relative_to(
+                git.find_top(side.folder)
+            )
             if is_shared or not is_own:
                 remedy = "Unset PYTHONPATH" if side.isolated else "Install each side (--install)"
                 return (
@@ -224,23 +223,3 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
                     "--same-code-ok"
                 )
     return None
-
-
-def find_top(folder: Path) -> Path:
-    """Return the top of the checkout that a folder is in, or the folder itself."""
-    tops = (one for one in (folder, *folder.parents) if (one / ".git").exists())
-    return next(tops, folder)
-
-
-def list_modules(folder: Path) -> list[str]:
-    """Return the names of the top-level modules of a checkout, in the usual places."""
-    top = find_top(folder)
-    names = set()
-    for place in (top, top / "src"):
-        names |= {path.parent.name for path in place.glob("*/__init__.py")}
-        names |= {path.stem for path in place.glob("*.py")}
-    return sorted(
-        name
-        for name in names - _TOOLS - set(sys.stdlib_module_names)
-        if name.isidentifier() and name != "__init__"
-    )

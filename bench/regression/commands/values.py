@@ -9,8 +9,7 @@ from typing import Any
 from bench.regression.commands.command_plan import JSON, LAST_NUMBER, PYTEST
 from bench.runner.process.command import CommandOutcome
 
-# How much of a command's output is kept.
-OUTPUT_BYTES = {LAST_NUMBER: 2000, PYTEST: 2000, JSON: 2**20}
+OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
 MAX_FILE_BYTES = 2**28
 # A word of an output that looks like a number, and one that is nothing else, with its unit.
 _LIKE_NUMBER = re.compile(r"\d|\b(?:nan|inf|infinity)\b", re.IGNORECASE)
@@ -21,11 +20,6 @@ _NUMBER = re.compile(
 
 class ValueFault(Exception):  # noqa: N818 - its text is the reason of a record
     """A command succeeded, but its value cannot be read."""
-
-
-def count_output_bytes(metric: str) -> int:
-    """Return how many bytes of a command's output a metric needs."""
-    return OUTPUT_BYTES[JSON] if metric.startswith(JSON) else OUTPUT_BYTES.get(metric, 0)
 
 
 def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, float]:

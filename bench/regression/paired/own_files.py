@@ -132,21 +132,16 @@ def find_same_code(baseline: OwnFile, candidate: OwnFile) -> str | None:
         for name, place in baseline.modules.items()
         if candidate.modules.get(name) == place
     }
+    own = {
+        name
+        for side in (baseline, candidate)
+        for name in git.list_modules(side.path.parent.resolve())
+    }
     for name, place in shared.items():
-        if any(has_module(side.path, name) for side in (baseline, candidate)):
+        if name in own:
             return f"both sides import {name} from {place}, so they run the same code. {hint}"
     before, after = baseline.case, candidate.case
     same_files = (before.sha256, before.siblings) == (after.sha256, after.siblings)
     if same_files and shared == baseline.modules == candidate.modules:
         return f"both sides are the same file and import the same modules. {hint}"
     return None
-
-
-def has_module(file: Path, name: str) -> bool:
-    """Return whether the repository of a file has a top-level module of this name."""
-    tops = (folder for folder in file.resolve().parents if (folder / ".git").exists())
-    top = next(tops, None)
-    return top is not None and any(
-        (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file()
-        for folder in (top, top / "src")
-    )

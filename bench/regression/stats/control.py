@@ -8,6 +8,8 @@ The test of the pairs stays exact. Without a difference between the versions, a 
 which side of a pair is which; had it fallen the other way, both log ratios of the pair would have
 the other sign. The slope is fitted through the origin, so it would be the same. All that is left of
 a coin's fall is the sign of each adjusted log ratio, as in the signed-rank test without a control.
+That is each look by itself. The slope is fitted anew at each look, so the level of all looks
+together is an approximation, which a test simulates.
 """
 
 from collections.abc import Sequence

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import fields
@@ -20,6 +21,8 @@ from implementations import IMPLEMENTATIONS, Implementation
 # A git hook that runs us sets these; they would point to the hook's repository.
 HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 _REGISTRY_TIMEOUT = 60.0  # seconds
+# Modules that a repository has for tools, and others too.
+_TOOLS = {"conftest", "noxfile", "setup", "tasks", "test", "tests", "docs"}
 
 
 def find_repository() -> Path | None:
@@ -76,6 +79,26 @@ def require_commit(commit: str) -> str:
     top = find_repository()
     assert top is not None  # the commit was found in it
     return f"git+{top.as_uri()}@{commit}"
+
+
+def find_top(folder: Path) -> Path:
+    """Return the top of the checkout that a folder is in, or the folder itself."""
+    tops = (one for one in (folder, *folder.parents) if (one / ".git").exists())
+    return next(tops, folder)
+
+
+def list_modules(folder: Path) -> list[str]:
+    """Return the names of the top-level modules of a checkout, in the usual places."""
+    top = find_top(folder)
+    names = set()
+    for place in (top, top / "src"):
+        names |= {path.parent.name for path in place.glob("*/__init__.py")}
+        names |= {path.stem for path in place.glob("*.py")}
+    return sorted(
+        name
+        for name in names - _TOOLS - set(sys.stdlib_module_names)
+        if name.isidentifier() and name != "__init__"
+    )
 
 
 def check_out(commit: str, folder: Path) -> None:

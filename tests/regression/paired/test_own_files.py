@@ -5,7 +5,6 @@ import subprocess
 import pytest
 
 from bench.errors import UserError
-from bench.regression.paired.own_files import has_module
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison
 from bench.worker import machine
 
@@ -132,23 +131,3 @@ def test_tree_of_another_project_is_not_the_suite(repository, tmp_path, monkeypa
         prepare_comparison("HEAD", ".", cases=cases, command="", progress=print),
     ):
         pytest.fail("it was accepted")
-
-
-@pytest.mark.parametrize(
-    ("place", "found"),
-    [
-        ("mypkg/__init__.py", True),
-        ("src/mypkg/__init__.py", True),
-        ("mypkg.py", True),
-        ("deep/mypkg.py", False),
-        ("mypkg/readme", False),
-    ],
-)
-def test_module_of_the_repository_is_found_in_the_usual_places(tmp_path, place, found):
-    for name in (place, "benchmarks/mine.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    file = tmp_path / "benchmarks" / "mine.py"
-    assert not has_module(file, "mypkg")  # no repository
-    (tmp_path / ".git").mkdir()
-    assert has_module(file, "mypkg") == found

@@ -141,3 +141,17 @@ def test_looks_keep_the_false_alarm_rate(noise, pairs):
     # Without the correction for several looks the rate is too high.
     uncorrected = false_alarms.share_called(logs, schedule, 0.01)
     assert (uncorrected > binom.ppf(1 - 1e-4, runs, 0.01) / runs) == (len(schedule) > 1)
+
+
+def test_looks_keep_the_false_alarm_rate_where_speeds_are_removed():
+    draw, runs, pairs = np.random.default_rng(12), 5000, 71
+    speeds = np.clip(draw.standard_cauchy((runs, pairs)), -50, 50)
+    logs, schedule = 0.7 * speeds + draw.standard_normal((runs, pairs)), schedule_looks(pairs)
+    called = np.zeros(runs, bool)
+    for count in schedule:
+        # Each look fits a slope of its own.
+        rows = zip(logs[:, :count].tolist(), speeds[:, :count].tolist(), strict=True)
+        adjusted = np.array([remove_speed(*row) for row in rows])
+        level = compute_nominal_level(0.01, schedule)
+        called |= false_alarms.compute_p_slower(adjusted, count) <= level
+    assert 0.6 * 0.01 <= called.mean() <= binom.ppf(1 - 1e-4, runs, 0.01) / runs

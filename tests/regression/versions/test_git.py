@@ -119,3 +119,22 @@ def test_registry_imports_our_bench(registered, tmp_path, monkeypatch):
         "IMPLEMENTATIONS = [Entry(name='jax', module=where)]"
     )
     assert not Path(entries[0].module).is_relative_to(other)
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("mypkg/__init__.py", True),
+        ("src/mypkg/__init__.py", True),
+        ("mypkg.py", True),
+        ("deep/mypkg.py", False),
+        ("mypkg/readme", False),
+        ("src/json.py", False),
+        ("tests/__init__.py", False),
+    ],
+)
+def test_module_of_a_repository_is_listed_from_the_usual_places(tmp_path, place, found):
+    for name in (".git/HEAD", "benchmarks/mine.py", place):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert git.list_modules(tmp_path / "benchmarks") == ["mypkg"] * found
