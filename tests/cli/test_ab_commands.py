@@ -190,6 +190,15 @@ def test_side_that_does_not_build_ends_with_2(commit, compared, wheels, own_cach
     assert err.splitlines()[-1].startswith("bench: building an environment")
 
 
+def test_benchmark_that_fails_is_the_reason(commit, compared):
+    commit(**{"bench_job.py": BENCH.format(1.0), "clock.py": CLOCK})
+    commit(**{"bench_job.py": "def test_slow(benchmark):\n    assert 0\n"})
+    status, result = compared("--pytest=bench_job.py", ENOUGH)
+    assert (status, {case["verdict"] for case in result["cases"]}) == (3, {"failed"})
+    remarks = {remark for case in result["cases"] for remark in case["remarks"]}
+    assert remarks == {"candidate: failed: FAILED bench_job.py::test_slow - assert 0"}
+
+
 UNLUCKY = """
 echo . >> {}
 [ $(($(wc -l < {}) % 3)) != 0 ] || {{ echo no luck >&2; exit 5; }}

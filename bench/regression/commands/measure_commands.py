@@ -1,5 +1,6 @@
 """Measure the commands of two versions in pairs of processes, and record each process."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bench.errors import join_lines
 from bench.records import environments, store, timestamps
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import hide_paths
@@ -192,6 +194,10 @@ class _CommandPairs:
         fields = describe_outcome(outcome)
         if self._plan.metric == PYTEST and "arguments: --benchmark" in outcome.stderr_tail:
             fields["reason"] = "its pytest has no pytest-benchmark; install that on both sides"
+        elif self._plan.metric == PYTEST and outcome.status == "failed":
+            # pytest-benchmark warns on stderr; which test failed is in the summary.
+            tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
+            fields["reason"] = join_lines(tests[0]) if tests else outcome.reason
         if outcome.status != "ok":
             return fields
         try:

@@ -97,7 +97,7 @@ def read_benchmarks(file: Path) -> dict[str, float]:
         document: dict[str, Any] = json.loads(file.read_bytes())
         values = {one["fullname"]: float(one["stats"]["min"]) for one in document["benchmarks"]}
     except FileNotFoundError:
-        raise ValueFault("it wrote no results; install pytest-benchmark on both sides") from None
+        raise ValueFault("no benchmark ran, so there are no results") from None
     except (OSError, LookupError, TypeError, ValueError) as error:
         raise ValueFault(f"its results cannot be read: {error!r}") from error
     if not values:
