@@ -44,7 +44,7 @@ def decide(
     test of Wilcoxon (1945) has the level alpha. *Slower*: that test rejects "not slower", and the
     estimate of Hodges and Lehmann (1963) is above 1 + tolerance. *Faster*: likewise below its
     inverse. *No change*: the interval of level 1 - 2 alpha lies within the tolerance; it supposes
-    that the logarithms are symmetric around their median. The first of them needs
+    that the logarithms are symmetric around their median. *Slower* and *faster* need
     log2(1 / alpha) pairs at least, 7 at 1 %. bench/regression/stats/signed_rank.py has the sources.
 
     Call it once, with all pairs. Measuring until it decides would raise the false alarms above

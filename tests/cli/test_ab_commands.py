@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,36 @@ def test_side_that_fails_in_every_third_process_ends_with_3(commit, compared, tm
     reason = "candidate: failed: the process ended with exit status 5: no luck"
     assert result["cases"][0]["remarks"] == [reason]
     assert counter.read_text() == ".\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [
+        ("sleep 600", "timeout: still running after 2 s; raise --timeout"),
+        ("sleep 600 & echo 1", "failed: it left processes running: sleep"),
+        ("setsid sleep 600 & echo 1", "failed: it left processes running: sleep"),
+    ],
+)
+def test_candidate_that_does_not_end_ends_with_3(
+    commit, compared, tmp_path, monkeypatch, job, reason
+):
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    commit(job="echo 1\n")
+    commit(job=f"{job}\n")
+    status, result = compared("--command=sh job", "--metric=last-number", "--timeout=2s", ENOUGH)
+    assert status == 3
+    remarks = result["cases"][0]["remarks"]
+    assert any(remark.startswith(f"candidate: {reason}") for remark in remarks)
+    assert not any("\n" in remark for remark in remarks)
+    assert_nothing_left(temporary)
+
+
+def test_large_output_is_read_to_its_last_number(commit, compared):
+    commit(job="head -c 30000000 /dev/zero; echo; echo 1\n")
+    commit(job="head -c 30000000 /dev/zero; echo; echo 2\n")
+    status, result = compared("--command=sh job", "--metric=last-number", ENOUGH)
+    assert (status, verdicts(result)) == (1, {"last-number": "slower"})
 
 
 def test_command_that_cannot_start_ends_with_2(commit, called):

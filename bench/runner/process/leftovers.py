@@ -25,7 +25,8 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
     """Kill the processes that a worker has left running, and return their names.
 
     These are the living processes of its session, and those that were given a folder below its
-    scratch folder: a daemon leaves the session, but keeps its variables.
+    scratch folder: a daemon leaves the session, but keeps its variables. One that clears them, too,
+    is not found.
     leader: the worker's process id, while it is not reaped; None where it is not known.
     grace: seconds in which the processes may end by themselves.
     """
