@@ -24,7 +24,8 @@ script = pathlib.Path(sysconfig.get_path("scripts"), program)
 if program and script.is_file() and script.read_bytes()[:2] == b"#!":
     folder = str(script.parent)
 # In place of the current folder, which a script in another one does not see.
-sys.path[:] = [folder, *filter(None, sys.path)]
+first = [] if getattr(sys.flags, "safe_path", False) else [folder]
+sys.path[:] = [*first, *filter(None, sys.path)]
 places = {}
 for name in names:
     try:

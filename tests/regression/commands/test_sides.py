@@ -216,6 +216,11 @@ def test_program_that_is_installed_for_python_does_not_see_the_current_folder(
     assert "import hotpack from" in find_same_code(sides, ["hotpack"])
 
 
+def test_safe_path_hides_the_current_folder(checkouts, installed):
+    sides = checkouts(AT_THE_TOP, PYTHONPATH=installed, PYTHONSAFEPATH="1")
+    assert "hotpack" in find_same_code(sides, ["python", "job.py"])
+
+
 def test_other_python_than_that_on_the_path_is_asked(checkouts, program, installed, tmp_path):
     for name in ("python3", "pypy"):
         program(name, f'exec {sys.executable} "$@"')
