@@ -143,7 +143,7 @@ def ab(
         str | None,
         typer.Option(
             metavar="ARGUMENTS",
-            help="Measure the benchmarks of pytest-benchmark instead that pytest finds with these "
+            help="Measure tests of pytest-benchmark instead, which pytest finds with these "
             "arguments, such as tests/bench_x.py; judge the minimum of each.",
             rich_help_panel=COMMANDS,
         ),
@@ -180,7 +180,7 @@ def ab(
             metavar="N",
             min=1,
             max=100,
-            help="Measure this number of pairs first that do not count. Default: 1.",
+            help="Measure this number of pairs first, which do not count. Default: 1.",
             rich_help_panel=COMMANDS,
         ),
     ] = None,
@@ -227,8 +227,8 @@ def ab(
         options.flag(
             options.VERDICT,
             "--allow-nothing",
-            "Exit with 0 instead of 4 if no file or no implementation differs, or only one side "
-            "has it.",
+            "Exit with 0 instead of 4 if no file or no implementation differs, or if only one "
+            "side has the implementation.",
         ),
     ] = False,
     style: options.OutputFormat = "table",
@@ -259,9 +259,10 @@ def ab(
     if command and pytest:
         raise UserError("give --command or --pytest, not both")
     if extra and not install:
-        raise UserError("--extra needs --install")
+        raise UserError("--extra needs --install; add it, or leave --extra out")
     if given and not is_command:
-        raise UserError(f"--{next(iter(given))} needs --command or --pytest")
+        option = f"--{next(iter(given))}"
+        raise UserError(f"{option} needs --command or --pytest; add one, or leave {option} out")
     if is_command and (cases != CaseOptions(threads=threads) or any(paths) or gate):
         raise UserError(
             "a command is measured as it is: leave out --implementation, --workload, --device, "

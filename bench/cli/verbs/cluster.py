@@ -86,7 +86,7 @@ def _read_plans(base: Path, options: RunOptions) -> list[tuple[Path, Run]]:
     for folder in layout.find_runs(base) or [base]:
         plan = read_plan(folder, options)
         if plan.machine is None:
-            raise UserError(f"{folder} was begun without --cluster; leave that out")
+            raise UserError(f"{folder} was begun without --cluster; leave --cluster out")
         plans.append((folder, plan))
     return plans
 

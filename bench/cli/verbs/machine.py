@@ -24,8 +24,8 @@ def machine(
         options.flag(
             options.CASES,
             "--gpu",
-            "Let each program train a step on the GPU, and print what will work there, what will "
-            "not, and what to do. Ends with status 1 if no program trains there.",
+            "Let each program, except those of --layers, train a step on the GPU, and print what "
+            "will work there, what will not, and what to do. Ends with status 1 if none trains.",
         ),
     ] = False,
     python: options.Pythons = None,

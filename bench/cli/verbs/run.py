@@ -250,7 +250,7 @@ def run(
         folder = output or resuming.find_newest_run()
         plan = resuming.read_plan(folder, request)
         if plan.machine is not None:
-            raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
+            raise UserError(f"{folder} is measured by hosts of a cluster; add --cluster ADDRESS")
     else:
         folder, plan = plan_run(request, output, command)
     if dry_run:

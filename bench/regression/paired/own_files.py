@@ -76,7 +76,7 @@ def pair_files(
             if site.checkout and not path.is_file()
         ]
         if len(missing) == 2:
-            raise UserError(f"there is no file {file} in either revision. Name one that is")
+            raise UserError(f"neither revision has the file {file}. Commit it, or name another")
         if missing:
             absent += missing
             continue
