@@ -85,7 +85,7 @@ def run(
         options.flag(
             options.CASES,
             "--quick",
-            "Measure one round of one workload, in at most 3 minutes: of sgd, or of the textbook "
+            "Measure one round of one workload, in about 3 minutes: of sgd, or of the textbook "
             "with its programs, if --workload names it.",
         ),
     ] = False,
