@@ -93,7 +93,8 @@ def use(tmp_path, runner, suite):
             subprocess.run([*git, "add", "--all"], check=True)
             subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
         values = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
-        values |= {"folder": str(folder), **inputs}
+        # A verdict, however slow the machine is; it ends a comparison.
+        values |= {"folder": str(folder), "budget": "1h", **inputs}
         summary = tmp_path / "summary"
         variables = {**runner, "GITHUB_STEP_SUMMARY": str(summary)}
         process, outputs = run_step("measure", project, variables, values)
