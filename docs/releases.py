@@ -48,7 +48,8 @@ class Chain:
     """Releases that follow one another, and what is measured of them.
 
     packages: those that have these releases. others: requirements that all releases share, for
-    packages that do not fit in the versions that are installed here.
+    packages that do not fit in the versions that are installed here. seconds: the budget of each
+    implementation in a link; about ten pairs of processes, so that a change can be decided.
     """
 
     packages: Sequence[str]
@@ -56,6 +57,7 @@ class Chain:
     implementations: Sequence[str]
     others: str = ""
     samples: int = 48_000
+    seconds: int = 60
 
     @property
     def links(self) -> Iterator[tuple[str, str]]:
@@ -91,6 +93,7 @@ CHAINS = {
         ),
         ("numba",),
         others="numpy==2.0.2 llvmlite>=0.43",
+        seconds=120,  # it compiles for four seconds
     ),
     "scikit-learn": Chain(
         ("scikit-learn",),
@@ -104,6 +107,7 @@ CHAINS = {
         ("tensorflow-loop", "keras-tensorflow"),
         others="keras==3.15.1 numpy==2.0.2 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 tensorboard>=2",
         samples=12_000,
+        seconds=150,
     ),
     "keras": Chain(
         ("keras",),
@@ -115,6 +119,7 @@ CHAINS = {
         others="tensorflow==2.19.1 numpy==2.1.3 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 "
         "tensorboard>=2 setuptools>=77",
         samples=12_000,
+        seconds=150,
     ),
     "pytorch": Chain(
         ("torch",),
@@ -124,6 +129,7 @@ CHAINS = {
         ),
         ("pytorch",),
         others="setuptools>=60 sympy>=1.13 networkx>=3",
+        seconds=120,
     ),
 }
 
@@ -147,7 +153,7 @@ def measure(name: str, chain: Chain) -> None:
         command += ["--base", chain.name_version(before), "--candidate", chain.name_version(after)]
         command += [f"--implementation={one}" for one in chain.implementations]
         command += ["--samples", str(chain.samples)]
-        command += ["--budget", f"{60 * len(chain.implementations)}s"]
+        command += ["--budget", f"{chain.seconds * len(chain.implementations)}s"]
         sys.stderr.write(f"{name}: {before} → {after}\n")
         known = set(list_environments())
         process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
