@@ -93,7 +93,7 @@ CHAINS = {
         ),
         ("numba",),
         others="numpy==2.0.2 llvmlite>=0.43",
-        seconds=120,  # it compiles for four seconds
+        seconds=200,  # a process compiles for five seconds
     ),
     "scikit-learn": Chain(
         ("scikit-learn",),
