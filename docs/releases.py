@@ -277,7 +277,9 @@ def chart_chain(name: str, chain: Chain, links: Sequence[Link]) -> Any:
     scale = alt.Scale(domain=list(chain.implementations), range=list(PALETTE))
     legend = alt.Legend(orient="top")
     base = alt.Chart(alt.Data(values=points)).encode(
-        x=x, color=alt.Color("program:N", scale=scale, title=None, legend=legend)
+        x=x,
+        xOffset=alt.XOffset("program:N", sort=list(chain.implementations)),
+        color=alt.Color("program:N", scale=scale, title=None, legend=legend),
     )
     y: dict[str, Any] = {"scale": alt.Scale(zero=False), "title": None}
     chart = alt.layer(
@@ -285,7 +287,8 @@ def chart_chain(name: str, chain: Chain, links: Sequence[Link]) -> Any:
         base.mark_line(point=True).encode(y=alt.Y("ratio:Q", **y)),
     ).properties(width=WIDTH, height=220)
     title = f"{name}: time of an epoch relative to {chain.releases[0]}"
-    return set_title(chart, title, "the ratios of neighbours, multiplied; bars: 95 % intervals")
+    subtitle = "the ratios of neighbours, multiplied; bars: their intervals, multiplied likewise"
+    return set_title(chart, title, subtitle)
 
 
 def multiply(product: Interval, ratio: Interval) -> Interval:

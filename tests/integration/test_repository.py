@@ -326,9 +326,9 @@ def test_readme_has_at_most_120_lines():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
-def test_published_folders_are_readable_and_undamaged():
+def test_published_runs_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
-    assert {"run", "comparison"} == {entry.kind for entry in entries}
+    assert {"run"} == {entry.kind for entry in entries}
     assert [entry for entry in entries if entry.state != "complete"] == []
 
 
