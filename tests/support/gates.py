@@ -1,0 +1,251 @@
+"""Count what gates decide of a project whose hot loop became 5 % slower, or did not change.
+
+``PYTHONPATH=tests:. python -m support.gates measure ROUNDS [GATE …]`` asks each gate, or those that
+are named, once a round and slowdown about a new repository, and appends the decisions to
+results/gates.jsonl. ``… show FILE`` prints the tables of docs/calibration.md.
+
+The other tools must be on PATH, with NumPy and virtualenv beside them: hyperfine, pytest-benchmark,
+pyperf and asv. Each is used as its own documentation says.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median, stdev
+from typing import Any
+
+from scipy.stats import ttest_ind
+from support.processes import ASSETS
+
+from bench.records.schema import CommandRecord
+from bench.records.store import read_records
+from bench.regression.calibration.counts import compute_wilson_interval, is_busy
+from bench.regression.commands.judge_commands import compare_kernels, compare_values
+from bench.regression.paired.judge_pairs import collect_pairs
+from bench.regression.stats.control import remove_speed
+from bench.regression.stats.false_alarms import ALPHA
+from bench.regression.stats.signed_rank import compare_pairs
+from bench.runner import machine
+from bench.worker.measure import now
+
+HOTLOOP = ASSETS / "hotloop"
+ROUNDS = 400_000
+SLOWDOWNS = (5, 0)  # percent
+OUTPUT = Path("results/gates.jsonl")
+BUDGET = "1m"
+
+ASV = {
+    "version": 1,
+    "project": "hotloop",
+    "repo": ".",
+    "branches": ["main"],
+    "environment_type": "virtualenv",
+    "benchmark_dir": "speed",
+    "matrix": {"req": {"numpy": []}},
+    "build_command": [],
+    "install_command": ["in-dir={env_dir} python -m pip install {build_dir}"],
+}
+ASV_BENCHMARK = """
+import hotloop
+def time_run():
+    hotloop.run(hotloop.ROUNDS // 100)
+"""
+
+# A gate gets the folders of both versions, of which the candidate's has the history of both. It
+# returns its verdict, and what else is to be kept.
+Gate = Callable[[Path, Path], tuple[str, dict[str, Any]]]
+
+
+def run(folder: Path, *arguments: str, valid: Iterable[int] = (0,)) -> str:
+    """Return what a program printed in a folder; exit if its status is not valid."""
+    # Without the path to this module: a tool must import nothing of ours.
+    env = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    process = subprocess.run(
+        arguments, cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    if process.returncode not in valid:
+        sys.exit(f"{arguments}\n{process.stdout}{process.stderr}")
+    return process.stdout + process.stderr
+
+
+def ask_ab(options: Sequence[str], _base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
+    """``bench ab`` of the two commits, with its own defaults and a minute."""
+    output = candidate.parent / "out"
+    command = (sys.executable, "-m", "bench", "ab", "--base=HEAD~1", "--candidate=HEAD")
+    fixed = ("--same-code-ok", "--format=json", f"--budget={BUDGET}", f"--output={output}")
+    process = subprocess.run(
+        [*command, *fixed, *options], cwd=candidate, capture_output=True, text=True, check=False
+    )
+    if process.returncode not in {0, 1}:
+        sys.exit(process.stdout + process.stderr)
+    (case,) = json.loads(process.stdout)["cases"]
+    metric = case["metrics"][0]
+    kept = {"pairs": case["pairs"], **{name: metric[name] for name in ("ratio", "p_slower")}}
+    records = [one for one in read_records(output) if isinstance(one, CommandRecord)]
+    pairs = collect_pairs(records)
+    kept["speeds"] = [compare_kernels(*pair) for pair in pairs]
+    kept["logs"] = [compare_values(name, *pair) for pair in pairs for name in pair[0].values]
+    return case["verdict"], kept
+
+
+def ask_hyperfine(base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
+    """Welch's t test at 5 %, as in hyperfine's scripts/welch_ttest.py, of its default runs."""
+    commands = [f"python {folder / 'job.py'}" for folder in (base, candidate)]
+    results = base / "out.json"
+    run(base, "hyperfine", "--warmup=1", "--shell=none", f"--export-json={results}", *commands)
+    before, after = (one["times"] for one in json.loads(results.read_text())["results"])
+    significant = ttest_ind(before, after, equal_var=False).pvalue < 0.05
+    slower = significant and sum(after) / len(after) > sum(before) / len(before)
+    return "slower" if slower else "not slower", {}
+
+
+def ask_pytest_benchmark(base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
+    """Its own example of a threshold: the minimum may grow by 5 %."""
+    storage = f"--benchmark-storage=file://{base / 'storage'}"
+    command = ("python", "-m", "pytest", "-q", "bench_hotloop.py", storage)
+    run(base, *command, "--benchmark-save=base")
+    compare = ("--benchmark-compare=0001", "--benchmark-compare-fail=min:5%")
+    text = run(candidate, *command, *compare, valid=(0, 1))
+    return "slower" if "Performance has regressed" in text else "not slower", {}
+
+
+def ask_pyperf(base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
+    """Its t test at 95 %: ``compare_to`` says slower, or that a difference is not significant."""
+    files = []
+    for folder in (base, candidate):
+        files.append(str(folder / "out.json"))
+        run(folder, "pyperf", "command", "-o", files[-1], "--", "python", "job.py")
+    text = run(base, "pyperf", "compare_to", *files)
+    return "slower" if "slower" in text else "not slower", {}
+
+
+def ask_asv(_base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
+    """The two commits, with a factor of 1.05."""
+    (candidate / "asv.conf.json").write_text(json.dumps(ASV))
+    (candidate / "speed").mkdir()
+    (candidate / "speed" / "benchmarks.py").write_text(ASV_BENCHMARK)
+    (candidate / "speed" / "__init__.py").touch()
+    run(candidate, "asv", "machine", "--yes")
+    text = run(candidate, "asv", "continuous", "-f", "1.05", "HEAD~1", "HEAD", valid=(0, 1))
+    if "CHANGED" not in text:
+        sys.exit(text)
+    return "slower" if "PERFORMANCE DECREASED" in text else "not slower", {}
+
+
+GATES: dict[str, Gate] = {
+    "ab --command": partial(ask_ab, ["--command=python job.py"]),
+    "ab --metric last-number": partial(ask_ab, ["--command=python job.py", "--metric=last-number"]),
+    "ab --loops": partial(ask_ab, ["--command=python loop.py", "--loops"]),
+    "ab --pytest": partial(ask_ab, ["--pytest=bench_hotloop.py"]),
+    "ab --implementation": partial(ask_ab, ["--implementation=softmax_hot.py", "--data=digits"]),
+    "hyperfine": ask_hyperfine,
+    "pytest-benchmark": ask_pytest_benchmark,
+    "pyperf": ask_pyperf,
+    "asv": ask_asv,
+}
+
+
+def write_versions(folder: Path, slowdown: float) -> tuple[Path, Path]:
+    """Write a repository whose last commit is slower by a percentage; return base and candidate."""
+    base, candidate = folder / "base", folder / "candidate"
+    candidate.mkdir()
+    git = ("git", "-c", "user.name=A test", "-c", "user.email=test@example.org")
+    run(candidate, *git, "init", "--quiet", "--initial-branch=main")
+    for rounds in (ROUNDS, round(ROUNDS * (1 + slowdown / 100))):
+        run(candidate, "cp", "-r", f"{HOTLOOP}/.", ".")
+        module = candidate / "hotloop" / "__init__.py"
+        module.write_text(module.read_text().replace("400_000", str(rounds)))
+        # Another file, so that the commits differ where the code is the same.
+        (candidate / "CHANGES").write_text(f"{now()}\n")
+        run(candidate, *git, "add", "--all")
+        run(candidate, *git, "commit", "--quiet", "--message=a version")
+    run(folder, *git, "clone", "--quiet", str(candidate), str(base))
+    run(base, *git, "checkout", "--quiet", "HEAD~1")
+    return base, candidate
+
+
+def decide(gate: str, slowdown: float) -> dict[str, Any]:
+    """Return what a gate decides of a new repository, its seconds, and whether others were busy."""
+    with tempfile.TemporaryDirectory() as name:
+        base, candidate = write_versions(Path(name), slowdown)
+        before, begin = machine.read_conditions(), now()
+        verdict, kept = GATES[gate](base, candidate)
+        seconds = now() - begin
+        conditions = machine.compare_readings(before, machine.read_conditions())
+        busy = is_busy(conditions, os.cpu_count() or 1)
+        decision = {"gate": gate, "slowdown": slowdown, "busy": busy, "verdict": verdict}
+        return {**decision, "seconds": seconds, **kept}
+
+
+def measure(rounds: int, gates: Sequence[str]) -> None:
+    """Append the decisions of so many rounds; one after the other, so that all share the hours."""
+    OUTPUT.parent.mkdir(exist_ok=True)
+    for _ in range(rounds):
+        for gate in gates:
+            for slowdown in SLOWDOWNS:
+                decision = decide(gate, slowdown)
+                with OUTPUT.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(decision) + "\n")
+
+
+def show(path: Path) -> None:
+    """Print what was decided, and what the kernel explains of commands that did not change."""
+    decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    print("| gate | slower by | machine | decisions | slower | 95 % interval | at 1 % | time |")
+    print("|---|---:|---|---:|---:|---:|---:|---:|")
+    for gate in GATES:
+        for slowdown in SLOWDOWNS:
+            for busy in (False, True):
+                same = {"gate": gate, "slowdown": slowdown, "busy": busy}
+                made = [one for one in decisions if same.items() <= one.items()]
+                if made:
+                    slower = Counter(one["verdict"] for one in made)["slower"]
+                    low, high = compute_wilson_interval(slower, len(made))
+                    levels = [one["p_slower"] for one in made if "p_slower" in one]
+                    significant = sum(level <= ALPHA for level in levels) if levels else "-"
+                    print(
+                        f"| `{gate}` | {slowdown} % | {'busy' if busy else 'quiet'} | {len(made)} "
+                        f"| {slower} | {100 * low:.0f} to {100 * high:.0f} % | {significant} "
+                        f"| {median(one['seconds'] for one in made):.0f} s |"
+                    )
+    print("\n| gate | machine | decisions | pairs | deviation | with the kernel | width |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    for gate in GATES:
+        for busy in (False, True):
+            same = {"gate": gate, "slowdown": 0, "busy": busy}
+            made = [one for one in decisions if same.items() <= one.items()]
+            made = [one for one in made if any(one.get("speeds", ()))]
+            logs = [log for one in made for log in one["logs"]]
+            if len(logs) > 1:
+                rest = [log for one in made for log in remove_speed(one["logs"], one["speeds"])]
+                widths = [compare_widths(one["logs"], one["speeds"]) for one in made]
+                print(
+                    f"| `{gate}` | {'busy' if busy else 'quiet'} | {len(made)} | {len(logs)} "
+                    f"| {100 * stdev(logs):.1f} % | {100 * stdev(rest):.1f} % "
+                    f"| {median(widths):.2f} |"
+                )
+
+
+def compare_widths(logs: Sequence[float], speeds: Sequence[float]) -> float:
+    """Return the width of a decision's interval with the kernel over that without it."""
+    both = [compare_pairs(logs, (len(logs),), ALPHA, one).ratio for one in (speeds, ())]
+    width, without = (math.log(ratio.high / ratio.low) for ratio in both)
+    return width / without
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["measure", rounds, *gates] if rounds.isdigit() and set(gates) <= set(GATES):
+            measure(int(rounds), gates or list(GATES))
+        case ["show", path]:
+            show(Path(path))
+        case _:
+            sys.exit("usage: python -m support.gates measure ROUNDS [GATE …] | show FILE")
