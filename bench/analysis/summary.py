@@ -45,6 +45,8 @@ class Row:
     roofline_seconds: the least time that an epoch could take on this machine while it was measured.
     first_epoch, imports, setup, reset: seconds, medians over trials.
     warm_up: the first timed epoch over the median one of its process.
+    idle_share: of an epoch, the time in which no core computed for the program, the median over
+        trials; negative if several did. None on a GPU.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
         rounds in which all comparable rows trained as many: they share their orders.
     curves: validation accuracy after each epoch, with each seed of orders and initial weights.
@@ -77,6 +79,7 @@ class Row:
     setup: float | None
     reset: float | None
     warm_up: Interval | None
+    idle_share: float | None
     validation_accuracy: float | None
     test_accuracy: float | None
     curves: tuple[Sequence[float], ...]
@@ -336,6 +339,11 @@ def _summarize_case(
         setup=_median(trial.setup_seconds for trial in good),
         reset=_median(trial.reset_seconds for trial in good),
         warm_up=estimate_typical(warm_ups) if good else None,
+        idle_share=_median(
+            1 - median(trial.epoch_cpu_seconds) / median(trial.epoch_seconds)
+            for trial in good
+            if case.device == "cpu" and trial.epoch_cpu_seconds
+        ),
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
         curves=tuple(trial.validation_accuracy for trial in select_seeds(scored)),

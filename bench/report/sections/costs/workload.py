@@ -12,6 +12,7 @@ from bench.contract import Optimizer
 from bench.report.charts.epochs import chart_epochs
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
+from bench.report.render.numbers import format_percent
 from bench.report.sections import Picture, Section
 from bench.report.sections.costs.comparison import (
     ADJUSTED_NOTE,
@@ -40,6 +41,9 @@ SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
     "weights. All rows of a round share a seed, so it says nothing of differences between rows."
 )
+# Of an epoch: clocks and other processes take less than this share on a quiet machine.
+MAX_IDLE = 0.1
+IDLE = "In part of an epoch no core computes for these programs, which wait: {}."
 GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
     "one."
@@ -105,6 +109,11 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     ]
     if names := ", ".join(label_case(row.case) for row in rows if row.in_two_groups):
         lines.append(f"The processes of these rows fall into two groups: {escape(names)}.")
+    idle = [(label_case(row.case), row.idle_share or 0.0) for row in rows]
+    if waits := ", ".join(
+        f"{name}, {format_percent(share)}" for name, share in idle if share > MAX_IDLE
+    ):
+        lines.append(IDLE.format(escape(waits)))
     if not rows[0].machine:
         return lines
     return [" ".join([f"**{escape(run.name)}**: {escape(write_headline(rows))}", *lines])]

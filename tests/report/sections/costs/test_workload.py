@@ -73,6 +73,21 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
     assert '"text": "1,000, two groups"' in points
 
 
+def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
+    # Median epochs of a second. A program with two threads may compute for longer than that.
+    cpu = {"<waits>": 0.75, "busy": 0.95, "two": 1.5}
+    records = [
+        record
+        for name, seconds in cpu.items()
+        for record in trials(case(name), 1.0, 1.0, epoch_cpu_seconds=[9.0, *[seconds] * 4])
+    ]
+    loaded = load_run(write(tmp_path / "run", run(*map(case, cpu)), *records))
+    text = describe_workload([loaded], "sgd").text
+    assert text.endswith("for these programs, which wait: &lt;waits&gt;, 25 %.")
+    on_gpu = on("gpu", "a", A, epoch_cpu_seconds=[0.1] * 5)
+    assert [row.idle_share for row in summarize(on_gpu, HERE)] == [None]
+
+
 def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
     (row,) = rows_of(a=A)
     several = replace(
