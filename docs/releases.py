@@ -114,7 +114,7 @@ CHAINS = {
             *("3.6.0", "3.7.0", "3.8.0", "3.9.2", "3.10.0"),
             *("3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1"),
         ),
-        # keras-tensorflow waits at the end of an epoch: docs/methodology.md.
+        # keras-tensorflow waits at the end of an epoch: docs/framework.md.
         ("keras-jax", "keras-tensorflow-fused", "keras-torch"),
         others="tensorflow==2.19.1 numpy==2.1.3 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 "
         "tensorboard>=2 setuptools>=77",
