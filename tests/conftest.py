@@ -263,11 +263,15 @@ def wheels(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory):
-    """Variables of the command line: lock, temporary folder and calibrations are the tests' own."""
+    """Variables of the command line: lock, temporary folder and calibrations are the tests' own.
+
+    Those of pytest-xdist are left out: with them pytest-benchmark measures nothing.
+    """
     names = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
     folders = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in names.items()}
     lock = tmp_path_factory.mktemp("lock") / "lock"
-    return {**os.environ, **folders, "SOFTMAX_BENCH_LOCK": str(lock)}
+    others = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+    return {**others, **folders, "SOFTMAX_BENCH_LOCK": str(lock)}
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,9 @@ RENDERING = "test_render_report"  # of a whole published run takes too long here
 
 @pytest.fixture
 def run(surroundings):
-    # As a user runs them: pytest-benchmark measures nothing in a worker of pytest-xdist.
-    variables = {name: value for name, value in surroundings.items() if "XDIST" not in name}
     command = [sys.executable, "-m", "pytest", BENCHMARKS, f"--confcutdir={BENCHMARKS.parent}"]
     command += ["-p", "no:cacheprovider"]
-    options = {"cwd": machine.ROOT, "env": variables, "capture_output": True, "text": True}
+    options = {"cwd": machine.ROOT, "env": surroundings, "capture_output": True, "text": True}
     return lambda *arguments: subprocess.run([*command, *arguments], check=False, **options)
 
 

@@ -58,7 +58,7 @@ def test_file_that_one_revision_lacks_is_missing_there(project, repository):
         assert (absent.side, absent.reason) == ("candidate", "not in HEAD")
         assert prepared.plan.pairings == ()
     with (
-        pytest.raises(UserError, match=r"no file benchmarks/mine\.py"),
+        pytest.raises(UserError, match=r"neither revision has the file benchmarks/mine\.py"),
         prepare_comparison("HEAD", "HEAD", **terms),
     ):
         pytest.fail("neither side has it")
