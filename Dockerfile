@@ -19,15 +19,16 @@ COPY softmax_bench /source/softmax_bench
 RUN python3 -m venv /opt/bench \
     && /opt/bench/bin/pip install --no-cache-dir "/source[sklearn,numba,report,gpu,cuda-${FRAMEWORK}]"
 
-# The base has a user ubuntu with the number that most users have. Who builds as root has root's.
+# The number may be taken: the base's user ubuntu has that of most users, and root builds with its
+# own.
 RUN (userdel --remove ubuntu || true) \
-    && useradd --create-home --no-log-init --non-unique --uid "${UID}" bench \
-    && install --directory --owner=bench /work /home/bench/.cache
+    && useradd --home-dir /work --no-log-init --non-unique --uid "${UID}" bench \
+    && install --directory --owner=bench /work /work/.cache
 
 # The base refuses drivers that are older than its CUDA, but TensorFlow's CUDA 12 works with older
 # ones. Each framework reports a driver that is too old for it.
 ENV NVIDIA_DISABLE_REQUIRE=1
-ENV HOME=/home/bench
+ENV HOME=/work
 ENV PATH=/opt/bench/bin:$PATH
 USER ${UID}
 WORKDIR /work
