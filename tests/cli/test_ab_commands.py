@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from support.commands import CLOCK
 from support.processes import assert_nothing_left, wait_until
 
 from bench.records import store
@@ -115,17 +116,6 @@ def test_iterations_are_judged(commit, compared, monkeypatch):
     assert result["cases"][0]["metrics"][0]["name"] == "iteration"
 
 
-# On a clock that only the work moves.
-CLOCK = """
-seconds = 0.0
-
-def work(more):
-    global seconds
-    seconds += more
-
-def now():
-    return seconds
-"""
 BENCH = """
 import clock
 

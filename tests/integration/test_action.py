@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.commands import CLOCK
 from support.processes import ASSETS
 
 from bench.records import store
@@ -180,26 +181,19 @@ def test_each_revision_is_installed_on_request(use, install, status):
     assert ("| slower" in summary) == (install == "true")
 
 
-# On a clock that only the work moves.
 BENCHMARK = """
-seconds = 0.0
-
-def work(more):
-    global seconds
-    seconds += more
-
-def now():
-    return seconds
+import clock
 
 def test_work(benchmark):
-    benchmark.pedantic(work, ({},), rounds=3)
+    benchmark.pedantic(clock.work, ({},), rounds=3)
 """
 
 
 def test_benchmarks_of_pytest_are_judged(use):
-    before, after = ({"bench_job.py": BENCHMARK.format(number)} for number in (1.0, 2.0))
-    timer = "--benchmark-timer=bench_job.now"
-    code, _, summary = use(before, after, pytest=f"bench_job.py {timer}")
+    before, after = (
+        {"bench_job.py": BENCHMARK.format(number), "clock.py": CLOCK} for number in (1.0, 2.0)
+    )
+    code, _, summary = use(before, after, pytest="bench_job.py --benchmark-timer=clock.now")
     assert code == 1, summary
     assert "| bench\\_job.py::test\\_work | slower" in summary
 

@@ -14,6 +14,18 @@ from bench.regression.commands.command_plan import TIME, CommandPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.versions.names import Version
 
+# A module with a clock for pytest-benchmark that only the work moves.
+CLOCK = """
+seconds = 0.0
+
+def work(more):
+    global seconds
+    seconds += more
+
+def now():
+    return seconds
+"""
+
 
 def command_plan(**changes: Any) -> CommandPlan:
     """Return the plan of a comparison of a command on ``main`` and in the working tree."""
