@@ -25,7 +25,9 @@ from bench.worker.exchange import ExchangeSize
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
-BARE, COPIED = (Path(__file__).with_name(name) for name in ("bare_loop.py", "copied_images.py"))
+BARE, COPIED, WAITING = (
+    Path(__file__).with_name(f"{name}.py") for name in ("bare_loop", "copied_images", "waiting_fit")
+)
 THREADS = len(machine.list_usable_cores())
 KERAS = [one.name for one in IMPLEMENTATIONS if (one.framework, one.data) == ("keras", "streamed")]
 
@@ -48,7 +50,7 @@ def time_bare_loop(case, data, scratch):
 
 
 def run_script(script, case, data, scratch):
-    """Return what a script of this folder prints: the seconds of a case's epochs."""
+    """Return what a script of this folder prints of a case's epochs."""
     child = ChildSpec(threads=case.threads, variables=case.variables)
     # The same empty caches, and the same suite to import from.
     write_folder(scratch, {}, child, ExchangeSize())
@@ -112,3 +114,17 @@ def test_share_of_an_epoch_in_which_keras_programs_copy_the_images(capsys, tmp_p
             f"\n{name}, {threads} threads: {1e3 * copying:.0f} ms of {1e3 * seconds:.0f} ms, "
             f"{median(shares):.1%} ({shares[0]:.1%} to {shares[-1]:.1%})"
         )
+
+
+@pytest.mark.overhead
+def test_share_of_an_epoch_in_which_keras_on_tensorflow_computes(capsys, tmp_path):
+    data = dataset.find()
+    size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(data.folder, "train")[1]))
+    case = complete_case(find_implementation("keras-tensorflow", None), "sgd", "cpu", size, 5)
+    times = run_script(WAITING, case, data, tmp_path)
+    shares = {name: cpu / wall for name, (wall, cpu) in times.items()}
+    with capsys.disabled():
+        for name, (wall, _) in times.items():
+            print(f"\n{name}: {wall / 5:.2f} s an epoch, computes for {shares[name]:.0%}", end="")
+    # The waits are those of the autotuner.
+    assert shares["without the autotuner"] > max(shares["one fit"], shares["a fit an epoch"])
