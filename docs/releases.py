@@ -93,7 +93,7 @@ CHAINS = {
         ),
         ("numba",),
         others="numpy==2.0.2 llvmlite>=0.43",
-        seconds=200,  # a process compiles for five seconds
+        seconds=150,  # a process compiles for five seconds
     ),
     "scikit-learn": Chain(
         ("scikit-learn",),
@@ -119,7 +119,7 @@ CHAINS = {
         others="tensorflow==2.19.1 numpy==2.1.3 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 "
         "tensorboard>=2 setuptools>=77",
         samples=12_000,
-        seconds=150,
+        seconds=110,
     ),
     "pytorch": Chain(
         ("torch",),
