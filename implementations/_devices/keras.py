@@ -14,6 +14,8 @@ def find_device(device: Device) -> str:
     """Return Keras's name of a device, after creating a tensor there. Raises Unavailable."""
     backend = keras.backend.backend()
     name = name_accelerator(backend) if device == "gpu" else device
+    if backend == "jax":
+        name += ":0"  # older releases of Keras take no other name
     try:
         with keras.device(name):
             place = str(keras.ops.zeros(1).device).lower()
@@ -27,7 +29,8 @@ def find_device(device: Device) -> str:
         if "cpu" in place:  # TensorFlow falls back without an error
             raise tensorflow.explain_absence(device)
         tensorflow.use_float32()
-    # No ":0": to PyTorch that is another device than that of its tensors, and gradients are lost.
+    # No ":0" otherwise: to PyTorch that is another device than that of its tensors, and gradients
+    # are lost.
     return name
 
 

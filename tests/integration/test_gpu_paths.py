@@ -155,7 +155,9 @@ class FakeKeras:
     """The part of Keras that the look-up uses. gpus: the device it returns by the one asked for."""
 
     def __init__(self, backend, gpus, default="cpu"):
-        self.devices, self.current = {"cpu": "cpu", None: default, **gpus}, None
+        # As on JAX, before Keras 3.12: no other name is taken than one with a number.
+        cpu = "cpu:0" if backend == "jax" else "cpu"
+        self.devices, self.current = {cpu: "cpu", None: default, **gpus}, None
         self.backend = SimpleNamespace(backend=lambda: backend)
         self.ops = SimpleNamespace(zeros=self.zeros)
 
@@ -184,22 +186,22 @@ def keras_devices(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("backend", "gpus", "default", "name"),
+    ("backend", "gpus", "default", "names"),
     [
-        ("torch", {"cuda": "cuda:0"}, "cuda:0", "cuda"),
-        ("torch", {"mps": "mps:0"}, "mps:0", "mps"),
-        ("jax", {"gpu": "cuda:0"}, "cuda:0", "gpu"),
-        ("jax", {"cuda": "cuda:0"}, "cuda:0", "cuda"),  # as JAX may name it one day
+        ("torch", {"cuda": "cuda:0"}, "cuda:0", ("cuda", "cpu")),
+        ("torch", {"mps": "mps:0"}, "mps:0", ("mps", "cpu")),
+        ("jax", {"gpu:0": "cuda:0"}, "cuda:0", ("gpu:0", "cpu:0")),
+        ("jax", {"cuda:0": "cuda:0"}, "cuda:0", ("cuda:0", "cpu:0")),  # as JAX may name it one day
     ],
 )
 def test_keras_names_a_gpu_as_its_backend_does(
-    keras_devices, monkeypatch, backend, gpus, default, name
+    keras_devices, monkeypatch, backend, gpus, default, names
 ):
     jax_devices = load("jax", "_devices.jax")
-    device = SimpleNamespace(platform=next(iter(gpus)))
+    device = SimpleNamespace(platform=next(iter(gpus)).removesuffix(":0"))
     monkeypatch.setattr(jax_devices.jax, "devices", lambda _: [device])
     module = keras_devices(backend, gpus, default)
-    assert (module.find_device("gpu"), module.find_device("cpu")) == (name, "cpu")
+    assert (module.find_device("gpu"), module.find_device("cpu")) == names
 
 
 def test_keras_without_a_gpu_gives_the_reason_of_its_backend(keras_devices):
