@@ -113,6 +113,15 @@ def test_published_page_is_that_of_the_published_records(real_tool):
         assert real_tool.describe_chain(name, chain, real_tool.read_links(name, chain)) in page
 
 
+def test_links_have_the_programs_of_their_chain_only(real_tool):
+    # The records of Keras have a program more, which did not start with its older releases.
+    chain = real_tool.CHAINS["keras"]
+    links = real_tool.read_links("keras", chain)
+    assert len(links) == len(list(chain.links))
+    for link in links:
+        assert {case.name for case in link.cases} == set(chain.implementations)
+
+
 def test_published_records_have_no_params(real_tool):
     for path in real_tool.PUBLISHED.glob("*.tar.xz"):
         with tarfile.open(path) as archive:
