@@ -225,8 +225,8 @@ def describe_chain(name: str, chain: Chain, links: Sequence[Link]) -> str:
             {
                 "releases": f"{link.before} → {link.after}",
                 "program": case.name,
-                "before": numbers.format_duration(epoch and epoch.baseline),
-                "after": numbers.format_duration(epoch and epoch.candidate),
+                "before": numbers.format_duration(epoch.baseline if epoch else None),
+                "after": numbers.format_duration(epoch.candidate if epoch else None),
                 "difference": format_change(epoch.ratio) if epoch else numbers.ABSENT,
                 "pairs": str(case.pairs),
                 "parity error": numbers.format_error(max(errors, default=None)),
