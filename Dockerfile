@@ -22,15 +22,15 @@ RUN python3 -m venv /opt/bench \
 # The number may be taken: the base's user ubuntu has that of most users, and root builds with its
 # own.
 RUN (userdel --remove ubuntu || true) \
-    && useradd --home-dir /work --no-log-init --non-unique --uid "${UID}" bench \
-    && install --directory --owner=bench /work /work/.cache
+    && useradd --home-dir /bench --no-log-init --non-unique --uid "${UID}" bench \
+    && install --directory --owner=bench /bench /bench/.cache
 
 # The base refuses drivers that are older than its CUDA, but TensorFlow's CUDA 12 works with older
 # ones. Each framework reports a driver that is too old for it.
 ENV NVIDIA_DISABLE_REQUIRE=1
-ENV HOME=/work
+ENV HOME=/bench
 ENV PATH=/opt/bench/bin:$PATH
 USER ${UID}
-WORKDIR /work
+WORKDIR /bench
 ENTRYPOINT ["softmax-bench"]
 CMD ["run", "--device", "cpu,gpu", "--quick"]
