@@ -102,6 +102,8 @@ def test_ratios_multiply_with_the_intervals_of_independent_ones(tool):
     assert product.mean == 1
     assert math.log(product.high) == pytest.approx(0.05)
     assert math.log(product.low) == pytest.approx(-0.05)
+    # Pairs that are too few have no interval, and so their product has none.
+    assert tool.multiply(first, Interval(0.5)) == Interval(1.0)
 
 
 def test_published_page_is_that_of_the_published_records(real_tool):
