@@ -106,6 +106,15 @@ def test_number_that_is_printed_is_judged(commit, compared, metric, text, name):
     assert (judged["baseline"], judged["candidate"]) == (10.0, 20.0)
 
 
+def test_processor_time_is_judged(commit, compared):
+    work = "i=0; while [ $i -lt {} ]; do i=$((i + 1)); done\n"
+    commit(job=work.format(30_000))
+    commit(job=work.format(120_000))
+    status, result = compared("--command=sh job", "--metric=cpu-time", ENOUGH)
+    assert (status, verdicts(result)) == (1, {"cpu-time": "slower"})
+    assert result["cases"][0]["metrics"][0]["name"] == "processor time"
+
+
 def test_iterations_are_judged(commit, compared, monkeypatch):
     monkeypatch.setattr(measure_pairs, "EPOCH_SECONDS", 0.1)
     loop = "while read line; do sleep {}; echo; done\n"
@@ -253,10 +262,12 @@ echo . >> counter
 """
 
 
-@pytest.mark.parametrize("options", [(), ("--loops",)], ids=["one by one", "in turn"])
+@pytest.mark.parametrize(
+    "options", [(), ("--loops",), ("--metric=cpu-time",)], ids=["one by one", "in turn", "at once"]
+)
 def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_path, path, options):
     (tmp_path / "job").write_text(
-        HANGS.format("while read line; do echo; done" if options else "true")
+        HANGS.format("while read line; do echo; done" if "--loops" in options else "true")
     )
     command = ("ab", "--base=.", "--command=sh job", "--same-code-ok", ENOUGH, "--output=out")
     process = started(*command, *options, **alone, PATH=path)

@@ -143,6 +143,7 @@ def ask_asv(_base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
 GATES: dict[str, Gate] = {
     "ab --command": partial(ask_ab, ["--command=python job.py"]),
     "ab --metric last-number": partial(ask_ab, ["--command=python job.py", "--metric=last-number"]),
+    "ab --metric cpu-time": partial(ask_ab, ["--command=python job.py", "--metric=cpu-time"]),
     "ab --loops": partial(ask_ab, ["--command=python loop.py", "--loops"]),
     "ab --pytest": partial(ask_ab, ["--pytest=bench_hotloop.py"]),
     "ab --implementation": partial(ask_ab, ["--implementation=softmax_hot.py", "--data=digits"]),

@@ -152,8 +152,9 @@ def ab(
         str | None,
         typer.Option(
             metavar="METRIC",
-            help="Judge the time of the command (time), the last number that it prints "
-            "(last-number), or a number in its JSON (json:KEY); less is better. Default: time.",
+            help="Judge the time of the command (time), its processor time while both versions "
+            "share the cores (cpu-time), the last number that it prints (last-number), or a number "
+            "in its JSON (json:KEY); less is better. Default: time.",
             rich_help_panel=COMMANDS,
         ),
     ] = None,

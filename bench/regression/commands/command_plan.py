@@ -13,16 +13,17 @@ from bench.regression.versions.names import Version
 from bench.runner.planning.cases import make_case
 from implementations import Implementation
 
-TIME, LAST_NUMBER, JSON, PYTEST = "time", "last-number", "json:", "pytest"
+TIME, CPU_TIME, LAST_NUMBER, JSON = "time", "cpu-time", "last-number", "json:"
+PYTEST = "pytest"
 
 
 class CommandPlan(BasePlan, frozen=True, kw_only=True):
     """The plan, as it is stored.
 
     arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
-    for none. metric: TIME, LAST_NUMBER, JSON with a key, or PYTEST, whose benchmarks are judged one
-    by one. loops: see ``CommandSpec``. warmup: pairs that do not count. tolerance, alpha: see
-    ``Rule``. budget: seconds of measuring.
+    for none. metric: TIME, CPU_TIME, LAST_NUMBER, JSON with a key, or PYTEST, whose benchmarks are
+    judged one by one. loops: see ``CommandSpec``. warmup: pairs that do not count. tolerance,
+    alpha: see ``Rule``. budget: seconds of measuring.
     """
 
     baseline: Version = msgspec.field(name="base")
@@ -36,6 +37,11 @@ class CommandPlan(BasePlan, frozen=True, kw_only=True):
     tolerance: float
     alpha: float
     budget: float
+
+    @property
+    def together(self) -> bool:
+        """Whether both processes of a pair live at the same time."""
+        return self.loops or self.metric == CPU_TIME
 
     def make_rule(self, tests: int) -> Rule:
         """Return the rule, if so many values are judged together."""
@@ -71,8 +77,9 @@ def split_arguments(text: str, option: str) -> list[str]:
 
 def check_metric(text: str) -> str:
     """Return the name of a metric. Raises UserError."""
-    if text in {TIME, LAST_NUMBER} or (text.startswith(JSON) and text != JSON):
+    if text in {TIME, CPU_TIME, LAST_NUMBER} or (text.startswith(JSON) and text != JSON):
         return text
     raise UserError(
-        f"--metric {text}: choose time, last-number, or json:KEY, where dots lead into objects"
+        f"--metric {text}: choose time, cpu-time, last-number, or json:KEY, where dots lead into "
+        "objects"
     )

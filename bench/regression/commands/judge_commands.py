@@ -7,7 +7,7 @@ from statistics import median
 
 from bench.records.schema import CommandRecord, Environment
 from bench.records.store import read_environments, read_looks, read_records
-from bench.regression.commands.command_plan import PYTEST, CommandPlan
+from bench.regression.commands.command_plan import CPU_TIME, PYTEST, TIME, CommandPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.paired.judge_pairs import (
     close_schedule,
@@ -63,7 +63,7 @@ def name_metric(plan: CommandPlan) -> str:
     """Return what of a command is judged, in words."""
     if plan.loops:
         return "iteration"
-    return {"time": "time", PYTEST: "minimum"}.get(plan.metric, plan.metric)
+    return {CPU_TIME: "processor time", PYTEST: "minimum"}.get(plan.metric, plan.metric)
 
 
 def list_names(records: Iterable[CommandRecord]) -> list[str]:
@@ -92,8 +92,7 @@ def judge_commands(
             measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test, speeds)
     verdicts = decide_all({name: difference for name, (_, difference) in measured.items()}, rule)
     lives = [[record.wall_seconds or 0.0 for record in pair] for pair in pairs]
-    # Processes that iterate in turn live together.
-    seconds = [max(both) if plan.loops else sum(both) for both in lives]
+    seconds = [max(both) if plan.together else sum(both) for both in lives]
     cases = []
     for name in names or [plan.metric]:
         title = name if plan.metric == PYTEST and names else plan.arguments
@@ -106,7 +105,7 @@ def judge_commands(
         metrics = []
         if name in measured and not failures:
             values, difference = measured[name]
-            timed = plan.loops or plan.metric in {"time", PYTEST}
+            timed = plan.loops or plan.metric in {TIME, CPU_TIME, PYTEST}
             more = estimate_more_pairs(difference, rule) if verdict == "undecided" else None
             metrics = [
                 MetricComparison(

@@ -16,7 +16,7 @@ from bench.records import environments, store, timestamps
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import hide_paths
 from bench.records.schema import FORMAT, CommandRecord, Environment
-from bench.regression.commands.command_plan import PYTEST, TIME, CommandPlan
+from bench.regression.commands.command_plan import CPU_TIME, PYTEST, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
 from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
@@ -108,8 +108,8 @@ class _CommandPairs:
         order = self._plan.order_sides(number)
         records = []
         try:
-            if self._plan.loops:
-                fields = self._run_in_turn(order)
+            if self._plan.together:
+                fields = self._run_together(order)
             else:
                 fields = ((side, self._run(side)) for side in order)
             # One by one: what has ended is recorded before the next begins.
@@ -136,21 +136,31 @@ class _CommandPairs:
             fields = self._read(outcome, folder)
         return {"started": started, "kernel_seconds": kernels, "conditions": conditions, **fields}
 
-    def _run_in_turn(self, order: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the fields of two live processes, which iterate in turn."""
-        started = timestamps.format_now()
-        commands: dict[str, Command] = {}
+    def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the fields of two live processes.
+
+        They iterate in turn, or run at once: on the same cores the kernel alternates them.
+        """
         with ExitStack() as stack:
-            for side in order:
-                folder = stack.enter_context(scratch.make_folder())
+            folders = {side: stack.enter_context(scratch.make_folder()) for side in order}
+            started = timestamps.format_now()
+            for side, folder in folders.items():
                 if fault := self._prepare(side, folder):
                     yield side, {"started": started, **fault}
                     return
-                command = Command(self._specify(side, folder), folder)
-                commands[side] = stack.enter_context(command)
-            seconds, stopped = iterate_in_turn(commands, self._iterations)
+            commands = {
+                side: stack.enter_context(Command(self._specify(side, folder), folder))
+                for side, folder in folders.items()
+            }
+            seconds: dict[str, list[float]] = {}
+            stopped: str | None = None
+            if self._plan.loops:
+                seconds, stopped = iterate_in_turn(commands, self._iterations)
             outcomes = {side: command.finish() for side, command in commands.items()}
         for side, outcome in outcomes.items():
+            if not self._plan.loops:
+                yield side, {"started": started, **self._read(outcome, folders[side])}
+                continue
             fields = describe_outcome(outcome) | {"iteration_seconds": seconds[side]}
             if outcome.status == "ok" and stopped is None:
                 fields["values"] = {self._plan.metric: median(seconds[side])}
@@ -184,8 +194,9 @@ class _CommandPairs:
             folder=own.folder,
             variables=own.variables,
             cores=self._cores,
-            timeout=self._plan.timeout,
-            output_bytes=0 if self._plan.metric == TIME else OUTPUT_BYTES,
+            # Those that share their cores take twice as long.
+            timeout=self._plan.timeout * (2 if self._plan.metric == CPU_TIME else 1),
+            output_bytes=0 if self._plan.metric in {TIME, CPU_TIME} else OUTPUT_BYTES,
             loops=self._plan.loops,
         )
 

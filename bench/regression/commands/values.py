@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.regression.commands.command_plan import JSON, LAST_NUMBER, PYTEST
+from bench.regression.commands.command_plan import CPU_TIME, JSON, LAST_NUMBER, PYTEST
 from bench.runner.process.command import CommandOutcome
 
 OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
@@ -36,7 +36,8 @@ def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, f
     elif metric.startswith(JSON):
         values = {metric: read_json(outcome.output, metric.removeprefix(JSON))}
     else:
-        values = {metric: outcome.wall_seconds}
+        seconds = outcome.cpu_seconds if metric == CPU_TIME else outcome.wall_seconds
+        values = {metric: seconds}
     for name, value in values.items():
         if not (math.isfinite(value) and value > 0):
             raise ValueFault(f"{name} is {value:g}; only positive numbers can be compared")

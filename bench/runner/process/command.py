@@ -47,11 +47,16 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """How a command ended. wall_seconds: from its start to its end. output: the last of it."""
+    """How a command ended.
+
+    wall_seconds: from its start to its end. cpu_seconds: of all processors, of it and of the
+    processes that it started and waited for. output: the last of it.
+    """
 
     status: str
     reason: str | None
     wall_seconds: float
+    cpu_seconds: float
     output: str
     stderr_tail: str
 
@@ -151,7 +156,7 @@ class Command:
             status, reason = "out-of-memory", "the kernel ended it: the machine had no memory left"
         elif lines:
             reason = f"{reason}: {join_lines(lines[-1])}"
-        return CommandOutcome(status, reason, seconds, output, stderr)
+        return CommandOutcome(status, reason, seconds, session.cpu_seconds, output, stderr)
 
     def _find_wrong_count(self) -> str | None:
         """Return how a command that loops answered wrongly: then its iterations are no such."""

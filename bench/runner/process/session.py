@@ -2,10 +2,11 @@
 
 import math
 import os
+import resource
 import select
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,7 +73,8 @@ class Session:
     """A process that leads a session of its own, until it is reaped.
 
     pipes: those that it writes to. deadline: on the monotonic clock, or infinite. scratch: see
-    ``kill_leftovers``.
+    ``kill_leftovers``. cpu_seconds: 0 until it is reaped; then its processor time, with that of the
+    processes for which it waited.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Session:
         self._pipes = pipes
         self._deadline = deadline
         self._scratch = scratch
+        self.cpu_seconds = 0.0
         self._pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
         for pipe in pipes:
             pipe.close_write_end()
@@ -93,7 +96,7 @@ class Session:
     def has_ended(self) -> bool:
         """Return whether the process has ended; it is not reaped here where that can be helped."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            return self.process.poll() is not None
+            return self._reap(self.process.poll) is not None
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self.process.pid, flags) is not None
 
@@ -128,10 +131,22 @@ class Session:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         kill_leftovers(self.process.pid, self._scratch, grace=0.0)
-        self.process.wait()
+        self._reap(self.process.wait)
+
+    def _reap(self, reap: Callable[[], int | None]) -> int | None:
+        before = _read_reaped_cpu_seconds()
+        code = reap()
+        self.cpu_seconds += _read_reaped_cpu_seconds() - before
+        return code
 
     def close(self) -> None:
         """Close what is still open."""
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
+
+
+def _read_reaped_cpu_seconds() -> float:
+    """Return the processor time of all processes that this one has reaped."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -30,5 +30,5 @@ def test_arguments_that_name_no_program_are_refused(text, reason):
 
 @pytest.mark.parametrize("text", ["seconds", "json:", "json", "pytest"])
 def test_unknown_metric_is_refused(text):
-    with pytest.raises(UserError, match="choose time, last-number, or json:KEY"):
+    with pytest.raises(UserError, match="choose time, cpu-time, last-number, or json:KEY"):
         check_metric(text)

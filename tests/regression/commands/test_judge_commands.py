@@ -100,6 +100,13 @@ def test_iterations_are_compared_with_their_neighbours():
     assert judged.pair_seconds == 1.5  # they live at the same time
 
 
+def test_processor_time_is_that_of_processes_that_live_together():
+    judged = one(processes(SLOWER, name="cpu-time"), command_plan(metric="cpu-time"))
+    assert judged.verdict == "slower"
+    assert (judged.metrics[0].name, judged.metrics[0].unit) == ("processor time", "seconds")
+    assert judged.pair_seconds == 1.5
+
+
 def test_number_that_a_command_prints_has_no_unit():
     judged = one(processes(SLOWER, name="last-number"), command_plan(metric="last-number"))
     assert (judged.metrics[0].name, judged.metrics[0].unit) == ("last-number", "number")

@@ -67,16 +67,20 @@ def test_process_has_its_sides_folder_and_records_hide_it(measured):
         assert record.reason.endswith(f"exit status 3: <checkout> of {record.version}")
 
 
-@pytest.mark.parametrize(("script", "loops"), [("rm ready", False), (f"rm ready; {LOOP}", True)])
-def test_each_process_is_prepared(measured, script, loops):
-    records, _ = measured(script, prepare="touch ready", warmup=2, loops=loops)
+# Processes that run one after the other, in turn, and at once.
+WAYS = [{}, {"loops": True}, {"metric": "cpu-time"}]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_process_is_prepared(measured, way):
+    records, _ = measured(f"rm ready; {LOOP}", prepare="touch ready", warmup=2, **way)
     assert [record.status for record in records] == ["ok"] * 4
 
 
-@pytest.mark.parametrize("loops", [False, True])
-def test_failed_preparation_fails_its_process(measured, loops):
+@pytest.mark.parametrize("way", WAYS)
+def test_failed_preparation_fails_its_process(measured, way):
     prepare = 'sh -c "[ $SIDE = base ] || exit 7"'
-    records, case = measured(LOOP, prepare=prepare, loops=loops)
+    records, case = measured(LOOP, prepare=prepare, **way)
     assert case.remarks == ("candidate: failed: --prepare: the process ended with exit status 7",)
     assert {record.status for record in records if record.version == "base"} <= {"ok"}
 
@@ -108,6 +112,25 @@ def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
     records = store.read_records(tmp_path / "out")
     assert [record.version for record in records] == calls
     assert [record.status for record in records] == ["ok", "interrupted"]
+
+
+# ----- both at once
+
+MEET = "touch ../$SIDE-is-here; until [ -e ../base-is-here ] && [ -e ../candidate-is-here ]; do :; "
+
+
+def test_processes_of_which_the_processor_time_counts_run_at_once(measured):
+    records, _ = measured(f"{MEET}done", metric="cpu-time", timeout=120.0)
+    for record in records:
+        assert (record.status, record.kernel_seconds) == ("ok", [])
+        assert list(record.values) == ["cpu-time"]
+
+
+def test_process_that_shares_its_core_may_take_twice_as_long(measured):
+    records, _ = measured("[ $SIDE = base ] || sleep 600", metric="cpu-time", timeout=1.0)
+    by_side = {record.version: record for record in records}
+    assert by_side["base"].status == "ok"
+    assert by_side["candidate"].reason == "still running after 2 s; raise --timeout"
 
 
 # ----- iterations

@@ -11,10 +11,10 @@ from bench.runner.process.command import CommandOutcome
 
 @pytest.fixture
 def read(tmp_path):
-    """Read the values of a command that took two seconds and printed this."""
+    """Read the values of a command that took two seconds, computed for one, and printed this."""
 
     def call(metric, output="", file="benchmarks.json"):
-        outcome = CommandOutcome("ok", None, 2.0, output, "")
+        outcome = CommandOutcome("ok", None, 2.0, 1.0, output, "")
         return read_values(metric, outcome, tmp_path / file)
 
     return call
@@ -22,6 +22,7 @@ def read(tmp_path):
 
 def test_time_is_that_of_the_process(read):
     assert read("time", "5") == {"time": 2.0}
+    assert read("cpu-time", "5") == {"cpu-time": 1.0}
 
 
 @pytest.mark.parametrize(

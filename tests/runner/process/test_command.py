@@ -64,6 +64,19 @@ def test_end_of_a_command_has_its_status_and_reason(finished, code, status, reas
     assert outcome.wall_seconds > 0
 
 
+def test_processor_time_is_that_of_a_command_and_what_it_waits_for(finished):
+    work = "import time; sum(range(10**6)); print(time.process_time())"
+    code = f"subprocess.run([sys.executable, '-c', {work!r}], check=True)"
+    outcome = finished(code, output_bytes=100)
+    # The command itself computed too. One core cannot give more than has passed.
+    assert float(outcome.output) < outcome.cpu_seconds <= outcome.wall_seconds
+
+
+def test_waiting_is_no_processor_time(finished):
+    outcome = finished(arguments=["sleep", "1"])
+    assert outcome.cpu_seconds < outcome.wall_seconds - 0.9
+
+
 def test_command_that_takes_too_long_is_ended_with_what_it_started(finished, tmp_path):
     code = "subprocess.Popen(['sleep', '600'], start_new_session=True); signal.pause()"
     outcome = finished(code, timeout=2.0)
