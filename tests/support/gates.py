@@ -198,7 +198,7 @@ def measure(rounds: int, gates: Sequence[str]) -> None:
 
 
 def show(path: Path) -> None:
-    """Print what was decided, and what the kernel explains of commands that did not change."""
+    """Print what was decided, and how pairs of commands that did not change deviate."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     print("| gate | slower by | machine | decisions | slower | 95 % interval | at 1 % | time |")
     print("|---|---:|---|---:|---:|---:|---:|---:|")
@@ -223,16 +223,19 @@ def show(path: Path) -> None:
         for busy in (False, True):
             same = {"gate": gate, "slowdown": 0, "busy": busy}
             made = [one for one in decisions if same.items() <= one.items()]
-            made = [one for one in made if any(one.get("speeds", ()))]
+            made = [one for one in made if one.get("logs")]
             logs = [log for one in made for log in one["logs"]]
-            if len(logs) > 1:
+            if len(logs) < 2:
+                continue
+            explained = "- | -"
+            if any(any(one["speeds"]) for one in made):
                 rest = [log for one in made for log in remove_speed(one["logs"], one["speeds"])]
                 widths = [compare_widths(one["logs"], one["speeds"]) for one in made]
-                print(
-                    f"| `{gate}` | {'busy' if busy else 'quiet'} | {len(made)} | {len(logs)} "
-                    f"| {100 * stdev(logs):.1f} % | {100 * stdev(rest):.1f} % "
-                    f"| {median(widths):.2f} |"
-                )
+                explained = f"{100 * stdev(rest):.1f} % | {median(widths):.2f}"
+            print(
+                f"| `{gate}` | {'busy' if busy else 'quiet'} | {len(made)} | {len(logs)} "
+                f"| {100 * stdev(logs):.1f} % | {explained} |"
+            )
 
 
 def compare_widths(logs: Sequence[float], speeds: Sequence[float]) -> float:

@@ -139,7 +139,7 @@ class _CommandPairs:
     def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the fields of two live processes.
 
-        They iterate in turn, or run at once: on the same cores the kernel alternates them.
+        They iterate in turn, or run at once: on the same cores the system lets them take turns.
         """
         with ExitStack() as stack:
             folders = {side: stack.enter_context(scratch.make_folder()) for side in order}

@@ -11,8 +11,8 @@ ROUNDS = 4
 OWN = [gate for gate in GATES if gate.startswith("ab ")]
 
 
-# Counts, not times: on a busy machine a slowdown may stay undecided. Of 20 decisions without a
-# difference, three false alarms have a probability of 0.1 %.
+# Counts, not times: on a busy machine a slowdown may stay undecided. Of 24 decisions without a
+# difference, of which each is wrong with a probability of 2 %, four wrong ones have one of 0.1 %.
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_verdicts_on_the_hot_loop_are_not_wrong():
@@ -22,7 +22,7 @@ def test_verdicts_on_the_hot_loop_are_not_wrong():
     same = Counter(verdict for slowdown, verdict in verdicts if not slowdown)
     print(f"\n5 % slower: {dict(Counter(slower))}; no difference: {dict(same)}")
     assert set(slower) <= {"slower", "undecided"}
-    assert same["slower"] + same["faster"] < 3
+    assert same["slower"] + same["faster"] < 4
 
 
 def test_page_shows_the_published_decisions(capsys):
