@@ -156,6 +156,17 @@ def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatc
     }
 
 
+def test_processor_time_of_benchmarks_is_judged(commit, compared, monkeypatch):
+    bench = "def test_one(benchmark):\n    benchmark.pedantic(sum, (range({}),), rounds=3)\n"
+    commit(**{"bench_job.py": bench.format(10**5)})
+    commit(**{"bench_job.py": bench.format(10**6)})
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    options = "bench_job.py -p pytest_benchmark.plugin"
+    status, result = compared(f"--pytest={options}", "--metric=cpu-time", ENOUGH)
+    assert (status, verdicts(result)) == (1, {"bench_job.py::test_one": "slower"})
+    assert result["cases"][0]["metrics"][0]["name"] == "mean processor time"
+
+
 # ----- what fails
 
 

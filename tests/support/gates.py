@@ -146,6 +146,9 @@ GATES: dict[str, Gate] = {
     "ab --metric cpu-time": partial(ask_ab, ["--command=python job.py", "--metric=cpu-time"]),
     "ab --loops": partial(ask_ab, ["--command=python loop.py", "--loops"]),
     "ab --pytest": partial(ask_ab, ["--pytest=bench_hotloop.py"]),
+    "ab --pytest --metric cpu-time": partial(
+        ask_ab, ["--pytest=bench_hotloop.py", "--metric=cpu-time"]
+    ),
     "ab --implementation": partial(ask_ab, ["--implementation=softmax_hot.py", "--data=digits"]),
     "hyperfine": ask_hyperfine,
     "pytest-benchmark": ask_pytest_benchmark,

@@ -14,22 +14,23 @@ from bench.runner.planning.cases import make_case
 from implementations import Implementation
 
 TIME, CPU_TIME, LAST_NUMBER, JSON = "time", "cpu-time", "last-number", "json:"
-PYTEST = "pytest"
 
 
 class CommandPlan(BasePlan, frozen=True, kw_only=True):
     """The plan, as it is stored.
 
     arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
-    for none. metric: TIME, CPU_TIME, LAST_NUMBER, JSON with a key, or PYTEST, whose benchmarks are
-    judged one by one. loops: see ``CommandSpec``. warmup: pairs that do not count. tolerance,
-    alpha: see ``Rule``. budget: seconds of measuring.
+    for none. metric: TIME, CPU_TIME, LAST_NUMBER, or JSON with a key. pytest: the command is
+    pytest, and the benchmarks of pytest-benchmark are judged one by one: the minimum of each, or
+    the mean of its CPU_TIME. loops: see ``CommandSpec``. warmup: pairs that do not count.
+    tolerance, alpha: see ``Rule``. budget: seconds of measuring.
     """
 
     baseline: Version = msgspec.field(name="base")
     candidate: Version
     arguments: str
     metric: str = TIME
+    pytest: bool = False
     prepare: str = ""
     loops: bool = False
     warmup: Count = 1

@@ -7,7 +7,7 @@ from statistics import median
 
 from bench.records.schema import CommandRecord, Environment
 from bench.records.store import read_environments, read_looks, read_records
-from bench.regression.commands.command_plan import CPU_TIME, PYTEST, TIME, CommandPlan
+from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.paired.judge_pairs import (
     close_schedule,
@@ -63,7 +63,9 @@ def name_metric(plan: CommandPlan) -> str:
     """Return what of a command is judged, in words."""
     if plan.loops:
         return "iteration"
-    return {CPU_TIME: "processor time", PYTEST: "minimum"}.get(plan.metric, plan.metric)
+    if plan.pytest:
+        return "mean processor time" if plan.metric == CPU_TIME else "minimum"
+    return "processor time" if plan.metric == CPU_TIME else plan.metric
 
 
 def list_names(records: Iterable[CommandRecord]) -> list[str]:
@@ -95,7 +97,7 @@ def judge_commands(
     seconds = [max(both) if plan.together else sum(both) for both in lives]
     cases = []
     for name in names or [plan.metric]:
-        title = name if plan.metric == PYTEST and names else plan.arguments
+        title = name if plan.pytest and names else plan.arguments
         verdict: CaseVerdict = verdicts.get(name, "undecided")
         missing = find_missing_side(name, records)
         if failures:
@@ -105,7 +107,7 @@ def judge_commands(
         metrics = []
         if name in measured and not failures:
             values, difference = measured[name]
-            timed = plan.loops or plan.metric in {TIME, CPU_TIME, PYTEST}
+            timed = plan.loops or plan.metric in {TIME, CPU_TIME}
             more = estimate_more_pairs(difference, rule) if verdict == "undecided" else None
             metrics = [
                 MetricComparison(
@@ -127,7 +129,7 @@ def judge_commands(
                 verdict=verdict,
                 metrics=tuple(metrics),
                 remarks=tuple(dict.fromkeys(failures)),
-                required=plan.metric != PYTEST,
+                required=not plan.pytest,
                 pairs=len(measured[name][0]) if name in measured else 0,
                 pair_seconds=median(seconds) if seconds else None,
             )

@@ -16,7 +16,7 @@ from bench.records import environments, store, timestamps
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import hide_paths
 from bench.records.schema import FORMAT, CommandRecord, Environment
-from bench.regression.commands.command_plan import CPU_TIME, PYTEST, TIME, CommandPlan
+from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
 from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
@@ -38,6 +38,8 @@ from bench.worker.measure import now
 KERNELS = 5
 # Iterations of a pair whose commands loop, until it shows how long they take.
 FIRST_ITERATIONS = 2
+# Processor time of the rounds of a benchmark whose two processes share a core, as text.
+MAX_TIME = "0.2"
 BENCHMARKS = "benchmarks.json"  # in the folder of a process
 
 
@@ -152,23 +154,28 @@ class _CommandPairs:
                 side: stack.enter_context(Command(self._specify(side, folder), folder))
                 for side, folder in folders.items()
             }
-            seconds: dict[str, list[float]] = {}
-            stopped: str | None = None
             if self._plan.loops:
                 seconds, stopped = iterate_in_turn(commands, self._iterations)
             outcomes = {side: command.finish() for side, command in commands.items()}
-        for side, outcome in outcomes.items():
-            if not self._plan.loops:
-                yield side, {"started": started, **self._read(outcome, folders[side])}
-                continue
-            fields = describe_outcome(outcome) | {"iteration_seconds": seconds[side]}
-            if outcome.status == "ok" and stopped is None:
-                fields["values"] = {self._plan.metric: median(seconds[side])}
-            elif outcome.status == "ok" and stopped == side:
-                fields |= {"status": "failed", "reason": "it ended before its last iteration"}
-            elif outcome.status == "ok":
-                fields |= {"status": "interrupted", "reason": "its partner failed"}
-            yield side, {"started": started, **fields}
+            for side, outcome in outcomes.items():
+                if self._plan.loops:
+                    fields = self._describe_iterations(side, outcome, seconds[side], stopped)
+                else:
+                    fields = self._read(outcome, folders[side])
+                yield side, {"started": started, **fields}
+
+    def _describe_iterations(
+        self, side: str, outcome: CommandOutcome, seconds: list[float], stopped: str | None
+    ) -> dict[str, Any]:
+        """Return the fields of a process that iterated; stopped: the side that ended too early."""
+        fields = describe_outcome(outcome) | {"iteration_seconds": seconds}
+        if outcome.status == "ok" and stopped is None:
+            fields["values"] = {self._plan.metric: median(seconds)}
+        elif outcome.status == "ok" and stopped == side:
+            fields |= {"status": "failed", "reason": "it ended before its last iteration"}
+        elif outcome.status == "ok":
+            fields |= {"status": "interrupted", "reason": "its partner failed"}
+        return fields
 
     def _prepare(self, side: str, folder: Path) -> dict[str, Any] | None:
         """Run the command that prepares a process; return status and reason if it fails."""
@@ -186,9 +193,14 @@ class _CommandPairs:
     def _specify(self, side: str, folder: Path) -> CommandSpec:
         """Return what a process of a side runs."""
         arguments, own = self._arguments, self._sides[side]
-        if self._plan.metric == PYTEST:
+        if self._plan.pytest:
             results = f"--benchmark-json={folder / BENCHMARKS}"
             arguments = [*arguments, "--benchmark-only", "--quiet", results]
+            if self._plan.metric == CPU_TIME:
+                # More pairs show more than more rounds. What the user gives comes later, and holds.
+                arguments = [*arguments[:3], f"--benchmark-max-time={MAX_TIME}", *arguments[3:]]
+                arguments.append("--benchmark-timer=time.process_time")
+        times = self._plan.metric in {TIME, CPU_TIME} and not self._plan.pytest
         return CommandSpec(
             arguments=arguments,
             folder=own.folder,
@@ -196,27 +208,28 @@ class _CommandPairs:
             cores=self._cores,
             # Those that share their cores take twice as long.
             timeout=self._plan.timeout * (2 if self._plan.metric == CPU_TIME else 1),
-            output_bytes=0 if self._plan.metric in {TIME, CPU_TIME} else OUTPUT_BYTES,
+            output_bytes=0 if times else OUTPUT_BYTES,
             loops=self._plan.loops,
         )
 
     def _read(self, outcome: CommandOutcome, folder: Path) -> dict[str, Any]:
         """Return how a process ended, with its values if it succeeded."""
         fields = describe_outcome(outcome)
-        if self._plan.metric == PYTEST and "arguments: --benchmark" in outcome.stderr_tail:
+        if self._plan.pytest and "arguments: --benchmark" in outcome.stderr_tail:
             fields["reason"] = "its pytest has no pytest-benchmark; install that on both sides"
-        elif self._plan.metric == PYTEST and outcome.status == "failed":
+        elif self._plan.pytest and outcome.status == "failed":
             # pytest-benchmark warns on stderr; which test failed is in the summary.
             tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
             fields["reason"] = join_lines(tests[0]) if tests else outcome.reason
         if outcome.status != "ok":
             return fields
         try:
-            values = read_values(self._plan.metric, outcome, folder / BENCHMARKS)
+            file = folder / BENCHMARKS if self._plan.pytest else None
+            values = read_values(self._plan.metric, outcome, file)
         except ValueFault as fault:
             return fields | {"status": "failed", "reason": str(fault)}
         name, known = next(iter(values)), list_names(self._records)
-        if known and name not in known and self._plan.metric != PYTEST:
+        if known and name not in known and not self._plan.pytest:
             reason = f"its value is {name!r}, and that of another process {known[0]!r}"
             return fields | {"status": "failed", "reason": f"{reason}; print one unit only"}
         return fields | {"values": values}

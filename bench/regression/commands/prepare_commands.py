@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bench.errors import UserError
 from bench.records.schema import FORMAT
 from bench.regression.commands.command_plan import (
-    PYTEST,
+    CPU_TIME,
     TIME,
     CommandPlan,
     check_metric,
@@ -71,7 +71,7 @@ def prepare_commands(
     if baseline is None and envs[0] == envs[1]:
         raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
     arguments = read_arguments(options)
-    metric = PYTEST if options.pytest else check_metric(options.metric)
+    metric = check_metric(options.metric)
     threads = resolve_threads(options.threads, len(list_usable_cores()))
     versions = choose_versions((baseline or candidate, candidate), install, pip, progress)
     versions = [replace(one, env=dict(env)) for one, env in zip(versions, envs, strict=True)]
@@ -93,6 +93,7 @@ def prepare_commands(
             candidate=versions[1],
             arguments=shlex.join(arguments),
             metric=metric,
+            pytest=bool(options.pytest),
             prepare=options.prepare,
             loops=options.loops,
             warmup=options.warmup,
@@ -109,8 +110,11 @@ def read_arguments(options: CommandOptions) -> list[str]:
     """Return the command that is measured. Raises UserError for options that do not fit it."""
     if options.loops and (options.pytest or options.metric != TIME):
         raise UserError("--loops times each iteration. Leave out --metric and --pytest")
-    if options.pytest and options.metric != TIME:
-        raise UserError("--pytest judges the minimum of each benchmark. Leave out --metric")
+    if options.pytest and options.metric not in {TIME, CPU_TIME}:
+        raise UserError(
+            "--pytest judges the minimum of each benchmark. Leave out --metric, or give cpu-time "
+            "for the mean of its processor time"
+        )
     if options.prepare:
         split_arguments(options.prepare, "--prepare")
     if options.pytest:

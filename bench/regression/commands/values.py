@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.regression.commands.command_plan import CPU_TIME, JSON, LAST_NUMBER, PYTEST
+from bench.regression.commands.command_plan import CPU_TIME, JSON, LAST_NUMBER
 from bench.runner.process.command import CommandOutcome
 
 OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
@@ -22,14 +22,15 @@ class ValueFault(Exception):  # noqa: N818 - its text is the reason of a record
     """A command succeeded, but its value cannot be read."""
 
 
-def read_values(metric: str, outcome: CommandOutcome, file: Path) -> dict[str, float]:
+def read_values(metric: str, outcome: CommandOutcome, file: Path | None = None) -> dict[str, float]:
     """Return the values of a command that succeeded, by name; the only value has the metric's.
 
-    The name of a printed number has its unit, too. file: that pytest-benchmark wrote. Raises
-    ValueFault: only positive numbers have a ratio.
+    The name of a printed number has its unit, too. file: that pytest-benchmark wrote, with a value
+    for each benchmark. Raises ValueFault: only positive numbers have a ratio.
     """
-    if metric == PYTEST:
-        values = read_benchmarks(file)
+    if file is not None:
+        # What disturbs a round of one process disturbs the other's too: no round needs to go.
+        values = read_benchmarks(file, "mean" if metric == CPU_TIME else "min")
     elif metric == LAST_NUMBER:
         number, unit = read_last_number(outcome.output)
         values = {f"{metric} {unit}".strip(): number}
@@ -87,8 +88,8 @@ def read_json(output: str, key: str) -> float:
     return value
 
 
-def read_benchmarks(file: Path) -> dict[str, float]:
-    """Return the minimum of each benchmark in a file of pytest-benchmark, in seconds.
+def read_benchmarks(file: Path, statistic: str) -> dict[str, float]:
+    """Return a statistic of each benchmark in a file of pytest-benchmark, in seconds.
 
     Raises ValueFault. Source: https://pytest-benchmark.readthedocs.io/en/stable/usage.html
     """
@@ -96,7 +97,7 @@ def read_benchmarks(file: Path) -> dict[str, float]:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise ValueFault("its results are larger than 256 MiB")
         document: dict[str, Any] = json.loads(file.read_bytes())
-        values = {one["fullname"]: float(one["stats"]["min"]) for one in document["benchmarks"]}
+        values = {one["fullname"]: float(one["stats"][statistic]) for one in document["benchmarks"]}
     except FileNotFoundError:
         raise ValueFault("no benchmark ran, so there are no results") from None
     except (OSError, LookupError, TypeError, ValueError) as error:

@@ -6,7 +6,6 @@ import pytest
 from support.commands import command_plan, failure, process, processes, write_commands
 
 from bench.records import store
-from bench.regression.commands.command_plan import PYTEST
 from bench.regression.commands.judge_commands import judge_commands, load_result
 
 SLOWER, FASTER, SAME = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10
@@ -132,7 +131,7 @@ def benchmarks(lacks=None, **logs):
     return records
 
 
-SEVERAL = command_plan(arguments="pytest bench.py", metric=PYTEST)
+SEVERAL = command_plan(arguments="pytest bench.py", pytest=True)
 
 
 def judge_several(looks=LOOKS, **options):
@@ -145,6 +144,14 @@ def test_benchmarks_are_judged_by_name():
     assert [case.verdict for case in judged.values()] == ["slower", "no change"]
     assert [case.metrics[0].name for case in judged.values()] == ["minimum"] * 2
     assert not any(case.required for case in judged.values())
+
+
+def test_mean_processor_time_of_benchmarks_is_judged():
+    plan = command_plan(arguments="pytest bench.py", pytest=True, metric="cpu-time")
+    (judged,) = judge_commands(plan, benchmarks(slow=SLOWER), LOOKS)
+    assert judged.verdict == "slower"
+    assert judged.metrics[0].name == "mean processor time"
+    assert judged.pair_seconds == 1.5
 
 
 @pytest.mark.parametrize(

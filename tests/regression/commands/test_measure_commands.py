@@ -126,6 +126,15 @@ def test_processes_of_which_the_processor_time_counts_run_at_once(measured):
         assert list(record.values) == ["cpu-time"]
 
 
+def test_rounds_of_benchmarks_are_few_unless_the_user_wants_more(measured):
+    script = """'echo "$0 $@" >&2; exit 3'"""
+    records, _ = measured("", arguments=f"sh -c {script} mine", pytest=True, metric="cpu-time")
+    for record in records:
+        first, second, *others = record.stderr_tail.split()
+        assert (first, second) == ("--benchmark-max-time=0.2", "mine")
+        assert "--benchmark-timer=time.process_time" in others
+
+
 def test_process_that_shares_its_core_may_take_twice_as_long(measured):
     records, _ = measured("[ $SIDE = base ] || sleep 600", metric="cpu-time", timeout=1.0)
     by_side = {record.version: record for record in records}

@@ -13,9 +13,9 @@ from bench.runner.process.command import CommandOutcome
 def read(tmp_path):
     """Read the values of a command that took two seconds, computed for one, and printed this."""
 
-    def call(metric, output="", file="benchmarks.json"):
+    def call(metric, output="", file=None):
         outcome = CommandOutcome("ok", None, 2.0, 1.0, output, "")
-        return read_values(metric, outcome, tmp_path / file)
+        return read_values(metric, outcome, tmp_path / file if file else None)
 
     return call
 
@@ -91,7 +91,7 @@ def test_output_without_a_positive_number_is_a_fault(read, metric, output, reaso
         read(metric, output)
 
 
-def test_benchmarks_have_their_names_and_minima(read, tmp_path):
+def test_benchmarks_have_their_names_and_minima_or_means(read, tmp_path):
     minima = {"bench.py::test_a[1]": 0.5, "bench.py::test_b": 2}
     document = {
         "benchmarks": [
@@ -100,7 +100,8 @@ def test_benchmarks_have_their_names_and_minima(read, tmp_path):
         ]
     }
     (tmp_path / "benchmarks.json").write_text(json.dumps(document))
-    assert read("pytest") == minima
+    assert read("time", file="benchmarks.json") == minima
+    assert read("cpu-time", file="benchmarks.json") == dict.fromkeys(minima, math.pi)
 
 
 @pytest.mark.parametrize(
@@ -118,4 +119,4 @@ def test_results_that_cannot_be_read_are_a_fault(read, tmp_path, text, reason):
     if text is not None:
         (tmp_path / "benchmarks.json").write_text(text)
     with pytest.raises(ValueFault, match=reason):
-        read("pytest")
+        read("time", file="benchmarks.json")
