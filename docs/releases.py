@@ -40,6 +40,7 @@ VERDICT = "verdict.txt"
 # Threads of the projects about what became slower with a release, by chain and release.
 THREADS = {
     ("jax", "0.4.33"): "https://github.com/jax-ml/jax/issues/26145",
+    ("keras", "3.12.4"): "https://github.com/keras-team/keras/pull/21661",
 }
 
 
