@@ -144,8 +144,8 @@ def ab(
         typer.Option(
             metavar="ARGUMENTS",
             help="Measure tests of pytest-benchmark instead, which pytest finds with these "
-            "arguments, such as tests/bench_x.py; judge the minimum of each, or its mean with "
-            "--metric cpu-time.",
+            "arguments, such as tests/bench_x.py; judge the minimum of each, or with --metric "
+            "cpu-time the mean of its processor time.",
             rich_help_panel=COMMANDS,
         ),
     ] = None,

@@ -38,7 +38,7 @@ from bench.worker.measure import now
 KERNELS = 5
 # Iterations of a pair whose commands loop, until it shows how long they take.
 FIRST_ITERATIONS = 2
-# Processor time of the rounds of a benchmark whose two processes share a core, as text.
+# Seconds of rounds of a benchmark whose two processes share a core, as pytest-benchmark reads it.
 MAX_TIME = "0.2"
 BENCHMARKS = "benchmarks.json"  # in the folder of a process
 
@@ -197,7 +197,8 @@ class _CommandPairs:
             results = f"--benchmark-json={folder / BENCHMARKS}"
             arguments = [*arguments, "--benchmark-only", "--quiet", results]
             if self._plan.metric == CPU_TIME:
-                # More pairs show more than more rounds. What the user gives comes later, and holds.
+                # More pairs show more than more rounds. The option follows "python -m pytest", so
+                # that what the user gives comes later, and holds.
                 arguments = [*arguments[:3], f"--benchmark-max-time={MAX_TIME}", *arguments[3:]]
                 arguments.append("--benchmark-timer=time.process_time")
         times = self._plan.metric in {TIME, CPU_TIME} and not self._plan.pytest
