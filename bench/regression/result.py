@@ -115,7 +115,8 @@ class ComparisonResult:
     ratio above which uncalibrated runs differ, as a share; None for live pairs. refusal: why the
     two were not compared. fail_on: verdicts with exit status 1 beside "slower" and "wrong".
     allow_nothing: the comparison passes where no implementation differs, or only one side has it.
-    parity: whether results were compared with the oracle's; those of commands are not.
+    parity: whether results were compared with the oracle's; those of commands are not. advice: what
+    decides more than this comparison could, for cases that are undecided.
     """
 
     command: str
@@ -130,6 +131,7 @@ class ComparisonResult:
     fail_on: Collection[str] = ()
     allow_nothing: bool = False
     parity: bool = True
+    advice: str = ""
 
     @property
     def ordered_cases(self) -> list[CaseComparison]:

@@ -214,6 +214,13 @@ def test_undecided_case_says_how_many_more_pairs_it_takes(case, text):
     assert lines(live_result([], extra=[case]))["numpy"]["verdict"] == text
 
 
+def test_advice_is_a_remark_if_a_case_is_undecided():
+    still = CaseComparison("numpy", "slug", "no change", pairs=20)
+    for extra, advised in ([undecided()], True), ([still], False):
+        remarks = build_output(live_result([], extra=extra, advice="try that")).remarks
+        assert ("undecided: try that" in remarks) == advised
+
+
 @pytest.mark.parametrize(
     ("ratio", "text"),
     [

@@ -25,6 +25,9 @@ from bench.regression.stats.decision import decide_all, estimate_more_pairs
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 
+# Counted in docs/calibration.md.
+ADVICE = "what computes rather than waits often needs fewer pairs with `--metric cpu-time`"
+
 
 def load_result(
     folder: Path,
@@ -56,6 +59,7 @@ def load_result(
         fail_on=fail_on,
         allow_nothing=allow_nothing,
         parity=False,
+        advice="" if plan.loops or plan.metric != TIME else ADVICE,
     )
 
 

@@ -73,6 +73,7 @@ def compare_runs(
         between_runs=between_runs,
         refusal=refusal,
         fail_on=fail_on,
+        advice="measure in pairs with `bench ab`",
     )
 
 

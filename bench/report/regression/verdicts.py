@@ -220,9 +220,8 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
             f"nothing was measured. To measure anyway, {option}; to let that pass, add "
             "--allow-nothing."
         )
-    stored = result.between_runs is not None
-    if stored and any(case.verdict == "undecided" for case in result.cases):
-        lines.append("undecided: measure in pairs with `bench ab`")
+    if result.advice and any(case.verdict == "undecided" for case in result.cases):
+        lines.append(f"undecided: {result.advice}")
     return lines
 
 

@@ -186,3 +186,19 @@ def test_result_is_loaded_with_its_software(tmp_path):
     assert (result.baseline.name, result.candidate.name) == ("main", ".")
     assert result.baseline.software["torch"] == "2.9.1"
     assert (result.gated, result.parity, result.exit_status) == (("time",), False, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "advised"),
+    [
+        ({}, True),
+        ({"pytest": True}, True),
+        ({"metric": "cpu-time"}, False),
+        ({"metric": "last-number"}, False),
+        ({"loops": True}, False),
+    ],
+)
+def test_times_of_processes_one_after_the_other_come_with_advice(tmp_path, changes, advised):
+    folder = write_commands(tmp_path / "out", command_plan(**changes), *processes(NOISY))
+    result = load_result(folder, command_plan(**changes))
+    assert ("--metric cpu-time" in result.advice) == advised
