@@ -122,7 +122,7 @@ def test_command_is_judged_by_its_looks(results):
 
 
 def test_benchmarks_of_a_command_are_listed(results):
-    plan = command_plan(arguments="pytest bench.py", metric="pytest")
+    plan = command_plan(arguments="pytest bench.py", pytest=True)
     slow = processes([0.3] * 30, name="bench.py::test_a")
     write_commands(results / "a", plan, *slow)
     write_commands(results / "b", plan, failure("base", 0))
