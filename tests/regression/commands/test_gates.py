@@ -11,8 +11,8 @@ ROUNDS = 4
 OWN = [gate for gate in GATES if gate.startswith("ab ")]
 
 
-# Counts, not times: on a busy machine a slowdown may stay undecided. Of 24 decisions without a
-# difference, of which each is wrong with a probability of 2 %, four wrong ones have one of 0.1 %.
+# Counts, not times: on a busy machine a slowdown may stay undecided. Of 28 decisions without a
+# difference, of which each is wrong with a probability of 2 %, four wrong ones have one of 0.2 %.
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_verdicts_on_the_hot_loop_are_not_wrong():
