@@ -130,7 +130,7 @@ def drop_record(folder):
         (change_data, "other data"),
         (lambda folder: shutil.rmtree(folder / "entropy"), "no entropy"),
         (name_path, "run.json names /home/somebody/clothes"),
-        (drop_record, "1 planned trials are missing"),
+        (drop_record, "planned trials missing: 1"),
     ],
 )
 def test_fault_of_a_run_is_named(stored, called, change, fault):

@@ -95,7 +95,7 @@ def test_page_has_the_findings_before_the_sections(small):
     (finding,) = (text for text in headings if text.startswith("Once running, fast (tuned) has"))
     assert headings[-2:] == ["Machine and software", "Check and repeat"]
     assert any(text.startswith(finding[:-1]) for text in small.texts("p"))
-    assert any(text.startswith("5 planned trials are missing") for text in small.texts("p"))
+    assert any(text.startswith("Planned trials missing: 5") for text in small.texts("p"))
     text = "Epoch time, workload textbook No trial of this workload succeeded; see below."
     assert text in small.texts("p")
 

@@ -57,7 +57,7 @@ def test_report_has_opening_workloads_sections_and_command(folder):
     text = write_one(folder)
     opening = text.partition("\n## ")[0]
     assert "2-core Test CPU, 8 GiB · 2 Jan 2025 · " in opening
-    assert "**1 planned trials are missing**" in opening
+    assert "**Planned trials missing: 1**" in opening
     assert "Once running, fast (idiomatic) has the shortest epoch: 500 ms \\[500, 500\\]" in opening
     sgd = section(text, "Once running, fast (idiomatic) has the shortest epoch")
     assert "*Epoch time, workload sgd*" in sgd

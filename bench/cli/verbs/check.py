@@ -91,7 +91,7 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
             checked = check_run(folder, data)
             faults = checked.faults
             if missing := load_run(folder).missing:
-                faults.append(f"{missing} planned trials are missing; measure them with --resume")
+                faults.append(f"planned trials missing: {missing}; measure them with --resume")
             for fault in faults:
                 print_line(f"{folder}: {fault}")
             print_line(

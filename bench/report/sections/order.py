@@ -90,7 +90,7 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
     """Return Markdown paragraphs: what a run lacks, or how to read a report of several runs."""
     if len(runs) == 1:
         (run,) = runs
-        missing = f"**{run.missing} planned trials are missing**: measure them with `--resume`."
+        missing = f"**Planned trials missing: {run.missing}**. Measure them with `--resume`."
         left_out = [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
         return [*[missing] * bool(run.missing), *left_out]
     how_to_read = (
