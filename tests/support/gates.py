@@ -184,8 +184,8 @@ def decide(gate: str, slowdown: float) -> dict[str, Any]:
         seconds = now() - begin
         conditions = machine.compare_readings(before, machine.read_conditions())
         busy = is_busy(conditions, os.cpu_count() or 1)
-        decision = {"gate": gate, "slowdown": slowdown, "busy": busy, "verdict": verdict}
-        return {**decision, "seconds": seconds, **kept}
+        decision = {"gate": gate, "slowdown": slowdown, "verdict": verdict, "seconds": seconds}
+        return {**decision, "machine": machine.describe()["name"], "busy": busy, **kept}
 
 
 def measure(rounds: int, gates: Sequence[str]) -> None:
@@ -202,22 +202,24 @@ def measure(rounds: int, gates: Sequence[str]) -> None:
 def show(path: Path) -> None:
     """Print what was decided, and how pairs of commands that did not change deviate."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    places = sorted({(one["machine"], one["busy"]) for one in decisions})
     print("| gate | machine | found | 95 % interval | time | false alarms | 95 % interval | time |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     for gate in GATES:
-        for busy in (False, True):
-            made = [one for one in decisions if (one["gate"], one["busy"]) == (gate, busy)]
+        for name, busy in places:
+            place = {"gate": gate, "machine": name, "busy": busy}
+            made = [one for one in decisions if place.items() <= one.items()]
             if made:
                 cells = [
                     describe_share([one for one in made if one["slowdown"] == slowdown], verdicts)
                     for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"}))
                 ]
-                print(f"| `{gate}` | {'busy' if busy else 'quiet'} | {' | '.join(cells)} |")
+                print(f"| `{gate}` | {describe_place(name, busy=busy)} | {' | '.join(cells)} |")
     print("\n| gate | machine | decisions | pairs | deviation | with the kernel | width |")
     print("|---|---|---:|---:|---:|---:|---:|")
     for gate in GATES:
-        for busy in (False, True):
-            same = {"gate": gate, "slowdown": 0, "busy": busy}
+        for name, busy in places:
+            same = {"gate": gate, "slowdown": 0, "machine": name, "busy": busy}
             made = [one for one in decisions if same.items() <= one.items()]
             made = [one for one in made if one.get("logs")]
             logs = [log for one in made for log in one["logs"]]
@@ -229,9 +231,14 @@ def show(path: Path) -> None:
                 widths = [compare_widths(one["logs"], one["speeds"]) for one in made]
                 explained = f"{100 * stdev(rest):.1f} % | {median(widths):.2f}"
             print(
-                f"| `{gate}` | {'busy' if busy else 'quiet'} | {len(made)} | {len(logs)} "
+                f"| `{gate}` | {describe_place(name, busy=busy)} | {len(made)} | {len(logs)} "
                 f"| {100 * stdev(logs):.1f} % | {explained} |"
             )
+
+
+def describe_place(name: str, *, busy: bool) -> str:
+    """Return where a decision was made, in a few words."""
+    return f"{name.partition(',')[0]}, {'busy' if busy else 'quiet'}"
 
 
 def describe_share(made: Sequence[dict[str, Any]], verdicts: Collection[str]) -> str:
