@@ -29,7 +29,7 @@ def read_values(metric: str, outcome: CommandOutcome, file: Path | None = None) 
     for each benchmark. Raises ValueFault: only positive numbers have a ratio.
     """
     if file is not None:
-        # What disturbs a round of one process disturbs the other's too: no round needs to go.
+        # Both processes run at once, and what disturbs one disturbs the other: every round counts.
         values = read_benchmarks(file, "mean" if metric == CPU_TIME else "min")
     elif metric == LAST_NUMBER:
         number, unit = read_last_number(outcome.output)
