@@ -5,6 +5,7 @@ The time of n epochs is the median of the row's processes, as in the report's ta
 Times exclude starting Python, reading the data, and what the suite does between phases.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -12,6 +13,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.intervals import estimate_typical
 from bench.analysis.ranking import (
     compare_epochs,
     compare_rounds,
@@ -51,12 +53,14 @@ class Stretch:
 
     first: the smallest number of epochs. certain: whether the row that was ahead before has
     certainly a shorter start and longer epochs. The first stretch, from 1 epoch on, is certain if
-    no other row may have the shortest start.
+    no other row may have the shortest start. range: the 95 % interval of the first number; None for
+    the first stretch, and where in some round the row does not overtake the one before.
     """
 
     row: Row
     first: int
     certain: bool
+    range: tuple[int, int] | None = None
 
 
 def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
@@ -120,5 +124,28 @@ def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
     for number in np.flatnonzero(np.diff(first)) + 1:
         before, row = stretches[-1].row, started[first[number]]
         certain = _differ(row, before) and {id(before), id(row)} not in ties
-        stretches.append(Stretch(row, int(number) + 1, certain))
+        overtaking = estimate_overtaking(row, before, int(number) + 1)
+        stretches.append(Stretch(row, int(number) + 1, certain, overtaking))
     return stretches
+
+
+def estimate_overtaking(row: Row, before: Row, first: int) -> tuple[int, int] | None:
+    """Return the 95 % interval of the number of epochs from which a row is done before another.
+
+    Of the numbers in each round that both rows share; it always holds first, the number by the
+    medians. None with a single round, and if the row does not overtake in every round.
+    """
+    numbers = []
+    for number in row.start_by_round.keys() & before.start_by_round.keys():
+        late = row.start_by_round[number] - before.start_by_round[number]
+        gain = before.epochs_by_round[number] - row.epochs_by_round[number]
+        if late <= 0 or gain <= 0:
+            return None
+        numbers.append(1 + late / gain)
+    if len(numbers) < 2:
+        return None
+    interval = estimate_typical(numbers)
+    if interval.low is None or interval.high is None:
+        return None
+    low, high = (math.floor(bound) + 1 for bound in (interval.low, interval.high))
+    return min(low, first), max(high, first)

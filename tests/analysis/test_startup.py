@@ -158,3 +158,28 @@ def test_crossing_is_uncertain_if_the_rows_cannot_be_told_apart():
     mixed[2] = msgspec.structs.replace(mixed[2], epoch_seconds=[13.0] * 5)
     assert frontier(*timed("soon", 1, 4, factors=DRIFT), *mixed)[1][2] is False
     assert frontier(*timed("a", 1, 4), *timed("b", 10, 2)) == [("a", 1, False), ("b", 6, False)]
+
+
+@pytest.mark.parametrize(
+    ("slow_epochs", "interval"),
+    [
+        # 9 s later and 3, 2, 2, 2, 1.5 or 1 s an epoch faster: level after 1 + 9/3 = 4 to 1 + 9/1
+        # = 10 epochs, so ahead from 5 to 11. The interval of six values is their range.
+        ([5.0, 4.0, 4.0, 4.0, 3.5, 3.0], (5, 11)),
+        # In the last round it is not faster.
+        ([5.0, 4.0, 4.0, 4.0, 3.5, 2.0], None),
+        ([4.0], None),
+    ],
+)
+def test_interval_of_a_crossing_by_hand(slow_epochs, interval):
+    def rounds(name, start, epochs):
+        return [
+            ok(case(name), number, **phases(0.0, 0.0, 0.0, start), epoch_seconds=[epoch] * 5)
+            for number, epoch in enumerate(epochs, 1)
+        ]
+
+    soon = rounds("soon", 1.0, slow_epochs)
+    late = rounds("late", 10.0, [2.0] * len(slow_epochs))
+    crossing = find_frontier(summarize([*soon, *late], HERE))[-1]
+    assert (*names([crossing.row]), crossing.first) == ("late", 6)
+    assert crossing.range == interval

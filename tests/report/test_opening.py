@@ -45,7 +45,7 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
     ]
     assert [one.label for one in opening.verdicts] == ["", "five epochs: ", "long training: "]
     # The start takes 7 s longer, and each further epoch is 0.9 s shorter: 7 < 0.9 (n - 1) from 9.
-    assert opening.picture.title == ("Up to 8 epochs early is done first, from 9 on late")
+    assert opening.picture.title == ("Up to 8 epochs early is done first, from 9 [9, 9] on late")
     orders = {one.epochs: [line[0] for line in one.lines] for one in opening.standings}
     assert orders[7] == ["early", "late"]
     assert orders[10] == ["late", "early"]

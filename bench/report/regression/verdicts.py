@@ -127,7 +127,10 @@ def _describe_rule(result: ComparisonResult) -> str:
         text += ". Parity is not judged: nothing here shows that both sides compute the same"
     if result.between_runs is None:
         return f"{text}."
-    return f"{text}; without a calibration, it is above {100 * result.between_runs:g} %."
+    return (
+        f"{text}; without a calibration, it is above {100 * result.between_runs:g} % and each run "
+        "has more than one process."
+    )
 
 
 def _tabulate_metrics(result: ComparisonResult) -> Table:

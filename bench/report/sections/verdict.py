@@ -113,7 +113,10 @@ def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
 
 
 def write_frontier(stretches: Sequence[Stretch]) -> str:
-    """Say which program is done first with how many epochs, and what is uncertain about it."""
+    """Say which program is done first with how many epochs, and what is uncertain about it.
+
+    In brackets: the 95 % interval of the number of epochs.
+    """
     known = [one for one in stretches if one.first <= MAX_EPOCHS]
 
     first, *others = known
@@ -123,7 +126,11 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
     text = f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}"
     text += " (uncertain)" * (not first.certain)
     for stretch in others:
-        text += f", from {numbers.format_count(stretch.first)} on {label_case(stretch.row.case)}"
+        text += f", from {numbers.format_count(stretch.first)}"
+        if stretch.certain and stretch.range:
+            low, high = map(numbers.format_count, stretch.range)
+            text += f" [{low}, {high}]"
+        text += f" on {label_case(stretch.row.case)}"
         text += " (uncertain)" * (not stretch.certain)
     return text
 

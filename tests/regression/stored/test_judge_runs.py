@@ -119,12 +119,14 @@ def test_between_runs_is_at_least_the_tolerance():
 
 
 @pytest.mark.parametrize("count", [(1, 3), (3, 1), (1, 1)])
-def test_single_process_is_remarked(count):
-    def remarks(ratio, spread=None):
-        return one([1.0] * count[0], [ratio] * count[1], spread).remarks
+def test_single_process_without_calibration_decides_nothing(count):
+    def judge(ratio, spread=None):
+        result = one([1.0] * count[0], [ratio] * count[1], spread)
+        return result.verdict, SINGLE_PROCESS in result.remarks
 
-    assert SINGLE_PROCESS in remarks(1.5)
-    assert SINGLE_PROCESS not in remarks(1.1) + remarks(9.0, STILL)
+    assert judge(1.8) == judge(1 / 1.8) == ("undecided", True)
+    assert judge(1.1) == ("undecided", False)
+    assert judge(9.0, STILL) == ("slower", False)
 
 
 def judge_p_values(*ps, others=None):
@@ -246,7 +248,7 @@ def test_blocks_that_share_an_hour_keep_the_false_alarm_rate(starts, drift):
 def test_cases_whose_pilots_chose_other_threads_are_compared_without_a_calibration():
     sides = [
         stored_side(
-            *stored_trials(case("a", threads=threads, tried_threads=(1, 2)), [seconds]),
+            *stored_trials(case("a", threads=threads, tried_threads=(1, 2)), [seconds], [seconds]),
             *stored_trials(case("b", tried_threads=(1, 2)), [1.0]),
         )
         for threads, seconds in ((1, 1.0), (2, 2.0))

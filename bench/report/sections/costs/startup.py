@@ -79,7 +79,7 @@ def describe_epochs(rows: Sequence[Row]) -> str:
     if len(curves) < 2 or None in reached:
         return ""
     seeds = max(map(len, curves))
-    over = f"over {seeds} seeds" if seeds > 1 else "with the one seed of this run"
+    over = f"over {seeds} seeds" if seeds > 1 else "with one seed of orders and initial weights"
     return (
         f"All {len(curves)} softmax programs reach a validation accuracy of {TARGET_ACCURACY:g} "
         f"after {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs, {over}."

@@ -36,7 +36,10 @@ NEIGHBOURS_NOTE = (
     "Neighbours with intervals differ, with 95 % certainty for the whole table (Holm's procedure), "
     "unless a sentence above names them."
 )
-ONE_SEED_NOTE = "Accuracy: all rounds share one seed, so it has no spread."
+ONE_SEED_NOTE = (
+    "Accuracy: with the orders and initial weights of one seed, those of every round in which all "
+    "programs have trained so many epochs, so it has no spread."
+)
 SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
     "weights. All rows of a round share a seed, so it says nothing of differences between rows."

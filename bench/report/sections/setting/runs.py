@@ -219,7 +219,11 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
         return Section(NOISE, [tables.tabulate_lines("", lines, 1)])
     (run,) = runs
     causes = ", ".join(run.noise.causes)
-    finding = f"Noisy: {causes}." if causes else "No disturbance was recorded."
+    finding = (
+        f"Noisy: {causes}."
+        if causes
+        else "No limit of disturbance was exceeded over the whole run."
+    )
     text = describe_adjustment(adjust_epochs(run.records)).strip()
     measures = [list(item) for item in list_noise(run.noise).items()]
     table = Table("", ("measure", "value"), measures, 1, NOISE_NOTE)

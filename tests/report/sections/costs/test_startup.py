@@ -133,7 +133,7 @@ def test_finding_names_who_is_done_first_and_from_when_on(tmp_path):
 
     # 10 + 2 m < 1 + 4 m from m = 5 further epochs on.
     twice_each = describe(tmp_path / "twice", *soon, *late)
-    assert twice_each == "Up to 5 epochs soon is done first, from 6 on late."
+    assert twice_each == "Up to 5 epochs soon is done first, from 6 [6, 6] on late."
     once = describe(tmp_path / "once", soon[0], late[0])
     assert once == "Up to 5 epochs soon is done first (uncertain), from 6 on late (uncertain)."
     assert describe(tmp_path / "alone", *soon) == ""
