@@ -31,7 +31,7 @@ class Row:
 
     swept: measured at another size than the first of its workload.
     version: of the framework.
-    rounds: number of trials, successful or not.
+    rounds: number of rounds with a trial, successful or not.
     epochs_by_round, predicts_by_round, predict_one_by_round: seconds of the median epoch, and of
         the median prediction of the test images and of one image, of each successful trial.
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
@@ -318,7 +318,7 @@ def _summarize_case(
         case=case,
         swept=swept,
         version=describe_framework(case, environment),
-        rounds=len(trials),
+        rounds=len({trial.round for trial in trials}),
         epochs_by_round=medians,
         adjusted_by_round=at_mean_speed,
         start_by_round=_sum_starts(good),

@@ -1,5 +1,6 @@
 """Rows say what the records say: every number here is worked out by hand."""
 
+import msgspec
 import pytest
 from support.records import HERE, bare, case, ok, trials
 
@@ -70,6 +71,12 @@ def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():
     assert sorted(row.validation_accuracy for row in apart) == [0.8, 0.9]
 
 
+def test_second_trial_of_a_round_is_no_lost_trial():
+    again = msgspec.structs.replace(ok(case(), 1), trial="another")
+    (row,) = summarize([ok(case(), 1), again], {})
+    assert (row.rounds, row.succeeded, row.ranked) == (1, 1, True)
+
+
 def test_parity_error_is_the_largest_of_all_trials():
     errors = [(1, 1e-6, True), (2, 3e-2, False), (3, 2e-6, True)]
     records = [
@@ -130,7 +137,7 @@ def test_interrupted_trials_and_other_kinds_are_ignored():
 
 
 def test_cases_differ_by_size_but_not_by_registry_details():
-    records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
+    records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"), 2)]
     rows = summarize(records, HERE)
     assert [(row.rounds, row.swept) for row in rows] == [(2, False), (1, True), (1, True)]
 
