@@ -244,8 +244,9 @@ sgd = trials[trials["workload"] == "sgd"]
 sgd.pivot_table(index="round", columns="objective", values="accuracy").round(4)
 
 # %% [markdown]
-# Each round has its own orders. Softmax scores higher in each, but by less on average than what
-# `average=True` adds above. Whether that holds in the chapter's setting, three seeds do not settle.
+# Each round has its own orders. Softmax scores higher in each round, but on average by less than
+# `average=True` adds above. Three seeds are too few to say whether that holds in the chapter's
+# setting.
 #
 # ## Measured in every framework
 #

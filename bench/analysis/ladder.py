@@ -1,16 +1,16 @@
-"""What a step costs beyond its images: the ladder from a framework to the layers on top of it.
+"""The fixed cost of a step: the ladder from a framework to the layers on top of it.
 
 An epoch of the same images is measured at two batch sizes in the same rounds. E(B) is the median
 epoch of a process at batch size B, and n(B) the number of its steps. In each round
 
-    beyond = (E(small) - E(large)) / (n(small) - n(large))
-    images = E(small) / n(small) - beyond
+    fixed = (E(small) - E(large)) / (n(small) - n(large))
+    images = E(small) / n(small) - fixed
 
-*Beyond* is what one more step costs when the same images are divided into more steps. It contains
-what a step does whatever the number of its images: Python, the dispatch of its operations, the
-update of the weights. It also contains what small products lose: with N images, of which one takes
-c(B) within a batch of B, it is larger by N (c(small) - c(large)) / (n(small) - n(large)). It does
-not contain dispatch that runs while the device computes. So it is an upper bound of the dispatch
+*Fixed* is the cost of one more step if the same images are divided into more steps. It contains
+what does not depend on the number of images: Python, the dispatch of its operations, the update of
+the weights. It also contains what small products lose: with N images, of which one takes c(B)
+within a batch of B, it is larger by N (c(small) - c(large)) / (n(small) - n(large)). It does not
+contain dispatch that runs while the device computes. So it is an upper bound of the dispatch
 that a step waits for, if an image takes no less time in a small batch than in a large one.
 
 *Images* is the rest of a step, with its share of what an epoch costs once, such as its order.
@@ -30,10 +30,10 @@ from bench.records.schema import Run
 class StepCost:
     """What a step of a program costs at the run's first batch size, in seconds.
 
-    beyond, images: see above. Both are differences, and may be negative where the noise is larger.
+    fixed, images: see above. Both are differences, and may be negative where the noise is larger.
     """
 
-    beyond: Interval
+    fixed: Interval
     images: Interval
 
 
@@ -76,6 +76,6 @@ def compare_sizes(row: Row, other: Row) -> StepCost | None:
     rounds = sorted(epochs.keys() & at_other.keys())
     if not rounds:
         return None
-    beyond = [(epochs[number] - at_other[number]) / (steps - others) for number in rounds]
-    images = [epochs[number] / steps - cost for number, cost in zip(rounds, beyond, strict=True)]
-    return StepCost(estimate_difference(beyond), estimate_difference(images))
+    fixed = [(epochs[number] - at_other[number]) / (steps - others) for number in rounds]
+    images = [epochs[number] / steps - cost for number, cost in zip(rounds, fixed, strict=True)]
+    return StepCost(estimate_difference(fixed), estimate_difference(images))

@@ -130,7 +130,7 @@ def parse_slowdowns(text: str) -> Slowdowns:
     for part in () if text == "none" else text.split(","):
         share, slash, every = part.strip().partition("/")
         if slash and not re.fullmatch(r"[1-9][0-9]?", every):
-            raise typer.BadParameter("after / comes N, to slow down every Nth epoch, as in 20%/5")
+            raise typer.BadParameter("give 1 to 99 after /, as in 20%/5 for every fifth epoch")
         slowdowns.append(Slowdown(parse_share(share), int(every or 1)))
     return Slowdowns(dict.fromkeys(slowdowns))
 

@@ -35,7 +35,7 @@ from bench.report.sections.verdict import (
 TITLE = "Softmax classifier: the frameworks compared"
 # For how many epochs a reader can choose to see who is done first.
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
-MAX_LEADERS = 2  # a headline names at most so many
+MAX_LEADERS = 2  # a headline names at most this number
 DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
 
 
@@ -58,7 +58,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who is done first with so many epochs from a cold start.
+    """Who is done first with a number of epochs from a cold start.
 
     unit: of the times. lines: name, style, time and ratio to the first, the first on top. leaders:
     how many of them are not certainly slower than the first; 0 if none of the others is.
@@ -197,7 +197,7 @@ def name_leaders(
 
 
 def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
-    """Return the rows by the time from a cold start until so many epochs are trained."""
+    """Return the rows by the time from a cold start until this number of epochs is trained."""
     times = [(row, row.sum_epochs(epochs)) for row in rows]
     times.sort(key=lambda pair: estimate_typical(list(pair[1].values())).mean)
     first = times[0][1]

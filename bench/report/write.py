@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import UserError
+from bench.errors import UserError, suggest_remedy
 from bench.records.files import write_file
 from bench.records.layout import PLANS
 from bench.report.charts.chart import draw_chart, name_file
@@ -70,7 +70,8 @@ def write_report(
             (folder / "report.html").unlink(missing_ok=True)
         write_file(folder / "summary.csv", table)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        remedy = suggest_remedy(error).capitalize()
+        raise UserError(f"cannot write to {folder}: {error.strerror}. {remedy}") from error
     return folder / "report.md"
 
 

@@ -196,7 +196,7 @@ class MachineRun:
 
         The host that measures the first round chooses the threads for all: later rounds wait.
         """
-        if not self.workers:  # to Dask, no workers are any workers
+        if not self.workers:  # Dask takes an empty list as "any worker"
             return {}
         missing = groupby(self.missing, lambda trial: (trial.kind, trial.round))
         rounds = [list(block) for _, block in missing]

@@ -1,4 +1,4 @@
-"""Softmax regression in Keras, with the option of its compile that makes steps cheaper.
+"""Softmax regression in Keras, with jit_compile or steps_per_execution in compile().
 
 Follows https://keras.io/api/models/model_training_apis/#compile-method: ``jit_compile`` on PyTorch,
 which Keras compiles only when it is asked to, and ``steps_per_execution`` on JAX, whose steps are

@@ -1,4 +1,4 @@
-"""What a step costs beyond its images, worked out by hand."""
+"""The fixed cost of a step, worked out by hand."""
 
 from dataclasses import replace
 
@@ -33,29 +33,29 @@ def test_difference_of_epochs_is_divided_by_that_of_steps_round_by_round():
     # 0.09, 0.1575 and 0.14625 s over 1,125 steps are 80, 140 and 130 us; a whole step takes 200,
     # 266.7 and 233.3 us. Three values are stretched by sqrt(5) - 1 of their range on each side.
     margin = (5**0.5 - 1) * 60e-6
-    assert cost.beyond.mean == pytest.approx(130e-6)
-    assert (cost.beyond.low, cost.beyond.high) == pytest.approx((80e-6 - margin, 140e-6 + margin))
+    assert cost.fixed.mean == pytest.approx(130e-6)
+    assert (cost.fixed.low, cost.fixed.high) == pytest.approx((80e-6 - margin, 140e-6 + margin))
     assert cost.images.mean == pytest.approx(120e-6)
 
 
 def test_step_that_costs_less_than_none_is_shown_as_measured():
     cost = measure(both(small=(0.2, 0.2), large=(0.2225, 0.21125)))["a"]
-    assert cost.beyond.mean == pytest.approx(-15e-6)
-    assert not cost.beyond.excludes(0)
+    assert cost.fixed.mean == pytest.approx(-15e-6)
+    assert not cost.fixed.excludes(0)
     assert cost.images.mean == pytest.approx(0.2 / 1500 + 15e-6)
 
 
 def test_only_rounds_that_have_both_sizes_count():
     of, other = case("a"), case("a", batch_size=128)
     records = [ok(of, 1, 0.3), ok(of, 2, 9.0), ok(other, 1, 0.21), ok(other, 3, 9.0)]
-    assert measure(records)["a"].beyond == Interval(pytest.approx(80e-6))
+    assert measure(records)["a"].fixed == Interval(pytest.approx(80e-6))
     assert measure([ok(of, 1, 0.3), ok(other, 2, 0.21)]) == {}
 
 
 def test_first_size_may_be_the_larger_one():
     small, large = both()[:3], both()[3:]
     cost = measure([*large, *small])["a"]
-    assert cost.beyond.mean == pytest.approx(130e-6)
+    assert cost.fixed.mean == pytest.approx(130e-6)
     # A step of 128 images takes 560, 646.7 and 543.3 us.
     assert cost.images.mean == pytest.approx((560 - 80) * 1e-6)
 
@@ -64,7 +64,7 @@ def test_epochs_count_at_the_mean_speed_of_the_machine():
     records = both(small=(0.6, 0.3), large=(0.21, 0.21))
     by_size = {row.case.batch_size: row for row in summarize(records, HERE)}
     small = replace(by_size[32], adjusted_by_round={1: 0.3, 2: 0.3})
-    assert compare_sizes(small, by_size[128]).beyond.mean == pytest.approx(80e-6)
+    assert compare_sizes(small, by_size[128]).fixed.mean == pytest.approx(80e-6)
 
 
 def test_rows_without_a_fair_second_size_are_left_out():

@@ -146,6 +146,7 @@ def test_published_runs_are_compared_as_json(compared):
     runs = [REFERENCE / f"amd-epyc-2-cores-{name}" for name in ("first", "second")]
     status, out = compared(*runs, "--format=json")
     document = json.loads(out)
-    assert (status, document["status"]) == (1, 1)  # one process on each side: "slower" by chance
+    # Two runs of one version, some of whose cases differ by more than 20 % in a single process.
+    assert (status, document["status"]) == (0, 0)
     assert len(document["cases"]) == 26
     assert document["same_machine"] is True

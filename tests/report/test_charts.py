@@ -153,7 +153,7 @@ def test_accuracy_has_a_line_for_each_objective_with_its_spread():
 def test_ladder_has_the_parts_of_a_step_in_microseconds():
     points = read_points(chart_ladder(BARS, "t"))
     # 64 and 128 ms an epoch of 1,500 steps.
-    assert [(one["beyond"], one["step"], one["low"], one["high"]) for one in points] == [
+    assert [(one["fixed"], one["step"], one["low"], one["high"]) for one in points] == [
         (pytest.approx(20), pytest.approx(30), pytest.approx(10), pytest.approx(30)),
         (pytest.approx(-5), pytest.approx(85), None, None),
     ]
@@ -161,9 +161,7 @@ def test_ladder_has_the_parts_of_a_step_in_microseconds():
         "20.0 [10.0, 30.0] of 42.7 µs",
         "-5.00 of 85.3 µs",
     ]
-    assert points[1]["tip"] == (
-        "b · a step 85.3 µs · beyond its images -5.00 µs · for its images 90.0 µs"
-    )
+    assert points[1]["tip"] == ("b · a step 85.3 µs · fixed cost -5.00 µs · cost of images 90.0 µs")
     once = chart_ladder(BARS[1:], "t")
     assert "intervals" not in once.to_json()
     assert draw_svg(once)

@@ -26,9 +26,10 @@ def ab(
             "--base",
             metavar="VERSION",
             help="Compare with this version: a git revision, packages as pip takes them "
-            "(scikit-learn==1.8.0, a wheel, an address), a Python executable or a .py file. Its "
-            "code runs with your rights. Default: the version of --candidate, if --base-env and "
-            "--candidate-env, or --base-path and --candidate-path differ.",
+            "(scikit-learn==1.8.0, a wheel or its URL, name @ git+URL), a Python executable or a "
+            ".py file. Its code runs with your rights. It can be left out if --base-env and "
+            "--candidate-env differ, or --base-path and --candidate-path: then both sides are the "
+            "version of --candidate.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -95,9 +96,9 @@ def ab(
             "--constraint",
             "-c",
             metavar="FILE",
-            help="Let pip keep to the constraints in this file, on both sides. Packages that it "
-            "does not list keep their installed releases, except for a command. Repeat the option "
-            "for several.",
+            help="Pass this constraints file to pip, on both sides. When implementations are "
+            "compared, packages that are not in the file keep their installed releases; with "
+            "--command or --pytest, pip chooses them. Repeat the option for several.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -153,9 +154,9 @@ def ab(
         str | None,
         typer.Option(
             metavar="METRIC",
-            help="Judge the time of the command (time), its processor time while both versions "
-            "share the cores (cpu-time), the last number that it prints (last-number), or a number "
-            "in its JSON (json:KEY); less is better. Default: time.",
+            help="Judge one of these: the time of the command (time), its CPU time while both "
+            "versions run at once on the same cores (cpu-time), the last number that it prints "
+            "(last-number), or a number in its JSON (json:KEY). Less is better. Default: time.",
             rich_help_panel=COMMANDS,
         ),
     ] = None,
@@ -219,7 +220,8 @@ def ab(
         typer.Option(
             metavar="NAME,NAME,…",
             parser=options.parse_gates,
-            help="Judge these besides the epoch: import, memory, first-epoch, set-up.",
+            help="Judge these metrics, too, not only the epoch time: import, memory, first-epoch, "
+            "set-up. Separate several with commas.",
             rich_help_panel=options.VERDICT,
         ),
     ] = None,

@@ -15,7 +15,11 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
     style: Annotated[
         Literal["pytest-benchmark", "pyperf"],
-        typer.Option("--format", help="Write the format of this tool.", rich_help_panel=FILES),
+        typer.Option(
+            "--format",
+            help="Print the run in the format of pytest-benchmark or pyperf.",
+            rich_help_panel=FILES,
+        ),
     ],
 ) -> None:
     """Print a run in another tool's format; stderr lists what the export lacks."""

@@ -15,8 +15,8 @@ def report(
         list[Path] | None,
         typer.Argument(
             metavar="RUN",
-            help="Folders of runs, or of several runs. Without one, write results/index.html, "
-            "a page of everything that was measured.",
+            help="Folders of runs, or folders that contain several runs. Without a RUN, write "
+            "results/index.html, which lists all runs, comparisons and calibrations.",
         ),
     ] = None,
     output: Annotated[

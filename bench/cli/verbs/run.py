@@ -75,8 +75,8 @@ def run(
         typer.Option(
             metavar="N,N,…",
             parser=options.parse_numbers,
-            help="Train on this number of images per epoch. After the last image of the data set "
-            "comes its first one again. Default: all training images.",
+            help="Train on this number of images per epoch, or on each of several numbers. If it "
+            "exceeds the data set, images are repeated. Default: all training images.",
             rich_help_panel=options.CASES,
         ),
     ] = None,
@@ -85,8 +85,8 @@ def run(
         options.flag(
             options.CASES,
             "--quick",
-            "Measure one round of one workload, in about 3 minutes: of sgd, or of the textbook "
-            "with its programs, if --workload names it.",
+            "Measure one round of one workload in about 3 minutes. Default workload: sgd. With "
+            "--workload textbook, run the textbook's two programs, too.",
         ),
     ] = False,
     sweep: Annotated[
@@ -103,10 +103,11 @@ def run(
         options.flag(
             options.CASES,
             "--layers",
-            "Measure libraries on top of frameworks too, such as Optax, Flax NNX and Lightning, "
-            "MLX and tinygrad. Install them with: pip install -e '.[layers]'. Unless --quick or "
-            "--batch-size is given, measure the first workload at batch size 128, too, and unless "
-            "--threads is given on one core, to show what a step costs beyond its images.",
+            "Also measure libraries on top of frameworks, such as Optax, Flax NNX and Lightning, "
+            "and the frameworks MLX and tinygrad. Install them with: pip install -e '.\\[layers]'. "
+            "Without --quick and --batch-size, the first workload is also measured at batch size "
+            "128, to separate the fixed cost of a step from the cost of its images. Rows then use "
+            "one core, unless --threads is given.",
         ),
     ] = False,
     trace: Annotated[
@@ -144,9 +145,10 @@ def run(
             metavar="N",
             min=1,
             max=MAX_ROUNDS,
-            help="Measure each row in this many fresh processes. Default: in 3 to 5 of the first "
-            "workload, until the row is told apart from its neighbours or its interval is within "
-            "5 % (with --layers, in 5), and in 1 of the second.",
+            help="Measure each row in this many fresh processes. Default: 3 to 5 processes for the "
+            "first workload (with --layers 5), and 1 for the second. After 3 processes, a row is "
+            "complete if it differs from its neighbours in the ranking with certainty, or if its "
+            "interval is within 5 %.",
             rich_help_panel=options.MEASURING,
         ),
     ] = None,
@@ -154,8 +156,8 @@ def run(
         float | None,
         options.duration(
             "Start no process that would exceed this time, such as 90s, 10m or 2h. Default for "
-            "each device: 10m, with --layers 30m; with --quick 3m, with both 6m; with --layers and "
-            "--batch-size 20m. None with --rounds or --sweep."
+            "each device: 10m; with --quick 3m; with --layers 30m, or 20m if --batch-size is "
+            "given, or 6m with --quick. With --rounds or --sweep there is no limit."
         ),
     ] = None,
     timeout: options.Timeout = 600,

@@ -45,7 +45,7 @@ class CommandPlan(BasePlan, frozen=True, kw_only=True):
         return self.loops or self.metric == CPU_TIME
 
     def make_rule(self, tests: int) -> Rule:
-        """Return the rule, if so many values are judged together."""
+        """Return the rule, if this number of values is judged together."""
         return Rule(self.tolerance, self.alpha, family=max(1, tests))
 
     def make_case(self, version: Version) -> Case:

@@ -34,11 +34,11 @@ from bench.runner.runner import describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
-# The kernel's time before and after a process: of so many runs, the median.
-KERNELS = 5
-# Iterations of a pair whose commands loop, until it shows how long they take.
+# Before and after a process the reference kernel runs this many times; the median counts.
+KERNEL_RUNS = 5
+# The number of iterations in the first pair of --loops, which shows how long an iteration takes.
 FIRST_ITERATIONS = 2
-# Seconds of rounds of a benchmark whose two processes share a core, as pytest-benchmark reads it.
+# --benchmark-max-time, in seconds, where the two processes of a pair share a core.
 MAX_TIME = "0.2"
 BENCHMARKS = "benchmarks.json"  # in the folder of a process
 
@@ -236,7 +236,7 @@ class _CommandPairs:
         return fields | {"values": values}
 
     def _measure_kernel(self) -> float:
-        return median(measure_kernel(self._cores[-1]) for _ in range(KERNELS))
+        return median(measure_kernel(self._cores[-1]) for _ in range(KERNEL_RUNS))
 
     def _record(self, number: int, side: str, fields: Mapping[str, Any]) -> CommandRecord:
         """Append the record of a process; one whose values are invalid has failed."""

@@ -7,12 +7,12 @@ from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
 from bench.worker.measure import now
 
-# The pairs of a short budget: two more than the fewest that can decide, so that one small
-# difference may have the other sign. Each is as long as its share of the time allows: the noise of
-# a pair falls almost as one over the number of its epochs. With more time, there are more pairs.
+# A short budget is divided into this many pairs more than the minimum for a decision, so that one
+# small difference may have the other sign. Each pair is as long as its share of the time allows:
+# its noise falls almost in proportion to 1 / (number of epochs). A longer budget gives more pairs.
 SPARE_PAIRS = 2
-# The looks are planned again after each of the first pairs, because the very first reads cold
-# files. No look happens before, so no result influences the number of looks.
+# The looks are planned again after each of this many pairs, because the first pair reads cold
+# files. No look happens before that, so no result influences the number of looks.
 PLANNING_PAIRS = 3
 
 
@@ -26,7 +26,7 @@ class Pairs(Protocol):
     alpha: float
 
     def plan(self, allowed: float) -> float:
-        """Choose how long the next pair is, if it has so many seconds; return its seconds."""
+        """Choose how long the next pair is within the allowed seconds; return its seconds."""
 
     def measure(self, number: int) -> bool:
         """Measure a pair, and return whether all of its processes succeeded.
@@ -75,6 +75,6 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
 
 
 def plan_looks(alpha: float, measured: int, fitting: float) -> LookSchedule:
-    """Return the looks after this many pairs, if so many more fit into the time."""
+    """Return the looks after some measured pairs, if this number of others still fits."""
     pairs = max(count_fewest_pairs(alpha), measured + int(fitting))
     return schedule_looks(pairs, alpha)

@@ -110,8 +110,8 @@ def prepare_comparison(
     """
     if baseline is None and envs[0] == envs[1] and paths[0] == paths[1]:
         raise UserError(
-            "nothing differs: add --base VERSION, or --base-env, --candidate-env, --base-path or "
-            "--candidate-path"
+            "nothing differs between the two sides. Add --base VERSION, or --base-env, "
+            "--candidate-env, --base-path or --candidate-path"
         )
     versions = [
         replace(parse_version(name), env=dict(env), modules=None if path is None else str(path))

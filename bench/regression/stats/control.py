@@ -4,12 +4,12 @@ A kernel, fixed work, is timed before and after each process. Its log ratio with
 control variate of the pair's log ratio: a slope times it is subtracted. Source of the method: S.
 Asmussen and P. W. Glynn, "Stochastic Simulation" (2007), section V.2, Control Variates.
 
-The test of the pairs stays exact. Without a difference between the versions, a coin has decided
-which side of a pair is which; had it fallen the other way, both log ratios of the pair would have
-the other sign. The slope is fitted through the origin, so it would be the same. All that is left of
-a coin's fall is the sign of each adjusted log ratio, as in the signed-rank test without a control.
-That is each look by itself. The slope is fitted anew at each look, so the level of all looks
-together is an approximation, which a test simulates.
+The signed-rank test of one look stays exact. If the versions do not differ, only a coin decided
+which process of a pair is the candidate. The other result of the coin would change the sign of both
+log ratios of the pair, but not the slope, because it is fitted through the origin. So each adjusted
+log ratio is positive or negative with equal probability, as the test requires.
+The slope is fitted again at each look, so the level over all looks is approximate; a test simulates
+it.
 """
 
 from collections.abc import Sequence

@@ -34,8 +34,8 @@ class Rule:
 def decide(difference: Difference, rule: Rule, p_slower: float, p_faster: float) -> Verdict:
     """Return the verdict on one metric, whose p values are adjusted for the family.
 
-    Slower: no slowdown is rejected, and the estimate is above 1 + tolerance. Faster: likewise below
-    its inverse. No change: the whole interval is within the tolerance. Otherwise undecided.
+    Slower: "no slowdown" is rejected, and the estimate is above 1 + tolerance. Faster: likewise
+    below its inverse. No change: the whole interval is within the tolerance. Otherwise undecided.
     """
     margin = 1 + rule.tolerance
     ratio = difference.ratio

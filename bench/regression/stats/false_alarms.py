@@ -1,4 +1,4 @@
-"""Keep the false-alarm rate of a comparison, however often it looks and however much it judges.
+"""Limit the false-alarm rate of a whole comparison, over all looks, cases and metrics.
 
 Over looks by Pocock's design: every look has the same nominal level, which is lower than the
 overall rate. It finds a large slowdown at an early look and loses little power at the last one. The

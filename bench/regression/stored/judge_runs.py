@@ -80,20 +80,20 @@ def compare_runs(
 
 def _find_refusal(baseline: Side, candidate: Side, *, comparable: bool) -> str | None:
     if None not in (baseline.data, candidate.data) and baseline.data != candidate.data:
-        return "the two were measured on different data: there is nothing to compare"
+        return "the runs used different data, so they cannot be compared. Choose other runs"
     if baseline.env != candidate.env:
         return (
-            "the two were measured with different --env: there is nothing to compare. bench ab "
-            "compares two with --base-env and --candidate-env"
+            "the runs used different --env, so they cannot be compared. To compare two settings, "
+            "use bench ab with --base-env and --candidate-env"
         )
     if not (baseline.cases or candidate.cases):
-        return "neither run has a case: there is nothing to compare"
+        return "neither run has measured a case, so they cannot be compared. Choose other runs"
     if comparable:
         return None
-    reason = "the two were measured on different machines"
+    reason = "the runs were measured on different machines"
     if None in (baseline.machine, candidate.machine):
-        reason = "nothing says whether the two were measured on one machine"
-    return f"{reason}: there is nothing to compare. --across-machines compares them anyway"
+        reason = "the records do not say whether the runs were measured on one machine"
+    return f"{reason}, so they are not compared. To compare them anyway, add --across-machines"
 
 
 def pair_cases(

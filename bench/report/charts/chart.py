@@ -102,7 +102,7 @@ def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | Non
 
 
 def draw_width(specification: Mapping[str, Any], room: int) -> str:
-    """Draw a chart so many pixels wide.
+    """Draw a chart of this width in pixels.
 
     The size of legends is only known when they are drawn: what is too wide is drawn again, with
     one column of legends.
@@ -135,7 +135,7 @@ def draw_width(specification: Mapping[str, Any], room: int) -> str:
 
 
 def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
-    """Return a specification with the width, or the panels a row, that fit into so many pixels."""
+    """Return a specification with the width, or the panels a row, that fit into this width."""
     if "facet" not in specification:
         autosize = {"type": "fit-x", "contains": "padding"}
         return {**specification, "width": room, "autosize": autosize}

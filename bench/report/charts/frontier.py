@@ -20,7 +20,7 @@ _EPOCHS = [round(10 ** (number / 10)) for number in range(31)]
 def chart_frontier(
     rows: Sequence[Row], stretches: Sequence[Stretch], epochs: int, title: str
 ) -> Any:
-    """Draw the seconds from a cold start until so many epochs are trained, a line a program.
+    """Draw the seconds from a cold start until a number of epochs is trained, a line a program.
 
     rows: comparable, each with a start. stretches: which row is done first from how many epochs
     on; these rows have colours, and circles where one overtakes another. epochs: of the vertical

@@ -28,7 +28,7 @@ class Bar:
 
 
 def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
-    """Draw a bar a program: what a step costs beyond its images, with its interval, and for them.
+    """Draw a bar a program: the fixed cost of a step with its interval, and that of its images.
 
     A panel for each group of bars, with a scale of its own: the steps of one framework may cost a
     hundred times as much as those of another.
@@ -45,10 +45,10 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
     text = base.mark_text(align="left", dx=indent, dy=-8, fontSize=11, limit=_TEXT, aria=True)
     layers = [
         base.mark_bar(color=_REST, **bar).encode(
-            x=alt.X("beyond:Q", **x), x2="step:Q", description="tip:N"
+            x=alt.X("fixed:Q", **x), x2="step:Q", description="tip:N"
         ),
         base.mark_bar(color=COLOURS["idiomatic"], **bar).encode(
-            x=alt.X("beyond:Q", **x), description="tip:N"
+            x=alt.X("fixed:Q", **x), description="tip:N"
         ),
         text.encode(x=alt.value(2), text="text:N", description="of:N"),
     ]
@@ -66,22 +66,22 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
         columns=1,
         data=alt.Data(values=points),
     ).resolve_scale(x="independent", y="independent")
-    subtitle = "blue: beyond its images; grey: for its images"
+    subtitle = "blue: fixed cost of a step; grey: cost of its images"
     subtitle += "; lines: 95 % intervals of blue" * bounded
     return set_title(panels, title, f"{subtitle}; each panel has its own scale")
 
 
 def _make_point(bar: Bar) -> dict[str, Any]:
     """Return the bar of one program, in microseconds; low and high are None without an interval."""
-    beyond, images = bar.cost.beyond, bar.cost.images
+    fixed, images = bar.cost.fixed, bar.cost.images
     steps = bar.row.case.steps
     step = format_duration(bar.row.typical_seconds / steps)
     name = label_case(bar.row.case)
     tip = [
         *start_tip(bar.row.case),
         f"a step {step}",
-        f"beyond its images {format_duration(beyond)}",
-        f"for its images {format_duration(images)}",
+        f"fixed cost {format_duration(fixed)}",
+        f"cost of images {format_duration(images)}",
     ]
     return {
         "group": bar.group,
@@ -89,10 +89,10 @@ def _make_point(bar: Bar) -> dict[str, Any]:
         "of": f"{name}{JOINED}",
         "tip": JOINED.join(tip),
         "depth": bar.depth,
-        "text": f"{name}: {format_interval(beyond, _MICRO)} of "
+        "text": f"{name}: {format_interval(fixed, _MICRO)} of "
         f"{format_interval(bar.row.epoch and bar.row.epoch / steps, _MICRO).partition(' ')[0]} µs",
-        "beyond": _MICRO * beyond.mean,
-        "step": _MICRO * (beyond.mean + images.mean),
-        "low": None if beyond.low is None else _MICRO * beyond.low,
-        "high": None if beyond.high is None else _MICRO * beyond.high,
+        "fixed": _MICRO * fixed.mean,
+        "step": _MICRO * (fixed.mean + images.mean),
+        "low": None if fixed.low is None else _MICRO * fixed.low,
+        "high": None if fixed.high is None else _MICRO * fixed.high,
     }

@@ -22,9 +22,9 @@ from bench.report.sections import Table, tables
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
 NOTE = (
     "Each decision is a whole comparison without a tolerance, and shares no pair with another. "
-    "Too few pairs: undecided ones whose pairs could not have decided. Share slower: 95 % Wilson "
-    "interval in percent, without those if nothing was injected. Pairs, time: medians of a "
-    "decision. Busy: "
+    "Too few pairs: undecided decisions that had fewer pairs than a verdict needs. Share slower: "
+    "95 % Wilson interval of the share of *slower*, in percent; without an injected slowdown, "
+    "decisions with too few pairs are left out. Pairs, time: medians per decision. Busy: "
     f"other processes took more than {100 * MAX_OTHERS:g} % of all processors' time, or the "
     f"hypervisor more than {100 * MAX_STEAL:g} %."
 )
@@ -133,8 +133,9 @@ def _tabulate_pair_noise(noises: Sequence[PairNoise]) -> Table:
         for noise in noises
     ]
     note = (
-        "Standard deviations in percent, of the log ratio of two equal processes: of a pair, "
-        "and of the median epochs of two processes of one version, one pair after the other."
+        "Standard deviations of the log ratio of two processes of one version, in percent. In "
+        "turn: the two processes of a pair. One after the other: the median epochs of the "
+        "baselines of two successive pairs."
     )
     title = "What training epochs in turn does to the noise"
     return tables.tabulate_lines(title, lines, 3, note)

@@ -119,7 +119,7 @@ def _describe_rule(result: ComparisonResult) -> str:
     text = (
         f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}"
         f"{f'; of epochs, the {which} of each process' if which else ''}. "
-        f"Slower: no slowdown is rejected at "
+        'Slower: the hypothesis "no slowdown" is rejected at '
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
     )

@@ -15,8 +15,8 @@ from bench.report.sections.verdict import describe_agreement, select_softmax
 TITLE = "Do they compute the same?"
 NOTE = (
     "Parity error: the largest difference from the float64 oracle over the judged epochs and all "
-    "processes of a program, relative to how far training moved the weights. Margin: how many "
-    "times larger the largest error could be."
+    "processes of a program, relative to how far training moved the weights. Margin: the tolerance "
+    "divided by this error."
 )
 SIZES_NOTE = (
     " Error, and *first size* in the chart: at the batch size and the number of samples at which "

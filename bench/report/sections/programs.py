@@ -64,8 +64,8 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
     )
     suite = list_versions(run.environments.values()).get("suite", "unknown")
     text = (
-        f"{STYLES} The sources are those of the version that wrote this report; measured was "
-        f"softmax-bench {escape(suite)}."
+        f"{STYLES} The sources are those of the version that wrote this report. The run was "
+        f"measured with softmax-bench {escape(suite)}."
     )
     links, remarks = find_traces(run, output)
     if links:
@@ -111,7 +111,7 @@ def find_entry(case: Case) -> Implementation | None:
 
 
 def find_twin(entry: Implementation) -> Implementation | None:
-    """Return what a layer stands on, or the first idiomatic program of the same framework.
+    """Return what a layer is built on, or the first idiomatic program of the same framework.
 
     None for that program itself, and where it is the same source on another backend.
     """

@@ -98,7 +98,7 @@ def _list_values(
 def tabulate_lines(
     title: str, lines: Sequence[Mapping[str, str]], words: int, note: str = ""
 ) -> Table:
-    """Return a table of lines, cells by their heading; the first so many columns are words."""
+    """Return a table of lines, cells by their heading; words: the number of columns of words."""
     headings = tuple(next(iter(lines), ()))
     return Table(title, headings, [list(line.values()) for line in lines], words, note)
 

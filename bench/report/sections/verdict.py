@@ -77,9 +77,8 @@ def describe_agreement(run: LoadedRun) -> str:
     who = f"All {total} softmax programs end" if total > 1 else "The one softmax program ends"
     allowed = " or ".join(map(numbers.format_error, sorted(tolerances)))
     return (
-        f"{who} with the weights of the float64 oracle, our reference, to "
-        f"{numbers.format_error(max(errors))} of how far training moved them ({allowed} is "
-        "allowed)."
+        f"{who} with the weights of the float64 oracle, our reference: the largest parity error is "
+        f"{numbers.format_error(max(errors))} (tolerance {allowed})."
     )
 
 

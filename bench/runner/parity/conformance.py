@@ -146,7 +146,7 @@ class Checker:
         reason = self._explain_fault(judgement, case, judge, evidence)
         error = judgement.parity.error if judgement.parity else None
         if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
-            reason = f"{fault}, from other weights over an order that was there before"
+            reason = f"{fault}, when an earlier order was repeated from other weights"
         reason = reason or restless or drive.judge_threads()[1] or drive.find_clock_fault()
         return find("failed" if reason else "ok", reason, error)
 

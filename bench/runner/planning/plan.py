@@ -281,7 +281,7 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
         offer_threads(
             complete_case(case, workload, device, size, options.epochs),
             options.tried_threads,
-            # Pilots could choose other threads for a layer than for what it stands on, and with
+            # Pilots could choose other threads for a layer than for what it is built on, and with
             # more than one core a step could overlap with the Python that a layer adds.
             one=bool(ladder),
         )

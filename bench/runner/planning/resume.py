@@ -140,8 +140,8 @@ def list_repeated_options(run: Run) -> list[str]:
 def _make_missing_options_error(run: Run) -> UserError:
     options = shlex.join(list_repeated_options(run)) or "no --python and no --env"
     return UserError(
-        "a plan's own files, Pythons and variables are used only if the command names them again; "
-        f"this run was planned with {options}"
+        "--resume does not take files, Pythons and variables from the plan. Repeat the options of "
+        f"this run: {options}"
     )
 
 

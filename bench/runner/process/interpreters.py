@@ -51,7 +51,9 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         framework, _, python = text.partition("=")
         if not python:
-            raise UserError(f"--python {text}: give FRAMEWORK=EXECUTABLE, torch=env/bin/python")
+            raise UserError(
+                f"--python {text}: give FRAMEWORK=EXECUTABLE, such as torch=env/bin/python"
+            )
         if framework not in known:
             raise make_unknown_name_error("framework", framework, known)
         if framework in pythons:
@@ -64,7 +66,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
 def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
     """Return the case with the Python of its framework or, for Keras, of its backend.
 
-    Where none is given for them, a layer gets that of the program that it stands on. Raises
+    Where none is given for them, a layer gets that of the program that it is built on. Raises
     UserError where framework and backend have different ones.
     """
     names = [name for name in list_distributions(case) if name in pythons]

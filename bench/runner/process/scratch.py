@@ -75,6 +75,6 @@ def report_write_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"cannot write to {tempfile.gettempdir()}: {error.strerror}; free some of it, or set "
-            "TMPDIR to a folder with room"
+            f"cannot write to {tempfile.gettempdir()}: {error.strerror}. Free some space there, or "
+            "set TMPDIR to a folder on another disk"
         ) from error

@@ -112,8 +112,8 @@ def test_agreement_counts_the_programs_that_reach_the_oracles_weights(load):
     good = [*trials(case("a"), 0.5), *trials(case("b"), 0.5, parity=Parity(4e-6, 1e-5, True))]
     other = trials(case("ovr", objective="one-vs-rest"), 0.5, **wrong)
     assert describe_agreement(load(*good, *other)) == (
-        "All 2 softmax programs end with the weights of the float64 oracle, our reference, to "
-        "4.0 × 10⁻⁶ of how far training moved them (1.0 × 10⁻⁵ is allowed)."
+        "All 2 softmax programs end with the weights of the float64 oracle, our reference: "
+        "the largest parity error is 4.0 × 10⁻⁶ (tolerance 1.0 × 10⁻⁵)."
     )
 
 

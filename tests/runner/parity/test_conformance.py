@@ -43,7 +43,7 @@ REASONS = {
     "changes_images": "changed the training data that it received",
     "one_epoch_late": "it looks as if it hands back the weights that it was given",
     "works_on": "changed params that it had returned",
-    "remembers_orders": f"{PARITY}, from other weights over an order that was there before",
+    "remembers_orders": f"{PARITY}, when an earlier order was repeated from other weights",
     "keeps_its_optimizer": f"{PARITY}, in epoch 1 after a second reset",
     "ignores_reset": f"{PARITY}, in epoch 1 after a second reset",
     "not_repeatable": f"{PARITY}, in the first epoch",

@@ -317,10 +317,11 @@ def tabulate_textbook(rows: Sequence[TextbookRow], machines: Sequence[str] = ())
 
 
 NOISE_NOTE = (
-    f"A run is noisy above {format_percent(MAX_BETWEEN)} between processes, a drift of "
-    f"{format_percent(MAX_DRIFT)}, {format_percent(MAX_OTHERS)} for other processes, "
-    f"{format_percent(MAX_STEAL)} stolen, {format_percent(MAX_CLOCK)} of the clock, or if a core "
-    "was throttled."
+    f"A run is noisy if the spread between processes exceeds {format_percent(MAX_BETWEEN)}, if the "
+    f"drift exceeds {format_percent(MAX_DRIFT)}, if other processes take more than "
+    f"{format_percent(MAX_OTHERS)} or the hypervisor more than {format_percent(MAX_STEAL)} of the "
+    f"time, if the clock varies by more than {format_percent(MAX_CLOCK)}, or if a core was "
+    "throttled."
 )
 
 

@@ -22,8 +22,8 @@ TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
 NO_GPU = (
-    "No GPU in this run. `bench run --sweep --device cpu,gpu` shows from which batch size on one "
-    "pays."
+    "This run has no GPU. To see from which batch size on a GPU is faster, run `bench run --sweep "
+    "--device cpu,gpu`."
 )
 NO_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (

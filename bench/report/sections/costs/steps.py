@@ -36,15 +36,14 @@ LAYERS_NOTE = (
     "Over: the program that does the same without the layer. Times as long: a step with the layer "
     "over one without it, round by round, with its 95 % interval."
 )
-BEYOND_NOTE = (
-    "Beyond its images: what one more step costs when the same images are divided into more steps, "
-    "which is the difference of an epoch at batch size {} and one at {}, over the difference of "
-    "their numbers of steps, round by round, with its 95 % interval. It contains all that a step "
-    "does whatever the number of its images, also the update of the weights, and what small "
-    "products lose against larger ones. Dispatch that runs while the device computes is not in it. "
-    "So at most this much of a step is dispatch that it waits for, unless an image takes longer in "
-    "the larger batch. For its images: the rest of a step, with its share of what an epoch costs "
-    "as a whole."
+FIXED_NOTE = (
+    "Fixed: the cost of one more step if the same images are divided into more steps. It is the "
+    "difference between an epoch at batch size {} and one at {}, divided by the difference between "
+    "their numbers of steps, round by round, with its 95 % interval. It includes everything in a "
+    "step that does not depend on the number of images, such as Python, dispatch and the update of "
+    "the weights, and the lower efficiency of small matrix products. It does not include dispatch "
+    "that overlaps with computation on the device. Images: the rest of a step, with its share of "
+    "the fixed cost of an epoch."
 )
 UNCERTAIN = "not told apart from 0"
 OTHERS = "one program of a framework"
@@ -54,7 +53,7 @@ PRECISE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A program, the one that it stands on, or None, and the number of those below it."""
+    """A program, the one that it is built on, or None, and the number of those below it."""
 
     row: Row
     below: Row | None = None
@@ -75,10 +74,10 @@ def describe_steps(run: LoadedRun) -> Section:
         parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run)))
         sentences += [escape(sentence)] if (sentence := describe_layers(group)) else []
         if bars := list_bars(group, costs):
-            name, size = "ladder", f"a step of {group[0].case.batch_size:,} images"
+            name, size = "ladder", f"A step of {group[0].case.batch_size:,} images"
             if group[0].case.device == "gpu":
                 name, size = "ladder-gpu", f"{size} on the GPU"
-            title = f"What {size} costs beyond its images, and for them"
+            title = f"{size}: fixed cost and cost of the images"
             pictures.append(Picture(name, title, partial(chart_ladder, bars, title)))
     text, finding = "\n\n".join(sentences), describe_step(rows)
     return Section(TITLE, parts, pictures=pictures, text=text, finding=finding)
@@ -109,7 +108,7 @@ def tabulate_steps(
     steps = [row.epoch and row.epoch / row.case.steps for row in rows]
     scale, unit = numbers.choose_unit(steps)
     known = [costs.get(row.case.slug) for row in rows]
-    beyond = [cost.beyond if cost else None for cost in known]
+    fixed = [cost.fixed if cost else None for cost in known]
     images = [cost.images if cost else None for cost in known]
     ratios = [
         compare_epochs(row, other) if other else None
@@ -118,11 +117,11 @@ def tabulate_steps(
     columns = (
         tables.list_numbers(f"a step, {unit}", steps, scale),
         tables.Column(
-            f"beyond its images, {unit}",
-            [_format_difference(value, scale) for value in beyond],
-            [value.mean if value else None for value in beyond],
+            f"fixed cost, {unit}",
+            [_format_difference(value, scale) for value in fixed],
+            [value.mean if value else None for value in fixed],
         ),
-        tables.list_numbers(f"for its images, {unit}", images, scale),
+        tables.list_numbers(f"cost of images, {unit}", images, scale),
         tables.list_numbers(
             f"at least, {unit}",
             [row.roofline_seconds and row.roofline_seconds / row.case.steps for row in rows],
@@ -134,7 +133,7 @@ def tabulate_steps(
     notes = [STEP_NOTE]
     notes += [LAYERS_NOTE] * any(ratios)
     if any(known):
-        notes.append(BEYOND_NOTE.format(*batch_sizes))
+        notes.append(FIXED_NOTE.format(*batch_sizes))
     if are_adjusted(rows) and any([*ratios, *known]):
         notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
@@ -149,7 +148,7 @@ def _format_difference(value: Interval | None, scale: float) -> str:
 def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:
     """Return the rows in ladders: a program on no other one, and the layers on top of it.
 
-    A layer follows what it stands on, and has a ladder of its own where that has no row. rows: of
+    A layer follows what it is built on, and has a ladder of its own where that has no row. rows: of
     one device.
     """
     entries = [(row, entry) for row in rows if (entry := find_entry(row.case))]

@@ -38,7 +38,7 @@ NEIGHBOURS_NOTE = (
 )
 ONE_SEED_NOTE = (
     "Accuracy: with the orders and initial weights of one seed, those of every round in which all "
-    "programs have trained so many epochs, so it has no spread."
+    "programs have trained this number of epochs, so it has no spread."
 )
 SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
@@ -46,7 +46,7 @@ SEEDS_NOTE = (
 )
 # Of an epoch: clocks and other processes take less than this share on a quiet machine.
 MAX_IDLE = 0.1
-IDLE = "In part of an epoch no core computes for these programs, which wait: {}."
+IDLE = "These programs wait in part of an epoch, while no core computes for them: {}."
 GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
     "one."

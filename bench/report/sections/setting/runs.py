@@ -174,21 +174,22 @@ def describe_textbook(runs: Sequence[LoadedRun]) -> Section:
 
 
 def describe_figures(rows: Sequence[TextbookRow]) -> str:
-    """Say how many of the judged figures come out; empty if none was measured."""
+    """Say whether the judged figures are reproduced; empty if none was measured."""
     judged = [row for row in rows if row.tolerance is not None and row.measured is not None]
     if not judged:
         return ""
     good = [row for row in judged if row.within]
     if len(good) < len(judged):
         return (
-            f"{len(judged) - len(good)} of the textbook's {len(judged)} judged figures do not come "
-            "out: they differ by more than their tolerance."
+            f"{len(judged) - len(good)} of the textbook's {len(judged)} judged figures are not "
+            "reproduced: they differ by more than their tolerance."
         )
     figures = "; ".join(
-        f"{numbers.format_share(row.published)} in print, {numbers.format_share(row.measured)} here"
+        f"{numbers.format_share(row.published)} in the textbook, "
+        f"{numbers.format_share(row.measured)} here"
         for row in judged
     )
-    return f"The textbook's judged figures come out: {figures}."
+    return f"The textbook's judged figures are reproduced: {figures}."
 
 
 def describe_faults(runs: Sequence[LoadedRun]) -> Section:
@@ -241,9 +242,9 @@ def describe_adjustment(adjustment: Adjustment) -> str:
             f"({before}, and {after} with its help), so ratios are as measured."
         )
     return (
-        " With the machine's speed, which the reference kernel shows, taken out, the spread "
+        " If the machine's speed, as the reference kernel measures it, is removed, the spread "
         f"between the processes of a case falls from {before} to {after}: ratios between rows are "
-        "those at the run's mean speed, while times are as measured."
+        "adjusted to the run's mean speed. Times are as measured."
     )
 
 

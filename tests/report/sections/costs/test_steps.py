@@ -111,8 +111,8 @@ def test_run_with_two_sizes_has_the_ladder(load):
     assert cells(table)["jax"] == {
         "program": "jax",
         "a step, µs": "100 [100, 100]",
-        "beyond its images, µs": "80.0 [80.0, 80.0]",
-        "for its images, µs": "20.0 [20.0, 20.0]",
+        "fixed cost, µs": "80.0 [80.0, 80.0]",
+        "cost of images, µs": "20.0 [20.0, 20.0]",
         "times as long": "—",
         "over": "",
         "style": "idiomatic",
@@ -120,9 +120,7 @@ def test_run_with_two_sizes_has_the_ladder(load):
     assert cells(table)["optax"]["times as long"] == "2.00 [2.00, 2.00]"
     assert cells(table)["optax"]["over"] == "jax"
     # 192, 192 and 64 us, whose range is stretched by 1.236 of itself on both sides.
-    assert cells(table)["equinox"]["beyond its images, µs"] == (
-        "192 [-94.2, 350], not told apart from 0"
-    )
+    assert cells(table)["equinox"]["fixed cost, µs"] == ("192 [-94.2, 350], not told apart from 0")
     assert "batch size 32 and one at 128" in table.note
     assert [picture.name for picture in section.pictures] == ["ladder"]
     assert section.text.startswith("On this machine, with 2 threads, a step of 32 images costs 100")
@@ -133,7 +131,7 @@ def test_run_with_one_size_has_no_ladder(load):
     section = steps.describe_steps(load(*measured(), *rest))
     assert sorted(cells(section.tables[0])) == sorted(name for name, _ in EPOCHS)
     assert section.pictures == []
-    assert "beyond its images, µs" not in section.tables[0].headings
+    assert "fixed cost, µs" not in section.tables[0].headings
     assert "2.00" in cells(section.tables[0])["optax"]["times as long"]
 
 

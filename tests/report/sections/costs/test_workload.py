@@ -83,7 +83,7 @@ def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
     ]
     loaded = load_run(write(tmp_path / "run", run(*map(case, cpu)), *records))
     text = describe_workload([loaded], "sgd").text
-    assert text.endswith("for these programs, which wait: &lt;waits&gt;, 25 %.")
+    assert text.endswith("while no core computes for them: &lt;waits&gt;, 25 %.")
     on_gpu = on("gpu", "a", A, epoch_cpu_seconds=[0.1] * 5)
     assert [row.idle_share for row in summarize(on_gpu, HERE)] == [None]
 
