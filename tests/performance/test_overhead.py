@@ -25,10 +25,12 @@ from bench.worker.exchange import ExchangeSize
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
-BARE, COPIED, WAITING = (
-    Path(__file__).with_name(f"{name}.py") for name in ("bare_loop", "copied_images", "waiting_fit")
+BARE, BESIDE, COPIED, WAITING = (
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("bare_loop", "beside_product", "copied_images", "waiting_fit")
 )
 THREADS = len(machine.list_usable_cores())
+TUNED = [one.name for one in IMPLEMENTATIONS if one.style == "tuned"]
 KERAS = [one.name for one in IMPLEMENTATIONS if (one.framework, one.data) == ("keras", "streamed")]
 
 
@@ -126,3 +128,21 @@ def test_share_of_an_epoch_in_which_keras_on_tensorflow_computes(capsys, tmp_pat
     with capsys.disabled():
         for name, (wall, cpu) in times.items():
             print(f"\n{name}: {wall / 5:.2f} s an epoch, computes for {cpu / wall:.0%}", end="")
+
+
+@pytest.mark.overhead
+@pytest.mark.parametrize("name", TUNED)
+def test_epoch_of_tuned_program_in_turn_with_a_product_of_matrices(capsys, tmp_path, name):
+    data = dataset.find()
+    size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(data.folder, "train")[1]))
+    case = complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs=20)
+    multiples = run_script(BESIDE, case, data, tmp_path)
+    assert all(len(values) == 20 and min(values) > 0 for values in multiples.values())
+    with capsys.disabled():
+        for order, values in multiples.items():
+            typical = estimate_typical(values)
+            print(
+                f"\n{name}, {order} images: {typical.mean:.2f} [{typical.low:.2f}, "
+                f"{typical.high:.2f}] times the roofline",
+                end="",
+            )
