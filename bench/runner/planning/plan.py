@@ -139,11 +139,11 @@ def plan_run(
     if stopping and choose_ladder(options):
         # A step's cost is a difference, which needs more processes than the time of an epoch.
         stopping = msgspec.structs.replace(stopping, least_rounds=ROUNDS)
-    rooflines = list_rooflines(measured, brief=bool(options.quick or stopping))
     budget = options.budget
     if budget is None and not (options.rounds or options.sweep or placement.machine):
         budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
         budget *= 1 + options.layers + bool(choose_ladder(options))
+    rooflines = list_rooflines(measured, brief=bool(budget and not options.rounds))
     whole_workload = not (options.implementations or options.data)
     programs: tuple[Case, ...] = ()
     if whole_workload and "textbook" in count_rounds(options):
