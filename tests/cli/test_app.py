@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import pytest
 import typer
+from rich.text import Text
 from support.processes import NO_CHARTS, run_first
 
 from bench.cli import app
@@ -36,6 +37,10 @@ VERBS = (
 )
 
 
+def plain(text):
+    return Text.from_markup(text).plain
+
+
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_fits_80_columns_and_is_not_cut_off(called, monkeypatch, verb):
     monkeypatch.setenv("COLUMNS", "80")
@@ -47,7 +52,7 @@ def test_help_fits_80_columns_and_is_not_cut_off(called, monkeypatch, verb):
     assert "..." not in out.replace("]...", "").replace("}...", "")
 
 
-def test_each_option_is_in_a_panel_and_each_flag_without_a_type():
+def test_each_option_is_in_a_panel_flags_have_no_type_and_no_word_is_markup():
     commands = typer.main.get_command(app.app).commands
     options = [
         (f"{verb} {option.opts[0]}", option)
@@ -58,6 +63,9 @@ def test_each_option_is_in_a_panel_and_each_flag_without_a_type():
     assert set(commands) == set(VERBS)
     assert [name for name, option in options if option.rich_help_panel is None] == []
     assert [name for name, option in options if option.is_flag and option.metavar != ""] == []
+    # An extra in brackets is no markup, which Rich would swallow.
+    helps = {name: option.help for name, option in options}
+    assert [name for name, text in helps.items() if plain(text).count("[") != text.count("[")] == []
 
 
 def test_version_is_that_of_the_package(called):
