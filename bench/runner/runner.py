@@ -345,8 +345,8 @@ class Runner:
         """Return the draws of a trial's round."""
         if trial.round != self._round:
             self._end_round()
-            seed = self._context.seed if self._installations is None else None
-            self._round, self._draws = trial.round, Draws.make(seed, trial.round)
+            self._round = trial.round
+            self._draws = Draws.make(self._context.seed, trial.round)
         return self._draws
 
     def _end_round(self) -> None:

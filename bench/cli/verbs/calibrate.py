@@ -59,7 +59,7 @@ def calibrate(
     from bench.records.schema import FORMAT
     from bench.regression.calibration import session
     from bench.regression.calibration.spread import load_calibrations, locate_calibrations
-    from bench.regression.paired.comparison_plan import SEED, TIMEOUT
+    from bench.regression.paired.comparison_plan import TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
     from bench.runner import signals
@@ -80,7 +80,7 @@ def calibrate(
             run=run,
             command=quote_command(),
             created=created,
-            seed=SEED,
+            seed=None,
             cases=select_cases(case_options),
             slowdowns=inject,
             budget=duration,

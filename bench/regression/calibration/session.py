@@ -4,7 +4,7 @@ A session is a loop of whole comparisons, each with its own folder of plan, look
 its decisions share no pair, and those that were finished before a session was killed are kept.
 """
 
-import random
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -74,13 +74,13 @@ def generate_designs(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | N
     Rounds of all cases in random order. Every second round injects a slowdown, if there are any;
     those take turns. A coin swaps the labels of each comparison.
     """
+    coins = secrets.SystemRandom()
     for turn in count():
         slowdown = None
         if plan.slowdowns and turn % 2:
             slowdown = plan.slowdowns[turn // 2 % len(plan.slowdowns)]
-        coins = random.Random(f"{plan.run}/{plan.seed}/{turn}")
         for case in coins.sample(plan.cases, len(plan.cases)):
-            yield case, slowdown, coins.random() < 0.5
+            yield case, slowdown, coins.choice((False, True))
 
 
 def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -> Iterator[str]:

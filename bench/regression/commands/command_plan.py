@@ -1,13 +1,10 @@
 """The plan of ``bench ab --command``, and the pairs of processes that it measures."""
 
-import random
 import shlex
 
-import msgspec
-
 from bench.errors import UserError
-from bench.records.schema import BasePlan, Case, Count
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.records.schema import Case, Count
+from bench.regression.paired.comparison_plan import PairedPlan
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 from bench.runner.planning.cases import make_case
@@ -16,18 +13,15 @@ from implementations import Implementation
 TIME, CPU_TIME, LAST_NUMBER, JSON = "time", "cpu-time", "last-number", "json:"
 
 
-class CommandPlan(BasePlan, frozen=True, kw_only=True):
+class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     """The plan, as it is stored.
 
     arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
     for none. metric: TIME, CPU_TIME, LAST_NUMBER, or JSON with a key. pytest: the command is
     pytest, and the benchmarks of pytest-benchmark are judged one by one: the minimum of each, or
     the mean of its CPU_TIME. loops: see ``CommandSpec``. warmup: pairs that do not count.
-    tolerance, alpha: see ``Rule``. budget: seconds of measuring.
     """
 
-    baseline: Version = msgspec.field(name="base")
-    candidate: Version
     arguments: str
     metric: str = TIME
     pytest: bool = False
@@ -35,12 +29,9 @@ class CommandPlan(BasePlan, frozen=True, kw_only=True):
     loops: bool = False
     warmup: Count = 1
     threads: Count
-    tolerance: float
-    alpha: float
-    budget: float
 
     @property
-    def together(self) -> bool:
+    def is_simultaneous(self) -> bool:
         """Whether both processes of a pair live at the same time."""
         return self.loops or self.metric == CPU_TIME
 
@@ -53,16 +44,6 @@ class CommandPlan(BasePlan, frozen=True, kw_only=True):
         entry = Implementation("command", "", "", "")
         fields = {"style": "own", "data_access": "own", "workload": "command"}
         return make_case(entry, **fields, threads=self.threads, env=version.env)
-
-    def order_sides(self, number: int) -> list[str]:
-        """Return the sides of a pair in the order in which they are measured.
-
-        A coin decides it, and each comparison tosses its own coins. Otherwise the cost of being
-        first would look like a difference.
-        """
-        sides = [BASELINE, CANDIDATE]
-        random.Random(f"{self.run}/{number}").shuffle(sides)
-        return sides
 
 
 def split_arguments(text: str, option: str) -> list[str]:

@@ -98,7 +98,7 @@ def judge_commands(
             measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test, speeds)
     verdicts = decide_all({name: difference for name, (_, difference) in measured.items()}, rule)
     lives = [[record.wall_seconds or 0.0 for record in pair] for pair in pairs]
-    seconds = [max(both) if plan.together else sum(both) for both in lives]
+    seconds = [max(both) if plan.is_simultaneous else sum(both) for both in lives]
     cases = []
     for name in names or [plan.metric]:
         title = name if plan.pytest and names else plan.arguments

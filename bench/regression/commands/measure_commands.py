@@ -20,7 +20,7 @@ from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
 from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, order_sides
 from bench.regression.paired.loop import measure_until_decided
 from bench.regression.paired.measure_pairs import choose_epochs
 from bench.regression.result import CaseComparison
@@ -107,10 +107,10 @@ class _CommandPairs:
 
     def _measure_pair(self, number: int) -> list[CommandRecord]:
         """Measure and record the two processes of a pair, one after the other or in turn."""
-        order = self._plan.order_sides(number)
+        order = order_sides()
         records = []
         try:
-            if self._plan.together:
+            if self._plan.is_simultaneous:
                 fields = self._run_together(order)
             else:
                 fields = ((side, self._run(side)) for side in order)

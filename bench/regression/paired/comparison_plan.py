@@ -1,6 +1,6 @@
 """The plan of ``bench ab``, and the pairs of trials that it measures."""
 
-import random
+import secrets
 
 import msgspec
 
@@ -8,7 +8,6 @@ from bench.records.schema import BasePlan, Case, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 
-SEED = 42
 TIMEOUT = 600.0  # seconds of a process
 BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
 
@@ -37,19 +36,23 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     side: str = ""
 
 
-class ComparisonPlan(BasePlan, frozen=True, kw_only=True):
-    """The plan of ``bench ab``, as it is stored.
-
-    gates: names of the metrics that are judged beside the epoch. tolerance, alpha: see ``Rule``.
-    budget: seconds of measuring.
-    """
+class PairedPlan(BasePlan, frozen=True, kw_only=True):
+    """What every comparison in pairs stores. budget: seconds. tolerance, alpha: see ``Rule``."""
 
     baseline: Version = msgspec.field(name="base")
     candidate: Version
-    pairings: tuple[Pairing, ...]
     tolerance: float
     alpha: float
     budget: float
+
+
+class ComparisonPlan(PairedPlan, frozen=True, kw_only=True):
+    """The plan of ``bench ab`` of implementations, as it is stored.
+
+    gates: names of the metrics that are judged beside the epoch.
+    """
+
+    pairings: tuple[Pairing, ...]
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()
 
@@ -60,18 +63,21 @@ class ComparisonPlan(BasePlan, frozen=True, kw_only=True):
         return Rule(self.tolerance, self.alpha, family=max(1, family))
 
 
-def plan_pair(number: int, pairing: Pairing, plan: ComparisonPlan) -> list[Trial]:
+def order_sides() -> list[str]:
+    """Return the two sides of a pair in the order in which they are measured.
+
+    Without a coin, the cost of being first would look like a difference.
+    """
+    return secrets.SystemRandom().sample((BASELINE, CANDIDATE), 2)
+
+
+def plan_pair(number: int, pairing: Pairing) -> list[Trial]:
     """Return the two trials of a pair in the order in which they are measured.
 
-    A coin decides the order, and each run tosses its own coins. Otherwise the cost of being first
-    would look like a difference.
     number: of the pair within its case, from 1.
     """
-    sides = (BASELINE, pairing.baseline), (CANDIDATE, pairing.candidate)
-    trials = [
-        Trial(f"p{number}-{version}-{case.slug}", "trial", number, case, version)
-        for version, case in sides
+    cases = {BASELINE: pairing.baseline, CANDIDATE: pairing.candidate}
+    return [
+        Trial(f"p{number}-{side}-{cases[side].slug}", "trial", number, cases[side], side)
+        for side in order_sides()
     ]
-    coin = random.Random(f"{plan.run}/{plan.seed}/{pairing.baseline.slug}/{number}")
-    coin.shuffle(trials)
-    return trials

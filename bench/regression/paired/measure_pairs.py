@@ -79,7 +79,7 @@ class _CasePairs:
     def measure(self, number: int) -> bool:
         """Measure a pair, and how long it took."""
         begin, state = now(), self._state
-        trials = plan_pair(number, set_epochs(self._pairing, self._epochs), state.plan)
+        trials = plan_pair(number, set_epochs(self._pairing, self._epochs))
         if can_alternate(self._pairing, state.features):
             measured = state.runner.measure_pair(trials, brief=number > 0)
         else:

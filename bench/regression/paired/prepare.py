@@ -16,7 +16,6 @@ from bench.records.schema import FORMAT, Case
 from bench.regression.paired.comparison_plan import (
     BASELINE,
     CANDIDATE,
-    SEED,
     TIMEOUT,
     Absent,
     ComparisonPlan,
@@ -145,7 +144,7 @@ def prepare_comparison(
                 run=run,
                 command=command,
                 created=created,
-                seed=SEED,
+                seed=None,
                 baseline=before,
                 candidate=after,
                 pairings=tuple(

@@ -42,10 +42,14 @@ def measured(tmp_path, sides):
     return call
 
 
-def test_pairs_that_warm_up_are_recorded(measured, tmp_path):
+def test_pairs_that_warm_up_are_recorded_in_the_order_of_their_coins(
+    measured, tmp_path, monkeypatch
+):
+    orders = iter([["base", "candidate"], ["candidate", "base"]])
+    monkeypatch.setattr(measure_commands, "order_sides", lambda: next(orders))
     records, case = measured("echo why >&2; pwd", warmup=2)
-    assert sorted(record.trial for record in records) == [
-        *("w1-base", "w1-candidate", "w2-base", "w2-candidate")
+    assert [record.trial for record in records] == [
+        *("w1-base", "w1-candidate", "w2-candidate", "w2-base")
     ]
     assert (case.verdict, case.pairs) == ("undecided", 0)
     environments = store.read_environments(tmp_path / "out")

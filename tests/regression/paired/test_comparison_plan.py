@@ -6,7 +6,9 @@ import pytest
 from support.comparisons import comparison
 from support.records import case
 
-from bench.regression.paired.comparison_plan import Pairing, plan_pair
+from bench.records import store
+from bench.records.layout import COMPARISON_PLAN
+from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.stats.decision import Rule
 
 PAIRING = Pairing(case("old"), case("new"))
@@ -23,7 +25,7 @@ def test_each_judged_metric_of_each_case_is_one_test(names, gates, family):
 
 
 def test_pair_has_one_trial_of_each_version():
-    pair = plan_pair(7, PAIRING, comparison())
+    pair = plan_pair(7, PAIRING)
     assert {trial.version: (trial.id, trial.case) for trial in pair} == {
         "base": ("p7-base-sgd-old-cpu-b32-t2-n48000", PAIRING.baseline),
         "candidate": ("p7-candidate-sgd-new-cpu-b32-t2-n48000", PAIRING.candidate),
@@ -31,25 +33,13 @@ def test_pair_has_one_trial_of_each_version():
     assert [(trial.kind, trial.round) for trial in pair] == [("trial", 7)] * 2
 
 
-def toss(pairing=PAIRING, **changes):
-    """Return for 400 pairs whether the baseline is measured first."""
-    plan = comparison(**{"run": "a comparison", **changes})
-    return [plan_pair(number, pairing, plan)[0].version == "base" for number in range(1, 401)]
-
-
-# Fewer than 150 or more than 250 heads of 400 fair coins have a probability of one in a million.
-@pytest.mark.parametrize("run", ["one", "another", "20250102-030405-abcd"])
-def test_order_in_a_pair_is_a_fair_coin(run):
-    first = toss(run=run)
-    assert 150 < sum(first) < 250
+def test_order_in_a_pair_is_a_fair_coin():
+    # Fewer than 150 or more than 250 heads of 400 have a probability of one in a million.
+    first = [plan_pair(number, PAIRING)[0].version == "base" for number in range(401)]
+    assert 150 < sum(first[1:]) < 250
     assert 150 < sum(one == other for one, other in pairwise(first)) < 250
-    assert first == toss(run=run)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"run": "another"}, {"seed": 43}, {"pairing": Pairing(case("other"), PAIRING.candidate)}],
-)
-def test_each_run_seed_and_case_has_its_own_coins(changes):
-    first = zip(toss(), toss(**changes), strict=True)
-    assert 150 < sum(one == other for one, other in first) < 250
+def test_plan_of_an_earlier_suite_is_read_with_its_seed(tmp_path):
+    store.create_run(tmp_path / "out", comparison(seed=42), COMPARISON_PLAN)
+    assert store.read_plan(tmp_path / "out" / COMPARISON_PLAN, ComparisonPlan).seed == 42
