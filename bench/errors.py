@@ -2,6 +2,7 @@
 
 import errno
 import re
+from pathlib import Path
 
 _LINE_ENDS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
 # Control characters, which a terminal obeys; bidirectional marks, which reorder a line (Unicode
@@ -11,11 +12,11 @@ _UNPRINTABLE = re.compile(
 )
 _BEGINNING, _END = 1000, 500
 _REMEDIES = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENFILE: "close other programs",
-    errno.ENOMEM: "free some memory",
+    errno.ENOSPC: "Free some space",
+    errno.EDQUOT: "Free some space",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "Close other programs",
+    errno.ENOMEM: "Free some memory",
 }
 
 
@@ -50,9 +51,15 @@ def join_lines(text: str) -> str:
     return f"{line[:_BEGINNING]} … {line[-_END:]}"
 
 
-def suggest_remedy(error: OSError, usual: str = "fix its permissions") -> str:
+def suggest_remedy(error: OSError, usual: str = "Fix its permissions") -> str:
     """Return what the user can do about an error of the system; ``usual`` fits most of them."""
     return _REMEDIES.get(error.errno or 0, usual)
+
+
+def make_read_error(path: Path, error: OSError) -> UserError:
+    """Return the error of a file or folder of a run that cannot be read."""
+    remedy = suggest_remedy(error, "Fix its permissions, or choose another folder")
+    return UserError(f"{path}: cannot be read: {error.strerror}. {remedy}")
 
 
 class DataError(UserError):

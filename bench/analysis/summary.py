@@ -410,7 +410,7 @@ def _list_faults(
         share = math.floor(100 * epoch.mean / floor)  # rounding could print 100%
         reason = (
             f"an epoch took {share}% of the least time: "
-            "the measurement or the roofline is wrong; measure again"
+            "the measurement or the roofline is wrong. Measure again"
         )
         faults += [("failed", reason) for trial in trials if trial.status == "ok"]
     return faults

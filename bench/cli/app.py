@@ -62,7 +62,7 @@ def bench(
 def main() -> NoReturn:
     """Run the command line and exit; print an error of the user as one line on stderr."""
     if sys.platform == "win32":
-        _fail("Windows is not supported; use Linux, macOS or WSL")
+        _fail("Windows is not supported. Use Linux, macOS or WSL")
     _open_missing_streams()
     signals.install()
     try:
@@ -78,13 +78,13 @@ def main() -> NoReturn:
         _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
         file = os.fsdecode(error.filename) if error.filename else "the system"
-        remedy = suggest_remedy(error, "choose another file or fix its permissions")
-        _fail(f"{file}: {error.strerror}; {remedy}")
+        remedy = suggest_remedy(error, "Choose another file or fix its permissions")
+        _fail(f"{file}: {error.strerror}. {remedy}")
     except ModuleNotFoundError:
         raise
     except (MemoryError, ImportError) as error:  # a library may not fit, either
         _fail(
-            f"the memory is used up, or a library is damaged: {error or 'MemoryError'}; raise the "
+            f"the memory is used up, or a library is damaged: {error or 'MemoryError'}. Raise the "
             "limit (ulimit -v) or install it anew, and add --resume to go on with a run"
         )
     except (KeyboardInterrupt, typer.Abort):
@@ -115,7 +115,7 @@ def _refuse_empty_words(words: Sequence[str]) -> None:
         option, equals, value = word.partition("=")
         if not word or (option.startswith("--") and equals and not value):
             name = option or before
-            raise UserError(f"{name or 'an argument'} is empty; give a value, or leave it out")
+            raise UserError(f"{name or 'an argument'} is empty. Give a value, or leave it out")
 
 
 def _fail(message: str) -> NoReturn:

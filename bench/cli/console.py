@@ -50,7 +50,7 @@ def quote_command() -> str:
     words = []
     for before, word in pairwise(sys.argv):
         if word != (safe := word.encode(errors="replace").decode()):
-            raise UserError(f"{safe!r} is not valid Unicode; rename it")
+            raise UserError(f"{safe!r} is not valid Unicode. Rename it")
         name, equals, _ = word.partition("=")
         hidden = f"{name}=<hidden>" if equals and name in INDEXES else word
         words.append("<hidden>" if before in INDEXES else hidden)

@@ -98,7 +98,7 @@ def format_events(
                     yield from format_comparisons(rows, stdout.width)
             case loop.BudgetSpent(count):
                 trials = "1 trial was" if count == 1 else f"{count} trials were"
-                yield f"the budget is used up: {trials} not measured; go on with --resume"
+                yield f"the budget is used up: {trials} not measured. Go on with --resume"
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:

@@ -66,7 +66,7 @@ def read_format(data: bytes, where: str) -> int:
     except UNREADABLE:
         return 0
     if version > FORMAT:
-        raise UserError(f"{where}: format {version} is newer than this suite; update it")
+        raise UserError(f"{where}: format {version} is newer than this suite. Update it")
     return version
 
 
@@ -75,4 +75,4 @@ def encode(value: Any) -> bytes:
     try:
         return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
     except UnicodeEncodeError as error:  # an unpaired surrogate, as in a file name
-        raise UserError(f"{error.object!r} is not valid Unicode; rename it") from error
+        raise UserError(f"{error.object!r} is not valid Unicode. Rename it") from error

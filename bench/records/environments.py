@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from bench.errors import UserError
+from bench.errors import make_read_error
 from bench.records import decoding, files
 from bench.records.decoding import DamagedError
 from bench.records.layout import ENVIRONMENTS
@@ -100,7 +100,7 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
             environment = decoding.decode(files.read_file(path), Environment)
             msgspec.convert(environment, _Facts, from_attributes=True)
         except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+            raise make_read_error(path, error) from error
         except DamagedError as error:
             yield path, str(error)
         except msgspec.ValidationError as error:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from bench.errors import UserError, clean_text
+from bench.errors import clean_text, make_read_error
 from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
 from bench.records.environments import is_file_name
@@ -91,7 +91,7 @@ def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[by
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise make_read_error(path, error) from error
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
             record = decode(line, f"{path}:{number}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.errors import UserError
+from bench.errors import make_read_error
 
 RUN_PLAN = "run.json"
 COMPARISON_PLAN = "comparison.json"
@@ -38,7 +38,7 @@ def find_runs(folder: Path) -> list[Path]:
             and (path / RUN_PLAN).exists()
         ]
     except OSError as error:
-        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+        raise make_read_error(folder, error) from error
 
 
 def is_collection(folder: Path) -> bool:

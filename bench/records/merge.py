@@ -15,7 +15,7 @@ from bench.records.environments import is_file_name
 from bench.records.schema import FORMAT, Environment, Record, Run
 from bench.records.traces import name_trace
 
-_HINT = "leave one of the runs out"
+_HINT = "Leave one of the runs out"
 
 Value = TypeVar("Value")
 Sourced = dict[str, tuple[Value, Path]]  # values by name, with the folders that they come from
@@ -81,15 +81,15 @@ def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
     for folder in folders:
         runs = layout.find_runs(folder)
         if not runs:
-            raise UserError(f"{folder} holds no run: neither run.json nor a folder with one")
+            raise UserError(f"{folder} holds no run. Name the folder of a run")
         parts += runs
     if len(parts) < 2:
-        raise UserError("this is a single run; name another RUN to merge it with")
+        raise UserError("this is a single run. Name another RUN to merge it with")
     merged: dict[str, MergedRun] = {}
     for part in parts:
         run = msgspec.structs.replace(store.read_run(part), format=FORMAT)
         if not is_file_name(run.run):
-            raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder name; {_HINT}")
+            raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder name. {_HINT}")
         merged.setdefault(run.run, MergedRun()).add(part, run)
     try:
         with files.new_folder(destination) as folder:
@@ -97,7 +97,7 @@ def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
                 union.write(folder if len(merged) == 1 else folder / name)
     except OSError as error:
         raise UserError(
-            f"cannot write to {output}: {error.strerror}; choose another --output"
+            f"cannot write to {output}: {error.strerror}. Choose another --output"
         ) from error
     return list(merged.values())
 
@@ -107,9 +107,9 @@ def _check_output(output: Path, folders: Sequence[Path]) -> Path:
     resolved = output.resolve()
     for folder in folders:
         if resolved.is_relative_to(folder.resolve()):
-            raise UserError(f"{output} is in {folder}, which is only read; choose another --output")
+            raise UserError(f"{output} is in {folder}, which is only read. Choose another --output")
     if os.path.lexists(resolved) and not (resolved.is_dir() and not any(resolved.iterdir())):
-        raise UserError(f"{output} already exists; choose another --output")
+        raise UserError(f"{output} already exists. Choose another --output")
     return resolved
 
 
@@ -117,5 +117,5 @@ def _unite(known: Sourced[Value], name: str, value: Value, folder: Path) -> bool
     """Add a value; return whether it was known. Raises UserError if a different one was known."""
     before, source = known.setdefault(name, (value, folder))
     if before != value:
-        raise UserError(f"{source} and {folder} have a different {name}; {_HINT}")
+        raise UserError(f"{source} and {folder} have a different {name}. {_HINT}")
     return source != folder

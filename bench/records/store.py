@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.errors import UserError, join_lines, suggest_remedy
+from bench.errors import UserError, join_lines, make_read_error, suggest_remedy
 from bench.records import environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode, read_format
 from bench.records.environments import is_file_name
@@ -72,7 +72,7 @@ def reject_used_folder(folder: Path) -> None:
     """Raise UserError if a folder holds a run."""
     if (folder / RUN_PLAN).exists() or (folder / TRIALS).exists():
         raise UserError(
-            f"{folder} holds another run; choose another --output (only `bench run` can continue "
+            f"{folder} holds another run. Choose another --output (only `bench run` can continue "
             "one, with --resume)"
         )
 
@@ -92,7 +92,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
             file_lock.acquire(timeout=0)
         except Timeout:
             raise UserError(
-                f"another process is measuring into {folder}; wait for its end, then --resume"
+                f"another process is measuring into {folder}. Wait for its end, then --resume"
             ) from None
     try:
         yield
@@ -110,7 +110,7 @@ def append_record(folder: Path, record: Record) -> None:
     with _report_write_errors(folder):
         if path.exists() and path.stat().st_size + len(line) > files.MAX_BYTES:
             limit = files.MAX_BYTES // 2**20
-            raise UserError(f"{path} would be larger than {limit} MiB; choose another --output")
+            raise UserError(f"{path} would be larger than {limit} MiB. Choose another --output")
         files.append(path, line)
 
 
@@ -170,7 +170,7 @@ def repair_run(folder: Path) -> None:
     """
     for part in (PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
         if (folder / part).is_symlink():
-            raise UserError(f"{folder / part} is a link, which may lead elsewhere; copy the folder")
+            raise UserError(f"{folder / part} is a link, which may lead elsewhere. Copy the folder")
     with _report_write_errors(folder):
         for part in (".", PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
             files.remove_unfinished(folder / part)
@@ -188,7 +188,7 @@ def read_run(folder: Path) -> Run:
     path = folder / RUN_PLAN
     run = read_plan(path, Run)
     if missing := {case.workload for case in run.cases} - run.rounds.keys():
-        raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(missing))}; delete it")
+        raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(missing))}. Delete it")
     return run
 
 
@@ -199,7 +199,7 @@ def read_plan(path: Path, kind: type[Plan]) -> Plan:
     try:
         return decode(data, kind)
     except DamagedError as error:
-        raise UserError(f"{path}: {error}; delete it") from error
+        raise UserError(f"{path}: {error}. Delete it") from error
 
 
 def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -210,14 +210,14 @@ def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
     try:
         return decode(_read(path), dict[str, tuple[int, ...]])
     except DamagedError as error:
-        raise UserError(f"{path}: not the looks of a comparison: {error}; delete it") from error
+        raise UserError(f"{path}: not the looks of a comparison: {error}. Delete it") from error
 
 
 def read_environments(folder: Path) -> dict[str, Environment]:
     """Read all environments of a run, by id. Raises UserError if one is damaged."""
     undamaged, faults = environments.read_undamaged(folder)
     if faults:
-        raise UserError(f"{folder}/{faults[0]}; delete it")
+        raise UserError(f"{folder}/{faults[0]}. Delete it")
     return undamaged
 
 
@@ -229,7 +229,7 @@ def read_records(folder: Path) -> list[Record]:
     contents = read_contents(folder)
     if contents.faults:
         raise UserError(
-            f"{folder}/{contents.faults[0]}; delete it, or measure it again with run --resume"
+            f"{folder}/{contents.faults[0]}. Delete it, or measure it again with run --resume"
         )
     return list(contents.records)
 
@@ -261,16 +261,17 @@ def _read(path: Path) -> bytes:
     try:
         return files.read_file(path)
     except FileNotFoundError:
-        raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
+        reason = f"{path.parent} holds no run: there is no {path.name}"
+        raise UserError(f"{reason}. Name the folder of a run") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise make_read_error(path, error) from error
 
 
 def _file_name(what: str, name: str) -> str:
     """Return a name if it is a safe file name. Raises UserError otherwise."""
     if is_file_name(name):
         return name
-    raise UserError(f"{what} {name[:80]!r} cannot be a file name; choose a shorter, plain one")
+    raise UserError(f"{what} {name[:80]!r} cannot be a file name. Choose a shorter, plain one")
 
 
 @contextmanager
@@ -283,6 +284,6 @@ def _report_write_errors(folder: Path) -> Iterator[None]:
         hint = (
             f"{suggest_remedy(error)} and continue with --resume --output {folder}"
             if resumable
-            else "choose another --output"
+            else "Choose another --output"
         )
-        raise UserError(f"cannot write to {folder}: {error.strerror}; {hint}") from error
+        raise UserError(f"cannot write to {folder}: {error.strerror}. {hint}") from error

@@ -16,4 +16,4 @@ def parse_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UserError(f"{text!r:.40} is not a time in ISO 8601; measure again") from None
+        raise UserError(f"{text!r:.40} is not a time in ISO 8601. Measure again") from None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import UserError, clean_text, join_lines
+from bench.errors import UserError, clean_text, join_lines, suggest_remedy
 from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
@@ -82,7 +82,8 @@ def write_index(root: Path) -> Path:
     try:
         write_file(root / "index.html", page.encode())
     except OSError as error:
-        raise UserError(f"cannot write to {root}: {error.strerror}") from error
+        remedy = suggest_remedy(error)
+        raise UserError(f"cannot write to {root}: {error.strerror}. {remedy}") from error
     return root / "index.html"
 
 
@@ -94,7 +95,7 @@ def read_entries(root: Path) -> list[Entry]:
     no such folder.
     """
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}; measure something first: softmax-bench run")
+        raise UserError(f"there is no folder {root}. Measure something first: softmax-bench run")
     calibrations: list[Path] = []
     readers: dict[str, Callable[[Path], Entry | None]] = {
         "run": _read_run,

@@ -95,7 +95,7 @@ def load_whole_run(folder: Path) -> LoadedRun:
     files = read_contents(folder)
     if files.faults:
         raise UserError(
-            f"{folder}/{files.faults[0]}; delete it, or have run --resume measure it again"
+            f"{folder}/{files.faults[0]}. Delete it, or have run --resume measure it again"
         )
     return _load(folder, choose_threads(read_run(folder), files.records, provisional=True), files)
 
@@ -134,7 +134,7 @@ def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
     for folder in folders:
         parts = load_by_machine(folder)
         if (before := known.setdefault(parts[0].run.run, folder)) is not folder:
-            raise UserError(f"{before} and {folder} are one run; name it once")
+            raise UserError(f"{before} and {folder} are one run. Name it once")
         runs += parts
     if len(runs) < 2:
         return runs

@@ -30,7 +30,7 @@ def write_report(
     """
     folder = runs[0].folder if output is None else output
     if output is not None and any((output / plan).exists() for plan in PLANS):
-        raise UserError(f"{output} holds measurements; choose another --output")
+        raise UserError(f"{output} holds measurements. Choose another --output")
     rows = [row for run in runs for row in run.rows]
     sections = list_sections(runs, folder)
     notes = describe_notes(runs)
@@ -70,7 +70,7 @@ def write_report(
             (folder / "report.html").unlink(missing_ok=True)
         write_file(folder / "summary.csv", table)
     except OSError as error:
-        remedy = suggest_remedy(error).capitalize()
+        remedy = suggest_remedy(error)
         raise UserError(f"cannot write to {folder}: {error.strerror}. {remedy}") from error
     return folder / "report.md"
 

@@ -31,7 +31,7 @@ from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
-LOST = "the connection to the scheduler was lost; start it again"
+LOST = "the connection to the scheduler was lost. Start it again"
 TIMEOUT_SECONDS = 60
 POLL_SECONDS = 1
 
@@ -75,19 +75,19 @@ def find_data(query: HostQuery) -> Dataset:
     """Return the data of a query; raise UserError if this host must not measure."""
     if query.suite != suite_version():
         raise UserError(
-            f"it has softmax-bench {suite_version()} and the caller has {query.suite}; install the "
+            f"it has softmax-bench {suite_version()} and the caller has {query.suite}. Install the "
             "same and start its worker again"
         )
     data = dataset.find_prepared(query.sha256) or dataset.find(query.data)
     if data.sha256 != query.sha256:
-        raise UserError("its data differ from the caller's; copy the caller's data to it")
+        raise UserError("its data differ from the caller's. Copy the caller's data to it")
     return data
 
 
 def describe_host(query: HostQuery, dask_worker: Any = None) -> dict[str, Any]:
     """Return facts about this host's machine; raise UserError if it must not measure."""
     if dask_worker.state.total_resources.get("bench", 0) < 1:
-        raise UserError(f"it has no resource bench=1; start it with: {START}")
+        raise UserError(f"it has no resource bench=1. Start it with: {START}")
     find_data(query)
     return machine.describe()
 
@@ -105,7 +105,7 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
         if name not in {"heartbeat", "keep-alive"}:
             worker.loop.add_callback(callback.stop)
     if run.machine != machine.describe()["id"]:
-        raise UserError("its machine has changed; start its worker again")
+        raise UserError("its machine has changed. Start its worker again")
     for trial in trials:
         if fault := find_code_fault(trial.case) or find_file_fault(trial.case):
             raise UserError(fault)
@@ -140,7 +140,7 @@ def connect(address: str) -> Iterator[Any]:
         comm.get_address_host_port(address)  # a Client without a port would try for two minutes
         client = distributed.Client(address, timeout=TIMEOUT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        reason = f"no scheduler answers there ({error}); start one: dask scheduler"
+        reason = f"no scheduler answers there ({error}). Start one: dask scheduler"
         raise UserError(f"--cluster {address}: {reason}") from error
     try:
         yield client
@@ -158,7 +158,7 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, dict[str, Any]]
         client.wait_for_workers(1, timeout=TIMEOUT_SECONDS)
         replies = client.run(describe_host, query, on_error="return")
     except TimeoutError as error:
-        raise UserError(f"no host joined within {TIMEOUT_SECONDS} s; start one") from error
+        raise UserError(f"no host joined within {TIMEOUT_SECONDS} s. Start one") from error
     except OSError as error:
         raise UserError(LOST) from error
     hosts = {address: reply for address, reply in replies.items() if isinstance(reply, dict)}

@@ -12,7 +12,7 @@ from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS
 
 CUDA_BUILD = (
-    "install a CUDA build; pip prefers an index of CPU builds in PIP_INDEX_URL or "
+    "Install a CUDA build. Pip prefers an index of CPU builds in PIP_INDEX_URL or "
     "PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too"
 )
 # What to do about a reason of a framework or of NVML, by words of it. The first that is in the
@@ -20,27 +20,27 @@ CUDA_BUILD = (
 REMEDIES = {
     "CPU-only build": CUDA_BUILD,
     "not compiled with CUDA": CUDA_BUILD,  # PyTorch below Keras
-    "driver on your system is too old": "install a newer driver, or a build for an older CUDA",
-    "no kernel image is available": "the build has no code for this GPU; install another one",
-    "no plugin for one is installed": "pip install 'jax[cuda13]', or 'jax[cuda12]' with a driver "
-    "older than 580",
-    "no platforms that are instances of gpu": "there is no /dev/nvidia0: install the driver, or "
+    "driver on your system is too old": "Install a newer driver, or a build for an older CUDA",
+    "no kernel image is available": "The build has no code for this GPU. Install another one",
+    "no plugin for one is installed": "Run pip install 'jax[cuda13]', or 'jax[cuda12]' with a "
+    "driver older than 580",
+    "no platforms that are instances of gpu": "There is no /dev/nvidia0. Install the driver, or "
     "start the container with --gpus all",
-    "Unable to initialize backend": "install a newer driver, or unset an LD_LIBRARY_PATH with "
+    "Unable to initialize backend": "Install a newer driver, or unset an LD_LIBRARY_PATH with "
     "another CUDA",
-    "is built for CUDA": "pip install 'tensorflow[and-cuda]', or install the driver",
-    "No PTX compilation provider": "pip install 'tensorflow[and-cuda]', and unset an "
+    "is built for CUDA": "Run pip install 'tensorflow[and-cuda]', or install the driver",
+    "No PTX compilation provider": "Run pip install 'tensorflow[and-cuda]', and unset an "
     "LD_LIBRARY_PATH with another CUDA",
-    "needs a compiler": "apt-get install gcc python3-dev",
-    "out of memory": "end the process that holds it (nvidia-smi names it)",
+    "needs a compiler": "Run apt-get install gcc python3-dev",
+    "out of memory": "End the process that holds it (nvidia-smi names it)",
     "is not installed": "",  # the reason has the command
-    "no NVIDIA driver": "install it, or start the container with --gpus all (Apptainer: --nv)",
-    "the driver knows none": "look for it (lspci); start the container with --gpus all",
-    f"({gpu.VISIBLE})": f"unset {gpu.VISIBLE}, or use a number that nvidia-smi shows",
+    "no NVIDIA driver": "Install it, or start the container with --gpus all (Apptainer: --nv)",
+    "the driver knows none": "Look for it (lspci). Start the container with --gpus all",
+    f"({gpu.VISIBLE})": f"Unset {gpu.VISIBLE}, or use a number that nvidia-smi shows",
     f"{gpu.VISIBLE} hides": "",
-    "version mismatch": "reboot, so that the driver and its library are of one version",
+    "version mismatch": "Reboot, so that the driver and its library are of one version",
 }
-UNKNOWN = "docs/gpu.md lists other reasons; if it is not among them, report it"
+UNKNOWN = "docs/gpu.md lists other reasons. If it is not among them, report it"
 
 
 def examine_gpu() -> Iterator[Diagnosis]:
@@ -56,7 +56,7 @@ def examine_gpu() -> Iterator[Diagnosis]:
         gpus, absence = [], str(error)
     if absence is not None:
         if "nvidia-ml-py" in absence:  # frameworks may see the GPU all the same
-            remedy = "without it memory, clocks and energy are not read"
+            remedy = "Without it memory, clocks and energy are not read"
             yield Diagnosis("driver", absence, remedy)
         else:
             yield Diagnosis("driver", absence, find_remedy(absence), blocks=True)

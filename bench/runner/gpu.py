@@ -130,7 +130,7 @@ def explain_absence() -> str | None:
         return None
     token = get_visible_gpu()
     if token in {"", "-1"}:
-        return f"{VISIBLE} hides every GPU; unset it"
+        return f"{VISIBLE} hides every GPU. Unset it"
     try:
         if not token.startswith(MIG):
             select_gpu(token, list_gpus())
@@ -208,7 +208,7 @@ class GpuMonitor:
                 "MIG",
                 "on: memory, energy, temperature and clocks are not read, because the driver "
                 "counts for the whole GPU",
-                "switch it off (nvidia-smi -mig 0) if other users can do without their parts",
+                "Switch it off (nvidia-smi -mig 0) if other users can do without their parts",
             )
             return
         yield from self._examine_settings()
@@ -219,7 +219,7 @@ class GpuMonitor:
         if self._handle is not None:
             yield Diagnosis("MIG", "off")
         if self._ask("nvmlDeviceGetComputeMode") == PROHIBITED:
-            remedy = "allow it (nvidia-smi -c 0)"
+            remedy = "Allow it (nvidia-smi -c 0)"
             yield Diagnosis("compute mode", "no process may compute", remedy, blocks=True)
         persistent = self._ask("nvmlDeviceGetPersistenceMode")
         if persistent:
@@ -228,19 +228,19 @@ class GpuMonitor:
             yield Diagnosis(
                 "persistence mode",
                 "off: the driver starts anew for the first process after a pause",
-                "switch it on (nvidia-smi -pm 1)",
+                "Switch it on (nvidia-smi -pm 1)",
             )
         cap = self._ask("nvmlDeviceGetEnforcedPowerLimit")  # milliwatts
         default = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
         if cap is not None and cap < (default or 0):
             text = f"{cap / 1000:g} W, below its maker's {default / 1000:g} W"
-            yield Diagnosis("power limit", text, "raise it (nvidia-smi -pl)")
+            yield Diagnosis("power limit", text, "Raise it (nvidia-smi -pl)")
         elif cap is not None:
             yield Diagnosis("power limit", f"{cap / 1000:g} W")
         sharing = self._ask("nvmlDeviceGetMPSComputeRunningProcesses")
         if sharing:
             text = f"on: {len(sharing)} processes share the GPU"
-            yield Diagnosis("MPS", text, "stop it (echo quit | nvidia-cuda-mps-control)")
+            yield Diagnosis("MPS", text, "Stop it (echo quit | nvidia-cuda-mps-control)")
         elif sharing is not None:
             yield Diagnosis("MPS", "off, or unused")
 
@@ -257,7 +257,7 @@ class GpuMonitor:
             reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
         if reasons is not None:
             limits = [text for bit, text in CLOCK_REASONS.items() if reasons & bit]
-            remedy = "nvidia-smi -q -d PERFORMANCE says more; cool it, or reset its clocks (-rac)"
+            remedy = "Cool it, or reset its clocks (nvidia-smi -rac)"
             text = "nothing holds the clocks down now"
             if limits:
                 text = f"the clocks are held down by {' and '.join(limits)}"
@@ -268,10 +268,10 @@ class GpuMonitor:
         if memory is not None:
             free = memory.total - memory.used
             text = f"{free / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
-            remedy = "end the process that holds it (nvidia-smi names it)"
+            remedy = "End the process that holds it (nvidia-smi names it)"
             yield Diagnosis("memory", text, remedy if free < MIN_FREE_BYTES else "")
         if self.other_processes:
-            remedy = f"end them, or choose another GPU ({VISIBLE})"
+            remedy = f"End them, or choose another GPU ({VISIBLE})"
             text = f"{self.other_processes} compute on GPU {self._token}"
             yield Diagnosis("other processes", text, remedy)
         elif self.other_processes is not None:

@@ -33,7 +33,7 @@ def measure_kernel(core: int) -> float:
         _PRODUCT.fill(0)
         _, seconds = time_call(_multiply, REPEATS)
     if not np.array_equal(_PRODUCT, _MATRIX):
-        raise RuntimeError("NumPy's matrix product is wrong; reinstall NumPy")
+        raise RuntimeError("NumPy's matrix product is wrong. Reinstall NumPy")
     return seconds
 
 

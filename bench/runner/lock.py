@@ -25,7 +25,7 @@ def find_lock_path() -> Path:
     path = Path(os.environ.get("SOFTMAX_BENCH_LOCK") or DEFAULT_PATH)
     if not path.is_absolute():
         raise UserError(
-            f"SOFTMAX_BENCH_LOCK is {path}; give an absolute path, such as {DEFAULT_PATH}"
+            f"SOFTMAX_BENCH_LOCK is {path}. Give an absolute path, such as {DEFAULT_PATH}"
         )
     return path
 
@@ -60,7 +60,7 @@ def _acquire(lock: FileLock, timeout: float) -> bool:
         return False
     except OSError as error:
         raise UserError(
-            f"cannot take the host's lock {lock.lock_file}: {error.strerror}; set "
+            f"cannot take the host's lock {lock.lock_file}: {error.strerror}. Set "
             "SOFTMAX_BENCH_LOCK to a file that everybody who measures on this host can write to"
         ) from error
     return True

@@ -148,7 +148,7 @@ def find_disturbances(root: Path = Path("/")) -> list[str]:
     disturbances = list(_check_settings(root))
     token = get_visible_gpu()
     disturbances += [
-        f"GPU {token}: {one.subject} {one.text}; {one.remedy}"
+        f"GPU {token}: {one.subject} {one.text}. {one.remedy}"
         for one in GpuMonitor(token).examine()
         if one.remedy
     ]
@@ -159,12 +159,12 @@ def find_disturbances(root: Path = Path("/")) -> list[str]:
     share = (conditions["others_seconds"] or 0) / ((conditions["seconds"] or WATCH_SECONDS) * cores)
     if share > OTHERS_SHARE:
         disturbances.append(
-            f"other processes take {share:.0%} of the {cores} cores; end them, or wait"
+            f"other processes take {share:.0%} of the {cores} cores. End them, or wait"
         )
     if (conditions["steal_seconds"] or 0) > 0:
         disturbances.append(
-            "the hypervisor gives this machine's time to others (steal); "
-            "measure when they are quiet, or on a machine of its own"
+            "the hypervisor gives this machine's time to others (steal). "
+            "Measure when they are quiet, or on a machine of its own"
         )
     return disturbances
 
@@ -177,23 +177,23 @@ def _check_settings(root: Path) -> Iterator[str]:
     if governors - {"performance"}:
         yield (
             f"the frequency governor is {' and '.join(sorted(governors))}: the clock follows the "
-            "load; choose performance (cpupower frequency-set -g performance)"
+            "load. Choose performance (cpupower frequency-set -g performance)"
         )
     if _read_text(cpu / "intel_pstate/no_turbo") == "0" or _read_text(cpu / "cpufreq/boost") == "1":
         yield (
-            "turbo is on: the clock depends on heat and on how many cores work; switch it off "
+            "turbo is on: the clock depends on heat and on how many cores work. Switch it off "
             "(write 1 to intel_pstate/no_turbo, or 0 to cpufreq/boost, in /sys/devices/system/cpu)"
         )
     shared = [str(core) for core in cores if len(_read_siblings(cpu, core) & set(cores)) > 1]
     if shared:
         yield (
             f"cores {', '.join(shared)} are hardware threads that share a core with "
-            "another of them; choose one of each pair (taskset -c), or switch SMT off"
+            "another of them. Choose one of each pair (taskset -c), or switch SMT off"
         )
     quota = read_cgroup_quota(root / "sys/fs/cgroup/cpu.max")
     if quota is not None and quota < len(os.sched_getaffinity(0)):
         yield (
-            f"a container's quota of {quota:g} cores stops all threads when it is used up; bind "
+            f"a container's quota of {quota:g} cores stops all threads when it is used up. Bind "
             "whole cores to it (cpuset) and lift the quota"
         )
 

@@ -45,8 +45,8 @@ def require_own_memory(params: Params) -> None:
             base = base.base
         if not base.flags.owndata:
             raise ContractError(
-                f"train_epoch returned a {name} that is a view of its framework's memory; "
-                "return np.array(..., copy=True)"
+                f"train_epoch returned a {name} that is a view of its framework's memory. "
+                "Return np.array(..., copy=True)"
             )
 
 
@@ -57,7 +57,7 @@ def require_unchanged(what: str, expected: Iterable[Any], arrays: Iterable[Any])
         bits = (one.view(f"u{one.itemsize}") for one in (array, other))
         if not np.array_equal(*bits):
             raise ContractError(
-                f"the implementation changed {what}; return a copy, and do not write to what you "
+                f"the implementation changed {what}. Return a copy, and do not write to what you "
                 "receive"
             )
 
@@ -80,5 +80,5 @@ def require_collector(before: tuple[object, ...]) -> None:
     """Raise ContractError where the garbage collector is set otherwise than before."""
     if read_collector() != before:
         raise ContractError(
-            "it changed the garbage collector: on or off, thresholds or frozen objects; leave it"
+            "it changed the garbage collector: on or off, thresholds or frozen objects. Leave it"
         )

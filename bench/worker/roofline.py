@@ -115,5 +115,5 @@ def require_near(result: ArrayLike, expected: ArrayLike, tolerance: float) -> No
         error = float(np.max(np.abs(actual / right - 1)))
     if not error <= tolerance:  # not a number, too
         raise ContractError(
-            f"a probe's result is off by a share of {error:.2g}; {tolerance:g} is allowed"
+            f"a probe's result is off by a share of {error:.2g}, and {tolerance:g} is allowed"
         )

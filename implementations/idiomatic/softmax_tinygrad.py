@@ -59,7 +59,7 @@ def choose_device(device: Device) -> None:
             Devices["CPU"]  # compiles a few functions
         except (OSError, subprocess.CalledProcessError) as error:
             raise Unavailable(
-                f"tinygrad compiles for the CPU with clang, and {compiler} failed; install clang, "
+                f"tinygrad compiles for the CPU with clang, and {compiler} failed. Install clang, "
                 "or name it in CC"
             ) from error
         DEV.value = "CPU"

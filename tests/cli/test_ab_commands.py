@@ -179,7 +179,7 @@ def test_missing_pytest_benchmark_is_the_reason(commit, compared, monkeypatch):
     (case,) = result["cases"]
     assert case["name"] == "python -m pytest bench_job.py"
     assert len(case["remarks"]) == 2
-    assert all("install that on both sides" in remark for remark in case["remarks"])
+    assert all("Install that on both sides" in remark for remark in case["remarks"])
 
 
 def test_numbers_of_two_units_end_with_3(commit, compared):
@@ -230,7 +230,7 @@ def test_side_that_fails_in_every_third_process_ends_with_3(commit, compared, tm
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        ("sleep 600", "timeout: still running after 2 s; raise --timeout"),
+        ("sleep 600", "timeout: still running after 2 s. Raise --timeout"),
         ("sleep 600 & echo 1", "failed: it left processes running: sleep"),
         ("setsid sleep 600 & echo 1", "failed: it left processes running: sleep"),
     ],

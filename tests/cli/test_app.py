@@ -114,7 +114,7 @@ finally:
 
 def test_windows_is_refused(refused, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
-    assert "use Linux, macOS or WSL" in refused("list")
+    assert "Use Linux, macOS or WSL" in refused("list")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
     ("error", "remedy"),
     [
         (OSError(errno.EMFILE, "Too many open files", b"/proc"), "ulimit -n"),
-        (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
-        (PermissionError(errno.EACCES, "Permission denied", "a"), "choose another file"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Free some space"),
+        (PermissionError(errno.EACCES, "Permission denied", "a"), "Choose another file"),
         (MemoryError(), "ulimit -v"),
         (ImportError("failed to map segment from shared object"), "ulimit -v"),
     ],

@@ -122,7 +122,7 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     ("flags", "words"),
     [
         (("--show", "--format=xml"), "--format"),
-        (("--implementation=nmupy",), "'nmupy'; did you mean numpy"),
+        (("--implementation=nmupy",), "'nmupy'. Did you mean numpy"),
         (("--workload=sdg",), "--workload"),
         (("--batch-size=8,32",), "--batch-size"),
         (("--budget=3x",), "--budget"),

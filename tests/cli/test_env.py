@@ -93,7 +93,7 @@ AB = ("ab", "--data=digits", "--implementation=numpy")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((*RUN, "--env=SHOWN"), "give NAME=VALUE"),
+        ((*RUN, "--env=SHOWN"), "Give NAME=VALUE"),
         ((*RUN, "--env=OMP_NUM_THREADS=2"), "--threads"),
         (("check", "shows.py", "--env=KERAS_BACKEND=jax"), "KERAS_BACKEND cannot be set"),
         ((*AB, "--candidate-env=HOME=/tmp"), "HOME cannot be set"),

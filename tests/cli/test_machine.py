@@ -20,12 +20,12 @@ def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
 
 @pytest.mark.parametrize("trains", [True, False])
 def test_doctor_marks_each_line_and_says_how_to_measure(called, monkeypatch, trains):
-    state = [Diagnosis("driver", "580"), Diagnosis("MPS", "on", "stop it")]
+    state = [Diagnosis("driver", "580"), Diagnosis("MPS", "on", "Stop it")]
     asked = []
 
     def examine_programs(pythons):
         asked.append(pythons)
-        yield Diagnosis("jax", "no plugin", "install [it]", blocks=True)
+        yield Diagnosis("jax", "no plugin", "Install [it]", blocks=True)
         yield Diagnosis("pytorch", "trains a step", blocks=not trains)
 
     monkeypatch.setattr(doctor, "examine_gpu", lambda: state)
@@ -35,8 +35,8 @@ def test_doctor_marks_each_line_and_says_how_to_measure(called, monkeypatch, tra
     assert (status, err, asked) == (0 if trains else 1, "", [{}])
     assert [line.split(maxsplit=2) for line in lines[:4]] == [
         ["ok", "driver", "580"],
-        ["!", "MPS", "on; stop it"],
-        ["no", "jax", "no plugin; install [it]"],
+        ["!", "MPS", "on. Stop it"],
+        ["no", "jax", "no plugin. Install [it]"],
         ["ok" if trains else "no", "pytorch", "trains a step"],
     ]
     measure = ["measure: softmax-bench run --device cpu,gpu --quick"]

@@ -51,7 +51,7 @@ def test_events_become_lines_and_tell_the_time_left():
     assert lines[1].endswith("time left unknown")
     assert lines[4].endswith("about 24 s left")
     assert lines[5].endswith("about 20 s left")
-    assert lines[6] == "the budget is used up: 2 trials were not measured; go on with --resume"
+    assert lines[6] == "the budget is used up: 2 trials were not measured. Go on with --resume"
 
 
 def test_started_trial_names_case_and_remaining_time():

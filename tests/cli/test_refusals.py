@@ -31,7 +31,7 @@ def files(tmp_path):
         ((*RUN, "--batchsize=3"), "--batch-size"),
         ((*RUN, "what"), "what"),
         ((*RUN, "--seed"), "--seed"),
-        ((*OWN, "nmupy"), "did you mean numpy"),
+        ((*OWN, "nmupy"), "Did you mean numpy"),
         ((*OWN, ""), "--implementation is empty"),
         ((*RUN, "--implementation=numpy"), "numpy is chosen twice"),
         ((*OWN, "nothing.py"), "there is no implementation file"),
@@ -48,7 +48,7 @@ def files(tmp_path):
         ((*RUN, "--device=tpu"), "--device"),
         ((*RUN, "--budget=soon"), "--budget"),
         ((*RUN, "--batch-size=33"), "32 or 36 would"),
-        ((*RUN, "--sweep", "--threads=1"), "leave those out"),
+        ((*RUN, "--sweep", "--threads=1"), "Leave those out"),
         ((*RUN, "--samples=2147483647"), "memory holds"),
         ((*RUN, "--threads=4096"), "at most"),
         ((*RUN, "--python=torch"), "FRAMEWORK=EXECUTABLE"),
@@ -61,7 +61,7 @@ def files(tmp_path):
         (("run", "--resume"), "no run in results/ to resume"),
         (("run", "--resume", "--output=empty"), "empty holds no run"),
         (("run", "--resume", "--output=nowhere"), "nowhere holds no run"),
-        (("check", "nmupy"), "did you mean numpy"),
+        (("check", "nmupy"), "Did you mean numpy"),
         (("check", "no/such.py"), "there is no implementation file no/such.py"),
         (("check", "--device=tpu"), "--device"),
         (("compare", "out", "x" * 300), "File name too long"),
@@ -109,7 +109,7 @@ def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):
     ],
 )
 def test_resume_refuses_flags_of_the_plan(refused, flag):
-    assert f"leave out {flag.partition('=')[0]}" in refused("run", "--resume", flag)
+    assert f"Leave out {flag.partition('=')[0]}" in refused("run", "--resume", flag)
 
 
 def test_numbers_out_of_range_are_refused(refused):
@@ -131,6 +131,6 @@ def test_damaged_data_are_refused(refused, small_folder, verb):
 def test_refusal_in_a_fresh_process_is_one_line(bench, tmp_path):
     ended = bench("run", "--implementation=pytroch", "--data=digits")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("bench: unknown implementation 'pytroch'; did you mean pytorch")
+    assert ended.stderr.startswith("bench: unknown implementation 'pytroch'. Did you mean pytorch")
     assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

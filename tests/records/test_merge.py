@@ -118,7 +118,7 @@ def test_merged_run_is_complete_and_parts_unchanged(parts, tmp_path):
 )
 def test_contradiction_is_refused_without_output(parts, tmp_path, records, plan, changes):
     write_part(tmp_path / "w", records, plan, **changes)
-    with pytest.raises(UserError, match="leave one of the runs out"):
+    with pytest.raises(UserError, match="Leave one of the runs out"):
         merge.merge_runs([parts[0], tmp_path / "w"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -108,7 +108,7 @@ def test_locked_folder_refuses_other_processes(folder):
 
 def test_impossible_folder_is_user_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="choose another --output"):
+    with pytest.raises(UserError, match="Choose another --output"):
         store.create_run(tmp_path / "file" / "run", run())
 
 

@@ -126,5 +126,5 @@ def test_runs_with_other_variables_are_named_by_them(tmp_path):
 
 def test_run_named_twice_is_refused(tmp_path):
     folder = write_on(tmp_path / "x", FAST, *trials(case("a"), 0.1))
-    with pytest.raises(UserError, match="name it once"):
+    with pytest.raises(UserError, match="Name it once"):
         load_runs([folder, tmp_path / "x" / ".." / "x"])

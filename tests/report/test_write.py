@@ -148,7 +148,7 @@ def test_measurements_are_never_overwritten_by_a_report(two, tmp_path, name):
     write_all(two, output)
     before = {path: path.read_bytes() for path in output.iterdir()}
     (output / name).write_text("{}")
-    with pytest.raises(UserError, match="choose another --output"):
+    with pytest.raises(UserError, match="Choose another --output"):
         write_all(two, output)
     assert {path: path.read_bytes() for path in before} == before
 

@@ -194,7 +194,7 @@ def test_busy_processes_are_named_above_a_share(machine, seconds, own, watched, 
         machine.own = os.times_result((1.0 + own, 0.5, 0.25, 0.125, 78.0))
 
     machine.meanwhile = compute
-    lines = [f"other processes take {percent} of the 4 cores; end them, or wait"]
+    lines = [f"other processes take {percent} of the 4 cores. End them, or wait"]
     assert find_disturbances(machine.root) == (lines if percent else [])
 
 
@@ -205,8 +205,8 @@ def test_stolen_time_is_named(machine):
 
 
 def test_disturbances_of_the_visible_gpu_are_named(machine, monkeypatch):
-    well, shared = Diagnosis("MIG", "off"), Diagnosis("MPS", "on", "stop it")
+    well, shared = Diagnosis("MIG", "off"), Diagnosis("MPS", "on", "Stop it")
     machine.gpus = {"0": [well], "2": [well, shared]}
     assert find_disturbances(machine.root) == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
-    assert find_disturbances(machine.root) == ["GPU 2: MPS on; stop it"]
+    assert find_disturbances(machine.root) == ["GPU 2: MPS on. Stop it"]

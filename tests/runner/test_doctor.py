@@ -35,15 +35,15 @@ def test_gpu_that_is_measured_is_the_visible_one(nvml, monkeypatch, visible, tex
 @pytest.mark.parametrize(
     ("options", "visible", "reason", "remedy"),
     [
-        ({"no_library": True}, None, "no NVIDIA driver is installed", "install it"),
+        ({"no_library": True}, None, "no NVIDIA driver is installed", "Install it"),
         (
             {"failing": {"nvmlInit": "RM has detected an NVML/RM version mismatch."}},
             None,
             "NVML says: RM has detected",
-            "reboot",
+            "Reboot",
         ),
-        ({}, "3", "there is no GPU 3", "unset CUDA_VISIBLE_DEVICES"),
-        ({}, "", "CUDA_VISIBLE_DEVICES hides every GPU; unset it", ""),
+        ({}, "3", "there is no GPU 3", "Unset CUDA_VISIBLE_DEVICES"),
+        ({}, "", "CUDA_VISIBLE_DEVICES hides every GPU. Unset it", ""),
     ],
 )
 def test_missing_gpu_blocks_and_has_a_remedy(nvml, monkeypatch, options, visible, reason, remedy):
@@ -62,7 +62,7 @@ def test_driver_without_a_gpu_is_not_a_wrong_variable(nvml, monkeypatch, visible
     nvml([])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     (diagnosis,) = doctor.examine_gpu()
-    assert (diagnosis.blocks, diagnosis.remedy.startswith("look for it")) == (True, True)
+    assert (diagnosis.blocks, diagnosis.remedy.startswith("Look for it")) == (True, True)
 
 
 def test_without_nvml_frameworks_may_see_the_gpu(nvml, monkeypatch):
@@ -90,7 +90,7 @@ def test_programs_are_asked_on_their_python_with_their_variables(monkeypatch):
     known = [one.name for one in IMPLEMENTATIONS if one.always and "gpu" in one.devices]
     assert list(diagnoses) == list(asked) == known
     assert [name for name, one in diagnoses.items() if one.blocks] == ["jax"]
-    assert diagnoses["jax"].remedy.startswith("pip install 'jax[cuda13]'")
+    assert diagnoses["jax"].remedy.startswith("Run pip install 'jax[cuda13]'")
     assert {case.device for case in asked.values()} == {"gpu"}
     pythons = {name: case.interpreter for name, case in asked.items() if case.interpreter}
     assert pythons == dict.fromkeys(
@@ -108,9 +108,9 @@ def test_unknown_reason_refers_to_the_page():
     ("reason", "remedy"),
     [
         ("torch is not installed: pip install -e '.[pytorch]' in the suite's folder", ""),
-        ("PyTorch 2.9 is a CPU-only build", "install a CUDA build"),
-        ("Keras finds no GPU with torch: Torch not compiled with CUDA enabled", "install a CUDA"),
-        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate", "end the process"),
+        ("PyTorch 2.9 is a CPU-only build", "Install a CUDA build"),
+        ("Keras finds no GPU with torch: Torch not compiled with CUDA enabled", "Install a CUDA"),
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate", "End the process"),
     ],
 )
 def test_remedy_is_for_the_reason_of_the_framework(nvml, monkeypatch, reads_gpus, reason, remedy):

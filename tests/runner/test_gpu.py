@@ -53,7 +53,7 @@ def test_unknown_gpu_names_the_known_ones(nvml, token):
 
 
 NO_DRIVER = "no NVIDIA driver is installed"
-HIDDEN = "CUDA_VISIBLE_DEVICES hides every GPU; unset it"
+HIDDEN = "CUDA_VISIBLE_DEVICES hides every GPU. Unset it"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_unchanged_compares_bits():
     nan = np.array([np.nan, 1], np.float32)
     guard.require_unchanged("it", [nan, np.arange(3)], [nan.copy(), np.arange(3)])
     for other in ([np.nan, 2], [0.0, 1]):
-        with pytest.raises(ContractError, match="the implementation changed it; return a copy"):
+        with pytest.raises(ContractError, match="the implementation changed it"):
             guard.require_unchanged("it", [nan], [np.array(other, np.float32)])
     with pytest.raises(ContractError):
         guard.require_unchanged("it", [np.array([0.0])], [np.array([-0.0])])

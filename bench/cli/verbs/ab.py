@@ -263,10 +263,10 @@ def ab(
     if command and pytest:
         raise UserError("give --command or --pytest, not both")
     if extra and not install:
-        raise UserError("--extra needs --install; add it, or leave --extra out")
+        raise UserError("--extra needs --install. Add it, or leave --extra out")
     if given and not is_command:
         option = f"--{next(iter(given))}"
-        raise UserError(f"{option} needs --command or --pytest; add one, or leave {option} out")
+        raise UserError(f"{option} needs --command or --pytest. Add one, or leave {option} out")
     if is_command and (cases != CaseOptions(threads=threads) or any(paths) or gate):
         raise UserError(
             "a command is measured as it is: leave out --implementation, --workload, --device, "

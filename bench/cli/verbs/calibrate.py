@@ -68,7 +68,7 @@ def calibrate(
 
     folder = calibrations or locate_calibrations(describe()["id"])
     if show and calibrations is not None and not calibrations.is_dir():
-        raise UserError(f"there is no folder {calibrations}; give one that holds calibrations")
+        raise UserError(f"there is no folder {calibrations}. Give one that holds calibrations")
     stopped = 0
     if not show:
         run, created = make_run_name()

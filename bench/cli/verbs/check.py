@@ -47,7 +47,7 @@ def check(
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
     if runs := [Path(name) for name in chosen if (Path(name) / RUN_PLAN).exists()]:
         if len(runs) < len(chosen):
-            raise UserError("check either runs or implementations; leave out the others")
+            raise UserError("check either runs or implementations. Leave out the others")
         check_runs(runs, data)
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device])
@@ -91,7 +91,7 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
             checked = check_run(folder, data)
             faults = checked.faults
             if missing := load_run(folder).missing:
-                faults.append(f"planned trials missing: {missing}; measure them with --resume")
+                faults.append(f"planned trials missing: {missing}. Measure them with --resume")
             for fault in faults:
                 print_line(f"{folder}: {fault}")
             print_line(

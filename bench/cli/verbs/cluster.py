@@ -43,9 +43,9 @@ def run_on_cluster(
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
     if options.budget is not None or options.trace:
-        raise UserError("--budget and --trace do not work with --cluster; leave them out")
+        raise UserError("--budget and --trace do not work with --cluster. Leave them out")
     if resume and output is None:
-        raise UserError("--resume with --cluster needs the folder of the run; add --output")
+        raise UserError("--resume with --cluster needs the folder of the run. Add --output")
     base = output or RESULTS / make_run_name()[0]
     plans, data = [], options.data
     if resume:
@@ -54,7 +54,7 @@ def run_on_cluster(
     else:
         check_writable(base)
         if layout.is_collection(base):
-            raise UserError(f"{base} holds runs; choose another --output, or add --resume")
+            raise UserError(f"{base} holds runs. Choose another --output, or add --resume")
     query = cluster.HostQuery(cluster.suite_version(), data, dataset.find(data).sha256)
     with ExitStack() as stack:
         client = stack.enter_context(cluster.connect(address))
@@ -86,7 +86,7 @@ def _read_plans(base: Path, options: RunOptions) -> list[tuple[Path, Run]]:
     for folder in layout.find_runs(base) or [base]:
         plan = read_plan(folder, options)
         if plan.machine is None:
-            raise UserError(f"{folder} was begun without --cluster; leave --cluster out")
+            raise UserError(f"{folder} was begun without --cluster. Leave --cluster out")
         plans.append((folder, plan))
     return plans
 
@@ -101,7 +101,7 @@ def _plan_runs(
 ) -> list[tuple[Path, Run]]:
     """Plan a run for each machine, or for the one with most hosts. Raises UserError."""
     if not hosts:
-        raise UserError("no host of the cluster can measure; see why above")
+        raise UserError("no host of the cluster can measure. See why above")
     if "gpu" in options.devices and not (each_host and "cpu" in options.devices):
         hosts = [host for host in hosts if host["gpus"]]
         if not hosts:
@@ -129,6 +129,6 @@ def _report(runs: Sequence[cluster.MachineRun], base: Path, address: str, status
     if missing:
         words = ["--resume", "--output", str(base), "--cluster", address]
         words += list_repeated_options(runs[0].run)
-        print_line(f"{missing} trials are missing; go on with {shlex.join(words)}")
+        print_line(f"{missing} trials are missing. Go on with {shlex.join(words)}")
     failed = any(run.failed for run in loaded)
     raise typer.Exit(status or (3 if missing or failed else 0))

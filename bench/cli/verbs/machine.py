@@ -35,7 +35,7 @@ def machine(
     from bench.runner.process import interpreters
 
     if python and not gpu:
-        raise UserError("--python is for --gpu; add it, or leave --python out")
+        raise UserError("--python is for --gpu. Add it, or leave --python out")
     if gpu:
         examine_gpu(interpreters.parse_options(python or ()))
     for line in machine_lines(describe()):
@@ -66,7 +66,7 @@ def examine_gpu(pythons: Mapping[str, str]) -> NoReturn:
 def format_diagnosis(diagnosis: "Diagnosis") -> str:
     """Return one line: whether it is good, what it is, and what to do."""
     mark = "no" if diagnosis.blocks else "!" if diagnosis.remedy else "ok"
-    text = "; ".join(filter(None, (diagnosis.text, diagnosis.remedy)))
+    text = ". ".join(filter(None, (diagnosis.text, diagnosis.remedy)))
     return f"{mark:<4}{diagnosis.subject:<{PROGRAM_WIDTH}}{text}"
 
 

@@ -247,12 +247,12 @@ def run(
             cluster, request, command, output, each_host=each_host, resume=resume, dry_run=dry_run
         )
     if each_host:
-        raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
+        raise UserError("--each-host needs --cluster. Add it, or leave --each-host out")
     if resume:
         folder = output or resuming.find_newest_run()
         plan = resuming.read_plan(folder, request)
         if plan.machine is not None:
-            raise UserError(f"{folder} is measured by hosts of a cluster; add --cluster ADDRESS")
+            raise UserError(f"{folder} is measured by hosts of a cluster. Add --cluster ADDRESS")
     else:
         folder, plan = plan_run(request, output, command)
     if dry_run:
@@ -271,7 +271,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
             changed.append(parameter.opts[0])
     if changed:
         raise UserError(
-            f"--resume goes on with the plan of the run; leave out {' and '.join(changed)}"
+            f"--resume goes on with the plan of the run. Leave out {' and '.join(changed)}"
         )
 
 
@@ -295,6 +295,6 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
         again = shlex.join(
             ["--resume", "--output", str(folder), *resume.list_repeated_options(plan)]
         )
-        print_line(f"interrupted; go on with {again}")
+        print_line(f"interrupted. Go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)

@@ -153,8 +153,8 @@ class Calibrations:
             plan = read_plan(path.with_name(COMPARISON_PLAN), ComparisonPlan)
             if len(plan.pairings) != 1:
                 raise UserError(
-                    f"{path.with_name(COMPARISON_PLAN)}: not a comparison of one case; "
-                    f"delete {path.parent}"
+                    f"{path.with_name(COMPARISON_PLAN)}: not a comparison of one case. "
+                    f"Delete {path.parent}"
                 )
             machine = environments[0].machine if environments else {}
             processors = float(machine.get("processors") or machine.get("cores") or 1)

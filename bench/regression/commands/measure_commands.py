@@ -217,7 +217,7 @@ class _CommandPairs:
         """Return how a process ended, with its values if it succeeded."""
         fields = describe_outcome(outcome)
         if self._plan.pytest and "arguments: --benchmark" in outcome.stderr_tail:
-            fields["reason"] = "its pytest has no pytest-benchmark; install that on both sides"
+            fields["reason"] = "its pytest has no pytest-benchmark. Install that on both sides"
         elif self._plan.pytest and outcome.status == "failed":
             # pytest-benchmark warns on stderr; which test failed is in the summary.
             tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
@@ -232,7 +232,7 @@ class _CommandPairs:
         name, known = next(iter(values)), list_names(self._records)
         if known and name not in known and not self._plan.pytest:
             reason = f"its value is {name!r}, and that of another process {known[0]!r}"
-            return fields | {"status": "failed", "reason": f"{reason}; print one unit only"}
+            return fields | {"status": "failed", "reason": f"{reason}. Print one unit only"}
         return fields | {"values": values}
 
     def _measure_kernel(self) -> float:

@@ -66,12 +66,12 @@ def make_unknown_revision_error(name: str) -> UserError:
     """Return an error for an unknown revision, with similar names."""
     names = _run_git("for-each-ref", "--format=%(refname:short)").stdout.decode().split()
     similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = "`git branch --all` lists the branches"
+    hint = "List the branches with `git branch --all`"
     if similar:
-        hint = f"did you mean {' or '.join(similar)}?"
+        hint = f"Did you mean {' or '.join(similar)}?"
     if _run_git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
-        hint = "this clone is shallow: `git fetch --unshallow` gets the other commits"
-    return UserError(f"unknown revision {name!r}, and no Python has this name; {hint}")
+        hint = "This clone is shallow: `git fetch --unshallow` gets the other commits"
+    return UserError(f"unknown revision {name!r}, and no Python has this name. {hint}")
 
 
 def require_commit(commit: str) -> str:

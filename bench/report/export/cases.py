@@ -46,12 +46,12 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
             environment = run.environments[trials[0].environment]
             cases.append(ExportedCase(row, row.epoch, trials, environment))
     if not cases:
-        raise UserError("there is nothing to export: no trial of this run succeeded; measure again")
+        raise UserError("there is nothing to export: no trial of this run succeeded. Measure again")
     machines = {str(case.environment.machine.get("id")) for case in cases}
     if len(machines) > 1:
         raise UserError(
             f"this run was measured on {len(machines)} machines, but a file of this format has "
-            "one; export a run of one machine"
+            "one. Export a run of one machine"
         )
     return sorted(cases, key=lambda case: case.name)
 

@@ -56,7 +56,7 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     faults = [*contents.faults, *list_private_texts(folder)]
     if run.format == FORMAT:  # older suites recorded the name of the host
         faults += [
-            f"environments/{name}.json names its host; measure with this version"
+            f"environments/{name}.json names its host. Measure with this version"
             for name, environment in contents.environments.items()
             if "host" in environment.machine
         ]
@@ -94,7 +94,7 @@ def reject_links(folder: Path) -> None:
     for parent, folders, files in os.walk(folder):
         for path in (Path(parent, name) for name in (*folders, *files)):
             if path.is_symlink():
-                raise UserError(f"{path} is a link, which may lead elsewhere; copy what it names")
+                raise UserError(f"{path} is a link, which may lead elsewhere. Copy what it names")
 
 
 def find_data(run: Run, data_source: str | None) -> Dataset:
@@ -103,14 +103,14 @@ def find_data(run: Run, data_source: str | None) -> Dataset:
     A folder is taken from the user only: the run's own could be any folder of this machine.
     """
     if data_source is None and run.data_source not in {None, "fashion-mnist", "digits"}:
-        raise UserError("it was measured with data of the sender's own; give them with --data")
+        raise UserError("it was measured with data of the sender's own. Give them with --data")
     return dataset.find(data_source or run.data_source)
 
 
 def list_private_texts(folder: Path) -> list[str]:
     """Return a line for each text in a run's files that may name a user or a host."""
     return [
-        f"{path.relative_to(folder)} names {text:.200}; the suite hides what may name a user or a "
+        f"{path.relative_to(folder)} names {text:.200}. The suite hides what may name a user or a "
         "host, so report it"
         for path in sorted(path for pattern in TEXTS for path in folder.glob(pattern))
         for text in find_private_texts(read_file(path).decode("utf-8", "replace"))

@@ -147,7 +147,7 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
         raise make_unknown_name_error("implementation", name, known)
     path = Path(name)
     if not path.is_file():
-        raise UserError(f"there is no implementation file {path}; give a name or a .py file")
+        raise UserError(f"there is no implementation file {path}. Give a name or a .py file")
     taken = {name for entry in IMPLEMENTATIONS for name in (entry.name, entry.framework)}
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
@@ -246,5 +246,5 @@ def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserE
     """Return the error for an unknown name; it suggests similar names, or lists all."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     near = near or [candidate for candidate in known if name and name in candidate]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
-    return UserError(f"unknown {kind} {name!r}; {hint}")
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose from {', '.join(known)}"
+    return UserError(f"unknown {kind} {name!r}. {hint}")

@@ -47,7 +47,7 @@ from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
 ALL_CORES = 0
-NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
+NO_GPU = "no host has a GPU. Start a worker on one that has, or leave out --device gpu"
 # Five processes give a usable interval. One round of the other workload shows the order there.
 ROUNDS, OTHER_ROUNDS = 5, 1
 # Without --rounds: docs/statistics.md says how often the intervals hold under this rule. Keras's
@@ -190,7 +190,7 @@ def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
     Raises UserError where the machine has less than what is asked for.
     """
     if options.sweep and (options.batch_sizes or options.threads or options.samples):
-        raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
+        raise UserError("--sweep chooses --batch-size, --threads and --samples. Leave those out")
     devices = tuple(device for device in options.devices if device == "cpu" or placement.gpu)
     if not devices:
         raise UserError(NO_GPU)
@@ -231,7 +231,7 @@ def check_writable(folder: Path) -> None:
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {folder}; choose another --output")
+        raise UserError(f"cannot write to {folder}. Choose another --output")
 
 
 # ----- cases, from options with their threads and samples
@@ -265,7 +265,7 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     names = [case.implementation for case in entries]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"implementation {name} is chosen twice; name it once")
+            raise UserError(f"implementation {name} is chosen twice. Name it once")
     if options.layers or not entries:
         entries += [
             make_case(entry)

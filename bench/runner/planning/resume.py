@@ -35,7 +35,7 @@ def find_newest_run() -> Path:
     """Return the folder of the newest run in results/. Raises UserError if there is none."""
     folders = [path.parent for path in RESULTS.glob("*/run.json")]
     if not folders:
-        raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
+        raise UserError(f"there is no run in {RESULTS}/ to resume. Name its folder with --output")
     return max(folders, key=lambda folder: store.read_run(folder).created)
 
 
@@ -47,18 +47,18 @@ def read_plan(folder: Path, options: RunOptions) -> Run:
     """
     run = store.read_run(folder)
     if fault := find_plan_fault(run):
-        raise UserError(f"{folder} cannot be resumed: {fault}; measure anew: softmax-bench run")
+        raise UserError(f"{folder} cannot be resumed: {fault}. Measure anew: softmax-bench run")
     run, data = resolve_code(run, options), options.data
     if data is None:
         if run.data_source is not None and run.data_source.startswith("<path>"):
             raise UserError(
-                f"the plan does not say where the data {run.data_source} are; add --data DIR"
+                f"the plan does not say where the data {run.data_source} are. Add --data DIR"
             )
         return run
     sha256 = dataset.find(data).sha256
     known, _ = environments.read_undamaged(folder)
     if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
-        raise UserError(f"--data {data}: the run was begun with other data; name the same again")
+        raise UserError(f"--data {data}: the run was begun with other data. Name the same again")
     return msgspec.structs.replace(run, data_source=data)
 
 
@@ -71,7 +71,7 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
     paths = {Path(file).stem: file for file in options.implementations}
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
     if unplanned := sorted(paths.keys() - planned):
-        raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
+        raise UserError(f"the run was planned without {paths[unplanned[0]]}. Leave it out")
 
     def resolve(case: Case) -> Case:
         if fault := find_code_fault(case):
@@ -84,7 +84,7 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
             trusted = find_implementation(file, lambda _: planned)
             if trusted.sha256 != case.sha256:
                 raise UserError(
-                    f"{file} is not the file that the run was planned with; restore it, or "
+                    f"{file} is not the file that the run was planned with. Restore it, or "
                     "measure anew"
                 )
         else:
@@ -112,13 +112,13 @@ def find_code_fault(case: Case) -> str | None:
         if not case.variables:
             return None
         names = ", ".join(case.variables)
-        return f"the plan sets variables for {case.file}, {names}; measure anew: softmax-bench run"
+        return f"the plan sets variables for {case.file}, {names}. Measure anew: softmax-bench run"
     known = _REGISTRY.get(case.implementation)
     if known and (known.module, known.variables) == (case.module, case.variables):
         return None
     return (
         f"{case.implementation} is not what it was when the run was planned: its module or its "
-        "variables differ; measure anew: softmax-bench run"
+        "variables differ. Measure anew: softmax-bench run"
     )
 
 

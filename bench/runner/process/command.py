@@ -163,7 +163,7 @@ class Command:
         lines = self._stdout.lines if self._stdout and self._spec.loops else 0
         if lines <= self._iterations:
             return None
-        return f"it printed {lines} lines in {self._iterations} iterations; print one after each"
+        return f"it printed {lines} lines in {self._iterations} iterations. Print one after each"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Start the command in a session of its own. Raises UserError."""

@@ -305,7 +305,7 @@ class Drive:
             return None
         return (
             f"it keeps the CPU busy while the other side trains, in {self.restless} of {count} "
-            "epochs; let threads and processes stop before train_epoch returns"
+            "epochs. Let threads and processes stop before train_epoch returns"
         )
 
     def find_clock_fault(self) -> str | None:

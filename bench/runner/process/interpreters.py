@@ -38,7 +38,7 @@ def read_software(installation: Installation) -> dict[str, Any]:
     outcome = launch({"mode": "software"}, ChildSpec(installation, timeout=TIMEOUT))
     if outcome.status != "ok":
         raise UserError(
-            f"{installation.python} does not run the suite: {outcome.reason}; give a Python 3.11 "
+            f"{installation.python} does not run the suite: {outcome.reason}. Give a Python 3.11 "
             "or newer that has NumPy"
         )
     return dict(outcome.document["software"])
@@ -57,7 +57,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
         if framework not in known:
             raise make_unknown_name_error("framework", framework, known)
         if framework in pythons:
-            raise UserError(f"--python {framework}= is given twice; give one Python")
+            raise UserError(f"--python {framework}= is given twice. Give one Python")
         read_software(Installation(require_executable(python)))
         pythons[framework] = python
     return pythons
@@ -73,7 +73,7 @@ def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
     if len({pythons[name] for name in names}) > 1:
         raise UserError(
             f"{case.implementation} is of {' and '.join(names)}: --python gives them different "
-            "Pythons; leave one out"
+            "Pythons. Leave one out"
         )
     if names:
         return msgspec.structs.replace(case, interpreter=pythons[names[0]])
@@ -112,4 +112,4 @@ def require_executable(text: str) -> str:
     """Return the absolute path of a Python. Raises UserError where there is none."""
     if python := find_executable(text):
         return python
-    raise UserError(f"{text} is no executable; name a Python, such as env/bin/python")
+    raise UserError(f"{text} is no executable. Name a Python, such as env/bin/python")

@@ -171,7 +171,7 @@ class Worker:
         """Let the worker end, and return how it did."""
         session = self._session
         if session is None:
-            gone = "its Python is not there any more; build it again"
+            gone = "its Python is not there any more. Build it again"
             return Outcome("failed", gone, {}, "", 0.0)
         strays = [] if self._ended else find_strays(self.pid, self._scratch)
         with suppress(WorkerStopped):
@@ -221,7 +221,7 @@ class Worker:
                 )
         except OSError as error:  # no program, or the system allows no more processes or memory
             raise UserError(
-                f"cannot start {self._child.installation.python}: {error.strerror}; end other "
+                f"cannot start {self._child.installation.python}: {error.strerror}. End other "
                 "programs or name another Python, and go on with --resume"
             ) from error
 

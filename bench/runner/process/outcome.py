@@ -81,7 +81,7 @@ def interpret_code(process_exit: ProcessExit) -> tuple[str, str | None]:
     """Return status and reason by the exit status alone; ok if it is 0, in time."""
     if process_exit.exceeded_seconds is not None:
         seconds = process_exit.exceeded_seconds
-        return "timeout", f"still running after {seconds:g} s; raise --timeout"
+        return "timeout", f"still running after {seconds:g} s. Raise --timeout"
     if process_exit.code < 0:
         number = -process_exit.code
         name = signal.strsignal(number) or f"signal {number}"
@@ -120,10 +120,10 @@ def find_misconduct(process_exit: ProcessExit) -> str | None:
     if process_exit.placement_fault is not None:
         return process_exit.placement_fault
     if process_exit.stdout_bytes > 0:
-        return "it printed on stdout; an implementation is silent"
+        return "it printed on stdout. Print nothing there"
     if process_exit.leftovers:
         names = ", ".join(process_exit.leftovers)
-        return f"it left processes running: {names}; stop every process that you start"
+        return f"it left processes running: {names}. Stop every process that you start"
     return None
 
 

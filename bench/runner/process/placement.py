@@ -33,7 +33,7 @@ def find_placement_fault(leader: int, cores: Collection[int]) -> str | None:
                 return f"it left the cores it was given: a thread of it may run on {numbers}"
             scheduler = os.sched_getscheduler(thread) & ~_RESET_ON_FORK
             if scheduler not in fair or os.getpriority(os.PRIO_PROCESS, thread) < priority:
-                return "it raised its scheduling priority; run as any other process"
+                return "it raised its scheduling priority. Run as any other process"
     return None
 
 

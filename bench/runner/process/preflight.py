@@ -46,9 +46,9 @@ def inspect(
     child = ChildSpec(installation, variables=variables, timeout=TIMEOUT)
     outcome = launch(request, child)
     if outcome.status != "ok":
-        raise UserError(f"{path} does not import: {outcome.reason}; correct the file")
+        raise UserError(f"{path} does not import: {outcome.reason}. Correct the file")
     if not outcome.document.get("trainer"):
-        raise UserError(f"{path} has no class Trainer; see docs/adding-an-implementation.md")
+        raise UserError(f"{path} has no class Trainer. See docs/adding-an-implementation.md")
     objective = outcome.document.get("objective")
     if objective not in get_args(Objective):
         raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")

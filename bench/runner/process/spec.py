@@ -156,9 +156,9 @@ def parse_env(texts: Iterable[str], devices: Iterable[Device] | None) -> dict[st
         if not (
             equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and clean_text(text) == text
         ):
-            raise UserError(f"{text!r} sets no variable; give NAME=VALUE, as in OMP_PROC_BIND=true")
+            raise UserError(f"{text!r} sets no variable. Give NAME=VALUE, as in OMP_PROC_BIND=true")
         if name in env:
-            raise UserError(f"{name} is given twice; give it one value")
+            raise UserError(f"{name} is given twice. Give it one value")
         if devices is None:
             env[name] = value
             continue

@@ -143,7 +143,7 @@ def test_process_that_shares_its_core_may_take_twice_as_long(measured):
     records, _ = measured("[ $SIDE = base ] || sleep 600", metric="cpu-time", timeout=1.0)
     by_side = {record.version: record for record in records}
     assert by_side["base"].status == "ok"
-    assert by_side["candidate"].reason == "still running after 2 s; raise --timeout"
+    assert by_side["candidate"].reason == "still running after 2 s. Raise --timeout"
 
 
 # ----- iterations

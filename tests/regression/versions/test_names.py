@@ -75,7 +75,7 @@ def test_missing_file_is_refused(tmp_path):
         ("numpy == 2.0", NUMPY),
         ("/nowhere/python", "/nowhere/python is no executable"),
         ("~/nowhere/bin/python", "~/nowhere/bin/python is no executable"),
-        ("mian", "did you mean main?"),
+        ("mian", "Did you mean main?"),
         ("zzz", "git branch --all"),
         ("HEAD^{tree}", "unknown revision 'HEAD^{tree}'"),
         ("--all", "unknown revision '--all'"),

@@ -55,10 +55,10 @@ REASONS = {
     "many_threads": "cores",
     "leaves_a_daemon": "it left processes running: sleep",
     "wrong_labels": "must return int64 labels, not float64",
-    "prints": "it printed on stdout; an implementation is silent",
+    "prints": "it printed on stdout. Print nothing there",
     "segfaults": "ended by a signal: Segmentation fault",
     "raises": "RuntimeError: the gradient is gone",
-    "hangs": "still running after 1 s; raise --timeout",
+    "hangs": "still running after 1 s. Raise --timeout",
     "slow_clock": CLOCK,
 }
 # Those that set out to deceive the process that times them.

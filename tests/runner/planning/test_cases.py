@@ -40,9 +40,9 @@ def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("pytorhc", "did you mean pytorch"),
-        ("loop", "did you mean tensorflow-loop"),
-        ("zzz", "choose from numpy, numba"),
+        ("pytorhc", "Did you mean pytorch"),
+        ("loop", "Did you mean tensorflow-loop"),
+        ("zzz", "Choose from numpy, numba"),
     ],
 )
 def test_unknown_name_is_refused_with_similar_names(name, hint):

@@ -55,7 +55,7 @@ def test_plan_of_the_registry_resolves_to_itself():
 )
 def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
     planned = msgspec.structs.replace(run(case()), **{where: (case(**changed),)})
-    with pytest.raises(UserError, match="measure anew"):
+    with pytest.raises(UserError, match="Measure anew"):
         resolve_code(planned, (), {})
 
 

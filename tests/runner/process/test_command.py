@@ -82,7 +82,7 @@ def test_command_that_takes_too_long_is_ended_with_what_it_started(finished, tmp
     outcome = finished(code, timeout=2.0)
     assert (outcome.status, outcome.reason) == (
         "timeout",
-        "still running after 2 s; raise --timeout",
+        "still running after 2 s. Raise --timeout",
     )
     wait_until(lambda: not find_processes(tmp_path / "scratch"))
 
@@ -222,4 +222,4 @@ def test_command_that_prints_more_than_one_line_has_failed(begun, code):
             process.iterate()
         outcome = process.finish()
     assert outcome.status == "failed"
-    assert "in 3 iterations; print one after each" in outcome.reason
+    assert "in 3 iterations. Print one after each" in outcome.reason

@@ -33,8 +33,8 @@ def test_software_of_another_python_is_read():
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("exit 3", "exit status 3; give a Python"),
-        ("echo hello", "left no result; give a Python"),
+        ("exit 3", "exit status 3. Give a Python"),
+        ("echo hello", "left no result. Give a Python"),
         ("exec sleep 60", "still running after 0.2 s"),
     ],
 )
@@ -61,8 +61,8 @@ def test_program_that_cannot_run_is_refused(tmp_path):
     [
         (["torch"], "give FRAMEWORK=EXECUTABLE"),
         (["torch="], "give FRAMEWORK=EXECUTABLE"),
-        (["pytorch=python"], "unknown framework 'pytorch'; did you mean torch"),
-        (["torch=/nowhere/python"], "/nowhere/python is no executable; name a Python"),
+        (["pytorch=python"], "unknown framework 'pytorch'. Did you mean torch"),
+        (["torch=/nowhere/python"], "/nowhere/python is no executable. Name a Python"),
         ([f"jax={sys.executable}"] * 2, "--python jax= is given twice"),
         (["torch=/bin/false"], "/bin/false does not run the suite"),
     ],

@@ -26,10 +26,10 @@ def ended(tmp_path):
     ("change", "status", "reason"),
     [
         ({}, "ok", None),
-        ({"stdout_bytes": 1}, "failed", "it printed on stdout; an implementation is silent"),
-        ({"leftovers": ["cat", "sleep"]}, "failed", "it left processes running: cat, sleep; "),
+        ({"stdout_bytes": 1}, "failed", "it printed on stdout. Print nothing there"),
+        ({"leftovers": ["cat", "sleep"]}, "failed", "it left processes running: cat, sleep. "),
         ({"answered": False}, "failed", "the process ended before its last command"),
-        ({"exceeded_seconds": 7.5}, "timeout", "still running after 7.5 s; raise --timeout"),
+        ({"exceeded_seconds": 7.5}, "timeout", "still running after 7.5 s. Raise --timeout"),
         ({"code": 3}, "failed", "the process ended with exit status 3"),
         ({"code": -signal.SIGSEGV}, "failed", "ended by a signal: Segmentation fault"),
         ({"code": -signal.SIGKILL}, "failed", "signal: Killed; often the kernel, out of memory"),
