@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.regression.commands.prepare_commands import CommandOptions
+    from bench.regression.paired.comparison_plan import PairedPlan
     from bench.regression.paired.prepare import CaseOptions
     from bench.regression.result import CaseComparison, ComparisonResult
 
@@ -286,14 +288,14 @@ def ab(
         "same_code_ok": same_code_ok,
         "pip": venv.read_options(constraint or (), index_url, extra_index_url or (), pre=pre),
     }
-    verdict = {"fail_on": (fail_on,), "allow_nothing": allow_nothing}
     sides = baseline, candidate
     if is_command:
         chosen = CommandOptions(command, pytest, threads=threads, **given)
-        result, stopped = _compare_commands(sides, chosen, output, terms, verdict)
+        result, stopped = _compare_commands(sides, chosen, output, terms)
     else:
         terms |= {"paths": paths, "gates": options.join_names(gate)}
-        result, stopped = _compare_implementations(sides, cases, output, terms, verdict)
+        result, stopped = _compare_implementations(sides, cases, output, terms)
+    result = replace(result, fail_on=(fail_on,), allow_nothing=allow_nothing)
     print_comparison(build_output(result), style)
     raise typer.Exit(stopped or result.exit_status)
 
@@ -303,13 +305,11 @@ def _compare_implementations(
     cases: "CaseOptions",
     output: Path | None,
     terms: Mapping[str, Any],
-    verdict: Mapping[str, Any],
 ) -> "tuple[ComparisonResult, int]":
     """Measure implementations; return the result, and the exit status of a signal or 0.
 
-    terms: of ``prepare_comparison``. verdict: of ``load_result``.
+    terms: of ``prepare_comparison``.
     """
-    from bench.records import store
     from bench.records.layout import COMPARISON_PLAN
     from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.paired import measure_pairs
@@ -320,20 +320,16 @@ def _compare_implementations(
 
     with prepare_comparison(*sides, cases=cases, **terms) as comparison:
         plan = comparison.plan
-        folder = output or RESULTS / plan.run
-        stopped = 0
+        folder, stopped = output or RESULTS / plan.run, 0
         if plan.pairings:
-            store.create_run(folder, plan, COMPARISON_PLAN)
-            stopped = _print_events(
-                measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
-            )
+            events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
+            stopped = _measure(folder, plan, COMPARISON_PLAN, events)
     calibrations = load_calibrations(locate_calibrations(describe()["id"]))
     result = load_result(
         folder,
         plan,
         required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
-        **verdict,
     )
     return result, stopped
 
@@ -343,10 +339,8 @@ def _compare_commands(
     chosen: "CommandOptions",
     output: Path | None,
     terms: Mapping[str, Any],
-    verdict: Mapping[str, Any],
 ) -> "tuple[ComparisonResult, int]":
     """Measure commands; as ``_compare_implementations``."""
-    from bench.records import store
     from bench.records.layout import COMMAND_PLAN
     from bench.regression.commands import measure_commands
     from bench.regression.commands.judge_commands import load_result
@@ -354,19 +348,22 @@ def _compare_commands(
     from bench.runner.planning.plan import RESULTS
 
     with prepare_commands(*sides, chosen, **terms) as (plan, prepared):
-        folder = output or RESULTS / plan.run
-        stopped = 0
+        folder, stopped = output or RESULTS / plan.run, 0
         if prepared:
-            store.create_run(folder, plan, COMMAND_PLAN)
-            stopped = _print_events(measure_commands.measure(folder, plan, prepared))
-    return load_result(folder, plan, measured=bool(prepared), **verdict), stopped
+            events = measure_commands.measure(folder, plan, prepared)
+            stopped = _measure(folder, plan, COMMAND_PLAN, events)
+    return load_result(folder, plan, measured=bool(prepared)), stopped
 
 
-def _print_events(events: "Iterable[str | CaseComparison]") -> int:
-    """Print what is measured meanwhile; return the exit status of a signal, or 0."""
+def _measure(
+    folder: Path, plan: "PairedPlan", name: str, events: "Iterable[str | CaseComparison]"
+) -> int:
+    """Store a plan, and print what is measured; return the exit status of a signal, or 0."""
+    from bench.records import store
     from bench.report.regression.verdicts import describe_case
     from bench.runner import signals
 
+    store.create_run(folder, plan, name)
     lines = (
         Transient(event) if isinstance(event, str) else describe_case(event) for event in events
     )

@@ -1,5 +1,6 @@
 """``bench compare``: compare two stored runs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def compare(
         rule=Rule(tolerance),
         between_runs=BETWEEN_RUNS,
         across_machines=across_machines,
-        fail_on=(fail_on,),
     )
+    result = replace(result, fail_on=(fail_on,))
     print_comparison(build_output(result), style)
     raise typer.Exit(result.exit_status)

@@ -8,35 +8,25 @@ from statistics import median
 from bench.records.schema import CommandRecord, Environment
 from bench.records.store import read_environments, read_looks, read_records
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.paired.comparison_plan import CANDIDATE
 from bench.regression.paired.judge_pairs import (
+    MeasuredMetric,
     close_schedule,
     collect_pairs,
-    describe_failure,
-    describe_side,
+    describe_sides,
+    list_failures,
+    make_metric,
 )
-from bench.regression.result import (
-    CaseComparison,
-    CaseVerdict,
-    ComparisonResult,
-    MetricComparison,
-)
-from bench.regression.stats.decision import decide_all, estimate_more_pairs
+from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
+from bench.regression.stats.decision import decide_all
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.stats.signed_rank import Difference, compare_pairs
+from bench.regression.stats.signed_rank import compare_pairs
 
 # Counted in docs/calibration.md.
 ADVICE = "what computes rather than waits often needs fewer pairs with `--metric cpu-time`"
 
 
-def load_result(
-    folder: Path,
-    plan: CommandPlan,
-    *,
-    measured: bool = True,
-    fail_on: tuple[str, ...] = (),
-    allow_nothing: bool = False,
-) -> ComparisonResult:
+def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> ComparisonResult:
     """Return the result of a comparison from its folder, which exists only if it was measured.
 
     Raises UserError if a file is damaged.
@@ -48,16 +38,14 @@ def load_result(
         records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
         environments = read_environments(folder)
         cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
-
+    baseline, candidate = describe_sides(plan, records, environments)
     return ComparisonResult(
         command="bench ab",
-        baseline=describe_side(BASELINE, plan.baseline, records, environments),
-        candidate=describe_side(CANDIDATE, plan.candidate, records, environments),
+        baseline=baseline,
+        candidate=candidate,
         rule=plan.make_rule(len(list_names(records))),
         cases=cases,
         gated=(name_metric(plan),),
-        fail_on=fail_on,
-        allow_nothing=allow_nothing,
         parity=False,
         advice="" if plan.loops or plan.metric != TIME else ADVICE,
     )
@@ -81,13 +69,11 @@ def judge_commands(
     plan: CommandPlan, records: Sequence[CommandRecord], looks: LookSchedule
 ) -> list[CaseComparison]:
     """Judge every value that both sides have; name what one side lacks, and what failed."""
-    failures = [
-        describe_failure(record) for record in records if record.status not in {"ok", "interrupted"}
-    ]
+    failures = list_failures(records)
     pairs = collect_pairs(records)
     names = list_names(records)
     rule = plan.make_rule(len(names))
-    measured: dict[str, tuple[list[tuple[float, float]], Difference]] = {}
+    measured: dict[str, MeasuredMetric] = {}
     for name in names:
         both = [pair for pair in pairs if all(name in record.values for record in pair)]
         if both:
@@ -110,29 +96,15 @@ def judge_commands(
             verdict = "missing in candidate" if missing == CANDIDATE else "missing in baseline"
         metrics = []
         if name in measured and not failures:
-            values, difference = measured[name]
-            timed = plan.loops or plan.metric in {TIME, CPU_TIME}
-            more = estimate_more_pairs(difference, rule) if verdict == "undecided" else None
-            metrics = [
-                MetricComparison(
-                    name_metric(plan),
-                    "seconds" if timed else "number",
-                    baseline=median(before for before, _ in values),
-                    candidate=median(after for _, after in values),
-                    ratio=difference.ratio,
-                    p_slower=difference.p_slower,
-                    p_faster=difference.p_faster,
-                    verdict=verdicts[name],
-                    more_pairs=more,
-                )
-            ]
+            unit = "seconds" if plan.loops or plan.metric in {TIME, CPU_TIME} else "number"
+            metrics = [make_metric(name_metric(plan), unit, measured[name], verdicts[name], rule)]
         cases.append(
             CaseComparison(
                 name=title,
                 case=name,
                 verdict=verdict,
                 metrics=tuple(metrics),
-                remarks=tuple(dict.fromkeys(failures)),
+                remarks=failures,
                 required=not plan.pytest,
                 pairs=len(measured[name][0]) if name in measured else 0,
                 pair_seconds=median(seconds) if seconds else None,

@@ -14,7 +14,13 @@ from bench.errors import UserError
 from bench.records.environments import list_versions
 from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.records.store import read_environments, read_looks, read_trials
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import (
+    BASELINE,
+    CANDIDATE,
+    ComparisonPlan,
+    PairedPlan,
+    Pairing,
+)
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -33,7 +39,6 @@ from bench.regression.stats.decision import (
 )
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
-from bench.regression.versions.names import Version
 from bench.worker.workloads import WORKLOADS
 
 PairedRecord = TypeVar("PairedRecord", TrialRecord, CommandRecord)
@@ -63,15 +68,13 @@ def load_result(
     plan: ComparisonPlan,
     *,
     required: bool,
-    fail_on: tuple[str, ...] = (),
-    allow_nothing: bool = False,
     detect: Callable[[CaseComparison], float | None] = lambda _: None,
 ) -> ComparisonResult:
     """Return the result of a comparison from its folder, which exists only if it has pairings.
 
-    required: the user named the implementations, so that each must be compared. fail_on,
-    allow_nothing: see ``ComparisonResult``. detect: returns the slowdown that the pairs of a case
-    detect on this machine. Raises UserError if a file is damaged or an environment is missing.
+    required: the user named the implementations, so that each must be compared. detect: returns the
+    slowdown that the pairs of a case detect on this machine. Raises UserError if a file is damaged
+    or an environment is missing.
     """
     records = read_trials(folder) if plan.pairings else []
     environments = read_environments(folder) if records else {}
@@ -82,29 +85,29 @@ def load_result(
             "missing in candidate" if absent.side == CANDIDATE else "missing in baseline"
         )
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
-
+    baseline, candidate = describe_sides(plan, records, environments)
     return ComparisonResult(
         command="bench ab",
-        baseline=describe_side(BASELINE, plan.baseline, records, environments),
-        candidate=describe_side(CANDIDATE, plan.candidate, records, environments),
+        baseline=baseline,
+        candidate=candidate,
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
         gated=(EPOCH, *plan.gates),
-        fail_on=fail_on,
-        allow_nothing=allow_nothing,
     )
 
 
-def describe_side(
-    side: str,
-    version: Version,
+def describe_sides(
+    plan: PairedPlan,
     records: Sequence[TrialRecord] | Sequence[CommandRecord],
     environments: Mapping[str, Environment],
-) -> ComparedVersion:
-    """Return a version with the software that its processes had."""
-    used = {record.environment for record in records if record.version == side}
-    software = list_versions(environments[key] for key in used)
-    return ComparedVersion(version.label, software=software, env=version.env)
+) -> list[ComparedVersion]:
+    """Return the versions with the software that their processes had."""
+    sides = []
+    for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
+        used = {record.environment for record in records if record.version == side}
+        software = list_versions(environments[key] for key in used)
+        sides.append(ComparedVersion(version.label, software=software, env=version.env))
+    return sides
 
 
 def judge_cases(
@@ -133,47 +136,54 @@ def judge_cases(
         if pairing.name not in by_case:
             continue
         _, median_epoch = measured.get((pairing.name, MEDIAN_EPOCH), (None, None))
-        metrics = [
-            _make_metric(metric, *measured[key], verdicts.get(key), median_epoch, rule=rule)
-            for metric in METRICS
-            if (key := (pairing.name, metric)) in measured
-        ]
+        units = dict.fromkeys(METRICS, "seconds") | {MEMORY: "bytes"}
+        metrics = {
+            name: make_metric(name, unit, measured[key], verdicts.get(key), rule)
+            for name, unit in units.items()
+            if (key := (pairing.name, name)) in measured
+        }
+        if EPOCH in metrics:
+            metrics[EPOCH] = _check_median(metrics[EPOCH], median_epoch, rule)
         epochs, _ = measured.get((pairing.name, EPOCH), ((), None))
         cases.append(_judge_case(pairing, by_case[pairing.name], metrics, gated, len(epochs)))
     return cases
 
 
-def _make_metric(
+def make_metric(
     name: str,
-    values: Sequence[tuple[float, float]],
-    difference: Difference,
+    unit: str,
+    measured: MeasuredMetric,
     verdict: Verdict | None,
-    median_epoch: Difference | None,
-    *,
     rule: Rule,
 ) -> MetricComparison:
-    """Return a metric; "no change" of the epoch is left open if the median leaves the tolerance.
-
-    median_epoch: None if the judged epoch is the median itself.
-    """
-    statistic, open_difference = None, difference
-    if name == EPOCH:
-        statistic = "minimum" if median_epoch else "median"
-        no_change = verdict == "no change" and median_epoch
-        if no_change and not is_within_tolerance(no_change.ratio, rule):
-            verdict, open_difference = "undecided", no_change
+    """Return a metric; without a verdict it is not judged."""
+    values, difference = measured
     return MetricComparison(
         name,
-        "bytes" if name == MEMORY else "seconds",
+        unit,
         baseline=median(before for before, _ in values),
         candidate=median(after for _, after in values),
         ratio=difference.ratio,
         p_slower=difference.p_slower,
         p_faster=difference.p_faster,
         verdict=verdict,
-        more_pairs=estimate_more_pairs(open_difference, rule) if verdict == "undecided" else None,
-        statistic=statistic,
+        more_pairs=estimate_more_pairs(difference, rule) if verdict == "undecided" else None,
     )
+
+
+def _check_median(
+    epoch: MetricComparison, median_epoch: Difference | None, rule: Rule
+) -> MetricComparison:
+    """Name the statistic; leave "no change" open if the median epoch leaves the tolerance.
+
+    median_epoch: None if the judged epoch is the median itself.
+    """
+    if median_epoch is None:
+        return replace(epoch, statistic="median")
+    if epoch.verdict == "no change" and not is_within_tolerance(median_epoch.ratio, rule):
+        more = estimate_more_pairs(median_epoch, rule)
+        epoch = replace(epoch, verdict="undecided", more_pairs=more)
+    return replace(epoch, statistic="minimum")
 
 
 def _group_records(
@@ -242,7 +252,7 @@ def close_schedule(looks: LookSchedule, pairs: int) -> LookSchedule:
 def _judge_case(
     pairing: Pairing,
     records: Sequence[TrialRecord],
-    metrics: Sequence[MetricComparison],
+    metrics: Mapping[str, MetricComparison],
     gated: set[str],
     pairs: int,
 ) -> CaseComparison:
@@ -251,17 +261,10 @@ def _judge_case(
     parity = _aggregate_sides(
         records, lambda record: None if record.parity is None else record.parity.error, max
     )
-    # The same failure in several trials is one remark.
-    remarks = tuple(
-        dict.fromkeys(
-            describe_failure(record)
-            for record in records
-            if record.status not in {"ok", "interrupted"}
-        )
-    )
-    verdicts = {metric.verdict for metric in metrics}
+    remarks = list_failures(records)
+    verdicts = {metric.verdict for metric in metrics.values()}
     # A judged metric that was not recorded, such as memory on some systems, is not known to pass.
-    unknown = gated - {metric.name for metric in metrics}
+    unknown = gated - metrics.keys()
     verdict: CaseVerdict
     if wrong := _find_wrong_result(records, accuracy):
         verdict = "wrong"
@@ -280,7 +283,7 @@ def _judge_case(
         name=pairing.name,
         case=pairing.baseline.slug,
         verdict=verdict,
-        metrics=tuple(metrics),
+        metrics=tuple(metrics.values()),
         remarks=remarks,
         accuracy=accuracy,
         parity_error=parity,
@@ -304,11 +307,22 @@ def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str |
     for record in records:
         failed = record.parity is not None and not record.parity.passed
         if record.version == CANDIDATE and failed:
-            return describe_failure(record)
+            return _describe_failure(record)
     return describe_accuracy_loss(accuracy)
 
 
-def describe_failure(record: TrialRecord | CommandRecord) -> str:
+def list_failures(records: Iterable[TrialRecord] | Iterable[CommandRecord]) -> tuple[str, ...]:
+    """Return how processes failed; the same failure of several is one remark."""
+    return tuple(
+        dict.fromkeys(
+            _describe_failure(record)
+            for record in records
+            if record.status not in {"ok", "interrupted"}
+        )
+    )
+
+
+def _describe_failure(record: TrialRecord | CommandRecord) -> str:
     """Return which side failed, and how."""
     side = "baseline" if record.version == BASELINE else "candidate"
     return f"{side}: {record.status}: {record.reason}"

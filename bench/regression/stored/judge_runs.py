@@ -45,7 +45,6 @@ def compare_runs(
     rule: Rule,
     between_runs: float,
     across_machines: bool = False,
-    fail_on: tuple[str, ...] = (),
 ) -> ComparisonResult:
     """Compare two sides case by case, or refuse if their data or machines differ.
 
@@ -53,7 +52,7 @@ def compare_runs(
     machine; ignored for different machines, of which a calibration says nothing. rule: its family
     is replaced by the number of calibrated cases. between_runs: share; without a calibration a
     ratio above 1 + between_runs is slower. across_machines: compare runs of different or unknown
-    machines, too. fail_on: see ``ComparisonResult``.
+    machines, too.
     """
     same_machine = baseline.machine is not None and baseline.machine == candidate.machine
     comparable = same_machine or across_machines
@@ -73,7 +72,6 @@ def compare_runs(
         same_machine=same_machine,
         between_runs=between_runs,
         refusal=refusal,
-        fail_on=fail_on,
         advice="measure in pairs with `bench ab`",
     )
 

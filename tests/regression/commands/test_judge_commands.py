@@ -2,8 +2,10 @@
 
 import math
 
+import msgspec
 import pytest
 from support.commands import command_plan, failure, process, processes, write_commands
+from support.records import environment
 
 from bench.records import store
 from bench.regression.commands.judge_commands import judge_commands, load_result
@@ -177,14 +179,21 @@ def test_benchmarks_are_one_family():
     assert judge_several(weak=weak, looks=(9,))["weak"].verdict == "slower"
 
 
-def test_result_is_loaded_with_its_software(tmp_path):
-    plan, records = command_plan(), processes(SLOWER)
+def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
+    plan = command_plan()
+    records = [
+        msgspec.structs.replace(one, environment="there") if one.version == "candidate" else one
+        for one in processes(SLOWER)
+    ]
     folder = write_commands(tmp_path / "out", plan, *records)
+    there = environment(id="there", software={"distributions": {"torch": "2.10.0"}})
+    store.add_environment(folder, there)
     store.save_looks(folder, {"command": LOOKS})
     result = load_result(folder, plan)
     assert result.cases == judge_commands(plan, records, LOOKS)
     assert (result.baseline.name, result.candidate.name) == ("main", ".")
-    assert result.baseline.software["torch"] == "2.9.1"
+    torch = result.baseline.software["torch"], result.candidate.software["torch"]
+    assert torch == ("2.9.1", "2.10.0")
     assert (result.gated, result.parity, result.exit_status) == (("time",), False, 1)
 
 
