@@ -90,16 +90,6 @@ def load_run(folder: Path) -> LoadedRun:
     return replace(loaded, faults=[*loaded.faults, *elsewhere])
 
 
-def load_whole_run(folder: Path) -> LoadedRun:
-    """Load a run to compare or export it; raises UserError if any of it is damaged."""
-    files = read_contents(folder)
-    if files.faults:
-        raise UserError(
-            f"{folder}/{files.faults[0]}. Delete it, or have run --resume measure it again"
-        )
-    return _load(folder, choose_threads(read_run(folder), files.records, provisional=True), files)
-
-
 def load_by_machine(folder: Path) -> list[LoadedRun]:
     """Load a run that may have been resumed on another machine: one LoadedRun per machine.
 

@@ -123,7 +123,7 @@ SHOWN_BY = [
     load_side,
     lambda folder: index.read_entries(folder.parent),
     *(
-        lambda folder, export=export: export(load.load_whole_run(folder))
+        lambda folder, export=export: export(load.load_run(folder))
         for export in (pyperf.export_run, pytest_benchmark.export_run)
     ),
 ]

@@ -13,13 +13,12 @@ import pytest
 from pytest_benchmark.stats import Stats
 from support.records import bare, case, environment, ok, run, trials, write
 
-from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity, TrialRecord
 from bench.report.export import pytest_benchmark
-from bench.report.export.cases import list_remarks, select_cases
+from bench.report.export.cases import list_remarks
 from bench.report.export.pyperf import export_run as export_pyperf
-from bench.report.load import load_run, load_whole_run
+from bench.report.load import load_run
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2-cores"
@@ -142,12 +141,17 @@ def test_remarks_name_what_is_left_out(mixed):
     }
 
 
-def test_run_of_two_machines_is_refused(tmp_path):
+def test_run_of_two_machines_is_refused(refused, tmp_path):
     folder = write(tmp_path / "run", run(case()), ok(case()))
     store.add_environment(folder, environment(id="there", machine={"id": "another"}))
     store.append_record(folder, ok(case("jax"), environment="there"))
-    with pytest.raises(UserError, match="2 machines"):
-        select_cases(load_whole_run(folder))
+    assert "2 machines" in refused("export", "run", "--format=pyperf")
+
+
+def test_damaged_run_is_refused(refused, tmp_path):
+    path = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7)) / "trials.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
+    assert "run/trials.jsonl:2" in refused("export", "run", "--format=pyperf")
 
 
 # ----- pyperf

@@ -7,7 +7,7 @@ from support.records import MACHINE, bare, case, environment, ok, plan_of, run, 
 from bench.analysis.ranking import compare_to_fastest
 from bench.errors import UserError
 from bench.records import store
-from bench.report.load import load_by_machine, load_run, load_runs, load_whole_run
+from bench.report.load import load_by_machine, load_run, load_runs
 
 replace = msgspec.structs.replace
 
@@ -87,14 +87,11 @@ def test_resumed_run_is_split_by_machine(resumed):
 
 def test_damaged_record_is_left_out_with_its_reason(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
-    assert load_whole_run(folder) == load_run(folder)
     path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
     loaded = load_run(folder)
     assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5}
     assert (loaded.missing, len(loaded.faults)) == (1, 1)
-    with pytest.raises(UserError, match=r"trials\.jsonl:2"):
-        load_whole_run(folder)
 
 
 # ----- several runs

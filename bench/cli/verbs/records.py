@@ -9,6 +9,7 @@ import typer
 
 from bench.cli.console import print_line
 from bench.cli.options import FILES
+from bench.errors import UserError
 
 
 def export(
@@ -25,9 +26,18 @@ def export(
     """Print a run in another tool's format; stderr lists what the export lacks."""
     from bench.report.export import pyperf, pytest_benchmark
     from bench.report.export.cases import list_remarks
-    from bench.report.load import load_whole_run
+    from bench.report.load import load_by_machine
 
-    run = load_whole_run(folder)
+    run, *others = load_by_machine(folder)
+    if run.faults:
+        raise UserError(
+            f"{folder}/{run.faults[0]}. Delete it, or have run --resume measure it again"
+        )
+    if others:
+        raise UserError(
+            f"this run was measured on {1 + len(others)} machines, but a file of this format has "
+            "one. Export a run of one machine"
+        )
     exporter = pyperf if style == "pyperf" else pytest_benchmark
     print(json.dumps(exporter.export_run(run), indent=2, allow_nan=False))
     for line in list_remarks(run):

@@ -28,10 +28,7 @@ class ExportedCase:
 
 
 def select_cases(run: LoadedRun) -> list[ExportedCase]:
-    """Return the cases of a run that have times, by name.
-
-    Raises UserError if there is none, or if they were measured on several machines.
-    """
+    """Return the cases of a run that have times, by name. Raises UserError if there is none."""
     cases = []
     for row in run.rows:
         if row.epoch is not None:
@@ -47,12 +44,6 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
             cases.append(ExportedCase(row, row.epoch, trials, environment))
     if not cases:
         raise UserError("there is nothing to export: no trial of this run succeeded. Measure again")
-    machines = {str(case.environment.machine.get("id")) for case in cases}
-    if len(machines) > 1:
-        raise UserError(
-            f"this run was measured on {len(machines)} machines, but a file of this format has "
-            "one. Export a run of one machine"
-        )
     return sorted(cases, key=lambda case: case.name)
 
 
