@@ -27,13 +27,6 @@ FASHION_MNIST = {
     idx.TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     idx.TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-# Of the compressed files, as the project's README gives them: what a mirror has to send.
-COMPRESSED_MD5 = {
-    idx.TRAIN_IMAGES: "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    idx.TRAIN_LABELS: "25c81989df183df01b3e8a0aad5dffbe",
-    idx.TEST_IMAGES: "bef4ecab320f06d8554ea6380940ec79",
-    idx.TEST_LABELS: "bb300cfdad3c16e7a12a480ee83cd310",
-}
 MIRRORS: tuple[str, ...] = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
@@ -83,13 +76,15 @@ def _download(mirror: str, scratch: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")
     folder = scratch / "download"
     downloader = pooch.HTTPDownloader(timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS))
-    for name, md5 in COMPRESSED_MD5.items():
-        url = f"{mirror}{name}.gz"
+    for name, sha256 in FASHION_MNIST.items():
+        url, path = f"{mirror}{name}.gz", folder / f"{name}.gz"
         try:
-            pooch.retrieve(url, f"md5:{md5}", f"{name}.gz", folder, downloader=downloader)
+            pooch.retrieve(url, None, path.name, folder, downloader=downloader)
+            idx.read_file(path, sha256)
         except requests.ConnectionError as error:
             raise DataError(f"{url}: no connection") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, DataError) as error:
+            path.unlink(missing_ok=True)
             raise DataError(f"{url}: {error}") from error
     return folder
 
