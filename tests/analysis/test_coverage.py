@@ -1,4 +1,4 @@
-"""The intervals hold as often as docs/statistics.md says, on noise of published runs."""
+"""The intervals have the coverage that docs/statistics.md says, on noise of published runs."""
 
 import math
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_documented_coverage_is_that_of_the_code(headings, run):
     assert list(simulated) == list(documented)
     for name, shares in simulated.items():
         for heading, share, published in zip(headings[1:], shares, documented[name], strict=True):
-            in_tables = heading == "wrongly told apart" or headings == simulate.RULE_HEADINGS
+            in_tables = heading == "false differences" or headings == simulate.RULE_HEADINGS
             repeats = TABLES if in_tables else REPEATS
             # Four standard errors of what is simulated here.
             error = 4 * math.sqrt(max(0.01, published * (1 - published)) / repeats)
@@ -44,9 +44,9 @@ def test_documented_coverage_is_that_of_the_code(headings, run):
 
 def test_documented_coverage_is_at_least_95_percent():
     # 10,000 repeats have a standard error of 0.22 points.
-    for name, (*held, wrong) in read_documented(simulate.HEADINGS).items():
+    for name, (*coverage, wrong) in read_documented(simulate.HEADINGS).items():
         # Half of the processes in another state: only six or more need no assumption.
-        shares = held[2:4] if "one in two" in name else held
+        shares = coverage[2:4] if "one in two" in name else coverage
         assert min(shares) >= 0.945, name
         assert wrong <= 0.05, name
 

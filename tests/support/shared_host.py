@@ -107,8 +107,8 @@ class Result(NamedTuple):
     """Means over simulated runs.
 
     before, after: spread between processes, as measured and at the mean speed. used: share of runs
-    in which ratios are adjusted. raw_coverage, coverage: share of intervals of ratios that hold the
-    truth at the mean speed, without and with the kernel. width: of these over those, the median.
+    in which ratios are adjusted. raw_coverage, coverage: of the intervals of ratios at the mean
+    speed, without and with the kernel. width: of the latter over the former, the median.
     """
 
     before: float
@@ -120,7 +120,7 @@ class Result(NamedTuple):
 
 
 def simulate(host: Host, cases: int, runs: int, seed: int = 42) -> Result:
-    """Count how often intervals of the ratios of all pairs of rows hold, five rounds a run."""
+    """Compute the coverage of the ratios of all pairs of rows, five rounds a run."""
     random, results, hits, widths = np.random.default_rng(seed), [], [], []
     for _ in range(runs):
         records, epochs, slopes = simulate_run(host, random, cases)
@@ -143,7 +143,7 @@ def simulate(host: Host, cases: int, runs: int, seed: int = 42) -> Result:
 
 
 def print_table(runs: int = 150) -> None:
-    print("| host | spread | at mean speed | adjusted | held, raw | held | width |")
+    print("| host | spread | at mean speed | adjusted | coverage, raw | coverage | width |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, (host, cases) in HOSTS.items():
         *shares, width = simulate(host, cases, runs)

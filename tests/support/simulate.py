@@ -1,4 +1,4 @@
-"""Count how often the intervals of a report hold the truth: python tests/support/simulate.py.
+"""Compute the coverage of a report's intervals: python tests/support/simulate.py.
 
 Prints two tables of docs/statistics.md. Noise is normal, or drawn from the processes of published
 runs, whose true median is then known. The intervals are those of bench/analysis.
@@ -91,7 +91,7 @@ def resample_in_order(population: Logs, stretch: int) -> Noise:
 
 
 def add_slow_processes(population: Logs, one_in: int) -> Noise:
-    """Return noise of these processes, of which one in so many is in another, slower state."""
+    """Return noise of these processes, of which one of ``one_in`` is in another, slower state."""
     return resample(np.concatenate([np.repeat(population, one_in - 1), population + SLOW]))
 
 
@@ -116,40 +116,42 @@ def list_noises() -> dict[str, Noise]:
     }
 
 
-def count_held(intervals: Iterator[Interval], truths: Sequence[float]) -> float:
-    """Return the share of intervals that hold the truth, a logarithm."""
-    held = [
+def compute_coverage(intervals: Iterator[Interval], truths: Sequence[float]) -> float:
+    """Return the share of intervals that contain the true value, a logarithm."""
+    hits = [
         interval.low is not None
         and interval.high is not None
         and interval.low <= math.exp(truth) <= interval.high
         for interval, truth in zip(intervals, truths, strict=True)
     ]
-    return sum(held) / len(held)
+    return sum(hits) / len(hits)
 
 
 def cover_row(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
-    """Return how often the interval of a row holds its typical process."""
+    """Return the coverage of the interval of a row."""
     (row,), truth = noise(random, (1, repeats, count))
     truths = np.broadcast_to(truth, (repeats, 1))[:, 0]
-    return count_held(map(estimate_typical, np.exp(row).tolist()), truths.tolist())
+    return compute_coverage(map(estimate_typical, np.exp(row).tolist()), truths.tolist())
 
 
 def cover_ratio(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
-    """Return how often the interval of the ratio of two equal rows, by round, holds 1."""
+    """Return the coverage of the interval of the ratio of two equal rows, by round."""
     (row, other), _ = noise(random, (2, repeats, count))
-    return count_held(map(estimate_typical, np.exp(row - other).tolist()), [0.0] * repeats)
+    return compute_coverage(map(estimate_typical, np.exp(row - other).tolist()), [0.0] * repeats)
 
 
 def cover_machines(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
-    """Return how often the interval of a ratio to a machine with normal noise holds the truth."""
+    """Return the coverage of the interval of a ratio to a machine with normal noise."""
     (row,), truth = noise(random, (1, repeats, count))
     base = np.exp(random.normal(0, SPREAD, (repeats, count)))
     truths = np.broadcast_to(truth, (repeats, 1))[:, 0]
-    return count_held(map(estimate_ratio, np.exp(row).tolist(), base.tolist()), truths.tolist())
+    return compute_coverage(
+        map(estimate_ratio, np.exp(row).tolist(), base.tolist()), truths.tolist()
+    )
 
 
 def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> float:
-    """Return the share of tables in which two equal rows are told apart."""
+    """Return the share of tables in which two equal rows are reported as different."""
     logs, _ = noise(random, (2 * PAIRS, tables, ROUNDS))
     scale = np.repeat(np.arange(PAIRS) * math.log(100), 2)[:, None]
     within = {(number + 1, number) for number in range(0, 2 * PAIRS, 2)}
@@ -161,12 +163,12 @@ def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> floa
 
 
 def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[float]:
-    """Return how often intervals hold where rows are measured as a run's stopping rule says.
+    """Return the shares in a line of the table for the stopping rule.
 
-    Those of rows, and of the ratios of two equal rows; then the share of tables in which two equal
-    rows are told apart, and that of five processes a row that are measured; last, how often those
-    of rows hold with all rounds. In round 1 each row is measured twice, as by a pilot of two equal
-    numbers of threads, and the choice counts.
+    The coverage for rows, and for the ratios of two equal rows; the share of tables with a false
+    difference; that of five processes a row that are measured; and the coverage for rows with all
+    rounds. In round 1 each row is measured twice, as by a pilot of two equal numbers of threads,
+    and the choice counts.
     """
     logs, truth = noise(random, (2 * PAIRS, tables, ROUNDS + 1))
     truths = np.broadcast_to(truth, (tables, 1))[:, 0]
@@ -178,7 +180,7 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
     cases = [
         SimpleNamespace(slug=place, tried_threads=(1, 2), **size) for place in range(2 * PAIRS)
     ]
-    rows_held, ratios_held, whole_held, errors, measured = [], [], [], 0, 0
+    row_coverage, ratio_coverage, whole_coverage, errors, measured = [], [], [], 0, 0
     for table, true in zip(rounds.transpose(1, 0, 2), truths, strict=True):
         epochs = np.exp(table + scale[:, None])
         rows: list[Any] = []
@@ -202,19 +204,21 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
             ]
             rows.sort(key=lambda row: row.epoch.mean)
         by_place = sorted(rows, key=lambda row: row.case.slug)
-        rows_held.append(count_held((row.epoch for row in by_place), (true + scale).tolist()))
+        row_coverage.append(
+            compute_coverage((row.epoch for row in by_place), (true + scale).tolist())
+        )
         whole = map(estimate_typical, epochs.tolist())
-        whole_held.append(count_held(whole, (true + scale).tolist()))
+        whole_coverage.append(compute_coverage(whole, (true + scale).tolist()))
         ratios = (compare_epochs(*by_place[place : place + 2]) for place in range(0, 2 * PAIRS, 2))
-        ratios_held.append(count_held(filter(None, ratios), [0.0] * PAIRS))
+        ratio_coverage.append(compute_coverage(filter(None, ratios), [0.0] * PAIRS))
         errors += any(
             rows[slower].case.slug // 2 == rows[faster].case.slug // 2
             for slower, faster in find_slower([row.adjusted_by_round for row in rows])
         )
         measured += sum(map(len, times))
-    shares = [float(np.mean(rows_held)), float(np.mean(ratios_held)), errors / tables]
+    shares = [float(np.mean(row_coverage)), float(np.mean(ratio_coverage)), errors / tables]
     share_measured = measured / (tables * 2 * PAIRS * ROUNDS)
-    return [*shares, share_measured, float(np.mean(whole_held))]
+    return [*shares, share_measured, float(np.mean(whole_coverage))]
 
 
 HEADINGS = (
@@ -222,9 +226,9 @@ HEADINGS = (
     *(f"row, {count}" for count in COUNTS),
     *(f"ratio, {count}" for count in COUNTS),
     f"two machines, {ROUNDS}",
-    "wrongly told apart",
+    "false differences",
 )
-RULE_HEADINGS = ("noise", "row", "ratio", "wrongly told apart", "processes", "row, all rounds")
+RULE_HEADINGS = ("noise", "row", "ratio", "false differences", "processes", "row, all rounds")
 
 
 def simulate(repeats: int, tables: int) -> dict[str, list[float]]:
