@@ -112,7 +112,7 @@ def test_processor_time_is_judged(commit, compared):
     commit(job=work.format(120_000))
     status, result = compared("--command=sh job", "--metric=cpu-time", ENOUGH)
     assert (status, verdicts(result)) == (1, {"cpu-time": "slower"})
-    assert result["cases"][0]["metrics"][0]["name"] == "processor time"
+    assert result["cases"][0]["metrics"][0]["name"] == "CPU time"
 
 
 def test_iterations_are_judged(commit, compared, monkeypatch):
@@ -164,7 +164,7 @@ def test_processor_time_of_benchmarks_is_judged(commit, compared, monkeypatch):
     options = "bench_job.py -p pytest_benchmark.plugin"
     status, result = compared(f"--pytest={options}", "--metric=cpu-time", ENOUGH)
     assert (status, verdicts(result)) == (1, {"bench_job.py::test_one": "slower"})
-    assert result["cases"][0]["metrics"][0]["name"] == "mean processor time"
+    assert result["cases"][0]["metrics"][0]["name"] == "mean CPU time"
 
 
 # ----- what fails

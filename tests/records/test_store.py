@@ -200,7 +200,7 @@ def test_special_files_are_refused(folder, name):
     path.unlink(missing_ok=True)
     os.mkfifo(path)
     read = store.read_run if name == "run.json" else store.read_contents
-    with pytest.raises(UserError, match=rf"{path}: cannot be read: "):
+    with pytest.raises(UserError, match=rf"{path}: cannot be read: .*\. Fix its permissions"):
         read(folder)
 
 

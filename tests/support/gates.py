@@ -189,7 +189,7 @@ def decide(gate: str, slowdown: float) -> dict[str, Any]:
 
 
 def measure(rounds: int, gates: Sequence[str]) -> None:
-    """Append the decisions of so many rounds; one after the other, so that all share the hours."""
+    """Append the decisions of rounds, one after the other, so that all gates share the hours."""
     OUTPUT.parent.mkdir(exist_ok=True)
     for _ in range(rounds):
         for gate in gates:

@@ -108,8 +108,7 @@ def ab(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Let pip take packages from this index, on both sides. Its address is not "
-            "recorded.",
+            help="Let pip take packages from this index, on both sides. Its URL is not recorded.",
             rich_help_panel="Versions",
         ),
     ] = None,
@@ -117,7 +116,7 @@ def ab(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Let pip take packages from this index too, on both sides. Its address is not "
+            help="Let pip take packages from this index too, on both sides. Its URL is not "
             "recorded. Repeat the option for several.",
             rich_help_panel="Versions",
         ),
@@ -148,7 +147,7 @@ def ab(
             metavar="ARGUMENTS",
             help="Measure tests of pytest-benchmark instead, which pytest finds with these "
             "arguments, such as tests/bench_x.py; judge the minimum of each, or with --metric "
-            "cpu-time the mean of its processor time.",
+            "cpu-time the mean of its CPU time.",
             rich_help_panel=COMMANDS,
         ),
     ] = None,

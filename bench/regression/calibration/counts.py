@@ -68,7 +68,7 @@ class DecisionCount:
 class PairNoise:
     """How far two equal processes are apart, of the decisions of one design without a slowdown.
 
-    Standard deviations of logarithms. in_turns: of the ratio that a pair counts with. in_a_row: of
+    Standard deviations of logarithms. in_turns: of the ratio that a pair contributes. in_a_row: of
     the ratio of the medians of two processes of one version, one after the other.
     """
 

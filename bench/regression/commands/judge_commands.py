@@ -56,8 +56,8 @@ def name_metric(plan: CommandPlan) -> str:
     if plan.loops:
         return "iteration"
     if plan.pytest:
-        return "mean processor time" if plan.metric == CPU_TIME else "minimum"
-    return "processor time" if plan.metric == CPU_TIME else plan.metric
+        return "mean CPU time" if plan.metric == CPU_TIME else "minimum"
+    return "CPU time" if plan.metric == CPU_TIME else plan.metric
 
 
 def list_names(records: Iterable[CommandRecord]) -> list[str]:

@@ -113,7 +113,7 @@ def read_arguments(options: CommandOptions) -> list[str]:
     if options.pytest and options.metric not in {TIME, CPU_TIME}:
         raise UserError(
             "--pytest judges the minimum of each benchmark. Leave out --metric, or give cpu-time "
-            "for the mean of its processor time"
+            "for the mean of its CPU time"
         )
     if options.prepare:
         split_arguments(options.prepare, "--prepare")

@@ -181,7 +181,7 @@ def _compare_times(
 ) -> CaseComparison:
     """Add the ratio of the geometric means of each process's minimum.
 
-    Every process counts with the same number of epochs: a minimum over more samples is biased low.
+    Every process contributes the same number of epochs: a minimum over more samples is biased low.
     """
     lengths = [len(process) for process in (*baseline, *candidate)]
     epochs = min(lengths)

@@ -33,7 +33,7 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One side of a comparison, as it is stored in the plan.
 
     name: as the user gave it. commit: full hash of a revision. requirements: of packages, canonical
-    and sorted; ``venv.resolve_requirements`` gives addresses their hash or commit. path: of a file
+    and sorted; ``venv.resolve_requirements`` gives URLs their hash or commit. path: of a file
     or a Python, as given. sha256: of a file. env: variables of its workers. modules: a folder of
     modules that its workers find before all others.
     """
@@ -65,7 +65,7 @@ def parse_version(text: str) -> Version:
 
     The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree. Then
     executables are tried; on PATH only programs called python or pypy, because trying runs them.
-    A text with an operator, an address or a wheel is a set of packages, with spaces in between,
+    A text with an operator, a URL or a wheel is a set of packages, with spaces in between,
     anything else a revision.
     """
     text = text.strip()
@@ -133,7 +133,7 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
     requirements: dict[str, str] = {}
     for part in parts:
         if "://" in part or part.endswith(".whl"):
-            requirements[part] = _read_address(part)
+            requirements[part] = _read_url(part)
             continue
         try:
             requirement = Requirement(part)
@@ -155,11 +155,11 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
     return tuple(text for _, text in sorted(requirements.items()))
 
 
-def _read_address(text: str) -> str:
-    """Return the requirement of an address, with or without its package's name, or of a wheel."""
+def _read_url(text: str) -> str:
+    """Return the requirement of a URL, with or without its package's name, or of a wheel."""
     if re.search(r"://[^/]*:[^/]*@|https?://[^/]*@|://.*\?", text):
         raise UserError(
-            "an address with a password or a query would be recorded. Leave that out (pip takes "
+            "a URL with a password or a query would be recorded. Leave that out (pip takes "
             "passwords from ~/.netrc), or download the file and name it"
         )
     if "://" in text:

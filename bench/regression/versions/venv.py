@@ -119,7 +119,7 @@ def resolve_requirements(
 
 
 def add_extras(requirements: Sequence[str], extras: Sequence[str]) -> tuple[str, ...]:
-    """Return requirements of addresses with extras of their packages."""
+    """Return requirements of URLs with extras of their packages."""
     named = (Requirement(text) for text in requirements)
     marks = f"[{','.join(sorted(extras))}]" if extras else ""
     return tuple(f"{one.name}{marks} @ {one.url}" for one in named)
@@ -144,7 +144,7 @@ def _name_source(item: Mapping[str, Any]) -> str:
         fragments.append(f"sha256={digest}")
     else:
         raise UserError(
-            f"{name} is a folder, or its address has another hash than sha256. Build a wheel and "
+            f"{name} is a folder, or its URL has another hash than sha256. Build a wheel and "
             "name that, or name a repository with git+file://"
         )
     return f"{name} @ {url}{'#' * bool(fragments)}{'&'.join(fragments)}"
@@ -267,9 +267,9 @@ def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progres
         return
     text = log.read_text(encoding="utf-8", errors="replace")
     indexes = " ".join(value for name, value in spec.variables.items() if name.endswith("_URL"))
-    for address in indexes.split():
+    for url in indexes.split():
         # A server may quote any part, such as a token in the path.
-        for part in filter(None, (address, *re.split(r"[:/@]+", address)[1:])):
+        for part in filter(None, (url, *re.split(r"[:/@]+", url)[1:])):
             text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "<index>", text)
     lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
     errors = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]

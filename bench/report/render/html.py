@@ -1,4 +1,4 @@
-"""Pages in one file that load nothing from any address; needs the extra ``report``."""
+"""Pages in one file that load nothing; needs the extra ``report``."""
 
 import base64
 import hashlib

@@ -7,7 +7,7 @@ from bench.report.charts.chart import Chart
 from bench.report.render.numbers import keep_together
 from bench.report.sections import Section, Table
 
-# GitHub makes links of bare addresses (GitHub Flavored Markdown Spec, 6.9).
+# GitHub makes links of bare URLs (GitHub Flavored Markdown Spec, 6.9).
 _BARE_LINK = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
@@ -66,9 +66,9 @@ def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
     if section.remarks:
         parts.append("".join(f"- {escape(remark)}\n" for remark in section.remarks))
     links = [(fold.title, fold.link) for fold in section.folds if fold.link]
-    links += [(link.title, link.address) for link in section.links]
+    links += [(link.title, link.url) for link in section.links]
     if links:
-        parts.append("".join(f"- [{escape(title)}](<{address}>)\n" for title, address in links))
+        parts.append("".join(f"- [{escape(title)}](<{url}>)\n" for title, url in links))
     if section.empty and not (section.tables or section.text):
         parts.append(f"{section.empty}\n")
     return parts

@@ -66,10 +66,10 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to a file. title: plain text. address: from the folder of the report, as in a URL."""
+    """A link to a file. title: plain text. url: relative to the folder of the report."""
 
     title: str
-    address: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

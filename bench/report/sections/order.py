@@ -51,7 +51,7 @@ MACHINES = "The machines"
 INCLUDED = """\
 - **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
   gathering of the batches in the given order, and the copy of the weights to the host, which must
-  wait for the last step. Each process counts with its median epoch. The value is the typical
+  wait for the last step. A process contributes its median epoch. The value is the typical
   process, the median of them; in brackets, the interval that holds the typical process of this
   program on this machine in this run with 95 % certainty.
 - **n of m**: n of the row's m processes succeeded; the others timed out, ran out of memory or

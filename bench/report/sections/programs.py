@@ -94,8 +94,8 @@ def find_traces(run: LoadedRun, output: Path) -> tuple[list[Link], list[str]]:
             continue
         name, path = label_case(record.case), Path(TRACES, name_trace(record.case.slug))
         if record.status == "ok" and (run.folder / path).is_file():
-            address = quote(Path(folder, path).as_posix())
-            links.append(Link(f"{name}: a trace of some steps", address))
+            url = quote(Path(folder, path).as_posix())
+            links.append(Link(f"{name}: a trace of some steps", url))
         else:
             reason = record.reason or "its file is not in the run's folder"
             remarks.append(f"{name}: no trace: {reason}")

@@ -1,4 +1,4 @@
-// Keep what a reader chose in the address, as in #epochs=20&style=tuned: a link shows the same view.
+// Keep what a reader chose in the URL, as in #epochs=20&style=tuned: a link shows the same view.
 "use strict";
 const address = {
   state: new URLSearchParams(),
@@ -7,7 +7,7 @@ const address = {
     else address.state.delete(name);
     history.replaceState(null, "", `#${address.state}`);
   },
-  // Call a function with the state now, and whenever the address has another one.
+  // Call a function with the state now, and whenever the URL has another one.
   follow(show) {
     addEventListener("hashchange", () => show(address.state));
     show(address.state);
@@ -20,7 +20,7 @@ const address = {
       address.state = new URLSearchParams(fragment);
       document.getElementById(address.state.get("at"))?.scrollIntoView();
     } else if (address.state.size) {
-      // The reader followed a link within the page: the address keeps that place and the choices.
+      // The reader followed a link within the page: the URL keeps that place and the choices.
       address.set("at", fragment);
     }
   };

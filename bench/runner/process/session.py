@@ -73,7 +73,7 @@ class Session:
     """A process that leads a session of its own, until it is reaped.
 
     pipes: those that it writes to. deadline: on the monotonic clock, or infinite. scratch: see
-    ``kill_leftovers``. cpu_seconds: 0 until it is reaped; then its processor time, with that of the
+    ``kill_leftovers``. cpu_seconds: 0 until it is reaped; then its CPU time, with that of the
     processes for which it waited.
     """
 
@@ -147,6 +147,6 @@ class Session:
 
 
 def _read_reaped_cpu_seconds() -> float:
-    """Return the processor time of all processes that this one has reaped."""
+    """Return the CPU time of all processes that this one has reaped."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -104,7 +104,7 @@ def test_iterations_are_compared_with_their_neighbours():
 def test_processor_time_is_that_of_processes_that_live_together():
     judged = one(processes(SLOWER, name="cpu-time"), command_plan(metric="cpu-time"))
     assert judged.verdict == "slower"
-    assert (judged.metrics[0].name, judged.metrics[0].unit) == ("processor time", "seconds")
+    assert (judged.metrics[0].name, judged.metrics[0].unit) == ("CPU time", "seconds")
     assert judged.pair_seconds == 1.5
 
 
@@ -152,7 +152,7 @@ def test_mean_processor_time_of_benchmarks_is_judged():
     plan = command_plan(arguments="pytest bench.py", pytest=True, metric="cpu-time")
     (judged,) = judge_commands(plan, benchmarks(slow=SLOWER), LOOKS)
     assert judged.verdict == "slower"
-    assert judged.metrics[0].name == "mean processor time"
+    assert judged.metrics[0].name == "mean CPU time"
     assert judged.pair_seconds == 1.5
 
 

@@ -94,7 +94,7 @@ def test_traces_are_linked_and_others_have_their_reason(tmp_path):
     assert "profiler" in section.text
     (link,) = section.links
     assert link.title.startswith("traced: ")
-    assert link.address == f"../run/traces/{traced.slug}.json.gz"
+    assert link.url == f"../run/traces/{traced.slug}.json.gz"
     assert section.remarks == [
         "gone: no trace: its file is not in the run's folder",
         "without: no trace: no *profiler*",
@@ -105,4 +105,4 @@ def test_address_of_a_trace_is_that_of_a_url(tmp_path):
     folder = write(tmp_path / "a #1", run(case(), trace=True), ok(case(), kind="trace"))
     store.save_trace(folder, case().slug, b"a trace")
     links, _ = programs.find_traces(load_run(folder), tmp_path)
-    assert [link.address for link in links] == [f"a%20%231/traces/{case().slug}.json.gz"]
+    assert [link.url for link in links] == [f"a%20%231/traces/{case().slug}.json.gz"]
