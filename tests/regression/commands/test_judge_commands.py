@@ -56,8 +56,8 @@ def test_failure_on_either_side_is_the_verdict():
     judged = one([*processes(SLOWER), process("base", 21), stumble, stumble])
     assert (judged.verdict, judged.metrics) == ("failed", ())
     assert judged.remarks == ("candidate: failed: it stumbled",)
-    judged = one([failure("base", 0), process("candidate", 0)])
-    assert (judged.verdict, judged.remarks) == ("failed", ("baseline: failed: it stumbled",))
+    judged = one([failure("base", 0, status="timeout"), process("candidate", 0)])
+    assert (judged.verdict, judged.remarks) == ("failed", ("baseline: timeout: it stumbled",))
 
 
 @pytest.mark.parametrize(
