@@ -1,40 +1,10 @@
 """Trains in a process that has left the worker's session, and that ends when the worker does."""
 
 import os
-from multiprocessing import Pipe
 
-from bench.contract import Params
-from implementations.idiomatic import softmax_numpy
+import trains_in_a_helper
 
 
-class Trainer(softmax_numpy.Trainer):
-    def __init__(self, problem, device):
-        super().__init__(problem, device)
-        self.helper, end = Pipe()
-        if os.fork() == 0:
-            self.helper.close()
-            os.setsid()
-            self.serve(end)
-            os._exit(0)
-        end.close()
-
-    def serve(self, end):
-        while True:
-            try:
-                call, argument = end.recv()
-            except EOFError:
-                return
-            end.send(getattr(softmax_numpy.Trainer, call)(self, argument))
-
-    def ask(self, call, argument):
-        self.helper.send((call, argument))
-        return self.helper.recv()
-
-    def reset(self, params):
-        self.ask("reset", params)
-
-    def train_epoch(self, order):
-        return Params(*(part.copy() for part in self.ask("train_epoch", order)))
-
-    def predict(self, images):
-        return self.ask("predict", images)
+class Trainer(trains_in_a_helper.Trainer):
+    def begin(self):
+        os.setsid()

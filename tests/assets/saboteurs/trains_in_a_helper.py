@@ -13,18 +13,24 @@ class Trainer(softmax_numpy.Trainer):
         self.helper, end = Pipe()
         if os.fork() == 0:
             self.helper.close()
+            self.begin()
             self.serve(end)
             os._exit(0)
         end.close()
 
-    def serve(self, end):
+    def begin(self):
         os.sched_setaffinity(0, range(os.cpu_count()))
+
+    def serve(self, end):
         while True:
             try:
                 call, argument = end.recv()
             except EOFError:
                 return
-            end.send(getattr(softmax_numpy.Trainer, call)(self, argument))
+            end.send(self.answer(call, argument))
+
+    def answer(self, call, argument):
+        return getattr(softmax_numpy.Trainer, call)(self, argument)
 
     def ask(self, call, argument):
         self.helper.send((call, argument))

@@ -77,7 +77,6 @@ REASONS |= {
     "pokes_the_clock": CLOCK,
     "remembers_labels_by_weights": "predict disagrees",
     "takes_the_processor": "priority",
-    "tires_after_five": PARITY,
     "trains_in_a_daemon": "left processes running",
     "trains_in_a_helper": "cores",
     "trains_in_reset": PARITY,
