@@ -134,7 +134,6 @@ def make_request(digits):
             "device": "cpu",
             "batch_size": 32,
             "samples": 1440,
-            "slowdown": None,
             **changes,
         }
 
@@ -188,6 +187,20 @@ def driven(tmp_path, digits, make_case, short_trials):
 def saboteur():
     """Paths of the deliberately wrong implementations, by name."""
     return lambda name: str(ASSETS / "saboteurs" / f"{name}.py")
+
+
+@pytest.fixture
+def typed_ahead():
+    """Let this process have something to read on stdin."""
+    read, write = os.pipe()
+    os.write(write, b"typed ahead")
+    os.close(write)
+    own = os.dup(0)
+    os.dup2(read, 0)
+    yield
+    os.dup2(own, 0)
+    os.close(own)
+    os.close(read)
 
 
 @pytest.fixture

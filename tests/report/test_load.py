@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, plan_of, run, trials, write
+from support.records import FAST, SLOW, bare, case, environment, ok, run, trials, write, write_on
 
 from bench.analysis.ranking import compare_to_fastest
 from bench.errors import UserError
@@ -12,8 +12,6 @@ from bench.report.load import load_by_machine, load_run, load_runs
 replace = msgspec.structs.replace
 
 DATA = {"features": 784, "classes": 10}
-FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
-SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
 
 
 def probe(seconds):
@@ -95,10 +93,6 @@ def test_damaged_record_is_left_out_with_its_reason(tmp_path):
 
 
 # ----- several runs
-
-
-def write_on(folder, machine, *records):
-    return write(folder, plan_of(*records, run=folder.name), *records, machine=machine)
 
 
 def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):

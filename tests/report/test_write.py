@@ -6,7 +6,7 @@ import re
 import resource
 
 import pytest
-from support.records import MACHINE, bare, case, plan_of, run, trials, write
+from support.records import FAST, SLOW, bare, case, run, trials, write, write_on
 
 from bench.errors import UserError
 from bench.records import jsonl
@@ -15,9 +15,6 @@ from bench.report.load import load_run, load_runs
 from bench.report.sections.costs.workload import NOTHING_WELL
 from bench.report.sections.setting.machines import COMPARED, CROWDED, MAX_COLUMNS
 from bench.report.write import write_report
-
-FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
-SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
 
 
 def write_one(folder):
@@ -94,10 +91,6 @@ def test_without_the_extra_there_are_no_charts_and_no_page(folder, monkeypatch, 
 
 
 # ----- several runs
-
-
-def write_on(folder, machine, *records):
-    return write(folder, plan_of(*records, run=folder.name), *records, machine=machine)
 
 
 def write_all(folders, output):

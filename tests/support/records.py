@@ -19,8 +19,11 @@ from bench.records.schema import (
     TrialRecord,
     WarmStartRecord,
 )
+from bench.report.sections import Table
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
+FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
+SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
 
 # Changes of a case: NumPy on digits.
 NUMPY = {
@@ -173,3 +176,13 @@ def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:
     for record in records:
         store.append_record(folder, msgspec.structs.replace(record, run=plan.run))
     return folder
+
+
+def write_on(folder: Path, machine: dict[str, Any], *records: Record) -> Path:
+    """Write a run that a machine measured; its name is that of its folder."""
+    return write(folder, plan_of(*records, run=folder.name), *records, machine=machine)
+
+
+def read_cells(table: Table) -> list[dict[str, str]]:
+    """Return the cells of each line of a report's table, by heading."""
+    return [dict(zip(table.headings, line, strict=True)) for line in table.lines]

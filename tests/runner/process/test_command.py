@@ -135,18 +135,8 @@ def test_interrupt_leaves_nothing_running(begun, tmp_path):
     wait_until(lambda: not find_processes(tmp_path / "scratch"))
 
 
-def test_command_has_an_empty_stdin(finished):
-    read, write = os.pipe()
-    os.write(write, b"typed ahead")
-    os.close(write)
-    own = os.dup(0)
-    os.dup2(read, 0)
-    try:
-        assert finished("print(sys.stdin.read())", output_bytes=100).output == "\n"
-    finally:
-        os.dup2(own, 0)
-        os.close(own)
-        os.close(read)
+def test_command_has_an_empty_stdin(finished, typed_ahead):
+    assert finished("print(sys.stdin.read())", output_bytes=100).output == "\n"
 
 
 def test_command_has_its_folder_variables_and_cores(finished, tmp_path):

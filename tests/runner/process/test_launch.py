@@ -220,18 +220,8 @@ def test_end_and_timeout_are_seen_without_pidfd(launched, monkeypatch, code, tim
     assert launched(code, ChildSpec(timeout=timeout)).status == status
 
 
-def test_worker_has_an_empty_stdin(evaluated):
-    read, write = os.pipe()
-    os.write(write, b"typed ahead")
-    os.close(write)
-    own = os.dup(0)
-    os.dup2(read, 0)
-    try:
-        assert evaluated("__import__('sys').stdin.read()") == ""
-    finally:
-        os.dup2(own, 0)
-        os.close(own)
-        os.close(read)
+def test_worker_has_an_empty_stdin(evaluated, typed_ahead):
+    assert evaluated("__import__('sys').stdin.read()") == ""
 
 
 def test_partial_stderr_is_kept_and_exit_handlers_are_skipped(launched, tmp_path):

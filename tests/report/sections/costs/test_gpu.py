@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from support.records import case, environment, run
+from support.records import case, environment, read_cells, run
 from support.sweeps import on, swept_on, unavailable
 
 from bench.analysis.devices import Crossover, compare_devices, find_crossovers
@@ -20,15 +20,11 @@ def tabulate(*records):
     return gpu.tabulate_devices(compare_devices(rows, "sgd", crossovers), crossovers)
 
 
-def cells(table):
-    return [dict(zip(table.headings, line, strict=True)) for line in table.lines]
-
-
 def test_devices_are_compared_at_the_first_size():
     compared, used = tabulate(*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005))
     assert compared.title == "Training and predicting, sgd: batch size 32, 48,000 samples"
     # 48,000 images in 64 ms and in 31.24 ms; 10,000 in 20 and in 5.
-    assert cells(compared) == [
+    assert read_cells(compared) == [
         {
             "implementation": "a",
             "samples/s, CPU": "750,000",
@@ -41,7 +37,7 @@ def test_devices_are_compared_at_the_first_size():
         }
     ]
     assert compared.numeric == set(range(1, 8))
-    assert cells(used) == [
+    assert read_cells(used) == [
         {
             "implementation": "a",
             "memory reserved, MiB": "600",
@@ -53,7 +49,7 @@ def test_devices_are_compared_at_the_first_size():
 
 def test_sweep_adds_crossover_and_batch_sizes():
     compared, _, speedups = tabulate(*swept_on("cpu"), *swept_on("gpu"))
-    (line,) = cells(compared)
+    (line,) = read_cells(compared)
     # Between 154 / 242.48 ms at 8 and 64 / 62.48 ms at 32:
     # ln 0.63510 = -0.45397, ln 1.02433 = 0.02404; 8 * 4 ** (0.45397 / 0.47801) = 29.84.
     assert line["GPU faster from batch size"] == "30"

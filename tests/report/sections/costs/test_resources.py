@@ -1,6 +1,6 @@
 """The roofline and the memory: every cell is worked out by hand."""
 
-from support.records import HERE, bare, case, ok
+from support.records import HERE, bare, case, ok, read_cells
 
 from bench.analysis.roofline import Roofline, find_rooflines
 from bench.analysis.summary import summarize
@@ -9,16 +9,12 @@ from bench.report.sections.costs import resources
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
 
 
-def cells(table):
-    return [dict(zip(table.headings, line, strict=True)) for line in table.lines]
-
-
 def test_bandwidth_is_that_of_the_tables_size():
     roofline = Roofline(
         1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"}
     )
     table = resources.tabulate_roofline({("cpu", 2): roofline}, LARGE)
-    assert cells(table) == [
+    assert read_cells(table) == [
         {
             "device": "cpu",
             "threads": "2",
@@ -29,8 +25,8 @@ def test_bandwidth_is_that_of_the_tables_size():
         }
     ]
     table = resources.tabulate_roofline({("cpu", 2): roofline}, SMALL)
-    assert cells(table)[0]["bandwidth, GB/s"] == "90.0"
-    assert cells(table)[0]["best bandwidth by"] == "numpy"
+    assert read_cells(table)[0]["bandwidth, GB/s"] == "90.0"
+    assert read_cells(table)[0]["best bandwidth by"] == "numpy"
 
 
 def test_probes_of_a_gpu_fill_its_line():
@@ -86,12 +82,12 @@ def test_memory_has_the_recorded_phases_of_each_device():
     assert cpu.title == (
         "Peak memory by phase, workload sgd: cpu, batch size 32, 2 threads, 48,000 samples"
     )
-    assert cells(cpu) == [
+    assert read_cells(cpu) == [
         {"program": "large", "start, MiB": "20.0", "data, MiB": "—", "epochs, MiB": "900", **own},
         {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400", **own},
     ]
     assert cpu.numeric == {1, 2, 3}
-    assert cells(gpu) == [{"program": "other", "start, MiB": "1.00", **own}]
+    assert read_cells(gpu) == [{"program": "other", "start, MiB": "1.00", **own}]
 
 
 def test_finding_of_memory_compares_what_imports_take():

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from support.records import HERE, case, ok, plan_of, run, trials, write
+from support.records import HERE, case, ok, plan_of, read_cells, run, trials, write
 
 from bench.analysis.startup import BreakEven
 from bench.analysis.summary import summarize
@@ -28,7 +28,7 @@ def test_start_is_shown_by_its_parts():
     phases = {"import_seconds": 2.0, "setup_seconds": 0.00025, "reset_seconds": 0.0}
     record = ok(case("jax"), 1, 0.5, **phases, first_epoch_seconds=0.5)
     (table,) = tabulate_costs(summarize([record], HERE))
-    assert dict(zip(table.headings, table.lines[0], strict=True)) == {
+    assert read_cells(table)[0] == {
         "program": "jax",
         "import, s": "2.00",
         "set-up, µs": "250",

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from support.records import HERE, bare, case, run, trials, write
+from support.records import HERE, bare, case, read_cells, run, trials, write
 from support.sweeps import CONDITIONS, on
 
 from bench.analysis.intervals import Interval
@@ -119,7 +119,7 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
         "Measured: cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes of each program."
     )
     (table,) = section.tables
-    ovr, fast, slow = (dict(zip(table.headings, line, strict=True)) for line in table.lines)
+    ovr, fast, slow = read_cells(table)
     assert slow == {
         "program": "slow",
         "epoch, ms": "1,000 [1,000, 1,000]",
