@@ -24,7 +24,7 @@ from bench.regression.paired.judge_pairs import (
 from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
-from bench.regression.stats.false_alarms import MIN_PAIRS
+from bench.regression.stats.false_alarms import count_fewest_pairs
 
 HOUR, DAY = 3600.0, 86_400.0
 # Decisions of one hour share its state of the machine. With fewer hours, a quantile of Student's t
@@ -142,7 +142,7 @@ class Calibrations:
         None with fewer measured pairs than that, or with too few for any decision.
         """
         logs = self.logs(case)
-        if pairs < MIN_PAIRS or len(logs) < pairs:
+        if pairs < count_fewest_pairs(rule.alpha_per_test) or len(logs) < pairs:
             return None
         return power.find_smallest_slowdown(logs, pairs, rule)
 

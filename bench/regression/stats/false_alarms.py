@@ -18,9 +18,6 @@ from itertools import pairwise
 # The probability that a whole comparison calls any case slower if nothing differs; of faster the
 # same.
 ALPHA = 0.01
-# The fewest pairs that can reject one hypothesis at 1 % in one look: the smallest p of a sign test
-# is 2 ** -7.
-MIN_PAIRS = 7
 # Nodes of the quadrature, and its lower end below 0 in standard deviations.
 NODES, LOWER_END = 80, 8.0
 
@@ -28,7 +25,10 @@ LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
 
 
 def count_fewest_pairs(alpha: float) -> int:
-    """Return how many unanimous pairs reject a hypothesis at this level in one look."""
+    """Return how many unanimous pairs reject a hypothesis at this level in one look.
+
+    The smallest p of n pairs is 2 ** -n.
+    """
     return math.ceil(-math.log2(alpha))
 
 

@@ -28,7 +28,7 @@ from bench.regression.calibration.spread import (
     locate_calibrations,
 )
 from bench.regression.stats import power
-from bench.regression.stats.false_alarms import MIN_PAIRS
+from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import compare_runs
 from bench.regression.stored.sides import load_side
 
@@ -145,9 +145,11 @@ def test_detectable_slowdown_uses_all_pairs_of_equal_versions(tmp_path):
     assert calibrations.detectable_slowdown(SLUG, 20, RULE) == pytest.approx(
         power.find_smallest_slowdown(calibrations.logs(SLUG), 20, RULE)
     )
-    assert calibrations.detectable_slowdown(SLUG, MIN_PAIRS - 1, RULE) is None
-    assert calibrations.detectable_slowdown(SLUG, MIN_PAIRS, RULE) is not None
     assert calibrations.detectable_slowdown(SLUG, 49, RULE) is None
+    # The fewest pairs that can reject: 2 ** -7 < 0.01, and 2 ** -9 < 0.01 / 4.
+    for rule, fewest in ((RULE, 7), (Rule(family=4), 9)):
+        assert calibrations.detectable_slowdown(SLUG, fewest - 1, rule) is None
+        assert 0 < calibrations.detectable_slowdown(SLUG, fewest, rule) < 1
 
 
 @pytest.mark.parametrize("file", ["decision.json", "comparison.json", "trials.jsonl"])

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
 from bench.regression.stats.false_alarms import (
-    MIN_PAIRS,
     compute_nominal_level,
     compute_overall_level,
     count_fewest_pairs,
@@ -41,10 +40,12 @@ def test_looks_at_few_a_third_and_all_pairs(pairs, alpha, looks):
     assert schedule_looks(pairs, alpha) == looks
 
 
-def test_fewest_pairs_reject_when_they_agree():
-    assert count_fewest_pairs(0.01) == MIN_PAIRS
-    assert compare_pairs([0.1] * MIN_PAIRS, (MIN_PAIRS,), 0.01).p_slower <= 0.01
-    assert compare_pairs([0.1] * (MIN_PAIRS - 1), (MIN_PAIRS - 1,), 0.01).p_slower > 0.01
+# 2 ** -7 = 0.0078; of a family of four, 2 ** -9 = 0.00195.
+@pytest.mark.parametrize(("alpha", "fewest"), [(0.01, 7), (0.0025, 9)])
+def test_fewest_pairs_reject_when_they_agree(alpha, fewest):
+    assert count_fewest_pairs(alpha) == fewest
+    assert compare_pairs([0.1] * fewest, (fewest,), alpha).p_slower <= alpha
+    assert compare_pairs([0.1] * (fewest - 1), (fewest - 1,), alpha).p_slower > alpha
 
 
 # P. Armitage et al. and S. J. Pocock: critical values of the normal deviate for equally spaced
