@@ -1,15 +1,14 @@
 """What a page of one run opens with: the verdicts, and which program is done first, and when."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from bench.analysis.intervals import estimate_typical
 from bench.analysis.ranking import compare_rounds, find_leading, select_comparable
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
+from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Environment, TrialRecord
 from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
@@ -125,7 +124,11 @@ def make_opening(run: LoadedRun) -> Opening:
         facts=list_facts(run, ranked),
         verdicts=verdicts,
         command=f"softmax-bench report {run.folder_name}",
-        hashes=hash_files(run.folder),
+        hashes={
+            name: hash_file(file)
+            for name in (RUN_PLAN, TRIALS)
+            if (file := run.folder / name).is_file()
+        },
         picture=picture,
         standings=[rank_starts(started, count) for count in STEPS] if len(started) > 1 else [],
     )
@@ -214,9 +217,3 @@ def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
     ]
     leaders = len(find_leading([by_round for _, by_round in times]))
     return Standing(epochs, unit, lines, leaders if leaders < len(times) else 0)
-
-
-def hash_files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of the plan and the records of a run, by file name."""
-    files = [file for name in (RUN_PLAN, TRIALS) if (file := folder / name).is_file()]
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
