@@ -20,7 +20,6 @@ COLOURS_OF_PAGE = {
     "#CC79A7": "purple",
     "#56B4E9": "sky",
     "#E69F00": "orange",
-    "#F0E442": "yellow",
     "#999999": "grey",
     "#CCCCCC": "line",
     "#DDD": "line",
