@@ -7,7 +7,7 @@ measured by ``bench.runner.loop``.
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,10 +17,11 @@ from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
-from bench.runner.planning.bounds import find_plan_fault
-from bench.runner.planning.cases import Inspection, find_implementation, make_case
+from bench.runner.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, MAX_SECONDS
+from bench.runner.planning.cases import Inspection, find_implementation, get_size, make_case
 from bench.runner.planning.plan import RESULTS, RunOptions
 from bench.runner.process import interpreters
+from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 # The fields of a case that a plan decides; all others are looked up again.
@@ -60,6 +61,36 @@ def read_plan(folder: Path, options: RunOptions) -> Run:
     if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
         raise UserError(f"--data {data}: the run was begun with other data. Name the same again")
     return msgspec.structs.replace(run, data_source=data)
+
+
+def find_plan_fault(run: Run) -> str | None:
+    """Return what the command line would have refused of a plan, or None."""
+    cases, rule = (*run.cases, *run.sweep), run.stopping
+    everything = (*cases, *run.textbook, *run.rooflines)
+    limits: list[tuple[str, Iterable[float | None], float, float]] = [
+        ("seed", [run.seed], 0, MAX_INT),
+        ("timeout", [run.timeout], 1, MAX_SECONDS),
+        ("budget", [run.budget], 1, MAX_SECONDS),
+        ("least_rounds", [rule.least_rounds if rule else None], 1, MAX_ROUNDS),
+        ("later_epochs", [rule.later_epochs if rule else None], 1, MAX_EPOCHS),
+        ("rounds", [run.sweep_rounds, *run.rounds.values()], 1, MAX_ROUNDS),
+        ("batch_size", [case.batch_size for case in cases], 1, MAX_INT),
+        ("samples", [case.samples for case in cases], 1, MAX_INT),
+        ("epochs", [case.epochs for case in cases], 1, MAX_EPOCHS),
+        # Where a pilot chooses the threads, they are 0 until then.
+        ("threads", [one.threads for one in everything if not one.tried_threads], 1, MAX_INT),
+        ("tried_threads", [n for case in cases for n in case.tried_threads], 1, MAX_INT),
+    ]
+    for name, values, least, most in limits:
+        for value in values:
+            if value is not None and not least <= value <= most:
+                return f"{name} is {value:g}, and may be from {least:g} to {most:g}"
+    for case in cases:
+        if case.workload not in WORKLOADS:
+            return f"there is no workload {case.workload!r:.80}"
+        if fault := get_size(case).fault:
+            return fault
+    return None
 
 
 def resolve_code(run: Run, options: RunOptions) -> Run:
