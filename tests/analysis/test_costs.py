@@ -19,8 +19,7 @@ def test_shares_are_of_the_whole_run_with_the_judging_of_its_last_trial():
         )
         for second, wall, judging in ((0, 6.0, 1.5), (8, 9.0, None), (20, 10.0, 2.0))
     ]
-    # Between workers 2 s and 3 s, then 2 s of judging: 7 s of 32 s.
-    assert costs.compute_idle_share(records) == pytest.approx(7 / 32)
+    # Its last trial begins after 20 s, takes 10 s, and is judged in 2 s.
     assert costs.compute_judging_share(records) == pytest.approx(3.5 / 32)
 
 

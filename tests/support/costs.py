@@ -1,4 +1,4 @@
-"""Print what the suite adds to a stored run: hand-overs, judging, and time without a worker.
+"""Print what the suite adds to a stored run: hand-overs and judging.
 
 ``python tests/support/costs.py RUN`` prints the figures of docs/methodology.md. The run was not
 interrupted, on one host. It lasts from the start of its first trial until the last one is judged.
@@ -31,11 +31,6 @@ def compute_judging_share(records: Sequence[Record]) -> float:
     return sum(map(get_judging, records)) / measure_run(records)
 
 
-def compute_idle_share(records: Sequence[Record]) -> float:
-    """Return the share of a run in which no worker lived."""
-    return 1 - sum(record.wall_seconds or 0.0 for record in records) / measure_run(records)
-
-
 def get_judging(record: Record) -> float:
     """Return the seconds that the judging of a trial took."""
     return (record.judging_seconds or 0.0) if isinstance(record, TrialRecord) else 0.0
@@ -47,4 +42,3 @@ if __name__ == "__main__":
         median, most = 1e6 * np.percentile(handovers, [50, 95])
         print(f"{len(handovers)} hand-overs: median {median:.0f} µs, 95 % below {most:.0f} µs")
     print(f"judging: {compute_judging_share(run):.1%} of {measure_run(run):.0f} s")
-    print(f"without a worker: {compute_idle_share(run):.1%}")
