@@ -23,8 +23,7 @@ ROOT = Path(bench.__file__).parents[1]
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
 PROGRAMS = sorted((ROOT / "implementations").rglob("*.py"))
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-# Without CHANGELOG.md, which also names what was removed.
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = [ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")]
 PAGES += [ROOT / "results" / "README.md", *DOCS]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -235,7 +234,7 @@ def test_sessions_named_in_pages_and_workflows_exist():
 
 def test_no_text_tells_to_install_the_suite_from_an_index():
     # It has no release there, so the name is free for anybody's package.
-    texts = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "action.yml", *WORKFLOWS, *BENCH, *PROGRAMS]
+    texts = [*PAGES, ROOT / "action.yml", *WORKFLOWS, *BENCH, *PROGRAMS]
     texts += (ROOT / "notebooks").glob("*.py")
     offenders = [
         f"{relative(path)}: {line}"
