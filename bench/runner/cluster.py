@@ -187,7 +187,7 @@ class MachineRun:
         self._sent: set[str] = set()  # ids of the trials that hosts were asked for
 
     @property
-    def missing(self) -> list[Trial]:
+    def missing_trials(self) -> list[Trial]:
         """Trials without a record, in their order."""
         return find_missing_trials(self.run, self._records)
 
@@ -198,7 +198,7 @@ class MachineRun:
         """
         if not self.workers:  # Dask takes an empty list as "any worker"
             return {}
-        missing = groupby(self.missing, lambda trial: (trial.kind, trial.round))
+        missing = groupby(self.missing_trials, lambda trial: (trial.kind, trial.round))
         rounds = [list(block) for _, block in missing]
         ready = [
             block
@@ -234,7 +234,7 @@ class MachineRun:
             store.append_record(self.folder, record)
             self._records.append(record)
             ended = sum(one.status != "interrupted" for one in self._records)
-            yield TrialEnded(record, ended, ended + len(self.missing))
+            yield TrialEnded(record, ended, ended + len(self.missing_trials))
 
 
 def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | TrialEnded]:

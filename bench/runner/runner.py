@@ -102,12 +102,12 @@ class Runner:
         (record,) = self._measure([trial], self._run)
         return record
 
-    def measure_pair(self, trials: Sequence[Trial], *, brief: bool) -> tuple[Record, ...]:
+    def measure_pair(self, trials: Sequence[Trial], *, judge_one_epoch: bool) -> tuple[Record, ...]:
         """Run two trials at the same time, whose workers train in turn, and append their records.
 
-        brief: judge one epoch of one of the two instead of all (bench/runner/parity/judge.py).
+        judge_one_epoch: of one of the two, instead of all epochs (bench/runner/parity/judge.py).
         """
-        return self._measure(trials, partial(self._run_pair, brief=brief))
+        return self._measure(trials, partial(self._run_pair, judge_one_epoch=judge_one_epoch))
 
     def _measure(
         self, trials: Sequence[Trial], run: Callable[..., Sequence[dict[str, Any]]]
@@ -223,11 +223,11 @@ class Runner:
         return values
 
     def _run_pair(
-        self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, brief: bool
+        self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, judge_one_epoch: bool
     ) -> list[dict[str, Any]]:
         """Return the fields of the records of two trials whose workers train in turn.
 
-        brief: one epoch of one of them, both drawn now, is judged.
+        judge_one_epoch: one epoch of one of them, both drawn now, is judged.
         """
         obstacles = [self._find_obstacle(trial.case) for trial in trials]
         if any(obstacles):
@@ -248,7 +248,7 @@ class Runner:
                 alternate(drives, trials[0].case.epochs)
                 for drive in drives:
                     drive.end_epochs()
-                    if not brief:
+                    if not judge_one_epoch:
                         find_mistaken = self._judge.find_mistaken
                         drive.predict_all(partial(self._time, find_mistaken, drive.case))
             outcomes = [drive.worker.finish() for drive in drives]
@@ -264,8 +264,10 @@ class Runner:
                 if row["status"] == "ok":
                     row |= {"status": "interrupted", "reason": "its partner failed"}
             return rows
-        judge: Callable[..., Judgement] = self._judge.judge_epoch if brief else self._judge.judge
-        judged = [secrets.choice(drives)] if brief else drives
+        judge: Callable[..., Judgement] = (
+            self._judge.judge_epoch if judge_one_epoch else self._judge.judge
+        )
+        judged = [secrets.choice(drives)] if judge_one_epoch else drives
         return [
             row | self._judge_drive(trial, drive, judge if drive in judged else None)
             for trial, drive, row in zip(trials, drives, rows, strict=True)
@@ -304,7 +306,7 @@ class Runner:
         results = dataclasses.asdict(judgement)
         epochs, fault = sorted(results.pop("errors")), results.pop("fault")
         # A helper that computes makes the clocks disagree, too.
-        fault = fault or threads_fault or drive.find_restless_fault() or drive.find_clock_fault()
+        fault = fault or threads_fault or drive.find_disturbance_fault() or drive.find_clock_fault()
         return {
             **results,
             "status": "failed" if fault else "ok",

@@ -58,13 +58,13 @@ def test_round_is_measured_on_a_host_and_kept_by_the_caller(planned, tmp_path):
     result = cluster.measure_round(query, plan, plan_trials(plan))
     store.create_run(tmp_path / "run", plan)
     caller = MachineRun(tmp_path / "run", plan, query, ["tcp://a"])
-    (event,) = caller.keep(list(caller.missing), pickle.loads(pickle.dumps(result)))
+    (event,) = caller.keep(list(caller.missing_trials), pickle.loads(pickle.dumps(result)))
     (record,) = store.read_records(tmp_path / "run")
     assert (event.record, event.number, event.total) == (record, 1, 1)
     assert (record.status, record.reason, record.parity.passed) == ("ok", None, True)
     assert (tmp_path / "run" / "params" / f"{record.trial}.npy").exists()
     assert store.read_entropy(tmp_path / "run").keys() == {record.entropy}
-    assert caller.missing == []
+    assert caller.missing_trials == []
 
 
 def test_later_rounds_wait_for_the_first_and_probes_do_not(planned, tmp_path):
@@ -88,7 +88,7 @@ def test_later_rounds_wait_for_the_first_and_probes_do_not(planned, tmp_path):
     list(caller.keep(first, RoundResult("a", records, [], {}, {})))
     assert submit() == [["r2-sgd-a-cpu-b32-t1-n48000"]]
     assert submit() == []
-    assert len(caller.missing) == 2
+    assert len(caller.missing_trials) == 2
 
 
 @pytest.mark.parametrize("change", ["suite", "data", "machine", "file", "variables"])

@@ -64,7 +64,7 @@ def sides(number=1, **changes):
 
 def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, folder, monkeypatch):
     monkeypatch.setattr(runner.secrets, "choice", lambda drives: drives[1])
-    records = make_runner(INSTALLATIONS).measure_pair([*sides(3).values()], brief=True)
+    records = make_runner(INSTALLATIONS).measure_pair([*sides(3).values()], judge_one_epoch=True)
     assert store.read_records(folder) == list(records)
     for record in records:
         assert (record.status, record.reason, record.round) == ("ok", None, 3)
@@ -83,7 +83,9 @@ def test_side_that_computes_while_the_other_trains_fails(make_runner, saboteur):
     changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
     busy = msgspec.structs.replace(candidate.case, **changes)
     candidate = msgspec.structs.replace(candidate, case=busy)
-    honest, failed = make_runner(INSTALLATIONS).measure_pair([base, candidate], brief=True)
+    honest, failed = make_runner(INSTALLATIONS).measure_pair(
+        [base, candidate], judge_one_epoch=True
+    )
     assert (honest.status, honest.reason) == ("ok", None)
     assert failed.status == "failed"
     # On a busy machine its helper may rest in one of them.
@@ -92,28 +94,28 @@ def test_side_that_computes_while_the_other_trains_fails(make_runner, saboteur):
 
 
 def test_first_pair_is_judged_whole_on_both_sides(make_runner):
-    records = make_runner(INSTALLATIONS).measure_pair([*sides(0).values()], brief=False)
+    records = make_runner(INSTALLATIONS).measure_pair([*sides(0).values()], judge_one_epoch=False)
     for record in records:
         assert (record.status, record.judged_epochs) == ("ok", [1, 2, 3, 4, 5])
         assert record.first_predict_seconds > 0
 
 
 @pytest.mark.parametrize(
-    ("brief", "seconds"),
+    ("judge_one_epoch", "seconds"),
     [
         (None, [2.0]),  # the choice of training images, and the judgement
         (False, [2.0, 2.0]),
         (True, [0.5, 0.5]),  # one epoch of one side
     ],
 )
-def test_judging_is_timed_wherever_it_happens(make_runner, monkeypatch, brief, seconds):
+def test_judging_is_timed_wherever_it_happens(make_runner, monkeypatch, judge_one_epoch, seconds):
     # Every reading of the clock is a second after the one before.
     monkeypatch.setattr(runner, "now", itertools.count().__next__)
-    if brief is None:
+    if judge_one_epoch is None:
         records = [make_runner().measure(ALONE)]
     else:
         made = make_runner(INSTALLATIONS)
-        records = made.measure_pair([*sides(3).values()], brief=brief)
+        records = made.measure_pair([*sides(3).values()], judge_one_epoch=judge_one_epoch)
     assert [record.judging_seconds for record in records] == seconds
 
 

@@ -33,7 +33,8 @@ class Pretended:
 
     ratio: of the candidate's epoch to the base's, by the number of the pair. accuracy: by epochs.
     becomes: fields of the records of failed trials, by (version, pair). stop: the trial that is
-    interrupted. briefs: of each pair whose sides live at the same time, whether it was brief.
+    interrupted. judge_one: of each pair whose sides
+    live at the same time, whether one epoch of it was judged.
     """
 
     folder: Path | None = None
@@ -44,7 +45,7 @@ class Pretended:
     becomes: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     stop: tuple[str, int] | None = None
     trials: list[Trial] = field(default_factory=list)
-    briefs: list[bool] = field(default_factory=list)
+    judge_one: list[bool] = field(default_factory=list)
     clock: float = 1000.0
     run: str = "a run"
 
@@ -63,9 +64,9 @@ class Pretended:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def measure_pair(self, trials: Sequence[Trial], *, brief: bool) -> tuple[Record, ...]:
+    def measure_pair(self, trials: Sequence[Trial], *, judge_one_epoch: bool) -> tuple[Record, ...]:
         """Store and return the records of two trials."""
-        self.briefs.append(brief)
+        self.judge_one.append(judge_one_epoch)
         return tuple(self.measure(trial) for trial in trials)
 
     def measure(self, trial: Trial) -> Record:

@@ -125,7 +125,7 @@ def _report(runs: Sequence[cluster.MachineRun], base: Path, address: str, status
         loaded = load_runs(run.folder for run in runs)
         stdout.print()
         print_page(write_report(loaded, base))
-    missing = sum(len(run.missing) for run in runs)
+    missing = sum(len(run.missing_trials) for run in runs)
     if missing:
         words = ["--resume", "--output", str(base), "--cluster", address]
         words += list_repeated_options(runs[0].run)

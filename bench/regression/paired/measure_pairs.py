@@ -81,7 +81,7 @@ class _CasePairs:
         begin, state = now(), self._state
         trials = plan_pair(number, set_epochs(self._pairing, self._epochs))
         if can_alternate(self._pairing, state.features):
-            measured = state.runner.measure_pair(trials, brief=number > 0)
+            measured = state.runner.measure_pair(trials, judge_one_epoch=number > 0)
         else:
             measured = tuple(state.runner.measure(trial) for trial in trials)
         records = tuple(cast("TrialRecord", record) for record in measured)

@@ -23,7 +23,7 @@ from bench.runner.parity.evidence import Evidence, split_params
 from bench.runner.parity.judge import TOLERANCE, Judge, Judgement
 from bench.runner.planning.cases import Size, complete_case
 from bench.runner.process import interpreters, scratch, spec
-from bench.runner.process.drive import Drive, find_restlessness, measure_exchange
+from bench.runner.process.drive import Drive, find_busy_fault, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.worker.data import read_labels
 from bench.worker.workloads import WORKLOADS
@@ -120,16 +120,16 @@ class Checker:
         watched = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
         glorot = WORKLOADS["textbook"]
         other = Evidence(self._other_draws.draw_initial_params(glorot, data.features, data.classes))
-        restless = None
+        busy_fault = None
         with scratch.make_folder() as folder, self._start_worker(case, data, folder) as worker:
-            drive = Drive(worker, case, self._draws, thorough=True)
+            drive = Drive(worker, case, self._draws, watch_every_epoch=True)
             evidence = drive.evidence
             with suppress(WorkerStopped):
                 drive.set_up()
                 drive.train_first()
                 drive.train_all(TIMED_SECONDS, kernel=False)
                 drive.predict_all(partial(judge.find_mistaken, case))
-                restless = find_restlessness(worker) if watched else None
+                busy_fault = find_busy_fault(worker) if watched else None
                 # From other weights over an order that was there before: what is remembered?
                 drive.evidence = other
                 images = np.arange(len(worker.exchange.labels))
@@ -147,7 +147,7 @@ class Checker:
         error = judgement.parity.error if judgement.parity else None
         if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
             reason = f"{fault}, when an earlier order was repeated from other weights"
-        reason = reason or restless or drive.judge_threads()[1] or drive.find_clock_fault()
+        reason = reason or busy_fault or drive.judge_threads()[1] or drive.find_clock_fault()
         return find("failed" if reason else "ok", reason, error)
 
     def _start_worker(self, case: Case, data: Dataset, folder: Path) -> Worker:

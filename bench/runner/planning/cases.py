@@ -222,18 +222,18 @@ def list_probes(device: Device, threads: int) -> list[Case]:
     ]
 
 
-def list_rooflines(cases: Iterable[Case], *, brief: bool = False) -> tuple[Case, ...]:
+def list_rooflines(cases: Iterable[Case], *, numpy_only: bool = False) -> tuple[Case, ...]:
     """Return the roofline probes for every device and number of threads that cases may get.
 
-    brief: on the CPU only NumPy's, because all of them take 40 seconds. On a GPU all of them: any
-    framework may be absent there.
+    numpy_only: on the CPU only NumPy's, because all of them take 40 seconds. On a GPU all of them:
+    any framework may be absent there.
     """
     candidates = (candidate for case in cases for candidate in list_candidates(case))
     places = dict.fromkeys((case.device, case.threads) for case in candidates)
     return tuple(
         probe
         for device, threads in places
-        for probe in list_probes(device, threads)[: 1 if brief and device == "cpu" else None]
+        for probe in list_probes(device, threads)[: 1 if numpy_only and device == "cpu" else None]
     )
 
 

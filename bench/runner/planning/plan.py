@@ -143,7 +143,7 @@ def plan_run(
     if budget is None and not (options.rounds or options.sweep or placement.machine):
         budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
         budget *= 1 + options.layers + bool(choose_ladder(options))
-    rooflines = list_rooflines(measured, brief=bool(budget and not options.rounds))
+    rooflines = list_rooflines(measured, numpy_only=bool(budget and not options.rounds))
     whole_workload = not (options.implementations or options.data)
     programs: tuple[Case, ...] = ()
     if whole_workload and "textbook" in count_rounds(options):

@@ -91,10 +91,10 @@ class Measurement:
 class Drive:
     """One trial, from the worker's start to its last prediction.
 
-    thorough: look in every timed epoch how the worker's threads run, not in one that is drawn.
-    disputed: numbers of the timed epochs of which the parent's clock does not confirm the worker's
-    time. difference: the seconds by which the clocks differ in those epochs. restless: how many
-    epochs of another worker it disturbed by computing meanwhile.
+    watch_every_epoch: look in every timed epoch how the worker's threads run, not in one that is
+    drawn. disputed_epochs: numbers of the timed epochs of which the parent's clock does not confirm
+    the worker's time. clock_difference: the seconds by which the clocks differ in those epochs.
+    disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -104,19 +104,19 @@ class Drive:
         draws: Draws,
         monitor: GpuMonitor | None = None,
         *,
-        thorough: bool = False,
+        watch_every_epoch: bool = False,
     ) -> None:
         self.worker = worker
         self.case = case
         self.measurement = Measurement()
-        self.disputed: list[int] = []
-        self.difference = 0.0
-        self.restless = 0
-        self._restless_kernels = 0
+        self.disputed_epochs: list[int] = []
+        self.clock_difference = 0.0
+        self.disturbed_epochs = 0
+        self._disturbed_kernels = 0
         self.draws = draws
         self._monitor = monitor
         self._handover = 0.0
-        self._thorough = thorough
+        self._watch_every_epoch = watch_every_epoch
         self._looked_at = 1 + secrets.randbelow(case.epochs)
         self._last_elapsed = 0.0
         # A worker gets the last cores; the kernel runs on the last one.
@@ -157,7 +157,7 @@ class Drive:
         if kernel:
             self.time_kernel()
         look_after = None
-        if epoch > FIRST_EPOCH and (self._thorough or epoch == self._looked_at):
+        if epoch > FIRST_EPOCH and (self._watch_every_epoch or epoch == self._looked_at):
             look_after = secrets.SystemRandom().random() * self._last_elapsed
         reply = self.worker.call(exchange.TRAIN, indices=order, look_after=look_after)
         if look_after is not None and not reply.looked:  # it was shorter than the one before
@@ -174,8 +174,8 @@ class Drive:
         self.measurement.epoch_cpu_seconds.append(reply.cpu_seconds)
         self.measurement.handover_seconds.append(max(0.0, reply.elapsed - seconds))
         if not confirmed:
-            self.disputed.append(epoch)
-            self.difference += abs(reply.elapsed - reply.seconds)
+            self.disputed_epochs.append(epoch)
+            self.clock_difference += abs(reply.elapsed - reply.seconds)
 
     def train_first(self) -> None:
         """Train the first epoch; on a GPU more, until its clocks are up; then start again."""
@@ -204,7 +204,7 @@ class Drive:
             if kernel:
                 self.time_kernel()
                 # They would show a slow machine, and so a fast program.
-                if 2 * self._restless_kernels > len(self.measurement.kernel_seconds):
+                if 2 * self._disturbed_kernels > len(self.measurement.kernel_seconds):
                     self.measurement.kernel_seconds.clear()
         self.end_epochs()
 
@@ -266,7 +266,7 @@ class Drive:
         cpu, begin = self.read_cpu_seconds(), now()
         self.measurement.kernel_seconds.append(measure_kernel(self._core))
         if self.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
-            self._restless_kernels += 1
+            self._disturbed_kernels += 1
 
     def settle(self) -> None:
         """Sleep until the worker's threads have stopped spinning."""
@@ -298,13 +298,13 @@ class Drive:
             return in_force, None
         return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
 
-    def find_restless_fault(self) -> str | None:
+    def find_disturbance_fault(self) -> str | None:
         """Return the fault if the worker disturbed more than half of another's epochs, or None."""
-        count = len(self.measurement.epoch_seconds)
-        if 2 * self.restless <= count:
+        count, disturbed = len(self.measurement.epoch_seconds), self.disturbed_epochs
+        if 2 * disturbed <= count:
             return None
         return (
-            f"it keeps the CPU busy while the other side trains, in {self.restless} of {count} "
+            f"it keeps the CPU busy while the other side trains, in {disturbed} of {count} "
             "epochs. Let threads and processes stop before train_epoch returns"
         )
 
@@ -314,11 +314,10 @@ class Drive:
         A machine that stops for a moment disturbs an epoch or two, and one that is shared lengthens
         a few by some percent: those have the parent's time.
         """
-        seconds = self.measurement.epoch_seconds
-        count = len(seconds)
-        if 2 * len(self.disputed) <= count or self.difference <= MAX_DIFFERENCE * sum(seconds):
+        seconds, disputed = self.measurement.epoch_seconds, len(self.disputed_epochs)
+        if 2 * disputed <= len(seconds) or self.clock_difference <= MAX_DIFFERENCE * sum(seconds):
             return None
-        return f"its clock disagrees with the parent's in {len(self.disputed)} of {count} epochs"
+        return f"its clock disagrees with the parent's in {disputed} of {len(seconds)} epochs"
 
     @contextmanager
     def watch_gpu(self) -> Iterator[None]:
@@ -371,11 +370,11 @@ def alternate(sides: Sequence[Drive], epochs: int) -> None:
             cpu, begin = waiting.read_cpu_seconds(), now()
             side.train_timed(epoch)
             if waiting.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
-                waiting.restless += 1
+                waiting.disturbed_epochs += 1
             side.settle()  # else its spinning threads would disturb the other one's epoch
 
 
-def find_restlessness(worker: Worker) -> str | None:
+def find_busy_fault(worker: Worker) -> str | None:
     """Return the fault of a worker that goes on computing after its last epoch, or None."""
     pause(SETTLE_SECONDS)
     before = read_session_cpu_seconds(worker.pid)

@@ -171,8 +171,8 @@ class Worker:
         """Let the worker end, and return how it did."""
         session = self._session
         if session is None:
-            gone = "its Python is not there any more. Build it again"
-            return Outcome("failed", gone, {}, "", 0.0)
+            reason = "its Python is not there any more. Build it again"
+            return Outcome("failed", reason, {}, "", 0.0)
         strays = [] if self._ended else find_strays(self.pid, self._scratch)
         with suppress(WorkerStopped):
             if not self._started:  # its partner in a pair failed first
@@ -242,15 +242,15 @@ class Worker:
             raise WorkerStopped
         return time
 
-    def _wait(self, wanted: Pipe | None) -> bool:
+    def _wait(self, pipe: Pipe | None) -> bool:
         """Sleep until a byte comes through a pipe (True), the worker ends, or its time is up."""
         assert self._session is not None
         until = math.inf if self._look_at is None else self._look_at
-        answered = self._session.wait(wanted, until)
+        answered = self._session.wait(pipe, until)
         if answered is None and self._look_at is not None:
             self._look_at = None
             self.look()
-            answered = self._session.wait(wanted)
+            answered = self._session.wait(pipe)
         return bool(answered)
 
 

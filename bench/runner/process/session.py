@@ -100,7 +100,7 @@ class Session:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self.process.pid, flags) is not None
 
-    def wait(self, wanted: Pipe | None = None, until: float = math.inf) -> bool | None:
+    def wait(self, pipe: Pipe | None = None, until: float = math.inf) -> bool | None:
         """Sleep until bytes come through a pipe (True), the process ends (False), or it is time.
 
         None: the deadline is over, or ``until`` is; what came before is seen first. Popen.wait with
@@ -109,7 +109,7 @@ class Session:
         remaining = math.inf
         while remaining > 0:
             remaining = min(until, self._deadline) - now()
-            descriptors = [pipe.read_end for pipe in self._pipes if pipe.is_open]
+            descriptors = [one.read_end for one in self._pipes if one.is_open]
             seconds = max(0.0, min(remaining, _DAY_SECONDS))
             if self._pidfd is None:
                 seconds = min(seconds, _POLL_SECONDS)
@@ -117,8 +117,8 @@ class Session:
                 descriptors.append(self._pidfd)
             ready = select.select(descriptors, [], [], seconds)[0]
             ended = self._pidfd in ready or (self._pidfd is None and self.has_ended())
-            for pipe in self._pipes:
-                if pipe.read_end in ready and pipe.read() and pipe is wanted:
+            for one in self._pipes:
+                if one.read_end in ready and one.read() and one is pipe:
                     return True
             if ended:
                 return False

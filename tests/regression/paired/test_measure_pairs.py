@@ -98,9 +98,9 @@ def test_sides_of_a_pair_live_together_where_they_can(measured, changes, togethe
     pretended = Pretended()
     measured(pretended, comparison(pairing(**changes), budget=30.0))
     # The first pair is judged whole.
-    briefs = [False, *[True] * (len(pretended.pairs) - 1)]
-    assert len(briefs) > 7
-    assert pretended.briefs == (briefs if together else [])
+    judge_one = [False, *[True] * (len(pretended.pairs) - 1)]
+    assert len(judge_one) > 7
+    assert pretended.judge_one == (judge_one if together else [])
 
 
 @pytest.mark.parametrize(

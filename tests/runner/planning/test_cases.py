@@ -81,7 +81,7 @@ def test_roofline_probes_run_once_a_device_and_number_of_threads():
     assert [(one.implementation, one.threads) for one in probes] == [
         (probe.name, threads) for threads in (2, 1) for probe in PROBES
     ]
-    quick = list_rooflines([case("a", threads=2), case("a", device="gpu")], brief=True)
+    quick = list_rooflines([case("a", threads=2), case("a", device="gpu")], numpy_only=True)
     assert [(one.implementation, one.device) for one in quick] == [
         ("roofline-numpy", "cpu"),
         # Any framework may be absent on a host with a GPU.

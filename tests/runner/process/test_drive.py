@@ -86,7 +86,9 @@ def drives(tmp_path, monkeypatch):
     monkeypatch.setattr(drive, "pause", lambda _: None)
     monkeypatch.setattr(drive, "read_session_cpu_seconds", lambda _: 0.0)
 
-    def make(epochs=2, device="cpu", workload="sgd", monitor=None, *, thorough=False, **times):
+    def make(
+        epochs=2, device="cpu", workload="sgd", monitor=None, *, watch_every_epoch=False, **times
+    ):
         worker = FakeWorker(tmp_path, **times)
         changes = {"samples": SAMPLES, "epochs": epochs, "device": device, "workload": workload}
         of = case("numpy", **{**NUMPY, **changes})
@@ -96,7 +98,7 @@ def drives(tmp_path, monkeypatch):
             return len(worker.events)
 
         monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
-        return Drive(worker, of, DRAWS, monitor, thorough=thorough)
+        return Drive(worker, of, DRAWS, monitor, watch_every_epoch=watch_every_epoch)
 
     return make
 
@@ -109,9 +111,11 @@ def run(of, **options):
     return of.measurement
 
 
-@pytest.mark.parametrize(("thorough", "looks"), [(False, 1), (True, 5)])
-def test_threads_are_looked_at_after_set_up_during_and_after_epochs(drives, thorough, looks):
-    of = drives(epochs=5, t=[seconds(2.0)], thorough=thorough)
+@pytest.mark.parametrize(("watch_every_epoch", "looks"), [(False, 1), (True, 5)])
+def test_threads_are_looked_at_after_set_up_during_and_after_epochs(
+    drives, watch_every_epoch, looks
+):
+    of = drives(epochs=5, t=[seconds(2.0)], watch_every_epoch=watch_every_epoch)
     run(of, enough=0.0)
     after_set_up, *during, after_epochs = of.worker.looks
     assert after_set_up is after_epochs is None
@@ -239,7 +243,7 @@ def test_parents_clock_bounds_the_workers(drives, reported, elapsed, delay, beli
     assert measurement.epoch_seconds == [expected]
     assert set(measurement.predict_seconds) == {expected}
     assert measurement.handover_seconds == [pytest.approx(elapsed - expected)]
-    assert of.disputed == ([] if believed else [1])
+    assert of.disputed_epochs == ([] if believed else [1])
 
 
 def test_time_that_is_shorter_than_the_cpu_time_is_not_believed(drives):
@@ -251,14 +255,14 @@ def test_time_that_is_shorter_than_the_cpu_time_is_not_believed(drives):
     of = drives(epochs=2, t=[time])
     of.worker.busy = 10
     assert run(of, enough=0.0).epoch_seconds == [1.0, 1.0]
-    assert of.disputed == [1, 2]
+    assert of.disputed_epochs == [1, 2]
 
 
 def test_handover_is_the_median_of_the_pings(drives):
     pings = [(0.0, 9.0, 0.0)] * 4 + [(0.0, HANDOVER, 0.0)] * 6
     of = drives(epochs=2, t=[seconds(1.0), (1.0, 1.0224, 0.0), (1.0, 1.0222, 0.0)], **{".": pings})
     run(of, enough=0.0)
-    assert of.disputed == [1]
+    assert of.disputed_epochs == [1]
 
 
 @pytest.mark.parametrize(("wrong", "fault"), [(0, None), (2, None), (3, "in 3 of 4 epochs")])
@@ -278,7 +282,7 @@ def test_clocks_that_differ_by_less_than_a_tenth_are_no_fault(drives, reported, 
     # A host that takes a core for some milliseconds lengthens the parent's time of a short epoch.
     of = drives(epochs=2, t=[(reported, 1.0, 0.0)], **{".": [(0.0, HANDOVER, 0.0)]})
     assert run(of, enough=0.0).epoch_seconds == [1.0, 1.0]
-    assert of.disputed == [1, 2]
+    assert of.disputed_epochs == [1, 2]
     assert of.find_clock_fault() == fault
 
 
@@ -490,7 +494,7 @@ def test_kernels_during_which_the_worker_computes_do_not_count(
 )
 def test_worker_that_computes_while_it_should_wait_is_restless(cpu, settling, watched, fault):
     clock = cpu(settling, watched)
-    found = drive.find_restlessness(SimpleNamespace(pid=1))
+    found = drive.find_busy_fault(SimpleNamespace(pid=1))
     assert clock.pauses == [0.5, 1.0]
     assert (found is None) if fault is None else (fault in found)
 
@@ -506,7 +510,7 @@ class Side:
 
     def __init__(self, name, turns, busy=()):
         self.name, self.turns = name, turns
-        self.restless, self.cpu, self.busy = 0, 1.0, iter(busy)
+        self.disturbed_epochs, self.cpu, self.busy = 0, 1.0, iter(busy)
 
     def read_cpu_seconds(self):
         self.cpu += next(self.busy, 0.0)
@@ -541,16 +545,16 @@ def test_waiting_side_is_restless_in_epochs_in_which_it_computes(monkeypatch, bu
     monkeypatch.setattr(drive, "now", lambda: next(clock))
     side, other = Side("a", []), Side("b", [], busy=[0.0, busy] * 4)
     drive.alternate([side, other], 4)
-    assert (side.restless, other.restless) == (0, count)
+    assert (side.disturbed_epochs, other.disturbed_epochs) == (0, count)
 
 
-@pytest.mark.parametrize(("restless", "fault"), [(0, None), (2, None), (3, "in 3 of 4 epochs")])
-def test_computing_in_more_than_half_of_anothers_epochs_is_a_fault(drives, restless, fault):
+@pytest.mark.parametrize(("epochs", "fault"), [(0, None), (2, None), (3, "in 3 of 4 epochs")])
+def test_computing_in_more_than_half_of_anothers_epochs_is_a_fault(drives, epochs, fault):
     of = drives(epochs=4)
     run(of, enough=0.0)
-    of.restless = restless
-    assert (of.find_restless_fault() is None) == (fault is None)
-    assert (fault or "") in (of.find_restless_fault() or "")
+    of.disturbed_epochs = epochs
+    assert (of.find_disturbance_fault() is None) == (fault is None)
+    assert (fault or "") in (of.find_disturbance_fault() or "")
 
 
 def test_exchange_has_room_for_the_data_of_a_case(digits, make_case):
