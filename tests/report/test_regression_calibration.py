@@ -50,6 +50,8 @@ def test_noise_of_pairs_with_epochs_in_turn_has_a_line(tmp_path):
     assert output.tables[1].lines == [[SLUG, "3 min 00 s", "quiet", "10", "1.1 %", "0 %"]]
     (noise,) = json.loads(format_output(output, "json"))["pair_noise"]
     assert (noise["pairs"], noise["in_a_row"]) == (10, 0.0)
+    assert noise["in_turns"] == pytest.approx(0.011, abs=0.001)
+    assert noise["design"].keys() == {"case", "slowdown", "budget", "busy", "apart"}
 
 
 def test_empty_calibration_says_what_to_do():

@@ -20,14 +20,14 @@ class Design:
     """What the decisions of a count have in common.
 
     slowdown: injected into the candidate. budget: seconds of a comparison. busy: see ``is_busy``;
-    None if the machine does not say. apart: whether the sides ran in two places.
+    None if the machine does not say. in_two_places: whether the sides ran in two places.
     """
 
     case: str
     slowdown: Slowdown | None
     budget: float
     busy: bool | None
-    apart: bool
+    in_two_places: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class DecisionCount:
     """How independent decisions of one design ended.
 
     verdicts: numbers of decisions, without failed ones. failed: comparisons without a decision.
-    short: undecided ones that had fewer pairs than the smallest number that can decide.
+    too_few_pairs: undecided ones that had fewer pairs than the smallest number that can decide.
     days: dates on which they were made. pairs, seconds: medians of a decision.
     """
 
     design: Design
     verdicts: Mapping[CaseVerdict, int]
     failed: int
-    short: int
+    too_few_pairs: int
     days: int
     pairs: float
     seconds: float
@@ -58,7 +58,7 @@ class DecisionCount:
 
         Of a version compared with itself, only those count that could have said so.
         """
-        could = self.total - (0 if self.design.slowdown else self.short)
+        could = self.total - (0 if self.design.slowdown else self.too_few_pairs)
         if not could:
             return 0.0, 1.0
         return compute_wilson_interval(self.verdicts.get("slower", 0), could)
@@ -68,14 +68,15 @@ class DecisionCount:
 class PairNoise:
     """How far two equal processes are apart, of the decisions of one design without a slowdown.
 
-    Standard deviations of logarithms. in_turns: of the ratio that a pair contributes. in_a_row: of
-    the ratio of the medians of two processes of one version, one after the other.
+    Standard deviations of logarithms. alternated_deviation: of the ratio that a pair contributes.
+    successive_deviation: of the ratio of the medians of two processes of one version, one after the
+    other.
     """
 
     design: Design
     pairs: int
-    in_turns: float
-    in_a_row: float
+    alternated_deviation: float
+    successive_deviation: float
 
 
 def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount]:
@@ -83,7 +84,7 @@ def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount
     counts = []
     for design, group in _group_by_design(decisions):
         judged = [one for one in group if one.verdict in TIMED]
-        short = [
+        too_few = [
             one
             for one in judged
             if len(one.pairs) < count_fewest_pairs(one.plan.rule.alpha_per_test)
@@ -93,7 +94,7 @@ def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount
                 design,
                 verdicts=Counter(one.verdict for one in judged if one.verdict),
                 failed=len(group) - len(judged),
-                short=len(short),
+                too_few_pairs=len(too_few),
                 days=len({one.started[:10] for one in judged}),
                 pairs=median([len(one.pairs) for one in judged] or [0]),
                 seconds=median([one.seconds for one in judged] or [0.0]),
@@ -111,15 +112,15 @@ def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]
     for design, group in _group_by_design(decisions):
         if design.slowdown is not None:
             continue
-        in_turns, in_a_row = [], []
+        alternated, successive = [], []
         for decision in group:
             pairs = [pair for pair in decision.pairs if pair[0].alternated]
             logs = (compute_log_ratio(EPOCH, *pair) for pair in pairs)
-            in_turns += [log for log in logs if log is not None]
+            alternated += [log for log in logs if log is not None]
             baselines = [math.log(median(baseline.epoch_seconds)) for baseline, _ in pairs]
-            in_a_row += [after - before for before, after in pairwise(baselines)]
-        if len(in_a_row) > 1:
-            noise.append(PairNoise(design, len(in_turns), stdev(in_turns), stdev(in_a_row)))
+            successive += [after - before for before, after in pairwise(baselines)]
+        if len(successive) > 1:
+            noise.append(PairNoise(design, len(alternated), stdev(alternated), stdev(successive)))
     return noise
 
 
@@ -154,13 +155,13 @@ def _group_by_design(
             decision.design.slowdown,
             decision.plan.budget,
             is_busy(decision.design.conditions, decision.processors),
-            decision.apart,
+            decision.in_two_places,
         )
         groups[design].append(decision)
 
     def sort_key(design: Design) -> tuple[object, ...]:
         slowdown = design.slowdown
         injected = (slowdown.every, slowdown.share) if slowdown else (0, 0.0)
-        return design.case, injected, design.budget, str(design.busy), design.apart
+        return design.case, injected, design.budget, str(design.busy), design.in_two_places
 
     return sorted(groups.items(), key=lambda group: sort_key(group[0]))

@@ -77,7 +77,7 @@ class MeasuredDecision:
         return self.records[0].started
 
     @property
-    def apart(self) -> bool:
+    def in_two_places(self) -> bool:
         """Whether the two sides ran in two places."""
         return not self.plan.baseline.kind == self.plan.candidate.kind == "tree"
 

@@ -104,15 +104,15 @@ def locate(site: Site, file: Path) -> Path:
 
 def load(path: Path, version: Version, site: Site) -> OwnFile:
     """Load a file in a worker of its side. Raises UserError for a file that cannot be used."""
-    found = Inspection()
+    inspection = Inspection()
 
     def inspect(path: Path) -> Inspection:
-        nonlocal found
-        found = preflight.inspect(path, site.installation, version.env)
-        return found
+        nonlocal inspection
+        inspection = preflight.inspect(path, site.installation, version.env)
+        return inspection
 
     case = find_implementation(str(path), inspect)
-    return OwnFile(path, case, found.modules)
+    return OwnFile(path, case, inspection.modules)
 
 
 def find_same_code(baseline: OwnFile, candidate: OwnFile) -> str | None:

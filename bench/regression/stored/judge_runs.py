@@ -129,7 +129,7 @@ def _compare_case(
         if case is not None
         for fault in dict.fromkeys(case.faults)
     ]
-    lacking = [side for side, case in sides.items() if case is None]
+    sides_without_case = [side for side, case in sides.items() if case is None]
     unavailable = [side for side, case in sides.items() if case and case.unavailable]
     accuracy: Sides = (
         baseline.row.validation_accuracy if baseline else None,
@@ -146,11 +146,11 @@ def _compare_case(
         verdict = "failed"
     elif len(unavailable) == 2:
         verdict = "unavailable"
-    elif absent := lacking or unavailable:
+    elif absent := sides_without_case or unavailable:
         verdict = "missing in baseline" if absent == ["baseline"] else "missing in candidate"
     if baseline is None or candidate is None:
         if verdict in {"wrong", "failed"}:
-            remarks.append(f"missing in {lacking[0]}")
+            remarks.append(f"missing in {sides_without_case[0]}")
         return CaseComparison(name, name, verdict, remarks=tuple(remarks), required=True)
     tried = (baseline.row.rounds, candidate.row.rounds)
     if loss is not None:

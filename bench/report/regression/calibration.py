@@ -48,11 +48,11 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
             }
             for case in calibrations.cases
         ],
-        "pair_noise": [asdict(noise) for noise in pair_noise],
+        "pair_noise": [_document_pair_noise(noise) for noise in pair_noise],
     }
     same = [count for count in counts if count.design.slowdown is None]
     injected = [count for count in counts if count.design.slowdown is not None]
-    shown = [
+    table_list = [
         _tabulate_counts("False alarms: a version compared with itself", same),
         _tabulate_counts("Injected slowdowns", injected),
         _tabulate_pair_noise(pair_noise),
@@ -61,7 +61,7 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
     remarks = [] if calibrations.cases or counts else [EMPTY]
     if failed := sum(count.failed for count in counts):
         remarks.append(f"{failed} comparisons failed and are not counted")
-    return ComparisonOutput([table for table in shown if table.lines], remarks, (), document)
+    return ComparisonOutput([table for table in table_list if table.lines], remarks, (), document)
 
 
 def _document_count(count: DecisionCount) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _document_count(count: DecisionCount) -> dict[str, Any]:
         "injected": describe_slowdown(design.slowdown),
         "budget": design.budget,
         "busy": design.busy,
-        "two_places": design.apart,
+        "two_places": design.in_two_places,
         "decisions": count.total,
         "days": count.days,
         "verdicts": dict(count.verdicts),
@@ -81,7 +81,18 @@ def _document_count(count: DecisionCount) -> dict[str, Any]:
         "pairs": count.pairs,
         "seconds": count.seconds,
         "failed": count.failed,
-        "short": count.short,
+        "short": count.too_few_pairs,
+    }
+
+
+def _document_pair_noise(noise: PairNoise) -> dict[str, Any]:
+    design = asdict(noise.design)
+    design["apart"] = design.pop("in_two_places")
+    return {
+        "design": design,
+        "pairs": noise.pairs,
+        "in_turns": noise.alternated_deviation,
+        "in_a_row": noise.successive_deviation,
     }
 
 
@@ -105,7 +116,7 @@ def _tabulate_counts(title: str, counts: Sequence[DecisionCount]) -> Table:
                 "slower": str(verdicts.get("slower", 0)),
                 "faster": str(verdicts.get("faster", 0)),
                 "undecided": str(verdicts.get("undecided", 0)),
-                "too few pairs": str(count.short),
+                "too few pairs": str(count.too_few_pairs),
                 "share slower": f"{100 * low:.1f} to {100 * high:.1f}",
                 "pairs": f"{count.pairs:g}",
                 "time": numbers.format_wall_time(count.seconds),
@@ -117,7 +128,7 @@ def _tabulate_counts(title: str, counts: Sequence[DecisionCount]) -> Table:
 
 def _describe_machine(design: Design) -> str:
     state = {None: "not known", True: "busy", False: "quiet"}[design.busy]
-    return state if design.apart else f"{state}, sides in one place"
+    return state if design.in_two_places else f"{state}, sides in one place"
 
 
 def _tabulate_pair_noise(noises: Sequence[PairNoise]) -> Table:
@@ -127,8 +138,8 @@ def _tabulate_pair_noise(noises: Sequence[PairNoise]) -> Table:
             "budget": numbers.format_wall_time(noise.design.budget),
             "machine": _describe_machine(noise.design),
             "pairs": f"{noise.pairs:,}",
-            "epochs in turn": numbers.format_percent(noise.in_turns),
-            "one process after the other": numbers.format_percent(noise.in_a_row),
+            "epochs in turn": numbers.format_percent(noise.alternated_deviation),
+            "one process after the other": numbers.format_percent(noise.successive_deviation),
         }
         for noise in noises
     ]

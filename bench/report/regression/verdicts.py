@@ -51,9 +51,9 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
         for case in result.ordered_cases
         if case.verdict in _LEVELS
     ]
-    shown = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
+    table_list = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
     return ComparisonOutput(
-        [table for table in shown if table.lines],
+        [table for table in table_list if table.lines],
         [] if result.refusal else _list_remarks(result),
         annotations,
         build_document(result),

@@ -42,7 +42,7 @@ def test_decisions_are_counted_once_with_their_days(tmp_path):
     )
     (count,) = count_decisions(load_calibrations(tmp_path).decisions)
     assert count.verdicts == {"slower": 1, "faster": 1, "undecided": 3}
-    assert (count.total, count.failed, count.short) == (5, 1, 1)
+    assert (count.total, count.failed, count.too_few_pairs) == (5, 1, 1)
     assert (count.days, count.pairs) == (2, 10)
     assert count.slower_interval == compute_wilson_interval(1, 4)
     injected = replace(count, design=replace(count.design, slowdown=Slowdown(0.05)))
@@ -97,6 +97,6 @@ def test_noise_of_pairs_is_that_of_epochs_in_turn_and_of_processes_in_a_row(tmp_
     decided(tmp_path, slowed, design=make_design(Slowdown(0.05)), run="slowed")
     (noise,) = measure_pair_noise(load_calibrations(tmp_path).decisions)
     assert (noise.pairs, noise.design.slowdown) == (4, None)
-    assert noise.in_turns == pytest.approx(stdev(logs))
+    assert noise.alternated_deviation == pytest.approx(stdev(logs))
     steps = [math.log(2), -math.log(4), math.log(2)]
-    assert noise.in_a_row == pytest.approx(stdev(steps))
+    assert noise.successive_deviation == pytest.approx(stdev(steps))

@@ -98,7 +98,7 @@ def test_both_sides_are_built_in_two_places_and_swapped(measured, repository):
     assert set(labels) == {("HEAD", "."), (".", "HEAD")}
     for label, decision, folders in zip(labels, decisions, stand.folders, strict=True):
         assert decision.design.swapped == (label == (".", "HEAD"))
-        assert decision.apart
+        assert decision.in_two_places
         place = dict(zip(label, (folders["base"], folders["candidate"]), strict=True))
         assert place["."].startswith(str(repository.folder))
         assert len(place["HEAD"]) != len(place["."])
@@ -130,7 +130,7 @@ def test_own_file_is_copied_to_two_places(measured, repository, tmp_path):
         stand, case("mine", **{**NUMPY, "file": str(own)}), budget=20.0, slowdowns=(FIVE,)
     )
     for decision, folders in zip((plain, slowed), stand.folders, strict=True):
-        assert decision.apart
+        assert decision.in_two_places
         assert len({len(path) for path in folders.values()}) == 2
     assert stand.sources[1]["candidate"].startswith(stand.sources[1]["base"])
     assert "slow_down" in stand.sources[1]["candidate"]
