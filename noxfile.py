@@ -32,11 +32,13 @@ CUDA = ("torch", "jax", "tensorflow")
 
 def install(session: nox.Session, *requirements: str, groups: tuple[str, ...] = ()) -> None:
     """Install once: as long as pyproject.toml is the same, a second run starts at once."""
-    wanted = [*requirements, *nox.project.dependency_groups(PROJECT, *groups)]
-    key = hashlib.sha256(Path("pyproject.toml").read_bytes() + repr(wanted).encode()).hexdigest()
+    requirements += nox.project.dependency_groups(PROJECT, *groups)
+    key = hashlib.sha256(
+        Path("pyproject.toml").read_bytes() + repr(requirements).encode()
+    ).hexdigest()
     stamp = Path(session.virtualenv.location) / "installed"
     if not stamp.exists() or stamp.read_text() != key:
-        session.install(*wanted)
+        session.install(*requirements)
         stamp.write_text(key)
 
 
@@ -72,11 +74,11 @@ def with_cuda(session: nox.Session, framework: str) -> str:
     # Relative, because the records name it.
     place = Path(os.path.relpath(session.virtualenv.location)) / "cuda" / framework
     python, stamp = str(place / "bin" / "python"), place / "installed"
-    wanted = PROJECT["project"]["optional-dependencies"][f"cuda-{framework}"]
-    if not stamp.exists() or stamp.read_text() != repr(wanted):
+    requirements = PROJECT["project"]["optional-dependencies"][f"cuda-{framework}"]
+    if not stamp.exists() or stamp.read_text() != repr(requirements):
         session.run(sys.executable, "-m", "virtualenv", str(place), external=True)
-        session.run(python, "-m", "pip", "install", *wanted, external=True)
-        stamp.write_text(repr(wanted))
+        session.run(python, "-m", "pip", "install", *requirements, external=True)
+        stamp.write_text(repr(requirements))
     return python
 
 
@@ -184,13 +186,13 @@ def audit(session: nox.Session) -> None:
     pip_audit = ("pip-audit", "--progress-spinner=off", "--requirement", str(listed))
     session.log(f"The database must report a flaw of {VULNERABLE}; if not, it did not answer.")
     session.run(*pip_audit, "--no-deps", "--disable-pip", success_codes=[1])
-    wanted = nox.project.dependency_groups(PROJECT, *PROJECT["dependency-groups"])
-    wanted += tuple(PROJECT["project"]["dependencies"])
-    for extra, requirements in PROJECT["project"]["optional-dependencies"].items():
+    requirements = nox.project.dependency_groups(PROJECT, *PROJECT["dependency-groups"])
+    requirements += tuple(PROJECT["project"]["dependencies"])
+    for extra, texts in PROJECT["project"]["optional-dependencies"].items():
         # "all" only names other extras; those for CUDA cannot be installed together.
         if extra != "all" and not extra.startswith("cuda-"):
-            wanted += tuple(requirements)
-    listed.write_text("\n".join(wanted))
+            requirements += tuple(texts)
+    listed.write_text("\n".join(requirements))
     session.run(*pip_audit, env={"PIP_ONLY_BINARY": ":all:"})
 
 

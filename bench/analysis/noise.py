@@ -37,8 +37,8 @@ Conditions = Mapping[str, float | None]
 class Noise:
     """The disturbances of a run; None for what its records do not show.
 
-    within: standard deviation of the logarithms of the epochs of one process.
-    between: the same of the processes' median epochs of one case, without the drift.
+    spread_within_process: standard deviation of the logarithms of the epochs of one process.
+    spread_between_processes: that of the processes' median epochs of one case, without the drift.
     drift: the factor by which times changed from the first round to the last.
     others, steal: share of all cores' time that other processes and other guests took.
     clock: largest mean clock over the smallest, minus 1.
@@ -46,8 +46,8 @@ class Noise:
     gpu_causes: what disturbed the trials on a GPU.
     """
 
-    within: float | None
-    between: float | None
+    spread_within_process: float | None
+    spread_between_processes: float | None
     drift: Interval | None
     others: float | None
     steal: float | None
@@ -64,7 +64,11 @@ class Noise:
             (self.steal, MAX_STEAL, "the hypervisor took {:.1%} of the time"),
             (self.clock, MAX_CLOCK, "the clock varied by {:.0%}"),
             (self.throttled, 0, "cores were throttled {:g} times"),
-            (self.between, MAX_BETWEEN, "processes of one program differ by {:.0%}"),
+            (
+                self.spread_between_processes,
+                MAX_BETWEEN,
+                "processes of one program differ by {:.0%}",
+            ),
             (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
         )
         causes = [text.format(value) for value, limit, text in thresholds if (value or 0) > limit]
@@ -94,8 +98,8 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     # A clock of 0 was not read.
     clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
-        within=math.sqrt(squares / freedom) if freedom else None,
-        between=estimate_between(medians),
+        spread_within_process=math.sqrt(squares / freedom) if freedom else None,
+        spread_between_processes=estimate_between(medians),
         drift=_estimate_drift(medians),
         others=_compute_share(trials, environments, "others_seconds"),
         steal=_compute_share(trials, environments, "steal_seconds"),

@@ -22,7 +22,7 @@ class TextbookRow:
     reason: str | None
 
     @property
-    def within(self) -> bool | None:
+    def is_within_tolerance(self) -> bool | None:
         """Return whether ours is within the tolerance; None if it is not judged."""
         if self.measured is None or self.tolerance is None:
             return None
@@ -37,7 +37,7 @@ class TextbookRow:
         if self.tolerance is None:
             verdict = f"differs by {difference:.4f}; depends on the seed, not judged"
         else:
-            where = "within" if self.within else "OUTSIDE"
+            where = "within" if self.is_within_tolerance else "OUTSIDE"
             verdict = f"differs by {difference:.4f}: {where} {self.tolerance:g}"
         return "; ".join(filter(None, (verdict, self.reason)))
 

@@ -138,15 +138,16 @@ def _read_run(folder: Path) -> Entry:
     parts = load_by_machine(folder)
     run, records = parts[0], [record for part in parts for record in part.records]
     statuses = Counter(record.status for record in records)
+    missing = run.missing_count
     failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
     state = {
-        f"{numbers.format_count(run.missing)} trial{'s' * (run.missing > 1)} missing": run.missing,
+        f"{numbers.format_count(missing)} trial{'s' * (missing > 1)} missing": missing,
         f"{numbers.format_count(failed)} failed": failed,
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
     rows = select_ranked(run.rows, run.workload)
     env = f"With {run.env}." if run.env else ""
-    sentences = (env, write_cold_start(rows), write_headline(rows, brief=True))
+    sentences = (env, write_cold_start(rows), write_headline(rows, leaders_only=True))
     finding = " ".join(filter(None, sentences))
     return _make_entry(
         "run",

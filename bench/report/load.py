@@ -24,7 +24,7 @@ class LoadedRun:
 
     run: with the threads that the pilot chose. records, rows: without those of threads that it did
     not choose. pilot: rows of the processes by which it chose, with each number of threads.
-    missing: number of trials without a record that are to be measured, as far as that is known.
+    missing_count: of trials without a record that are to be measured, as far as that is known.
     faults: why records or files were left out, one line each. name: unique among the runs of a
     report.
     """
@@ -37,7 +37,7 @@ class LoadedRun:
     pilot: Sequence[Row]
     textbook: Sequence[TextbookRow]
     noise: Noise
-    missing: int
+    missing_count: int
     faults: Sequence[str]
     name: str
 
@@ -110,7 +110,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
             key: known for key, known in files.environments.items() if machines[key] == machine
         }
         part = _load(folder, run, RunContents(records, environments, files.faults))
-        parts.append(replace(part, missing=whole.missing))
+        parts.append(replace(part, missing_count=whole.missing_count))
     return parts
 
 
@@ -173,7 +173,7 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         pilot=summary.summarize(pilot, files.environments, run),
         textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing=len(find_missing_trials(run, files.records, find_settled)),
+        missing_count=len(find_missing_trials(run, files.records, find_settled)),
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

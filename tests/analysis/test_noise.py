@@ -13,8 +13,8 @@ from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise, measure_noise
 
 QUIET = Noise(
-    within=0.5,
-    between=0.02,
+    spread_within_process=0.5,
+    spread_between_processes=0.02,
     drift=Interval(1.0, 0.99, 1.01),
     others=0.01,
     steal=0.0,
@@ -44,7 +44,9 @@ def test_within_pools_variances_by_degrees_of_freedom():
     first = ok(case(), 1, epoch_seconds=[1.0, math.e])
     second = ok(case(), 2, epoch_seconds=[5.0, 5 * math.e, 5 * math.e**2])
     alone = ok(case(), 3, epoch_seconds=[1000.0])
-    assert measure_noise([first, second, alone], HERE).within == pytest.approx(math.sqrt(2.5 / 3))
+    assert measure_noise([first, second, alone], HERE).spread_within_process == pytest.approx(
+        math.sqrt(2.5 / 3)
+    )
 
 
 def residual_deviation(trials):
@@ -70,7 +72,10 @@ def test_between_matches_whole_design_with_missing_trials(trials):
         ok(case(name), number, epoch_seconds=[math.exp(log), 1e-6, 1e6])
         for name, number, log in trials
     ]
-    between, expected = measure_noise(records, HERE).between, residual_deviation(trials)
+    between, expected = (
+        measure_noise(records, HERE).spread_between_processes,
+        residual_deviation(trials),
+    )
     assert (between is None) == (expected is None)
     assert expected is None or between == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
@@ -127,7 +132,7 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
         ("steal", 0.01, 0.0125, "the hypervisor took 1.2 % of the time"),
         ("clock", 0.05, 0.0625, "the clock varied by 6 %"),
         ("throttled", 0, 1.0, "cores were throttled 1 times"),
-        ("between", 0.10, 0.125, "processes of one program differ by 12 %"),
+        ("spread_between_processes", 0.10, 0.125, "processes of one program differ by 12 %"),
     ],
 )
 def test_cause_is_named_above_its_threshold(name, limit, over, cause):

@@ -97,7 +97,7 @@ def test_merged_run_is_complete_and_parts_unchanged(parts, tmp_path):
     assert (merged.parts, len(merged.records), merged.repeated) == (3, 8, 2)
     assert [contents(part) for part in parts] == before
     assert store.read_run(output) == PLAN
-    assert load.load_run(output).missing == 0
+    assert load.load_run(output).missing_count == 0
     assert np.load(output / "params" / f"{RECORDS[1].trial}.npy").tolist() == [[[2.0]]]
     assert {path.stem for path in (output / "params").iterdir()} == {
         record.trial for record in RECORDS if record.status == "ok"

@@ -28,7 +28,7 @@ def load(tmp_path, plan, *records):
 def test_run_is_loaded_with_rows_of_its_records(tmp_path):
     loaded = load(tmp_path, run(case()), *trials(case(), 0.5, 0.5), probe(0.1))
     assert loaded.environments == {"here": environment(data=DATA)}
-    assert (len(loaded.records), loaded.missing, list(loaded.textbook)) == (3, 0, [])
+    assert (len(loaded.records), loaded.missing_count, list(loaded.textbook)) == (3, 0, [])
     (row,) = loaded.rows
     assert (row.case, row.epoch.mean) == (case(), pytest.approx(0.5))
     assert row.roofline_seconds == pytest.approx(0.150528)
@@ -38,7 +38,7 @@ def test_pilot_is_apart_from_the_rows(tmp_path):
     open_case, first, second = (case("a", threads=n, tried_threads=(1, 2)) for n in (0, 1, 2))
     plan = run(open_case, case("b"), rounds={"sgd": 1})
     loaded = load(tmp_path, plan, ok(first, 1, 0.2), ok(second, 1, 0.1), ok(case("b")))
-    assert (loaded.run.cases, loaded.missing) == ((second, case("b")), 0)
+    assert (loaded.run.cases, loaded.missing_count) == ((second, case("b")), 0)
     assert [row.case for row in loaded.rows] == [record.case for record in loaded.records]
     assert [row.case for row in loaded.rows] == [second, case("b")]
     assert {row.case.threads for row in loaded.pilot if row.ranked} == {1, 2}
@@ -80,7 +80,7 @@ def test_resumed_run_is_split_by_machine(resumed):
     slow, fast = load_by_machine(resumed)
     assert [dict(row.epochs_by_round) for row in fast.rows] == [{1: 0.1}, {}]
     assert (slow.machine_name, fast.machine_name) == ("2-core Slow CPU", "4-core Fast CPU")
-    assert slow.missing == fast.missing == 1
+    assert slow.missing_count == fast.missing_count == 1
 
 
 def test_damaged_record_is_left_out_with_its_reason(tmp_path):
@@ -89,7 +89,7 @@ def test_damaged_record_is_left_out_with_its_reason(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
     loaded = load_run(folder)
     assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5}
-    assert (loaded.missing, len(loaded.faults)) == (1, 1)
+    assert (loaded.missing_count, len(loaded.faults)) == (1, 1)
 
 
 # ----- several runs

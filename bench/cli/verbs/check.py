@@ -90,7 +90,7 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
         for folder in folders:
             checked = check_run(folder, data)
             faults = checked.faults
-            if missing := load_run(folder).missing:
+            if missing := load_run(folder).missing_count:
                 faults.append(f"planned trials missing: {missing}. Measure them with --resume")
             for fault in faults:
                 print_line(f"{folder}: {fault}")

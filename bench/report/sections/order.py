@@ -90,9 +90,9 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
     """Return Markdown paragraphs: what a run lacks, or how to read a report of several runs."""
     if len(runs) == 1:
         (run,) = runs
-        missing = f"**Planned trials missing: {run.missing}**. Measure them with `--resume`."
+        missing = f"**Planned trials missing: {run.missing_count}**. Measure them with `--resume`."
         left_out = [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
-        return [*[missing] * bool(run.missing), *left_out]
+        return [*[missing] * bool(run.missing_count), *left_out]
     how_to_read = (
         f"{len({run.folder for run in runs})} runs side by side. Rows are compared within one run "
         "on one machine: *× fastest* is relative to the fastest there. "

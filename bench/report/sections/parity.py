@@ -29,14 +29,14 @@ def describe_parity(run: LoadedRun) -> Section:
     # One tolerance, or one for each version of the suite that measured the run.
     trials = [record for record in run.records if isinstance(record, TrialRecord)]
     tolerances = sorted({trial.parity.tolerance for trial in trials if trial.parity})
-    shown, pictures, remarks = [], [], []
+    table_list, pictures, remarks = [], [], []
     for workload in list_workloads(run.rows) if tolerances else ():
         rows = [
             row
             for row in run.rows
             if row.case.workload == workload and row.parity_error is not None
         ]
-        shown += tabulate_parity(rows, workload, tolerances[0])
+        table_list += tabulate_parity(rows, workload, tolerances[0])
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
         title = f"Parity errors, workload {workload}"
@@ -44,7 +44,7 @@ def describe_parity(run: LoadedRun) -> Section:
             draw = partial(chart_parity, rows, tolerances, title)
             pictures.append(Picture(f"parity-{workload}", title, draw))
     finding = describe_agreement(run)
-    return Section(TITLE, shown, "No trial was judged.", pictures, remarks, finding=finding)
+    return Section(TITLE, table_list, "No trial was judged.", pictures, remarks, finding=finding)
 
 
 def describe_accuracy(rows: Sequence[Row]) -> str:

@@ -44,23 +44,25 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
     rows = select_ranked(run.rows, run.workload)
     if not rows:
         return Section(TITLE, empty=NOTHING)
-    shown = list({row.case.implementation: row for row in rows}.values())
+    program_rows = list({row.case.implementation: row for row in rows}.values())
     errors: dict[str, float] = {}  # the largest of all devices
     for row in rows:
         name = row.case.implementation
         errors[name] = max(errors.get(name, 0.0), row.parity_error or 0.0)
-    entries = [find_entry(row.case) for row in shown]
+    entries = [find_entry(row.case) for row in program_rows]
     sources = [fold_source(entry, output) if entry else None for entry in entries]
     columns = (
-        tables.list_words("program", [name_case(row.case) for row in shown]),
+        tables.list_words("program", [name_case(row.case) for row in program_rows]),
         tables.list_counts("lines", [count_lines(one.text) if one else None for one in sources]),
         tables.list_words(
             "what it is", [summarize_source(one.text) if one else UNKNOWN for one in sources]
         ),
-        tables.list_errors("parity error", [errors[row.case.implementation] for row in shown]),
-        tables.list_words("style", [row.case.style for row in shown]),
-        tables.list_words("data", [row.case.data_access for row in shown]),
-        tables.list_words("version", [row.version for row in shown]),
+        tables.list_errors(
+            "parity error", [errors[row.case.implementation] for row in program_rows]
+        ),
+        tables.list_words("style", [row.case.style for row in program_rows]),
+        tables.list_words("data", [row.case.data_access for row in program_rows]),
+        tables.list_words("version", [row.version for row in program_rows]),
     )
     suite = list_versions(run.environments.values()).get("suite", "unknown")
     text = (

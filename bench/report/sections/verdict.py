@@ -95,10 +95,10 @@ def write_cold_start(rows: Sequence[Row]) -> str:
     return "From a cold start, " + describe_first(timings, f"is {done}", f"was {done}")
 
 
-def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
+def write_headline(rows: Sequence[Row], *, leaders_only: bool = False) -> str:
     """Say which program has the shortest steady-state epoch.
 
-    rows: of one workload at one size on one machine. brief: without the fastest of other styles.
+    rows: of one workload at one size on one machine. leaders_only: see ``describe_first``.
     """
     timings = [
         Timing(row, row.epoch, dict(row.adjusted_by_round))
@@ -108,7 +108,7 @@ def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
     if not timings:
         return NOTHING
     words = ("has the shortest epoch", "had the shortest epoch")
-    return "Once running, " + describe_first(timings, *words, brief=brief)
+    return "Once running, " + describe_first(timings, *words, leaders_only=leaders_only)
 
 
 def write_frontier(stretches: Sequence[Stretch]) -> str:
@@ -139,10 +139,12 @@ def select_softmax(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.ranked and row.case.objective == "softmax"]
 
 
-def describe_first(timings: Sequence[Timing], does: str, did: str, *, brief: bool = False) -> str:
+def describe_first(
+    timings: Sequence[Timing], does: str, did: str, *, leaders_only: bool = False
+) -> str:
     """Name the leaders, and the fastest program of each style and on each device beside them.
 
-    does, did: what the leader does, and what one did that was measured once. brief: name the
+    does, did: what the leader does, and what one did that was measured once. leaders_only: name the
     leaders only.
     """
     timings = sorted(timings, key=lambda timing: timing.seconds.mean)
@@ -170,7 +172,7 @@ def describe_first(timings: Sequence[Timing], does: str, did: str, *, brief: boo
         ]
         names += [f"one of {len(leaders) - 1} others"] * (named != leaders)
         text = f"{', '.join(names[:-1])} or {names[-1]} {does}; the data do not show which"
-    for find_kind, words in () if brief else KINDS:
+    for find_kind, words in () if leaders_only else KINDS:
         known = {find_kind(timing) for timing in leaders}
         for kind in dict.fromkeys(find_kind(timing) for timing in timings):
             if kind in known:

@@ -47,7 +47,7 @@ def test_shortest_epoch_is_named_with_its_style_and_the_other_style(epochs, text
         for record in trials(case(name, style=style), seconds, seconds)
     ]
     assert headline(*records) == f"Once running, {text}."
-    brief = write_headline(summarize(records, HERE), brief=True)
+    brief = write_headline(summarize(records, HERE), leaders_only=True)
     assert brief == f"Once running, {text.partition('; of')[0]}."
 
 

@@ -199,8 +199,8 @@ def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
 
 def list_names(names: Sequence[str], limit: int) -> str:
     """Return names as words: a, b and c; beyond the limit, how many more there are."""
-    shown = [*names[:limit], *[f"{len(names) - limit} more"] * (len(names) > limit)]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    words = [*names[:limit], *[f"{len(names) - limit} more"] * (len(names) > limit)]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def name_case(case: Case) -> str:
@@ -328,8 +328,12 @@ NOISE_NOTE = (
 def list_noise(noise: Noise) -> dict[str, str]:
     """Return how noisy a run was, by measure."""
     return {
-        "spread within a process (standard deviation of epochs)": format_percent(noise.within),
-        "spread between processes of a program, without drift": format_percent(noise.between),
+        "spread within a process (standard deviation of epochs)": format_percent(
+            noise.spread_within_process
+        ),
+        "spread between processes of a program, without drift": format_percent(
+            noise.spread_between_processes
+        ),
         "drift from the first round to the last, as a factor": (
             "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
         ),

@@ -60,20 +60,20 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
     """
     if not run.on_gpu:
         return Section(TITLE, empty=NO_GPU)
-    shown, finding, remarks = [], "", []
+    table_list, finding, remarks = [], "", []
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
         pairs = compare_devices(run.rows, workload, crossed)
-        shown += tabulate_devices(pairs, crossed)
+        table_list += tabulate_devices(pairs, crossed)
         # A stranger's file may have anything here.
         untuned = [] if run.machine.get("cores") == 1 else list_untuned(pairs)
         if untuned:
             remarks.append(UNTUNED.format(names=", ".join(untuned), workload=workload))
         if workload == run.workload:
             finding = describe_speedups(pairs, at_best=not untuned)
-    if shown and not sweep:
+    if table_list and not sweep:
         remarks.append(NO_SWEEP)
-    return Section(TITLE, shown, NOT_RANKED, remarks=remarks, finding=finding)
+    return Section(TITLE, table_list, NOT_RANKED, remarks=remarks, finding=finding)
 
 
 def list_untuned(pairs: Sequence[DeviceComparison]) -> list[str]:
@@ -110,9 +110,9 @@ def tabulate_devices(
     rows = [row for pair in pairs if (row := pair.ranked("gpu"))]
     if not rows:
         return []
-    shown = []
+    table_list = []
     if any(pair.ranked("cpu") for pair in pairs):
-        shown.append(_tabulate_pairs(pairs))
+        table_list.append(_tabulate_pairs(pairs))
     columns = [
         tables.list_words("implementation", [name_case(row.case) for row in rows]),
         tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
@@ -121,7 +121,7 @@ def tabulate_devices(
         tables.list_numbers("joules per epoch", [row.epoch_joules for row in rows]),
     ]
     title = f"Use of the GPU, {_describe_problem(rows[0].case)}"
-    shown.append(tables.build_table(title, columns, USED_NOTE))
+    table_list.append(tables.build_table(title, columns, USED_NOTE))
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
         columns = [tables.list_words("implementation", [one.name for one in crossovers])]
@@ -129,8 +129,8 @@ def tabulate_devices(
             tables.list_factors(f"{size:,}", [one.speedups.get(size) for one in crossovers])
             for size in sizes
         ]
-        shown.append(tables.build_table("GPU speedup by batch size", columns, SPEEDUPS_NOTE))
-    return shown
+        table_list.append(tables.build_table("GPU speedup by batch size", columns, SPEEDUPS_NOTE))
+    return table_list
 
 
 def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:

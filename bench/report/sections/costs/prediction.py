@@ -39,7 +39,7 @@ def describe_predictions(run: LoadedRun) -> Section:
     finding = ""
     if len(timings) > 1:
         words = ("labels the test images fastest", "labelled the test images fastest")
-        finding = "Once trained, " + describe_first(timings, *words, brief=True)
+        finding = "Once trained, " + describe_first(timings, *words, leaders_only=True)
     return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
 
 

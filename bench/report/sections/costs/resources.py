@@ -42,7 +42,7 @@ def describe_roofline(run: LoadedRun) -> Section:
     features = next((number for number in recorded if isinstance(number, int)), 0)
     image_bytes = 4 * features * run.run.cases[0].samples if run.run.cases else 0
     rooflines = find_rooflines(run.records, adjust_epochs(run.records))
-    shown = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
+    table_list = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     shares = {
         name_case(row.case): row.roofline_share
@@ -57,7 +57,7 @@ def describe_roofline(run: LoadedRun) -> Section:
             f"{numbers.format_percent(shares[best])} ({best}) of the roofline."
         )
     remarks = list_failed_probes(run.records)
-    return Section(ROOFLINE_TITLE, shown, empty, remarks=remarks, finding=finding)
+    return Section(ROOFLINE_TITLE, table_list, empty, remarks=remarks, finding=finding)
 
 
 def tabulate_roofline(rooflines: Mapping[Resources, Roofline], image_bytes: int) -> Table:
@@ -98,8 +98,8 @@ def describe_memory(run: LoadedRun) -> Section:
     """Return the peak memory of the ranked rows of the first workload at its first size."""
     rows = [row for row in select_ranked(run.rows, run.workload) if row.peaks_by_phase]
     rows.sort(key=lambda row: max(row.peaks_by_phase.values()))
-    shown, finding = tabulate_memory(rows), describe_imports(rows)
-    return Section(MEMORY_TITLE, shown, "No record has it.", finding=finding)
+    table_list, finding = tabulate_memory(rows), describe_imports(rows)
+    return Section(MEMORY_TITLE, table_list, "No record has it.", finding=finding)
 
 
 def describe_imports(rows: Iterable[Row]) -> str:
@@ -124,11 +124,11 @@ def describe_imports(rows: Iterable[Row]) -> str:
 
 def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
     """Return the peaks by phase, a table for each device."""
-    shown = []
+    table_list = []
     for group in group_by_device(rows):
         columns = [
             tables.list_memory(phase, [row.peaks_by_phase.get(phase) for row in group])
             for phase in MEMORY_PHASES
         ]
-        shown.append(tabulate_programs("Peak memory by phase", columns, MEMORY_NOTE, group))
-    return shown
+        table_list.append(tabulate_programs("Peak memory by phase", columns, MEMORY_NOTE, group))
+    return table_list

@@ -87,10 +87,10 @@ def describe_threads(run: LoadedRun) -> Section:
     speedups = pilot or find_thread_speedups(run.rows, run.workload)
     if not speedups:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
-    shown = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
+    table_list = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
     remarks += list_impossible(speedups)
     finding = describe_speedups(speedups)
-    return Section(THREADS_TITLE, shown, remarks=remarks, finding=finding)
+    return Section(THREADS_TITLE, table_list, remarks=remarks, finding=finding)
 
 
 def describe_growth(
@@ -201,7 +201,7 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table
     for pair in speedups:
         case = pair.multiple.case
         groups.setdefault((case.threads, case.samples), []).append(pair)
-    shown = []
+    table_list = []
     for (threads, samples), group in sorted(groups.items()):
         scale, unit = numbers.choose_unit(
             row.epoch for pair in group for row in (pair.single, pair.multiple)
@@ -220,8 +220,8 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table
         title = f"Speedup with {in_words}: {samples:,} samples"
         times = f"In round brackets: {unit} an epoch with one thread, and with {in_words}."
         notes = f"{NOTE} {times} {note}"
-        shown.append(tables.build_table(title, columns, notes, programs=list(by_name)))
-    return shown
+        table_list.append(tables.build_table(title, columns, notes, programs=list(by_name)))
+    return table_list
 
 
 def _describe_speedup(pair: ThreadSpeedup, scale: float) -> str:

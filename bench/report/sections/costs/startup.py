@@ -116,11 +116,11 @@ def describe_first(run: LoadedRun) -> Section:
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
     rows = select_ranked(run.rows, run.workload)
-    shown = [*tabulate_totals(rows), *tabulate_break_evens(startup.find_break_evens(rows))]
+    table_list = [*tabulate_totals(rows), *tabulate_break_evens(startup.find_break_evens(rows))]
     softmax = select_softmax(rows)
     stretches = startup.find_frontier(softmax)
     finding = f"{write_frontier(stretches)}." if stretches and len(softmax) > 1 else ""
-    return Section(FIRST_TITLE, shown, NOTHING_WELL, finding=finding)
+    return Section(FIRST_TITLE, table_list, NOTHING_WELL, finding=finding)
 
 
 def sort_key(row: Row, epochs: int = 1) -> float:
@@ -131,7 +131,7 @@ def sort_key(row: Row, epochs: int = 1) -> float:
 
 def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
     """Return the seconds until many epochs are trained, the first after five on top."""
-    shown = []
+    table_list = []
     for group in group_by_device(row for row in rows if row.start_by_round):
         group.sort(key=lambda row: sort_key(row, EPOCHS))
         columns = [
@@ -141,13 +141,13 @@ def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
             )
             for count in MANY_EPOCHS
         ]
-        shown.append(tabulate_programs("Time from a cold start", columns, TOTALS_NOTE, group))
-    return shown
+        table_list.append(tabulate_programs("Time from a cold start", columns, TOTALS_NOTE, group))
+    return table_list
 
 
 def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
     """Return what a start costs, a table for each device. rows: the shortest start first."""
-    shown = []
+    table_list = []
     for group in group_by_device(rows):
         columns = (
             tables.list_times("import", [row.imports for row in group]),
@@ -158,8 +158,8 @@ def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
             tables.list_times("warm start", [row.warm_start for row in group]),
             tables.list_numbers("first timed epoch, × median", [row.warm_up for row in group]),
         )
-        shown.append(tabulate_programs("Parts of a start", columns, COSTS_NOTE, group))
-    return shown
+        table_list.append(tabulate_programs("Parts of a start", columns, COSTS_NOTE, group))
+    return table_list
 
 
 def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
@@ -167,7 +167,7 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
     groups: dict[str, list[BreakEven]] = defaultdict(list)
     for pair in break_evens:
         groups[describe_workload_size(pair.tuned)].append(pair)
-    shown = []
+    table_list = []
     for problem, group in groups.items():
         cells: dict[str, dict[str, str]] = defaultdict(dict)
         for pair in group:
@@ -179,8 +179,8 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
             for tuned, by_simpler in cells.items()
         ]
         title = f"From which epoch on a tuned program is ahead, {problem}"
-        shown.append(Table(title, ("tuned, ahead of", *names), lines, 1, BREAK_EVEN_NOTE))
-    return shown
+        table_list.append(Table(title, ("tuned, ahead of", *names), lines, 1, BREAK_EVEN_NOTE))
+    return table_list
 
 
 def describe_break_even(break_even: BreakEven) -> str:

@@ -75,7 +75,7 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
         f"Epoch time of each implementation, workload {workload}",
         partial(chart_epochs, ranked, title),
     )
-    text, finding = "\n\n".join(lines), write_headline(ranked, brief=True)
+    text, finding = "\n\n".join(lines), write_headline(ranked, leaders_only=True)
     return Section(title, [table], pictures=[picture], text=text, finding=finding)
 
 

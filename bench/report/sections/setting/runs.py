@@ -76,16 +76,16 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             "run": run.folder_name,
             "started": format_time(run.run.created),
             "suite": list_versions(run.environments.values()).get("suite", ""),
-            "trials missing": numbers.format_count(run.missing),
+            "trials missing": numbers.format_count(run.missing_count),
             "disturbances": "; ".join(run.noise.causes) or "none recorded",
         }
         for run in runs
     ]
-    shown = [tables.tabulate_lines("Where and when", lines, len(lines[0]))]
+    table_list = [tables.tabulate_lines("Where and when", lines, len(lines[0]))]
     rest = "roofline, start-up, sweep and memory are in"
     if len(runs) > MAX_COLUMNS:
         remark = f"{rest} the report of each run: softmax-bench report RUN"
-        return Section(RUNS, shown, remarks=[remark])
+        return Section(RUNS, table_list, remarks=[remark])
     remarks = []
     for run in runs:
         report = f"softmax-bench report {clean_text(str(run.folder))}"
@@ -95,7 +95,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     remarks += [
         f"{run.folder_name}: left out: {line}" for run in runs for line in list_left_out(run)
     ]
-    return Section(RUNS, shown, remarks=list(dict.fromkeys(remarks)))
+    return Section(RUNS, table_list, remarks=list(dict.fromkeys(remarks)))
 
 
 def list_left_out(run: LoadedRun) -> list[str]:
@@ -111,14 +111,14 @@ def describe_history(runs: Sequence[LoadedRun]) -> Section:
     for run in sorted(runs, key=_read_created):
         if run.rows:
             groups[str(run.machine.get("id")), *identify_data(run)].append(run)
-    shown = []
+    table_list = []
     for (machine_id, data, _), group in groups.items():
         if len(group) > 1:
             newest = group[-MAX_COLUMNS:]
             part = f", the newest {MAX_COLUMNS} of {len(group)} runs"
             title = f"{group[0].machine_name} (machine {machine_id}), {data}"
-            shown.append(_tabulate_history(title + part * (len(newest) < len(group)), newest))
-    return Section(OVER_TIME, shown, NOT_OVER_TIME)
+            table_list.append(_tabulate_history(title + part * (len(newest) < len(group)), newest))
+    return Section(OVER_TIME, table_list, NOT_OVER_TIME)
 
 
 def format_time(created: str) -> str:
@@ -178,7 +178,7 @@ def describe_figures(rows: Sequence[TextbookRow]) -> str:
     judged = [row for row in rows if row.tolerance is not None and row.measured is not None]
     if not judged:
         return ""
-    good = [row for row in judged if row.within]
+    good = [row for row in judged if row.is_within_tolerance]
     if len(good) < len(judged):
         return (
             f"{len(judged) - len(good)} of the textbook's {len(judged)} judged figures are not "
@@ -259,14 +259,14 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
         groups[tuple(list_facts(run.environments))].append(run)
-    shown = []
+    table_list = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" * (len(group) > 1)
         by_run = [line for run in group for line in (run.run.command, _describe_run(run.run))]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
-        shown.append(Table(group[0].name + more, headings, lines, 1))
-    return Section(MACHINE, shown)
+        table_list.append(Table(group[0].name + more, headings, lines, 1))
+    return Section(MACHINE, table_list)
 
 
 def _describe_run(run: Run) -> str:

@@ -50,7 +50,7 @@ def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
     on_cpu = [*on("cpu", "a", A), *on("cpu", "b", B)]
     on_gpu = [*on("gpu", "a", A, device_conditions=hot), *on("gpu", "b", B, device_conditions=hot)]
     records = [*on_cpu, *on_gpu]
-    noise = replace(measure_noise(records, HERE), between=None, drift=None)
+    noise = replace(measure_noise(records, HERE), spread_between_processes=None, drift=None)
     (both,) = describe_noisy_pairs(summarize(records, HERE), noise)
     assert "(heat slowed the GPU in 6 of 6 trials" in both
     assert both.endswith(": a and b, a (gpu) and b (gpu).")
