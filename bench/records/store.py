@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -112,6 +112,32 @@ def append_record(folder: Path, record: Record) -> None:
             limit = files.MAX_BYTES // 2**20
             raise UserError(f"{path} would be larger than {limit} MiB. Choose another --output")
         files.append(path, line)
+
+
+def append_values(
+    folder: Path,
+    environment: Environment,
+    identity: Mapping[str, Any],
+    values: Mapping[str, Any],
+    folders: Mapping[Path, str],
+) -> Record:
+    """Append the record of a process with its environment, without paths; return it.
+
+    identity: the fields that are known whatever the process leaves. values: all others; if they are
+    invalid, the process has failed. folders: see ``hide_paths``. Raises UserError.
+    """
+    try:
+        record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
+        reason = jsonl.explain_rejection(record)
+    except msgspec.ValidationError as error:
+        reason = str(error)
+    if reason is not None:
+        failure = f"the process left a result that is wrong: {reason}"
+        failed = {**identity, "status": "failed", "reason": failure}
+        record = hide_paths(msgspec.convert(failed, Record), folders)
+    add_environment(folder, environment)
+    append_record(folder, record)
+    return record
 
 
 def save_params(folder: Path, trial: str, data: bytes) -> None:

@@ -18,8 +18,7 @@ from bench.errors import join_lines
 from bench.records import environments, store, timestamps
 from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
-from bench.records.jsonl import explain_rejection
-from bench.records.paths import find_case_folders, hide_paths
+from bench.records.paths import find_case_folders
 from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
 from bench.records.traces import read_trace
 from bench.runner import gpu, machine
@@ -359,10 +358,7 @@ class Runner:
         self._round, self._params = None, {}
 
     def _append(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
-        """Append a trial's record to the run, without paths of this host.
-
-        Invalid values fail the trial.
-        """
+        """Append a trial's record to the run."""
         identity: dict[str, Any] = {
             "format": FORMAT,
             "kind": trial.kind,
@@ -376,18 +372,7 @@ class Runner:
         if trial.kind == "trial":
             identity["version"] = trial.version
         folders = find_case_folders(trial.case)
-        try:
-            record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
-            reason = explain_rejection(record)
-        except msgspec.ValidationError as error:
-            reason = str(error)
-        if reason is not None:
-            failure = f"the process left a result that is wrong: {reason}"
-            failed = {**identity, "status": "failed", "reason": failure}
-            record = hide_paths(msgspec.convert(failed, Record), folders)
-        store.add_environment(self._folder, environment)
-        store.append_record(self._folder, record)
-        return record
+        return store.append_values(self._folder, environment, identity, values, folders)
 
     def _find_obstacle(self, case: Case) -> dict[str, Any] | None:
         """Return status and reason of a case that cannot be measured on this host, or None."""

@@ -7,14 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
-
-import msgspec
+from typing import Any, cast
 
 from bench.errors import join_lines
 from bench.records import environments, store, timestamps
-from bench.records.jsonl import explain_rejection
-from bench.records.paths import hide_paths
 from bench.records.schema import FORMAT, CommandRecord, Environment
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
@@ -239,7 +235,7 @@ class _CommandPairs:
         return median(measure_kernel(self._cores[-1]) for _ in range(KERNEL_RUNS))
 
     def _record(self, number: int, side: str, fields: Mapping[str, Any]) -> CommandRecord:
-        """Append the record of a process; one whose values are invalid has failed."""
+        """Append the record of a process."""
         version = self._plan.baseline if side == BASELINE else self._plan.candidate
         environment = self._environments[side]
         warmed = sum(one.round == 0 and one.version == side for one in self._records)
@@ -254,19 +250,10 @@ class _CommandPairs:
             "version": side,
             "started": timestamps.format_now(),
         }
-        try:
-            record = msgspec.convert({**identity, **fields}, CommandRecord)
-            reason = explain_rejection(record)
-        except msgspec.ValidationError as error:
-            reason = str(error)
-        if reason is not None:
-            failed = {"status": "failed", "reason": f"its values are wrong: {reason}"}
-            record = msgspec.convert({**identity, **failed}, CommandRecord)
-        record = hide_paths(record, {self._sides[side].folder: "<checkout>"})
-        store.add_environment(self._folder, environment)
-        store.append_record(self._folder, record)
-        self._records.append(record)
-        return record
+        folders = {self._sides[side].folder: "<checkout>"}
+        record = store.append_values(self._folder, environment, identity, fields, folders)
+        self._records.append(cast("CommandRecord", record))
+        return self._records[-1]
 
 
 def iterate_in_turn(

@@ -93,7 +93,7 @@ def test_value_that_no_record_holds_fails_its_process(measured):
     records, case = measured("echo 1e300", metric="last-number")
     assert case.verdict == "failed"
     assert {record.status for record in records} == {"failed"}
-    assert records[0].reason.startswith("its values are wrong: ")
+    assert records[0].reason.startswith("the process left a result that is wrong: ")
 
 
 def test_output_without_a_value_fails_its_process(measured):
