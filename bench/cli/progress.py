@@ -69,7 +69,7 @@ def print_plan(run: Run) -> None:
 
 
 def format_events(
-    events: Iterable[loop.Event | str], times: Estimate, folder: Path | None = None
+    events: Iterable[loop.Event], times: Estimate, folder: Path | None = None
 ) -> Iterator[str | Table]:
     """Yield a line for each event of a run, and text as it is.
 
@@ -96,9 +96,6 @@ def format_events(
                         if row.case.workload == record.case.workload
                     ]
                     yield from format_comparisons(rows, stdout.width)
-            case loop.BudgetSpent(count):
-                trials = "1 trial was" if count == 1 else f"{count} trials were"
-                yield f"the budget is used up: {trials} not measured. Go on with --resume"
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:

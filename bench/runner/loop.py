@@ -61,20 +61,13 @@ class TrialEnded:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSpent:
-    """The next trial would exceed the budget; ``remaining`` trials are not measured."""
-
-    remaining: int
-
-
-Event = WarmUpStarted | TrialStarted | TrialEnded | BudgetSpent
+Event = WarmUpStarted | TrialStarted | TrialEnded | str
 
 
 def measure_run(
     folder: Path, run: Run, data: Dataset, find_settled: FindSettled | None = None
 ) -> Iterator[Event]:
-    """Measure all missing trials of a run; yield an event before and after each.
+    """Measure all missing trials of a run; yield an event before and after each, or a line.
 
     find_settled: see ``find_missing_trials``. The caller holds the host's lock. Raises UserError,
     also if another process has the run's folder.
@@ -103,7 +96,9 @@ def measure_run(
                 ]
                 longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
                 if longest > budget:
-                    yield BudgetSpent(len(remaining))
+                    count = len(remaining)
+                    trials = "1 trial was" if count == 1 else f"{count} trials were"
+                    yield f"the budget is used up: {trials} not measured. Go on with --resume"
                     return
             number = sum(record.status != "interrupted" for record in records) + 1
             total = number - 1 + len(remaining)

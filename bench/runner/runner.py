@@ -28,7 +28,6 @@ from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, scratch, spec
-from bench.runner.process.command import CommandOutcome
 from bench.runner.process.drive import Drive, alternate, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.outcome import Outcome
@@ -426,7 +425,7 @@ class Runner:
         return environments.make_environment(facts)
 
 
-def describe_outcome(outcome: Outcome | CommandOutcome) -> dict[str, Any]:
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     """Return the fields of a record that say how a process ended."""
     return {
         "status": outcome.status,

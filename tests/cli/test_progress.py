@@ -43,15 +43,13 @@ def test_events_become_lines_and_tell_the_time_left():
         "a host was lost",
         loop.TrialStarted(trial, 2, 3, (trial, trial)),
         loop.TrialStarted(trial, 2, 3, (trial, trial), budget=20.0),
-        loop.BudgetSpent(2),
     ]
     lines = list(format_events(events, Estimate()))
     transient = [isinstance(line, Transient) for line in lines]
-    assert transient == [True, True, False, False, True, True, False]
+    assert transient == [True, True, False, False, True, True]
     assert lines[1].endswith("time left unknown")
     assert lines[4].endswith("about 24 s left")
     assert lines[5].endswith("about 20 s left")
-    assert lines[6] == "the budget is used up: 2 trials were not measured. Go on with --resume"
 
 
 def test_started_trial_names_case_and_remaining_time():

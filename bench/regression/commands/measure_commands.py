@@ -25,7 +25,8 @@ from bench.regression.versions.names import Version
 from bench.runner import machine
 from bench.runner.kernel import measure_kernel
 from bench.runner.process import scratch
-from bench.runner.process.command import Command, CommandOutcome, CommandSpec, CommandStopped
+from bench.runner.process.command import Command, CommandSpec, CommandStopped
+from bench.runner.process.outcome import Outcome
 from bench.runner.runner import describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
@@ -161,7 +162,7 @@ class _CommandPairs:
                 yield side, {"started": started, **fields}
 
     def _describe_iterations(
-        self, side: str, outcome: CommandOutcome, seconds: list[float], stopped: str | None
+        self, side: str, outcome: Outcome, seconds: list[float], stopped: str | None
     ) -> dict[str, Any]:
         """Return the fields of a process that iterated; stopped: the side that ended too early."""
         fields = describe_outcome(outcome) | {"iteration_seconds": seconds}
@@ -209,7 +210,7 @@ class _CommandPairs:
             loops=self._plan.loops,
         )
 
-    def _read(self, outcome: CommandOutcome, folder: Path) -> dict[str, Any]:
+    def _read(self, outcome: Outcome, folder: Path) -> dict[str, Any]:
         """Return how a process ended, with its values if it succeeded."""
         fields = describe_outcome(outcome)
         if self._plan.pytest and "arguments: --benchmark" in outcome.stderr_tail:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.regression.commands.command_plan import CPU_TIME, JSON, LAST_NUMBER
-from bench.runner.process.command import CommandOutcome
+from bench.runner.process.outcome import Outcome
 
 OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
 MAX_FILE_BYTES = 2**28
@@ -22,7 +22,7 @@ class ValueFault(Exception):  # noqa: N818 - its text is the reason of a record
     """A command succeeded, but its value cannot be read."""
 
 
-def read_values(metric: str, outcome: CommandOutcome, file: Path | None = None) -> dict[str, float]:
+def read_values(metric: str, outcome: Outcome, file: Path | None = None) -> dict[str, float]:
     """Return the values of a command that succeeded, by name; the only value has the metric's.
 
     The name of a printed number has its unit, too. file: that pytest-benchmark wrote, with a value

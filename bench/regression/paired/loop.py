@@ -58,7 +58,8 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
         planned = fewest if number <= PLANNING_PAIRS else looks[-1]
         seconds = pairs.plan((end - now()) / (planned - number))
         if number <= PLANNING_PAIRS:
-            looks = plan_looks(pairs.alpha, number, (end - now()) / seconds)
+            fitting = number + int((end - now()) / seconds)
+            looks = schedule_looks(max(count_fewest_pairs(pairs.alpha), fitting), pairs.alpha)
             pairs.save_looks(looks)
         if now() + seconds > end:
             break
@@ -72,9 +73,3 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
             if all(case.verdict != "undecided" for case in cases):
                 return
     yield from pairs.judge()
-
-
-def plan_looks(alpha: float, measured: int, fitting: float) -> LookSchedule:
-    """Return the looks after some measured pairs, if this number of others still fits."""
-    pairs = max(count_fewest_pairs(alpha), measured + int(fitting))
-    return schedule_looks(pairs, alpha)

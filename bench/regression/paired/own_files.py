@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bench.errors import UserError
@@ -10,7 +11,7 @@ from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent,
 from bench.regression.versions import git
 from bench.regression.versions.names import Version
 from bench.regression.versions.site import Site
-from bench.runner.planning.cases import Inspection, find_implementation
+from bench.runner.planning.cases import find_implementation
 from bench.runner.process import preflight
 from bench.worker import machine
 
@@ -64,30 +65,27 @@ def pair_files(
     same code with the same variables, unless ``same_code_ok``.
     """
     pairings, absent = [], []
+    sides = {BASELINE: baseline, CANDIDATE: candidate}
     for file in files:
-        paths = [
-            locate(site, file or Path(str(version.path))) for version, site in (baseline, candidate)
-        ]
+        paths = {
+            side: locate(site, file or Path(str(version.path)))
+            for side, (version, site) in sides.items()
+        }
         missing = [
             Absent(str(file), f"not in {version.name}", side)
-            for side, (version, site), path in zip(
-                (BASELINE, CANDIDATE), (baseline, candidate), paths, strict=True
-            )
-            if site.checkout and not path.is_file()
+            for side, (version, site) in sides.items()
+            if site.checkout and not paths[side].is_file()
         ]
         if len(missing) == 2:
             raise UserError(f"neither revision has the file {file}. Commit it, or name another")
         if missing:
             absent += missing
             continue
-        sides = [
-            load(path, version, site)
-            for path, (version, site) in zip(paths, (baseline, candidate), strict=True)
-        ]
+        loaded = [load(paths[side], *sides[side]) for side in sides]
         differ = baseline[0].env != candidate[0].env
-        if not (differ or same_code_ok) and (fault := find_same_code(*sides)):
+        if not (differ or same_code_ok) and (fault := find_same_code(*loaded)):
             raise UserError(fault)
-        pairings.append(Pairing(*(side.case for side in sides)))
+        pairings.append(Pairing(*(own.case for own in loaded)))
     return pairings, absent
 
 
@@ -104,15 +102,8 @@ def locate(site: Site, file: Path) -> Path:
 
 def load(path: Path, version: Version, site: Site) -> OwnFile:
     """Load a file in a worker of its side. Raises UserError for a file that cannot be used."""
-    inspection = Inspection()
-
-    def inspect(path: Path) -> Inspection:
-        nonlocal inspection
-        inspection = preflight.inspect(path, site.installation, version.env)
-        return inspection
-
-    case = find_implementation(str(path), inspect)
-    return OwnFile(path, case, inspection.modules)
+    inspect = cache(lambda file: preflight.inspect(file, site.installation, version.env))
+    return OwnFile(path, find_implementation(str(path), inspect), inspect(path).modules)
 
 
 def find_same_code(baseline: OwnFile, candidate: OwnFile) -> str | None:

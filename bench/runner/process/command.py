@@ -14,6 +14,7 @@ from bench.runner import signals
 from bench.runner.kernel import pin
 from bench.runner.process.leftovers import MARK, kill_leftovers
 from bench.runner.process.outcome import (
+    Outcome,
     ProcessExit,
     count_oom_kills,
     find_misconduct,
@@ -43,22 +44,6 @@ class CommandSpec:
     timeout: float
     output_bytes: int = 0
     loops: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CommandOutcome:
-    """How a command ended.
-
-    wall_seconds: from its start to its end. cpu_seconds: of all processors, of it and of the
-    processes that it started and waited for. output: the last of it.
-    """
-
-    status: str
-    reason: str | None
-    wall_seconds: float
-    cpu_seconds: float
-    output: str
-    stderr_tail: str
 
 
 class Command:
@@ -121,7 +106,7 @@ class Command:
                 raise CommandStopped
         return now() - begin
 
-    def finish(self) -> CommandOutcome:
+    def finish(self) -> Outcome:
         """Let the command end, and return how it did."""
         session = self._session
         assert session is not None
@@ -156,7 +141,7 @@ class Command:
             status, reason = "out-of-memory", "the kernel ended it: the machine had no memory left"
         elif lines:
             reason = f"{reason}: {join_lines(lines[-1])}"
-        return CommandOutcome(status, reason, seconds, session.cpu_seconds, output, stderr)
+        return Outcome(status, reason, {}, stderr, seconds, session.cpu_seconds, output)
 
     def _find_wrong_count(self) -> str | None:
         """Return how a command that loops answered wrongly: then its iterations are no such."""

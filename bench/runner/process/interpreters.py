@@ -85,13 +85,6 @@ def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
     return msgspec.structs.replace(case, interpreter=below.interpreter)
 
 
-def find_installation(case: Case) -> Installation:
-    """Return where a case runs. Raises UserError where its Python does not exist."""
-    if case.interpreter is None:
-        return Installation()
-    return Installation(require_executable(case.interpreter))
-
-
 def specify_child(
     case: Case, timeout: float, installation: Installation | None = None
 ) -> ChildSpec:
@@ -99,8 +92,10 @@ def specify_child(
 
     timeout: seconds. installation: None for that of the case.
     """
+    if case.interpreter is not None and installation is None:
+        installation = Installation(require_executable(case.interpreter))
     return ChildSpec(
-        installation=installation or find_installation(case),
+        installation=installation or Installation(),
         threads=case.threads,
         device=case.device,
         variables=case.worker_variables,

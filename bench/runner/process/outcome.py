@@ -50,10 +50,11 @@ class ProcessExit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a worker.
+    """The end of a worker, or of a command of a user's own.
 
-    document: what it wrote, unvalidated; empty where it wrote nothing that can be read.
-    wall_seconds: from its start until the parent saw its end.
+    document: what a worker wrote, unvalidated; empty where it wrote nothing that can be read.
+    wall_seconds: from its start until the parent saw its end. cpu_seconds, output: of a command and
+    of the processes that it waited for; the last of what it printed.
     """
 
     status: str
@@ -61,11 +62,23 @@ class Outcome:
     document: Document
     stderr_tail: str
     wall_seconds: float
+    cpu_seconds: float = 0.0
+    output: str = ""
 
 
 def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
     """Return status, reason and document of the worker that wrote to this folder."""
-    status, reason, document = _read_result(folder, process_exit)
+    status, reason = interpret_code(process_exit)
+    document: Document = {}
+    if status == "ok":
+        try:
+            document = _read_document(folder / "document.json")
+            status, reason = document["status"], document.get("reason")
+        except FileNotFoundError:
+            status, reason = "failed", "the process left no result"
+        except (OSError, ValueError, RecursionError) as error:
+            status = "failed"
+            reason = join_lines(f"the process left a result that cannot be read: {error}")
     if status == "failed":
         if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
             reason = "the kernel ended the process: the machine had no memory left"
@@ -90,19 +103,6 @@ def interpret_code(process_exit: ProcessExit) -> tuple[str, str | None]:
     if process_exit.code > 0:
         return "failed", f"the process ended with exit status {process_exit.code}"
     return "ok", None
-
-
-def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
-    status, reason = interpret_code(process_exit)
-    if status != "ok":
-        return status, reason, {}
-    try:
-        document = _read_document(folder / "document.json")
-    except FileNotFoundError:
-        return "failed", "the process left no result", {}
-    except (OSError, ValueError, RecursionError) as error:
-        return "failed", join_lines(f"the process left a result that cannot be read: {error}"), {}
-    return document["status"], document.get("reason"), document
 
 
 def _read_document(path: Path) -> Document:

@@ -9,11 +9,12 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.planning.cases import Inspection
-from bench.runner.process.interpreters import TIMEOUT, find_installation, specify_child
+from bench.runner.process.interpreters import TIMEOUT, specify_child
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation, describe_source
 
-DEVICE_TIMEOUT = 600.0
+# The first import reads a cold disk, and a driver may have to compile.
+LONG_TIMEOUT = 600.0
 
 
 def import_implementation(case: Case) -> None:
@@ -21,15 +22,13 @@ def import_implementation(case: Case) -> None:
 
     Raises UserError.
     """
-    child = ChildSpec(installation=find_installation(case), variables=case.worker_variables)
-    launch({"mode": "preflight", **describe_source(case)}, child)
+    launch({"mode": "preflight", **describe_source(case)}, specify_child(case, LONG_TIMEOUT))
 
 
 def find_device_fault(case: Case) -> str | None:
     """Return why an implementation does not train a step on the case's device, or None."""
-    # The driver may have to compile first.
-    child = specify_child(case, timeout=DEVICE_TIMEOUT)
-    outcome = launch({"mode": "device", **describe_source(case), "device": case.device}, child)
+    request = {"mode": "device", **describe_source(case), "device": case.device}
+    outcome = launch(request, specify_child(case, LONG_TIMEOUT))
     return None if outcome.status == "ok" else outcome.reason
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from bench.regression.commands.values import ValueFault, read_values
-from bench.runner.process.command import CommandOutcome
+from bench.runner.process.outcome import Outcome
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def read(tmp_path):
     """Read the values of a command that took two seconds, computed for one, and printed this."""
 
     def call(metric, output="", file=None):
-        outcome = CommandOutcome("ok", None, 2.0, 1.0, output, "")
+        outcome = Outcome("ok", None, {}, "", 2.0, 1.0, output)
         return read_values(metric, outcome, tmp_path / file if file else None)
 
     return call

@@ -108,7 +108,9 @@ def test_installation_is_looked_up_for_every_run(make_case, tmp_path, monkeypatc
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
     case = make_case(interpreter="./python")
-    assert interpreters.find_installation(case) == Installation(str(tmp_path / "python"))
+    assert interpreters.specify_child(case, 1.0).installation == Installation(
+        str(tmp_path / "python")
+    )
     (tmp_path / "python").unlink()
     with pytest.raises(UserError, match=r"\./python is no executable"):
-        interpreters.find_installation(case)
+        interpreters.specify_child(case, 1.0)
