@@ -58,7 +58,7 @@ def starts(monkeypatch):
 def sides(number=1, **changes):
     """Return the two trials of a pair, by version."""
     one = pairing(**{"batch_size": 96, "threads": 1, **changes})
-    both = plan_pair(number, one)
+    both = plan_pair(number, one, one.baseline.epochs)
     return {trial.version: trial for trial in both}
 
 

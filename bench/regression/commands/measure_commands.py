@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from bench.errors import join_lines
 from bench.records import environments, store, timestamps
-from bench.records.schema import FORMAT, CommandRecord, Environment
+from bench.records.schema import FORMAT, CommandRecord
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
@@ -21,7 +21,6 @@ from bench.regression.paired.loop import measure_until_decided
 from bench.regression.paired.measure_pairs import choose_epochs
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.versions.names import Version
 from bench.runner import machine
 from bench.runner.kernel import measure_kernel
 from bench.runner.process import scratch
@@ -63,9 +62,19 @@ class _CommandPairs:
         self._plan = plan
         self._sides = sides
         self._arguments = shlex.split(plan.arguments)
-        versions = {BASELINE: plan.baseline, CANDIDATE: plan.candidate}
+        self._versions = {BASELINE: plan.baseline, CANDIDATE: plan.candidate}
         self._environments = {
-            side: describe_environment(versions[side], own) for side, own in sides.items()
+            side: environments.make_environment(
+                {
+                    "machine": machine.describe(),
+                    "software": dict(own.software),
+                    "suite": machine.describe_suite(),
+                    # Of all that it has, those that the user asked for.
+                    "variables": dict(self._versions[side].env),
+                    "data": {},
+                }
+            )
+            for side, own in sides.items()
         }
         self._cores = list_usable_cores()[-plan.threads :]
         self._records: list[CommandRecord] = []
@@ -237,7 +246,6 @@ class _CommandPairs:
 
     def _record(self, number: int, side: str, fields: Mapping[str, Any]) -> CommandRecord:
         """Append the record of a process."""
-        version = self._plan.baseline if side == BASELINE else self._plan.candidate
         environment = self._environments[side]
         warmed = sum(one.round == 0 and one.version == side for one in self._records)
         identity = {
@@ -246,7 +254,7 @@ class _CommandPairs:
             "run": self._plan.run,
             "trial": f"p{number}-{side}" if number else f"w{warmed + 1}-{side}",
             "round": number,
-            "case": self._plan.make_case(version),
+            "case": self._plan.make_case(self._versions[side]),
             "environment": environment.id,
             "version": side,
             "started": timestamps.format_now(),
@@ -274,16 +282,3 @@ def iterate_in_turn(
             if number > 0:
                 seconds[side].append(time)
     return seconds, None
-
-
-def describe_environment(version: Version, side: CommandSide) -> Environment:
-    """Return where the processes of a side run; of variables, those that the user asked for."""
-    return environments.make_environment(
-        {
-            "machine": machine.describe(),
-            "software": dict(side.software),
-            "suite": machine.describe_suite(),
-            "variables": dict(version.env),
-            "data": {},
-        }
-    )

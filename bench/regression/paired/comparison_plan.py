@@ -71,12 +71,13 @@ def order_sides() -> list[str]:
     return secrets.SystemRandom().sample((BASELINE, CANDIDATE), 2)
 
 
-def plan_pair(number: int, pairing: Pairing) -> list[Trial]:
+def plan_pair(number: int, pairing: Pairing, epochs: int) -> list[Trial]:
     """Return the two trials of a pair in the order in which they are measured.
 
-    number: of the pair within its case, from 1.
+    number: of the pair within its case. epochs: of each that are timed.
     """
-    cases = {BASELINE: pairing.baseline, CANDIDATE: pairing.candidate}
+    sides = {BASELINE: pairing.baseline, CANDIDATE: pairing.candidate}
+    cases = {side: msgspec.structs.replace(case, epochs=epochs) for side, case in sides.items()}
     return [
         Trial(f"p{number}-{side}-{cases[side].slug}", "trial", number, cases[side], side)
         for side in order_sides()

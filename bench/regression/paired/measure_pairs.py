@@ -7,8 +7,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import cast
 
-from msgspec.structs import replace
-
 from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import TrialRecord
@@ -79,7 +77,7 @@ class _CasePairs:
     def measure(self, number: int) -> bool:
         """Measure a pair, and how long it took."""
         begin, state = now(), self._state
-        trials = plan_pair(number, set_epochs(self._pairing, self._epochs))
+        trials = plan_pair(number, self._pairing, self._epochs)
         if can_alternate(self._pairing, state.features):
             measured = state.runner.measure_pair(trials, judge_one_epoch=number > 0)
         else:
@@ -132,9 +130,3 @@ def choose_epochs(epoch: float, rest: float, allowed: float) -> int:
     """
     time = min(EPOCH_SECONDS, (allowed - rest) / 2)
     return min(MAX_EPOCHS, max(MIN_EPOCHS, math.floor(time / epoch)))
-
-
-def set_epochs(pairing: Pairing, epochs: int) -> Pairing:
-    """Return a pairing whose trials have this many timed epochs."""
-    baseline, candidate = pairing.baseline, pairing.candidate
-    return Pairing(replace(baseline, epochs=epochs), replace(candidate, epochs=epochs))

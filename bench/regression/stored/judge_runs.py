@@ -16,7 +16,6 @@ from bench.regression.calibration.spread import Spread
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
-    ComparedVersion,
     ComparisonResult,
     MetricComparison,
     Sides,
@@ -63,10 +62,8 @@ def compare_runs(
         rule, cases = _judge_times(cases, find_spread if same_machine else None, rule, between_runs)
     return ComparisonResult(
         command="bench compare",
-        baseline=ComparedVersion(baseline.name, baseline.machine, baseline.software, baseline.env),
-        candidate=ComparedVersion(
-            candidate.name, candidate.machine, candidate.software, candidate.env
-        ),
+        baseline=baseline,
+        candidate=candidate,
         rule=rule,
         cases=cases,
         same_machine=same_machine,

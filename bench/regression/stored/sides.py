@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis import summary
@@ -11,6 +11,7 @@ from bench.errors import UserError, clean_text
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
+from bench.regression.result import ComparedVersion
 from bench.runner.planning.pilot import choose_threads, split_pilot
 from bench.worker import machine
 
@@ -48,20 +49,15 @@ class StoredCase:
         return any(trial.parity is not None and not trial.parity.passed for trial in self.trials)
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side(ComparedVersion):
     """A run, with its cases by slug.
 
-    machine, data: ids, equal for equal machines and data; None if nothing was measured. software:
-    versions by name. env: the variables that the user asked for.
+    machine, data: ids, equal for equal machines and data; None if nothing was measured.
     """
 
-    name: str
-    machine: str | None
     cases: Mapping[str, StoredCase]
-    software: Mapping[str, str] = field(default_factory=dict)
-    data: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    data: str | None
 
 
 def load_side(folder: Path) -> Side:

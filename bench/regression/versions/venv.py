@@ -189,7 +189,11 @@ def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
 
     def build(temporary: Path) -> None:
         progress(f"building an environment with {' '.join(spec.named) or 'pip'}, once")
-        _build(temporary, spec, progress, log=folder.with_suffix(".log"))
+        log = folder.with_suffix(".log")
+        _run([sys.executable, "-P", "-m", "virtualenv", str(temporary)], log, spec, progress)
+        if spec.requirements:
+            command = _write_command(temporary / "bin" / "python", temporary, spec)
+            _run(command, log, spec, progress)
 
     # Its Python is a link, which an upgrade of the interpreter may have broken.
     cache.build_once(folder, build, python.exists)
@@ -225,13 +229,6 @@ def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
             marker = requirement.marker
             if marker and any(marker.evaluate({"extra": one}) for one in entry.extra.split(",")):
                 yield f"{requirement.name}{requirement.specifier}"
-
-
-def _build(folder: Path, spec: EnvironmentSpec, progress: Progress, log: Path) -> None:
-    """Build an environment in a folder. Raises UserError."""
-    _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], log, spec, progress)
-    if spec.requirements:
-        _run(_write_command(folder / "bin" / "python", folder, spec), log, spec, progress)
 
 
 def _write_command(python: Path, folder: Path, spec: EnvironmentSpec) -> list[str]:

@@ -25,17 +25,17 @@ def test_each_judged_metric_of_each_case_is_one_test(names, gates, family):
 
 
 def test_pair_has_one_trial_of_each_version():
-    pair = plan_pair(7, PAIRING)
+    pair = plan_pair(7, PAIRING, 3)
     assert {trial.version: (trial.id, trial.case) for trial in pair} == {
-        "base": ("p7-base-sgd-old-cpu-b32-t2-n48000", PAIRING.baseline),
-        "candidate": ("p7-candidate-sgd-new-cpu-b32-t2-n48000", PAIRING.candidate),
+        "base": ("p7-base-sgd-old-cpu-b32-t2-n48000", case("old", epochs=3)),
+        "candidate": ("p7-candidate-sgd-new-cpu-b32-t2-n48000", case("new", epochs=3)),
     }
     assert [(trial.kind, trial.round) for trial in pair] == [("trial", 7)] * 2
 
 
 def test_order_in_a_pair_is_a_fair_coin():
     # Fewer than 150 or more than 250 heads of 400 have a probability of one in a million.
-    first = [plan_pair(number, PAIRING)[0].version == "base" for number in range(401)]
+    first = [plan_pair(number, PAIRING, 3)[0].version == "base" for number in range(401)]
     assert 150 < sum(first[1:]) < 250
     assert 150 < sum(one == other for one, other in pairwise(first)) < 250
 
