@@ -85,7 +85,7 @@ def test_relative_lock_path_is_refused(monkeypatch, named):
 def test_lock_that_cannot_be_opened_is_a_user_error(tmp_path, monkeypatch, place):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / place))
-    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
+    with pytest.raises(UserError, match="Set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
         pytest.fail("it was opened")
 
 
@@ -94,7 +94,7 @@ def test_file_system_without_locks_is_a_user_error(monkeypatch):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
+    with pytest.raises(UserError, match="Set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
         pytest.fail("it was locked")
 
 
