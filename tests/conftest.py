@@ -37,7 +37,8 @@ from bench.runner import signals
 from bench.runner.parity.draws import Draws
 from bench.runner.process import drive, launch
 from bench.runner.process.drive import Drive, measure_exchange
-from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.launch import Worker
+from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec, request_training
 from bench.worker import machine
 
@@ -173,7 +174,7 @@ def driven(tmp_path, digits, make_case, short_trials):
         request, size = request_training(case, digits), measure_exchange(case, digits)
         with Worker(request, child, tmp_path / "child", size) as worker:
             trial = Drive(worker, case, Draws.make(42, 1))
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 trial.set_up()
                 trial.train_first()
                 trial.train_all()

@@ -29,8 +29,9 @@ from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.drive import Drive, alternate, measure_exchange
-from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.launch import Worker
 from bench.runner.process.outcome import Outcome
+from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
 from bench.worker import exchange
 from bench.worker.machine import list_software, list_usable_cores
@@ -160,7 +161,7 @@ class Runner:
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
         with self._start_worker(trial, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
                 drive.train_all(None if self._installations is None else 0.0)
@@ -183,7 +184,7 @@ class Runner:
         for draws in (Draws.make(None, trial.round), self._get_draws(trial)):
             with self._start_worker(trial, child, folder) as worker:
                 drive = Drive(worker, trial.case, draws)
-                with suppress(WorkerStopped):
+                with suppress(ProcessStopped):
                     drive.set_up()
                     drive.train_first()
                     worker.call(exchange.VERIFY)
@@ -205,7 +206,7 @@ class Runner:
         draws = Draws.make(None, trial.round)
         with self._start_worker(short, child, folder) as worker:
             drive = Drive(worker, short.case, draws)
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
                 worker.call(exchange.RUN, indices=draws.draw_order(1, samples))
@@ -239,7 +240,7 @@ class Runner:
                 worker = stack.enter_context(self._start_worker(trial, child, folder))
                 # Orders of its own: neither worker learns anything from the other one's.
                 drives.append(Drive(worker, trial.case, Draws.make(None, trial.round)))
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 for drive in drives:
                     drive.set_up()
                     drive.train_first()
@@ -320,7 +321,7 @@ class Runner:
         if trial.kind == "roofline":
             seconds["kernel_seconds"] = [measure_kernel(list_usable_cores()[-1])]
         with Worker(self._build_request(trial), child, folder) as worker:
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 worker.await_start()
                 seconds["import_seconds"] = worker.call(exchange.IMPORT).elapsed
                 if trial.kind == "textbook":

@@ -27,7 +27,8 @@ from bench.runner import runner
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE
 from bench.runner.planning.cases import Size, complete_case, find_implementation, make_case
-from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.launch import Worker
+from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec
 from bench.runner.runner import Runner
 from bench.worker import exchange, machine
@@ -139,7 +140,7 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
     child = ChildSpec(threads=len(list_usable_cores()), variables=figure.variables, timeout=280)
     with Worker(request, child, tmp_path / "child") as worker:
         worker.await_start()
-        with suppress(WorkerStopped):
+        with suppress(ProcessStopped):
             for command in (exchange.IMPORT, exchange.READ_DATA, exchange.RUN):
                 worker.call(command)
         outcome = worker.finish()

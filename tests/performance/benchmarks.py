@@ -21,7 +21,8 @@ from bench.runner.parity.judge import Judge
 from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.process import preflight, spec
 from bench.runner.process.drive import Drive, measure_exchange
-from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.launch import Worker
+from bench.runner.process.session import ProcessStopped
 from bench.worker import exchange, machine
 from bench.worker.data import read_labels
 from bench.worker.workloads import WORKLOADS
@@ -87,7 +88,7 @@ def test_epoch(benchmark, pytestconfig, tmp_path, data, judge, draws, implementa
 
     with start_worker(case, data, tmp_path) as worker:
         drive = Drive(worker, case, draws)
-        with suppress(WorkerStopped):
+        with suppress(ProcessStopped):
             drive.set_up()
             drive.train_first()
             benchmark.pedantic(worker.call, setup=draw_order, teardown=keep_params, rounds=EPOCHS)

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.runner.process.launch import WorkerStopped
 from bench.runner.process.outcome import Outcome
+from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 
@@ -34,7 +34,7 @@ class StoppedWorkers(list[tuple[Mapping[str, Any], ChildSpec]]):
         yield self
 
     def call(self, *_: object, **__: object) -> None:
-        raise WorkerStopped
+        raise ProcessStopped
 
     await_start = call
 

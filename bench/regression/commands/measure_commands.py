@@ -24,8 +24,9 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner import machine
 from bench.runner.kernel import measure_kernel
 from bench.runner.process import scratch
-from bench.runner.process.command import Command, CommandSpec, CommandStopped
+from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.outcome import Outcome
+from bench.runner.process.session import ProcessStopped
 from bench.runner.runner import describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
@@ -277,7 +278,7 @@ def iterate_in_turn(
         for side, command in commands.items():
             try:
                 time = command.iterate()
-            except CommandStopped:
+            except ProcessStopped:
                 return seconds, side
             if number > 0:
                 seconds[side].append(time)

@@ -24,7 +24,8 @@ from bench.runner.parity.judge import TOLERANCE, Judge, Judgement
 from bench.runner.planning.cases import Size, complete_case
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.drive import Drive, find_busy_fault, measure_exchange
-from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.launch import Worker
+from bench.runner.process.session import ProcessStopped
 from bench.worker.data import read_labels
 from bench.worker.workloads import WORKLOADS
 
@@ -124,7 +125,7 @@ class Checker:
         with scratch.make_folder() as folder, self._start_worker(case, data, folder) as worker:
             drive = Drive(worker, case, self._draws, watch_every_epoch=True)
             evidence = drive.evidence
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
                 drive.train_all(TIMED_SECONDS, kernel=False)
@@ -183,7 +184,7 @@ class Checker:
             scratch.make_folder() as folder,
             self._start_worker(complete, data, folder) as worker,
         ):
-            with suppress(WorkerStopped):
+            with suppress(ProcessStopped):
                 Drive(worker, complete, self._draws).set_up()
             outcome = worker.finish()
         find = partial(Finding, data.name, "sgd", "gpu", complete.batch_size)

@@ -337,12 +337,16 @@ def plan_trials(run: Run, cached: Collection[str] = ()) -> list[Trial]:
         for number in range(1, run.rounds[workload] + 1):
             trials += _plan_block(run, number, cases)
             trials, probes, programs = [*trials, *probes, *programs], [], []
-            if workload == run.cases[0].workload and (number == 1 or not run.stopping):
-                trials += _plan_warm_starts(run, number, cached)
-            if workload == run.cases[0].workload and number == 1 and run.trace:
+            first = _list_first(run) if workload == run.cases[0].workload else []
+            # A run of one round, which is to be short, has no warm starts.
+            if run.rounds[workload] > 1 and (number == 1 or not run.stopping):
                 trials += [
-                    Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in _list_first(run)
+                    Trial(f"r{number}-warm-{case.slug}", "warm-start", number, case)
+                    for case in first
+                    if case.slug in cached
                 ]
+            if run.trace and number == 1:
+                trials += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in first]
     trials += [*probes, *programs]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
@@ -368,15 +372,6 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
         most = run.stopping.later_epochs
         block = [msgspec.structs.replace(c, epochs=min(c.epochs, most)) for c in block]
     return [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
-
-
-def _plan_warm_starts(run: Run, number: int, cached: Collection[str]) -> list[Trial]:
-    """Return a round's warm starts; none in a run of one round, which is to be short."""
-    return [
-        Trial(f"r{number}-warm-{case.slug}", "warm-start", number, case)
-        for case in _list_first(run)
-        if run.rounds[case.workload] > 1 and case.slug in cached
-    ]
 
 
 def _list_first(run: Run) -> list[Case]:

@@ -20,12 +20,8 @@ from bench.runner.process.outcome import (
     find_misconduct,
     interpret_code,
 )
-from bench.runner.process.session import TAIL_BYTES, Pipe, Session
+from bench.runner.process.session import TAIL_BYTES, Pipe, ProcessStopped, Session
 from bench.worker.measure import now
-
-
-class CommandStopped(Exception):  # noqa: N818 - ``Command.finish`` says what happened
-    """The command ended, or exceeded its time, before it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +78,11 @@ class Command:
 
     def __exit__(self, *_: object) -> None:
         with self._stack:
-            if self._session is None:
+            if self._session is None:  # a signal came while it was started
                 kill_leftovers(None, self._scratch, grace=0.0)
-                return
-            if stdin := self._session.process.stdin:
-                stdin.close()
-            if self._session.process.returncode is None:
-                self._session.kill()
 
     def iterate(self) -> float:
-        """Let the command do one iteration, and return its seconds. Raises CommandStopped."""
+        """Let the command do one iteration, and return its seconds. Raises ProcessStopped."""
         assert self._session is not None
         assert self._session.process.stdin is not None
         assert self._stdout is not None
@@ -100,10 +91,10 @@ class Command:
         try:
             os.write(self._session.process.stdin.fileno(), b"\n")
         except BrokenPipeError as error:
-            raise CommandStopped from error
+            raise ProcessStopped from error
         while self._stdout.lines < self._iterations:
             if not self._session.wait(self._stdout):
-                raise CommandStopped
+                raise ProcessStopped
         return now() - begin
 
     def finish(self) -> Outcome:

@@ -27,15 +27,11 @@ from bench.runner.process.outcome import (
 )
 from bench.runner.process.placement import find_placement_fault, read_helpers_cpu_seconds
 from bench.runner.process.scratch import make_folder, report_write_errors
-from bench.runner.process.session import Pipe, Session
+from bench.runner.process.session import Pipe, ProcessStopped, Session
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.measure import now, read_cpu_seconds
-
-
-class WorkerStopped(Exception):  # noqa: N818 - ``Worker.finish`` says what happened
-    """The worker failed, ended or exceeded its time before it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +112,6 @@ class Worker:
         with self._stack:
             if self._session is None:  # a signal came while it was started
                 kill_leftovers(None, self._scratch, grace=0.0)
-            elif self._session.process.returncode is None:
-                self._session.kill()
 
     @property
     def pid(self) -> int:
@@ -126,9 +120,9 @@ class Worker:
         return self._session.process.pid
 
     def await_start(self) -> None:
-        """Wait until the worker is ready. Raises WorkerStopped."""
+        """Wait until the worker is ready. Raises ProcessStopped."""
         if self._session is None:
-            raise WorkerStopped
+            raise ProcessStopped
         self._started = True
         self._await_answer(exchange.PING)
 
@@ -139,7 +133,7 @@ class Worker:
         params: NDArray[np.float32] | None = None,
         look_after: float | None = None,
     ) -> Reply:
-        """Let the worker execute a command, and sleep until it answers. Raises WorkerStopped.
+        """Let the worker execute a command, and sleep until it answers. Raises ProcessStopped.
 
         indices, params: what the command needs, written when it begins. look_after: seconds after
         which the parent looks how the worker's threads run, unless it has answered.
@@ -174,7 +168,7 @@ class Worker:
             reason = "its Python is not there any more. Build it again"
             return Outcome("failed", reason, {}, "", 0.0)
         strays = [] if self._ended else find_strays(self.pid, self._scratch)
-        with suppress(WorkerStopped):
+        with suppress(ProcessStopped):
             if not self._started:  # its partner in a pair failed first
                 self.await_start()
             if not self._ended:
@@ -239,7 +233,7 @@ class Worker:
         time = now()
         if not answered or self._answers.tail[-1:] != command:
             self._ended = True
-            raise WorkerStopped
+            raise ProcessStopped
         return time
 
     def _wait(self, pipe: Pipe | None) -> bool:
@@ -260,7 +254,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
     See ``Worker`` for what is raised.
     """
     with make_folder() as scratch, Worker(request, child, scratch) as worker:
-        with suppress(WorkerStopped):
+        with suppress(ProcessStopped):
             worker.await_start()
             if request.keys() & {"module", "file"}:
                 worker.call(exchange.IMPORT)

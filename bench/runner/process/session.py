@@ -69,6 +69,10 @@ class Pipe:
         os.close(self.read_end)
 
 
+class ProcessStopped(Exception):  # noqa: N818 - ``finish`` says what happened
+    """A process failed, ended or exceeded its time before it answered."""
+
+
 class Session:
     """A process that leads a session of its own, until it is reaped.
 
@@ -140,7 +144,11 @@ class Session:
         return code
 
     def close(self) -> None:
-        """Close what is still open."""
+        """Kill the process unless it is reaped, and close what is still open."""
+        if self.process.stdin:
+            self.process.stdin.close()
+        if self.process.returncode is None:
+            self.kill()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None

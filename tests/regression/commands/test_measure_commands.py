@@ -11,7 +11,7 @@ from bench.regression.commands import measure_commands
 from bench.regression.commands.measure_commands import iterate_in_turn, measure
 from bench.regression.commands.sides import CommandSide
 from bench.regression.result import CaseComparison
-from bench.runner.process.command import CommandStopped
+from bench.runner.process.session import ProcessStopped
 
 LOOP = "while read line; do echo; done"
 
@@ -158,7 +158,7 @@ class Stand:
 
     def iterate(self):
         if (number := next(self.seconds)) == self.stop:
-            raise CommandStopped
+            raise ProcessStopped
         self.notes.append(self.name)
         return float(number)
 

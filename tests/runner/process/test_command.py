@@ -11,7 +11,8 @@ from support.processes import find_processes, wait_until
 
 from bench.errors import UserError
 from bench.runner.process import command
-from bench.runner.process.command import Command, CommandSpec, CommandStopped
+from bench.runner.process.command import Command, CommandSpec
+from bench.runner.process.session import ProcessStopped
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
@@ -198,7 +199,7 @@ def test_command_that_ends_early_stops_its_iterations(begun, end, status, reason
         process.iterate()
         if status == "timeout":
             process._session._deadline = now() + 1
-        with pytest.raises(CommandStopped):
+        with pytest.raises(ProcessStopped):
             process.iterate()
         outcome = process.finish()
     assert outcome.status == status

@@ -8,7 +8,8 @@ import pytest
 
 from bench.errors import UserError
 from bench.runner.process import launch, session
-from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.launch import Worker
+from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import (
     CACHES,
     PASSED_ON,
@@ -183,7 +184,7 @@ signal.pause() if {answer!r} else os._exit(0)
 """
     with worker(code) as begun:
         begun.await_start()
-        with pytest.raises(WorkerStopped):
+        with pytest.raises(ProcessStopped):
             begun.call(exchange.IMPORT)
         begun._session._deadline = now()
         assert begun.finish().status != "ok"
