@@ -5,7 +5,6 @@ import shlex
 from bench.errors import UserError
 from bench.records.schema import Case, Count
 from bench.regression.paired.comparison_plan import PairedPlan
-from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 from bench.runner.planning.cases import make_case
 from implementations import Implementation
@@ -35,10 +34,6 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
         """Whether both processes of a pair live at the same time."""
         return self.loops or self.metric == CPU_TIME
 
-    def make_rule(self, tests: int) -> Rule:
-        """Return the rule, if this number of values is judged together."""
-        return Rule(self.tolerance, self.alpha, family=max(1, tests))
-
     def make_case(self, version: Version) -> Case:
         """Return what a record says was measured; a command has no workload of ours."""
         entry = Implementation("command", "", "", "")
@@ -55,13 +50,3 @@ def split_arguments(text: str, option: str) -> list[str]:
     if not words:
         raise UserError(f"{option} is empty. Give a program with its arguments")
     return words
-
-
-def check_metric(text: str) -> str:
-    """Return the name of a metric. Raises UserError."""
-    if text in {TIME, CPU_TIME, LAST_NUMBER} or (text.startswith(JSON) and text != JSON):
-        return text
-    raise UserError(
-        f"--metric {text}: choose time, cpu-time, last-number, or json:KEY, where dots lead into "
-        "objects"
-    )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 from bench.records.schema import CommandRecord, Environment
 from bench.records.store import read_environments, read_looks, read_records
@@ -133,8 +133,5 @@ def compare_kernels(baseline: CommandRecord, candidate: CommandRecord) -> float:
     """Return the log ratio of the kernel's time around the two processes; 0 if it is unknown."""
     if not (baseline.kernel_seconds and candidate.kernel_seconds):
         return 0.0
-    means = [
-        sum(math.log(seconds) for seconds in record.kernel_seconds) / len(record.kernel_seconds)
-        for record in (baseline, candidate)
-    ]
-    return means[1] - means[0]
+    before, after = (fmean(map(math.log, one.kernel_seconds)) for one in (baseline, candidate))
+    return after - before

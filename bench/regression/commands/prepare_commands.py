@@ -11,9 +11,10 @@ from bench.errors import UserError
 from bench.records.schema import FORMAT
 from bench.regression.commands.command_plan import (
     CPU_TIME,
+    JSON,
+    LAST_NUMBER,
     TIME,
     CommandPlan,
-    check_metric,
     split_arguments,
 )
 from bench.regression.commands.sides import (
@@ -71,7 +72,6 @@ def prepare_commands(
     if baseline is None and envs[0] == envs[1]:
         raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
     arguments = read_arguments(options)
-    metric = check_metric(options.metric)
     threads = resolve_threads(options.threads, len(list_usable_cores()))
     versions = choose_versions((baseline or candidate, candidate), install, pip, progress)
     versions = [replace(one, env=dict(env)) for one, env in zip(versions, envs, strict=True)]
@@ -92,7 +92,7 @@ def prepare_commands(
             baseline=versions[0],
             candidate=versions[1],
             arguments=shlex.join(arguments),
-            metric=metric,
+            metric=options.metric,
             pytest=bool(options.pytest),
             prepare=options.prepare,
             loops=options.loops,
@@ -114,6 +114,12 @@ def read_arguments(options: CommandOptions) -> list[str]:
         raise UserError(
             "--pytest judges the minimum of each benchmark. Leave out --metric, or give cpu-time "
             "for the mean of its CPU time"
+        )
+    has_key = options.metric.startswith(JSON) and options.metric != JSON
+    if not has_key and options.metric not in {TIME, CPU_TIME, LAST_NUMBER}:
+        raise UserError(
+            f"--metric {options.metric}: choose time, cpu-time, last-number, or json:KEY, where "
+            "dots lead into objects"
         )
     if options.prepare:
         split_arguments(options.prepare, "--prepare")

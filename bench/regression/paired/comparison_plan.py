@@ -45,6 +45,10 @@ class PairedPlan(BasePlan, frozen=True, kw_only=True):
     alpha: float
     budget: float
 
+    def make_rule(self, tests: int) -> Rule:
+        """Return the rule, if this number of tests is judged together."""
+        return Rule(self.tolerance, self.alpha, family=max(1, tests))
+
 
 class ComparisonPlan(PairedPlan, frozen=True, kw_only=True):
     """The plan of ``bench ab`` of implementations, as it is stored.
@@ -59,8 +63,7 @@ class ComparisonPlan(PairedPlan, frozen=True, kw_only=True):
     @property
     def rule(self) -> Rule:
         """The rule of the whole comparison: each judged metric of each case is one test."""
-        family = len(self.pairings) * (1 + len(self.gates))
-        return Rule(self.tolerance, self.alpha, family=max(1, family))
+        return self.make_rule(len(self.pairings) * (1 + len(self.gates)))
 
 
 def order_sides() -> list[str]:
