@@ -29,28 +29,31 @@ def folders(tmp_path, monkeypatch):
     return [hostile_run.write(tmp_path / "runs" / name, name) for name in ("a", "b\x1b[2J\u202e")]
 
 
+def check_files(folder, *others):
+    """Check the files of a report, and that its Markdown has no markup of the run."""
+    for name in ("report.md", "report.html", "summary.csv", *others):
+        text = (folder / name).read_text(encoding="utf-8")
+        check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    text = re.sub("^    .*$", "", text, flags=re.MULTILINE)
+    assert "evil.example" in text
+    markup = r"www\.evil|<script|(?<!\\)(?:://evil|\[d\]|`c|\*\*e\*)"
+    assert not re.search(markup, text)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
 def test_report_and_its_files_are_clean(folders, called):
     status, out, err = called("report", folders[0])
     assert (status, err) == (0, "")
     check(out)
-    for name in ("report.md", "report.html", "summary.csv"):
-        text = (folders[0] / name).read_text(encoding="utf-8")
-        # The library that draws the charts has control characters in its own strings.
-        check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
-    text = (folders[0] / "report.md").read_text(encoding="utf-8")
-    assert "evil.example" in text
-    assert not re.search(
-        r"(?<!\\)://evil|www\.evil", re.sub("^    .*$", "", text, flags=re.MULTILINE)
-    )
+    check_files(folders[0])
 
 
 def test_pages_of_several_runs_are_clean(folders, called):
     called("report", folders[0].parent)
-    text = index.write_index(folders[0].parent).read_text(encoding="utf-8")
-    check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
-    for name in ("report.md", "report.html", "summary.csv"):
-        text = (folders[0].parent / name).read_text(encoding="utf-8")
-        check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
+    index.write_index(folders[0].parent)
+    check_files(folders[0].parent, "index.html")
 
 
 @pytest.mark.parametrize(
