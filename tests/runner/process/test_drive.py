@@ -1,4 +1,4 @@
-"""A trial as the parent drives it: with a stand-in for the worker, and once with a real one."""
+"""A trial as the parent drives it: with a stand-in for the worker."""
 
 import itertools
 import os
@@ -13,7 +13,6 @@ from support.records import NUMPY, case
 from bench.records.schema import TrialRecord
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import join_params
-from bench.runner.parity.judge import Judge
 from bench.runner.process import drive
 from bench.runner.process.drive import Drive
 from bench.runner.process.launch import Reply
@@ -134,6 +133,7 @@ def test_look_that_came_too_late_is_made_in_the_next_epoch(drives, monkeypatch):
 def test_phases_are_driven_in_order(drives):
     times = {"i": [seconds(7.0)], "s": [seconds(5.0)], "r": [seconds(0.5), seconds(9.0)]}
     of = drives(epochs=2, t=[seconds(3.0), seconds(1.0), seconds(2.0)], p=[seconds(0.125)], **times)
+    of.worker.busy = 0.5
     measurement = run(of)
     assert of.worker.events == [
         "start",
@@ -147,19 +147,13 @@ def test_phases_are_driven_in_order(drives):
     assert (measurement.import_seconds, measurement.setup_seconds) == (7, 5)
     assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
     assert measurement.epoch_seconds == [1, 2]
-    assert measurement.epoch_cpu_seconds == [1, 2]
+    assert measurement.epoch_cpu_seconds == [0.5, 1]
+    kernels = [n for n, event in enumerate(of.worker.events, 1) if event == "kernel"]
+    assert measurement.kernel_seconds == kernels
     assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.125, [0.125] * 5)
     assert measurement.predict_one_seconds == [0.125] * 5
     assert measurement.warmup_seconds == []
     assert asdict(measurement).keys() <= {*TrialRecord.__struct_fields__}
-
-
-def test_kernel_is_timed_before_each_epoch_and_after_the_last(drives):
-    of = drives(epochs=7, t=[seconds(1.0)])
-    measurement = run(of, enough=0.0)
-    assert len(measurement.epoch_seconds) == 7
-    assert len(measurement.kernel_seconds) == 8
-    assert measurement.kernel_seconds == sorted(measurement.kernel_seconds)
 
 
 def test_worker_settles_before_each_kernel(drives, monkeypatch):
@@ -560,19 +554,3 @@ def test_computing_in_more_than_half_of_anothers_epochs_is_a_fault(drives, epoch
 def test_exchange_has_room_for_the_data_of_a_case(digits, make_case):
     size = drive.measure_exchange(make_case(samples=320), digits)
     assert size == ExchangeSize(samples=320, images=357, features=64, classes=10)
-
-
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_real_trial_is_honest_and_its_clock_believed(driven, digits, workload):
-    of, outcome = driven(workload=workload, epochs=6, batch_size=8)
-    assert (outcome.status, outcome.reason, outcome.stderr_tail) == ("ok", None, "")
-    measurement = of.measurement
-    epochs = len(measurement.epoch_seconds)
-    assert epochs == len(measurement.kernel_seconds) - 1 >= 6
-    assert all(seconds > 0 for seconds in measurement.epoch_cpu_seconds)
-    assert of.find_clock_fault() is None
-    parts = [measurement.import_seconds, *measurement.epoch_seconds, *measurement.handover_seconds]
-    assert sum(parts) < outcome.wall_seconds
-    judgement = Judge(digits.folder, 10).judge(of.case, of.draws, of.evidence, later=3)
-    assert judgement.fault is None
-    assert len(judgement.errors) == min(epochs, 8) + 1
