@@ -107,17 +107,6 @@ def test_failing_gpu_is_a_row_with_its_reason(measured, nvml, tmp_path, name, ex
     assert reason in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
 
 
-def test_missing_gpu_is_unavailable_with_its_reason(called, nvml, tmp_path):
-    pytest.importorskip("torch")
-    nvml([], no_library=True)
-    status, out, err = called(
-        "run", *SMALL, "--implementation=pytorch", "--device=gpu", "--rounds=1"
-    )
-    (record,) = read_records(tmp_path / "run")
-    assert (status, record.status) == (0, "unavailable"), out + err
-    assert record.reason.endswith("; no NVIDIA driver is installed")
-
-
 # What a look-up returns where the CPU stands in for a GPU.
 STAND_INS = {
     "torch": 'torch.device("cpu")',
