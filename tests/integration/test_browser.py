@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from statistics import median
 
 import pytest
 from support import hostile_run
@@ -157,31 +156,6 @@ def test_page_and_its_charts_fit(opened, reference, width):
 def test_page_is_light(reference):
     assert reference.stat().st_size <= HEAVIEST
     assert len(gzip.compress(reference.read_bytes())) <= HEAVIEST_ZIPPED
-
-
-# The page is drawn with the second frame after it has loaded: all of it is laid out by then.
-DRAWN = """addEventListener("load", () =>
-    requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("drawn"))))"""
-TIMES = """() => new Promise((resolve) => {
-    const look = () => performance.getEntriesByName("drawn").length
-        ? resolve(performance.getEntriesByType("mark").map((mark) => [mark.name, mark.startTime]))
-        : requestAnimationFrame(look);
-    look();
-})"""
-
-
-def test_times_until_the_page_is_usable_and_drawn_are_printed(chromium, reference):
-    times = []
-    for _ in range(5):
-        context = chromium.new_context(viewport={"width": 1400, "height": 900}, offline=True)
-        context.add_init_script(DRAWN)
-        page = context.new_page()
-        page.goto(reference.as_uri())
-        times.append(dict(page.evaluate(TIMES)))
-        context.close()
-    usable, drawn = (median(time[name] for time in times) for name in ("usable", "drawn"))
-    print(f"\nusable after {usable:.0f} ms, drawn after {drawn:.0f} ms (median of {len(times)})")
-    assert 0 < usable < drawn
 
 
 @pytest.mark.parametrize("width", [390, 1280])

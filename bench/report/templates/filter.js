@@ -35,4 +35,3 @@ for (const form of document.querySelectorAll("form.filters")) {
     show();
   });
 }
-performance.mark("usable");
