@@ -8,7 +8,6 @@ import re
 import pytest
 from support.records import case, run, trials, write
 
-from bench.records import files
 from bench.worker.machine import ROOT
 
 MARKS = """
@@ -61,8 +60,3 @@ def test_suite_neither_unpickles_nor_evaluates():
     assert forbidden.search("np.load(path, allow_pickle=True)")
     for path in (ROOT / "bench").rglob("*.py"):
         assert not forbidden.search(path.read_text(encoding="utf-8")), path
-
-
-def test_security_policy_states_the_size_limit():
-    policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    assert f"at most {files.MAX_BYTES // 2**20} MiB" in policy

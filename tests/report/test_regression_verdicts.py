@@ -1,12 +1,10 @@
 """How the result of ``bench ab`` or ``bench compare`` is shown in every format."""
 
 import dataclasses
-import io
 import json
 import math
 
 import pytest
-from rich.console import Console
 from support.comparisons import (
     RULE,
     bad,
@@ -19,7 +17,6 @@ from support.comparisons import (
 from support.records import case
 
 from bench.analysis.intervals import Interval
-from bench.cli.console import format_table
 from bench.records.schema import Parity
 from bench.regression.calibration.spread import Spread
 from bench.regression.paired.judge_pairs import judge_cases
@@ -319,16 +316,6 @@ def test_sides_are_named_with_their_variables(live):
     assert output.tables[0].title == ". with 'XLA_FLAGS=--a --b' compared with main"
     sides = [output.document[side]["env"] for side in ("baseline", "candidate")]
     assert sides == [{}, {"XLA_FLAGS": "--a --b"}]
-
-
-def test_names_from_records_are_text_and_no_markup():
-    odd = "[red]x[/b] | `y`"
-    result = live_result([], extra=[CaseComparison(odd, "slug", "no change")])
-    output = build_output(result)
-    stream = io.StringIO()
-    Console(file=stream, width=240).print(format_table(output.tables[0]))
-    assert odd in stream.getvalue()
-    assert r"| \[red\]x\[/b\] \| \`y\` |" in format_output(output, "markdown")
 
 
 def test_document_has_all_numbers_as_they_are(live):

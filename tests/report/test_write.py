@@ -3,7 +3,6 @@
 import csv
 import importlib.util
 import re
-import resource
 
 import pytest
 from support.records import FAST, SLOW, bare, case, run, trials, write, write_on
@@ -180,20 +179,6 @@ def writer(request, folder):
     before = set(folder.parent.rglob("*"))
     write_again()
     return write_again, set(folder.parent.rglob("*")) - before
-
-
-def test_full_disk_leaves_the_older_files_whole(writer):
-    write_again, written = writer
-    before = {path: path.read_bytes() for path in written}
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))  # bytes: less than any file
-    try:
-        with pytest.raises(UserError, match="File too large"):
-            write_again()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert {path: path.read_bytes() for path in before} == before
-    assert not [part for path in written for part in path.parent.glob("*.part")]
 
 
 def test_nothing_is_written_through_a_link(writer, tmp_path):
