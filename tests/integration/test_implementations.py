@@ -114,7 +114,7 @@ def test_tinygrad_without_clang_is_unavailable(digits, monkeypatch, variable, va
     case = msgspec.structs.replace(find_implementation("tinygrad", None), devices=("cpu",))
     (finding,) = checker.check(case)
     assert finding.status == "unavailable"
-    assert "install clang" in finding.reason
+    assert "Install clang" in finding.reason
 
 
 @pytest.mark.full
