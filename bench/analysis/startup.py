@@ -53,14 +53,14 @@ class Stretch:
 
     first: the smallest number of epochs. certain: whether the row that was ahead before has
     certainly a shorter start and longer epochs. The first stretch, from 1 epoch on, is certain if
-    no other row may have the shortest start. range: the 95 % interval of the first number; None for
-    the first stretch, and where in some round the row does not overtake the one before.
+    no other row may have the shortest start. interval: the 95 % interval of the first number; None
+    for the first stretch, and where in some round the row does not overtake the one before.
     """
 
     row: Row
     first: int
     certain: bool
-    range: tuple[int, int] | None = None
+    interval: tuple[int, int] | None = None
 
 
 def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
@@ -132,7 +132,7 @@ def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
 def estimate_overtaking(row: Row, before: Row, first: int) -> tuple[int, int] | None:
     """Return the 95 % interval of the number of epochs from which a row is done before another.
 
-    Of the numbers in each round that both rows share; it always holds first, the number by the
+    From the number in each round that both rows share, widened to include first, the number by the
     medians. None with a single round, and if the row does not overtake in every round.
     """
     numbers = []

@@ -182,4 +182,4 @@ def test_interval_of_a_crossing_by_hand(slow_epochs, interval):
     late = rounds("late", 10.0, [2.0] * len(slow_epochs))
     crossing = find_frontier(summarize([*soon, *late], HERE))[-1]
     assert (*names([crossing.row]), crossing.first) == ("late", 6)
-    assert crossing.range == interval
+    assert crossing.interval == interval

@@ -126,8 +126,8 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
     text += " (uncertain)" * (not first.certain)
     for stretch in others:
         text += f", from {numbers.format_count(stretch.first)}"
-        if stretch.certain and stretch.range:
-            low, high = map(numbers.format_count, stretch.range)
+        if stretch.certain and stretch.interval:
+            low, high = map(numbers.format_count, stretch.interval)
             text += f" [{low}, {high}]"
         text += f" on {label_case(stretch.row.case)}"
         text += " (uncertain)" * (not stretch.certain)
