@@ -177,6 +177,7 @@ def driven(tmp_path, digits, make_case, short_trials):
             with suppress(ProcessStopped):
                 trial.set_up()
                 trial.train_first()
+                trial.train_stretch()
                 trial.train_all()
                 trial.predict_all(lambda _: np.arange(3))
             return trial, worker.finish()

@@ -179,7 +179,7 @@ def _is_complete(record: Record) -> bool:
                 and case.epochs > 0
                 # A pair is compared by its times, and judged by parity alone.
                 and (record.alternated or case.epochs <= scored)
-                and (record.parity is None or record.parity.passed)
+                and all(one is None or one.passed for one in (record.parity, record.noise_parity))
             )
         case WarmStartRecord():
             return (

@@ -1,9 +1,10 @@
 """The schema of what was measured: frozen structs of raw values.
 
-Format 7: the parent drives the worker (bench/runner/process/drive.py). Format 6: one type of record
-for each kind of trial. Format 5: a line ends with its checksum (records/jsonl.py). Format 4:
-conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline probes, peak memory by
-phase. All of them and format 1, the first, can be read.
+Format 8: each timed epoch starts from weights of its own, all times are the parent's, and a trial
+ends on noise. Format 7: the parent drives the worker (bench/runner/process/drive.py). Format 6: one
+type of record for each kind of trial. Format 5: a line ends with its checksum (records/jsonl.py).
+Format 4: conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline probes, peak
+memory by phase. All of them and format 1, the first, can be read.
 """
 
 import shlex
@@ -15,7 +16,7 @@ import msgspec
 from bench.contract import Device, Objective
 from bench.worker.machine import fingerprint
 
-FORMAT = 7
+FORMAT = 8
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -187,15 +188,16 @@ class BaseRecord(
 class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
-    Validation and test accuracies have a value for each epoch of the case. Those on validation
-    images go on until one reaches the report's target. Older records have one for each timed epoch.
-    training_loss, training_accuracy: of the timed epochs up to the fifth, as Keras's History has
-    them: see ``State`` in bench/runner/parity/oracle.py. They are the oracle's, for the orders and
-    initial weights of this trial, whose params agree with the oracle's within the parity tolerance.
-    Empty for one-vs-rest, where parity failed, and in older records. validation_loss: in older
-    records.
+    Validation and test accuracies are those after each epoch of the stretch, as many as the case
+    has; older records have them of timed epochs, and may have more of them on validation images.
+    training_loss, training_accuracy: of the same epochs, as Keras's History has them: see ``State``
+    in bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial weights of
+    this trial, whose params agree with the oracle's within the parity tolerance. Empty for
+    one-vs-rest, where parity failed, and in older records. validation_loss: in older records.
+    noise_parity: of the epoch on noise; None in pairs, warm starts and older records.
     entropy: id of what the orders and initial weights were drawn from; None in older records, whose
-    run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle.
+    run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle,
+    besides the whole stretch; in older records the stretch are the first five of them.
     judging_seconds: that the parent spent on judging, wherever it did; None in older records and
     where nothing was judged. Of a pair, each record has half.
     version: see ``Trial``. slowdown: injected into this side, in older records.
@@ -210,6 +212,7 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     training_loss: list[Deviation] = []
     training_accuracy: list[Share] = []
     parity: Parity | None = None
+    noise_parity: Parity | None = None
     threads_in_force: Amount | None = None
     version: str = ""
     slowdown: Slowdown | None = None
@@ -218,8 +221,11 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
 class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
-    worker_seconds: in older records. warmup_seconds: untimed epochs of a GPU between the first and
-    the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated: its epochs
+    See bench/runner/process/drive.py. worker_seconds: in older records. warmup_seconds: untimed
+    epochs of a GPU before the timed ones. ping_seconds: the hand-over that is subtracted from the
+    parent's time. worker_epoch_seconds: by the worker's clock, a note. epoch_delay_seconds: in
+    which its threads waited for a core. handover_seconds: in older records, whose epochs are the
+    worker's: the parent's time less that. alternated: its epochs
     were timed in turn with those of its partner in a pair. predict_one_seconds: of single test
     images; older records have none. cache_bytes: left in the folders of compile caches; None in
     older records. peak_device_bytes, device_conditions: see bench/runner/gpu.py. energy_joules: of
@@ -235,6 +241,9 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     warmup_seconds: list[Seconds] = []
     epoch_seconds: list[Seconds] = []
     epoch_cpu_seconds: list[Seconds] = []
+    ping_seconds: Seconds | None = None
+    worker_epoch_seconds: list[Seconds] = []
+    epoch_delay_seconds: list[Seconds] = []
     handover_seconds: list[Seconds] = []
     alternated: bool = False
     first_predict_seconds: Seconds | None = None

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import secrets
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -24,7 +25,8 @@ from bench.records.traces import read_trace
 from bench.runner import gpu, machine
 from bench.runner.gpu import GpuMonitor
 from bench.runner.kernel import measure_kernel
-from bench.runner.parity.draws import Draws
+from bench.runner.parity.draws import Draws, Epoch
+from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, scratch, spec
@@ -83,7 +85,8 @@ class Runner:
         self._software: dict[str, dict[str, Any]] = {}
         self._judging_seconds = 0.0  # of the trials that are measured now
         self._round: int | None = None
-        self._draws: Draws
+        self._draws: list[Draws] = []  # of the round that goes on
+        self._processes: Counter[tuple[object, ...]] = Counter()  # of each row in it
         self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
 
     def __enter__(self) -> Self:
@@ -164,8 +167,10 @@ class Runner:
             with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
+                drive.train_stretch()
                 drive.train_all(None if self._installations is None else 0.0)
                 drive.predict_all(partial(self._time, self._judge.find_mistaken, case))
+                drive.train_on_noise(self._judge.read_problem(case))
             outcome = worker.finish()
         if "framework_peak_bytes" in outcome.document:
             peak = outcome.document["framework_peak_bytes"]
@@ -209,7 +214,7 @@ class Runner:
             with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
-                worker.call(exchange.RUN, indices=draws.draw_order(1, samples))
+                worker.call(exchange.RUN, indices=draws.draw_order(Epoch("timed", 1), samples))
             outcome = worker.finish()
         values = describe_outcome(outcome)
         if outcome.status == "ok":
@@ -244,6 +249,7 @@ class Runner:
                 for drive in drives:
                     drive.set_up()
                     drive.train_first()
+                    drive.warm_up()
                 alternate(drives, trials[0].case.epochs)
                 for drive in drives:
                     drive.end_epochs()
@@ -298,20 +304,18 @@ class Runner:
             judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
         threads, threads_fault = drive.judge_threads()
         if self._installations is None and judgement.parity is not None:
-            # float32 (1 + epochs, features + 1, classes): after the first and every timed epoch.
-            params, stream = drive.evidence.params, io.BytesIO()
-            np.save(stream, np.stack([params[epoch] for epoch in sorted(params)]))
+            stream = io.BytesIO()
+            np.save(stream, stack_params(drive.evidence))
             self._params[trial.id] = stream.getvalue()
         results = dataclasses.asdict(judgement)
         epochs, fault = sorted(results.pop("errors")), results.pop("fault")
-        # A helper that computes makes the clocks disagree, too.
-        fault = fault or threads_fault or drive.find_disturbance_fault() or drive.find_clock_fault()
+        fault = fault or threads_fault or drive.find_disturbance_fault()
         return {
             **results,
             "status": "failed" if fault else "ok",
             "reason": fault,
             "entropy": drive.draws.id,
-            "judged_epochs": [epoch for epoch in epochs if epoch > 0],
+            "judged_epochs": [epoch.number for epoch in epochs if epoch.part == "timed"],
             "threads_in_force": threads,
         }
 
@@ -323,7 +327,8 @@ class Runner:
         with Worker(self._build_request(trial), child, folder) as worker:
             with suppress(ProcessStopped):
                 worker.await_start()
-                seconds["import_seconds"] = worker.call(exchange.IMPORT).elapsed
+                imported = worker.call(exchange.IMPORT).elapsed
+                seconds["import_seconds"] = worker.numpy_seconds + imported
                 if trial.kind == "textbook":
                     worker.call(exchange.READ_DATA)
                     seconds["program_seconds"] = worker.call(exchange.RUN).elapsed
@@ -343,19 +348,29 @@ class Runner:
         return values
 
     def _get_draws(self, trial: Trial) -> Draws:
-        """Return the draws of a trial's round."""
+        """Return the draws of a trial: those of its round, unless its row had these already.
+
+        A second process of a row in a round, with other threads or as a warm start, could find on
+        the disk what the first one left there.
+        """
         if trial.round != self._round:
             self._end_round()
             self._round = trial.round
-            self._draws = Draws.make(self._context.seed, trial.round)
-        return self._draws
+        case = trial.case
+        row = (case.implementation, case.device, case.workload, case.batch_size, case.samples)
+        number = self._processes[row]
+        self._processes[row] += 1
+        if number == len(self._draws):
+            self._draws.append(Draws.make(self._context.seed, trial.round, number))
+        return self._draws[number]
 
     def _end_round(self) -> None:
-        if self._round is not None and self._params:
-            for trial, params in self._params.items():
-                store.save_params(self._folder, trial, params)
-            store.save_entropy(self._folder, self._draws.id, self._draws.entropy)
-        self._round, self._params = None, {}
+        for trial, params in self._params.items():
+            store.save_params(self._folder, trial, params)
+        for draws in self._draws if self._params else ():
+            store.save_entropy(self._folder, draws.id, draws.entropy)
+        self._round, self._draws, self._params = None, [], {}
+        self._processes.clear()
 
     def _append(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
         """Append a trial's record to the run."""

@@ -1,132 +1,26 @@
-"""The worker process: import one implementation, and do what the parent commands.
+"""The worker process: import NumPy, then one implementation, at the parent's commands.
 
 Usage: ``python -m bench.worker FOLDER COMMANDS ANSWERS MEMORY``. FOLDER holds ``request.json``; the
 others are descriptors of two pipes and of the file of the exchange (bench/worker/exchange.py).
-After the last command, and after one that fails, the worker writes ``document.json`` to the folder.
 Any interpreter that has NumPy and the framework can be a worker.
 """
 
-import ctypes
-import importlib
-import json
 import os
-import resource
-import signal
 import sys
-import traceback
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
-
-from bench.contract import Unavailable
-from bench.errors import join_lines
-from bench.worker import exchange, machine
-from bench.worker.exchange import Exchange, ExchangeSize
-from bench.worker.guard import ContractError
-from bench.worker.imports import find_imports
-from bench.worker.roofline import measure_roofline
-from bench.worker.session import Session
-
-Document = dict[str, Any]
-
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def main() -> None:
-    """Serve the parent's commands until the last one, or until one fails."""
-    folder, descriptors = Path(sys.argv[1]), [int(text) for text in sys.argv[2:]]
-    commands, answers, memory_file = descriptors
-    end_with_parent()
-    for descriptor in descriptors:  # not for the processes that this one starts
-        os.set_inheritable(descriptor, False)
-    disable_core_dumps()
-    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    memory = Exchange(memory_file, ExchangeSize(**request["exchange"]))
-    session = Session(request, memory)
-    methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session)}
-    command = exchange.PING  # the first answer says that the worker is ready
-    while command:
-        failure = execute(methods[command], request, memory)
-        if failure or command == exchange.END:
-            document = failure or {"status": "ok", **session.results}
-            (folder / "document.json").write_text(json.dumps(document), encoding="utf-8")
-        os.write(answers, exchange.FAILED if failure else command)
-        if failure or command == exchange.END:
-            return
-        command = os.read(commands, 1)
+    """Import NumPy alone, so that the parent can time it as a part of a cold start; then serve."""
+    commands, answers = map(int, sys.argv[2:4])
+    os.write(answers, b".")  # PING and NUMPY of the exchange, which itself needs NumPy
+    if not os.read(commands, 1):
+        return
+    import numpy  # noqa: F401, ICN001 - what is timed
 
+    os.write(answers, b"n")
+    from bench.worker.serve import main as serve
 
-def end_with_parent() -> None:
-    """Let Linux kill this process when its parent dies: an orphan would disturb other trials."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def disable_core_dumps() -> None:
-    """Let a crash write no core file: a framework's has gigabytes."""
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))
-
-
-def execute(
-    method: Callable[[], float | None], request: Document, memory: Exchange
-) -> Document | None:
-    """Execute a command; return None, or status and reason of one line for whatever it raises."""
-    try:
-        memory.seconds[0] = method() or 0.0
-    except (Unavailable, ContractError) as error:
-        status = "unavailable" if isinstance(error, Unavailable) else "failed"
-        return {"status": status, "reason": join_lines(str(error))}
-    except ModuleNotFoundError as error:
-        name, extra = (error.name or "").partition(".")[0], request.get("extra")
-        if name in {"", "bench", "implementations"} or not extra:  # our own code lacks it
-            traceback.print_exc()
-            return {"status": "failed", "reason": _describe(error)}
-        reason = f"{name} is not installed: pip install -e '.[{extra}]' in the suite's folder"
-        return {"status": "unavailable", "reason": reason}
-    except MemoryError:
-        return {"status": "out-of-memory", "reason": "the process ran out of memory"}
-    except Exception as error:  # noqa: BLE001 - any failure of an implementation becomes a row
-        traceback.print_exc()
-        # A device that is full: PyTorch and TensorFlow have classes for it, JAX has words.
-        full = type(error).__name__ in {"OutOfMemoryError", "ResourceExhaustedError"} or str(
-            error
-        ).startswith(("RESOURCE_EXHAUSTED", "CUDA error: out of memory"))
-        return {"status": "out-of-memory" if full else "failed", "reason": _describe(error)}
-    return None
-
-
-def run_mode(request: Document, session: Session) -> None:
-    """Do what a request asks for beside training, and keep what it gives for the document."""
-    results = session.results
-    match request["mode"]:
-        case "roofline":
-            arguments = request["device"], request["features"], request["samples"]
-            results |= asdict(measure_roofline(session.module.Probe, *arguments))
-        case "textbook":
-            results["quantities"] = session.module.run(session.textbook)
-        case "trace":
-            session.trace(Path(request["trace"]))
-        case "preflight":
-            results["trainer"] = callable(getattr(session.module, "Trainer", None))
-            results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")
-            if request.get("file"):
-                results |= find_imports(Path(request["file"]))
-        case "device":  # it raises Unavailable if it sees no such device
-            session.train_step(request["device"])
-        case "software":
-            results["software"] = machine.list_software()
-        case "registry":  # of a revision, whose entries may lack fields of ours
-            entries = [
-                {name: getattr(entry, name) for name in request["fields"] if hasattr(entry, name)}
-                for entry in importlib.import_module("implementations").IMPLEMENTATIONS
-            ]
-            results["registry"] = json.loads(json.dumps(entries, default=str))
-
-
-def _describe(error: BaseException) -> str:
-    return join_lines(f"{type(error).__name__}: {error}")
+    serve()
 
 
 if __name__ == "__main__":

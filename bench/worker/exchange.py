@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Commands. PING only takes an order: the parent times it to learn what a hand-over costs.
-PING, IMPORT, READ_DATA, SET_UP, RESET, COLLECT, TRAIN = b".", b"i", b"d", b"s", b"r", b"c", b"t"
-SELECT_TEST, SELECT_TRAINING, PREDICT, VERIFY = b"l", b"L", b"p", b"v"
+# Commands. PING only takes indices: the parent times it to learn what a hand-over costs. NUMPY is
+# the first one: until then the worker has not imported it (bench/worker/__main__.py).
+PING, NUMPY, IMPORT, READ_DATA, SET_UP = b".", b"n", b"i", b"d", b"s"
+RESET, COLLECT, TRAIN, TRAIN_ON_NOISE = b"r", b"c", b"t", b"T"
+SELECT_TEST, SELECT_TRAINING, PREDICT, PREDICT_SINGLY, VERIFY = b"l", b"L", b"p", b"P", b"v"
 RUN, END = b"x", b"q"
 FAILED = b"!"
+NOISE = "noise"  # in the worker's folder: the noise that a trial ends with
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class ExchangeSize:
             [
                 ("seconds", np.float64),
                 ("count", np.int64),
-                ("indices", np.int64, (max(self.samples, self.images),)),
+                ("indices", np.int64, (max(self.samples, 2 * self.images),)),
                 ("labels", np.int64, (self.images,)),
                 ("params", np.float32, (self.features + 1, self.classes)),
             ]
@@ -69,10 +72,11 @@ def create_file(folder: Path, size: ExchangeSize) -> int:
 class Exchange:
     """The mapped memory, as arrays. descriptor: of a file of this size (``create_file``).
 
-    seconds: float64 (1,), what the command took by the worker's clock. count: int64 (1,), how many
-    of the indices are meant. indices: int64, the order of an epoch (samples,), or which images to
-    label. params: float32 (features + 1, classes), the bias as the last row; of RESET on the way to
-    the worker, of TRAIN on the way back. labels: int64 (images,), predicted.
+    seconds: float64 (1,), of an epoch by the worker's clock, a note that decides nothing. count:
+    int64 (1,), how many of the indices are meant. indices: int64, the order of an epoch (samples,),
+    or which images to average and label (2 * images,). params: float32 (features + 1, classes), the
+    bias as the last row; of RESET on the way to the worker, of TRAIN on the way back. labels: int64
+    (images,), predicted.
     """
 
     def __init__(self, descriptor: int, size: ExchangeSize) -> None:
@@ -85,7 +89,7 @@ class Exchange:
         self.params: NDArray[np.float32] = arrays["params"][0]
 
     def write_indices(self, indices: NDArray[np.int64]) -> None:
-        """Write an order, or which images to label."""
+        """Write an order, or which images to average and label."""
         self.count[0] = len(indices)
         self.indices[: len(indices)] = indices
 

@@ -1,4 +1,4 @@
-"""The clocks: of worker and parent, and of another process's CPU time."""
+"""The clocks: the parent's, the worker's note, and another process's CPU time."""
 
 import sys
 from collections.abc import Callable

@@ -15,7 +15,7 @@ import bench
 from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
-from bench.worker.measure import time_call, time_epoch
+from bench.worker.measure import now, time_epoch
 from bench.worker.workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -27,23 +27,27 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+# A ping is about as long as the shortest epochs, and reads more than a core's own caches hold.
+PING_SECONDS, PING_NUMBERS = 0.01, 2**20
 YOUNG = 1  # generations 0 and 1 of the collector
 
 
 class Session:
     """The commands of the parent, as methods.
 
-    Each returns the seconds that it took by the worker's clock, None where they do not matter.
-    request: what the parent wrote (bench/runner/process/spec.py).
+    request: what the parent wrote (bench/runner/process/spec.py). noise: the folder into which it
+    writes the noise, late (bench/runner/process/drive.py).
     """
 
-    def __init__(self, request: Document, memory: Exchange) -> None:
+    def __init__(self, request: Document, memory: Exchange, noise: Path) -> None:
         self._request = request
         self._exchange = memory
+        self._noise = noise
         self._collector = guard.read_collector()
         # Arrays that the implementation has, each with a copy: they must stay equal.
         self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
         self._order: NDArray[np.int64] | None = None
+        self._numbers = np.ones(0)  # what a ping reads
         self._test_images: NDArray[np.float32]
         self._selected: NDArray[np.float32]
         self.results: Document = {}  # for the document
@@ -51,7 +55,7 @@ class Session:
         self.textbook: Textbook
         self._problem: Problem
         self._trainer: Trainer
-        self.methods: dict[bytes, Callable[[], float | None]] = {
+        self.methods: dict[bytes, Callable[[], None]] = {
             exchange.PING: self.ping,
             exchange.IMPORT: self.load,
             exchange.READ_DATA: self.read_data,
@@ -59,21 +63,33 @@ class Session:
             exchange.RESET: self.reset,
             exchange.COLLECT: self.collect,
             exchange.TRAIN: self.train,
+            exchange.TRAIN_ON_NOISE: self.train_on_noise,
             exchange.SELECT_TEST: lambda: self.select(self._test_images),
             exchange.SELECT_TRAINING: lambda: self.select(self._problem.images),
             exchange.PREDICT: self.predict,
+            exchange.PREDICT_SINGLY: self.predict_singly,
             exchange.VERIFY: self.verify,
             exchange.END: self.end,
         }
 
     def ping(self) -> None:
-        """Take an order from the exchange and train nothing: the cost of a hand-over."""
-        self._exchange.read_indices()
+        """Take indices from the exchange, then compute for a while, and note the seconds of that.
 
-    def load(self) -> float:
+        What the parent sees above them is a hand-over. After an epoch, too, its core has slept and
+        this one's caches are cold: a hand-over takes longer then than right after another one.
+        """
+        self._exchange.read_indices()
+        if not self._numbers.size:
+            self._numbers = np.ones(PING_NUMBERS)
+        start = now()
+        while now() - start < PING_SECONDS:
+            self._numbers.sum()
+        self._exchange.seconds[0] = now() - start
+
+    def load(self) -> None:
         """Import the implementation, and its framework with it."""
-        self.module, seconds = time_call(load_module, self._request)
-        return seconds
+        self._numbers = np.ones(0)
+        self.module = load_module(self._request)
 
     def read_data(self) -> None:
         """Read every page of the data that are trained on and predicted."""
@@ -81,28 +97,19 @@ class Session:
         if self._request["mode"] == "textbook":
             self.textbook = data.read_textbook(folder)
             return
-        self._problem = data.read_problem(
-            folder,
-            self._request["workload"],
-            classes=self._request["classes"],
-            batch_size=self._request["batch_size"],
-            samples=self._request["samples"],
-        )
+        self._problem = self._read_problem(folder, self._request["samples"])
         self._test_images, _ = data.read(folder, "test")
 
-    def set_up(self) -> float:
+    def set_up(self) -> None:
         """Create the Trainer."""
-        arguments = self._problem, self._request["device"]
-        self._trainer, seconds = time_call(self.module.Trainer, *arguments)
-        return seconds
+        self._trainer = self.module.Trainer(self._problem, self._request["device"])
 
-    def reset(self) -> float:
+    def reset(self) -> None:
         """Start again from the params in the exchange."""
         self._require_unchanged()
         initial = self._copy_params()
         self._lent = [("the initial params that it received", initial, self._copy_params())]
-        _, seconds = time_call(self._trainer.reset, initial)
-        return seconds
+        self._trainer.reset(initial)
 
     def collect(self) -> None:
         """After an epoch: check what it must have left alone, and collect its garbage.
@@ -118,15 +125,25 @@ class Session:
         self._order = None
         gc.collect(YOUNG)
 
-    def train(self) -> float:
-        """Train one epoch over the order in the exchange."""
+    def train(self) -> None:
+        """Train one epoch over the order in the exchange, and note its seconds there."""
         self._order = self._exchange.read_indices()
         params, seconds = time_epoch(self._trainer, self._order, self._exchange)
+        self._exchange.seconds[0] = seconds
         guard.require_own_memory(params)
         what = "params that it had returned (a view of live weights?)"
         # The params before these are looked at once more: this epoch may have written to them.
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
-        return seconds
+
+    def train_on_noise(self) -> None:
+        """Train one epoch on the noise, by a second Trainer in place of the first."""
+        self._note_framework_peak()
+        del self._trainer, self._problem, self._test_images
+        gc.collect()
+        problem = self._read_problem(self._noise, int(self._exchange.count[0]))
+        self._trainer = self.module.Trainer(problem, self._request["device"])
+        self.reset()
+        self.train()
 
     def train_step(self, device: "Device") -> None:
         """Train one step on black images, to find out whether a device trains at all."""
@@ -148,18 +165,26 @@ class Session:
             self._trainer.train_epoch(order)
 
     def select(self, images: "NDArray[np.float32]") -> None:
-        """Copy the images whose indices are in the exchange, to label them."""
-        self._selected = images[self._exchange.read_indices()]
+        """Average pairs of images, whose indices are in the exchange, to label them.
 
-    def predict(self) -> float:
-        """Label the selected images; the clock stops when the parent has the labels."""
-        images = self._selected
+        The first half of the indices has the first image of each pair. New pixels each time: a
+        program that remembers the label of each image gains nothing.
+        """
+        first, second = np.split(self._exchange.read_indices(), 2)
+        self._selected = images[first]
+        self._selected += images[second]
+        self._selected /= 2
 
-        def label() -> None:
-            labels = self._trainer.predict(images)
-            guard.copy_labels(labels, self._exchange.labels[: len(images)])
+    def predict(self) -> None:
+        """Label the selected images."""
+        labels = self._trainer.predict(self._selected)
+        guard.copy_labels(labels, self._exchange.labels[: len(self._selected)])
 
-        return time_call(label)[1]
+    def predict_singly(self) -> None:
+        """Label the selected images one by one: one alone is shorter than a hand-over."""
+        for number in range(len(self._selected)):
+            labels = self._trainer.predict(self._selected[number : number + 1])
+            guard.copy_labels(labels, self._exchange.labels[number : number + 1])
 
     def verify(self) -> None:
         """Check that the implementation left the training data alone."""
@@ -172,7 +197,20 @@ class Session:
         """Check that the implementation left alone what is not its own."""
         guard.require_collector(self._collector)
         self._require_unchanged()
-        if self._request.get("device") == "gpu":
+        self._note_framework_peak()
+
+    def _read_problem(self, folder: Path, samples: int) -> Problem:
+        return data.read_problem(
+            folder,
+            self._request["workload"],
+            classes=self._request["classes"],
+            batch_size=self._request["batch_size"],
+            samples=samples,
+        )
+
+    def _note_framework_peak(self) -> None:
+        """Before the epoch on noise, or at the end of a process without one."""
+        if self._request.get("device") == "gpu" and "framework_peak_bytes" not in self.results:
             self.results["framework_peak_bytes"] = read_framework_peak()
 
     def _copy_params(self) -> Params:

@@ -25,8 +25,7 @@ class SlowedTrainer:
         self._epochs = 0
 
     def reset(self, params: Params) -> None:
-        """Reset the implementation, and count its epochs from the first again."""
-        self._epochs = 0
+        """Reset the implementation; its epochs are counted on."""
         self._trainer.reset(params)
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:

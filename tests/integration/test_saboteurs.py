@@ -27,10 +27,8 @@ def measure(tmp_path, command, saboteur):
 
 
 def test_less_work_after_ten_epochs_fails_in_a_run(measure):
-    # Of the 55 epochs after the fifth, one a trial is judged, and 50 are wrong: all four trials
-    # judge a right one with a chance of (5 / 55) ** 4, below 1e-4.
-    statuses = {record.status for record in measure("tires_after_ten", rounds=4)}
-    assert "failed" in statuses
+    # All timed epochs are wrong: the stretch of sixty is longer than ten.
+    assert {record.status for record in measure("tires_after_ten", rounds=1)} == {"failed"}
 
 
 def test_params_of_a_neighbour_in_the_same_round_cannot_be_copied(measure):
@@ -44,5 +42,5 @@ def test_results_of_an_earlier_round_are_worth_nothing(measure):
 
 def test_work_in_an_attribute_is_timed(measure):
     (record,) = measure("works_at_look_up", rounds=1)
-    assert (record.status, record.reason) == ("ok", None)  # the worker's own clock has it
+    assert (record.status, record.reason) == ("ok", None)
     assert min(record.epoch_seconds) >= 0.05

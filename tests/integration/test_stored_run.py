@@ -48,7 +48,7 @@ def test_run_without_params_has_nothing_to_judge_again(stored, called):
 def change_params(folder):
     path = next((folder / "params").iterdir())
     params = np.load(path)
-    params[1] += 1e-4
+    params[0] += 1e-4
     np.save(path, params)
 
 
@@ -119,6 +119,7 @@ def drop_record(folder):
         (change_params, "parity error"),
         (shorten_params, "params of 2 epochs"),
         (lengthen_params, "params of 202 epochs"),
+        (change_first_record(noise_parity=Parity(0.0, 1e-5, passed=True)), "0.00e+00 in the"),
         (write_params(b""), "cannot be read"),
         (write_params(make_npy((10**12, 65, 10))), "cannot be read"),
         (write_params(make_npy((2**62, 65, 10))), "cannot be read"),

@@ -6,14 +6,13 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bench.contract import Unavailable
-from bench.worker import __main__ as worker
 from bench.worker import exchange, machine
+from bench.worker import serve as worker
 from bench.worker.exchange import ExchangeSize, create_file
 from bench.worker.guard import ContractError
 
@@ -83,7 +82,7 @@ def test_worker_needs_numpy_contract_and_errors_only(tmp_path, prepare):
         (tmp_path / "path" / folder.name).symlink_to(folder)
     (tmp_path / "own.py").write_text("import sys\nOBJECTIVE = sorted(sys.modules)")
     request = {"mode": "preflight", "file": str(tmp_path / "own.py")}
-    arguments, _ = prepare(request, PREFLIGHT)
+    arguments, _ = prepare(request, exchange.NUMPY + PREFLIGHT)
     # Without site (-S) there is nothing to import but the standard library and this path.
     command = [sys.executable, "-S", "-m", "bench.worker", *arguments]
     variables = {"PYTHONPATH": str(tmp_path / "path")}
@@ -95,29 +94,29 @@ def test_worker_needs_numpy_contract_and_errors_only(tmp_path, prepare):
 
 def test_crash_writes_no_core_file():
     code = (
-        "import resource; from bench.worker import __main__ as worker; worker.disable_core_dumps();"
+        "import resource; from bench.worker import serve as worker; worker.disable_core_dumps();"
         "assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_each_command_is_answered_and_the_first_byte_says_ready(serve, make_request):
+def test_each_command_is_answered(serve, make_request):
     request = make_request(batch_size=288)
     commands = (exchange.IMPORT, exchange.READ_DATA, exchange.SET_UP, exchange.RESET, exchange.END)
     answers, document = serve(request, b"".join(commands), ExchangeSize(1440, 357, 64, 10))
-    assert answers == exchange.PING + b"".join(commands)
+    assert answers == b"".join(commands)
     assert document == {"status": "ok"}
 
 
 def test_failing_command_is_the_last_one_and_leaves_a_document(serve, own_file, tmp_path):
     code = f"import os; os.mkdir({str(tmp_path / 'imported')!r}); raise ValueError('no')"
     answers, document = serve(own_file(code), exchange.PING + 2 * exchange.IMPORT + exchange.END)
-    assert answers == 2 * exchange.PING + exchange.FAILED
+    assert answers == exchange.PING + exchange.FAILED
     assert document == {"status": "failed", "reason": "ValueError: no"}
 
 
 def test_worker_whose_parent_has_gone_leaves_no_document(serve):
-    assert serve({}, exchange.PING) == (2 * exchange.PING, None)
+    assert serve({}, exchange.PING) == (exchange.PING, None)
 
 
 def absent(name):
@@ -150,13 +149,13 @@ def test_error_has_a_status_and_a_reason(error, extra, status, reason):
     def method():
         raise error
 
-    document = worker.execute(method, {"extra": extra}, SimpleNamespace(seconds=[0]))
+    document = worker.execute(method, {"extra": extra})
     assert document["status"] == status
     assert document["reason"].startswith(reason)
 
 
 def test_traceback_of_an_error_is_on_stderr(capsys):
-    worker.execute(lambda: {}["nothing"], {}, SimpleNamespace(seconds=[0]))
+    worker.execute(lambda: {}["nothing"], {})
     out, err = capsys.readouterr()
     assert (out, err.startswith("Traceback")) == ("", True)
 

@@ -53,13 +53,13 @@ def memory(tmp_path):
 
 
 @pytest.fixture
-def serve(make_request, memory, monkeypatch):
+def serve(make_request, memory, monkeypatch, tmp_path):
     """Return a function that executes a command, after a Trainer was set up with a hook."""
 
     def start(hook=lambda trainer, method: None, **changes):
         monkeypatch.setattr(Trainer, "hook", hook)
         request = make_request(samples=320, batch_size=16, **changes)
-        served = Session(request, memory)
+        served = Session(request, memory, tmp_path)
         served.module = SimpleNamespace(Trainer=Trainer)
         served.read_data()
         served.set_up()
@@ -68,7 +68,7 @@ def serve(make_request, memory, monkeypatch):
             memory.write_indices(indices)
             return served.methods[command]()
 
-        execute.trainer, execute.results = served._trainer, served.results
+        execute.trainer, execute.results, execute.session = served._trainer, served.results, served
         return execute
 
     return start
@@ -83,44 +83,40 @@ def test_trainer_gets_the_problem_and_the_device(serve, digits):
     assert trainer.device == "gpu"
 
 
-def test_predictions_are_of_the_images_asked_for(serve, memory, digits):
-    execute, wanted = serve(), np.array([7, 3, 3])
-    execute(exchange.SELECT_TEST, wanted)
+def test_predictions_are_of_the_averages_of_the_images_asked_for(serve, memory, digits):
+    execute = serve()
+    execute(exchange.SELECT_TEST, np.array([7, 3, 3, 7, 3, 4]))
     execute(exchange.PREDICT)
     assert memory.labels[:3].tolist() == [1, 1, 1]
-    execute(exchange.SELECT_TRAINING, wanted)
-    execute(exchange.PREDICT)
-    assert memory.labels[:4].tolist() == [2, 2, 2, 0]
-    parts = [data.read(digits.folder, part)[0][wanted] for part in ("test", "train")]
-    assert np.array_equal(execute.trainer.images, parts)
+    execute(exchange.SELECT_TRAINING, np.array([7, 3, 7, 3]))
+    execute(exchange.PREDICT_SINGLY)
+    assert memory.labels[:3].tolist() == [2, 3, 1]
+    test, train = (data.read(digits.folder, part)[0] for part in ("test", "train"))
+    first, *singles = execute.trainer.images
+    assert np.array_equal(first, [test[7], test[3], (test[3] + test[4]) / 2])
+    assert np.array_equal(singles, [train[[7]], train[[3]]])
 
 
-def test_ping_takes_an_order_and_trains_nothing(serve):
+def test_noise_is_trained_by_a_second_trainer_from_given_params(serve, memory, tmp_path, digits):
     execute = serve()
-    assert execute(exchange.PING) is None
+    images, labels = (part[:32] for part in data.read(digits.folder, "test"))
+    np.save(tmp_path / "train_images.npy", images)
+    np.save(tmp_path / "train_labels.npy", labels)
+    memory.params[:] = 5
+    execute(exchange.TRAIN_ON_NOISE, ORDER[-32:])
+    second = execute.session._trainer
+    assert second is not execute.trainer
+    assert np.array_equal(second.problem.images, images)
+    assert np.array_equal(second.orders, [ORDER[-32:]])
+    assert np.all(memory.params == 6)
+    execute(exchange.COLLECT, ORDER[-32:])
+
+
+def test_ping_takes_an_order_and_notes_how_long_it_computed(serve, memory):
+    execute = serve()
+    execute(exchange.PING)
+    assert memory.seconds[0] >= session.PING_SECONDS
     assert execute.trainer.orders == []
-
-
-@pytest.mark.parametrize(
-    ("command", "method"),
-    [
-        (exchange.SET_UP, "__init__"),
-        (exchange.RESET, "reset"),
-        (exchange.TRAIN, "train_epoch"),
-        (exchange.PREDICT, "predict"),
-    ],
-)
-def test_seconds_are_those_of_the_trainers_method(serve, monkeypatch, command, method):
-    clock = SimpleNamespace(nanoseconds=0)
-
-    def spend(_, name):
-        clock.nanoseconds += 2_000_000_000 if name == method else 10**15
-
-    execute = serve(spend)
-    execute(exchange.RESET)
-    execute(exchange.SELECT_TEST, np.array([7, 3]))
-    monkeypatch.setattr("bench.worker.measure.perf_counter_ns", lambda: clock.nanoseconds)
-    assert execute(command) == 2
 
 
 def test_young_garbage_is_collected_after_an_epoch(serve, monkeypatch):
@@ -181,8 +177,8 @@ def own_file(tmp_path):
 
 def test_implementation_is_loaded_by_name_or_from_a_file(make_request, memory, own_file):
     own_file.write_text("class Trainer: ...")
-    served = Session(make_request(file=str(own_file)), memory)
-    assert served.load() > 0
+    served = Session(make_request(file=str(own_file)), memory, own_file.parent)
+    served.load()
     assert served.module.Trainer.__module__ == "own_softmax"
     assert sys.modules["own_softmax"] is served.module  # so that its classes can be found
     named = session.load_module(make_request())

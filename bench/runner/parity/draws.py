@@ -7,21 +7,42 @@ over, so that anybody can draw the same orders again.
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Params
+from bench.contract import Params, Problem
 from bench.worker.workloads import Workload
 
-# Epoch 0 is the first one of a process, whose time includes compilation. The timed epochs start
-# from the initial weights again, at epoch 1. Every epoch has an order of its own.
-FIRST_EPOCH = 0
-# The untimed epochs that warm a GPU up have numbers from here on.
-WARM_UP = 1001
-
 _HEX_DIGITS = 32
+
+# The noise has about this many images: whole batches, one at least, and no more than the case.
+NOISE_SAMPLES = 9600
+
+
+EpochPart = Literal["stretch", "timed", "warm-up", "noise"]
+
+
+class Epoch(NamedTuple):
+    """One epoch of a trial: its part, and its number in it, from 1 on.
+
+    stretch: the first epoch of a process, whose time includes compilation, and those that go on
+    from it; they give the accuracies. timed: those whose times count; each starts from weights of
+    its own. warm-up: of a GPU. noise: the one that a trial ends with.
+    """
+
+    part: EpochPart
+    number: int
+
+
+FIRST_EPOCH = Epoch("stretch", 1)
+NOISE_EPOCH = Epoch("noise", 1)
+
+# The numbers of what is drawn, for the generator.
+_PARTS = ("stretch", "timed", "warm-up", "noise")
+_ORDER, _WEIGHTS, _NOISE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +52,29 @@ class Draws:
     entropy: str
 
     @classmethod
-    def make(cls, seed: int | None, number: int) -> "Draws":
-        """Return the draws of a round; without a seed nobody can know them beforehand."""
+    def make(cls, seed: int | None, *numbers: int) -> "Draws":
+        """Return the draws of a round; without a seed nobody can know them beforehand.
+
+        numbers: that of the round, and that of the process if a row has several in it.
+        """
         if seed is None:
             return cls(secrets.token_hex(_HEX_DIGITS // 2))
-        return cls(hashlib.sha256(f"{seed}/{number}".encode()).hexdigest()[:_HEX_DIGITS])
+        text = "/".join(map(str, (seed, *numbers)))
+        return cls(hashlib.sha256(text.encode()).hexdigest()[:_HEX_DIGITS])
 
     @property
     def id(self) -> str:
         """A name of the entropy, from which it cannot be computed."""
         return hashlib.sha256(self.entropy.encode()).hexdigest()[:12]
 
-    def draw_order(self, epoch: int, samples: int) -> NDArray[np.int64]:
+    def draw_order(self, epoch: Epoch, samples: int) -> NDArray[np.int64]:
         """Return the permutation in which an epoch takes the samples: int64 (samples,)."""
-        return self._start_generator(epoch).permutation(samples)
+        return self._start_generator(epoch, _ORDER).permutation(samples)
 
-    def draw_initial_params(self, workload: Workload, features: int, classes: int) -> Params:
-        """Return the weights before the first step: zeros, or Glorot uniform; the bias is zero.
+    def draw_initial_params(
+        self, workload: Workload, features: int, classes: int, epoch: Epoch
+    ) -> Params:
+        """Return the weights before an epoch: zeros, or Glorot uniform; the bias is zero.
 
         Glorot uniform: ``U(-limit, limit)`` with ``limit = sqrt(6 / (features + classes))``, the
         default of Keras's Dense layer (Glorot and Bengio 2010, equation 16).
@@ -56,9 +83,23 @@ class Draws:
             weight = np.zeros((features, classes), np.float32)
         else:
             limit = np.sqrt(6 / (features + classes))
-            uniform = self._start_generator().uniform(-limit, limit, (features, classes))
-            weight = uniform.astype(np.float32)
+            generator = self._start_generator(epoch, _WEIGHTS)
+            weight = generator.uniform(-limit, limit, (features, classes)).astype(np.float32)
         return Params(weight, np.zeros(classes, np.float32))
 
-    def _start_generator(self, *numbers: int) -> np.random.Generator:
-        return np.random.default_rng([int(self.entropy, 16), *numbers])
+    def draw_noise(self, problem: Problem) -> Problem:
+        """Return a problem of uniform noise in [0, 1) with random labels, like another one.
+
+        On images of things, the rounding of low precision averages out while the weights move on;
+        on noise it does not (docs/parity.md).
+        """
+        size = problem.batch_size
+        samples = size * max(1, min(NOISE_SAMPLES, problem.samples) // size)
+        generator = self._start_generator(NOISE_EPOCH, _NOISE)
+        images = generator.random((samples, problem.features), np.float32)
+        labels = generator.integers(problem.classes, size=samples).astype(np.int32)
+        return replace(problem, images=images, labels=labels)
+
+    def _start_generator(self, epoch: Epoch, what: int) -> np.random.Generator:
+        part = _PARTS.index(epoch.part)
+        return np.random.default_rng([int(self.entropy, 16), part, epoch.number, what])

@@ -7,15 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params
+from bench.runner.parity.draws import FIRST_EPOCH, Epoch, EpochPart
 
 Part = Literal["test", "training"]
+STORED_PARTS: tuple[EpochPart, ...] = ("stretch", "timed", "noise")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Labels (n,) int64 that were predicted for the images of a part with these indices (n,).
+    """Labels (n,) int64 that were predicted for the averages of pairs of images of a part.
 
-    params: float32 (features + 1, classes), those that the worker had. when: in words.
+    indices: int64 (2, n), of both images of each pair; the average of an image and itself is the
+    image. params: float32 (features + 1, classes), those that the worker had. when: in words.
     """
 
     when: str
@@ -29,13 +32,28 @@ class Prediction:
 class Evidence:
     """What a worker was given and what it returned.
 
-    initial: the params that training began with. params: float32 (features + 1, classes) after each
-    epoch, by its number; the bias is the last row. predictions: in the order made.
+    starts: the params that it was given before an epoch; an epoch of the stretch without any went
+    on from the one before it. params: float32 (features + 1, classes) after each epoch; the bias is
+    the last row. predictions: in the order made.
     """
 
-    initial: Params
-    params: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    starts: dict[Epoch, Params] = field(default_factory=dict)
+    params: dict[Epoch, NDArray[np.float32]] = field(default_factory=dict)
     predictions: list[Prediction] = field(default_factory=list)
+
+    def get_start(self, epoch: Epoch) -> Params:
+        """Return the params from which the training of an epoch began."""
+        return self.starts.get(epoch) or self.starts[FIRST_EPOCH]
+
+    def list_part(self, part: str) -> list[Epoch]:
+        """Return the epochs of a part, in order."""
+        return sorted(epoch for epoch in self.params if epoch.part == part)
+
+
+def stack_params(evidence: Evidence) -> NDArray[np.float32]:
+    """Return all params as (epochs, features + 1, classes): stretch, timed epochs, noise."""
+    parts = [evidence.list_part(part) for part in STORED_PARTS]
+    return np.stack([evidence.params[epoch] for part in parts for epoch in part])
 
 
 def split_params(params: NDArray[np.float32]) -> Params:

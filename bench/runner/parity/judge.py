@@ -1,11 +1,12 @@
 """Judge a trial by what its worker returned.
 
 A worker never reports its own score: parity and accuracy are computed here, in the parent, against
-an oracle. Any epoch that is ranked can be judged.
+an oracle. Every epoch that is ranked begins at weights that the parent drew, so all are judged by
+the same yardstick: how far the oracle moves in that epoch.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,26 +14,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Params, Problem, RMSprop
+from bench.contract import Params, Problem
 from bench.records.schema import Case, Parity
 from bench.runner.parity import oracle
-from bench.runner.parity.draws import FIRST_EPOCH, Draws
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, split_params
 from bench.worker import data
-from bench.worker.workloads import TARGET_ACCURACY
 from implementations import TEXTBOOK_PROGRAMS
 
 # Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
-# off by 1e-4, swapped batches and half precision exceed it (tests/runner/parity/test_judge.py).
+# off by 1e-4, swapped batches and half precision exceed it (docs/parity.md has the matrix).
 TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 LABEL_TIE = 1e-4
 
-# Rounding errors grow with the epochs, so the oracle's own path is compared up to the fifth. Later
-# epochs are compared one by one.
+# Rounding errors grow with the epochs: the stretch is compared up to the fifth.
 FOLLOWED_EPOCHS = 5
-LATER_EPOCHS = 1
+# So many timed epochs are drawn when the worker has ended. The rows of a round share the oracle's.
+JUDGED_EPOCHS = 5
 SEARCHED_IMAGES = 4000
+# Of the oracle: those of a round at some sizes. One takes 0.2 MB.
+MAX_STATES = 500
+
+NAMES = {"stretch": "epoch", "timed": "timed epoch"}
 
 # The largest number that a textbook program may return.
 MAX_QUANTITY = 1e18
@@ -40,14 +44,15 @@ MAX_QUANTITY = 1e18
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Parity, and the accuracies after the timed epochs that tables show.
+    """Parity, and the accuracies after the epochs of the stretch.
 
-    errors: the parity error of each epoch that was compared, by its number. training_loss,
-    training_accuracy: see ``JudgedRecord``. fault: what is wrong, or None.
+    noise_parity: of the epoch on noise. errors: the parity error of each epoch that was compared.
+    training_loss, training_accuracy: see ``JudgedRecord``. fault: what is wrong, or None.
     """
 
     parity: Parity | None = None
-    errors: Mapping[int, float] = field(default_factory=dict)
+    noise_parity: Parity | None = None
+    errors: Mapping[Epoch, float] = field(default_factory=dict)
     validation_accuracy: tuple[float, ...] = ()
     test_accuracy: tuple[float, ...] = ()
     training_loss: tuple[float, ...] = ()
@@ -61,7 +66,8 @@ class Judge:
     def __init__(self, folder: Path, classes: int) -> None:
         self._folder = folder
         self._classes = classes
-        self._paths: dict[tuple[object, ...], oracle.Path] = {}
+        self._states: dict[tuple[object, ...], oracle.State] = {}
+        self._problems: dict[tuple[object, ...], Problem] = {}  # the last one
 
     @cached_property
     def _validation(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -79,99 +85,95 @@ class Judge:
         draws: Draws,
         evidence: Evidence,
         *,
-        later: int | Sequence[int] = LATER_EPOCHS,
+        timed: int | Collection[int] = JUDGED_EPOCHS,
     ) -> Judgement:
-        """Judge a trial: its first epoch, the timed epochs up to the fifth, and ``later`` others.
+        """Judge a trial: its stretch, its epoch on noise, and some of its timed epochs.
 
-        The others are drawn here, when the worker has ended, unless ``later`` has their numbers.
-        Each is compared with the epoch that the oracle trains from the params that the worker had
-        before it.
+        timed: how many, drawn here when the worker has ended, or their numbers.
         """
         if fault := find_params_fault(evidence.params):
             return Judgement(fault=fault)
-        count = max(evidence.params)
-        drawn = later
-        if isinstance(drawn, int):
-            others = range(FOLLOWED_EPOCHS + 1, count + 1)
-            drawn = secrets.SystemRandom().sample(others, min(drawn, len(others)))
-        start = evidence.initial
-        path = self.get_path(case, draws, start)
-        states = {
-            epoch: path.get_state(epoch) for epoch in range(1, min(count, FOLLOWED_EPOCHS) + 1)
-        }
-        followed = dict(states)
-        if FIRST_EPOCH in evidence.params:
-            first = self.get_path(case, draws, start, first=FIRST_EPOCH)
-            followed[FIRST_EPOCH] = first.get_state(1)
-        errors = {
-            epoch: oracle.parity_error(split_params(evidence.params[epoch]), state.solution, start)
-            for epoch, state in sorted(followed.items())
-        }
-        errors |= {
-            epoch: self._compare_alone(case, draws, evidence, epoch) for epoch in sorted(drawn)
-        }
-        judgement = make_judgement(errors)
-        if not states:  # a warm start has a first epoch only
-            return judgement
-        judgement = self._score(case, evidence, judgement)
+        stretch, others = evidence.list_part("stretch"), evidence.list_part("timed")
+        if isinstance(timed, int):
+            others = secrets.SystemRandom().sample(others, min(timed, len(others)))
+        else:
+            others = [epoch for epoch in others if epoch.number in timed]
+        compared = [*stretch[:FOLLOWED_EPOCHS], *sorted(others), *evidence.list_part("noise")]
+        judgement = make_judgement(
+            {epoch: self.compare(case, draws, evidence, epoch) for epoch in compared}
+        )
+        if len(stretch) == case.epochs:  # not of a pair or a warm start, which are short
+            judgement = self._score(case, draws, evidence, judgement)
         if judgement.fault:
             return judgement
-        return replace(
-            judgement,
-            training_loss=tuple(one.loss for one in states.values() if one.loss is not None),
-            training_accuracy=tuple(
-                one.accuracy for one in states.values() if one.accuracy is not None
-            ),
-            fault=self._find_prediction_fault(case, evidence),
-        )
+        return replace(judgement, fault=self._find_prediction_fault(case, evidence))
 
     def judge_epoch(self, case: Case, draws: Draws, evidence: Evidence) -> Judgement:
         """Judge one timed epoch of a trial, drawn here: no predictions, and no accuracies."""
         if fault := find_params_fault(evidence.params):
             return Judgement(fault=fault)
-        epoch = 1 + secrets.randbelow(max(evidence.params))
-        return make_judgement({epoch: self._compare_alone(case, draws, evidence, epoch)})
+        epoch = secrets.choice(evidence.list_part("timed"))
+        return make_judgement({epoch: self.compare(case, draws, evidence, epoch)})
 
-    def _compare_alone(self, case: Case, draws: Draws, evidence: Evidence, epoch: int) -> float:
-        """Return the parity error of an epoch that the oracle begins where the worker began it.
+    def compare(self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch) -> float:
+        """Return the parity error of the params after an epoch."""
+        start = evidence.get_start(epoch)
+        solution = self.get_state(case, draws, start, epoch).solution
+        return oracle.parity_error(split_params(evidence.params[epoch]), solution, start)
 
-        RMSprop's mean squared gradients are those of the oracle's own path.
+    def get_state(self, case: Case, draws: Draws, start: Params, epoch: Epoch) -> oracle.State:
+        """Return the oracle's state after an epoch, by these draws and from these params.
+
+        Of the stretch: after all epochs up to this one. About 0.2 s for each epoch that is new.
+        Raises DataError if the data cannot be read.
         """
-        path = self.get_path(case, draws, evidence.initial)
-        before = split_params(evidence.params[epoch - 1]) if epoch > 1 else evidence.initial
-        has_squares = isinstance(path.problem.optimizer, RMSprop)
-        squares = path.get_state(epoch - 1).squares if has_squares else None
-        solution = path.train_on(oracle.start(before, squares), epoch).solution
-        return oracle.parity_error(split_params(evidence.params[epoch]), solution, evidence.initial)
+        problem = (case.workload, case.objective, case.batch_size, case.samples)
+        key = (draws.id, start.weight.tobytes(), epoch, *problem)
+        if key not in self._states:
+            if len(self._states) > MAX_STATES:
+                self._states.clear()
+            goes_on = epoch.part == "stretch" and epoch != FIRST_EPOCH
+            before = oracle.start(start)
+            if goes_on:
+                earlier = epoch._replace(number=epoch.number - 1)
+                before = self.get_state(case, draws, start, earlier)
+            given = self.read_problem(case)
+            given = draws.draw_noise(given) if epoch == NOISE_EPOCH else given
+            order = draws.draw_order(epoch, given.samples)
+            self._states[key] = oracle.train_epoch(given, before, order, case.objective)
+        return self._states[key]
 
-    def _score(self, case: Case, evidence: Evidence, judgement: Judgement) -> Judgement:
-        """Add the accuracies after each epoch of the case, in float64.
-
-        If they do not reach TARGET_ACCURACY on validation images, later epochs are scored on these
-        until one does. Nothing shows more.
-        """
-        timed = [
-            split_params(evidence.params[epoch]) for epoch in range(1, max(evidence.params) + 1)
-        ]
-        validation: list[float] = []
-        while len(validation) < len(timed) and max(validation, default=0) < TARGET_ACCURACY:
-            following = timed[len(validation) : len(validation) + case.epochs]
-            validation += oracle.compute_accuracies(following, *self._validation)
-        test = oracle.compute_accuracies(timed[: case.epochs], *self._test)
-        return replace(judgement, validation_accuracy=tuple(validation), test_accuracy=tuple(test))
+    def _score(
+        self, case: Case, draws: Draws, evidence: Evidence, judgement: Judgement
+    ) -> Judgement:
+        """Add the accuracies after each epoch of the stretch, in float64, and the oracle's loss."""
+        stretch, start = evidence.list_part("stretch"), evidence.get_start(FIRST_EPOCH)
+        params = [split_params(evidence.params[epoch]) for epoch in stretch]
+        followed = () if judgement.fault else stretch[:FOLLOWED_EPOCHS]
+        training = [self.get_state(case, draws, start, epoch) for epoch in followed]
+        return replace(
+            judgement,
+            validation_accuracy=tuple(oracle.compute_accuracies(params, *self._validation)),
+            test_accuracy=tuple(oracle.compute_accuracies(params, *self._test)),
+            training_loss=tuple(one.loss for one in training if one.loss is not None),
+            training_accuracy=tuple(one.accuracy for one in training if one.accuracy is not None),
+        )
 
     def _find_prediction_fault(self, case: Case, evidence: Evidence) -> str | None:
         """Return the first fault of all predictions, or None."""
-        permitted: dict[int, NDArray[np.bool_]] = {}  # of all test images, by params
+        logits: dict[int, oracle.Array] = {}  # of all test images, by params
         for prediction in evidence.predictions:
             key, params = id(prediction.params), split_params(prediction.params)
+            first, second = prediction.indices
             if prediction.part == "training":
-                images = self.read_problem(case).images[prediction.indices]
-                labels = find_permitted_labels(oracle.forward(params, images))
+                images = self.read_problem(case).images
+                pairs = [oracle.forward(params, images[half]) for half in (first, second)]
             else:
-                if key not in permitted:
-                    permitted[key] = find_permitted_labels(oracle.forward(params, self._test[0]))
-                labels = permitted[key][prediction.indices]
+                if key not in logits:
+                    logits[key] = oracle.forward(params, self._test[0])
+                pairs = [logits[key][half] for half in (first, second)]
+            # The logits of an average of two images are the average of theirs.
+            labels = find_permitted_labels((pairs[0] + pairs[1]) / 2)
             if fault := find_label_fault(labels, prediction.labels):
                 return f"{fault} {prediction.when}".rstrip()
         return None
@@ -191,48 +193,45 @@ class Judge:
         return mistaken
 
     def read_problem(self, case: Case) -> Problem:
-        """Return the problem that a case trains."""
-        return data.read_problem(
-            self._folder,
-            case.workload,
-            classes=self._classes,
-            batch_size=case.batch_size,
-            samples=case.samples,
-        )
-
-    def get_path(self, case: Case, draws: Draws, start: Params, first: int = 1) -> oracle.Path:
-        """Return the oracle's path from these params; its first epoch has this number.
-
-        Raises DataError if the data cannot be read.
-        """
-        problem = (case.workload, case.objective, case.batch_size, case.samples)
-        key = (draws.id, first, start.weight.tobytes(), *problem)
-        if key not in self._paths:
-            # Another round's paths are not asked for again.
-            self._paths = {old: path for old, path in self._paths.items() if old[0] == draws.id}
-            self._paths[key] = oracle.Path(
-                self.read_problem(case),
-                start,
-                lambda epoch: draws.draw_order(epoch, case.samples),
-                first=first,
-                objective=case.objective,
-            )
-        return self._paths[key]
+        """Return the problem that a case trains. Raises DataError."""
+        key = (case.workload, case.batch_size, case.samples)
+        if key not in self._problems:
+            self._problems = {
+                key: data.read_problem(
+                    self._folder,
+                    case.workload,
+                    classes=self._classes,
+                    batch_size=case.batch_size,
+                    samples=case.samples,
+                )
+            }
+        return self._problems[key]
 
 
-def make_judgement(errors: Mapping[int, float]) -> Judgement:
-    """Return the judgement on parity errors by epoch: the worst one counts."""
-    worst = max(errors, key=lambda epoch: errors[epoch])
-    parity = Parity(
-        error=errors[worst], tolerance=TOLERANCE, passed=bool(errors[worst] <= TOLERANCE)
-    )
-    fault = f"parity error {errors[worst]:.1e} is above {TOLERANCE:.0e}: other mathematics"
-    if FIRST_EPOCH != worst > FOLLOWED_EPOCHS:
-        fault += f", in timed epoch {worst}"
-    return Judgement(parity=parity, errors=errors, fault=None if parity.passed else fault)
+def make_judgement(errors: Mapping[Epoch, float]) -> Judgement:
+    """Return the judgement on parity errors: the worst one counts, and that on noise by itself."""
+    worst = max(errors.keys() - {NOISE_EPOCH}, key=errors.__getitem__)
+    parity, noise = make_parity(errors[worst]), None
+    fault = f"{describe_error(parity)}: other mathematics, in {NAMES[worst.part]} {worst.number}"
+    if NOISE_EPOCH in errors:
+        noise = make_parity(errors[NOISE_EPOCH])
+    if parity.passed:
+        fault = f"{describe_error(noise or parity)} on noise: low precision, or other mathematics"
+    passed = parity.passed and (noise is None or noise.passed)
+    return Judgement(parity, noise, errors, fault=None if passed else fault)
 
 
-def find_params_fault(params: Mapping[int, NDArray[np.float32]]) -> str | None:
+def make_parity(error: float) -> Parity:
+    """Return a parity error as a record has it."""
+    return Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
+
+
+def describe_error(parity: Parity) -> str:
+    """Say how large an error is that exceeds the tolerance."""
+    return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}"
+
+
+def find_params_fault(params: Mapping[Epoch, NDArray[np.float32]]) -> str | None:
     """Return the fault of params that are not finite, or None."""
     if all(np.isfinite(one).all() for one in params.values()):
         return None

@@ -50,11 +50,10 @@ class State(NamedTuple):
     accuracy: float | None = None
 
 
-def start(params: Params | Solution, squares: Solution | None = None) -> State:
-    """Return the state at these parameters; without squares, that of a fresh optimizer."""
+def start(params: Params | Solution) -> State:
+    """Return the state at these parameters, with a fresh optimizer."""
     solution = Solution(params.weight.astype(np.float64), params.bias.astype(np.float64))
-    zeros = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
-    return State(solution, squares or zeros)
+    return State(solution, Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias)))
 
 
 def train_epoch(
@@ -87,39 +86,6 @@ def train_epoch(
         ]
         solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
     return State(solution, squares, loss / len(order), correct / len(order))
-
-
-class Path:
-    """The oracle's states after each epoch of a training, computed when they are asked for.
-
-    draw_order: returns the order of an epoch by its number; the first one is ``first``.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        params: Params,
-        draw_order: Callable[[int], NDArray[np.int64]],
-        *,
-        first: int = 1,
-        objective: Objective = "softmax",
-    ) -> None:
-        self.problem = problem
-        self._draw_order = draw_order
-        self._first = first
-        self._objective = objective
-        self._states = [start(params)]
-
-    def get_state(self, count: int) -> State:
-        """Return the state after this many epochs; about 0.2 s for each that is new."""
-        while len(self._states) <= count:
-            self._states.append(self.train_on(self._states[-1], len(self._states)))
-        return self._states[count]
-
-    def train_on(self, state: State, count: int) -> State:
-        """Return the state after the ``count``-th epoch, begun from this state."""
-        order = self._draw_order(self._first + count - 1)
-        return train_epoch(self.problem, state, order, self._objective)
 
 
 def forward(params: Params | Solution, images: NDArray[np.float32] | Array) -> Array:

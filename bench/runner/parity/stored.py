@@ -17,11 +17,10 @@ from bench.errors import UserError
 from bench.records import layout, store
 from bench.records.files import read_file
 from bench.records.paths import find_private_texts
-from bench.records.schema import FORMAT, JudgedRecord, Run
-from bench.runner.parity.draws import Draws
-from bench.runner.parity.evidence import Evidence
-from bench.runner.parity.judge import FOLLOWED_EPOCHS, TOLERANCE, Judge, Judgement
-from bench.runner.planning.bounds import MAX_EPOCHS
+from bench.records.schema import FORMAT, JudgedRecord, Run, TrialRecord
+from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
+from bench.runner.parity.evidence import STORED_PARTS, Evidence
+from bench.runner.parity.judge import TOLERANCE, Judge, Judgement
 from bench.runner.planning.cases import compute_max_samples
 from bench.worker.workloads import WORKLOADS
 
@@ -68,6 +67,9 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     with_params = [
         record for record in judged if (folder / layout.PARAMS / f"{record.trial}.npy").is_file()
     ]
+    if with_params and run.format != FORMAT:
+        faults.append(f"its params are of format {run.format}: check them with its own version")
+        with_params = []
     if with_params:
         data, entropy = find_data(run, data_source), store.read_entropy(folder)
         judge = Judge(data.folder, data.classes)
@@ -78,8 +80,7 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
                 continue
             try:
                 draws, evidence = read_evidence(folder, record, entropy, data)
-                later = {epoch for epoch in record.judged_epochs if epoch > FOLLOWED_EPOCHS}
-                judgement = judge.judge(record.case, draws, evidence, later=sorted(later))
+                judgement = judge.judge(record.case, draws, evidence, timed=record.judged_epochs)
             # The others: a stranger's record may name a workload or a size that does not exist.
             except (UserError, LookupError, ValueError, ArithmeticError) as error:
                 faults.append(f"{record.trial}: it cannot be judged: {error}")
@@ -140,25 +141,40 @@ def read_evidence(
     shape = data.features + 1, data.classes
     if params.dtype != np.float32 or params.shape[1:] != shape:
         raise UserError(f"its params have the shape {params.shape} and the type {params.dtype}")
-    last = max(record.judged_epochs, default=0)
-    if not last < len(params) <= 1 + MAX_EPOCHS:  # with that of the first, untimed one
-        raise UserError(
-            f"it has params of {len(params)} epochs, but epoch {last} was judged, and a trial has "
-            f"{1 + MAX_EPOCHS} at most"
-        )
+    # A warm start has a first epoch only.
+    timed = record.epoch_seconds if isinstance(record, TrialRecord) else []
+    stretch = record.case.epochs if timed else 1
+    counts = (stretch, len(timed), int(record.noise_parity is not None))
+    epochs = [
+        Epoch(part, number + 1)
+        for part, count in zip(STORED_PARTS, counts, strict=True)
+        for number in range(count)
+    ]
+    if len(params) != len(epochs):
+        raise UserError(f"it has params of {len(params)} epochs, and trained {len(epochs)}")
+    if missing := {*record.judged_epochs} - {*range(1, 1 + len(timed))}:
+        raise UserError(f"epoch {min(missing)} was judged, which it has not timed")
     workload = WORKLOADS[record.case.workload]
-    initial = draws.draw_initial_params(workload, data.features, data.classes)
-    return draws, Evidence(initial, dict(enumerate(params)))
+    starts = {
+        epoch: draws.draw_initial_params(workload, data.features, data.classes, epoch)
+        for epoch in epochs
+        if epoch.part != "stretch" or epoch == FIRST_EPOCH
+    }
+    return draws, Evidence(starts, dict(zip(epochs, params, strict=True)))
 
 
 def find_difference(record: JudgedRecord, judgement: Judgement) -> str | None:
     """Return how a record differs from the judgement on its params, or None."""
     if judgement.fault:
         return judgement.fault
-    recorded, computed = record.parity, judgement.parity
-    if recorded is None or computed is None or abs(recorded.error - computed.error) > ROUNDING:
-        errors = [one and f"{one.error:.2e}" for one in (recorded, computed)]
-        return f"its parity error is {errors[0]} in the record, and {errors[1]} by its params"
+    for recorded, computed in (
+        (record.parity, judgement.parity),
+        (record.noise_parity, judgement.noise_parity),
+    ):
+        pair = [one.error if one else 0.0 for one in (recorded, computed)]
+        if abs(pair[0] - pair[1]) > ROUNDING:
+            errors = f"{pair[0]:.2e} in the record, and {pair[1]:.2e} by its params"
+            return f"its parity error is {errors}"
     for ours, theirs in (
         (judgement.validation_accuracy, record.validation_accuracy),
         (judgement.test_accuracy, record.test_accuracy),

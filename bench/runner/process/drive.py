@@ -1,6 +1,7 @@
 """Drive a worker through a trial: hand over each order when its epoch begins, take what returns."""
 
 import secrets
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,15 +10,15 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Device, Params
+from bench.contract import Device, Params, Problem
 from bench.data.dataset import Dataset
 from bench.records.schema import Case
 from bench.runner.gpu import GpuMonitor, subtract_joules
 from bench.runner.kernel import measure_kernel
-from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
 from bench.runner.process.launch import Reply, Worker
-from bench.runner.process.placement import read_session_cpu_seconds
+from bench.runner.process.scratch import report_write_errors
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
@@ -30,20 +31,19 @@ TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
 # A GPU lowers its clocks when it is idle, so it trains this long untimed before that.
 WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
-PREDICTIONS, MAX_PREDICTIONS = 5, 50  # to hand one over takes longer than to label one image
+PREDICTIONS, MAX_PREDICTIONS = 5, 50
 MAX_REPEATS = 200
-# A worker's time is believed if the parent's is longer by no more than this many hand-overs, this
-# many seconds, this share of it, and the time for which the two waited for a core. A hand-over is
-# timed on a core that has slept; after an epoch its caches are cold, too.
-HANDOVERS, ROOM_SECONDS, ROOM_SHARE = 1.5, 0.0003, 0.02
-# A trial fails if the clocks differ by more than this share of its epochs. Less than that is also
-# what a host takes from a guest, and the parent's time counts anyway.
-MAX_DIFFERENCE = 0.1
 PINGS = 10
+# A time is at least this share of what the parent's clock showed: a hand-over may take less than
+# its median, and what takes much less than a hand-over cannot be told from none.
+LEAST_SHARE = 0.1
 # Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
 # Threads in force may be more than allowed by this: two clocks are not read at one moment.
 MORE_THREADS = 0.1
+# In an epoch on a CPU somebody computes for at least this share of the time in which the worker did
+# not wait for a core. Of our programs, Keras on TensorFlow computes least: 70 %.
+LEAST_COMPUTING = 0.2
 # The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
 SETTLE_SECONDS = 0.5
 STEP_SECONDS = 0.002
@@ -60,23 +60,27 @@ SELECT_COMMANDS: dict[Part, bytes] = {
 class Measurement:
     """The raw values of one trial; their names give the unit.
 
-    Seconds are the worker's where the parent's clock confirms them, else the parent's.
-    handover_seconds: the parent's time of each timed epoch less the worker's. kernel_seconds: the
+    All seconds are by the parent's clock, less the hand-over: ping_seconds, the median of some that
+    were timed before the implementation was there. import_seconds: with that of NumPy.
+    worker_epoch_seconds: of the timed epochs by the worker's clock, a note. kernel_seconds: the
     reference kernel before each timed epoch, and after the last (bench/runner/kernel.py). Empty if
-    the worker computed during more than half of them.
-    epoch_cpu_seconds: of the worker's session, read from outside. phase_rss_bytes: the peak of the
-    resident memory at the end of each phase. device_conditions: what a GPU was like before and
-    after the timed epochs. energy_joules: of the GPU during them.
+    the worker computed during more than half of them. epoch_cpu_seconds: of the worker and what it
+    started. epoch_delay_seconds: in which the worker's threads waited for a core. Both are read
+    from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.
+    device_conditions: what a GPU was like before and after the timed epochs. energy_joules: of the
+    GPU during them.
     """
 
+    ping_seconds: float = 0.0
     import_seconds: float = 0.0
     setup_seconds: float = 0.0
     reset_seconds: float = 0.0
     first_epoch_seconds: float = 0.0
     warmup_seconds: list[float] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
+    worker_epoch_seconds: list[float] = field(default_factory=list)
     epoch_cpu_seconds: list[float] = field(default_factory=list)
-    handover_seconds: list[float] = field(default_factory=list)
+    epoch_delay_seconds: list[float] = field(default_factory=list)
     kernel_seconds: list[float] = field(default_factory=list)
     first_predict_seconds: float | None = None
     predict_seconds: list[float] = field(default_factory=list)
@@ -92,9 +96,7 @@ class Drive:
     """One trial, from the worker's start to its last prediction.
 
     watch_every_epoch: look in every timed epoch how the worker's threads run, not in one that is
-    drawn. disputed_epochs: numbers of the timed epochs of which the parent's clock does not confirm
-    the worker's time. clock_difference: the seconds by which the clocks differ in those epochs.
-    disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
+    drawn. disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -109,85 +111,90 @@ class Drive:
         self.worker = worker
         self.case = case
         self.measurement = Measurement()
-        self.disputed_epochs: list[int] = []
-        self.clock_difference = 0.0
         self.disturbed_epochs = 0
         self._disturbed_kernels = 0
         self.draws = draws
+        self.evidence = Evidence()
         self._monitor = monitor
-        self._handover = 0.0
+        self._ping = 0.0  # of a command without indices
         self._watch_every_epoch = watch_every_epoch
         self._looked_at = 1 + secrets.randbelow(case.epochs)
         self._last_elapsed = 0.0
         # A worker gets the last cores; the kernel runs on the last one.
         self._core = list_usable_cores()[-1]
         self._current: NDArray[np.float32] = worker.exchange.params.copy()
-        features, classes = len(self._current) - 1, self._current.shape[1]
-        workload = WORKLOADS[case.workload]
-        self.evidence = Evidence(draws.draw_initial_params(workload, features, classes))
 
     def set_up(self) -> None:
         """Import, read the data, and create the Trainer."""
         call, measurement = self.worker.call, self.measurement
         self.worker.await_start()
         # Before the implementation's code is there.
-        order = np.arange(self.case.samples)
-        pings = []
-        for _ in range(PINGS):
-            self.settle()
-            pings.append(call(exchange.PING, indices=order).elapsed)
-        self._handover = median(pings)
+        measurement.ping_seconds = self._time_pings(self.case.samples)
+        self._ping = self._time_pings(0)
         self.record_memory("start")
-        measurement.import_seconds = self._confirm(call(exchange.IMPORT))[0]
+        seconds = self._subtract_ping(call(exchange.IMPORT))
+        measurement.import_seconds = self.worker.numpy_seconds + seconds
         self.record_memory("import")
         call(exchange.READ_DATA)
         self.record_memory("data")
-        measurement.setup_seconds = self._confirm(call(exchange.SET_UP))[0]
+        measurement.setup_seconds = self._subtract_ping(call(exchange.SET_UP))
         self.record_memory("set-up")
         self.worker.look()
 
-    def reset(self, params: Params) -> float:
-        """Let training start again from params; return the seconds."""
+    def reset(self, epoch: Epoch, params: Params | None = None) -> float:
+        """Let an epoch start from params, by default those drawn for it; return the seconds."""
+        if params is None:
+            params = self._draw_start(epoch)
+        self.evidence.starts[epoch] = params
         self._current = join_params(params)
-        return self._confirm(self.worker.call(exchange.RESET, params=self._current))[0]
+        return self._subtract_ping(self.worker.call(exchange.RESET, params=self._current))
 
-    def train(self, epoch: int, *, kernel: bool = False) -> tuple[Reply, float, bool]:
-        """Train an epoch; return the reply, the seconds, and whether the two clocks agree."""
+    def train(self, epoch: Epoch, look_after: float | None = None) -> Reply:
+        """Train an epoch."""
         order = self.draws.draw_order(epoch, self.case.samples)
-        if kernel:
-            self.time_kernel()
-        look_after = None
-        if epoch > FIRST_EPOCH and (self._watch_every_epoch or epoch == self._looked_at):
-            look_after = secrets.SystemRandom().random() * self._last_elapsed
         reply = self.worker.call(exchange.TRAIN, indices=order, look_after=look_after)
-        if look_after is not None and not reply.looked:  # it was shorter than the one before
-            self._looked_at = epoch + 1
         self._last_elapsed = reply.elapsed
         self.evidence.params[epoch] = self._current = reply.params
         self.worker.call(exchange.COLLECT)
-        return reply, *self._confirm(reply)
+        return reply
 
-    def train_timed(self, epoch: int, *, kernel: bool = False) -> None:
-        """Train an epoch that is timed."""
-        reply, seconds, confirmed = self.train(epoch, kernel=kernel)
-        self.measurement.epoch_seconds.append(seconds)
-        self.measurement.epoch_cpu_seconds.append(reply.cpu_seconds)
-        self.measurement.handover_seconds.append(max(0.0, reply.elapsed - seconds))
-        if not confirmed:
-            self.disputed_epochs.append(epoch)
-            self.clock_difference += abs(reply.elapsed - reply.seconds)
+    def train_timed(self, number: int, *, kernel: bool = False) -> None:
+        """Train an epoch that is timed, from weights of its own."""
+        epoch, measurement, look_after = Epoch("timed", number), self.measurement, None
+        self.reset(epoch)
+        if kernel:
+            self.time_kernel()
+        if self._watch_every_epoch or number == self._looked_at:
+            look_after = secrets.SystemRandom().random() * self._last_elapsed
+        reply = self.train(epoch, look_after)
+        if look_after is not None and not reply.looked:  # it was shorter than the one before
+            self._looked_at = number + 1
+        measurement.epoch_seconds.append(subtract(reply.elapsed, measurement.ping_seconds))
+        measurement.worker_epoch_seconds.append(reply.noted)
+        measurement.epoch_cpu_seconds.append(reply.cpu_seconds)
+        measurement.epoch_delay_seconds.append(reply.delay)
 
     def train_first(self) -> None:
-        """Train the first epoch; on a GPU more, until its clocks are up; then start again."""
+        """Train the first epoch; on a GPU more, until its clocks are up."""
         measurement = self.measurement
-        measurement.reset_seconds = self.reset(self.evidence.initial)
-        measurement.first_epoch_seconds = self.train(FIRST_EPOCH)[1]
+        measurement.reset_seconds = self.reset(FIRST_EPOCH)
+        elapsed = self.train(FIRST_EPOCH).elapsed
+        measurement.first_epoch_seconds = subtract(elapsed, measurement.ping_seconds)
         self.record_memory("first epoch")
+
+    def train_stretch(self) -> None:
+        """Go on from the first epoch, untimed, to as many as the case has."""
+        for number in range(2, self.case.epochs + 1):
+            self.train(FIRST_EPOCH._replace(number=number))
+
+    def warm_up(self) -> None:
+        """Train a GPU, untimed, until its clocks are up."""
+        measurement = self.measurement
         while sum(measurement.warmup_seconds) < WARM_SECONDS[self.case.device]:
-            number = WARM_UP + len(measurement.warmup_seconds)
-            measurement.warmup_seconds.append(self.train(number)[1])
-            del self.evidence.params[number]
-        self.reset(self.evidence.initial)
+            epoch = Epoch("warm-up", 1 + len(measurement.warmup_seconds))
+            elapsed = self.train(epoch).elapsed
+            measurement.warmup_seconds.append(subtract(elapsed, measurement.ping_seconds))
+            del self.evidence.params[epoch]
 
     def train_all(self, enough: float | None = None, *, kernel: bool = True) -> None:
         """Time the epochs of the case, and more until they took ``enough`` seconds.
@@ -195,6 +202,7 @@ class Drive:
         enough: None for TIMED_SECONDS.
         """
         enough = TIMED_SECONDS[self.case.device] if enough is None else enough
+        self.warm_up()
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
             while len(seconds) < self.case.epochs or (
@@ -214,46 +222,71 @@ class Drive:
         self.record_memory("epochs")
         self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
 
-    def predict(self, indices: NDArray[np.int64], part: Part = "test", when: str = "") -> float:
-        """Let the worker label these images; return the seconds."""
-        # Apart from the prediction, whose time it would exceed.
-        self.worker.call(SELECT_COMMANDS[part], indices=indices)
-        reply = self.worker.call(exchange.PREDICT)
-        labels = reply.labels[: len(indices)]
-        self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
-        return self._confirm(reply)[0]
+    def train_on_noise(self, problem: Problem) -> None:
+        """End with an untimed epoch on noise, by a second Trainer. problem: that of the case.
 
-    def repeat_predictions(self, draw: Callable[[], NDArray[np.int64]]) -> list[float]:
-        """Time predictions until there are enough; return the seconds. draw: returns indices."""
-        seconds: list[float] = []
-        while len(seconds) < PREDICTIONS or (
-            len(seconds) < MAX_PREDICTIONS and sum(seconds) < PREDICT_SECONDS
-        ):
-            seconds.append(self.predict(draw()))
-        return seconds
+        The noise is written now: no worker can know it before.
+        """
+        noise = self.draws.draw_noise(problem)
+        folder = self.worker.folder / exchange.NOISE
+        with report_write_errors():
+            folder.mkdir()
+            np.save(folder / "train_images.npy", noise.images)
+            np.save(folder / "train_labels.npy", noise.labels)
+        start = self.evidence.starts[NOISE_EPOCH] = self._draw_start(NOISE_EPOCH)
+        order = self.draws.draw_order(NOISE_EPOCH, noise.samples)
+        reply = self.worker.call(exchange.TRAIN_ON_NOISE, indices=order, params=join_params(start))
+        self.evidence.params[NOISE_EPOCH] = reply.params
+        self.worker.call(exchange.COLLECT)
+
+    def predict(
+        self,
+        indices: NDArray[np.int64],
+        part: Part = "test",
+        when: str = "",
+        command: bytes = exchange.PREDICT,
+    ) -> float:
+        """Let the worker label averages of these pairs of images (2, n); return the seconds."""
+        # Apart from the prediction, whose time it would exceed.
+        self.worker.call(SELECT_COMMANDS[part], indices=indices.ravel())
+        reply = self.worker.call(command)
+        labels = reply.labels[: indices.shape[1]]
+        self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
+        return self._subtract_ping(reply)
 
     def predict_all(
         self, choose_training: Callable[[NDArray[np.float32]], NDArray[np.int64]]
     ) -> None:
-        """Time predictions of all test images and of single ones; then ask for training images.
+        """Time predictions of as many images as the test set has, and of single ones.
 
-        The images come in another order every time, so that no answer can be repeated. The first
-        call with one image is not timed: it may compile for this shape.
+        The images are averages of other pairs every time, so that no answer can be repeated. The
+        first call with one image is not timed: it may compile for this shape. One such call is
+        shorter than a hand-over, so many are timed together. Last it asks for training images.
         choose_training: returns indices of training images whose labels these params get wrong: an
         implementation that looks labels up would get them right.
         """
         measurement, count = self.measurement, len(self.worker.exchange.labels)
         generator = np.random.default_rng()
-        measurement.first_predict_seconds = self.predict(generator.permutation(count))
-        measurement.predict_seconds = self.repeat_predictions(lambda: generator.permutation(count))
+
+        def draw(size: int) -> NDArray[np.int64]:
+            return np.stack([generator.permutation(count)[:size] for _ in range(2)])
+
+        measurement.first_predict_seconds = self.predict(draw(count))
+        seconds = measurement.predict_seconds
+        while len(seconds) < PREDICTIONS or (
+            len(seconds) < MAX_PREDICTIONS and sum(seconds) < PREDICT_SECONDS
+        ):
+            seconds.append(self.predict(draw(count)))
         self.record_memory("predictions")
-        self.predict(generator.integers(count, size=1))
-        measurement.predict_one_seconds = self.repeat_predictions(
-            lambda: generator.integers(count, size=1)
-        )
+        self.predict(draw(1))
+        each = self.predict(draw(1))
+        for _ in range(PREDICTIONS):
+            size = max(1, min(count, int(PREDICT_SECONDS / PREDICTIONS / each)))
+            each = self.predict(draw(size), command=exchange.PREDICT_SINGLY) / size
+            measurement.predict_one_seconds.append(each)
         wrong = choose_training(self._current)[:count]
         if len(wrong):
-            self.predict(wrong, "training", "of training images")
+            self.predict(np.stack([wrong, wrong]), "training", "of training images")
         self.worker.call(exchange.VERIFY)
 
     def record_memory(self, phase: str) -> None:
@@ -278,25 +311,34 @@ class Drive:
                 return
 
     def read_cpu_seconds(self) -> float:
-        """Return the CPU seconds of the worker's session until now."""
-        return read_session_cpu_seconds(self.worker.pid)
+        """Return the CPU seconds of the worker and what it started, until now."""
+        return self.worker.family.read_cpu_seconds()
 
     def judge_threads(self) -> tuple[float | None, str | None]:
-        """Return the threads in force, and the fault if there were too many, or None.
+        """Return the threads in force, and the fault if there were too many or none, or None.
 
         Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included,
         as both are seen from outside. Too short epochs are no fault: threads that spin while the
-        clocks are read count as much there as those that compute.
+        clocks are read count as much there as those that compute, and so does a slow hand-over.
         """
         measurement, threads = self.measurement, self.case.threads
-        seconds = sum(measurement.epoch_seconds) + sum(measurement.handover_seconds)
-        cpu_seconds = sum(measurement.epoch_cpu_seconds)
-        if not cpu_seconds:  # macOS has no such clock
+        epochs = len(measurement.epoch_seconds)
+        training, pings = sum(measurement.epoch_seconds), epochs * measurement.ping_seconds
+        seconds = training + pings
+        cpu_seconds, delay = map(
+            sum, (measurement.epoch_cpu_seconds, measurement.epoch_delay_seconds)
+        )
+        if not epochs or sys.platform != "linux":  # there is no such clock
             return None, None
-        in_force = cpu_seconds / seconds
-        if in_force <= threads + MORE_THREADS or seconds < MIN_SECONDS:
+        in_force, fault = cpu_seconds / seconds, None
+        if seconds < MIN_SECONDS:
             return in_force, None
-        return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
+        least = LEAST_COMPUTING * (training - delay) if self.case.device == "cpu" else 0.0
+        if in_force > threads + MORE_THREADS:
+            fault = f"it used {in_force:.2f} threads where {threads} were allowed"
+        elif cpu_seconds < least and pings < LEAST_SHARE * training:
+            fault = f"it computed for {in_force:.0%} of its epochs only: somebody else trained"
+        return in_force, fault
 
     def find_disturbance_fault(self) -> str | None:
         """Return the fault if the worker disturbed more than half of another's epochs, or None."""
@@ -307,17 +349,6 @@ class Drive:
             f"it keeps the CPU busy while the other side trains, in {disturbed} of {count} "
             "epochs. Let threads and processes stop before train_epoch returns"
         )
-
-    def find_clock_fault(self) -> str | None:
-        """Return the fault where the clocks disagree on more than half of the epochs, or None.
-
-        A machine that stops for a moment disturbs an epoch or two, and one that is shared lengthens
-        a few by some percent: those have the parent's time.
-        """
-        seconds, disputed = self.measurement.epoch_seconds, len(self.disputed_epochs)
-        if 2 * disputed <= len(seconds) or self.clock_difference <= MAX_DIFFERENCE * sum(seconds):
-            return None
-        return f"its clock disagrees with the parent's in {disputed} of {len(seconds)} epochs"
 
     @contextmanager
     def watch_gpu(self) -> Iterator[None]:
@@ -337,21 +368,27 @@ class Drive:
             **{f"{name}_after": value for name, value in monitor.read_conditions().items()},
         }
 
-    def _confirm(self, reply: Reply) -> tuple[float, bool]:
-        """Return the seconds of a command, and whether the parent's clocks confirm the worker's.
+    def _draw_start(self, epoch: Epoch) -> Params:
+        features, classes = len(self._current) - 1, self._current.shape[1]
+        workload = WORKLOADS[self.case.workload]
+        return self.draws.draw_initial_params(workload, features, classes, epoch)
 
-        Waiting for a core makes the parent's time longer, but not the worker's CPU time, which is
-        at most what the allowed threads can use.
-        """
-        room = ROOM_SECONDS + HANDOVERS * self._handover + ROOM_SHARE * reply.elapsed
-        handover = reply.elapsed - reply.seconds
-        threads = self.case.threads + MORE_THREADS
-        confirmed = (
-            reply.seconds >= 0
-            and 0 <= handover <= room + reply.delay
-            and reply.cpu_seconds <= threads * (reply.seconds + room)
-        )
-        return (reply.seconds if confirmed else reply.elapsed), confirmed
+    def _time_pings(self, indices: int) -> float:
+        """Return the median seconds of a hand-over of this many indices."""
+        order, pings = np.arange(indices), []
+        for _ in range(PINGS):
+            self.settle()
+            reply = self.worker.call(exchange.PING, indices=order)
+            pings.append(reply.elapsed - reply.noted)
+        return median(pings)
+
+    def _subtract_ping(self, reply: Reply) -> float:
+        return subtract(reply.elapsed, self._ping)
+
+
+def subtract(elapsed: float, ping: float) -> float:
+    """Return the seconds of a command by the parent's clock, less the hand-over."""
+    return max(elapsed - ping, LEAST_SHARE * elapsed)
 
 
 def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
@@ -377,9 +414,9 @@ def alternate(sides: Sequence[Drive], epochs: int) -> None:
 def find_busy_fault(worker: Worker) -> str | None:
     """Return the fault of a worker that goes on computing after its last epoch, or None."""
     pause(SETTLE_SECONDS)
-    before = read_session_cpu_seconds(worker.pid)
+    before = worker.family.read_cpu_seconds()
     pause(WATCH_SECONDS)
-    share = (read_session_cpu_seconds(worker.pid) - before) / WATCH_SECONDS
+    share = (worker.family.read_cpu_seconds() - before) / WATCH_SECONDS
     if share <= IDLE_SHARE:
         return None
     return (

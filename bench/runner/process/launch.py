@@ -17,36 +17,37 @@ from numpy.typing import NDArray
 from bench.errors import UserError
 from bench.runner import gpu, signals
 from bench.runner.kernel import pin
-from bench.runner.process.leftovers import find_strays, kill_leftovers
+from bench.runner.process.leftovers import kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,
     ProcessExit,
     count_oom_kills,
     interpret_exit,
-    read_delay,
 )
-from bench.runner.process.placement import find_placement_fault, read_helpers_cpu_seconds
+from bench.runner.process.placement import Family
 from bench.runner.process.scratch import make_folder, report_write_errors
 from bench.runner.process.session import Pipe, ProcessStopped, Session
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
-from bench.worker.measure import now, read_cpu_seconds
+from bench.worker.measure import now
+
+MAX_NOTED = 1e9  # seconds: a record holds no more
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a command took.
 
-    seconds: by the worker's clock. elapsed: by the parent's, hand-over included. delay: seconds
-    meanwhile in which parent or worker waited for a core, so that a byte may have been seen late.
-    cpu_seconds: of the worker's session, read from outside. params, labels: copies of
-    what the exchange held when the worker answered. looked: the worker was still at work when the
-    parent was to look how its threads run.
+    elapsed: by the parent's clock, hand-over included. noted: an epoch's seconds by the worker's
+    clock; 0 where that is no time. delay: seconds meanwhile in which the worker's threads waited
+    for a core, all together. cpu_seconds: of the worker and what it has started. Both are read from
+    outside. params, labels: copies of what the exchange held when the worker answered. looked: the
+    worker was still at work when the parent was to look how its threads run.
     """
 
-    seconds: float
     elapsed: float
+    noted: float
     delay: float
     cpu_seconds: float
     params: NDArray[np.float32]
@@ -57,10 +58,11 @@ class Reply:
 class Worker:
     """A worker process, from its start to its end: a context manager.
 
-    After the block no process of the worker's session is left, and none that was given a folder
+    After the block no process is left that the worker has started, and none that was given a folder
     below its scratch folder. KeyboardInterrupt passes through. Raises UserError where the folder
     cannot be written or the process cannot be started.
-    size: of what is exchanged (bench/worker/exchange.py).
+    size: of what is exchanged (bench/worker/exchange.py). folder: the worker's. family: its
+    processes. numpy_seconds: that it took to import NumPy.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class Worker:
     ) -> None:
         signals.check()
         self._child = child
-        self._scratch = scratch
+        self.folder = scratch
+        self.numpy_seconds = 0.0
+        self.family = Family()
         write_folder(scratch, request, child, size)
         with report_write_errors():
             self._memory = create_file(scratch, size)
@@ -98,8 +102,9 @@ class Worker:
             self._stack.callback(os.close, self._commands)
             try:
                 process = self._spawn((commands, self._answers.write_end, self._memory))
-                session = Session(process, pipes, self._deadline, self._scratch)
+                session = Session(process, pipes, self._deadline, self.folder)
                 self._session = self._stack.enter_context(closing(session))
+                self.family.leader = process.pid
             finally:
                 os.close(commands)
                 os.close(self._memory)
@@ -111,7 +116,8 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         with self._stack:
             if self._session is None:  # a signal came while it was started
-                kill_leftovers(None, self._scratch, grace=0.0)
+                kill_leftovers(None, self.folder, grace=0.0)
+        self.family.kill()
 
     @property
     def pid(self) -> int:
@@ -120,11 +126,13 @@ class Worker:
         return self._session.process.pid
 
     def await_start(self) -> None:
-        """Wait until the worker is ready. Raises ProcessStopped."""
+        """Wait until the worker is ready, and time its import of NumPy. Raises ProcessStopped."""
         if self._session is None:
             raise ProcessStopped
         self._started = True
         self._await_answer(exchange.PING)
+        self.numpy_seconds = self.call(exchange.NUMPY).elapsed
+        self.call(exchange.PING)  # until it has imported the rest of the suite
 
     def call(
         self,
@@ -138,8 +146,8 @@ class Worker:
         indices, params: what the command needs, written when it begins. look_after: seconds after
         which the parent looks how the worker's threads run, unless it has answered.
         """
-        delay, helpers = self._read_delays(), read_helpers_cpu_seconds(self.pid)
-        cpu, begin = read_cpu_seconds(self.pid), now()
+        delay, cpu = self.family.read_delay(), self.family.read_cpu_seconds()
+        begin = now()
         if params is not None:
             self.exchange.params[:] = params
         if indices is not None:
@@ -150,12 +158,12 @@ class Worker:
         end = self._await_answer(command)
         # At once: threads may go on writing, or spinning.
         params, labels = self.exchange.params.copy(), self.exchange.labels.copy()
-        cpu = read_cpu_seconds(self.pid) - cpu
+        noted = float(self.exchange.seconds[0])  # whatever the worker has written there
         return Reply(
-            seconds=float(self.exchange.seconds[0]),
             elapsed=end - begin,
-            delay=self._read_delays() - delay,
-            cpu_seconds=max(0.0, cpu + read_helpers_cpu_seconds(self.pid) - helpers),
+            noted=noted if 0 <= noted <= MAX_NOTED else 0.0,
+            delay=max(0.0, self.family.read_delay() - delay),
+            cpu_seconds=max(0.0, self.family.read_cpu_seconds() - cpu),
             params=params,
             labels=labels,
             looked=look_after is not None and self._look_at is None,
@@ -167,7 +175,7 @@ class Worker:
         if session is None:
             reason = "its Python is not there any more. Build it again"
             return Outcome("failed", reason, {}, "", 0.0)
-        strays = [] if self._ended else find_strays(self.pid, self._scratch)
+        strays = [] if self._ended else self.family.list_strays()
         with suppress(ProcessStopped):
             if not self._started:  # its partner in a pair failed first
                 self.await_start()
@@ -177,7 +185,7 @@ class Worker:
         self._wait(None)
         in_time = session.has_ended()
         wall_seconds = now() - self._start
-        leftovers = kill_leftovers(self.pid, self._scratch) if in_time else []
+        leftovers = kill_leftovers(self.pid, self.folder) if in_time else []
         session.kill()
         for pipe in self._pipes:
             pipe.drain()
@@ -191,7 +199,7 @@ class Worker:
             answered=answered,
             placement_fault=self._placement_fault,
         )
-        status, why, document = interpret_exit(self._scratch, process_exit)
+        status, why, document = interpret_exit(self.folder, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
             why = gpu.explain_unavailable(why)
         return Outcome(status, why, document, process_exit.stderr_tail, wall_seconds)
@@ -199,7 +207,7 @@ class Worker:
     def _spawn(self, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
         """Start the worker in a session of its own. Raises UserError."""
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        arguments = [str(self._scratch), *map(str, inherited)]
+        arguments = [str(self.folder), *map(str, inherited)]
         try:
             # It has its cores before it loads a library, because libraries count them as they load.
             with pin(self._cores):
@@ -209,8 +217,8 @@ class Worker:
                     stdout=self._stdout.write_end,
                     stderr=self._stderr.write_end,
                     pass_fds=inherited,
-                    cwd=self._scratch,
-                    env={**passed_on, **build_variables(self._child, self._scratch)},
+                    cwd=self.folder,
+                    env={**passed_on, **build_variables(self._child, self.folder)},
                     start_new_session=True,
                 )
         except OSError as error:  # no program, or the system allows no more processes or memory
@@ -221,11 +229,8 @@ class Worker:
 
     def look(self) -> None:
         """Look how the worker's threads run; ``finish`` says what was wrong with them."""
-        fault = find_placement_fault(self.pid, self._cores)
+        fault = self.family.find_placement_fault(self._cores)
         self._placement_fault = self._placement_fault or fault
-
-    def _read_delays(self) -> float:
-        return read_delay() + read_delay(Path(f"/proc/{self.pid}/schedstat"))
 
     def _await_answer(self, command: bytes) -> float:
         """Sleep until the worker answers; return when, on the monotonic clock."""

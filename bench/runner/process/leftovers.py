@@ -25,8 +25,8 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
     """Kill the processes that a worker has left running, and return their names.
 
     These are the living processes of its session, and those that were given a folder below its
-    scratch folder: a daemon leaves the session, but keeps its variables. One that clears them, too,
-    is not found.
+    scratch folder: a daemon leaves the session, but keeps its variables. ``Family`` finds one that
+    clears them, too (bench/runner/process/placement.py).
     leader: the worker's process id, while it is not reaped; None where it is not known.
     grace: seconds in which the processes may end by themselves.
     """
@@ -40,15 +40,6 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
         with suppress(psutil.Error):
             process.kill()
     return sorted(process.info["name"] for process in leftovers)
-
-
-def find_strays(leader: int, scratch: Path) -> list[str]:
-    """Return the names of the living processes that a worker started and that left its session."""
-    return sorted(
-        process.info["name"]
-        for process in _find_leftovers(leader, scratch)
-        if not _is_in_session(process.pid, leader)
-    )
 
 
 def _is_in_session(pid: int, leader: int | None) -> bool:

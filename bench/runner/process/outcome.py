@@ -127,17 +127,6 @@ def find_misconduct(process_exit: ProcessExit) -> str | None:
     return None
 
 
-def read_delay(path: Path = Path("/proc/thread-self/schedstat")) -> float:
-    """Return the seconds that a thread has waited for a core, 0.0 where it is not known.
-
-    Source: Linux, Documentation/scheduler/sched-stats.rst.
-    """
-    try:
-        return int(path.read_text().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
-
-
 def count_oom_kills(path: Path = Path("/proc/vmstat")) -> int:
     """Return how many processes the kernel has killed for their memory, 0 where it is not known.
 

@@ -1,75 +1,145 @@
-"""Look from outside at a worker's session: cores and scheduling class of its threads, CPU time.
+"""Look from outside at a worker and what it has started: cores, scheduling class, CPU time.
 
 The kernel knows them, so nothing is asked of the worker. A thread could be elsewhere for the time
 of an epoch only, so the parent looks while one is trained.
 """
 
+import ctypes
 import os
-from collections.abc import Collection, Iterator
+import signal
+import sys
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from bench.runner.process.session import leaders
 from bench.worker.measure import read_cpu_seconds
 
 # Other classes take the processor from normal threads: first-in-first-out, round-robin, deadline.
 _FAIR = {"SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"}
 _RESET_ON_FORK = 0x40000000  # a flag, see sched_getscheduler(2)
+_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
 
-def find_placement_fault(leader: int, cores: Collection[int]) -> str | None:
-    """Return how a thread of a worker's session runs as it was not allowed to, or None.
+class Family:
+    """A worker and the processes that it has started, also those that left its session.
 
-    leader: the worker's process id. cores: those that it was given. Nothing is known on macOS.
+    Made before the worker is started: what was there by then is not its own. The parent adopts the
+    orphans of its workers, so a chain of parents leads from each process to the worker or, if one
+    of them has ended, to the parent itself. Of two workers that live at the same time, both have
+    the orphans. Everything is empty or 0.0 on macOS, which has no /proc.
+    leader: the worker's process id, set when it is known.
     """
-    if not hasattr(os, "sched_getaffinity"):
+
+    def __init__(self) -> None:
+        self.leader = -1
+        self._earlier = {*_list_numbers("/proc")}
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def list_helpers(self) -> list[int]:
+        """Return the ids of the processes other than the worker, zombies too."""
+        parents = {
+            process: int(fields[1])
+            for process in {*_list_numbers("/proc")} - self._earlier - {self.leader}
+            if (fields := _read_stat(process))
+        }
+
+        def is_helper(process: int) -> bool:
+            parent = parents[process]
+            if parent in parents:
+                return is_helper(parent)
+            return parent == self.leader or (parent == os.getpid() and _is_orphan(process))
+
+        return [process for process in parents if is_helper(process)]
+
+    def list_strays(self) -> list[str]:
+        """Return the names of the living processes that have left the worker's session."""
+        names = []
+        for process in self.list_helpers():
+            with suppress(OSError):  # it has just ended
+                if os.getsid(process) != self.leader and _read_stat(process)[:1] != [b"Z"]:
+                    names.append(Path(f"/proc/{process}/comm").read_text().strip())
+        return sorted(names)
+
+    def kill(self) -> None:
+        """Kill and reap the processes that outlive the worker."""
+        while helpers := self.list_helpers():
+            for process in helpers:
+                with suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
+            for process in helpers:
+                with suppress(OSError):  # not ours until its own parent is reaped
+                    os.waitpid(process, 0)
+
+    def read_cpu_seconds(self) -> float:
+        """Return the CPU seconds of all processes.
+
+        Those that have ended count when another one has waited for them, in ticks of 10 ms.
+        Source: ``cutime`` and ``cstime`` in proc_pid_stat(5).
+        """
+        own = read_cpu_seconds(self.leader)  # first: its threads may be spinning
+        helpers = self.list_helpers()
+        ended = sum(_read_ended_cpu_seconds(process) for process in (self.leader, *helpers))
+        return own + ended + sum(map(read_cpu_seconds, helpers))
+
+    def read_delay(self) -> float:
+        """Return the seconds that the worker's threads have waited for a core, all together.
+
+        Source: Linux, Documentation/scheduler/sched-stats.rst.
+        """
+        folder = f"/proc/{self.leader}/task"
+        return sum(_read_delay(f"{folder}/{thread}/schedstat") for thread in _list_numbers(folder))
+
+    def find_placement_fault(self, cores: Collection[int]) -> str | None:
+        """Return how a thread runs as it was not allowed to, or None. cores: those allowed."""
+        if not hasattr(os, "sched_getaffinity"):
+            return None
+        fair = {getattr(os, name) for name in _FAIR} | {os.sched_getscheduler(0)}
+        priority = os.getpriority(os.PRIO_PROCESS, 0)
+        for thread in _list_threads((self.leader, *self.list_helpers())):
+            with suppress(OSError):  # it has just ended
+                if outside := os.sched_getaffinity(thread) - set(cores):
+                    numbers = ", ".join(map(str, sorted(outside)))
+                    return f"it left the cores it was given: a thread of it may run on {numbers}"
+                scheduler = os.sched_getscheduler(thread) & ~_RESET_ON_FORK
+                if scheduler not in fair or os.getpriority(os.PRIO_PROCESS, thread) < priority:
+                    return "it raised its scheduling priority. Run as any other process"
         return None
-    fair = {getattr(os, name) for name in _FAIR} | {os.sched_getscheduler(0)}
-    priority = os.getpriority(os.PRIO_PROCESS, 0)
-    processes = (leader, *_list_helpers(leader))
-    for thread in (one for process in processes for one in _list_numbers(f"/proc/{process}/task")):
-        with suppress(OSError):  # it has just ended
-            if outside := os.sched_getaffinity(thread) - set(cores):
-                numbers = ", ".join(map(str, sorted(outside)))
-                return f"it left the cores it was given: a thread of it may run on {numbers}"
-            scheduler = os.sched_getscheduler(thread) & ~_RESET_ON_FORK
-            if scheduler not in fair or os.getpriority(os.PRIO_PROCESS, thread) < priority:
-                return "it raised its scheduling priority. Run as any other process"
-    return None
 
 
-def read_session_cpu_seconds(leader: int) -> float:
-    """Return the CPU seconds of a worker and of the other processes of its session.
-
-    0.0 on macOS, where neither is known.
-    """
-    return read_cpu_seconds(leader) + read_helpers_cpu_seconds(leader)
+def _list_threads(processes: Iterable[int]) -> list[int]:
+    return [one for process in processes for one in _list_numbers(f"/proc/{process}/task")]
 
 
-def read_helpers_cpu_seconds(leader: int) -> float:
-    """Return the CPU seconds of a session without those of its leader's own threads.
+def _read_stat(process: int) -> list[bytes]:
+    """Return the fields after the name: proc_pid_stat(5). Empty if the process has ended."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123 - pathlib is slower
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
-    Processes that have ended count when another one of the session has waited for them, in ticks
-    of 10 ms. Source: ``cutime`` and ``cstime`` in proc_pid_stat(5).
-    """
-    helpers = list(_list_helpers(leader))
-    ended = sum(_read_ended_cpu_seconds(process) for process in (leader, *helpers))
-    return ended + sum(map(read_cpu_seconds, helpers))
+
+def _is_orphan(child: int) -> bool:
+    """Return whether a child of this process was started by another one, in another session."""
+    try:
+        return child not in leaders and os.getsid(child) != os.getsid(0)
+    except OSError:
+        return False
 
 
 def _read_ended_cpu_seconds(process: int) -> float:
+    fields = _read_stat(process)
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def _read_delay(path: str) -> float:
     try:
-        fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:  # it has ended, or this is macOS
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slower
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
         return 0.0
-    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-
-
-def _list_helpers(leader: int) -> Iterator[int]:
-    """Yield the other processes of the worker's session."""
-    for process in _list_numbers("/proc"):
-        with suppress(OSError):  # it has just ended
-            if process != leader and os.getsid(process) == leader:
-                yield process
 
 
 def _list_numbers(folder: str) -> list[int]:

@@ -22,6 +22,9 @@ _PIPE_BYTES = 2**20
 _POLL_SECONDS = 0.5
 _DAY_SECONDS = 86_400.0  # select takes no infinite time
 
+# The processes that were started here, each with a session of its own, and not yet reaped.
+leaders: set[int] = set()
+
 
 class Pipe:
     """A pipe from a process: how many bytes and lines came through it, and the last bytes.
@@ -89,6 +92,7 @@ class Session:
         scratch: Path,
     ) -> None:
         self.process = process
+        leaders.add(process.pid)
         self._pipes = pipes
         self._deadline = deadline
         self._scratch = scratch
@@ -141,6 +145,8 @@ class Session:
         before = _read_reaped_cpu_seconds()
         code = reap()
         self.cpu_seconds += _read_reaped_cpu_seconds() - before
+        if code is not None:
+            leaders.discard(self.process.pid)
         return code
 
     def close(self) -> None:

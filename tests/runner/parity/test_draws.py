@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
+from bench.contract import SGD, Problem
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, NOISE_SAMPLES, Draws, Epoch
 from bench.worker.workloads import WORKLOADS
 
 DRAWS = st.builds(Draws, st.binary(min_size=16, max_size=16).map(bytes.hex))
 TEXTBOOK = WORKLOADS["textbook"]
+DRAWN = Draws.make(42, 1)
+EPOCHS = st.builds(Epoch, st.sampled_from(["stretch", "timed", "warm-up"]), st.integers(1, 2000))
 
 
 def test_sgd_starts_from_zeros():
-    weight, bias = Draws.make(42, 1).draw_initial_params(WORKLOADS["sgd"], 784, 10)
+    weight, bias = Draws.make(42, 1).draw_initial_params(WORKLOADS["sgd"], 784, 10, FIRST_EPOCH)
     assert (weight.shape, weight.dtype, weight.any()) == ((784, 10), np.float32, False)
     assert (bias.shape, bias.dtype, bias.any()) == ((10,), np.float32, False)
 
@@ -23,7 +26,7 @@ def test_sgd_starts_from_zeros():
 @given(draws=DRAWS)
 def test_textbook_starts_from_glorot_uniform(draws):
     limit = np.sqrt(6 / 794)  # 0.0869
-    weight, bias = draws.draw_initial_params(TEXTBOOK, 784, 10)
+    weight, bias = draws.draw_initial_params(TEXTBOOK, 784, 10, FIRST_EPOCH)
     assert (weight.shape, weight.dtype) == ((784, 10), np.float32)
     assert (bias.shape, bias.dtype, bias.any()) == ((10,), np.float32, False)
     assert 0.99 * limit < np.abs(weight).max() <= np.float32(limit)
@@ -34,15 +37,33 @@ def test_textbook_starts_from_glorot_uniform(draws):
 
 
 @given(draws=DRAWS, other=DRAWS)
-def test_weights_depend_on_the_entropy_only(draws, other):
-    def draw(one):
-        return one.draw_initial_params(TEXTBOOK, 8, 3).weight.tobytes()
+def test_weights_depend_on_the_entropy_and_the_epoch_only(draws, other):
+    def draw(one, epoch=FIRST_EPOCH):
+        return one.draw_initial_params(TEXTBOOK, 8, 3, epoch).weight.tobytes()
 
     assert draw(draws) == draw(Draws(draws.entropy))
     assert (draw(draws) == draw(other)) == (draws == other)
+    assert len({draw(draws), *(draw(draws, Epoch("timed", n)) for n in range(1, 51))}) == 51
 
 
-@given(draws=DRAWS, epoch=st.integers(0, 2000), samples=st.integers(1, 300))
+@pytest.mark.parametrize(
+    ("batch_size", "samples"), [(32, NOISE_SAMPLES), (7, 9597), (9601, 9601), (12_000, 12_000)]
+)
+def test_noise_is_uniform_in_whole_batches(batch_size, samples):
+    problem = Problem(np.zeros((12_000, 4), np.float32), np.zeros(1), 10, batch_size, SGD(0.1))
+    noise = DRAWN.draw_noise(problem)
+    assert (noise.images.shape, noise.images.dtype) == ((samples, 4), np.float32)
+    assert (noise.labels.shape, noise.labels.dtype) == ((samples,), np.int32)
+    assert set(noise.labels) == set(range(10))
+    assert 0 <= noise.images.min() < 0.01
+    assert 0.99 < noise.images.max() < 1
+    assert abs(noise.images.mean() - 0.5) < 6 / np.sqrt(12 * 4 * samples)
+    # Full float32: a program that rounds pixels to fewer bits has others.
+    assert np.mean(noise.images != noise.images.astype(np.float16)) > 0.99
+    assert (noise.batch_size, noise.optimizer) == (problem.batch_size, problem.optimizer)
+
+
+@given(draws=DRAWS, epoch=EPOCHS, samples=st.integers(1, 300))
 def test_order_is_a_reproducible_permutation(draws, epoch, samples):
     order = draws.draw_order(epoch, samples)
     assert order.dtype == np.int64
@@ -52,8 +73,8 @@ def test_order_is_a_reproducible_permutation(draws, epoch, samples):
 
 @given(draws=DRAWS, other=DRAWS)
 def test_orders_differ_between_epochs_and_rounds(draws, other):
-    # A first epoch, as many as are ever timed, and some that warm a GPU up.
-    epochs = [FIRST_EPOCH, *range(1, 201), *range(WARM_UP, WARM_UP + 50)]
+    epochs = [Epoch(part, n) for part in ("stretch", "timed", "warm-up") for n in range(1, 80)]
+    epochs.append(NOISE_EPOCH)
     orders = {
         (one, epoch): one.draw_order(epoch, 64).tobytes()
         for one in (draws, other)
@@ -69,6 +90,7 @@ def test_seed_repeats_the_draws_of_each_round():
     assert draws == again
     assert len({one.entropy for one in draws}) == len(draws)
     assert Draws.make(0, 1) != Draws.make(None, 1)
+    assert len({Draws.make(42, 1), Draws.make(42, 1, 0), Draws.make(42, 1, 1)}) == 3
 
 
 def test_draws_without_a_seed_cannot_be_known():
@@ -94,7 +116,14 @@ def test_published_name_of_the_entropy_is_no_part_of_it():
     assert {len(name) for name in names} == {12}
 
 
-def test_orders_are_those_of_published_runs():
-    draws = Draws("00112233445566778899aabbccddeeff")
-    assert draws.draw_order(1, 8).tolist() == [3, 5, 4, 6, 1, 0, 2, 7]
+def test_draws_are_those_of_published_runs():
+    draws, timed = Draws("00112233445566778899aabbccddeeff"), Epoch("timed", 1)
+    weight = draws.draw_initial_params(TEXTBOOK, 2, 2, timed).weight
+    noise = draws.draw_noise(Problem(np.zeros((2, 2), np.float32), np.zeros(2), 10, 2, SGD(0.1)))
+    assert draws.draw_order(timed, 8).tolist() == [0, 3, 7, 2, 5, 1, 4, 6]
+    assert weight.ravel().tolist() == pytest.approx([0.4495889, 1.048365, -0.153842, -0.7265962])
+    assert noise.images.ravel().tolist() == pytest.approx(
+        [0.7665947, 0.5598376, 0.321292, 0.5459015]
+    )
+    assert noise.labels.tolist() == [0, 2]
     assert draws.id == "5947d7c33d78"

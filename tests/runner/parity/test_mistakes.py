@@ -5,13 +5,13 @@ import pytest
 
 from bench.contract import Params, Problem
 from bench.runner.parity import mistakes, oracle
-from bench.runner.parity.draws import Draws
+from bench.runner.parity.draws import FIRST_EPOCH, Draws
 from bench.worker import data
 from bench.worker.workloads import WORKLOADS
 from implementations.idiomatic import softmax_numpy
 
 DRAWS = Draws.make(42, 1)
-ORDER = DRAWS.draw_order(0, 1440)
+ORDER = DRAWS.draw_order(FIRST_EPOCH, 1440)
 
 
 @pytest.fixture(params=WORKLOADS)
@@ -19,7 +19,7 @@ def task(request, digits):
     """The problem of a workload on the digits, and its initial params."""
     workload = WORKLOADS[request.param]
     problem = Problem(*data.read(digits.folder, "train"), 10, 32, workload.optimizer)
-    return problem, DRAWS.draw_initial_params(workload, 64, 10)
+    return problem, DRAWS.draw_initial_params(workload, 64, 10, FIRST_EPOCH)
 
 
 def unchanged(value):

@@ -1,6 +1,5 @@
 """The oracle against numbers worked out by hand, finite differences and scikit-learn."""
 
-import dataclasses
 from math import log, sqrt
 
 import numpy as np
@@ -20,8 +19,16 @@ def make_problem(images, labels, optimizer, classes=3, batch_size=1):
 
 
 def train(problem, params, orders, objective="softmax"):
-    path = oracle.Path(problem, params, lambda epoch: orders[epoch - 1], objective=objective)
-    return [path.get_state(count).solution for count in range(1, len(orders) + 1)]
+    return [state.solution for state in follow(problem, params, orders, objective)]
+
+
+def follow(problem, params, orders, objective="softmax"):
+    """Return the states after one epoch after the other."""
+    state, states = oracle.start(params), []
+    for order in orders:
+        state = oracle.train_epoch(problem, state, order, objective)
+        states.append(state)
+    return states
 
 
 def zeros(features, classes):
@@ -103,17 +110,16 @@ def test_loss_and_accuracy_of_an_epoch_are_those_before_each_update():
     # where argmax takes class 0: the bias becomes ln2 * (-1/2, 1/2). The second sample has label 0
     # and the probability 1/3 for it. Both are wrong.
     problem = make_problem([[0], [0]], [0, 1], SGD(log(2)), classes=2)
-    path = oracle.Path(problem, zeros(1, 2), lambda epoch: np.array([[1, 0], [1, 1]][epoch - 1]))
-    state = path.get_state(1)
+    orders = np.array([[1, 0], [1, 1]])
+    state, second = follow(problem, zeros(1, 2), orders)
     assert state.loss == pytest.approx((log(2) + log(3)) / 2, rel=ROUNDING)
     assert state.accuracy == 0
     # The bias is now ln2 * (1/6, -1/6), so class 0 is chosen; the gradient for label 1 is (p, -p)
     # with p = 1 / (1 + exp(-ln2 / 3)); then the bias is ln2 * (1/6 - p, p - 1/6), and p > 1/6.
     p = 1 / (1 + 2 ** (-1 / 3))
-    state = path.get_state(2)
     losses = -log(1 - p), log(1 + 2 ** (1 / 3 - 2 * p))
-    assert state.loss == pytest.approx(sum(losses) / 2, rel=ROUNDING)
-    assert state.accuracy == 0.5
+    assert second.loss == pytest.approx(sum(losses) / 2, rel=ROUNDING)
+    assert second.accuracy == 0.5
 
 
 def test_two_steps_of_rmsprop_by_hand():
@@ -154,43 +160,6 @@ def test_one_vs_rest_refuses_rmsprop():
     problem = make_problem([[0]], [0], RMSprop(0.001, 0.9, 1e-7))
     with pytest.raises(ValueError, match="SGD only"):
         train(problem, zeros(1, 3), [np.array([0])], "one-vs-rest")
-
-
-def test_path_trains_each_epoch_once_and_when_it_is_asked_for(digits):
-    problem, start, orders = digits
-    drawn = []
-    path = oracle.Path(problem, start, lambda epoch: drawn.append(epoch) or orders[epoch - 1])
-    assert np.array_equal(path.get_state(0).solution.weight, start.weight)
-    assert drawn == []
-    third = path.get_state(3)
-    assert path.get_state(3) is third
-    path.get_state(1)
-    assert drawn == [1, 2, 3]
-    first = oracle.Path(problem, start, lambda epoch: orders[epoch], first=0).get_state(1)
-    assert np.array_equal(first.solution.weight, path.get_state(1).solution.weight)
-
-
-def test_epoch_that_begins_elsewhere_has_its_own_order_and_leaves_the_path(digits):
-    problem, start, orders = digits
-    path = oracle.Path(problem, start, lambda epoch: orders[epoch - 1])
-    second = path.get_state(2)
-    again = path.train_on(oracle.start(path.get_state(1).solution), 2)
-    assert np.array_equal(again.solution.weight, second.solution.weight)
-    other = path.train_on(oracle.start(start), 2)
-    assert np.array_equal(other.solution.weight, train(problem, start, [orders[1]])[0].weight)
-    assert path.get_state(2) is second
-
-
-def test_epoch_of_rmsprop_goes_on_from_the_squares_that_it_is_given(digits):
-    problem, start, orders = digits
-    problem = dataclasses.replace(problem, optimizer=RMSprop(0.001, 0.9, 1e-7))
-    path = oracle.Path(problem, start, lambda epoch: orders[epoch - 1])
-    first, second = path.get_state(1), path.get_state(2).solution
-    carried = path.train_on(oracle.start(first.solution, first.squares), 2).solution
-    fresh = path.train_on(oracle.start(first.solution), 2).solution
-    assert np.array_equal(carried.weight, second.weight)
-    assert np.array_equal(carried.bias, second.bias)
-    assert not np.allclose(fresh.weight, second.weight, atol=1e-6)
 
 
 def test_softmax_agrees_with_a_perceptron_without_hidden_layer(digits):

@@ -1,68 +1,128 @@
-"""What the parent sees of the threads of a worker's session."""
+"""What the parent sees of a worker and of what it has started."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+from support.processes import wait_until
 
-from bench.runner.process.placement import find_placement_fault, read_session_cpu_seconds
+from bench.runner.process.placement import Family
 from bench.worker.measure import read_cpu_seconds
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 SLEEP = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+# A daemon that clears its variables, and whose parent has ended.
+DAEMON = """
+import os, sys
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        end = 0.2
+        while sum(os.times()[:2]) < end:
+            pass
+        os.write(1, b".")
+        os.execve("/bin/sleep", ["sleep", "600"], {})
+    os._exit(0)
+os.wait()
+"""
 
 
 @pytest.fixture
-def leader():
-    code = f"import subprocess, sys; subprocess.run({SLEEP!r}); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, start_new_session=True
-    ) as process:
-        yield process.pid
+def started():
+    """Start code as a worker's; return its family and its process."""
+    processes = []
+
+    def start(code):
+        family = Family()
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"{code}\nimport sys; sys.stdin.read()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        family.leader = process.pid
+        processes.append((family, process))
+        return family, process
+
+    yield start
+    for family, process in processes:
+        process.stdin.close()
+        process.wait()
+        family.kill()
+        process.stdout.close()
 
 
-def test_threads_on_their_cores_are_no_fault(leader):
-    assert find_placement_fault(leader, os.sched_getaffinity(0)) is None
+@pytest.fixture
+def family(started):
+    return started(f"import subprocess; subprocess.Popen({SLEEP!r})")[0]
 
 
-def test_threads_on_other_cores_are_a_fault(leader):
-    assert "left the cores" in find_placement_fault(leader, {10_000})
+def test_threads_on_their_cores_are_no_fault(family):
+    assert family.find_placement_fault(os.sched_getaffinity(0)) is None
 
 
-def test_lower_priority_is_no_fault_and_a_higher_one_is(leader, monkeypatch):
-    os.setpriority(os.PRIO_PROCESS, leader, 5)
-    assert find_placement_fault(leader, os.sched_getaffinity(0)) is None
+def test_threads_on_other_cores_are_a_fault(family):
+    assert "left the cores" in family.find_placement_fault({10_000})
+
+
+def test_lower_priority_is_no_fault_and_a_higher_one_is(family, monkeypatch):
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, family.leader, min(19, own + 1))
+    assert family.find_placement_fault(os.sched_getaffinity(0)) is None
     real = os.getpriority
-    monkeypatch.setattr(os, "getpriority", lambda kind, pid: real(kind, pid) if pid else 10)
-    assert "priority" in find_placement_fault(leader, os.sched_getaffinity(0))
+    monkeypatch.setattr(os, "getpriority", lambda kind, pid: real(kind, pid) if pid else 20)
+    assert "priority" in family.find_placement_fault(os.sched_getaffinity(0))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="there is no such clock")
-def test_cpu_seconds_of_a_session_are_those_of_its_helpers_too():
+def test_cpu_seconds_are_those_of_helpers_too(started):
     burn = "import time\nwhile time.process_time() < 0.2: pass"
     living = f"{burn}\nprint(flush=True)\ninput()"
-    code = f"""
+    family, process = started(
+        f"""
 import subprocess, sys
 start = [sys.executable, "-c"]
 subprocess.run([*start, {burn!r}])
-with subprocess.Popen([*start, {living!r}], stdin=subprocess.PIPE):
-    input()
+subprocess.Popen([*start, {living!r}])
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        process.stdout.readline()  # the helper that lives has burned its time
-        alone, session = read_cpu_seconds(process.pid), read_session_cpu_seconds(process.pid)
-        process.kill()
-    assert alone + 0.37 < session
+    )
+    process.stdout.readline()  # the helper that lives has burned its time
+    assert read_cpu_seconds(process.pid) + 0.37 < family.read_cpu_seconds()
+    assert family.list_strays() == []
 
 
-def test_session_that_has_ended_has_no_cpu_seconds():
-    assert read_session_cpu_seconds(2**22 + 1) == 0
+def test_daemon_without_its_variables_is_seen_and_killed(started):
+    family, process = started(DAEMON)
+    process.stdout.read(1)
+    wait_until(lambda: family.list_strays() == ["sleep"])
+    (daemon,) = family.list_helpers()
+    assert os.getsid(daemon) != process.pid
+    assert family.read_cpu_seconds() > 0.19
+    process.stdin.close()
+    process.wait()
+    family.kill()
+    with pytest.raises(ProcessLookupError):
+        os.kill(daemon, 0)
 
 
-def test_session_that_has_ended_is_no_fault():
-    assert find_placement_fault(2**22 + 1, {0}) is None
+def test_processes_of_others_are_no_helpers(started):
+    # Those that were there before, those of this session, and the leader of another worker.
+    with subprocess.Popen(SLEEP, stdin=subprocess.PIPE, start_new_session=True) as before:
+        family, _ = started("")
+        with subprocess.Popen(SLEEP, stdin=subprocess.PIPE):
+            assert family.list_helpers() == []
+        before.stdin.close()
+
+
+def test_delay_is_what_all_threads_waited_for_a_core(started):
+    family, _ = started("")
+    assert family.read_delay() >= 0
+    family.leader = 2**22 + 1
+    assert family.read_delay() == 0
+
+
+def test_worker_that_has_ended_has_no_cpu_seconds_and_no_fault():
+    family = Family()
+    family.leader = 2**22 + 1
+    assert family.read_cpu_seconds() == 0
+    assert family.find_placement_fault({0}) is None

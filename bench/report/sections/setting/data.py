@@ -15,7 +15,7 @@ from bench.report.load import LoadedRun
 from bench.report.sections import Picture, Section
 from bench.report.sections.costs.comparison import select_ranked
 from bench.runner.parity import oracle
-from bench.runner.parity.draws import Draws
+from bench.runner.parity.draws import FIRST_EPOCH, Draws
 from bench.runner.parity.judge import Judge
 from bench.runner.parity.oracle import Solution
 from bench.worker import data as prepared
@@ -90,9 +90,10 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
     weights shows what all of them learn. Training takes about two seconds at the default sizes.
     """
     draws = Draws.make(seed, 1)
-    start = draws.draw_initial_params(WORKLOADS[case.workload], data.features, data.classes)
-    path = Judge(data.folder, data.classes).get_path(case, draws, start)
-    solution = path.get_state(case.epochs).solution
+    workload, last = WORKLOADS[case.workload], FIRST_EPOCH._replace(number=case.epochs)
+    start = draws.draw_initial_params(workload, data.features, data.classes, FIRST_EPOCH)
+    judge = Judge(data.folder, data.classes)
+    solution = judge.get_state(case, draws, start, last).solution
     counts, names = count_confusion(solution, data), data.class_names
     pictures = []
     if find_side(data.features):
