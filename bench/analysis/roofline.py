@@ -1,4 +1,4 @@
-"""The least time that an epoch could take on a machine, from the roofline probes of its run.
+"""How long the two dense products of an epoch take at best, by the roofline probes of a run.
 
 A roofline is the best that any probe reached, in its fastest repetition. Rows are compared with the
 roofline of the same run, device and number of threads: of the cores that they were allowed.
@@ -34,11 +34,11 @@ class Roofline:
     step: float | None = None
 
     def epoch_seconds(self, case: Case, features: int, classes: int) -> float:
-        """Return the least time that an epoch of a case could take, in seconds.
+        """Return how long an epoch of a case takes at these rates, in seconds.
 
-        The longest of three: its operations at the best rate, one reading of its images, in the
-        form that the implementation keeps them, at the best bandwidth, its steps one after the
-        other.
+        A yardstick, not a bound: a program that does less may be faster. The longest of three: its
+        operations at the best rate, one reading of its images, in the form that the implementation
+        keeps them, at the best bandwidth, its steps one after the other.
         """
         # The logits and the gradient of the weights: two matrix products. Softmax, bias and update
         # are left out, so that the roofline is never too slow.

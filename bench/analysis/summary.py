@@ -42,7 +42,8 @@ class Row:
     speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
-    roofline_seconds: the least time that an epoch could take on this machine while it was measured.
+    roofline_seconds: of an epoch's two dense products, by the probes, on this machine while the row
+        was measured. A program that skips zeros may be faster.
     first_epoch, imports, setup, reset: seconds, medians over trials.
     warm_up: the first timed epoch over the median one of its process.
     idle_share: of an epoch, the time in which no core computed for the program, the median over
@@ -56,8 +57,7 @@ class Row:
     framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
-    faults: status and reason of every unsuccessful trial, also of warm starts. If the successful
-        ones are faster than the roofline, they count as failed.
+    faults: status and reason of every unsuccessful trial, also of warm starts.
     machine: distinguishes rows of several runs, which are not comparable; else empty.
     """
 
@@ -171,7 +171,7 @@ class Row:
 
     @property
     def roofline_share(self) -> float | None:
-        """The least time of an epoch as a share of the measured time; 1 is the optimum."""
+        """The time of two dense products as a share of the measured time."""
         if self.epoch is None or self.roofline_seconds is None:
             return None
         return self.roofline_seconds / self.epoch.mean
@@ -197,7 +197,7 @@ def summarize(
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first.setdefault(case.workload, case)
     adjustment = adjust_epochs(records)
-    rooflines, probed = find_rooflines(records, adjustment), find_rooflines(records)
+    rooflines = find_rooflines(records, adjustment)
     speeds = measure_speeds(records) if adjustment.seconds else {}
     scored = _select_scored(by_case)
     rows = []
@@ -209,10 +209,7 @@ def summarize(
         resources = (case.device, case.threads)
         least = None
         if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
-            least = (
-                rooflines[resources].epoch_seconds(case, features, classes),
-                probed[resources].epoch_seconds(case, features, classes),
-            )
+            least = rooflines[resources].epoch_seconds(case, features, classes)
         adjusted = adjustment.seconds.get(slug, {})
         row = _summarize_case(trials, scored[slug], environment, adjusted, least, swept=swept)
         warm = warm_starts[slug]
@@ -289,14 +286,14 @@ def _summarize_case(
     scored: Sequence[TrialRecord],
     environment: Environment | None,
     adjusted: Mapping[int, float],
-    least: tuple[float, float] | None,
+    least: float | None,
     *,
     swept: bool,
 ) -> Row:
     """Return the row of some trials. scored: those whose accuracies count.
 
     adjusted: median epochs by round at the run's mean speed. least: seconds of an epoch by the
-    roofline at the run's mean speed and at that of the probes.
+    roofline at the run's mean speed.
     """
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
@@ -308,12 +305,10 @@ def _summarize_case(
         for phase in MEMORY_PHASES
     }
     at_mean_speed = {**medians, **adjusted}
-    roofline_seconds, floor = None, None
+    roofline_seconds = None
     if least and epoch:
         delay = epoch.mean / estimate_typical(list(at_mean_speed.values())).mean
-        roofline_seconds = least[0] * delay
-        # Both are estimates: a row is wrong if it is faster than both.
-        floor = min(roofline_seconds, least[1])
+        roofline_seconds = least * delay
     return Row(
         case=case,
         swept=swept,
@@ -362,7 +357,7 @@ def _summarize_case(
             and not trial.device_conditions.get("other_processes")
         ),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=tuple(_list_faults(trials, epoch, floor)),
+        faults=tuple(_list_failures(trials)),
     )
 
 
@@ -399,21 +394,6 @@ def _list_failures(trials: Iterable[Record]) -> list[tuple[str, str]]:
         for trial in trials
         if trial.status != "ok"
     ]
-
-
-def _list_faults(
-    trials: Sequence[TrialRecord], epoch: Interval | None, floor: float | None
-) -> list[tuple[str, str]]:
-    """Return status and reason of each trial that failed, or of all if their time is too short."""
-    faults = _list_failures(trials)
-    if epoch and floor is not None and epoch.mean < floor:
-        share = math.floor(100 * epoch.mean / floor)  # rounding could print 100%
-        reason = (
-            f"an epoch took {share}% of the least time: "
-            "the measurement or the roofline is wrong. Measure again"
-        )
-        faults += [("failed", reason) for trial in trials if trial.status == "ok"]
-    return faults
 
 
 def _median(seconds: Iterable[float | None]) -> float | None:

@@ -55,11 +55,6 @@ def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
 # ----- damage, and other machines
 
 
-def test_run_failed_if_a_row_is_faster_than_the_roofline(tmp_path):
-    assert not load(tmp_path / "a", run(case()), probe(0.1), ok(case(), epoch=0.1506)).failed
-    assert load(tmp_path / "b", run(case()), probe(0.1), ok(case(), epoch=0.1505)).failed
-
-
 @pytest.fixture
 def resumed(tmp_path):
     """A run that was started on a fast machine and resumed on a slow one, which did most of it."""

@@ -30,7 +30,7 @@ class StoredCase:
 
     @property
     def faults(self) -> list[str]:
-        """Why processes failed. Times faster than the roofline are a fault, too."""
+        """Why processes failed."""
         return [f"{status}: {reason}" for status, reason in self.row.faults]
 
     @property

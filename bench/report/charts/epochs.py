@@ -30,7 +30,7 @@ MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triang
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
-    A tick shows the roofline of each row: the least time of an epoch.
+    A tick shows the roofline of each row.
     """
     import altair as alt
 

@@ -77,8 +77,9 @@ INCLUDED = """\
   the process had ended (older runs: the first five only). A row above 10⁻⁵ fails and is not ranked.
 - **One-vs-rest** rows train ten logistic regressions, one update a sample. This is another problem
   than that of the softmax rows, with its own oracle.
-- **% of roofline**: the least time that an epoch could take on this machine, from the probes of
-  the same run, over the time that it took. A row above 100 % fails.
+- **% of roofline**: how long the two dense products of an epoch take at the best rate that the
+  probes of the same run reached, over the time that the epoch took. It is a yardstick: a row above
+  100 % does less, for example because it skips pixels that are zero, or the probes were disturbed.
 - **Machine's speed**: by a reference kernel that is timed before each epoch and after the last:
   while a row was measured, over that of the whole run.
 - **Threads**: those that the first round found faster, of those that it tried.

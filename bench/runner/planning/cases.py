@@ -222,18 +222,19 @@ def list_probes(device: Device, threads: int) -> list[Case]:
     ]
 
 
-def list_rooflines(cases: Iterable[Case], *, numpy_only: bool = False) -> tuple[Case, ...]:
+def list_rooflines(cases: Iterable[Case]) -> tuple[Case, ...]:
     """Return the roofline probes for every device and number of threads that cases may get.
 
-    numpy_only: on the CPU only NumPy's, because all of them take 40 seconds. On a GPU all of them:
-    any framework may be absent there.
+    Those of the frameworks of the cases, and NumPy's; on a GPU all, since any may be absent there.
     """
-    candidates = (candidate for case in cases for candidate in list_candidates(case))
+    candidates = [candidate for case in cases for candidate in list_candidates(case)]
+    frameworks = {"numpy", *(name for case in candidates for name in list_distributions(case))}
     places = dict.fromkeys((case.device, case.threads) for case in candidates)
     return tuple(
         probe
         for device, threads in places
-        for probe in list_probes(device, threads)[: 1 if numpy_only and device == "cpu" else None]
+        for probe in list_probes(device, threads)
+        if device == "gpu" or probe.framework in frameworks
     )
 
 

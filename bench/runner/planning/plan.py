@@ -143,7 +143,6 @@ def plan_run(
     if budget is None and not (options.rounds or options.sweep or placement.machine):
         budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
         budget *= 1 + options.layers + bool(choose_ladder(options))
-    rooflines = list_rooflines(measured, numpy_only=bool(budget and not options.rounds))
     whole_workload = not (options.implementations or options.data)
     programs: tuple[Case, ...] = ()
     if whole_workload and "textbook" in count_rounds(options):
@@ -170,7 +169,7 @@ def plan_run(
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=tuple(Skipped(*size, fault) for size, fault in faults.items()),
-        rooflines=with_surroundings(rooflines),
+        rooflines=with_surroundings(list_rooflines(measured)),
         machine=placement.machine,
         order=secrets.token_hex(16),
         ladder=choose_ladder(options),

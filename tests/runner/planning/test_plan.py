@@ -229,16 +229,6 @@ def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, core
     assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
 
 
-@pytest.mark.parametrize(
-    ("changes", "every"),
-    [({}, False), ({"budget": 60.0}, False), ({"rounds": 2}, True), ({"sweep": True}, True)],
-)
-def test_run_without_a_budget_probes_the_roofline_with_every_framework(changes, every):
-    options = RunOptions(data="digits", implementations=("jax",), **changes)
-    probes = plan_run(options, None, "", Placement(1))[1].rooflines
-    assert (len({probe.implementation for probe in probes}) > 1) is every
-
-
 def test_ladder_holds_one_core_and_a_sweep_chooses_for_itself(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
     options = RunOptions(data="digits", sweep=True, layers=True, devices=("cpu", "gpu"))

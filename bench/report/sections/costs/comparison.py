@@ -47,7 +47,8 @@ def remark_processes(row: Row) -> str:
 def list_remarks(row: Row) -> list[str]:
     """Return what a reader must know of the processes of a row, in a few words each."""
     remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
-    return remarks + ["two groups"] * row.in_two_groups
+    remarks += ["two groups"] * row.in_two_groups
+    return remarks + ["faster than the roofline"] * ((row.roofline_share or 0) > 1)
 
 
 def find_accuracy(row: Row) -> Interval | float | None:

@@ -22,12 +22,13 @@ ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
 ROOFLINE_NOTE = (
     "The best of all probes in their fastest repetitions, at the run's mean speed. The bandwidth "
-    "is for reading as many float32 images as an epoch of the tables has. The least time of an "
-    "epoch is the longest of three: its operations at this rate, its images read once, and on a "
-    "GPU its steps one after the other. It differs between rows: some keep a pixel in one byte, "
-    "and the reference kernel may have shown another speed of the CPU while a row was measured. "
-    "*% of roofline* in the tables is that time over the epoch's."
+    "is for reading as many float32 images as an epoch of the tables has. The roofline of an epoch "
+    "is the longest of three: two dense products at this rate, its images read once, and on a GPU "
+    "its steps one after the other. It differs between rows: some keep a pixel in one byte, and "
+    "the reference kernel may have shown another speed of the CPU while a row was measured. *% of "
+    "roofline* in the tables is that time over the epoch's."
 )
+PROBED = "Probed: {}. A faster library would lower all shares."
 MEMORY_TITLE = "Peak memory"
 MEMORY_NOTE = (
     "Peak of the resident memory up to the end of each phase. The data are mapped into memory and "
@@ -54,9 +55,13 @@ def describe_roofline(run: LoadedRun) -> Section:
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
         finding = (
             f"The programs reach from {numbers.format_percent(shares[worst])} ({worst}) to "
-            f"{numbers.format_percent(shares[best])} ({best}) of the roofline."
+            f"{numbers.format_percent(shares[best])} ({best}) of the roofline, the speed of two "
+            "dense products."
         )
     remarks = list_failed_probes(run.records)
+    good = [one for one in run.records if isinstance(one, RooflineRecord) and one.status == "ok"]
+    if probed := sorted({one.case.framework for one in good}):
+        remarks.append(PROBED.format(list_names(probed, len(probed))))
     return Section(ROOFLINE_TITLE, table_list, empty, remarks=remarks, finding=finding)
 
 

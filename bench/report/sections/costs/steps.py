@@ -29,8 +29,7 @@ TITLE = "What does a step cost?"
 NOTHING = "No softmax program can be ranked."
 STEP_NOTE = (
     "A step is one update of the weights: the epoch over the number of its batches, so it contains "
-    "a share of what an epoch costs as a whole. At least: the roofline of an epoch over as many "
-    "steps; a program that is faster fails."
+    "a share of what an epoch costs as a whole. Roofline: that of an epoch over as many steps."
 )
 LAYERS_NOTE = (
     "Over: the program that does the same without the layer. Times as long: a step with the layer "
@@ -84,7 +83,7 @@ def describe_steps(run: LoadedRun) -> Section:
 
 
 def describe_step(rows: Sequence[Row]) -> str:
-    """Name the shortest and the longest step, and the least; empty for a single program."""
+    """Name the shortest and the longest step, and the roofline; empty for a single program."""
     if len(rows) < 2:
         return ""
     ordered = sorted(rows, key=lambda row: row.typical_seconds)
@@ -95,7 +94,7 @@ def describe_step(rows: Sequence[Row]) -> str:
     text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
     bounds = [row.roofline_seconds / row.case.steps for row in rows if row.roofline_seconds]
     if bounds:
-        text += f"; by the roofline it takes {numbers.format_duration(min(bounds))} at least"
+        text += f"; its roofline is {numbers.format_duration(min(bounds))}"
     return f"{text}."
 
 
@@ -123,7 +122,7 @@ def tabulate_steps(
         ),
         tables.list_numbers(f"cost of images, {unit}", images, scale),
         tables.list_numbers(
-            f"at least, {unit}",
+            f"roofline, {unit}",
             [row.roofline_seconds and row.roofline_seconds / row.case.steps for row in rows],
             scale,
         ),

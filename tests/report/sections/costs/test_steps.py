@@ -51,18 +51,17 @@ def cells(table):
 
 
 def test_step_is_the_epoch_over_the_number_of_its_batches():
-    # 300 us and 3 ms, of 10.0352 us at least.
+    # 300 us and 3 ms; a roofline of 10.0352 us.
     rows = summarize([ok(case(name), 1, 0.5) for name in "ab"], HERE)
     rows = [replace(row, roofline_seconds=0.0150528) for row in rows]
     slow = replace(rows[1], epoch=Interval(4.5, 3.0, 6.0))
     table = steps.tabulate_steps([rows[0], slow], {}, [32])
-    values = {"a step, ms": "0.333", "at least, ms": "0.0100", "style": "idiomatic"}
+    values = {"a step, ms": "0.333", "roofline, ms": "0.0100", "style": "idiomatic"}
     assert cells(table)["a"] == {"program": "a", **values}
     assert table.lines[1][1] == "3.00 [2.00, 4.00]"
     assert "Beyond" not in table.note
     assert steps.describe_step([rows[0], slow]) == (
-        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); by the roofline it takes "
-        "10.0 µs at least."
+        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); its roofline is 10.0 µs."
     )
     assert steps.describe_step(rows[:1]) == ""
 
