@@ -74,6 +74,18 @@ class Noise:
         causes = [text.format(value) for value, limit, text in thresholds if (value or 0) > limit]
         return [cause.replace("%", " %") for cause in (*causes, *self.gpu_causes)]
 
+    @property
+    def warning(self) -> str:
+        """Say what disturbed the run, what follows, and what to do; empty if nothing did."""
+        if not self.causes:
+            return ""
+        causes = "; ".join(self.causes)
+        taken = (self.others or 0) > MAX_OTHERS or (self.steal or 0) > MAX_STEAL
+        effect = "these times are too long" if taken else "these times are not certain"
+        return (
+            f"{causes[:1].upper()}{causes[1:]}: {effect}. Measure again when the machine is idle."
+        )
+
 
 def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
     """Measure the noise of a run's successful trials."""

@@ -59,6 +59,8 @@ class Row:
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial, also of warm starts.
     machine: distinguishes rows of several runs, which are not comparable; else empty.
+    provisional: other planned rows of its workload were not tried yet (``count_tried``), so it is
+        not ranked among them.
     """
 
     case: Case
@@ -91,6 +93,7 @@ class Row:
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     machine: str = ""
+    provisional: bool = False
     warm_start_by_round: Mapping[int, float] = field(default_factory=dict)
 
     @property
@@ -222,6 +225,20 @@ def summarize(
         )
         rows.append(row)
     return sorted(rows, key=sort_key)
+
+
+def count_tried(run: Run, rows: Iterable[Row]) -> dict[str, tuple[int, int]]:
+    """Return how many rows of a workload were tried, and how many are planned at its first size.
+
+    Of the workloads of which some were not: a row that is unavailable or failed was tried.
+    """
+    tried, counts = {row.case.stable_slug for row in rows}, {}
+    for workload in dict.fromkeys(case.workload for case in run.cases):
+        cases = [case for case in run.cases if case.workload == workload]
+        planned = [case.stable_slug in tried for case in cases if _has_size(case, cases[0])]
+        if not all(planned):
+            counts[workload] = sum(planned), len(planned)
+    return counts
 
 
 def _find_whole(trials: Iterable[TrialRecord]) -> Case:

@@ -104,7 +104,7 @@ def print_report(folder: Path) -> "LoadedRun":
     from bench.report.load import load_run
     from bench.report.sections.costs.comparison import select_ranked
     from bench.report.sections.setting.runs import list_left_out
-    from bench.report.sections.verdict import describe_agreement, write_finding
+    from bench.report.sections.verdict import describe_agreement, list_warnings, write_finding
     from bench.report.write import write_report
 
     run = load_run(folder)
@@ -118,7 +118,7 @@ def print_report(folder: Path) -> "LoadedRun":
     for line in filter(None, lines):
         print_line(line)
     stdout.print()
-    for sentence in write_finding(select_ranked(run.rows, run.workload)):
+    for sentence in (*list_warnings(run), *write_finding(select_ranked(run.rows, run.workload))):
         print_line(sentence)
     print_page(report)
     return run

@@ -1,6 +1,7 @@
 """Print the plan of a run, and its trials as they start and end."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -91,7 +92,7 @@ def format_events(
                     yield line
                 if folder is not None:
                     rows = [
-                        row
+                        replace(row, provisional=False)  # the screen shows what there is
                         for row in load_run(folder).rows
                         if row.case.workload == record.case.workload
                     ]

@@ -33,7 +33,7 @@ from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.comparison import select_ranked
 from bench.report.sections.setting.runs import PAGES
-from bench.report.sections.verdict import write_cold_start, write_headline
+from bench.report.sections.verdict import list_warnings, write_cold_start, write_headline
 from bench.report.write import can_draw
 
 TITLE = "Softmax classifier: all results"
@@ -147,7 +147,12 @@ def _read_run(folder: Path) -> Entry:
     }
     rows = select_ranked(run.rows, run.workload)
     env = f"With {run.env}." if run.env else ""
-    sentences = (env, write_cold_start(rows), write_headline(rows, leaders_only=True))
+    sentences = (
+        env,
+        *list_warnings(run),
+        write_cold_start(rows),
+        write_headline(rows, leaders_only=True),
+    )
     finding = " ".join(filter(None, sentences))
     return _make_entry(
         "run",

@@ -23,7 +23,8 @@ class LoadedRun:
     """A run on one machine: its plan, records and environments, and what follows from them.
 
     run: with the threads that the pilot chose. records, rows: without those of threads that it did
-    not choose. pilot: rows of the processes by which it chose, with each number of threads.
+    not choose. incomplete: see ``count_tried``.
+    pilot: rows of the processes by which it chose, with each number of threads.
     missing_count: of trials without a record that are to be measured, as far as that is known.
     faults: why records or files were left out, one line each. name: unique among the runs of a
     report.
@@ -34,6 +35,7 @@ class LoadedRun:
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
+    incomplete: Mapping[str, tuple[int, int]]
     pilot: Sequence[Row]
     textbook: Sequence[TextbookRow]
     noise: Noise
@@ -162,13 +164,19 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         and (one.case.workload, one.case.implementation, one.case.batch_size) in tried
     ]
     slugs = {case.slug for case in run.cases}
+    rows = summary.summarize(records, files.environments, run)
+    incomplete = summary.count_tried(run, rows)
     main_records = [one for one in records if one.case.slug in slugs]  # without a sweep
     return LoadedRun(
         folder=folder,
         run=run,
         records=records,
         environments=files.environments,
-        rows=summary.summarize(records, files.environments, run),
+        rows=[
+            replace(row, provisional=row.case.workload in incomplete and not row.swept)
+            for row in rows
+        ],
+        incomplete=incomplete,
         pilot=summary.summarize(pilot, files.environments, run),
         textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),

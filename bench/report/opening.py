@@ -25,6 +25,7 @@ from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
     describe_agreement,
+    list_warnings,
     select_softmax,
     write_cold_start,
     write_frontier,
@@ -73,13 +74,15 @@ class Standing:
 class Opening:
     """The first screen of a page.
 
-    title: of the page. facts: machine, date, suite, programs. command: writes the page again, run
+    title: of the page. facts: machine, date, suite, programs. warnings: why the verdicts may not
+    hold. command: writes the page again, run
     beside the folder. hashes: SHA-256 of the files of the run by name. picture, standings: of the
     comparable rows of the first workload; without any that recorded its start, None and empty.
     """
 
     title: str
     facts: Sequence[str]
+    warnings: Sequence[str]
     verdicts: Sequence[Verdict]
     command: str
     hashes: Mapping[str, str]
@@ -122,6 +125,7 @@ def make_opening(run: LoadedRun) -> Opening:
     return Opening(
         title=write_title(ranked),
         facts=list_facts(run, ranked),
+        warnings=list_warnings(run),
         verdicts=verdicts,
         command=f"softmax-bench report {run.folder_name}",
         hashes={

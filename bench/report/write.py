@@ -39,7 +39,8 @@ def write_report(
     if opening:
         title = opening.title
         verdicts = (markdown.escape(verdict.text) for verdict in opening.verdicts)
-        paragraphs = [markdown.escape(" · ".join(opening.facts)), *notes, *verdicts]
+        warnings = (f"**{markdown.escape(line)}**" for line in opening.warnings)
+        paragraphs = [markdown.escape(" · ".join(opening.facts)), *notes, *warnings, *verdicts]
     if can_draw():
         pictures = [picture for section in sections for picture in section.pictures]
         if opening and opening.picture:

@@ -138,6 +138,12 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
 def test_cause_is_named_above_its_threshold(name, limit, over, cause):
     causes = [replace(QUIET, **{name: value}).causes for value in (None, limit, over)]
     assert causes == [[], [], [cause]]
+    effect = "too long" if name in {"others", "steal"} else "not certain"
+    assert replace(QUIET, **{name: over}).warning == (
+        f"{cause[0].upper()}{cause[1:]}: these times are {effect}. Measure again when the machine "
+        "is idle."
+    )
+    assert not QUIET.warning
 
 
 @pytest.mark.parametrize(

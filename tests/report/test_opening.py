@@ -2,8 +2,12 @@
 
 import hashlib
 
-from support.records import case, plan_of, trials, write
+import pandas
+from msgspec.structs import replace
+from support.records import bare, case, ok, plan_of, run, trials, write
 
+from bench.cli.console import print_report
+from bench.records import store
 from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.opening import make_opening, name_leaders
@@ -87,6 +91,30 @@ def test_wrong_weights_are_the_first_verdict(tmp_path):
         trials(case("b"), 0.5, status="failed", parity=wrong),
     )
     assert opening.verdicts[0].headline == "not the same weights"
+
+
+def test_busy_machine_and_missing_rows_stand_above_the_finding(tmp_path, capsys):
+    busy = {"conditions": {"seconds": 10.0, "others_seconds": 17.2}}
+    tried = [*trials(case("a"), 0.5, **busy), bare(case("b"), status="unavailable")]
+    planned = run(case("a"), case("b"), case("c"), case("c", batch_size=8))
+    loaded = load_run(write(tmp_path / "run", planned, *tried))
+    warnings = [
+        "Other processes took 86.0 % of the cores: these times are too long. Measure again when "
+        "the machine is idle.",
+        "Workload sgd: 2 of 3 programs measured, so none is ranked. Measure the others: "
+        "softmax-bench run --resume",
+    ]
+    assert make_opening(loaded).warnings == warnings
+    assert [one.headline for one in make_opening(loaded).verdicts] == ["the same weights"]
+    print_report(loaded.folder)
+    for text in (capsys.readouterr().out, (loaded.folder / "report.md").read_text()):
+        assert all(line in text.replace("*", "") for line in warnings)
+        assert "fastest" not in text.partition("## ")[0]
+    table = pandas.read_csv(loaded.folder / "summary.csv")
+    assert table["times_fastest"].isna().all()
+    # With the last row the workload is complete.
+    store.append_record(loaded.folder, replace(ok(case("c"), epoch=0.7), run=planned.run))
+    assert len(make_opening(load_run(loaded.folder)).verdicts) == 3
 
 
 def test_run_without_starts_has_no_chart_of_them(tmp_path):

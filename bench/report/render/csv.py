@@ -54,7 +54,7 @@ def _list_ends(name: str, interval: Interval | None) -> dict[str, float | None]:
 
 def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
     """Return the columns of every report. rows: all of the same machine."""
-    case, times = row.case, compare_to_fastest(rows, row)
+    case, times = row.case, None if row.provisional else compare_to_fastest(rows, row)
     machine = {"machine": row.machine} if row.machine else {}
     return machine | {
         "implementation": case.implementation,

@@ -34,6 +34,7 @@ from bench.report.sections.setting.runs import (
     describe_textbook,
     list_left_out,
 )
+from bench.report.sections.verdict import list_warnings
 
 HOW_MEASURED = "What is included in the measurements"
 # The parts of a report, in the order in which a reader asks.
@@ -99,7 +100,8 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
         "on one machine: *× fastest* is relative to the fastest there. "
         f"*{COMPARED}* compares one case on several machines."
     )
-    return [how_to_read]
+    warnings = [f"{run.name}: {line}" for run in runs for line in list_warnings(run)]
+    return [how_to_read, *map(escape, warnings)]
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:

@@ -52,6 +52,16 @@ def write_finding(rows: Sequence[Row]) -> list[str]:
     return list(filter(None, (write_cold_start(rows), write_headline(rows))))
 
 
+def list_warnings(run: LoadedRun) -> list[str]:
+    """Say what disturbed a run, and which workloads are not complete; plain text."""
+    missing = (
+        f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked. "
+        "Measure the others: softmax-bench run --resume"
+        for workload, (tried, planned) in run.incomplete.items()
+    )
+    return list(filter(None, (run.noise.warning, *missing)))
+
+
 def describe_agreement(run: LoadedRun) -> str:
     """Say how many softmax programs end with the oracle's weights; empty if none was judged."""
     passed: dict[str, bool] = {}

@@ -127,8 +127,12 @@ def are_adjusted(rows: Iterable[Row]) -> bool:
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
-    """Return the ranked rows of a workload at its first size."""
-    return [row for row in rows if row.case.workload == workload and row.ranked and not row.swept]
+    """Return the ranked rows of a workload at its first size; none until all were tried."""
+    return [
+        row
+        for row in rows
+        if row.case.workload == workload and row.ranked and not (row.swept or row.provisional)
+    ]
 
 
 def list_workloads(rows: Sequence[Row]) -> list[str]:

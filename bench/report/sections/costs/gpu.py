@@ -38,9 +38,9 @@ CROSSOVER_NOTE = (
     "speedups' intervals pass 1. Uncertain: each size was measured once."
 )
 USED_NOTE = (
-    "% of roofline: the time of an epoch at the rates of the probes on this GPU, over the time that "
-    "it took. Memory reserved: by the process on the GPU, including the CUDA context; how much "
-    "more than they need the frameworks reserve differs. Memory used: at most at one time, by the "
+    "% of roofline: the time of an epoch at the rates of the probes on this GPU, over the time "
+    "that it took. Memory reserved: by the process on the GPU, including the CUDA context; how "
+    "much more than they need the frameworks reserve differs. Memory used: at most at one time, by the "
     "framework's own count. Joules: from the GPU's own counter, over the timed epochs and the time "
     "between them; absent below two seconds, and where other processes were on the GPU."
 )

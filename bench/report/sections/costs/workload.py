@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from bench.analysis.noise import Noise
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row
 from bench.contract import Optimizer
@@ -27,6 +26,7 @@ from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import WORKLOADS
 
 NOTHING_WELL = "No trial of this workload succeeded; see below."
+INCOMPLETE = "Not ranked: some of its programs were not measured yet. `--resume` measures them."
 INTERVALS_NOTE = (
     "Epoch: the typical process, which is the median. × fastest: the typical ratio within a round. "
     "In brackets: the 95 % interval of each on its own; without one, a row was measured once and "
@@ -57,8 +57,9 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     """Return the comparison of a workload at its first size; with a chart if there is one run."""
     title = f"Epoch time, workload {workload}"
     by_run = [(run, rows) for run in runs if (rows := select_ranked(run.rows, workload))]
+    unfinished = any(workload in run.incomplete for run in runs)
     if not by_run:
-        return Section(title, empty=NOTHING_WELL)
+        return Section(title, empty=INCOMPLETE if unfinished else NOTHING_WELL)
     known = WORKLOADS.get(workload)
     lines = [f"The optimizer is {describe_optimizer(known.optimizer)}."] if known else []
     if len(runs) > MAX_COLUMNS:
@@ -108,7 +109,7 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     processes = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''}"
     lines = [
         f"Measured: {problems}; {processes} of each program.",
-        *describe_noisy_pairs(rows, run.noise),
+        *describe_ties(rows),
     ]
     if names := ", ".join(label_case(row.case) for row in rows if row.in_two_groups):
         lines.append(f"The processes of these rows fall into two groups: {escape(names)}.")
@@ -122,16 +123,12 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     return [" ".join([f"**{escape(run.name)}**: {escape(write_headline(rows))}", *lines])]
 
 
-def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
-    """Name the neighbours whose difference is not certain, and what disturbed the run."""
+def describe_ties(rows: Sequence[Row]) -> list[str]:
+    """Name the neighbours whose difference is not certain."""
     pairs = find_ties([row for row in rows if row.epoch and row.epoch.low is not None])
     if not pairs:
         return []
     names = ", ".join(
         f"{label_case(one.case)} and {label_case(other.case)}" for one, other in pairs
     )
-    # A disturbance of the GPU does not affect rows of the CPU.
-    on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
-    causes = (noise if on_gpu else replace(noise, gpu_causes=())).causes
-    noisy = f"**The machine was noisy** ({', '.join(causes)}). " if causes else ""
-    return [f"{noisy}These neighbours cannot be told apart: {escape(names)}."]
+    return [f"These neighbours cannot be told apart: {escape(names)}."]

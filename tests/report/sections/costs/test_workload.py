@@ -4,10 +4,8 @@ import json
 from dataclasses import replace
 
 from support.records import HERE, bare, case, read_cells, run, trials, write
-from support.sweeps import CONDITIONS, on
+from support.sweeps import on
 
-from bench.analysis.intervals import Interval
-from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.sections import Section, tables
@@ -15,14 +13,13 @@ from bench.report.sections.costs.comparison import find_accuracy
 from bench.report.sections.costs.workload import (
     GROUPS_NOTE,
     NOTHING_WELL,
-    describe_noisy_pairs,
+    describe_ties,
     describe_workload,
     write_note,
 )
 
 # ----- what the noise hides
 
-QUIET = Noise(0.5, 0.02, Interval(1.0, 0.99, 1.01), others=0.01, steal=0, clock=0.01, throttled=0)
 # b / a is not certain, c / a is; d takes ten times the others (tests/analysis/test_ranking.py).
 A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.25, 1.25, 1.3), (10.0, 10.0, 10.0)
 
@@ -32,30 +29,12 @@ def rows_of(**epochs):
     return summarize(records, HERE)
 
 
-def test_uncertain_neighbours_are_named_with_the_disturbances():
-    disturbed = replace(QUIET, others=0.25)
-    (line,) = describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
-    assert line == (
-        "**The machine was noisy** (other processes took 25.0 % of the cores). These neighbours "
-        "cannot be told apart: a and b, b and c."
-    )
-    (line,) = describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
-    expected = "These neighbours cannot be told apart: &lt;a&gt; and b\\|c."
-    assert line == expected
-    assert describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
-
-
-def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
-    hot = CONDITIONS | {"heat_seconds_before": 0.0, "heat_seconds_after": 99.0}
-    on_cpu = [*on("cpu", "a", A), *on("cpu", "b", B)]
-    on_gpu = [*on("gpu", "a", A, device_conditions=hot), *on("gpu", "b", B, device_conditions=hot)]
-    records = [*on_cpu, *on_gpu]
-    noise = replace(measure_noise(records, HERE), spread_between_processes=None, drift=None)
-    (both,) = describe_noisy_pairs(summarize(records, HERE), noise)
-    assert "(heat slowed the GPU in 6 of 6 trials" in both
-    assert both.endswith(": a and b, a (gpu) and b (gpu).")
-    (cpu,) = describe_noisy_pairs(summarize(on_cpu, HERE), noise)
-    assert "heat" not in cpu
+def test_uncertain_neighbours_are_named():
+    (line,) = describe_ties(rows_of(a=A, b=B, c=C, d=D))
+    assert line == "These neighbours cannot be told apart: a and b, b and c."
+    (line,) = describe_ties(rows_of(**{"<a>": A, "b|c": B}))
+    assert line == "These neighbours cannot be told apart: &lt;a&gt; and b\\|c."
+    assert describe_ties(rows_of(a=A, c=C)) == []
 
 
 def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
