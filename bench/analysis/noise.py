@@ -113,8 +113,8 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         spread_within_process=math.sqrt(squares / freedom) if freedom else None,
         spread_between_processes=estimate_between(medians),
         drift=_estimate_drift(medians),
-        others=_compute_share(trials, environments, "others_seconds"),
-        steal=_compute_share(trials, environments, "steal_seconds"),
+        others=compute_share(trials, environments, "others_seconds"),
+        steal=compute_share(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
@@ -164,7 +164,7 @@ def _estimate_drift(medians: "pd.DataFrame") -> Interval | None:
     return Interval(mean, low, high)
 
 
-def _compute_share(
+def compute_share(
     trials: Iterable[Record], environments: Mapping[str, Environment], name: str
 ) -> float | None:
     """Return the seconds of a condition over all cores' seconds, of the trials with both."""

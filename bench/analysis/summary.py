@@ -10,9 +10,11 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_typical
+from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord, WarmStartRecord
@@ -21,8 +23,26 @@ from bench.runner.planning.cases import list_distributions
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
 
+# An epoch waits if no core computes for the program during more than MAX_IDLE of it, which is more
+# than clocks take on a quiet machine. A row does if more than MAX_WAITING of its epochs wait.
+MAX_IDLE = MAX_WAITING = 0.1
+
 # The largest process over the median from which on they fall into two groups.
 TWO_GROUPS = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How a row waits in its epochs.
+
+    epochs: seconds of all timed epochs. share: of those that wait. computing: median seconds in
+    which a core computed for the program. waiting: median seconds of the others, in those epochs.
+    """
+
+    epochs: Sequence[float]
+    share: float
+    computing: float
+    waiting: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +66,7 @@ class Row:
         was measured. A program that skips zeros may be faster.
     first_epoch, imports, setup, reset: seconds, medians over trials.
     warm_up: the first timed epoch over the median one of its process.
-    idle_share: of an epoch, the time in which no core computed for the program, the median over
-        trials; negative if several did. None on a GPU.
+    waits: of a row that waits in more than MAX_WAITING of its epochs; None of any other.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
         rounds in which all comparable rows trained as many: they share their orders.
     curves: validation accuracy after each epoch, with each seed of orders and initial weights.
@@ -81,7 +100,7 @@ class Row:
     setup: float | None
     reset: float | None
     warm_up: Interval | None
-    idle_share: float | None
+    waits: Waits | None
     validation_accuracy: float | None
     test_accuracy: float | None
     curves: tuple[Sequence[float], ...]
@@ -351,11 +370,7 @@ def _summarize_case(
         setup=_median(trial.setup_seconds for trial in good),
         reset=_median(trial.reset_seconds for trial in good),
         warm_up=estimate_typical(warm_ups) if good else None,
-        idle_share=_median(
-            1 - median(trial.epoch_cpu_seconds) / median(trial.epoch_seconds)
-            for trial in good
-            if case.device == "cpu" and trial.epoch_cpu_seconds
-        ),
+        waits=_find_waits(good, environment) if case.device == "cpu" else None,
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
         curves=tuple(trial.validation_accuracy for trial in select_seeds(scored)),
@@ -376,6 +391,30 @@ def _summarize_case(
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_failures(trials)),
     )
+
+
+def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) -> Waits | None:
+    """Return how the epochs of some trials wait; None if few of them do.
+
+    Trials of which it is not known are left out: a program that waits for a core which another
+    process or guest has is no program that waits.
+    """
+    epochs: list[tuple[float, float, float]] = []
+    for trial in trials:
+        delays = trial.epoch_delay_seconds
+        takers = {"steal_seconds": MAX_STEAL} | ({} if delays else {"others_seconds": MAX_OTHERS})
+        known = {trial.environment: environment} if environment else {}
+        if any((compute_share([trial], known, name) or 0) > most for name, most in takers.items()):
+            continue
+        times = zip(
+            trial.epoch_seconds, trial.epoch_cpu_seconds, delays or repeat(0.0), strict=False
+        )
+        epochs += [(took, min(took, cpu), took - cpu - delay) for took, cpu, delay in times]
+    waiting = [idle for took, _, idle in epochs if idle > MAX_IDLE * took]
+    if len(waiting) <= MAX_WAITING * len(epochs):
+        return None
+    times_taken, computing, _ = zip(*epochs, strict=True)
+    return Waits(times_taken, len(waiting) / len(epochs), median(computing), median(waiting))
 
 
 def _sum_starts(trials: Iterable[TrialRecord | WarmStartRecord]) -> dict[int, float]:

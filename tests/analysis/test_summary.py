@@ -108,6 +108,32 @@ def test_slow_processes_are_another_group(epochs, in_two_groups):
     assert one(*trials(case(), *epochs)).in_two_groups is in_two_groups
 
 
+BUSY, STOLEN = ({"seconds": 10.0, f"{name}_seconds": 4.0} for name in ("others", "steal"))
+
+
+# An epoch of a second. A program with two threads may compute for longer than that.
+@pytest.mark.parametrize(
+    ("cpu", "delay", "changes", "waiting"),
+    [
+        (0.75, None, {}, 0.25),
+        (0.91, None, {}, None),
+        (1.5, None, {}, None),
+        (0.5, 0.25, {}, 0.25),
+        (0.75, 0.25, {}, None),  # it waited for a core
+        (0.75, None, {"conditions": BUSY}, None),  # it may have
+        (0.5, 0.25, {"conditions": BUSY}, 0.25),
+        (0.5, 0.0, {"conditions": STOLEN}, None),
+    ],
+)
+def test_row_waits_while_no_core_computes_for_it_and_none_is_taken(cpu, delay, changes, waiting):
+    delays = [] if delay is None else [delay] * 5
+    times = {"epoch_seconds": [1.0] * 5, "epoch_cpu_seconds": [cpu] * 5}
+    row = one(*trials(case(), 1.0, **times, epoch_delay_seconds=delays, **changes))
+    assert (row.waits and (row.waits.share, row.waits.waiting)) == (waiting and (1.0, waiting))
+    on_gpu = trials(case(device="gpu"), 1.0, **times)
+    assert one(*on_gpu).waits is None
+
+
 @pytest.mark.parametrize(
     ("entropies", "by_seed"),
     [

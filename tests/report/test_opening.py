@@ -2,7 +2,7 @@
 
 import hashlib
 
-import pandas
+import pandas as pd
 from msgspec.structs import replace
 from support.records import bare, case, ok, plan_of, run, trials, write
 
@@ -98,19 +98,16 @@ def test_busy_machine_and_missing_rows_stand_above_the_finding(tmp_path, capsys)
     tried = [*trials(case("a"), 0.5, **busy), bare(case("b"), status="unavailable")]
     planned = run(case("a"), case("b"), case("c"), case("c", batch_size=8))
     loaded = load_run(write(tmp_path / "run", planned, *tried))
-    warnings = [
-        "Other processes took 86.0 % of the cores: these times are too long. Measure again when "
-        "the machine is idle.",
-        "Workload sgd: 2 of 3 programs measured, so none is ranked. Measure the others: "
-        "softmax-bench run --resume",
-    ]
+    busy_line = "Other processes took 86.0 % of the cores: these times are too long. Measure again "
+    missing = "Workload sgd: 2 of 3 programs measured, so none is ranked. Measure the others "
+    warnings = [f"{busy_line}when the machine is idle.", f"{missing}with --resume."]
     assert make_opening(loaded).warnings == warnings
     assert [one.headline for one in make_opening(loaded).verdicts] == ["the same weights"]
     print_report(loaded.folder)
     for text in (capsys.readouterr().out, (loaded.folder / "report.md").read_text()):
         assert all(line in text.replace("*", "") for line in warnings)
         assert "fastest" not in text.partition("## ")[0]
-    table = pandas.read_csv(loaded.folder / "summary.csv")
+    table = pd.read_csv(loaded.folder / "summary.csv")
     assert table["times_fastest"].isna().all()
     # With the last row the workload is complete.
     store.append_record(loaded.folder, replace(ok(case("c"), epoch=0.7), run=planned.run))

@@ -30,6 +30,8 @@ MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triang
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
+    Of a row that waits in some of its epochs, every epoch is drawn in place of the processes.
+
     A tick shows the roofline of each row.
     """
     import altair as alt
@@ -61,7 +63,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     shapes = alt.Scale(domain=styles, range=[SHAPES[style] for style in styles])
     names = encode_names([point["name"] for point in points])
     base = alt.Chart(alt.Data(values=points)).encode(y=names)
-    times = [1e3 * time for row in rows for time in row.epochs_by_round.values()]
+    times = [1e3 * time for row in rows for _, time in _list_times(row)]
     drawn = [*times, *(point["roofline"] for point in points if point["roofline"])]
     x = _encode_times(drawn)
     dots = _draw_dots(
@@ -83,13 +85,21 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         aria=True,
     ).encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.
-    layers = alt.layer(_draw_processes(rows, names, x, colour), alt.layer(*ticks, *dots, text))
+    layers = alt.layer(_draw_rings(rows, names, x, colour), alt.layer(*ticks, *dots, text))
     legend = [BARS, "rings: processes"] * _has_bars(rows) + ["ticks: roofline"] * probed
+    legend += ["programs that wait: a ring for each epoch"] * any(row.waits for row in rows)
     return finish_chart(layers, title, len(rows), "; ".join(legend))
 
 
-def _draw_processes(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: Any) -> Any:
-    """Return the layer of a ring for each process."""
+def _list_times(row: Row) -> list[tuple[str, float]]:
+    """Return the seconds of each process of a row, or of each epoch if it waits in some."""
+    if row.waits:
+        return [("an epoch", seconds) for seconds in row.waits.epochs]
+    return [(f"process of round {n}", seconds) for n, seconds in row.epochs_by_round.items()]
+
+
+def _draw_rings(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: Any) -> Any:
+    """Return the layer of a ring for each process or epoch."""
     import altair as alt
 
     points = [
@@ -97,12 +107,10 @@ def _draw_processes(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colou
             "name": label_case(row.case),
             "style": row.case.style,
             "ms": 1e3 * time,
-            "tip": JOINED.join(
-                [*start_tip(row.case), f"process of round {number}", format_duration(time)]
-            ),
+            "tip": JOINED.join([*start_tip(row.case), what, format_duration(time)]),
         }
         for row in rows
-        for number, time in row.epochs_by_round.items()
+        for what, time in _list_times(row)
     ]
     rings = alt.Chart(alt.Data(values=points)).mark_point(
         size=30, strokeWidth=1, opacity=0.8, aria=True

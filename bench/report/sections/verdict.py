@@ -56,7 +56,7 @@ def list_warnings(run: LoadedRun) -> list[str]:
     """Say what disturbed a run, and which workloads are not complete; plain text."""
     missing = (
         f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked. "
-        "Measure the others: softmax-bench run --resume"
+        "Measure the others with --resume."
         for workload, (tried, planned) in run.incomplete.items()
     )
     return list(filter(None, (run.noise.warning, *missing)))

@@ -48,6 +48,8 @@ def list_remarks(row: Row) -> list[str]:
     """Return what a reader must know of the processes of a row, in a few words each."""
     remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
     remarks += ["two groups"] * row.in_two_groups
+    if row.waits:
+        remarks.append(f"waits {format_percent(row.waits.share)}")
     return remarks + ["faster than the roofline"] * ((row.roofline_share or 0) > 1)
 
 

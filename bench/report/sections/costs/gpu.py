@@ -40,9 +40,9 @@ CROSSOVER_NOTE = (
 USED_NOTE = (
     "% of roofline: the time of an epoch at the rates of the probes on this GPU, over the time "
     "that it took. Memory reserved: by the process on the GPU, including the CUDA context; how "
-    "much more than they need the frameworks reserve differs. Memory used: at most at one time, by the "
-    "framework's own count. Joules: from the GPU's own counter, over the timed epochs and the time "
-    "between them; absent below two seconds, and where other processes were on the GPU."
+    "much more than they need the frameworks reserve differs. Memory used: at most at one time, by "
+    "the framework's own count. Joules: from the GPU's own counter, over the timed epochs and the "
+    "time between them; absent below two seconds, and where other processes were on the GPU."
 )
 UNTUNED = (
     "{workload}: measured with one number of threads on the CPU: {names}. Where another number is "

@@ -6,12 +6,12 @@ from dataclasses import replace
 from functools import partial
 
 from bench.analysis.ranking import find_ties
-from bench.analysis.summary import TWO_GROUPS, Row
+from bench.analysis.summary import TWO_GROUPS, Row, Waits
 from bench.contract import Optimizer
 from bench.report.charts.epochs import chart_epochs
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
-from bench.report.render.numbers import format_percent
+from bench.report.render.numbers import choose_unit, format_number, format_percent
 from bench.report.sections import Picture, Section
 from bench.report.sections.costs.comparison import (
     ADJUSTED_NOTE,
@@ -44,9 +44,9 @@ SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
     "weights. All rows of a round share a seed, so it says nothing of differences between rows."
 )
-# Of an epoch: clocks and other processes take less than this share on a quiet machine.
-MAX_IDLE = 0.1
-IDLE = "These programs wait in part of an epoch, while no core computes for them: {}."
+WAITS = (
+    "These programs wait in more than a tenth of their epochs, while no core computes for them: {}."
+)
 GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
     "one."
@@ -113,14 +113,21 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     ]
     if names := ", ".join(label_case(row.case) for row in rows if row.in_two_groups):
         lines.append(f"The processes of these rows fall into two groups: {escape(names)}.")
-    idle = [(label_case(row.case), row.idle_share or 0.0) for row in rows]
-    if waits := ", ".join(
-        f"{name}, {format_percent(share)}" for name, share in idle if share > MAX_IDLE
-    ):
-        lines.append(IDLE.format(escape(waits)))
+    waits = [f"{label_case(row.case)}, {describe_waits(row.waits)}" for row in rows if row.waits]
+    if waits:
+        lines.append(WAITS.format(escape("; ".join(waits))))
     if not rows[0].machine:
         return lines
     return [" ".join([f"**{escape(run.name)}**: {escape(write_headline(rows))}", *lines])]
+
+
+def describe_waits(waits: Waits) -> str:
+    """Return in how many epochs a row waits, and computing and waiting apart; 0: below a tenth."""
+    scale, unit = choose_unit([waits.waiting])
+    computing, waiting = (format_number(scale * one) for one in (waits.computing, waits.waiting))
+    usual = "0 or " * (waits.share < 1)
+    share = format_percent(waits.share)
+    return f"in {share} of them: computing {computing} + waiting {usual}{waiting} {unit}"
 
 
 def describe_ties(rows: Sequence[Row]) -> list[str]:

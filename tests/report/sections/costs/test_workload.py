@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 from support.records import HERE, bare, case, read_cells, run, trials, write
-from support.sweeps import on
 
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
@@ -53,18 +52,17 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
 
 
 def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
-    # Median epochs of a second. A program with two threads may compute for longer than that.
-    cpu = {"<waits>": 0.75, "busy": 0.95, "two": 1.5}
-    records = [
-        record
-        for name, seconds in cpu.items()
-        for record in trials(case(name), 1.0, 1.0, epoch_cpu_seconds=[9.0, *[seconds] * 4])
-    ]
-    loaded = load_run(write(tmp_path / "run", run(*map(case, cpu)), *records))
-    text = describe_workload([loaded], "sgd").text
-    assert text.endswith("while no core computes for them: &lt;waits&gt;, 25 %.")
-    on_gpu = on("gpu", "a", A, epoch_cpu_seconds=[0.1] * 5)
-    assert [row.idle_share for row in summarize(on_gpu, HERE)] == [None]
+    epochs = {"epoch_seconds": [1.0, 1.0, 1.25, 1.0, 1.25], "epoch_cpu_seconds": [1.0] * 5}
+    records = [*trials(case("<waits>"), 1.0, 1.0, **epochs), *trials(case("busy"), 1.0, 1.0)]
+    loaded = load_run(write(tmp_path / "run", run(case("<waits>"), case("busy")), *records))
+    section = describe_workload([loaded], "sgd")
+    assert section.text.endswith(
+        "for them: &lt;waits&gt;, in 40 % of them: computing 1,000 + waiting 0 or 250 ms."
+    )
+    remarks = {cells["program"]: cells["processes"] for cells in read_cells(section.tables[0])}
+    assert remarks == {"<waits>": "waits 40 %", "busy": ""}
+    points = json.dumps(section.pictures[0].draw().to_dict())
+    assert points.count('"ms": ') == 10 + 2  # a ring for each epoch of the one that waits
 
 
 def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
