@@ -196,8 +196,9 @@ def name_leaders(
     names = sorted(times, key=lambda name: typical[name].mean)
     leaders = [names[place] for place in find_leading([compared[name] for name in names])]
     if len(leaders) == 1 or typical[names[0]].low is None:
-        seconds = numbers.format_duration(typical[names[0]].mean)
-        return f"{names[0]}, {seconds}"
+        first = typical[names[0]]
+        once = ", measured once" * (first.low is None)
+        return f"{names[0]}, {numbers.format_duration(first.mean)}{once}"
     if len(leaders) <= MAX_LEADERS:
         return " or ".join(leaders)
     return f"{leaders[0]} or {len(leaders) - 1} others"

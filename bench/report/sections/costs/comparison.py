@@ -217,6 +217,11 @@ def name_case(case: Case) -> str:
     return f"{case.implementation} ({case.objective})"
 
 
+def say_once(rows: Iterable[Row]) -> str:
+    """Return what a sentence about some rows adds if one of them was measured once."""
+    return ", measured once" * any(row.succeeded == 1 for row in rows)
+
+
 def label_case(case: Case) -> str:
     """Name an implementation, its objective, and the GPU if it ran on one."""
     name = name_case(case)

@@ -1,6 +1,6 @@
 """What the machine can do at best, and the memory that each program takes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.speed import adjust_epochs
@@ -13,6 +13,7 @@ from bench.report.sections.costs.comparison import (
     group_by_device,
     list_names,
     name_case,
+    say_once,
     select_ranked,
     tabulate_programs,
 )
@@ -45,10 +46,9 @@ def describe_roofline(run: LoadedRun) -> Section:
     rooflines = find_rooflines(run.records, adjust_epochs(run.records))
     table_list = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
+    rows = select_softmax(select_ranked(run.rows, run.workload))
     shares = {
-        name_case(row.case): row.roofline_share
-        for row in select_softmax(select_ranked(run.rows, run.workload))
-        if row.roofline_share is not None
+        name_case(row.case): row.roofline_share for row in rows if row.roofline_share is not None
     }
     finding = ""
     if len(shares) > 1:
@@ -56,7 +56,7 @@ def describe_roofline(run: LoadedRun) -> Section:
         finding = (
             f"The programs reach from {numbers.format_percent(shares[worst])} ({worst}) to "
             f"{numbers.format_percent(shares[best])} ({best}) of the roofline, the speed of two "
-            "dense products."
+            f"dense products{say_once(rows)}."
         )
     remarks = list_failed_probes(run.records)
     good = [one for one in run.records if isinstance(one, RooflineRecord) and one.status == "ok"]
@@ -107,7 +107,7 @@ def describe_memory(run: LoadedRun) -> Section:
     return Section(MEMORY_TITLE, table_list, "No record has it.", finding=finding)
 
 
-def describe_imports(rows: Iterable[Row]) -> str:
+def describe_imports(rows: Sequence[Row]) -> str:
     """Say how much memory frameworks take before any image is read; empty for a single program."""
     imported = {
         name_case(row.case): row.peaks_by_phase["import"]
@@ -124,7 +124,7 @@ def describe_imports(rows: Iterable[Row]) -> str:
     text += f"{'takes' if len(large) == 1 else 'take'} {most} of memory"
     if least != most:
         text += f", and {list_names(small, MAX_NAMES)} {least}"
-    return f"{text}."
+    return f"{text}{say_once(rows)}."
 
 
 def tabulate_memory(rows: Iterable[Row]) -> list[Table]:

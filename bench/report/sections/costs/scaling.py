@@ -1,10 +1,9 @@
 """Epoch times by batch size, samples and threads."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench.analysis.devices import Crossover
-from bench.analysis.ranking import compare_epochs
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep, ThreadSpeedup, find_thread_speedups
 from bench.records.schema import Case
@@ -37,6 +36,9 @@ PILOT_NOTE = (
     "which the threads of a row are chosen: other tables have only the chosen ones. "
     f"More threads are chosen where they save more than {MIN_GAIN:.0%} of the time."
 ).replace("%", " %")
+NOT_AT_FIRST = (
+    "Batch size {:,}, at which the programs are ranked: measured with one number of threads."
+)
 # A speedup that the finding counts.
 WORTHWHILE = 1.2
 
@@ -55,10 +57,8 @@ def describe_batch_sizes(
         f"Epoch time by batch size: {sweep.samples:,} samples",
         lambda case: case.batch_size,
     )
-    rows = sweep.by_batch_size
-    finding = describe_growth(rows, lambda case: case.batch_size, "at batch size {:,}", min, max)
     pictures = [Picture("growth-batch-size", title, draw)]
-    return Section(BATCH_SIZE_TITLE, [table], "", pictures, remarks, finding=finding)
+    return Section(BATCH_SIZE_TITLE, [table], "", pictures, remarks)
 
 
 def describe_samples(sweep: Sweep | None) -> Section:
@@ -70,9 +70,7 @@ def describe_samples(sweep: Sweep | None) -> Section:
         f"Epoch time by samples: batch size {sweep.batch_size:,}",
         lambda case: case.samples,
     )
-    rows = sweep.by_samples
-    finding = describe_growth(rows, lambda case: case.samples, "of {:,} samples", max, min)
-    return Section(SAMPLES_TITLE, [table], finding=finding)
+    return Section(SAMPLES_TITLE, [table])
 
 
 def describe_threads(run: LoadedRun) -> Section:
@@ -89,56 +87,24 @@ def describe_threads(run: LoadedRun) -> Section:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
     table_list = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
     remarks += list_impossible(speedups)
+    first = run.run.cases[0].batch_size if run.run.cases else 0
+    if first not in {pair.single.case.batch_size for pair in speedups}:
+        remarks.append(NOT_AT_FIRST.format(first))
     finding = describe_speedups(speedups)
     return Section(THREADS_TITLE, table_list, remarks=remarks, finding=finding)
 
 
-def describe_growth(
-    rows: Sequence[Row],
-    size_of: Callable[[Case], int],
-    words: str,
-    longer: Callable[[Iterable[int]], int],
-    shorter: Callable[[Iterable[int]], int],
-) -> str:
-    """Say how many times as long epochs take at one end of the sizes as at the other.
-
-    Of the programs that were measured at both, the least and the largest ratio; empty if there is
-    one program only. words: a size in words. longer, shorter: which ends take longer and shorter.
-    """
-    sizes = {size_of(row.case) for row in rows}
-    ends = longer(sizes), shorter(sizes)
-    by_end = [
-        {label_case(row.case): row for row in rows if size_of(row.case) == end} for end in ends
-    ]
-    ratios = {
-        name: ratio
-        for name, row in by_end[0].items()
-        if name in by_end[1] and (ratio := compare_epochs(row, by_end[1][name]))
-    }
-    if len(ratios) < 2:
-        return ""
-    ordered = sorted(ratios, key=lambda name: ratios[name].mean)
-    least, largest = ordered[0], ordered[-1]
-    at_longer, at_shorter = (words.format(end) for end in ends)
-    once = ", each measured once" * any(ratio.low is None for ratio in ratios.values())
-    return (
-        f"An epoch {at_longer} takes from {numbers.format_factor(ratios[least])} ({least}) to "
-        f"{numbers.format_factor(ratios[largest])} ({largest}) times as long as one "
-        f"{at_shorter}{once}."
-    )
-
-
 def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
-    """Say how many programs more threads speed up by more than a fifth, at each batch size.
+    """Say how many programs more threads certainly speed up by a fifth, at each batch size.
 
-    With intervals, only those count whose interval lies above it.
+    Only those with an interval are counted: nothing is found from single processes.
     """
-    once = {pair.speedup.low is None for pair in speedups}
     counts: dict[tuple[int, int], list[bool]] = {}
     for pair in speedups:
-        case = pair.multiple.case
-        bound = pair.speedup.mean if pair.speedup.low is None else pair.speedup.low
-        counts.setdefault((case.batch_size, case.threads), []).append(bound > WORTHWHILE)
+        if pair.speedup.low is not None:
+            case = pair.multiple.case
+            by_program = counts.setdefault((case.batch_size, case.threads), [])
+            by_program.append(pair.speedup.low > WORTHWHILE)
     sentences = []
     for threads in sorted({threads for _, threads in counts}):
         (least, worthwhile), *others = [
@@ -151,17 +117,15 @@ def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
         for batch_size, by_program in others:
             text += f", {sum(by_program)} of {len(by_program)} at {batch_size:,}"
         sentences.append(text)
-    end = "some measured once" if len(once) > 1 else "certainly"
-    if once == {True}:
-        end = "each measured once"
-    return f"{'. '.join(sentences)}; {end}."
+    return f"{'. '.join(sentences)}, certainly." if sentences else ""
 
 
 def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
     """Name the speedups that are larger than the number of threads."""
     return [
         f"{pair.multiple.case.implementation}, batch size {pair.multiple.case.batch_size:,}: "
-        f"{numbers.format_factor(pair.speedup)} is more than "
+        f"{numbers.format_factor(pair.speedup)}{', measured once,' * (pair.speedup.low is None)} "
+        "is more than "
         f"{numbers.format_threads(pair.multiple.case.threads)} can bring; one of the two times was "
         "disturbed, or the program is another one with more threads."
         for pair in speedups

@@ -18,6 +18,7 @@ from bench.report.sections.costs.comparison import (
     group_by_device,
     list_workloads,
     name_case,
+    say_once,
     select_ranked,
     tabulate_programs,
     time_from_cold,
@@ -96,16 +97,19 @@ def describe_starts(run: LoadedRun) -> Section:
             f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
             for row in (rows[0], rows[-1])
         )
-        findings.append(f"A cold start takes from {shortest} to {longest}.")
+        once = say_once((rows[0], rows[-1]))
+        findings.append(f"A cold start takes from {shortest} to {longest}{once}.")
     warm = [
         f"{numbers.format_duration(row.warm_start)} in place of "
         f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
         for row in rows
         if row.warm_start
     ]
+    single = any(row.warm_start.low is None for row in rows if row.warm_start)
     if warm:
         findings.append(
-            f"With the compile cache of an earlier process a start takes {', '.join(warm)}."
+            f"With the compile cache of an earlier process a start takes {', '.join(warm)}"
+            f"{'; times without an interval were measured once' * single}."
         )
     return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=" ".join(findings))
 

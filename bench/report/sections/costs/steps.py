@@ -19,6 +19,7 @@ from bench.report.sections.costs.comparison import (
     are_adjusted,
     group_by_device,
     name_case,
+    say_once,
     select_ranked,
     tabulate_programs,
 )
@@ -92,6 +93,7 @@ def describe_step(rows: Sequence[Row]) -> str:
         for row in (ordered[0], ordered[-1])
     )
     text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
+    text += say_once((ordered[0], ordered[-1]))
     bounds = [row.roofline_seconds / row.case.steps for row in rows if row.roofline_seconds]
     if bounds:
         text += f"; its roofline is {numbers.format_duration(min(bounds))}"

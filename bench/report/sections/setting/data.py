@@ -1,5 +1,6 @@
 """The data, and what a classifier learns from them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import DataError
-from bench.records.schema import Case
+from bench.records.schema import Case, TrialRecord
+from bench.records.store import read_entropy
 from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
 from bench.report.load import LoadedRun
 from bench.report.sections import Picture, Section
@@ -31,12 +33,17 @@ NOT_SQUARE = "The images are not square and cannot be drawn."
 NO_SOFTMAX = "No softmax implementation is ranked."
 LEARNED = (
     "The weights are those of the float64 oracle after {} epochs of workload {} at batch size {}, "
-    "in orders drawn for this picture. Given the same orders, every ranked softmax program ends "
-    "with the oracle's weights within the tolerance. One-vs-rest solves another problem, and its "
-    "weights are only similar."
+    "in {}. In the epochs that were judged, every ranked softmax program has the oracle's weights "
+    "within the tolerance. One-vs-rest solves another problem, and its weights are only similar."
+)
+MEASURED = "the orders of a round of the run, one of those whose mean accuracy the tables show"
+DRAWN = (
+    "orders drawn for this picture, because the run has none of its own: the accuracy differs from "
+    "that of the tables by chance"
 )
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FIRST_IMAGES = 10
+HEXADECIMAL = re.compile("[0-9a-f]{1,64}")  # somebody else may have written the entropy
 
 
 def describe_data(run: LoadedRun) -> Iterator[Section]:
@@ -56,7 +63,7 @@ def describe_data(run: LoadedRun) -> Iterator[Section]:
     if case is None:
         yield Section(LEARNED_TITLE, empty=NO_SOFTMAX)
     else:
-        yield _describe_weights(case, run.run.seed or 0, data)
+        yield _describe_weights(case, find_draws(run, case), data)
     if find_side(data.features):
         textbook = prepared.read_textbook(data.folder)
         images, labels = textbook.images[:FIRST_IMAGES], textbook.labels[:FIRST_IMAGES]
@@ -83,13 +90,26 @@ def _find_data(run: LoadedRun) -> Dataset | str:
         return absent
 
 
-def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
+def find_draws(run: LoadedRun, case: Case) -> Draws | None:
+    """Return the draws of a round in which a case was trained to its end; None if unknown."""
+    known = read_entropy(run.folder)
+    trials = (one for one in run.records if isinstance(one, TrialRecord) and one.status == "ok")
+    whole = (
+        known.get(one.entropy or "", "")
+        for one in trials
+        if one.case.slug == case.slug and len(one.test_accuracy) >= case.epochs
+    )
+    return next((Draws(entropy) for entropy in whole if HEXADECIMAL.fullmatch(entropy)), None)
+
+
+def _describe_weights(case: Case, draws: Draws | None, data: Dataset) -> Section:
     """Show the oracle's weights after the epochs of a case, and which classes they confuse.
 
     Every ranked implementation agrees with the oracle within the parity tolerance, so one set of
     weights shows what all of them learn. Training takes about two seconds at the default sizes.
     """
-    draws = Draws.make(seed, 1)
+    where = MEASURED if draws else DRAWN
+    draws = draws or Draws.make(0, 1)
     workload, last = WORKLOADS[case.workload], FIRST_EPOCH._replace(number=case.epochs)
     start = draws.draw_initial_params(workload, data.features, data.classes, FIRST_EPOCH)
     judge = Judge(data.folder, data.classes)
@@ -102,7 +122,7 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
         pictures.append(Picture("weights", title, draw))
     title = "Test images by class and prediction"
     pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
-    remark = LEARNED.format(case.epochs, case.workload, case.batch_size)
+    remark = LEARNED.format(case.epochs, case.workload, case.batch_size, where)
     finding = describe_confusion(counts, names)
     return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark], finding=finding)
 

@@ -96,6 +96,7 @@ def test_finding_of_memory_compares_what_imports_take():
         for name, megabytes in (("small", 41), ("large", 922), ("big", 922), ("mid", 100))
     ]
     assert resources.describe_imports(summarize(records, HERE)) == (
-        "Before the first image is read, big and large take 922 MiB of memory, and small 41.0 MiB."
+        "Before the first image is read, big and large take 922 MiB of memory, and small 41.0 "
+        "MiB, measured once."
     )
     assert resources.describe_imports(summarize(records[:1], HERE)) == ""

@@ -33,7 +33,7 @@ def describe(loaded):
     return describe_batch_sizes(loaded, sweep, []), describe_samples(sweep)
 
 
-def test_each_axis_has_its_table_in_one_unit_and_its_finding(load):
+def test_each_axis_has_its_table_in_one_unit(load):
     sections = describe(load(*swept()))
     (by_batch_size,), (by_samples,) = (section.tables for section in sections)
     assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, 2 threads, in ms"
@@ -51,16 +51,7 @@ def test_each_axis_has_its_table_in_one_unit_and_its_finding(load):
         ["a", "15.3", "20.6", "36.5", "63.0", "275"],
         ["b", "30.6", "41.2", "73.0", "126", "550"],
     ]
-    # 154 / 34.1 ms, and 275 / 15.3 ms.
-    findings = [section.finding for section in sections]
-    assert findings[0] == (
-        "An epoch at batch size 8 takes from 4.52 (a) to 4.52 (b) times as long as one at batch "
-        "size 9,600, each measured once."
-    )
-    assert findings[1] == (
-        "An epoch of 480,000 samples takes from 18.0 (a) to 18.0 (b) times as long as one of 9,600 "
-        "samples, each measured once."
-    )
+    assert [section.finding for section in sections] == ["", ""]
 
 
 def test_speedup_stands_beside_the_times_of_which_it_is_the_ratio():
@@ -72,10 +63,7 @@ def test_speedup_stands_beside_the_times_of_which_it_is_the_ratio():
     assert table.headings == ("program", "batch size 1,920")
     assert table.lines == [["a", "1.50 (51.8, 34.5)"], ["b", "1.50 (104, 69.0)"]]
     assert "ms an epoch with one thread, and with 2 threads" in table.note
-    assert describe_speedups(speedups) == (
-        "With 2 threads, 2 of 2 programs are more than a fifth faster than with one at batch size "
-        "1,920; each measured once."
-    )
+    assert describe_speedups(speedups) == ""
     assert list_impossible(speedups) == []
 
 
@@ -83,13 +71,14 @@ def test_only_speedups_whose_interval_is_above_a_fifth_count():
     speedups = find_thread_speedups(summarize(swept(), HERE, run(case())), "sgd")
     intervals = (Interval(1.5, 1.3, 1.7), Interval(1.5, 1.1, 2.0))
     pairs = [replace(pair, speedup=one) for pair, one in zip(speedups, intervals, strict=True)]
-    assert describe_speedups(pairs).startswith("With 2 threads, 1 of 2 programs are")
-    assert describe_speedups(pairs).endswith("at batch size 1,920; certainly.")
+    assert describe_speedups(pairs) == (
+        "With 2 threads, 1 of 2 programs are more than a fifth faster than with one at batch size "
+        "1,920, certainly."
+    )
     pairs[1] = replace(pairs[1], speedup=Interval(2.4))
-    assert describe_speedups(pairs).startswith("With 2 threads, 2 of 2 programs are")
-    assert describe_speedups(pairs).endswith("at batch size 1,920; some measured once.")
+    assert describe_speedups(pairs).startswith("With 2 threads, 1 of 1 programs are")
     (line,) = list_impossible(pairs)
-    assert line.startswith("b, batch size 1,920: 2.40 is more than 2 threads can bring")
+    assert line.startswith("b, batch size 1,920: 2.40, measured once, is more than 2 threads can")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4, 1.9, 2.9))
     assert list_impossible(pairs) == []
 
@@ -116,6 +105,7 @@ def test_pilot_is_a_table_of_its_own(load):
     (by_threads,) = threads.tables
     assert by_threads.headings[1:] == ("batch size 8", "batch size 32")
     assert by_threads.lines == [["a", "2.00 (80.0, 40.0)", "0.667 (20.0, 30.0)"]]
+    assert not any("Batch size" in line for line in threads.remarks)
     assert any("b, 1 of 2 threads" in line and "timeout" in line for line in threads.remarks)
 
 

@@ -61,7 +61,8 @@ def test_step_is_the_epoch_over_the_number_of_its_batches():
     assert table.lines[1][1] == "3.00 [2.00, 4.00]"
     assert "Beyond" not in table.note
     assert steps.describe_step([rows[0], slow]) == (
-        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); its roofline is 10.0 µs."
+        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b), measured once; its roofline is "
+        "10.0 µs."
     )
     assert steps.describe_step(rows[:1]) == ""
 

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from support.data import idx_files, write_idx
+from support.records import case, ok, run, write
 
 from bench.data import dataset, idx
-from bench.report.sections.setting.data import count_confusion
+from bench.report.load import load_run
+from bench.report.sections.setting.data import count_confusion, find_draws
+from bench.runner.parity.draws import Draws
 from bench.runner.parity.oracle import Solution
 
 
@@ -34,3 +37,18 @@ def test_confusion_counts_labels_by_row_and_predictions_by_column(data):
     assert counts.sum() == 10
     constant = count_confusion(Solution(next_class, 9.0 * np.eye(10)[7]), data)
     assert constant[:, 7].tolist() == [1] * 10
+
+
+def test_weights_are_those_of_a_round_that_was_trained_to_its_end(tmp_path):
+    odd, short, whole = Draws("no number"), Draws("1" * 32), Draws("2" * 32)
+    records = [
+        ok(case(), 1, entropy=odd.id),
+        ok(case(), 2, entropy=short.id, test_accuracy=[0.8] * 4),
+        ok(case(), 3, entropy=whole.id),
+    ]
+    folder = write(tmp_path / "run", run(case()), *records)
+    assert find_draws(load_run(folder), case()) is None
+    (folder / "entropy").mkdir()
+    for draws in (odd, short, whole):
+        (folder / "entropy" / f"{draws.id}.txt").write_text(draws.entropy)
+    assert find_draws(load_run(folder), case()) == whole
