@@ -35,6 +35,7 @@ MEASURED = ROOT / "results" / "releases"
 PUBLISHED = ROOT / "results" / "reference" / "releases"
 PAGE = ROOT / "docs" / "releases.md"
 START, END = "<!-- made by `python docs/releases.py write` -->", "<!-- end of what is made -->"
+DIRECT = "directly"
 # What `bench ab` prints; the last file of a link, so a link that has it is complete.
 VERDICT = "verdict.txt"
 # Threads of the projects about what became slower with a release, by chain and release.
@@ -263,7 +264,8 @@ def chart_chain(name: str, chain: Chain, links: Sequence[Link]) -> Any:
     """Draw the epoch of each program by release, relative to the first release of the chain.
 
     A point is the product of the ratios up to its release, and its interval that of independent
-    ratios: the squares of the half intervals of the logarithms add up.
+    ratios: the squares of the half intervals of the logarithms add up. The last point, which no
+    line leads to, is the direct comparison of the first release with the last.
     """
     import altair as alt
 
@@ -279,21 +281,33 @@ def chart_chain(name: str, chain: Chain, links: Sequence[Link]) -> Any:
             if ratio:
                 bounds = {"low": ratio.low, "high": ratio.high}
                 points.append({"release": after, "program": program, "ratio": ratio.mean, **bounds})
-    x = alt.X("release:N", sort=list(chain.releases), title=None, axis=alt.Axis(labelAngle=-45))
+        for case in by_releases.get((chain.releases[0], chain.releases[-1]), ()):
+            if case.name == program and (ratio := case.metrics[0].ratio if case.metrics else None):
+                bounds = {"low": ratio.low, "high": ratio.high}
+                points.append(
+                    {"release": DIRECT, "program": program, "ratio": ratio.mean, **bounds}
+                )
+    order = [*chain.releases, DIRECT]
+    x = alt.X("release:N", sort=order, title=None, axis=alt.Axis(labelAngle=-45))
     scale = alt.Scale(domain=list(chain.implementations), range=list(PALETTE))
     legend = alt.Legend(orient="top", columnPadding=30)
     base = alt.Chart(alt.Data(values=points)).encode(
         x=x,
-        xOffset=alt.XOffset("program:N", sort=list(chain.implementations)),
         color=alt.Color("program:N", scale=scale, title=None, legend=legend),
     )
     y: dict[str, Any] = {"scale": alt.Scale(zero=False), "title": None}
     chart = alt.layer(
         base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y), y2="high:Q"),
-        base.mark_line(point=True).encode(y=alt.Y("ratio:Q", **y)),
+        base.transform_filter(alt.datum.release != DIRECT)
+        .mark_line()
+        .encode(y=alt.Y("ratio:Q", **y)),
+        base.mark_point(filled=True, opacity=1).encode(y=alt.Y("ratio:Q", **y)),
     ).properties(width=WIDTH, height=220)
     title = f"{name}: time of an epoch relative to {chain.releases[0]}"
-    subtitle = "the ratios of neighbours, multiplied; bars: their intervals, multiplied likewise"
+    subtitle = (
+        "the ratios of neighbours, multiplied; bars: their intervals, multiplied likewise; last "
+        "point: the first release compared with the last one"
+    )
     return set_title(chart, title, subtitle)
 
 

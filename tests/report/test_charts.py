@@ -286,6 +286,26 @@ def test_confusion_has_every_pair_and_prints_all_counts_but_0():
     assert ">0<" not in svg
 
 
+LONG = "Up to 17 epochs numpy is done first, " * 4
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: chart_epochs(BOTH, LONG),
+        lambda: images.chart_weights(np.ones((4, 2)), NAMES[:2], LONG),
+    ],
+)
+def test_title_is_inside_the_chart_in_dejavu_sans_bold(draw):
+    svg = draw_svg(draw())
+    room = float(re.search(r'viewBox="0 0 ([0-9.]+)', svg)[1])
+    title = re.search('<text[^>]*font-size="14px"[^>]*>(.*?)</text>', svg)[1]
+    lines = re.findall(">([^<]+)<", title)
+    assert " ".join(lines) == LONG.strip()
+    # By the mean of its letters, behind the margin of a picture.
+    assert 20 + 0.69 * 14 * max(map(len, lines)) <= room
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -14,6 +14,7 @@ from bench.report.load import load_run
 from bench.report.render import page
 from bench.report.sections import Fold, Link, Section, Table
 from bench.report.sections.costs.comparison import list_features, tabulate_comparison
+from bench.report.sections.costs.workload import NOTHING_WELL
 from bench.report.write import write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -96,7 +97,7 @@ def test_page_has_the_findings_before_the_sections(small):
     assert headings[-2:] == ["Machine and software", "Check and repeat"]
     assert any(text.startswith(finding[:-1]) for text in small.texts("p"))
     assert any(text.startswith("Planned trials missing: 5") for text in small.texts("p"))
-    text = "Epoch time, workload textbook No trial of this workload succeeded; see below."
+    text = f"Epoch time, workload textbook {NOTHING_WELL}"
     assert text in small.texts("p")
 
 

@@ -66,7 +66,7 @@ def draw_chart(picture: Picture) -> Chart:
         for layout, svg in drawn.items()
     }
     title = specification["title"]
-    caption = [title] if isinstance(title, str) else [title["text"], title["subtitle"]]
+    caption = [" ".join(title[part]) for part in ("text", "subtitle") if part in title]
     # An SVG in an <img> is one picture to a screen reader: marks need no descriptions.
     file = _ROLES.sub("", render_svg(specification))
     return Chart(name, picture.title, file, caption, **layouts)

@@ -13,7 +13,7 @@ from bench.report.sections.costs.comparison import label_case, start_tip
 
 MAX_EPOCHS = 1000
 _OTHERS = "#CCCCCC"
-_HEIGHT, _LINE = 330, 13  # pixels: of the chart, and between two names
+_WIDTH, _HEIGHT, _LINE = 480, 330, 13  # pixels: of the chart, and between two names
 _EPOCHS = [round(10 ** (number / 10)) for number in range(31)]
 
 
@@ -104,8 +104,8 @@ def chart_frontier(
         "cold start, then steady epochs; medians of the processes. Workload "
         f"{case.workload}, {', '.join(size)}"
     )
-    chart = alt.layer(*layers).properties(width=480, height=_HEIGHT)
-    return set_title(chart, title, subtitle).configure_view(stroke=None)
+    chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
+    return set_title(chart, title, subtitle, _WIDTH).configure_view(stroke=None)
 
 
 def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any]) -> list[Any]:

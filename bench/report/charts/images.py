@@ -84,7 +84,9 @@ def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title
         cells.encode(opacity=shade, description="tip:N"),
         text.encode(text="images:Q", color=dark),
     ).properties(width=_CONFUSION_WIDTH * len(names), height=_CONFUSION_HEIGHT * len(names))
-    return set_title(layers, title).configure_axis(grid=False, ticks=False, domain=False)
+    return set_title(layers, title, width=_CONFUSION_WIDTH * len(names)).configure_axis(
+        grid=False, ticks=False, domain=False
+    )
 
 
 def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: str = "") -> Any:
@@ -113,7 +115,8 @@ def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: st
     panels = panel.facet(
         facet=facet, columns=_COLUMNS, spacing=_STEP - _SIDE, data=alt.Data(values=points)
     )
-    return set_title(panels, title, subtitle).configure_view(stroke=None)
+    width = _STEP * min(len(names), _COLUMNS)
+    return set_title(panels, title, subtitle, width).configure_view(stroke=None)
 
 
 def _fold(pixels: NDArray[np.uint8]) -> Pictures:

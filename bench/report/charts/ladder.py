@@ -68,7 +68,7 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
     ).resolve_scale(x="independent", y="independent")
     subtitle = "blue: fixed cost of a step; grey: cost of its images"
     subtitle += "; lines: 95 % intervals of blue" * bounded
-    return set_title(panels, title, f"{subtitle}; each panel has its own scale")
+    return set_title(panels, title, f"{subtitle}; each panel has its own scale", _WIDTH)
 
 
 def _make_point(bar: Bar) -> dict[str, Any]:

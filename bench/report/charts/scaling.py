@@ -41,7 +41,8 @@ def chart_by_batch_size(sweep: Sweep, crossovers: Iterable[Crossover], title: st
     subtitle = "; ".join(text for field, text in _LEGENDS.items() if _has_values(points, field))
     facet = alt.Facet("name:N", sort=names, title=None)
     panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.Data(values=points))
-    return set_title(panels, title, subtitle).configure_axis(gridOpacity=0.5)
+    width = _SIDE * min(len(names), _COLUMNS)
+    return set_title(panels, title, subtitle, width).configure_axis(gridOpacity=0.5)
 
 
 def _make_point(row: Row) -> dict[str, Any]:

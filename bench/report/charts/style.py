@@ -1,6 +1,7 @@
 """What the charts share: colours, shapes, axes, titles."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -68,12 +69,17 @@ def choose_ticks(values: Iterable[float | None]) -> list[float]:
     return [tick for tick in ticks if low / 1.3 <= tick <= high * 1.3]
 
 
-def set_title(chart: Any, title: str, subtitle: str = "") -> Any:
-    """Set the title of a chart, and white paper."""
+def set_title(chart: Any, title: str, subtitle: str = "", width: int = WIDTH) -> Any:
+    """Set the title of a chart, in lines no wider than its panels, and white paper."""
     import altair as alt
 
+    # Pixels of a letter in DejaVu Sans, which a browser may take in place of the chart's fonts.
+    lines, sublines = (
+        textwrap.wrap(text, int(width / letter), break_on_hyphens=False)
+        for text, letter in ((title, 9.8), (subtitle, 7.0))
+    )
     return chart.properties(
-        title=alt.TitleParams(title, subtitle=subtitle) if subtitle else title, background="white"
+        title=alt.TitleParams(lines, subtitle=sublines or alt.Undefined), background="white"
     ).configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
 
 

@@ -25,8 +25,7 @@ from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import WORKLOADS
 
-NOTHING_WELL = "No trial of this workload succeeded; see below."
-INCOMPLETE = "Not ranked: some of its programs were not measured yet. `--resume` measures them."
+NOTHING_WELL = "Nothing is ranked: no trial succeeded, or programs were not measured yet."
 INTERVALS_NOTE = (
     "Epoch: the typical process, which is the median. × fastest: the typical ratio within a round. "
     "In brackets: the 95 % interval of each on its own; without one, a row was measured once and "
@@ -57,9 +56,8 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     """Return the comparison of a workload at its first size; with a chart if there is one run."""
     title = f"Epoch time, workload {workload}"
     by_run = [(run, rows) for run in runs if (rows := select_ranked(run.rows, workload))]
-    unfinished = any(workload in run.incomplete for run in runs)
     if not by_run:
-        return Section(title, empty=INCOMPLETE if unfinished else NOTHING_WELL)
+        return Section(title, empty=NOTHING_WELL)
     known = WORKLOADS.get(workload)
     lines = [f"The optimizer is {describe_optimizer(known.optimizer)}."] if known else []
     if len(runs) > MAX_COLUMNS:
@@ -111,8 +109,6 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
         f"Measured: {problems}; {processes} of each program.",
         *describe_ties(rows),
     ]
-    if names := ", ".join(label_case(row.case) for row in rows if row.in_two_groups):
-        lines.append(f"The processes of these rows fall into two groups: {escape(names)}.")
     waits = [f"{label_case(row.case)}, {describe_waits(row.waits)}" for row in rows if row.waits]
     if waits:
         lines.append(WAITS.format(escape("; ".join(waits))))

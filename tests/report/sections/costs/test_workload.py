@@ -44,7 +44,6 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
     (table,) = section.tables
     processes = {line[0]: line[table.headings.index("processes")] for line in table.lines}
     assert processes == {"lost": "2 of 3", "<slow>": "two groups"}
-    assert section.text.endswith("rows fall into two groups: &lt;slow&gt;.")
     assert GROUPS_NOTE in table.note
     points = json.dumps(section.pictures[0].draw().to_dict())
     assert points.count('"ms": ') == 5  # a ring for each process

@@ -40,13 +40,10 @@ def test_confusion_counts_labels_by_row_and_predictions_by_column(data):
 
 
 def test_weights_are_those_of_a_round_that_was_trained_to_its_end(tmp_path):
+    three = dict.fromkeys(("validation_accuracy", "test_accuracy"), [0.8] * 3)
     odd, short, whole = Draws("no number"), Draws("1" * 32), Draws("2" * 32)
-    records = [
-        ok(case(), 1, entropy=odd.id),
-        ok(case(), 2, entropy=short.id, test_accuracy=[0.8] * 4),
-        ok(case(), 3, entropy=whole.id),
-    ]
-    folder = write(tmp_path / "run", run(case()), *records)
+    records = [ok(case(), 1, entropy=odd.id), ok(case(epochs=3), 2, entropy=short.id, **three)]
+    folder = write(tmp_path / "run", run(case()), *records, ok(case(), 3, entropy=whole.id))
     assert find_draws(load_run(folder), case()) is None
     (folder / "entropy").mkdir()
     for draws in (odd, short, whole):
