@@ -2,16 +2,12 @@
 
 A roofline is the best that any probe reached, in its fastest repetition. Rows are compared with the
 roofline of the same run, device and number of threads: of the cores that they were allowed.
-
-The speed of a CPU changes between the probe and a row. Where the reference kernel shows by how much
-(speed.py), a roofline is that at the run's mean speed; summary.py scales it to the row's.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.analysis.speed import Adjustment
 from bench.contract import Device
 from bench.records.schema import Case, Record, RooflineRecord
 
@@ -20,7 +16,7 @@ Resources = tuple[Device, int]  # a device, and the number of threads on the hos
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """The best of all probes on one device with one number of threads, at the run's mean speed.
+    """The best of all probes on one device with one number of threads.
 
     rate: float32 operations a second of a matrix product. rate_by: the framework that reached it.
     bandwidth: bytes a second, by the number of bytes read. bandwidth_by: the framework of each.
@@ -52,13 +48,8 @@ class Roofline:
         )
 
 
-def find_rooflines(
-    records: Iterable[Record], adjustment: Adjustment | None = None
-) -> dict[Resources, Roofline]:
-    """Return the roofline of every device and number of threads that was probed.
-
-    adjustment: to the run's mean speed; without it, rates are those of the probes.
-    """
+def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
+    """Return the roofline of every device and number of threads that was probed."""
     probes: dict[Resources, list[RooflineRecord]] = defaultdict(list)
     for record in records:
         if isinstance(record, RooflineRecord) and record.status == "ok" and record.product_seconds:
@@ -68,11 +59,11 @@ def find_rooflines(
         rates, steps = [], []
         reads: dict[int, tuple[float, str]] = {}
         for probe in group:
-            framework, scale = probe.case.framework, _scale_rates(probe, adjustment)
+            framework = probe.case.framework
             rate = (probe.product_operations or 0) / min(probe.product_seconds)
-            rates.append((scale * rate, framework))
+            rates.append((rate, framework))
             for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True):
-                speed = (scale * size * (probe.read_times or 1) / seconds, framework)
+                speed = (size * (probe.read_times or 1) / seconds, framework)
                 reads[size] = max(speed, reads.get(size, speed))
             steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
         rooflines[resources] = Roofline(
@@ -82,13 +73,3 @@ def find_rooflines(
             step=min(steps, default=None),
         )
     return rooflines
-
-
-def _scale_rates(probe: RooflineRecord, adjustment: Adjustment | None) -> float:
-    """Return the factor from a probe's rates to those at the run's mean speed.
-
-    1 on a GPU and where a kernel is unknown. The fastest kernel, as the fastest repetition counts.
-    """
-    if probe.case.device != "cpu" or adjustment is None or not probe.kernel_seconds:
-        return 1.0
-    return float((min(probe.kernel_seconds) / adjustment.kernel) ** adjustment.slope)

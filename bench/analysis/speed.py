@@ -40,14 +40,11 @@ class Adjustment:
     """The epochs of each process at the run's mean speed, if that makes processes agree.
 
     seconds: the median epoch by case and round. Empty unless it helps.
-    kernel: seconds of the kernel at the run's mean speed. slope: the median of the cases, or 0.
     before, after: standard deviation between the processes of a case, without the drift, as
         measured and at the run's mean speed; None if unknown.
     """
 
     seconds: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
-    kernel: float = 1.0
-    slope: float = 0.0
     before: float | None = None
     after: float | None = None
 
@@ -71,8 +68,7 @@ def adjust_epochs(records: Iterable[Record]) -> Adjustment:
     epochs = tabulate_epochs(records)
     if epochs.empty:
         return Adjustment()
-    by_case = estimate_slopes(epochs)
-    slopes = epochs["case"].map(by_case)
+    slopes = epochs["case"].map(estimate_slopes(epochs))
     # A control variate is subtracted around its mean: there, a wrong slope does least harm.
     mean_kernel = epochs.groupby(["case", "round"])["kernel"].mean().mean()
     at_run_speed = epochs["log"] - slopes * (epochs["kernel"] - mean_kernel)
@@ -88,8 +84,7 @@ def adjust_epochs(records: Iterable[Record]) -> Adjustment:
     columns = (adjusted[name].tolist() for name in ("case", "round", "log"))
     for case, number, log in zip(*columns, strict=True):
         seconds[case][number] = math.exp(log)
-    slope = float(by_case.median())
-    return Adjustment(seconds, math.exp(mean_kernel), slope, before, after)
+    return Adjustment(seconds, before, after)
 
 
 def tabulate_epochs(records: Iterable[Record]) -> "pd.DataFrame":

@@ -62,8 +62,8 @@ class Row:
     speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
-    roofline_seconds: of an epoch's two dense products, by the probes, on this machine while the row
-        was measured. A program that skips zeros may be faster.
+    roofline_seconds: of an epoch's two dense products by the probes. A program that skips zeros may
+        be faster.
     first_epoch, imports, setup, reset: seconds, medians over trials.
     warm_up: the first timed epoch over the median one of its process.
     waits: of a row that waits in more than MAX_WAITING of its epochs; None of any other.
@@ -219,7 +219,7 @@ def summarize(
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first.setdefault(case.workload, case)
     adjustment = adjust_epochs(records)
-    rooflines = find_rooflines(records, adjustment)
+    rooflines = find_rooflines(records)
     speeds = measure_speeds(records) if adjustment.seconds else {}
     scored = _select_scored(by_case)
     rows = []
@@ -233,12 +233,13 @@ def summarize(
         if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
             least = rooflines[resources].epoch_seconds(case, features, classes)
         adjusted = adjustment.seconds.get(slug, {})
-        row = _summarize_case(trials, scored[slug], environment, adjusted, least, swept=swept)
+        row = _summarize_case(trials, scored[slug], environment, adjusted, swept=swept)
         warm = warm_starts[slug]
         faults = [(status, f"in a warm start: {why}") for status, why in _list_failures(warm)]
         row = replace(
             row,
             speed=speeds.get(slug),
+            roofline_seconds=least if row.epoch else None,
             faults=(*row.faults, *faults),
             warm_start_by_round=_sum_starts(one for one in warm if one.status == "ok"),
         )
@@ -322,14 +323,12 @@ def _summarize_case(
     scored: Sequence[TrialRecord],
     environment: Environment | None,
     adjusted: Mapping[int, float],
-    least: float | None,
     *,
     swept: bool,
 ) -> Row:
     """Return the row of some trials. scored: those whose accuracies count.
 
-    adjusted: median epochs by round at the run's mean speed. least: seconds of an epoch by the
-    roofline at the run's mean speed.
+    adjusted: median epochs by round at the run's mean speed.
     """
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
@@ -340,18 +339,13 @@ def _summarize_case(
         phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in good)
         for phase in MEMORY_PHASES
     }
-    at_mean_speed = {**medians, **adjusted}
-    roofline_seconds = None
-    if least and epoch:
-        delay = epoch.mean / estimate_typical(list(at_mean_speed.values())).mean
-        roofline_seconds = least * delay
     return Row(
         case=case,
         swept=swept,
         version=describe_framework(case, environment),
         rounds=len({trial.round for trial in trials}),
         epochs_by_round=medians,
-        adjusted_by_round=at_mean_speed,
+        adjusted_by_round={**medians, **adjusted},
         start_by_round=_sum_starts(good),
         speed=None,
         predicts_by_round={
@@ -364,7 +358,7 @@ def _summarize_case(
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
-        roofline_seconds=roofline_seconds,
+        roofline_seconds=None,
         first_epoch=_median(trial.first_epoch_seconds for trial in good),
         imports=_median(trial.import_seconds for trial in good),
         setup=_median(trial.setup_seconds for trial in good),

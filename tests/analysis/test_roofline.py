@@ -1,11 +1,10 @@
 """The least time of an epoch follows from the best probe, worked out by hand."""
 
 import pytest
-from support.records import bare, case, environment, ok, probe, trials
+from support.records import bare, case, environment, probe, trials
 
 from bench.analysis import summary
 from bench.analysis.roofline import Roofline, find_rooflines
-from bench.analysis.speed import Adjustment
 from bench.report.sections.costs import comparison
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
@@ -62,43 +61,6 @@ def test_epoch_reads_the_bytes_that_the_implementation_keeps():
     assert roofline.epoch_seconds(of, 784, 10) == pytest.approx(0.0037632)
     on_gpu = case(pixel_bytes={"cpu": 1}, device="gpu")
     assert roofline.epoch_seconds(on_gpu, 784, 10) == pytest.approx(0.0150528)
-
-
-def jump(of, epoch, *delays):
-    """Return trials whose epochs and kernels are delayed by these factors, from 2 ms on."""
-    return [
-        ok(of, n, epoch_seconds=[epoch * delay] * 5, kernel_seconds=[0.002 * delay] * 6)
-        for n, delay in enumerate(delays, 1)
-    ]
-
-
-def test_rates_of_a_cpu_are_scaled_to_the_speed_of_the_run():
-    adjustment = Adjustment({"a": {1: 1.0}}, kernel=0.004, slope=0.5)
-    probes = [
-        probe(kernel_seconds=[0.003, 0.001], read_bytes=[150], read_seconds=[0.1]),
-        probe("jax", product_seconds=[0.04], kernel_seconds=[0.256, 0.064]),
-        probe("torch", product_seconds=[0.05], read_bytes=[], read_seconds=[]),
-        probe("jax", **FAST_GPU, kernel_seconds=[0.001]),
-    ]
-    rooflines = find_rooflines(probes, adjustment)
-    # 1e11 / 2, 5e10 * 4 and 4e10 operations; 1500 / 2 and 1500 * 4 bytes.
-    assert (rooflines["cpu", 2].rate, rooflines["cpu", 2].rate_by) == (pytest.approx(2e11), "jax")
-    assert rooflines["cpu", 2].bandwidth[150] == pytest.approx(6000)
-    assert rooflines["gpu", 2].rate == pytest.approx(1e13)
-    assert find_rooflines(probes)["cpu", 2].rate == pytest.approx(1e11)
-
-
-def test_least_epoch_of_a_row_is_that_at_its_speed():
-    records = [
-        *jump(case("a"), 1.0, 4, 4, 1),
-        *jump(case("b"), 1.0, 1, 1, 4),
-        probe(kernel_seconds=[0.004]),
-    ]
-    rows = {row.case.implementation: row for row in summary.summarize(records, HERE)}
-    # The mean kernel is 4 ms, as in the probe; the least epoch there is 15.0528 ms.
-    assert rows["a"].roofline_seconds == pytest.approx(2 * 0.0150528)
-    assert rows["b"].roofline_seconds == pytest.approx(0.0150528 / 2)
-    assert rows["a"].roofline_share == pytest.approx(rows["b"].roofline_share)
 
 
 def test_share_is_unknown_without_probe_or_data_shape():

@@ -111,13 +111,11 @@ def test_slow_processes_are_another_group(epochs, in_two_groups):
 BUSY, STOLEN = ({"seconds": 10.0, f"{name}_seconds": 4.0} for name in ("others", "steal"))
 
 
-# An epoch of a second. A program with two threads may compute for longer than that.
 @pytest.mark.parametrize(
     ("cpu", "delay", "changes", "waiting"),
     [
         (0.75, None, {}, 0.25),
         (0.91, None, {}, None),
-        (1.5, None, {}, None),
         (0.5, 0.25, {}, 0.25),
         (0.75, 0.25, {}, None),  # it waited for a core
         (0.75, None, {"conditions": BUSY}, None),  # it may have

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
-from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Row
 from bench.records.schema import Record, RooflineRecord
 from bench.report.load import LoadedRun
@@ -22,11 +21,10 @@ from bench.report.sections.verdict import MAX_NAMES, select_softmax
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
 ROOFLINE_NOTE = (
-    "The best of all probes in their fastest repetitions, at the run's mean speed. The bandwidth "
+    "The best of all probes in their fastest repetitions. The bandwidth "
     "is for reading as many float32 images as an epoch of the tables has. The roofline of an epoch "
     "is the longest of three: two dense products at this rate, its images read once, and on a GPU "
-    "its steps one after the other. It differs between rows: some keep a pixel in one byte, and "
-    "the reference kernel may have shown another speed of the CPU while a row was measured. *% of "
+    "its steps one after the other. It differs between rows: some keep a pixel in one byte. *% of "
     "roofline* in the tables is that time over the epoch's."
 )
 PROBED = "Probed: {}. A faster library would lower all shares."
@@ -43,7 +41,7 @@ def describe_roofline(run: LoadedRun) -> Section:
     recorded = (environment.data.get("features") for environment in run.environments.values())
     features = next((number for number in recorded if isinstance(number, int)), 0)
     image_bytes = 4 * features * run.run.cases[0].samples if run.run.cases else 0
-    rooflines = find_rooflines(run.records, adjust_epochs(run.records))
+    rooflines = find_rooflines(run.records)
     table_list = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     rows = select_softmax(select_ranked(run.rows, run.workload))
