@@ -1,4 +1,4 @@
-"""Confidence intervals of the typical value, and how certain the difference of two is.
+"""Confidence intervals of the typical value, and of the ratio of two.
 
 The typical value is the median of the population: half of all processes of a program, run on this
 machine in these minutes, take longer. A mean would belong to no process, and a busy neighbour moves
@@ -81,9 +81,8 @@ def estimate_typical(values: Sequence[float]) -> Interval:
     centre = below if below == above else math.sqrt(below) * math.sqrt(above)
     if len(ordered) == 1:
         return Interval(centre)
-    outside = count_outside(len(ordered))
-    low, high = ordered[outside], ordered[-1 - outside]
-    margin = stretch(len(ordered)) * (logs[-1 - outside] - logs[outside])
+    low, high = find_range(ordered)
+    margin = stretch(len(ordered)) * (math.log(high) - math.log(low))
     if margin + max(map(abs, logs)) > MAX_LOG:
         return Interval(centre)
     return Interval(centre, low * math.exp(-margin), high * math.exp(margin))
@@ -100,10 +99,15 @@ def estimate_difference(values: Sequence[float]) -> Interval:
     ordered = sorted(values)
     if len(ordered) == 1:
         return Interval(ordered[0])
-    outside = count_outside(len(ordered))
-    low, high = ordered[outside], ordered[-1 - outside]
+    low, high = find_range(ordered)
     margin = stretch(len(ordered)) * (high - low)
     return Interval(median(ordered), low - margin, high + margin)
+
+
+def find_range(ordered: Sequence[float]) -> tuple[float, float]:
+    """Return the two of sorted values between which the interval lies, before it is stretched."""
+    outside = count_outside(len(ordered))
+    return ordered[outside], ordered[-1 - outside]
 
 
 @cache
@@ -131,24 +135,6 @@ def stretch(count: int) -> float:
 def compute_sign_p(fewer: int, count: int) -> float:
     """Return the two-sided p of the sign test: at most ``fewer`` of ``count`` on one side."""
     return min(1.0, 2 * sum(math.comb(count, number) for number in range(fewer + 1)) / (1 << count))
-
-
-def compute_p(ratios: Sequence[float]) -> float:
-    """Return the two-sided p of the hypothesis that the typical ratio is 1.
-
-    It is below 5 % exactly if the interval of ``estimate_typical`` excludes 1, and is found by
-    stretching the range until it reaches 1. Where ratios lie on both sides of 1, it is the sign
-    test's. Raises ValueError as ``estimate_typical`` does.
-    """
-    if not ratios:
-        raise ValueError("no ratios, no test")
-    logs = [math.log(ratio) for ratio in ratios]
-    count = len(logs)
-    fewer = count - max(sum(log > 0 for log in logs), sum(log < 0 for log in logs))
-    if fewer:
-        return compute_sign_p(fewer, count)
-    nearest, furthest = min(map(abs, logs)), max(map(abs, logs))
-    return float(2.0 ** (1 - count) * (1 - nearest / furthest) ** (count - 1))
 
 
 def estimate_ratio(sample: Sequence[float], base: Sequence[float]) -> Interval:
@@ -186,8 +172,11 @@ def adjust_holm(values: Mapping[Key, float], family: int) -> dict[Key, float]:
 
 
 @cache
-def compute_t_quantile(freedom: float) -> float:
-    """Return half the width of a 95 % interval in standard errors: Student's t at 0.975."""
+def compute_t_quantile(freedom: float, family: int = 1) -> float:
+    """Return half the width of a 95 % interval in standard errors: Student's t at 0.975.
+
+    family: number of intervals that hold at once with this certainty (Bonferroni).
+    """
     from scipy.special import stdtrit  # scipy.stats, whose t.ppf this is, takes 0.5 s to import
 
-    return float(stdtrit(freedom, 0.975))
+    return float(-stdtrit(freedom, MISSED / 2 / family))

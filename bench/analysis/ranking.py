@@ -1,18 +1,89 @@
-"""Compare rows of one problem round by round, and find which differences are certain."""
+"""Compare rows of one problem, and find which differences are certain."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from statistics import fmean, median
+from typing import Generic
 
 from bench.analysis.intervals import (
-    MISSED,
+    MAX_LOG,
     Interval,
-    adjust_holm,
-    compute_p,
+    Key,
+    compute_t_quantile,
+    count_outside,
     estimate_ratio,
     estimate_typical,
+    find_range,
 )
-from bench.analysis.summary import Row, identify_size, sort_key
+from bench.analysis.summary import TWO_GROUPS, Row, identify_size
+
+# Of fewer processes, all are in the slower of two groups too often, and look like one group.
+ENOUGH = 5
+# Rows of a table may have unlike noise: the gap between two must be wider by this factor.
+SAFETY = 1.5
+
+
+class Comparison(Generic[Key]):
+    """How many times as long the cases of a table take as one another.
+
+    With probability 95 %, the intervals of all pairs hold at once. Two cases differ if theirs
+    excludes 1: this one decision makes columns of ratios, ties and leaders.
+    """
+
+    def __init__(self, times: Mapping[Key, Mapping[int, float]]) -> None:
+        """Compare cases by their processes. times: seconds of each case, by round."""
+        self._logs = {key: sorted(map(math.log, own.values())) for key, own in times.items()}
+        self._squares = {
+            key: sum((log - fmean(logs)) ** 2 for log in logs) for key, logs in self._logs.items()
+        }
+
+    def is_slower(self, key: Key, other: Key) -> bool:
+        """Return whether a case is certainly slower than another."""
+        return self._find_least(key, other) > 0
+
+    def estimate(self, key: Key, other: Key) -> Interval:
+        """Return how many times as long a case takes as another; no bounds if one was run once."""
+        if key == other:
+            return Interval(1.0, 1.0, 1.0)
+        ratio = median(self._logs[key]) - median(self._logs[other])
+        low, high = self._find_least(key, other), -self._find_least(other, key)
+        if max(-low, high) > MAX_LOG:
+            return Interval(math.exp(ratio))
+        return Interval(math.exp(ratio), math.exp(low), math.exp(high))
+
+    def _is_in_groups(self, key: Key) -> bool:
+        return self._logs[key][-1] - median(self._logs[key]) > math.log(TWO_GROUPS)
+
+    def _find_least(self, key: Key, other: Key) -> float:
+        """Return the logarithm of the least ratio of two cases; minus infinity if it is unknown.
+
+        It is the lesser of two bounds. One is of the difference of the medians, by the noise of the
+        other cases: a median of n values has the standard error sqrt(pi / 2 / n). The other is the
+        gap from the processes of the faster case, without the slowest of three or more, to those of
+        the slower one, less a multiple of the noise, or of the gap between its own two fastest.
+
+        A case's own noise does not count: a slow process must not make it less certainly slower.
+        """
+        logs, others = self._logs[key], self._logs[other]
+        if min(len(logs), len(others)) < 2:
+            return -math.inf
+        outside = max(count_outside(len(others)), int(len(others) > 2))
+        gap = find_range(logs)[0] - others[-1 - outside]
+        difference = median(logs) - median(others)
+        error = math.sqrt(math.pi / 2 * (1 / len(logs) + 1 / len(others)))
+        pools = [[one for one in self._logs if one != key]]
+        if min(len(logs), len(others)) >= ENOUGH:
+            pools.append([one for one in pools[0] if not self._is_in_groups(one)])
+        bounds = [-math.inf]
+        for pool in pools:
+            if freedom := sum(len(self._logs[one]) - 1 for one in pool):
+                noise = math.sqrt(sum(self._squares[one] for one in pool) / freedom)
+                margin = compute_t_quantile(freedom, math.comb(len(self._logs), 2)) * noise * error
+                own = SAFETY * max(noise, logs[1] - logs[0])
+                bounds.append(min(difference - margin, gap - own))
+        return max(bounds)
 
 
 def compare_epochs(slower: Row, faster: Row) -> Interval | None:
@@ -21,18 +92,13 @@ def compare_epochs(slower: Row, faster: Row) -> Interval | None:
 
 
 def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
-    """Return the typical ratio of two cases' times, paired by round; None if no round has both."""
-    ratios = list_ratios(slower, faster)
-    return estimate_typical(ratios) if ratios else None
-
-
-def list_ratios(slower: Mapping[int, float], faster: Mapping[int, float]) -> list[float]:
-    """Return how many times longer one case took than another, in each common round.
+    """Return the typical ratio of two cases' times, paired by round; None if no round has both.
 
     Trials of one round ran one after the other, so their ratio is free of the machine's drift.
     That of adjusted epochs is also free of jumps of the machine's speed.
     """
-    return [slower[n] / faster[n] for n in sorted(slower.keys() & faster.keys())]
+    ratios = [slower[number] / faster[number] for number in slower.keys() & faster.keys()]
+    return estimate_typical(ratios) if ratios else None
 
 
 def compare_machines(row: Row, base: Row) -> Interval | None:
@@ -71,61 +137,47 @@ def _identify_problem(row: Row) -> tuple[object, ...]:
     return row.case.workload, row.case.device, *identify_size(row.case), row.machine
 
 
-def find_leading(times: Sequence[Mapping[int, float]]) -> list[int]:
-    """Return the places of the fastest case and of every one that is not certainly slower.
-
-    times: of comparable cases by round, the fastest first.
-    """
-    slower = find_slower(times)
-    return [place for place in range(len(times)) if (place, 0) not in slower]
-
-
 def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     """Return the neighbours by epoch time of which it is not certain which is faster."""
     ties: list[tuple[Row, Row]] = []
     for row in rows:
         group = select_comparable(rows, row)
         if group and group[0] is row:
-            slower = find_slower([member.adjusted_by_round for member in group])
-            pairs = enumerate(pairwise(group))
-            ties += [pair for number, pair in pairs if (number + 1, number) not in slower]
+            table = compare_all(group)
+            ties += [
+                (faster, slower)
+                for faster, slower in pairwise(group)
+                if not table.is_slower(slower.case.slug, faster.case.slug)
+                and not table.is_slower(faster.case.slug, slower.case.slug)
+            ]
     return ties
 
 
-def find_slower(times: Sequence[Mapping[int, float]]) -> set[tuple[int, int]]:
-    """Return the places of each certainly slower case and of the case that it is slower than.
-
-    times: as in ``find_leading``. Each case is compared with the one before it and with the first.
-    The interval of their ratio must lie above 1, also after Holm's adjustment for all these pairs:
-    with probability 95 %, no two equal rows of the table are called different.
-    """
-    places = range(1, len(times))
-    pairs = {(place, other) for place in places for other in (place - 1, 0)}
-    ratios = {pair: list_ratios(times[pair[0]], times[pair[1]]) for pair in sorted(pairs)}
-    measured = {pair: values for pair, values in ratios.items() if values}
-    adjusted = adjust_holm(
-        {pair: compute_p(values) for pair, values in measured.items()}, len(pairs)
-    )
-    intervals = {pair: estimate_typical(values) for pair, values in measured.items()}
-    return {
-        pair
-        for pair, interval in intervals.items()
-        if interval.low is not None and interval.low > 1 and adjusted[pair] <= MISSED
-    }
+def compare_all(rows: Iterable[Row]) -> Comparison[str]:
+    """Compare the epochs of comparable rows, by their slugs."""
+    return Comparison({row.case.slug: row.adjusted_by_round for row in rows})
 
 
-def compare_to_fastest(rows: Sequence[Row], row: Row) -> Interval | None:
+def compare_to_fastest(
+    rows: Sequence[Row],
+    row: Row,
+    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
+) -> Interval | None:
     """Return the ratio to the fastest softmax row of the same problem, for any objective.
 
-    A one-vs-rest row solves another problem: show its objective beside this number.
+    A one-vs-rest row solves another problem: show its objective beside this number. list_times:
+    returns what is compared of a row, by round.
     """
-    peers = [
-        other
+    peers = {
+        other.case.slug: list_times(other)
         for other in rows
         if other.ranked
         and other.case.objective == "softmax"
         and _identify_problem(other) == _identify_problem(row)
-    ]
-    if not row.ranked or not peers:
+        and list_times(other)
+    }
+    if not row.ranked or not peers or not list_times(row):
         return None
-    return compare_epochs(row, min(peers, key=sort_key))
+    fastest = min(peers, key=lambda slug: estimate_typical(list(peers[slug].values())).mean)
+    table = Comparison({**peers, row.case.slug: list_times(row)})
+    return table.estimate(row.case.slug, fastest)

@@ -14,13 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import estimate_typical
-from bench.analysis.ranking import (
-    compare_epochs,
-    compare_rounds,
-    find_leading,
-    find_ties,
-    select_comparable,
-)
+from bench.analysis.ranking import Comparison, compare_all, select_comparable
 from bench.analysis.summary import Row
 
 # Who is done first is looked for up to this many epochs: five minutes and more of training, on the
@@ -36,8 +30,8 @@ class BreakEven:
         MAX_EPOCHS.
     ahead_until: the last such number, for a row that starts sooner but has slower epochs; None for
         a row that stays ahead, or never is.
-    certain: whether the intervals of both ratios, of the starts and of the epochs, exclude 1. If
-        not, other processes may give another answer, including "never".
+    certain: whether both the starts and the epochs differ. If not, other processes may give
+        another answer, including "never".
     """
 
     tuned: Row
@@ -72,17 +66,20 @@ def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
     for tuned in rows:
         if not tuned.ranked or tuned.case.style != "tuned" or not tuned.start_by_round:
             continue
-        for simpler in select_comparable(rows, tuned):
+        peers = select_comparable(rows, tuned)
+        tables = compare_starts(peers), compare_all(peers)
+        for simpler in peers:
             if simpler.case.style == "idiomatic" and simpler.start_by_round:
                 lead = find_lead(sum_typical(tuned), sum_typical(simpler))
-                break_evens.append(BreakEven(tuned, simpler, *lead, _differ(tuned, simpler)))
+                slugs = tuned.case.slug, simpler.case.slug
+                certain = all(table.estimate(*slugs).excludes(1) for table in tables)
+                break_evens.append(BreakEven(tuned, simpler, *lead, certain))
     return break_evens
 
 
-def _differ(one: Row, other: Row) -> bool:
-    """Return whether the intervals of both ratios, of the starts and of the epochs, exclude 1."""
-    ratios = compare_rounds(one.start_by_round, other.start_by_round), compare_epochs(other, one)
-    return all(ratio is not None and ratio.excludes(1) for ratio in ratios)
+def compare_starts(rows: Sequence[Row]) -> Comparison[str]:
+    """Compare the cold starts of comparable rows, by their slugs."""
+    return Comparison({row.case.slug: row.start_by_round for row in rows if row.start_by_round})
 
 
 def sum_typical(row: Row) -> NDArray[np.float64]:
@@ -118,12 +115,13 @@ def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
     started.sort(key=lambda row: median(row.start_by_round.values()))
     totals = np.stack([sum_typical(row) for row in started])
     first = totals.argmin(axis=0)
-    alone = find_leading([row.start_by_round for row in started]) == [0]
+    starts, epochs = compare_starts(started), compare_all(row for row in rows if row.ranked)
+    alone = all(starts.is_slower(row.case.slug, started[0].case.slug) for row in started[1:])
     stretches = [Stretch(started[first[0]], 1, alone)]
-    ties = [{id(faster), id(slower)} for faster, slower in find_ties(rows)]
     for number in np.flatnonzero(np.diff(first)) + 1:
         before, row = stretches[-1].row, started[first[number]]
-        certain = _differ(row, before) and {id(before), id(row)} not in ties
+        slugs = row.case.slug, before.case.slug
+        certain = starts.is_slower(*slugs) and epochs.is_slower(*reversed(slugs))
         overtaking = estimate_overtaking(row, before, int(number) + 1)
         stretches.append(Stretch(row, int(number) + 1, certain, overtaking))
     return stretches

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench.analysis.intervals import estimate_typical
-from bench.analysis.ranking import compare_rounds, find_leading, select_comparable
+from bench.analysis.ranking import Comparison, select_comparable
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.files import hash_file
@@ -24,9 +24,12 @@ from bench.report.sections.costs.comparison import (
 from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
+    Timing,
     describe_agreement,
     list_warnings,
     select_softmax,
+    time_cold_starts,
+    time_epochs,
     write_cold_start,
     write_frontier,
     write_headline,
@@ -103,20 +106,14 @@ def make_opening(run: LoadedRun) -> Opening:
         accuracy = accuracy[:1].upper() + accuracy[1:]
         verdicts.append(Verdict(summarize_agreement(run), f"{agreement} {accuracy}".strip()))
     if started:
-        times = {label_case(one.case): one for one in started}
-        by_round = {name: row.sum_epochs(EPOCHS) for name, row in times.items()}
-        label = f"{EPOCHS_IN_WORDS} epochs: "
-        verdicts.append(Verdict(name_leaders(by_round), write_cold_start(ranked), label))
+        leaders = name_leaders(time_cold_starts(ranked))
+        verdicts.append(Verdict(leaders, write_cold_start(ranked), f"{EPOCHS_IN_WORDS} epochs: "))
     if softmax:
-        names = [label_case(row.case) for row in softmax]
-        epochs = dict(zip(names, (row.epochs_by_round for row in softmax), strict=True))
-        adjusted = dict(zip(names, (row.adjusted_by_round for row in softmax), strict=True))
-        leaders = name_leaders(epochs, adjusted)
+        timings = time_epochs(ranked)
         # A long training, if the shortest epoch pays off within the epochs of the chart.
         first = [one.row for one in stretches if one.first <= MAX_EPOCHS]
-        pays = first[-1:] == [min(softmax, key=lambda row: row.typical_seconds)]
-        label = "long training: " if pays else "once running: "
-        verdicts.append(Verdict(leaders, write_headline(ranked), label))
+        label = "long training: " if first[-1:] == [timings[0].row] else "once running: "
+        verdicts.append(Verdict(name_leaders(timings), write_headline(ranked), label))
     picture = None
     if started:
         title = write_frontier(stretches)
@@ -183,42 +180,34 @@ def summarize_agreement(run: LoadedRun) -> str:
     return "the same weights" if passed else "not the same weights"
 
 
-def name_leaders(
-    times: Mapping[str, Mapping[int, float]],
-    compared: Mapping[str, Mapping[int, float]] | None = None,
-) -> str:
-    """Name the fastest and its time, or those that the data do not tell apart.
-
-    times: by name and round. compared: what ratios are taken of, by default the times.
-    """
-    compared = compared or times
-    typical = {name: estimate_typical(list(rounds.values())) for name, rounds in times.items()}
-    names = sorted(times, key=lambda name: typical[name].mean)
-    leaders = [names[place] for place in find_leading([compared[name] for name in names])]
-    if len(leaders) == 1 or typical[names[0]].low is None:
-        first = typical[names[0]]
-        once = ", measured once" * (first.low is None)
-        return f"{names[0]}, {numbers.format_duration(first.mean)}{once}"
-    if len(leaders) <= MAX_LEADERS:
-        return " or ".join(leaders)
-    return f"{leaders[0]} or {len(leaders) - 1} others"
+def name_leaders(timings: Sequence[Timing]) -> str:
+    """Name the fastest and its time, or those that the data do not tell apart. timings: sorted."""
+    first = timings[0]
+    rivals = first.find_rivals(timings)
+    if not rivals or first.seconds.low is None:
+        once = ", measured once" if first.seconds.low is None else ""
+        return f"{first.name}, {numbers.format_duration(first.seconds.mean)}{once}"
+    if len(rivals) < MAX_LEADERS and all(map(first.is_level, rivals)):
+        return " or ".join(one.name for one in (first, *rivals))
+    return "no certain leader"
 
 
 def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
     """Return the rows by the time from a cold start until this number of epochs is trained."""
-    times = [(row, row.sum_epochs(epochs)) for row in rows]
-    times.sort(key=lambda pair: estimate_typical(list(pair[1].values())).mean)
-    first = times[0][1]
-    typical = [estimate_typical(list(by_round.values())) for _, by_round in times]
-    scale, unit = numbers.choose_unit(typical)
+    times = {label_case(row.case): row.sum_epochs(epochs) for row in rows}
+    typical = {name: estimate_typical(list(times[name].values())) for name in times}
+    rows = sorted(rows, key=lambda row: typical[label_case(row.case)].mean)
+    first, *names = (label_case(row.case) for row in rows)
+    scale, unit = numbers.choose_unit(list(typical.values()))
+    table = Comparison(times)
     lines = [
         (
-            label_case(row.case),
+            name,
             row.case.style,
-            numbers.format_interval(seconds, scale),
-            numbers.format_factor(compare_rounds(by_round, first)),
+            numbers.format_interval(typical[name], scale),
+            numbers.format_factor(table.estimate(name, first)),
         )
-        for (row, by_round), seconds in zip(times, typical, strict=True)
+        for row, name in zip(rows, (first, *names), strict=True)
     ]
-    leaders = len(find_leading([by_round for _, by_round in times]))
+    leaders = 1 + sum(not table.is_slower(name, first) for name in names)
     return Standing(epochs, unit, lines, leaders if leaders < len(times) else 0)

@@ -4,13 +4,15 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.records import HERE, bare, case, ok, trials
 
 from bench.analysis.ranking import (
+    Comparison,
     compare_epochs,
     compare_machines,
-    find_leading,
-    find_slower,
+    compare_to_fastest,
     find_ties,
     select_comparable,
 )
@@ -23,9 +25,6 @@ OTHER_PROBLEMS = [
     {"threads": 1},
     {"samples": 96},
 ]
-# The range of three ratios is stretched by 1.236 times itself: b / a is 1.1 to 1.3, from 0.89 on,
-# p is 0.10; c / a is 1.25 to 1.3, from 1.19 on, p is 0.25 * (1 - ln 1.25 / ln 1.3) ** 2 = 0.0056.
-A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.25, 1.25, 1.3), (10.0, 10.0, 10.0)
 
 
 def one(*records):
@@ -78,7 +77,7 @@ def test_processes_of_two_machines_are_not_paired():
     assert compare_machines(partly, base) is compare_machines(base, partly) is None
 
 
-# ----- comparable rows, leaders and ties
+# ----- comparable rows
 
 
 def test_only_ranked_rows_of_the_same_problem_are_comparable():
@@ -95,42 +94,60 @@ def test_only_ranked_rows_of_the_same_problem_are_comparable():
     assert select_comparable(rows, replace(mine, machine="another")) == []
 
 
-def times(rows):
-    return [row.adjusted_by_round for row in rows]
+# ----- one comparison of a table
+
+BASE = (0.0, 0.02, 0.04)
+LOGS = st.lists(st.floats(0, 0.1), min_size=1, max_size=10)
 
 
-def test_leaders_are_the_fastest_and_its_ties():
-    assert find_leading(times(rows_of(c=C, a=A))) == [0]
-    assert find_leading(times(rows_of(c=C, b=B, a=A))) == [0, 1]
-    assert find_leading([]) == []
+def compare(*table):
+    return Comparison(
+        {place: dict(enumerate(map(math.exp, logs))) for place, logs in enumerate(table)}
+    )
 
 
-def test_one_round_or_no_common_round_is_a_tie():
-    apart = [ok(case("a"), 1), ok(case("a"), 2), ok(case("b"), 3), ok(case("b"), 4)]
-    for rows in (rows_of(a=[1.0], b=[50.0]), summarize(apart, HERE)):
-        assert find_leading(times(rows)) == [0, 1]
-        assert name_pairs(find_ties(rows)) == [("a", "b")]
+@pytest.mark.parametrize(
+    ("logs", "low"),
+    [
+        # The noise of the others is 0.02. With four degrees of freedom, t for 3 pairs is 3.9608.
+        ((0.3, 0.31, 9.0), 0.31 - 0.02 - 3.9608 * 0.02 * math.sqrt(math.pi / 2 * (1 / 3 + 1 / 3))),
+        ((0.3, 0.35, 9.0), 0.3 - 0.02 - 1.5 * 0.05),  # its two fastest processes are 0.05 apart
+        ((0.06, 0.07, 9.0, 9.0), 0.06 - 0.02 - 1.5 * 0.02),
+        ((0.3,), None),
+    ],
+)
+def test_row_is_slower_by_the_noise_of_others_and_by_a_gap(logs, low):
+    ratio = compare(logs, BASE, [log + 7 for log in BASE]).estimate(0, 1)
+    assert (ratio.low and math.log(ratio.low)) == (low and pytest.approx(low, rel=1e-4))
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_noise_of_rows_in_two_groups_is_left_out_with_five_processes(count):
+    table = [[0.3] * 5, [0.0, 0.02, 0.0, 0.02, 0.0], [3.0, 5.0, 3.0, 5.0, 3.0]]
+    assert compare(*(logs[:count] for logs in table)).is_slower(0, 1) == (count == 5)
+
+
+@given(LOGS, st.lists(LOGS, min_size=1, max_size=4), st.floats(0, 1), st.floats(0, 5))
+def test_slower_outlier_makes_no_row_less_certainly_slower(logs, others, slower, distance):
+    row = [log + slower for log in logs]
+    before, after = compare(row, *others), compare([*row, max(row) + distance], *others)
+    for place in range(1, 1 + len(others)):
+        assert after.is_slower(0, place) >= before.is_slower(0, place)
+        differ = after.is_slower(0, place) or after.is_slower(place, 0)
+        assert differ == after.estimate(0, place).excludes(1)
 
 
 def test_ties_are_neighbours_whose_ratio_may_be_one():
-    # a and b, b and c; but not c and d, and a is no neighbour of c.
-    assert name_pairs(find_ties(rows_of(d=D, c=C, b=B, a=A))) == [("a", "b"), ("b", "c")]
-    assert find_ties(rows_of(a=A, c=C)) == find_ties(rows_of(a=A)) == find_ties([]) == []
+    near = {name: (1.0 + n / 100, 1.01 + n / 100, 1.0 + n / 100) for n, name in enumerate("abc")}
+    # a is no neighbour of c, and c and d differ.
+    rows = rows_of(**near, d=(10.0, 10.0, 10.0))
+    assert name_pairs(find_ties(rows)) == [("a", "b"), ("b", "c")]
+    assert find_ties(rows[2:]) == find_ties(rows[:1]) == find_ties([]) == []
+    assert name_pairs(find_ties(rows_of(a=[1.0], b=[50.0]))) == [("a", "b")]
 
 
-def test_table_with_more_rows_asks_for_more_certainty():
-    # The p of c / a is 0.0233 where c is 1.2 to 1.3: enough alone, but not as one of three.
-    a, b, c = rows_of(a=A, b=B, c=(1.2, 1.2, 1.3))
-    assert find_slower(times([a, c])) == {(1, 0)}
-    assert find_slower(times([a, b, c])) == set()
-    assert find_slower(times([c, a])) == set()  # it is faster
-
-
-def test_leader_and_neighbours_are_of_one_family():
-    # Without ties between neighbours, every row is slower than the first, and the reverse.
-    rows = rows_of(**{f"x{n}": [n, 1.01 * n, n] for n in range(1, 6)})
-    assert find_slower(times(rows)) == {(1, 0), (2, 0), (3, 0), (4, 0), (2, 1), (3, 2), (4, 3)}
-    assert (find_leading(times(rows)), find_ties(rows)) == ([0], [])
-
-
-# ----- times the fastest
+def test_fastest_row_is_that_of_the_column():
+    # As measured a row has the shortest epoch, and at the mean speed another one.
+    a, b, c = rows_of(a=[1.0, 1.0], b=[1.1, 1.1], c=[2.0, 2.0])
+    rows = [a, replace(b, adjusted_by_round={1: 0.5, 2: 0.5}), c]
+    assert [compare_to_fastest(rows, row).mean for row in rows] == pytest.approx([2, 1, 4])

@@ -131,7 +131,7 @@ def test_faster_epochs_make_up_for_a_slower_start(tuned, simpler, lead):
     assert (names([pair.tuned]), names([pair.simpler])) == (["tuned"], ["plain"])
 
 
-DRIFT = (1.0, 2.0, 3.0)  # of each row, but not of the ratios of neighbours in a round
+NOISE = (0.99, 1.0, 1.01)
 
 
 # ----- which row is done first
@@ -144,19 +144,19 @@ def frontier(*records):
 
 def test_frontier_names_who_is_done_first_from_which_epoch_on():
     records = [
-        *timed("soon", 1, 4, factors=DRIFT),
-        *timed("mid", 10, 2, factors=DRIFT),  # 10 + 2 m < 1 + 4 m from m = 5 on, which is n = 6
-        *timed("late", 40, 1, factors=DRIFT),  # 40 + m < 10 + 2 m from m = 31 on
-        *timed("never", 11, 3, factors=DRIFT),  # ahead of soon when mid is already
+        *timed("soon", 1, 4, factors=NOISE),
+        *timed("mid", 10, 2, factors=NOISE),  # 10 + 2 m < 1 + 4 m from m = 5 on, which is n = 6
+        *timed("late", 40, 1, factors=NOISE),  # 40 + m < 10 + 2 m from m = 31 on
+        *timed("never", 11, 3, factors=NOISE),  # ahead of soon when mid is already
     ]
     assert frontier(*records) == [("soon", 1, True), ("mid", 6, True), ("late", 32, True)]
     assert frontier() == frontier(ok(case(), import_seconds=None)) == []
 
 
 def test_crossing_is_uncertain_if_the_rows_cannot_be_told_apart():
-    mixed = timed("mixed", 10, 3, factors=DRIFT)
+    mixed = timed("mixed", 10, 3, factors=NOISE)
     mixed[2] = msgspec.structs.replace(mixed[2], epoch_seconds=[13.0] * 5)
-    assert frontier(*timed("soon", 1, 4, factors=DRIFT), *mixed)[1][2] is False
+    assert frontier(*timed("soon", 1, 4, factors=NOISE), *mixed)[1][2] is False
     assert frontier(*timed("a", 1, 4), *timed("b", 10, 2)) == [("a", 1, False), ("b", 6, False)]
 
 

@@ -4,13 +4,15 @@ import hashlib
 
 import pandas as pd
 from msgspec.structs import replace
-from support.records import bare, case, ok, plan_of, run, trials, write
+from support.records import HERE, bare, case, ok, plan_of, run, trials, write
 
+from bench.analysis.summary import summarize
 from bench.cli.console import print_report
 from bench.records import store
 from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.opening import make_opening, name_leaders
+from bench.report.sections.verdict import Timing
 
 SLOW_START = {"import_seconds": 9.0}
 
@@ -121,9 +123,11 @@ def test_run_without_starts_has_no_chart_of_them(tmp_path):
 
 
 def test_leader_is_named_with_its_measured_time():
-    rounds = range(1, 6)
-    measured = {"a": dict.fromkeys(rounds, 0.027), "b": dict.fromkeys(rounds, 0.05)}
-    adjusted = {"a": dict.fromkeys(rounds, 0.026), "b": dict.fromkeys(rounds, 0.05)}
-    assert name_leaders(measured, adjusted) == "a, 27.0 ms"
-    alike = {"a": adjusted["a"], "b": adjusted["a"]}
-    assert name_leaders(measured, alike) == "a or b"
+    near, far = dict.fromkeys(range(1, 6), 0.026), dict.fromkeys(range(1, 6), 0.05)
+    a, b, c = summarize([record for name in "abc" for record in trials(case(name), 0.5)], HERE)
+    first = Timing(a, {**near, 1: 0.027, 2: 0.027, 3: 0.027}, near)
+    assert name_leaders([first, Timing(b, far, far)]) == "a, 27.0 ms"
+    assert name_leaders([first, Timing(b, far, near)]) == "no certain leader"
+    level = [Timing(row, first.measured, near) for row in (a, b, c)]
+    assert name_leaders(level[:2]) == "a or b"
+    assert name_leaders(level) == "no certain leader"

@@ -1,11 +1,12 @@
 """Compute the coverage of a report's intervals: python tests/support/simulate.py.
 
-Prints two tables of docs/statistics.md. Noise is normal, or drawn from the processes of published
+Prints the tables of docs/statistics.md. Noise is normal, or drawn from the processes of published
 runs, whose true median is then known. The intervals are those of bench/analysis.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval, estimate_ratio, estimate_typical
-from bench.analysis.ranking import compare_epochs, find_slower
+from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.stopping import apply_rule
 from bench.records import store
 from bench.records.schema import TrialRecord
@@ -26,9 +27,15 @@ REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"
 COUNTS = (3, 5, 6, 10)
 REPEATS = 10_000
-# Tables of this many pairs of equal rows; the pairs are far apart.
-TABLES, PAIRS, ROUNDS = 1000, 7, 5
-# Under the stopping rule each pair of equal rows is this many times as slow as the one before.
+TABLES, ROUNDS = 1500, 5
+# Tables by the heading of their column: rows, processes of each, and how many times as long as the
+# row before it each row takes. A default run has 13 rows, and one with layers 24.
+COLUMNS = {
+    **{f"{size} equal rows, {count}": (size, count, 1.0) for count in (3, 5) for size in (13, 24)},
+    **{f"1.4 times, {count}": (24, count, 1.4) for count in (3, 5)},
+}
+# Under the stopping rule each of these pairs of equal rows is this many times as slow as the last.
+PAIRS = 7
 STEPS = (1.02, 1.05, 1.1, 1.2, 1.5, 3.0)
 SPREAD = 0.04  # of normal noise, standard deviation of the logarithms
 SLOW = math.log(1.6)  # how much longer processes in the slower of two states take
@@ -116,6 +123,29 @@ def list_noises() -> dict[str, Noise]:
     }
 
 
+def list_table_noises() -> dict[str, Noise]:
+    """Return the noise of a quiet and of a busy published run, also with rows that are unlike."""
+    runs = (REFERENCE / name for name in ("amd-epyc-2-cores", "amd-epyc-2-cores-busy"))
+    quiet, busy = (np.array(read_residuals(run)) for run in runs)
+
+    def mix(other: Noise, one_in: int) -> Noise:
+        def draw(random: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Logs, float]:
+            logs = random.choice(quiet, shape)
+            logs[::one_in] = other(random, shape)[0][::one_in]
+            return logs, 0.0
+
+        return draw
+
+    return {
+        "quiet": resample(quiet),
+        "busy": resample(busy),
+        "one process in five 1.6 × slower": add_slow_processes(quiet, 5),
+        "so in half of the rows": mix(add_slow_processes(quiet, 5), 2),
+        "one process in two 1.6 × slower": add_slow_processes(quiet, 2),
+        "a quarter of the rows as busy": mix(resample(busy), 4),
+    }
+
+
 def compute_coverage(intervals: Iterator[Interval], truths: Sequence[float]) -> float:
     """Return the share of intervals that contain the true value, a logarithm."""
     hits = [
@@ -134,12 +164,6 @@ def cover_row(noise: Noise, count: int, repeats: int, random: np.random.Generato
     return compute_coverage(map(estimate_typical, np.exp(row).tolist()), truths.tolist())
 
 
-def cover_ratio(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
-    """Return the coverage of the interval of the ratio of two equal rows, by round."""
-    (row, other), _ = noise(random, (2, repeats, count))
-    return compute_coverage(map(estimate_typical, np.exp(row - other).tolist()), [0.0] * repeats)
-
-
 def cover_machines(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
     """Return the coverage of the interval of a ratio to a machine with normal noise."""
     (row,), truth = noise(random, (1, repeats, count))
@@ -150,25 +174,37 @@ def cover_machines(noise: Noise, count: int, repeats: int, random: np.random.Gen
     )
 
 
-def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> float:
-    """Return the share of tables in which two equal rows are reported as different."""
-    logs, _ = noise(random, (2 * PAIRS, tables, ROUNDS))
-    scale = np.repeat(np.arange(PAIRS) * math.log(100), 2)[:, None]
-    within = {(number + 1, number) for number in range(0, 2 * PAIRS, 2)}
-    errors = 0
+def find_differences(
+    noise: Noise, size: int, count: int, times_as_long: float, tables: int
+) -> tuple[float, float]:
+    """Return how often rows differ, by the report and by intervals that do not overlap.
+
+    Of equal rows, the share of tables with any difference; else that of neighbours that differ.
+    """
+    logs, _ = noise(np.random.default_rng(42), (size, tables, count))
+    slower = np.arange(size)[:, None] * math.log(times_as_long)
+    differ, apart = [], []
     for table in logs.transpose(1, 0, 2):
-        epochs = sorted(np.exp(table + scale).tolist(), key=median)
-        errors += not within.isdisjoint(find_slower([dict(enumerate(row)) for row in epochs]))
-    return errors / tables
+        times = sorted(np.exp(table + slower).tolist(), key=median)
+        pairs = combinations(range(size), 2) if times_as_long == 1 else pairwise(range(size))
+        comparison = Comparison({place: dict(enumerate(row)) for place, row in enumerate(times)})
+        rows = [estimate_typical(row) for row in times]
+        results = [
+            (comparison.is_slower(two, one), (rows[two].low or 0) > (rows[one].high or math.inf))
+            for one, two in pairs
+        ]
+        share = np.any if times_as_long == 1 else np.mean
+        differ.append(share([ours for ours, _ in results]))
+        apart.append(share([theirs for _, theirs in results]))
+    return float(np.mean(differ)), float(np.mean(apart))
 
 
 def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[float]:
     """Return the shares in a line of the table for the stopping rule.
 
-    The coverage for rows, and for the ratios of two equal rows; the share of tables with a false
-    difference; that of five processes a row that are measured; and the coverage for rows with all
-    rounds. In round 1 each row is measured twice, as by a pilot of two equal numbers of threads,
-    and the choice counts.
+    The coverage for rows, the share of tables with a false difference, and that of five processes a
+    row that are measured. In round 1 each row is measured twice, as by a pilot of two equal numbers
+    of threads, and the choice counts.
     """
     logs, truth = noise(random, (2 * PAIRS, tables, ROUNDS + 1))
     truths = np.broadcast_to(truth, (tables, 1))[:, 0]
@@ -176,11 +212,11 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
     chosen = np.where(fewest + math.log(1 - MIN_GAIN) <= most, fewest, most)
     rounds = np.concatenate([chosen[..., None], logs[..., 2:]], axis=2)
     scale = np.repeat(np.log(np.cumprod([1.0, *STEPS])), 2)
-    size = {"workload": "", "objective": "", "device": "", "batch_size": 0, "samples": 0}
+    same = dict.fromkeys(("workload", "objective", "device", "style", "batch_size", "samples"), 0)
     cases = [
-        SimpleNamespace(slug=place, tried_threads=(1, 2), **size) for place in range(2 * PAIRS)
+        SimpleNamespace(slug=place, tried_threads=(1, 2), **same) for place in range(2 * PAIRS)
     ]
-    row_coverage, ratio_coverage, whole_coverage, errors, measured = [], [], [], 0, 0
+    row_coverage, errors, measured = [], 0, 0
     for table, true in zip(rounds.transpose(1, 0, 2), truths, strict=True):
         epochs = np.exp(table + scale[:, None])
         rows: list[Any] = []
@@ -207,40 +243,31 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
         row_coverage.append(
             compute_coverage((row.epoch for row in by_place), (true + scale).tolist())
         )
-        whole = map(estimate_typical, epochs.tolist())
-        whole_coverage.append(compute_coverage(whole, (true + scale).tolist()))
-        ratios = (compare_epochs(*by_place[place : place + 2]) for place in range(0, 2 * PAIRS, 2))
-        ratio_coverage.append(compute_coverage(filter(None, ratios), [0.0] * PAIRS))
-        errors += any(
-            rows[slower].case.slug // 2 == rows[faster].case.slug // 2
-            for slower, faster in find_slower([row.adjusted_by_round for row in rows])
-        )
+        comparison: Any = compare_all(rows)
+        equal = range(0, 2 * PAIRS, 2)
+        errors += any(comparison.estimate(place, place + 1).excludes(1) for place in equal)
         measured += sum(map(len, times))
-    shares = [float(np.mean(row_coverage)), float(np.mean(ratio_coverage)), errors / tables]
     share_measured = measured / (tables * 2 * PAIRS * ROUNDS)
-    return [*shares, share_measured, float(np.mean(whole_coverage))]
+    return [float(np.mean(row_coverage)), errors / tables, share_measured]
 
 
 HEADINGS = (
     "noise",
     *(f"row, {count}" for count in COUNTS),
-    *(f"ratio, {count}" for count in COUNTS),
     f"two machines, {ROUNDS}",
-    "false differences",
 )
-RULE_HEADINGS = ("noise", "row", "ratio", "false differences", "processes", "row, all rounds")
+RULE_HEADINGS = ("noise", "row", "false differences", "processes")
+TABLE_HEADINGS = ("noise", *COLUMNS, "overlap: 24 equal rows, 3", "overlap: 1.4 times, 3")
 
 
-def simulate(repeats: int, tables: int) -> dict[str, list[float]]:
+def simulate(repeats: int) -> dict[str, list[float]]:
     """Return the shares in the columns of the table, by noise."""
     lines = {}
     for name, noise in list_noises().items():
         random = np.random.default_rng(42)
         lines[name] = [
             *(cover_row(noise, count, repeats, random) for count in COUNTS),
-            *(cover_ratio(noise, count, repeats, random) for count in COUNTS),
             cover_machines(noise, ROUNDS, repeats, random),
-            count_errors(noise, tables, random),
         ]
     return lines
 
@@ -253,6 +280,15 @@ def simulate_rule(tables: int) -> dict[str, list[float]]:
     }
 
 
+def simulate_tables(tables: int) -> dict[str, list[float]]:
+    """Return the shares in the columns of the table of differences, by noise."""
+    lines = {}
+    for name, noise in list_table_noises().items():
+        shares = [find_differences(noise, *column, tables) for column in COLUMNS.values()]
+        lines[name] = [*(ours for ours, _ in shares), shares[1][1], shares[4][1]]
+    return lines
+
+
 def format_table(headings: Sequence[str], lines: dict[str, list[float]]) -> str:
     rows = [
         "| " + " | ".join([name, *(f"{100 * share:.1f}" for share in shares)]) + " |"
@@ -263,5 +299,6 @@ def format_table(headings: Sequence[str], lines: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    print(format_table(HEADINGS, simulate(REPEATS, TABLES)), end="\n\n")
+    print(format_table(HEADINGS, simulate(REPEATS)), end="\n\n")
+    print(format_table(TABLE_HEADINGS, simulate_tables(TABLES)), end="\n\n")
     print(format_table(RULE_HEADINGS, simulate_rule(TABLES)))

@@ -1,10 +1,10 @@
 """The finding of a run in plain sentences, no stronger than its intervals allow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.intervals import Interval, estimate_typical
-from bench.analysis.ranking import find_leading
+from bench.analysis.intervals import Interval, estimate_typical, find_range
+from bench.analysis.ranking import Comparison
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.records.schema import TrialRecord
@@ -25,16 +25,43 @@ MAX_NAMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a ranked row took. seconds: of the typical process. by_round: ratios are taken of it."""
+    """What a ranked row took: seconds by round, as measured and as they are compared."""
 
     row: Row
-    seconds: Interval
-    by_round: dict[int, float]
+    measured: Mapping[int, float]
+    compared: Mapping[int, float]
 
     @property
     def name(self) -> str:
         """The implementation, and the GPU if it ran on one."""
         return label_case(self.row.case)
+
+    @property
+    def seconds(self) -> Interval:
+        """Of the typical process, as measured."""
+        return estimate_typical(list(self.measured.values()))
+
+    def is_level(self, other: "Timing") -> bool:
+        """Return whether neither is slower in every process; then both intervals overlap.
+
+        Of nine processes or more, those that lie outside of the interval do not count.
+        """
+        ranges = (find_range(sorted(one.measured.values())) for one in (self, other))
+        (low, high), (least, most) = ranges
+        return low <= most and least <= high
+
+    def find_rivals(self, timings: Sequence["Timing"]) -> list["Timing"]:
+        """Return the other rows that are not certainly slower, in the table of their device."""
+        rivals = []
+        for timing in timings:
+            device = timing.row.case.device
+            table = [one for one in timings if one.row.case.device == device]
+            if self.row.case.device != device:
+                table = [self, timing]
+            compared = Comparison({one.name: one.compared for one in table})
+            if timing is not self and not compared.is_slower(timing.name, self.name):
+                rivals.append(timing)
+        return rivals
 
 
 # In which a leader may differ from the next program to name.
@@ -92,13 +119,27 @@ def describe_agreement(run: LoadedRun) -> str:
     )
 
 
+def time_cold_starts(rows: Sequence[Row]) -> list[Timing]:
+    """Return the seconds of five epochs from a cold start of each softmax row, in order."""
+    times = [(row, row.sum_epochs(EPOCHS)) for row in select_softmax(rows)]
+    return sort_timings(Timing(row, by_round, by_round) for row, by_round in times if by_round)
+
+
+def time_epochs(rows: Sequence[Row]) -> list[Timing]:
+    """Return the seconds of an epoch of each softmax row, the fastest at the mean speed first."""
+    return sort_timings(
+        Timing(row, row.epochs_by_round, row.adjusted_by_round) for row in select_softmax(rows)
+    )
+
+
+def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
+    """Return timings in the order of what is compared."""
+    return sorted(timings, key=lambda one: estimate_typical(list(one.compared.values())).mean)
+
+
 def write_cold_start(rows: Sequence[Row]) -> str:
     """Say which program is done first with five epochs, cold start included; empty if unknown."""
-    timings = [
-        Timing(row, estimate_typical(list(by_round.values())), by_round)
-        for row in select_softmax(rows)
-        if (by_round := row.sum_epochs(EPOCHS))
-    ]
+    timings = time_cold_starts(rows)
     if not timings:
         return ""
     done = f"done first with {EPOCHS_IN_WORDS} epochs"
@@ -110,11 +151,7 @@ def write_headline(rows: Sequence[Row], *, leaders_only: bool = False) -> str:
 
     rows: of one workload at one size on one machine. leaders_only: see ``describe_first``.
     """
-    timings = [
-        Timing(row, row.epoch, dict(row.adjusted_by_round))
-        for row in select_softmax(rows)
-        if row.epoch
-    ]
+    timings = time_epochs(rows)
     if not timings:
         return NOTHING
     words = ("has the shortest epoch", "had the shortest epoch")
@@ -154,41 +191,43 @@ def describe_first(
 ) -> str:
     """Name the leaders, and the fastest program of each style and on each device beside them.
 
-    does, did: what the leader does, and what one did that was measured once. leaders_only: name the
-    leaders only.
+    timings: sorted. does, did: what the leader does, and what one did that was measured once.
+    leaders_only: name the leaders only.
     """
-    timings = sorted(timings, key=lambda timing: timing.seconds.mean)
     first, *others = timings
-    leaders = [timings[place] for place in find_leading([one.by_round for one in timings])]
     styled = f"{first.name} ({first.row.case.style})"
     if not others:
         return (
             f"{styled} takes {numbers.format_duration(first.seconds)}; no other program can be "
             "ranked."
         )
+    named, rivals = [first], first.find_rivals(timings)
     if first.seconds.low is None:
-        leaders = [first]
         text = (
             f"{styled} {did}: {numbers.format_duration(first.seconds)}, measured once, so the "
             "order is not certain"
         )
-    elif len(leaders) == 1:
+    elif not rivals:
         text = f"{styled} {does}: {numbers.format_duration(first.seconds)}"
-    else:
-        named = leaders if len(leaders) <= MAX_NAMES else leaders[:1]
+    elif len(rivals) < MAX_NAMES and all(map(first.is_level, rivals)):
+        named += rivals
         names = [
             f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
             for timing in named
         ]
-        names += [f"one of {len(leaders) - 1} others"] * (named != leaders)
         text = f"{', '.join(names[:-1])} or {names[-1]} {does}; the data do not show which"
+    else:
+        text = (
+            f"no program certainly {does}: {len(rivals)} of {len(others)} others cannot be told "
+            f"apart from {styled[:-1]}, {numbers.format_duration(first.seconds)})"
+        )
     for find_kind, words in () if leaders_only else KINDS:
-        known = {find_kind(timing) for timing in leaders}
+        known = {find_kind(timing) for timing in named}
         for kind in dict.fromkeys(find_kind(timing) for timing in timings):
             if kind in known:
                 continue
             same = [timing for timing in timings if find_kind(timing) == kind]
-            certain = len(find_leading([one.by_round for one in same])) == 1
+            certain = set(map(id, same)).isdisjoint(map(id, same[0].find_rivals(timings)))
             verb = "is fastest" if certain else "may be fastest"
             if first.seconds.low is None:
                 verb = "was fastest"

@@ -123,6 +123,8 @@ def test_draws_are_those_of_published_runs():
     assert draws.draw_order(FIRST_EPOCH, 8).tolist() == [3, 5, 4, 6, 1, 0, 2, 7]
     assert draws.draw_order(timed, 8).tolist() == [4, 2, 0, 5, 6, 7, 3, 1]
     assert weight.ravel().tolist() == pytest.approx([-0.3463954, -1.134249, -0.5536109, -0.144527])
-    assert noise.images.ravel().tolist() == pytest.approx([0.2465951, 0.1137618, 0.4450348, 0.4617012])
+    assert noise.images.ravel().tolist() == pytest.approx(
+        [0.2465951, 0.1137618, 0.4450348, 0.4617012]
+    )
     assert noise.labels.tolist() == [3, 1]
     assert draws.id == "5947d7c33d78"

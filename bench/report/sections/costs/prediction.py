@@ -1,6 +1,6 @@
 """How long each program takes to label the test images."""
 
-from bench.analysis.ranking import compare_rounds
+from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
 from bench.report.load import LoadedRun
 from bench.report.sections import Section, Table, tables
@@ -8,7 +8,7 @@ from bench.report.sections.costs.comparison import (
     select_ranked,
     tabulate_programs,
 )
-from bench.report.sections.verdict import Timing, describe_first, select_softmax
+from bench.report.sections.verdict import Timing, describe_first, select_softmax, sort_timings
 
 TITLE = "Predicting"
 NO_PREDICTIONS = "No record has the time of a prediction."
@@ -17,8 +17,8 @@ NO_SINGLE = (
 )
 NOTE = (
     "The labels of all test images in one call, from the host's memory and back to it, after "
-    "training. The value is the typical process; in brackets, its 95 % interval. × fastest: the "
-    "typical ratio within a round."
+    "training. The value is the typical process; in brackets, its 95 % interval. × fastest: "
+    "intervals that hold with 95 % certainty for all pairs of the table at once."
 )
 SINGLE_NOTE = (
     "One image: a call with another image each time, after a first one that is not timed because "
@@ -31,11 +31,9 @@ def describe_predictions(run: LoadedRun) -> Section:
     rows = [row for row in select_ranked(run.rows, run.workload) if row.predicts_by_round]
     if not rows:
         return Section(TITLE, empty=NO_PREDICTIONS)
-    timings = [
-        Timing(row, row.predict, dict(row.predicts_by_round))
-        for row in select_softmax(rows)
-        if row.predict
-    ]
+    timings = sort_timings(
+        Timing(row, row.predicts_by_round, row.predicts_by_round) for row in select_softmax(rows)
+    )
     finding = ""
     if len(timings) > 1:
         words = ("labels the test images fastest", "labelled the test images fastest")
@@ -54,7 +52,7 @@ def tabulate_predictions(rows: list[Row]) -> Table:
         ),
         tables.list_factors(
             "× fastest",
-            [compare_rounds(row.predicts_by_round, rows[0].predicts_by_round) for row in rows],
+            [compare_to_fastest(rows, row, lambda row: row.predicts_by_round) for row in rows],
         ),
         tables.list_numbers("images/s", [row.predictions_per_second for row in rows]),
         tables.list_times("one image", [row.predict_one for row in rows]),

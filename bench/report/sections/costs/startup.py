@@ -49,8 +49,8 @@ BREAK_EVEN_NOTE = (
     "The number of epochs from which on the tuned program is done before the other, start "
     "included, by the medians of the table above. 1: from the first epoch. Never: not within "
     f"{startup.MAX_EPOCHS:,} epochs. Uncertain: the interval of the ratio of the two starts, or of "
-    "the two epochs, includes 1, and other processes may give another answer. Each cell is judged "
-    "on its own, at 95 %."
+    "the two epochs, includes 1, and other processes may give another answer. Both intervals "
+    "hold at 95 % for all pairs of rows at once."
 )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from bench.analysis.intervals import Interval
 from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
-from bench.analysis.ranking import compare_epochs
+from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.summary import Row
 from bench.report.charts.ladder import Bar, chart_ladder
 from bench.report.load import LoadedRun
@@ -34,7 +34,7 @@ STEP_NOTE = (
 )
 LAYERS_NOTE = (
     "Over: the program that does the same without the layer. Times as long: a step with the layer "
-    "over one without it, round by round, with its 95 % interval."
+    "over one without it, with an interval as of *× fastest*: for all pairs of programs at once."
 )
 FIXED_NOTE = (
     "Fixed: the cost of one more step if the same images are divided into more steps. It is the "
@@ -111,8 +111,9 @@ def tabulate_steps(
     known = [costs.get(row.case.slug) for row in rows]
     fixed = [cost.fixed if cost else None for cost in known]
     images = [cost.images if cost else None for cost in known]
+    table = compare_all(rows)
     ratios = [
-        compare_epochs(row, other) if other else None
+        table.estimate(row.case.slug, other.case.slug) if other else None
         for row, other in zip(rows, below, strict=True)
     ]
     columns = (
@@ -190,7 +191,10 @@ def describe_layers(rows: Sequence[Row]) -> str:
     ladders = [ladder for ladder in list_ladders(rows) if len(ladder) > 1]
     if not ladders:
         return ""
-    costs = "; ".join(", ".join(map(_describe_rung, ladder)) for ladder in ladders)
+    table = compare_all(rows)
+    costs = "; ".join(
+        ", ".join(_describe_rung(rung, table) for rung in ladder) for ladder in ladders
+    )
     once = any(rung.row.succeeded == 1 for ladder in ladders for rung in ladder)
     case = rows[0].case
     where = "this machine" if case.device == "cpu" else "this machine's GPU"
@@ -202,13 +206,13 @@ def describe_layers(rows: Sequence[Row]) -> str:
     )
 
 
-def _describe_rung(rung: Rung) -> str:
+def _describe_rung(rung: Rung, table: Comparison[str]) -> str:
     """Return the time of a step in a program, or through one, and whether it differs from below."""
     assert rung.row.epoch is not None  # ranked rows have times
     step, name = rung.row.epoch / rung.row.case.steps, name_case(rung.row.case)
     time = numbers.format_duration(step.mean if step.is_within(PRECISE) else step)
     if rung.below is None:
         return f"{time} in {name}"
-    ratio = compare_epochs(rung.row, rung.below)
+    ratio = table.estimate(rung.row.case.slug, rung.below.case.slug)
     doubt = f" (not told apart from {name_case(rung.below.case)})"
-    return f"{time} through {name}" + doubt * bool(ratio and ratio.low and not ratio.excludes(1))
+    return f"{time} through {name}" + doubt * (ratio.low is not None and not ratio.excludes(1))

@@ -27,13 +27,13 @@ from bench.worker.workloads import WORKLOADS
 
 NOTHING_WELL = "Nothing is ranked: no trial succeeded, or programs were not measured yet."
 INTERVALS_NOTE = (
-    "Epoch: the typical process, which is the median. × fastest: the typical ratio within a round. "
-    "In brackets: the 95 % interval of each on its own; without one, a row was measured once and "
-    "its place is not certain."
+    "Epoch: the typical process, which is the median. × fastest: the ratio of two such. "
+    "In brackets: 95 % intervals, of an epoch on its own, of × fastest for all pairs of rows at "
+    "once; without one, a row was measured once and its place is not certain."
 )
 NEIGHBOURS_NOTE = (
-    "Neighbours with intervals differ, with 95 % certainty for the whole table (Holm's procedure), "
-    "unless a sentence above names them."
+    "Neighbours with intervals differ, with 95 % certainty for the whole table, unless a sentence "
+    "above names them."
 )
 ONE_SEED_NOTE = (
     "Accuracy: with the orders and initial weights of one seed, those of every round in which all "
