@@ -20,16 +20,25 @@ def scale(times, factor):
     return [factor * time for time in times]
 
 
-def test_rows_that_are_told_apart_are_settled():
-    far = trials(case("a"), *NOISY), trials(case("b"), *scale(NOISY, 100))
-    assert list_settled(*far[0], *far[1]) == ["a", "b"]
-    assert list_settled(*far[0][:2], *far[1][:2]) == []
+def test_rows_that_differ_are_settled_but_for_the_fastest_of_each_style():
+    far = [
+        trials(case(name, style=style), *scale(NOISY, factor))
+        for name, style, factor in [
+            ("a", "tuned", 1),
+            ("b", "tuned", 10),
+            ("c", "idiomatic", 100),
+            ("d", "idiomatic", 1000),
+        ]
+    ]
+    assert list_settled(*(trial for row in far for trial in row)) == ["b", "d"]
+    assert list_settled(*(trial for row in far for trial in row[:2])) == []
 
 
 def test_close_rows_are_settled_once_their_intervals_are_narrow():
-    close = [*trials(case("a"), *NOISY), *trials(case("b"), *reversed(NOISY))]
+    first = trials(case("first"), *scale(NOISY, 0.01))
+    close = [*first, *trials(case("a"), *NOISY), *trials(case("b"), *reversed(NOISY))]
     assert list_settled(*close) == []
-    steady = [*trials(case("a"), *STEADY), *trials(case("b"), *NOISY)]
+    steady = [*first, *trials(case("a"), *STEADY), *trials(case("b"), *NOISY)]
     assert list_settled(*steady) == ["a"]
     assert list_settled(*steady, precision=0.001) == []
 
