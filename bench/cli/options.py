@@ -109,7 +109,7 @@ def parse_workloads(text: str) -> Names:
 
 def parse_gates(text: str) -> Names:
     """Read the quantities that bench ab judges on request; raise BadParameter."""
-    return parse_names(text, ("import", "memory", "first-epoch", "set-up"))
+    return parse_names(text, ("import", "memory", "first-epoch", "set-up", "predict"))
 
 
 def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:

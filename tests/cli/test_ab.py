@@ -128,7 +128,7 @@ def test_gates_are_judged_and_records_are_kept(called, pretended, tmp_path):
         for metric in document["cases"][0]["metrics"]
         if metric["verdict"] is not None
     }
-    assert (judged, document["family"]) == ({"epoch", "memory", "import"}, 3)
+    assert (judged, document["family"]) == ({"epoch", "mean epoch", "memory", "import"}, 4)
     (folder,) = (tmp_path / "results").iterdir()
     assert folder.name == store.read_plan(folder / "comparison.json", ComparisonPlan).run
 

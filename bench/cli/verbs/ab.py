@@ -222,7 +222,7 @@ def ab(
             metavar="NAME,NAME,…",
             parser=options.parse_gates,
             help="Judge these metrics, too, not only the epoch time: import, memory, first-epoch, "
-            "set-up. Separate several with commas.",
+            "set-up, predict. Separate several with commas.",
             rich_help_panel=options.VERDICT,
         ),
     ] = None,

@@ -77,9 +77,11 @@ class _CasePairs:
     def measure(self, number: int) -> bool:
         """Measure a pair, and how long it took."""
         begin, state = now(), self._state
+        # Only workers that are judged whole predict.
+        judge_one_epoch = number > 0 and "predict" not in state.plan.gates
         trials = plan_pair(number, self._pairing, self._epochs)
         if can_alternate(self._pairing, state.features):
-            measured = state.runner.measure_pair(trials, judge_one_epoch=number > 0)
+            measured = state.runner.measure_pair(trials, judge_one_epoch=judge_one_epoch)
         else:
             measured = tuple(state.runner.measure(trial) for trial in trials)
         records = tuple(cast("TrialRecord", record) for record in measured)

@@ -21,6 +21,7 @@ from bench.regression.paired.comparison_plan import (
     ComparisonPlan,
     Pairing,
 )
+from bench.regression.paired.judge_pairs import MEAN_EPOCH
 from bench.regression.paired.own_files import check_sources, pair_files
 from bench.regression.stats.decision import TOLERANCE
 from bench.regression.stats.false_alarms import ALPHA
@@ -159,7 +160,7 @@ def prepare_comparison(
                 budget=budget,
                 timeout=TIMEOUT,
                 absent=tuple(absent),
-                gates=gates,
+                gates=(MEAN_EPOCH, *gates),
                 data_source=cases.data,
             ),
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},

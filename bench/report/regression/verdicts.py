@@ -117,8 +117,8 @@ def _describe_rule(result: ComparisonResult) -> str:
     statistics = {metric.statistic for case in result.cases for metric in case.metrics[:1]}
     which = " or ".join(sorted(filter(None, statistics)))
     text = (
-        f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}"
-        f"{f'; of epochs, the {which} of each process' if which else ''}. "
+        f"{len(result.cases)} case{plural}: {verdicts}. Judged: "
+        f"{f'{which} ' if which else ''}{' and '.join(result.gated)}. "
         'Slower: the hypothesis "no slowdown" is rejected at '
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
@@ -147,7 +147,7 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
         for case in result.ordered_cases
         for metric in case.metrics[1:]
     ]
-    note = "A slowdown of only some epochs can show in their median and 90th percentile."
+    note = "A slowdown of only some epochs shows in their mean."
     return tables.tabulate_lines("Other metrics", lines, 2, note)
 
 
@@ -163,6 +163,9 @@ def _describe_verdict(case: CaseComparison) -> str:
     """Return the verdict; for "no change", of what; for an undecided one, what would decide it."""
     if case.verdict == "no change" and case.metrics:
         return f"no change of the {case.metrics[0].label}"
+    slower = [metric.label for metric in case.metrics if metric.verdict == "slower"]
+    if case.verdict == "slower" and case.metrics[0].label not in slower:
+        return f"slower ({' and '.join(slower)})"
     if case.verdict != "undecided":
         return case.verdict
     more = [metric.more_pairs for metric in case.metrics if metric.more_pairs is not None]

@@ -19,6 +19,7 @@ from bench.regression.paired.judge_pairs import (
     load_result,
 )
 from bench.regression.stats.false_alarms import compute_overall_level
+from bench.report.regression.verdicts import describe_case
 
 # Twenty unanimous pairs have a p of 2 ** -20, and 10 % is beyond the tolerance.
 SLOWER, FASTER = [0.1] * 20, [-0.1] * 20
@@ -173,19 +174,36 @@ def test_alternated_processes_are_judged_by_neighbouring_epochs():
     assert metrics(judged)["minimum epoch"].ratio.mean == pytest.approx(1.1)
 
 
+@pytest.mark.parametrize(
+    ("pausing", "mean"),
+    [(["candidate"], "slower"), (["base"], "faster"), (["base", "candidate"], "undecided")],
+)
+def test_mean_epoch_decides_only_where_it_is_slower(pausing, mean):
+    records = pairs(SAME, alternated=True, epoch_seconds=[1.0] * 9)
+    for at, record in enumerate(records):
+        if record.version == pausing[record.round % len(pausing)]:
+            records[at] = msgspec.structs.replace(record, epoch_seconds=[1.0, 1.0, 4.0] * 3)
+    judged = one(records, comparison(gates=("mean epoch",)))
+    epoch, mean_epoch = (metrics(judged)[name] for name in ("epoch", "mean epoch"))
+    assert (epoch.verdict, mean_epoch.verdict, mean_epoch.more_pairs) == ("no change", mean, None)
+    verdict = "slower (mean epoch);" if mean == "slower" else "no change of the median epoch;"
+    assert describe_case(judged).startswith(f"numpy: {verdict}")
+
+
 def test_metrics_are_read_from_a_record():
-    # The 90th percentile of five values lies after 0.9 * 4 = 3.6 gaps: 0.6 + 0.6 * (0.8 - 0.6).
-    record = ok(case(), epoch_seconds=[0.4, 0.2, 0.3, 0.8, 0.6])
+    epochs = [0.4, 0.2, 0.3, 0.8, 0.6]
+    record = ok(case(), epoch_seconds=epochs, predict_seconds=[0.03, 0.01, 0.02])
     assert {
         name: value for name, read in METRICS.items() if (value := read(record))
     } == pytest.approx(
         {
             "epoch": 0.2,
             "median epoch": 0.4,
-            "90 % epoch": 0.72,
+            "mean epoch": 0.46,
             "first-epoch": 3.0,
             "set-up": 0.25,
             "import": 2.0,
+            "predict": 0.02,
             "memory": 512 * 2**20,
         }
     )

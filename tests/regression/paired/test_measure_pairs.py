@@ -90,15 +90,20 @@ def test_short_budget_is_filled_by_two_pairs_more_than_can_decide(measured, fold
 
 
 @pytest.mark.parametrize(
-    ("changes", "together"),
-    [({}, True), ({"device": "gpu"}, False), ({"samples": compute_max_samples(64)}, False)],
-    ids=["memory for two", "a GPU", "memory for one"],
+    ("changes", "gates", "together"),
+    [
+        ({}, (), True),
+        ({}, ("predict",), True),
+        ({"device": "gpu"}, (), False),
+        ({"samples": compute_max_samples(64)}, (), False),
+    ],
+    ids=["memory for two", "predictions", "a GPU", "memory for one"],
 )
-def test_sides_of_a_pair_live_together_where_they_can(measured, changes, together):
+def test_sides_of_a_pair_live_together_where_they_can(measured, changes, gates, together):
     pretended = Pretended()
-    measured(pretended, comparison(pairing(**changes), budget=30.0))
-    # The first pair is judged whole.
-    judge_one = [False, *[True] * (len(pretended.pairs) - 1)]
+    measured(pretended, comparison(pairing(**changes), budget=30.0, gates=gates))
+    # The first pair is judged whole, and each of them if predictions are.
+    judge_one = [False, *["predict" not in gates] * (len(pretended.pairs) - 1)]
     assert len(judge_one) > 7
     assert pretended.judge_one == (judge_one if together else [])
 

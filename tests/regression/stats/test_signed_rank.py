@@ -138,6 +138,9 @@ def test_looks_keep_the_false_alarm_rate(noise, pairs):
     # The range of a rate of 1 % in all but one of 10,000 simulations on either side, less what the
     # steps of an exact p leave unused.
     assert 0.6 * 0.01 <= alarms <= binom.ppf(1 - 1e-4, runs, 0.01) / runs
+    # Median and mean together, too.
+    family = false_alarms.share_of_family(draw, noise, pairs)
+    assert 0.4 * 0.01 <= family <= binom.ppf(1 - 1e-4, runs, 0.01) / runs
     # Without the correction for several looks the rate is too high.
     uncorrected = false_alarms.share_called(logs, schedule, 0.01)
     assert (uncorrected > binom.ppf(1 - 1e-4, runs, 0.01) / runs) == (len(schedule) > 1)
