@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from time import clock_gettime_ns, perf_counter_ns, sleep
+from time import clock_gettime_ns, perf_counter_ns, process_time, sleep
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from bench.worker.exchange import Exchange
 from bench.worker.guard import copy_params
 
 T = TypeVar("T")
+now_cpu = process_time  # seconds of this process, all its threads together
 
 
 def now() -> float:

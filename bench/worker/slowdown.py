@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Device, Params, Problem, Trainer
-from bench.worker.measure import now, time_call
+from bench.worker.measure import now_cpu
 
 Implementation = Callable[[Problem, Device], Trainer]
 
 
 class SlowedTrainer:
-    """A Trainer that burns CPU after every n-th epoch.
+    """A Trainer that burns CPU time after every n-th epoch.
 
-    share: the time to burn, as a share of what the epoch took, so that it is the same on a fast
-    and on a slow core.
+    share: of the CPU time that all threads of the process used in the epoch. Not of its wall time:
+    on a loaded machine an epoch waits for its core, and the short burn after it does not.
     """
 
     def __init__(self, trainer: Trainer, share: float, every: int) -> None:
@@ -29,9 +29,11 @@ class SlowedTrainer:
         self._trainer.reset(params)
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        """Train an epoch, and burn the share of its time."""
+        """Train an epoch, and burn the share of its CPU time."""
         self._epochs += 1
-        params, seconds = time_call(self._trainer.train_epoch, order)
+        before = now_cpu()
+        params = self._trainer.train_epoch(order)
+        seconds = now_cpu() - before
         if self._epochs % self._every == 0:
             burn(self._share * seconds)
         return params
@@ -47,7 +49,7 @@ def slow_down(implementation: Implementation, share: float, every: int) -> Imple
 
 
 def burn(seconds: float) -> None:
-    """Keep a core busy."""
-    end = now() + seconds
-    while now() < end:
+    """Compute until this process has used so much more CPU time."""
+    end = now_cpu() + seconds
+    while now_cpu() < end:
         pass

@@ -88,7 +88,7 @@ def test_calibration_shows_all_tables(repository, called, stand, tmp_path):
     assert (code, err) == (0, "")
     assert out.count("## ") == 3
     rows = [line.split(" | ") for line in out.splitlines() if line.startswith(f"| {CASE} |")]
-    assert (rows[0][3], rows[1][2], rows[1][4]) == ("2", "10 s", "2")
+    assert (rows[0][4], rows[3][2:4], rows[3][6]) == ("2", ["injected", "10 s"], "2")
 
 
 def test_without_a_checkout_the_command_says_that_both_sides_share_a_place(
@@ -112,7 +112,7 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     code, out, _ = called("ab", "--base=.", *NUMPY, "--format=markdown")
     assert code == 1
     (remark,) = [line for line in out.splitlines() if "on this machine" in line]
-    assert remark.startswith("- numpy: on this machine, 10 pairs detect ")
+    assert remark.startswith("- numpy: on this machine, 11 pairs detect ")
     code, out, _ = called("ab", "--base=.", *NUMPY, "--batch-size=16", "--format=markdown")
     assert code == 1
     assert "on this machine" not in out

@@ -153,7 +153,7 @@ def decided(
 
 def make_design(slowdown: Slowdown | None = None, **changes: Any) -> Decision:
     """Return how a comparison on a quiet machine was designed."""
-    conditions = {"seconds": 100.0, "others_seconds": 1.0, "steal_seconds": 0.0}
+    conditions = {"seconds": 100.0, "others_seconds": 1.0, "steal_seconds": 0.0, "load_before": 1.5}
     return Decision(slowdown, False, {**conditions, **changes})
 
 

@@ -1,10 +1,15 @@
 """A known slowdown: its size, and the epochs that have it."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from bench.contract import Params
 from bench.worker import slowdown
+from bench.worker.measure import now_cpu
 from bench.worker.slowdown import SlowedTrainer, burn, slow_down
 
 ORDER = np.arange(4)
@@ -37,10 +42,8 @@ class Recorder:
 def test_every_nth_epoch_whatever_is_reset_burns_a_share_of_its_time(
     monkeypatch, epochs, share, every, reset, burns
 ):
-    burnt = {}
-    monkeypatch.setattr(
-        slowdown, "time_call", lambda call, order: (call(order), epochs[number - 1])
-    )
+    burnt, readings = {}, iter([reading for seconds in epochs for reading in (5.0, 5.0 + seconds)])
+    monkeypatch.setattr(slowdown, "now_cpu", lambda: next(readings))
     monkeypatch.setattr(slowdown, "burn", lambda seconds: burnt.update({number: seconds}))
     trainer = SlowedTrainer(Recorder(), share, every)
     for number in range(1, len(epochs) + 1):
@@ -61,22 +64,18 @@ def test_slowed_trainer_passes_arguments_and_results():
     assert recorder.calls == [("train_epoch", ORDER), ("predict", ORDER), ("reset", "params")]
 
 
-def test_burn_reads_the_clock_without_sleeping(monkeypatch):
-    ticks = iter([10.0, 10.0, 10.125, 10.24, 10.25, 99.0])
-    monkeypatch.setattr(slowdown, "now", lambda: next(ticks))
-    burn(0.25)
-    assert next(ticks) == 99.0
-
-
-def test_slowdown_lengthens_every_second_epoch_in_a_worker(driven):
-    code = """
-from bench.worker.slowdown import slow_down
-from implementations.idiomatic import softmax_numpy
-Trainer = slow_down(softmax_numpy.Trainer, share=9.0, every=2)
-"""
-    drive, outcome = driven(code, epochs=20, batch_size=8)
-    assert outcome.status == "ok", outcome.reason
-    seconds = drive.measurement.epoch_seconds
-    assert len(seconds) == 20
-    # Every second one takes ten times as long. No load slows all of the others down to a third.
-    assert min(seconds[1::2]) > 3 * min(seconds[::2])
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_burnt_share_is_one_of_cpu_time_beside_a_busy_loop():
+    recorder, usable = Recorder(), os.sched_getaffinity(0)
+    recorder.train_epoch = lambda _: burn(0.02)
+    os.sched_setaffinity(0, {min(usable)})  # that of the loop, too
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as loop:
+        try:
+            begin, trainer = now_cpu(), SlowedTrainer(recorder, share=0.02, every=1)
+            for _ in range(25):
+                trainer.train_epoch(ORDER)
+            share = (now_cpu() - begin) / (25 * 0.02) - 1
+        finally:
+            loop.kill()
+            os.sched_setaffinity(0, usable)
+    assert 0.019 < share < 0.027

@@ -12,22 +12,26 @@ from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import MeasuredDecision
 from bench.regression.paired.judge_pairs import EPOCH, compute_log_ratio
 from bench.regression.result import TIMED, CaseVerdict
-from bench.regression.stats.false_alarms import count_fewest_pairs
+from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
+from bench.regression.stats.signed_rank import estimate_ratio
+
+LOADED = 3.0  # the mean load of a minute
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
     """What the decisions of a count have in common.
 
-    slowdown: injected into the candidate. budget: seconds of a comparison. busy: see ``is_busy``;
-    None if the machine does not say. in_two_places: whether the sides ran in two places.
+    slowdown: of the candidate. budget: seconds of a comparison. machine: see ``name_load``.
+    in_two_places: whether the sides ran in two places. how: see ``MeasuredDecision``.
     """
 
     case: str
     slowdown: Slowdown | None
     budget: float
-    busy: bool | None
+    machine: str
     in_two_places: bool
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,18 @@ class DecisionCount:
 
     verdicts: numbers of decisions, without failed ones. failed: comparisons without a decision.
     too_few_pairs: undecided ones that had fewer pairs than the smallest number that can decide.
-    days: dates on which they were made. pairs, seconds: medians of a decision.
+    Medians of a decision: pairs, seconds, load (of the machine, before it) and estimate (the ratio
+    of candidate to baseline).
     """
 
     design: Design
     verdicts: Mapping[CaseVerdict, int]
     failed: int
     too_few_pairs: int
-    days: int
     pairs: float
     seconds: float
+    load: float
+    estimate: float
 
     @property
     def total(self) -> int:
@@ -84,6 +90,8 @@ def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount
     counts = []
     for design, group in _group_by_design(decisions):
         judged = [one for one in group if one.verdict in TIMED]
+        loads = [one.design.conditions.get("load_before") or 0.0 for one in judged]
+        estimates = [estimate_ratio(one.logs, ALPHA).mean for one in judged if one.logs]
         too_few = [
             one
             for one in judged
@@ -95,9 +103,10 @@ def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount
                 verdicts=Counter(one.verdict for one in judged if one.verdict),
                 failed=len(group) - len(judged),
                 too_few_pairs=len(too_few),
-                days=len({one.started[:10] for one in judged}),
                 pairs=median([len(one.pairs) for one in judged] or [0]),
                 seconds=median([one.seconds for one in judged] or [0.0]),
+                load=median(loads or [0.0]),
+                estimate=median(estimates or [1.0]),
             )
         )
     return counts
@@ -132,17 +141,20 @@ def compute_wilson_interval(count: int, total: int) -> tuple[float, float]:
     return float(bounds.low), float(bounds.high)
 
 
-def is_busy(conditions: Mapping[str, float | None], processors: float) -> bool | None:
-    """Return whether a comparison was disturbed; None if the machine does not say.
+def name_load(conditions: Mapping[str, float | None], processors: float) -> str:
+    """Return whether the machine was "loaded", "busy" or "quiet", or "not known".
 
-    It was if other processes took more than 5 % of all processors' time, or the hypervisor more
-    than 1 %: the limits of a disturbed run.
+    Loaded: a load of ``LOADED`` or more before the comparison. Busy: other processes took more than
+    5 % of all processors' time, or the hypervisor more than 1 %: the limits of a disturbed run.
     """
+    if (conditions.get("load_before") or 0.0) >= LOADED:
+        return "loaded"
     seconds = (conditions.get("seconds") or 0.0) * processors
     others, steal = conditions.get("others_seconds"), conditions.get("steal_seconds")
     if not seconds or others is None:
-        return None
-    return others > MAX_OTHERS * seconds or (steal or 0.0) > MAX_STEAL * seconds
+        return "not known"
+    disturbed = others > MAX_OTHERS * seconds or (steal or 0.0) > MAX_STEAL * seconds
+    return "busy" if disturbed else "quiet"
 
 
 def _group_by_design(
@@ -154,14 +166,15 @@ def _group_by_design(
             decision.case,
             decision.design.slowdown,
             decision.plan.budget,
-            is_busy(decision.design.conditions, decision.processors),
+            name_load(decision.design.conditions, decision.processors),
             decision.in_two_places,
+            decision.how,
         )
         groups[design].append(decision)
 
     def sort_key(design: Design) -> tuple[object, ...]:
         slowdown = design.slowdown
         injected = (slowdown.every, slowdown.share) if slowdown else (0, 0.0)
-        return design.case, injected, design.budget, str(design.busy), design.in_two_places
+        return design.case, injected, design.budget, design.machine, design.how
 
     return sorted(groups.items(), key=lambda group: sort_key(group[0]))

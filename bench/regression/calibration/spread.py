@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, variance
 
+import msgspec
+
 from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
-from bench.records.schema import Environment, TrialRecord
+from bench.records.schema import Environment, Slowdown, TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration.session import Decision
-from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan
 from bench.regression.paired.judge_pairs import (
     EPOCH,
     RecordPair,
@@ -40,7 +42,8 @@ MIN_BETWEEN = 0.032
 class MeasuredDecision:
     """A finished comparison of a case with itself: its plan, its records and how it was designed.
 
-    looks: see ``judge_cases``. processors: of the machine.
+    looks: see ``judge_cases``. processors: of the machine. how: a slowdown came into the candidate,
+    "injected" or "computed".
     """
 
     plan: ComparisonPlan
@@ -48,6 +51,7 @@ class MeasuredDecision:
     records: Sequence[TrialRecord]
     looks: Mapping[str, tuple[int, ...]]
     processors: float
+    how: str = "injected"
 
     @cached_property
     def verdict(self) -> CaseVerdict | None:
@@ -95,6 +99,19 @@ class MeasuredDecision:
         sides = 1 if self.design.slowdown else 2
         records = (record for pair in self.pairs for record in pair[:sides])
         return [math.log(min(record.epoch_seconds[:epochs])) for record in records]
+
+
+def shift_decision(decision: MeasuredDecision, share: float) -> MeasuredDecision:
+    """Return a decision of which every epoch of the candidate is longer by exactly this share."""
+    factors = {BASELINE: 1.0, CANDIDATE: 1 + share}
+    records = [
+        msgspec.structs.replace(
+            one, epoch_seconds=[s * factors[one.version] for s in one.epoch_seconds]
+        )
+        for one in decision.records
+    ]
+    design = msgspec.structs.replace(decision.design, slowdown=Slowdown(share))
+    return replace(decision, design=design, records=records, how="computed")
 
 
 @dataclass(frozen=True, slots=True)

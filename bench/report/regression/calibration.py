@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
 from bench.regression.calibration.counts import (
+    LOADED,
     DecisionCount,
     Design,
     PairNoise,
@@ -14,7 +15,8 @@ from bench.regression.calibration.counts import (
     measure_pair_noise,
 )
 from bench.regression.calibration.session import describe_slowdown
-from bench.regression.calibration.spread import MIN_HOURS, Calibrations
+from bench.regression.calibration.spread import MIN_HOURS, Calibrations, shift_decision
+from bench.regression.result import TIMED
 from bench.report.regression.output import ComparisonOutput
 from bench.report.render import numbers
 from bench.report.sections import Table, tables
@@ -22,12 +24,14 @@ from bench.report.sections import Table, tables
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
 NOTE = (
     "Each decision is a whole comparison without a tolerance, and shares no pair with another. "
-    "Too few pairs: undecided decisions that had fewer pairs than a verdict needs. Share slower: "
-    "95 % Wilson interval of the share of *slower*, in percent; without an injected slowdown, "
-    "decisions with too few pairs are left out. Pairs, time: medians per decision. Busy: "
-    f"other processes took more than {100 * MAX_OTHERS:g} % of all processors' time, or the "
-    f"hypervisor more than {100 * MAX_STEAL:g} %."
+    "Computed: pairs of equal versions, with every epoch of the candidate longer by this share. "
+    "Too few pairs: undecided with too few for a verdict. Share slower: 95 % Wilson interval in "
+    "percent; without a slowdown, those with too few pairs are left out. Load (before a decision), "
+    f"estimate (of bench ab), pairs, time: medians. Loaded: a load of {LOADED:g} or more. Busy: "
+    f"less, but other processes took more than {100 * MAX_OTHERS:g} % of all processors' time, or "
+    f"the hypervisor more than {100 * MAX_STEAL:g} %."
 )
+SHIFTS = (0.02, 0.05)
 
 
 def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
@@ -35,7 +39,13 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
 
     The JSON document has standard deviations of logarithms, and seconds.
     """
-    counts = count_decisions(calibrations.decisions)
+    shifted = [
+        shift_decision(decision, share)
+        for decision in calibrations.decisions
+        if decision.design.slowdown is None and decision.verdict in TIMED
+        for share in SHIFTS
+    ]
+    counts = count_decisions([*calibrations.decisions, *shifted])
     pair_noise = measure_pair_noise(calibrations.decisions)
     document = {
         "decisions": [_document_count(count) for count in counts],
@@ -48,13 +58,13 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
             }
             for case in calibrations.cases
         ],
-        "pair_noise": [_document_pair_noise(noise) for noise in pair_noise],
+        "pair_noise": [asdict(noise) for noise in pair_noise],
     }
     same = [count for count in counts if count.design.slowdown is None]
-    injected = [count for count in counts if count.design.slowdown is not None]
+    slowed = [count for count in counts if count.design.slowdown is not None]
     table_list = [
         _tabulate_counts("False alarms: a version compared with itself", same),
-        _tabulate_counts("Injected slowdowns", injected),
+        _tabulate_counts("Slowdowns", slowed),
         _tabulate_pair_noise(pair_noise),
         _tabulate_noise(calibrations),
     ]
@@ -70,29 +80,20 @@ def _document_count(count: DecisionCount) -> dict[str, Any]:
     return {
         "case": design.case,
         "injected": describe_slowdown(design.slowdown),
+        "how": design.how if design.slowdown else None,
         "budget": design.budget,
-        "busy": design.busy,
+        "machine": design.machine,
+        "load": count.load,
         "two_places": design.in_two_places,
         "decisions": count.total,
-        "days": count.days,
         "verdicts": dict(count.verdicts),
         "slower_low": low,
         "slower_high": high,
+        "estimate": count.estimate,
         "pairs": count.pairs,
         "seconds": count.seconds,
         "failed": count.failed,
         "short": count.too_few_pairs,
-    }
-
-
-def _document_pair_noise(noise: PairNoise) -> dict[str, Any]:
-    design = asdict(noise.design)
-    design["apart"] = design.pop("in_two_places")
-    return {
-        "design": design,
-        "pairs": noise.pairs,
-        "in_turns": noise.alternated_deviation,
-        "in_a_row": noise.successive_deviation,
     }
 
 
@@ -104,31 +105,31 @@ def _tabulate_counts(title: str, counts: Sequence[DecisionCount]) -> Table:
             continue
         design, verdicts = count.design, count.verdicts
         low, high = count.slower_interval
-        injected = {"injected": describe_slowdown(design.slowdown)} if design.slowdown else {}
+        slowed = {"slowdown": describe_slowdown(design.slowdown), "how": design.how}
         lines.append(
             {
                 "case": design.case,
-                **injected,
+                **(slowed if design.slowdown else {}),
                 "budget": numbers.format_wall_time(design.budget),
                 "machine": _describe_machine(design),
+                "load": f"{count.load:.1f}",
                 "decisions": str(count.total),
-                "days": str(count.days),
                 "slower": str(verdicts.get("slower", 0)),
                 "faster": str(verdicts.get("faster", 0)),
                 "undecided": str(verdicts.get("undecided", 0)),
                 "too few pairs": str(count.too_few_pairs),
                 "share slower": f"{100 * low:.1f} to {100 * high:.1f}",
+                "estimate": f"{100 * (count.estimate - 1):+z.1f} %",
                 "pairs": f"{count.pairs:g}",
                 "time": numbers.format_wall_time(count.seconds),
             }
         )
-    words = 4 if "injected" in next(iter(lines), {}) else 3
+    words = 5 if "how" in next(iter(lines), {}) else 3
     return tables.tabulate_lines(title, lines, words, NOTE)
 
 
 def _describe_machine(design: Design) -> str:
-    state = {None: "not known", True: "busy", False: "quiet"}[design.busy]
-    return state if design.in_two_places else f"{state}, sides in one place"
+    return design.machine if design.in_two_places else f"{design.machine}, sides in one place"
 
 
 def _tabulate_pair_noise(noises: Sequence[PairNoise]) -> Table:

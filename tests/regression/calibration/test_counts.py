@@ -11,12 +11,11 @@ from bench.records.schema import Slowdown
 from bench.regression.calibration.counts import (
     compute_wilson_interval,
     count_decisions,
-    is_busy,
     measure_pair_noise,
+    name_load,
 )
-from bench.regression.calibration.spread import load_calibrations
+from bench.regression.calibration.spread import load_calibrations, shift_decision
 
-MONDAY, TUESDAY = "2025-01-06T23:00:00+00:00", "2025-01-07T01:00:00+00:00"
 SLOW, FAST, SAME = [0.1] * 10, [-0.1] * 10, [0.01, -0.01] * 5
 
 
@@ -30,20 +29,17 @@ def test_interval_is_that_of_wilson(count, total, interval):
     assert compute_wilson_interval(count, total) == pytest.approx(interval, abs=5e-5)
 
 
-def test_decisions_are_counted_once_with_their_days(tmp_path):
+def test_decisions_are_counted_once(tmp_path):
     decided(
         tmp_path,
-        pairs(SLOW, started=MONDAY),
-        pairs(FAST, started=MONDAY),
-        pairs(SAME, started=TUESDAY),
-        pairs(SAME, started=TUESDAY),
+        *(pairs(logs) for logs in (SLOW, FAST, SAME, SAME)),
         [*pairs(SAME), bad("candidate", 11)],
-        pairs(SLOW[:6], started=TUESDAY),  # seven are needed: this could not come out otherwise
+        pairs(SLOW[:6]),  # seven are needed: this could not come out otherwise
     )
     (count,) = count_decisions(load_calibrations(tmp_path).decisions)
     assert count.verdicts == {"slower": 1, "faster": 1, "undecided": 3}
     assert (count.total, count.failed, count.too_few_pairs) == (5, 1, 1)
-    assert (count.days, count.pairs) == (2, 10)
+    assert count.pairs == 10
     assert count.slower_interval == compute_wilson_interval(1, 4)
     injected = replace(count, design=replace(count.design, slowdown=Slowdown(0.05)))
     assert injected.slower_interval == compute_wilson_interval(1, 5)
@@ -57,21 +53,33 @@ def test_unlike_decisions_are_counted_apart(tmp_path):
         make_design(others_seconds=90.0),
         make_design(others_seconds=None),
         make_design(Slowdown(0.05)),
+        make_design(others_seconds=90.0, load_before=3.0),
+        make_design(load_before=2.5),
     ]
     for number, design in enumerate(designs):
         decided(tmp_path, pairs(SAME), design=design, run=str(number))
     decided(tmp_path, pairs(SAME), plan=comparison(tolerance=0.0, budget=15.0), run="short")
     counts = count_decisions(load_calibrations(tmp_path).decisions)
     assert [
-        (count.design.slowdown, count.design.budget, count.design.busy) for count in counts
+        (count.design.slowdown, count.design.budget, count.design.machine, count.load, count.total)
+        for count in counts
     ] == [
-        (None, 15.0, False),
-        (None, 180.0, False),
-        (None, 180.0, None),
-        (None, 180.0, True),
-        (Slowdown(0.05), 180.0, False),
+        (None, 15.0, "quiet", 1.5, 1),
+        (None, 180.0, "busy", 1.5, 1),
+        (None, 180.0, "loaded", 3.0, 1),
+        (None, 180.0, "not known", 1.5, 1),
+        (None, 180.0, "quiet", 2.0, 2),
+        (Slowdown(0.05), 180.0, "quiet", 1.5, 1),
     ]
-    assert {count.total for count in counts} == {1}
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.005, "undecided"), (0.02, "slower")])
+def test_shifted_decision_has_exactly_that_slowdown(tmp_path, share, verdict):
+    decided(tmp_path, pairs(SAME), pairs(SAME, alternated=True))
+    decisions = load_calibrations(tmp_path).decisions
+    (count,) = count_decisions(shift_decision(one, share) for one in decisions)
+    assert (count.design.slowdown, count.design.how) == (Slowdown(share), "computed")
+    assert (count.verdicts, count.estimate) == ({verdict: 2}, pytest.approx(1 + share))
 
 
 @pytest.mark.parametrize(
@@ -81,8 +89,7 @@ def test_unlike_decisions_are_counted_apart(tmp_path):
 )
 def test_busy_machine_is_one_that_disturbs_a_run(others, steal, busy):
     conditions = {"seconds": 100.0, "others_seconds": others, "steal_seconds": steal}
-    assert is_busy(conditions, 2) is busy
-    assert is_busy({**conditions, "others_seconds": None}, 2) is None
+    assert name_load(conditions, 2) == ("busy" if busy else "quiet")
 
 
 def test_noise_of_pairs_is_that_of_epochs_in_turn_and_of_processes_in_a_row(tmp_path):
