@@ -17,7 +17,15 @@ from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
-from bench.records.schema import Case, Environment, Record, Run, TrialRecord, WarmStartRecord
+from bench.records.schema import (
+    TOLERANCE,
+    Case,
+    Environment,
+    Record,
+    Run,
+    TrialRecord,
+    WarmStartRecord,
+)
 from bench.runner.planning.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
@@ -279,7 +287,9 @@ def _select_scored(by_case: Mapping[str, Sequence[TrialRecord]]) -> dict[str, li
         scored[slug] = [
             trial
             for trial in trials
-            if trial.status == "ok" and len(trial.validation_accuracy) >= epochs
+            # Validation goes on until its target is reached, the test ends with the case.
+            if trial.status == "ok"
+            and min(len(trial.validation_accuracy), len(trial.test_accuracy)) >= epochs
         ]
         if scored[slug]:
             rounds = {trial.round for trial in scored[slug]}
@@ -438,12 +448,21 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return list(first.values())
 
 
-def _list_failures(trials: Iterable[Record]) -> list[tuple[str, str]]:
-    return [
-        (trial.status, trial.reason or "no reason was given")
-        for trial in trials
-        if trial.status != "ok"
-    ]
+def _list_failures(trials: Iterable[TrialRecord | WarmStartRecord]) -> list[tuple[str, str]]:
+    """Return status and reason of each trial that failed, or that nothing shows to be right.
+
+    The suite's own tolerance judges: a record could state any.
+    """
+    faults: list[tuple[str, str]] = []
+    for trial in trials:
+        if trial.status != "ok":
+            faults.append((trial.status, trial.reason or "no reason was given"))
+        elif trial.parity is None:
+            faults.append(("failed", "it was not judged: its record has no parity error"))
+        elif not trial.parity.error <= TOLERANCE:
+            error = f"parity error {trial.parity.error:.1e} is above {TOLERANCE:.0e}"
+            faults.append(("failed", f"{error}: other mathematics"))
+    return faults
 
 
 def _median(seconds: Iterable[float | None]) -> float | None:

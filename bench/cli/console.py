@@ -113,7 +113,8 @@ def print_report(folder: Path) -> "LoadedRun":
         print_line(f"left out: {line}")
     for table in format_comparisons(run.rows, stdout.width if _on_terminal else PIPED_WIDTH):
         stdout.print("\n", table, sep="")
-    lines = [describe_agreement(run), *describe_figures(run.textbook), *describe_faults(run.rows)]
+    _, agreement = describe_agreement(run)
+    lines = [agreement, *describe_figures(run.textbook), *describe_faults(run.rows)]
     stdout.print()
     for line in filter(None, lines):
         print_line(line)

@@ -54,8 +54,8 @@ class MergedRun:
             files.write_file(folder / layout.RUN_PLAN, encode(run))
         for environment, _ in self.environments.values():
             store.add_environment(folder, environment)
-        for name, (entropy, _) in self.entropy.items():
-            store.save_entropy(folder, name.removeprefix("entropy "), entropy)
+        for entropy, _ in self.entropy.values():
+            store.save_entropy(folder, entropy)
         lines = [
             (timestamps.parse_time(record.started), record.trial, jsonl.encode(record))
             for record, _ in self.records.values()

@@ -5,6 +5,8 @@ or raise UserError. Before a run is resumed they are set aside, in ``damaged.jso
 ``<id>.json.damaged``.
 """
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,11 +148,16 @@ def save_params(folder: Path, trial: str, data: bytes) -> None:
         files.write_file(folder / PARAMS / f"{_file_name('trial', trial)}.npy", data)
 
 
-def save_entropy(folder: Path, name: str, entropy: str) -> None:
+def identify_entropy(entropy: str) -> str:
+    """Return the id of a round's entropy, from which it cannot be computed."""
+    return hashlib.sha256(entropy.encode()).hexdigest()[:12]
+
+
+def save_entropy(folder: Path, entropy: str) -> None:
     """Write the entropy of a round under its id, when the round is over. Raises UserError."""
     with _report_write_errors(folder):
         (folder / ENTROPY).mkdir(exist_ok=True)
-        files.write_file(folder / ENTROPY / f"{_file_name('entropy', name)}.txt", entropy.encode())
+        files.write_file(folder / ENTROPY / f"{identify_entropy(entropy)}.txt", entropy.encode())
 
 
 def save_trace(folder: Path, slug: str, data: bytes) -> None:
@@ -161,11 +168,14 @@ def save_trace(folder: Path, slug: str, data: bytes) -> None:
 
 
 def read_entropy(folder: Path) -> dict[str, str]:
-    """Return the entropy of the rounds that are over, by id."""
-    return {
-        path.stem: files.read_file(path, MAX_ENTROPY_BYTES, follow=False).decode("ascii", "replace")
-        for path in sorted((folder / ENTROPY).glob("*.txt"))
-    }
+    """Return the entropy of the rounds that are over, by id. Raises UserError."""
+    known = {}
+    for path in sorted((folder / ENTROPY).glob("*.txt")):
+        entropy = _read(path, MAX_ENTROPY_BYTES).decode("ascii", "replace")
+        if identify_entropy(entropy) != path.stem:
+            raise UserError(f"{path} holds other entropy than its name says. Delete it")
+        known[path.stem] = entropy
+    return known
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
@@ -194,9 +204,7 @@ def repair_run(folder: Path) -> None:
     Temporary files and a torn last line are deleted. Damaged records and environments are set
     aside.
     """
-    for part in (PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
-        if (folder / part).is_symlink():
-            raise UserError(f"{folder / part} is a link, which may lead elsewhere. Copy the folder")
+    reject_links(folder)
     with _report_write_errors(folder):
         for part in (".", PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
             files.remove_unfinished(folder / part)
@@ -209,6 +217,14 @@ def repair_run(folder: Path) -> None:
 # ----- reading
 
 
+def reject_links(folder: Path) -> None:
+    """Raise UserError if there is a link in a folder: it would let a stranger's run name a file."""
+    for parent, folders, names in os.walk(folder):
+        for path in (Path(parent, name) for name in (*folders, *names)):
+            if path.is_symlink():
+                raise UserError(f"{path} is a link, which may lead elsewhere. Copy what it names")
+
+
 def read_run(folder: Path) -> Run:
     """Read the plan of a run. Raises UserError."""
     path = folder / RUN_PLAN
@@ -219,7 +235,8 @@ def read_run(folder: Path) -> Run:
 
 
 def read_plan(path: Path, kind: type[Plan]) -> Plan:
-    """Read a plan of this kind. Raises UserError."""
+    """Read a plan of this kind. Raises UserError, also if there is a link in its folder."""
+    reject_links(path.parent)
     data = _read(path)
     read_format(data, str(path))
     try:
@@ -271,8 +288,9 @@ def read_trials(folder: Path) -> list[TrialRecord]:
 def read_contents(folder: Path) -> RunContents:
     """Read the undamaged part of a run, and list what was skipped.
 
-    Raises UserError if a file cannot be read, is too large or has a newer format.
+    Raises UserError if a file is a link, cannot be read, is too large or has a newer format.
     """
+    reject_links(folder)
     undamaged, faults = environments.read_undamaged(folder)
     records: list[Record] = []
     for _, record in jsonl.read_lines(folder, undamaged.keys()):
@@ -283,9 +301,9 @@ def read_contents(folder: Path) -> RunContents:
     return RunContents(records, undamaged, [join_lines(fault) for fault in faults])
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int = files.MAX_BYTES) -> bytes:
     try:
-        return files.read_file(path)
+        return files.read_file(path, limit)
     except FileNotFoundError:
         reason = f"{path.parent} holds no run: there is no {path.name}"
         raise UserError(f"{reason}. Name the folder of a run") from None

@@ -10,7 +10,7 @@ from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.records.schema import Environment, TrialRecord
+from bench.records.schema import Environment
 from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -101,10 +101,11 @@ def make_opening(run: LoadedRun) -> Opening:
     started = [row for row in rows if row.start_by_round]
     stretches = find_frontier(started)
     verdicts = []
-    if agreement := describe_agreement(run):
+    headline, agreement = describe_agreement(run)
+    if agreement:
         accuracy = describe_accuracy(softmax)
         accuracy = accuracy[:1].upper() + accuracy[1:]
-        verdicts.append(Verdict(summarize_agreement(run), f"{agreement} {accuracy}".strip()))
+        verdicts.append(Verdict(headline, f"{agreement} {accuracy}".strip()))
     if started:
         leaders = name_leaders(time_cold_starts(ranked))
         verdicts.append(Verdict(leaders, write_cold_start(ranked), f"{EPOCHS_IN_WORDS} epochs: "))
@@ -168,16 +169,6 @@ def name_suite(environment: Environment) -> str:
     """Return the commit of the suite that measured, or its version if it was no checkout."""
     suite = environment.suite
     return str(suite.get("commit") or suite.get("version"))[:7]
-
-
-def summarize_agreement(run: LoadedRun) -> str:
-    """Say in two words whether all softmax programs that were judged agree with the oracle."""
-    passed = all(
-        record.parity.passed
-        for record in run.records
-        if isinstance(record, TrialRecord) and record.parity and record.case.objective == "softmax"
-    )
-    return "the same weights" if passed else "not the same weights"
 
 
 def name_leaders(timings: Sequence[Timing]) -> str:

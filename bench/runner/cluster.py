@@ -226,8 +226,8 @@ class MachineRun:
         """Append the records of a round that has returned, with their environments and params."""
         for environment in result.environments:
             store.add_environment(self.folder, environment)
-        for name, entropy in result.entropy.items():
-            store.save_entropy(self.folder, name, entropy)
+        for entropy in result.entropy.values():
+            store.save_entropy(self.folder, entropy)
         for trial, record in zip(trials, result.records, strict=True):
             if trial.id in result.params:
                 store.save_params(self.folder, trial.id, result.params[trial.id])

@@ -368,7 +368,7 @@ class Runner:
         for trial, params in self._params.items():
             store.save_params(self._folder, trial, params)
         for draws in self._draws if self._params else ():
-            store.save_entropy(self._folder, draws.id, draws.entropy)
+            store.save_entropy(self._folder, draws.entropy)
         self._round, self._draws, self._params = None, [], {}
         self._processes.clear()
 

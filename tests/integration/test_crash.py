@@ -13,6 +13,7 @@ from support.processes import (
     WAITS,
     WAITS_WITH_A_DAEMON,
     assert_nothing_left,
+    assert_read_by_every_verb,
     assert_readable,
     assert_resumes,
     assert_whole,
@@ -134,7 +135,9 @@ KILL = (signal.SIGKILL,)
     ],
     ids=["a kill", "kills", "signals"],
 )
-def test_stops_at_random_moments_lose_and_double_nothing(started, alone, tmp_path, count, numbers):
+def test_stops_at_random_moments_lose_and_double_nothing(
+    started, alone, called, tmp_path, count, numbers
+):
     if count > 100:
         run_first(tmp_path, "")  # with charts in its report
     seed = secrets.randbits(32)
@@ -169,5 +172,6 @@ def test_stops_at_random_moments_lose_and_double_nothing(started, alone, tmp_pat
         if process.returncode == 0:
             assert_whole(folder, lines)
             assert_nothing_left(tmp_path / "tmp")
+            assert_read_by_every_verb(called, folder)
             runs, lines, plan = runs + 1, [], b""
     print(f"{stops} stops, {runs} runs completed, no trial lost")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bench.contract import SGD, Params, Problem, RMSprop, Unavailable
+from bench.records.schema import TOLERANCE
 from bench.runner.parity import oracle
-from bench.runner.parity.judge import TOLERANCE
 from bench.worker import roofline
 
 PLAIN = SGD(0.05)

@@ -22,10 +22,9 @@ from bench.contract import SGD, Problem
 from bench.data import dataset
 from bench.errors import DataError
 from bench.records import store
-from bench.records.schema import Trial
+from bench.records.schema import TOLERANCE, Trial
 from bench.runner import runner
 from bench.runner.parity import conformance
-from bench.runner.parity.judge import TOLERANCE
 from bench.runner.planning.cases import Size, complete_case, find_implementation, make_case
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped

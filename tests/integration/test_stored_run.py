@@ -8,15 +8,19 @@ import tarfile
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from support.processes import RUN
+from support.processes import READING_VERBS, RUN, assert_read_by_every_verb
 
 from bench.errors import DataError, UserError
-from bench.records import jsonl
+from bench.records import jsonl, store
 from bench.records.schema import Parity
 from bench.runner.parity.stored import check_run, list_private_texts
 from bench.worker.machine import ROOT
 
 SMALL = (*RUN, "--rounds=2", "--implementation=numpy")
+DEFAULT = (
+    *("run", "--data=digits", "--workload=sgd", "--implementation=numpy"),
+    *("--threads=1", "--no-roofline"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +101,6 @@ def change_data(folder):
         path.write_text(json.dumps(facts))
 
 
-def change_entropy(folder):
-    for path in (folder / "entropy").iterdir():
-        path.write_text("0" * 32)
-
-
 def name_path(folder):
     plan = json.loads((folder / "run.json").read_text())
     plan["command"] += " --data /home/somebody/clothes"
@@ -127,7 +126,6 @@ def drop_record(folder):
         (change_first_record(judged_epochs=[2**53]), "epoch 9007199254740992 was judged"),
         (change_first_record(parity=Parity(0.0, 1e-5, passed=True)), "0.00e+00 in the record"),
         (change_first_record(test_accuracy=[1.0]), "accuracies"),
-        (change_entropy, "entropy"),
         (change_data, "other data"),
         (lambda folder: shutil.rmtree(folder / "entropy"), "no entropy"),
         (name_path, "run.json names /home/somebody/clothes"),
@@ -141,14 +139,34 @@ def test_fault_of_a_run_is_named(stored, called, change, fault):
     assert fault in out
 
 
-@pytest.mark.parametrize("name", ["notes.md", "params", "environments/x.json", "traces"])
-def test_link_out_of_the_folder_is_refused(stored, called, tmp_path, name):
+def test_every_verb_reads_a_run_whose_later_rounds_train_longer_for_the_target(
+    command, called, tmp_path
+):
+    """With this seed a later round validates five epochs or more, and tests its three."""
+    done = command(tmp_path, *DEFAULT, "--seed=1", "--output=run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    later = [one for one in store.read_trials(tmp_path / "run") if one.round > 1]
+    assert any(len(one.test_accuracy) < 5 <= len(one.validation_accuracy) for one in later)
+    assert_read_by_every_verb(called, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "trials.jsonl", "environments", "entropy", "params", "notes.md"]
+)
+def test_every_verb_refuses_a_run_with_a_link(stored, called, tmp_path, name):
     outside = tmp_path / "outside"
-    outside.mkdir()
-    shutil.rmtree(stored / name, ignore_errors=True)
+    (stored / "notes.md").touch()
+    (stored / name).rename(outside)
     (stored / name).symlink_to(outside)
-    status, out, err = called("check", "run")
-    assert (status, out, "is a link" in err) == (2, "", True)
+    for verb in (*READING_VERBS, ("merge", "RUN", "RUN", "--output=merged")):
+        status, out, err = called(*(word.replace("RUN", "run") for word in verb))
+        assert (status, out, "is a link" in err) == (2, "", True)
+    assert not (tmp_path / "merged").exists()
+
+
+def test_link_that_the_user_names_is_followed(stored, called, tmp_path):
+    (tmp_path / "link").symlink_to(stored)
+    assert_read_by_every_verb(called, tmp_path / "link")
 
 
 def test_folder_of_data_is_the_users_not_the_senders(stored, tmp_path):

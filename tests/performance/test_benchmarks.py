@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.runner.parity.judge import TOLERANCE
+from bench.records.schema import TOLERANCE
 from bench.worker import machine
 
 BENCHMARKS = Path(__file__).with_name("benchmarks.py")

@@ -140,15 +140,6 @@ def test_traces_are_merged_with_their_records(parts, tmp_path):
     assert (path.name, path.read_bytes()) == (f"{case('b').slug}.json.gz", b"events")
 
 
-def test_params_that_are_a_link_are_refused(parts, tmp_path):
-    path = parts[0] / "params" / f"{RECORDS[0].trial}.npy"
-    path.unlink()
-    path.symlink_to("/etc/passwd")
-    with pytest.raises(UserError):
-        merge.merge_runs(parts, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
 def test_single_and_missing_runs_are_refused(parts, tmp_path):
     (tmp_path / "comparison").mkdir()
     (tmp_path / "comparison" / "comparison.json").touch()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,7 @@ from bench.errors import UserError
 from bench.records import files, layout, store
 from bench.records.decoding import clean_texts
 from bench.records.schema import FORMAT, Parity, Record
+from bench.runner.parity.draws import Draws
 
 replace = msgspec.structs.replace
 
@@ -163,8 +165,12 @@ def test_params_and_entropy_are_kept(folder):
     store.save_params(folder, "r1-a", b"params")
     assert (folder / "params" / "r1-a.npy").read_bytes() == b"params"
     assert store.read_entropy(folder) == {}
-    store.save_entropy(folder, "abc", "0123")
-    assert store.read_entropy(folder) == {"abc": "0123"}
+    store.save_entropy(folder, "0123")
+    name = Draws("0123").id
+    assert store.read_entropy(folder) == {name: "0123"}
+    (folder / "entropy" / f"{name}.txt").write_text("a token of somebody's")
+    with pytest.raises(UserError, match="holds other entropy than its name says"):
+        store.read_entropy(folder)
 
 
 def test_names_cannot_leave_the_folder(folder, tmp_path):
@@ -204,17 +210,15 @@ def test_special_files_are_refused(folder, name):
         read(folder)
 
 
-def test_run_with_links_is_not_repaired(folder, tmp_path):
+@pytest.mark.parametrize("name", ["damaged.jsonl", "params", "entropy"])
+def test_run_with_links_is_not_repaired(folder, tmp_path, name):
     (tmp_path / "other").touch()
-    (folder / "damaged.jsonl").symlink_to(tmp_path / "other")
+    shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / name).symlink_to(tmp_path / "other")
     (folder / "trials.jsonl").write_bytes(b"{}\n")
-    with pytest.raises(UserError, match="cannot write to"):
+    with pytest.raises(UserError, match=f"{name} is a link"):
         store.repair_run(folder)
     assert (tmp_path / "other").read_bytes() == b""
-    (folder / "params").rename(tmp_path / "elsewhere")
-    (folder / "params").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="params is a link"):
-        store.repair_run(folder)
 
 
 def test_append_stops_at_the_size_limit(folder, monkeypatch):
@@ -227,11 +231,7 @@ def test_append_stops_at_the_size_limit(folder, monkeypatch):
 
 
 def test_repair_cleans_the_entropy_of_rounds_too(folder):
-    store.save_entropy(folder, "abc", "0123")
+    store.save_entropy(folder, "0123")
     (folder / "entropy" / "def.txt.7.part").write_text("4")
     store.repair_run(folder)
-    assert [path.name for path in (folder / "entropy").iterdir()] == ["abc.txt"]
-    (folder / "entropy").rename(folder / "elsewhere")
-    (folder / "entropy").symlink_to(folder / "elsewhere")
-    with pytest.raises(UserError, match="entropy is a link"):
-        store.repair_run(folder)
+    assert [path.stem for path in (folder / "entropy").iterdir()] == [Draws("0123").id]

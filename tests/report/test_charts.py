@@ -18,7 +18,7 @@ from bench.analysis.ladder import StepCost
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
-from bench.records.schema import Parity
+from bench.records.schema import TOLERANCE, Parity
 from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
@@ -28,7 +28,6 @@ from bench.report.charts.parity import can_draw_error, chart_parity, read_mistak
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
 from bench.report.sections import Picture
-from bench.runner.parity.judge import TOLERANCE
 from bench.worker.workloads import WORKLOADS
 
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
@@ -60,7 +59,7 @@ CHARTS = {
     "accuracy": lambda: chart_accuracy(BOTH, ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "ladder": lambda: chart_ladder(BARS, ODD),
-    "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), [1e-5], ODD),
+    "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
     "confusion": lambda: images.chart_confusion(np.diag([1, 2]), (ODD, "b"), ODD),
@@ -218,7 +217,7 @@ def test_crossover_is_a_line_within_the_sweep_only():
 
 def test_parity_has_a_line_for_all_that_agree_and_one_for_each_failure():
     rows = summarize_parity(a=2e-6, a_8=4e-6, b=3e-6, wrong=1e-3)
-    points = [one for one in read_points(chart_parity(rows, [1e-5], "t")) if "what" in one]
+    points = [one for one in read_points(chart_parity(rows, "t")) if "what" in one]
     own = [one for one in points if one["what"] != "a deliberate mistake"]
     assert {(one["name"], one["tip"].split(",")[0], one["what"]) for one in own} == {
         ("2 softmax programs", "a · error 2.0 × 10⁻⁶ · batch size 32", "first size"),
@@ -240,7 +239,7 @@ def test_every_known_mistake_is_above_the_tolerance():
 
 
 def test_parity_dots_of_one_kind_are_visible():
-    svg = draw_svg(chart_parity(summarize_parity(a=2e-6, b=3e-6), [1e-5], "t"))
+    svg = draw_svg(chart_parity(summarize_parity(a=2e-6, b=3e-6), "t"))
     dots = re.findall(r'<path transform="[^"]*" d="(M[^"]*)" fill="#', svg)
     assert len([path for path in dots if not path.startswith("M0,0")]) >= 2
 
@@ -249,7 +248,7 @@ def test_parity_dots_of_one_kind_are_visible():
 def test_error_without_a_logarithm_is_left_out(error):
     rows = summarize_parity(a=2e-6, odd=error)
     assert [row.case.implementation for row in rows if can_draw_error(row)] == ["a"]
-    points = read_points(chart_parity(rows, [1e-5], "t"))
+    points = read_points(chart_parity(rows, "t"))
     names = {one["name"] for one in points if one.get("what") == "first size"}
     assert names == {"1 softmax program"}
 

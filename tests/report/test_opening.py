@@ -3,6 +3,7 @@
 import hashlib
 
 import pandas as pd
+import pytest
 from msgspec.structs import replace
 from support.records import HERE, bare, case, ok, plan_of, run, trials, write
 
@@ -114,6 +115,24 @@ def test_busy_machine_and_missing_rows_stand_above_the_finding(tmp_path, capsys)
     # With the last row the workload is complete.
     store.append_record(loaded.folder, replace(ok(case("c"), epoch=0.7), run=planned.run))
     assert len(make_opening(load_run(loaded.folder)).verdicts) == 3
+
+
+@pytest.mark.parametrize(
+    ("parity", "headline", "words"),
+    [
+        (
+            Parity(0.9, 1e30, passed=True),
+            "not the same weights",
+            "2 of 2 softmax programs end with",
+        ),
+        (None, "weights not judged", "2 of 2 softmax programs were not judged"),
+    ],
+)
+def test_suite_judges_whatever_tolerance_a_record_states(tmp_path, parity, headline, words):
+    groups = (trials(case(name), 0.5, 0.5, parity=parity) for name in "ab")
+    opening, _ = open_run(tmp_path, *groups)
+    (verdict,) = opening.verdicts
+    assert (verdict.headline, words in verdict.text) == (headline, True)
 
 
 def test_run_without_starts_has_no_chart_of_them(tmp_path):

@@ -123,6 +123,20 @@ def assert_readable(folder):
     return records
 
 
+# The command lines that read the run RUN.
+READING_VERBS = (
+    *(("report", "RUN"), ("compare", "RUN", "RUN"), ("export", "RUN", "--format=pyperf")),
+    *(("check", "RUN"), ("run", "--resume", "--dry-run", "--output=RUN")),
+)
+
+
+def assert_read_by_every_verb(called, folder):
+    """Check that every verb that reads a run reads this one; called: see the fixture."""
+    for verb in READING_VERBS:
+        status, _, err = called(*(word.replace("RUN", folder.name) for word in verb))
+        assert status == 0, (verb, err)
+
+
 def assert_whole(folder, before=()):
     """Check that every planned trial has one record, and each after ``before`` its params."""
     assert read_lines(folder)[: len(before)] == list(before)

@@ -9,7 +9,7 @@ from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError, clean_text
 from bench.records.environments import list_versions
-from bench.records.schema import Environment, Record, Run, TrialRecord
+from bench.records.schema import TOLERANCE, Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.regression.result import ComparedVersion
 from bench.runner.planning.pilot import choose_threads, split_pilot
@@ -46,7 +46,7 @@ class StoredCase:
     @property
     def wrong(self) -> bool:
         """Whether the result of a process failed the parity check."""
-        return any(trial.parity is not None and not trial.parity.passed for trial in self.trials)
+        return any(trial.parity and not trial.parity.error <= TOLERANCE for trial in self.trials)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.summary import Row
+from bench.records.schema import TOLERANCE
 from bench.report.charts.style import COLOURS, GREY, JOINED, LIMIT, encode_names, finish_chart
 from bench.report.render.numbers import format_error
 from bench.report.sections.costs.comparison import describe_size, label_case
@@ -39,8 +40,8 @@ def read_mistakes(workload: str) -> dict[str, float]:
     return dict(sorted(errors.items(), key=lambda item: item[1]))
 
 
-def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
-    """Draw each row's parity error as a dot on a logarithmic axis, and the tolerances as lines.
+def chart_parity(rows: Sequence[Row], title: str) -> Any:
+    """Draw each row's parity error as a dot on a logarithmic axis, and the tolerance as a line.
 
     rows: of one workload. Those within the tolerance share a line for each objective: the order of
     their errors means nothing. Errors that are zero or infinite are only in the table. Below them
@@ -49,16 +50,15 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
     import altair as alt
 
     drawn = [row for row in rows if can_draw_error(row)]
-    tolerance = max(tolerances)
     agreeing: dict[str, set[str]] = defaultdict(set)  # names by objective
     for row in drawn:
-        if row.parity_error is not None and row.parity_error <= tolerance:
+        if row.parity_error is not None and row.parity_error <= TOLERANCE:
             agreeing[row.case.objective].add(label_case(row.case))
     lines = {
         objective: f"{len(names)} {objective} program{'s' * (len(names) > 1)}"
         for objective, names in agreeing.items()
     }
-    points = [_make_point(row, lines, tolerance) for row in drawn]
+    points = [_make_point(row, lines) for row in drawn]
     points += [
         {
             "name": words,
@@ -71,7 +71,7 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
     by_error = sorted(points, key=lambda point: (point["what"] == _MISTAKE, point["error"]))
     names = list(dict.fromkeys(point["name"] for point in by_error))
     points.sort(key=lambda point: list(_KINDS).index(point["what"]))
-    decades = [math.log10(value) for value in (*(one["error"] for one in points), *tolerances)]
+    decades = [math.log10(value) for value in (*(one["error"] for one in points), TOLERANCE)]
     ends = range(min(_LOW, math.floor(min(decades))), max(_HIGH, math.ceil(max(decades))) + 1)
     ticks = [float(f"1e{decade}") for decade in ends]
     x = alt.Scale(type="log", nice=False, domain=[ticks[0], ticks[-1]])
@@ -95,7 +95,7 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
             description="tip:N",
         )
     )
-    limits = [{"limit": one, "text": f"tolerance {format_error(one)}"} for one in tolerances]
+    limits = [{"limit": TOLERANCE, "text": f"tolerance {format_error(TOLERANCE)}"}]
     rules = alt.Chart(alt.Data(values=limits)).encode(x=alt.X("limit:Q", scale=x))
     layers = alt.layer(
         rules.mark_rule(strokeDash=[4, 3], color=LIMIT),
@@ -106,11 +106,11 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
     return finish_chart(layers, title, len(names))
 
 
-def _make_point(row: Row, lines: Mapping[str, str], tolerance: float) -> dict[str, Any]:
+def _make_point(row: Row, lines: Mapping[str, str]) -> dict[str, Any]:
     """Return the dot of a row; lines: names of the lines of rows that agree, by objective."""
     case, error = row.case, row.parity_error or 0.0
     name, kind = label_case(case), "another size" if row.swept else "first size"
-    failed = error > tolerance
+    failed = error > TOLERANCE
     return {
         "name": name if failed else lines[case.objective],
         "error": error,

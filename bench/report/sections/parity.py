@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from bench.analysis.summary import Row
-from bench.records.schema import TrialRecord
+from bench.records.schema import TOLERANCE
 from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -26,24 +26,21 @@ SIZES_NOTE = (
 
 def describe_parity(run: LoadedRun) -> Section:
     """Return the errors of every row that was judged, including those that failed by them."""
-    # One tolerance, or one for each version of the suite that measured the run.
-    trials = [record for record in run.records if isinstance(record, TrialRecord)]
-    tolerances = sorted({trial.parity.tolerance for trial in trials if trial.parity})
     table_list, pictures, remarks = [], [], []
-    for workload in list_workloads(run.rows) if tolerances else ():
+    for workload in list_workloads(run.rows):
         rows = [
             row
             for row in run.rows
             if row.case.workload == workload and row.parity_error is not None
         ]
-        table_list += tabulate_parity(rows, workload, tolerances[0])
+        table_list += tabulate_parity(rows, workload)
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
         title = f"Parity errors, workload {workload}"
         if any(map(can_draw_error, rows)):
-            draw = partial(chart_parity, rows, tolerances, title)
+            draw = partial(chart_parity, rows, title)
             pictures.append(Picture(f"parity-{workload}", title, draw))
-    finding = describe_agreement(run)
+    _, finding = describe_agreement(run)
     return Section(TITLE, table_list, "No trial was judged.", pictures, remarks, finding=finding)
 
 
@@ -60,7 +57,7 @@ def describe_accuracy(rows: Sequence[Row]) -> str:
     return f"{subject} test accuracies between {shares[0]} and {shares[-1]}."
 
 
-def tabulate_parity(rows: Sequence[Row], workload: str, tolerance: float) -> list[Table]:
+def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:
     """Return a line for each implementation and device, the smallest error first."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -73,21 +70,21 @@ def tabulate_parity(rows: Sequence[Row], workload: str, tolerance: float) -> lis
         tables.list_errors("error", [_find_worst(group) if group else None for group in at_first]),
         tables.list_errors("at any size", worst),
         tables.list_counts("sizes", [len(group) for _, group in ordered]),
-        tables.Column("margin, ×", [_describe_margin(one, tolerance) for one in worst], worst),
+        tables.Column("margin, ×", [_describe_margin(one) for one in worst], worst),
     ]
     if all(len(group) == 1 for group in at_first) and len(ordered) == len(rows):
         columns = [columns[0], columns[1], columns[4]]
     sizes = SIZES_NOTE if len(columns) > 3 else ""
     title = f"Parity errors, workload {workload}"
-    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * tolerance, 2)} × 10⁻⁶.{sizes}"
+    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * TOLERANCE, 2)} × 10⁻⁶.{sizes}"
     programs = [name for name, _ in ordered]
     return [tables.build_table(title, columns, note, programs=programs)] if ordered else []
 
 
-def _describe_margin(error: float, tolerance: float) -> str:
+def _describe_margin(error: float) -> str:
     if error == 0:
         return "no error"
-    return numbers.format_number(tolerance / error, 2) if error <= tolerance else "fails"
+    return numbers.format_number(TOLERANCE / error, 2) if error <= TOLERANCE else "fails"
 
 
 def _find_worst(rows: Sequence[Row]) -> float:

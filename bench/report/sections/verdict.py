@@ -7,7 +7,7 @@ from bench.analysis.intervals import Interval, estimate_typical, find_range
 from bench.analysis.ranking import Comparison
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
-from bench.records.schema import TrialRecord
+from bench.records.schema import TOLERANCE, TrialRecord
 from bench.report.charts.frontier import MAX_EPOCHS
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -89,33 +89,48 @@ def list_warnings(run: LoadedRun) -> list[str]:
     return list(filter(None, (run.noise.warning, *missing)))
 
 
-def describe_agreement(run: LoadedRun) -> str:
-    """Say how many softmax programs end with the oracle's weights; empty if none was judged."""
-    passed: dict[str, bool] = {}
-    errors = []
-    tolerances = set()
+def describe_agreement(run: LoadedRun) -> tuple[str, str]:
+    """Say in a few words, and in a sentence, whether softmax programs have the oracle's weights.
+
+    The suite's own tolerance judges. Both are empty if no softmax program was trained.
+    """
+    errors: dict[str, float] = {}  # the largest of each program that was judged
+    noise: list[float] = []
+    unjudged: dict[str, None] = {}
     for record in run.records:
-        case = record.case
-        if isinstance(record, TrialRecord) and record.parity and case.objective == "softmax":
-            name = label_case(case)
-            passed[name] = passed.get(name, True) and record.parity.passed
-            tolerances.add(record.parity.tolerance)
-            errors.append(record.parity.error)
-    if not passed:
-        return ""
-    good, total = sum(passed.values()), len(passed)
-    if good < total:
-        wrong = [name for name, fine in passed.items() if not fine]
+        if isinstance(record, TrialRecord) and record.case.objective == "softmax":
+            name = label_case(record.case)
+            if record.parity:
+                errors[name] = max(errors.get(name, 0.0), record.parity.error)
+                if record.noise_parity:
+                    noise.append(record.noise_parity.error)
+                    errors[name] = max(errors[name], noise[-1])
+            elif record.status == "ok":
+                unjudged[name] = None
+    total, faults = len(errors | unjudged), []
+    if wrong := [name for name, error in errors.items() if not error <= TOLERANCE]:
         verb = "ends" if len(wrong) == 1 else "end"
-        return (
+        faults.append(
             f"{numbers.format_count(len(wrong))} of {total} softmax programs {verb} with other "
             f"weights than the float64 oracle: {list_names(wrong, MAX_NAMES)}."
         )
+    if unjudged:
+        verb = "was" if len(unjudged) == 1 else "were"
+        faults.append(
+            f"{numbers.format_count(len(unjudged))} of {total} softmax programs {verb} not judged, "
+            f"so nothing shows what they compute: {list_names(list(unjudged), MAX_NAMES)}."
+        )
+    if faults:
+        return "not the same weights" if wrong else "weights not judged", " ".join(faults)
+    if not errors:
+        return "", ""
     who = f"All {total} softmax programs end" if total > 1 else "The one softmax program ends"
-    allowed = " or ".join(map(numbers.format_error, sorted(tolerances)))
-    return (
+    largest, allowed = map(numbers.format_error, (max(errors.values()), TOLERANCE))
+    if noise:
+        largest += f", on noise {numbers.format_error(max(noise))}"
+    return "the same weights", (
         f"{who} with the weights of the float64 oracle, our reference: the largest parity error is "
-        f"{numbers.format_error(max(errors))} (tolerance {allowed})."
+        f"{largest} (tolerance {allowed})."
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params, Problem
+from bench.records.store import identify_entropy
 from bench.worker.workloads import Workload
 
 _HEX_DIGITS = 32
@@ -65,7 +66,7 @@ class Draws:
     @property
     def id(self) -> str:
         """A name of the entropy, from which it cannot be computed."""
-        return hashlib.sha256(self.entropy.encode()).hexdigest()[:12]
+        return identify_entropy(self.entropy)
 
     def draw_order(self, epoch: Epoch, samples: int) -> NDArray[np.int64]:
         """Return the permutation in which an epoch takes the samples: int64 (samples,)."""

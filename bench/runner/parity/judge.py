@@ -15,16 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params, Problem
-from bench.records.schema import Case, Parity
+from bench.records.schema import TOLERANCE, Case, Parity
 from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, split_params
 from bench.worker import data
 from implementations import TEXTBOOK_PROGRAMS
 
-# Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
-# off by 1e-4, swapped batches and half precision exceed it (docs/parity.md has the matrix).
-TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 LABEL_TIE = 1e-4
 

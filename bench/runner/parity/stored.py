@@ -4,7 +4,6 @@ Nothing in the folder is run, and nothing outside of it is read because it says 
 """
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ from bench.errors import UserError
 from bench.records import layout, store
 from bench.records.files import read_file
 from bench.records.paths import find_private_texts
-from bench.records.schema import FORMAT, JudgedRecord, Run, TrialRecord
+from bench.records.schema import FORMAT, TOLERANCE, JudgedRecord, Run, TrialRecord
 from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import STORED_PARTS, Evidence
-from bench.runner.parity.judge import TOLERANCE, Judge, Judgement
+from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.planning.cases import compute_max_samples
 from bench.worker.workloads import WORKLOADS
 
@@ -50,7 +49,6 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     data_source: the value of ``--data``. Raises UserError if the run cannot be read, or its data
     cannot be found.
     """
-    reject_links(folder)
     run, contents = store.read_run(folder), store.read_contents(folder)
     faults = [*contents.faults, *list_private_texts(folder)]
     if run.format == FORMAT:  # older suites recorded the name of the host
@@ -90,14 +88,6 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     return StoredCheck(len(with_params), len(judged), faults)
 
 
-def reject_links(folder: Path) -> None:
-    """Raise UserError if there is a link in a folder."""
-    for parent, folders, files in os.walk(folder):
-        for path in (Path(parent, name) for name in (*folders, *files)):
-            if path.is_symlink():
-                raise UserError(f"{path} is a link, which may lead elsewhere. Copy what it names")
-
-
 def find_data(run: Run, data_source: str | None) -> Dataset:
     """Return the data that a run was measured with. Raises UserError.
 
@@ -130,8 +120,6 @@ def read_evidence(
     if record.case.samples > (most := compute_max_samples(data.features)):
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
     draws = Draws(entropy[record.entropy])
-    if draws.id != record.entropy:
-        raise UserError(f"entropy/{record.entropy}.txt holds other entropy than its name says")
     try:
         content = io.BytesIO(read_file(folder / layout.PARAMS / f"{record.trial}.npy"))
         # Unlike np.load it reads no archive. A header may promise more than there is.

@@ -15,7 +15,7 @@ def with_error(error, of, *epochs, tolerance=1e-5, **changes):
 
 
 def tabulate(*records):
-    (table,) = tabulate_parity(summarize(records, HERE), "sgd", 1e-5)
+    (table,) = tabulate_parity(summarize(records, HERE), "sgd")
     return table.lines
 
 
