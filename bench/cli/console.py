@@ -31,7 +31,6 @@ stdout = Console(width=None if _on_terminal else 2000, highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 INDEXES = ("--index-url", "--extra-index-url")
-WAITING = "another run is measuring on this machine; waiting for it"
 NO_CHARTS = (
     "without charts and report.html, which need: pip install -e '.[report]' in the suite's folder"
 )
@@ -90,7 +89,7 @@ def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
     """Hold the host's lock in a block; say so before waiting for another run that has it."""
     from bench.runner import lock
 
-    return lock.hold_host_lock(lambda: console.print(WAITING))
+    return lock.hold_host_lock(lambda line: console.print(line, soft_wrap=True, markup=False))
 
 
 def print_measurement(console: Console, lines: Iterable[str | RichTable]) -> None:

@@ -1,19 +1,23 @@
 """Lock the host: one measurement at a time on a machine, for all users."""
 
+import datetime as dt
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.runner.process import scratch
 from bench.runner.process.spec import share_ptx_cache
+from bench.worker.measure import now
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
 DEFAULT_PATH = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it
 POLL_SECONDS = 0.25
+ANNOUNCE_SECONDS = 300.0
 
 
 def find_lock_path() -> Path:
@@ -31,19 +35,20 @@ def find_lock_path() -> Path:
 
 
 @contextmanager
-def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+def hold_host_lock(announce_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the host's lock in a block; wait for it first. Raises UserError.
 
     The kernel releases it when its holder ends, even if it is killed; the next holder removes what
     a killed one has left on the host. All workers of the block share one PTX cache.
-    announce_wait: called if the lock is not free at once.
+    announce_wait: gets a line if the lock is not free at once, and every five minutes.
     """
     # Every user may open it. Never a soft lock, which would outlive a killed holder.
     lock = FileLock(find_lock_path(), mode=0o666, thread_local=False, fallback_to_soft=False)
     try:
-        if not _acquire(lock, timeout=0):
-            announce_wait()
-            _acquire(lock, timeout=-1)
+        begin, timeout = now(), 0.0
+        while not _acquire(lock, timeout):
+            announce_wait(describe_wait(Path(lock.lock_file), now() - begin))
+            timeout = ANNOUNCE_SECONDS
         with suppress(OSError):  # another user's
             os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones
         scratch.remove_stale_folders()
@@ -51,6 +56,24 @@ def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator
             yield
     finally:
         lock.release()
+
+
+def describe_wait(path: Path, seconds: float) -> str:
+    """Say who holds a lock, as far as /proc shows it, and how long this process has waited."""
+    holder = ""
+    with suppress(OSError, StopIteration):
+        status = path.stat()  # its holder touched it
+        locks = map(str.split, Path("/proc/locks").read_text(encoding="ascii").splitlines())
+        number = next(one[4] for one in locks if one[5].endswith(f":{status.st_ino}"))
+        command = Path("/proc", number, "cmdline").read_text("utf-8", "replace").split("\0")
+        # The program and its verb: an option may hold a path or a password.
+        words = [Path(word).name for word in takewhile(lambda one: one[:2] != "--", command)]
+        since = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC).astimezone()
+        holder = f" (process {number}, {clean_text(' '.join(words)):.60}, since {since:%H:%M})"
+    return (
+        f"another run is measuring on this machine{holder}; waiting for it, {seconds / 60:.0f} min "
+        "until now. To measure beside it, on other cores, set SOFTMAX_BENCH_LOCK to another file"
+    )
 
 
 def _acquire(lock: FileLock, timeout: float) -> bool:

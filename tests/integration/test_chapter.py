@@ -118,6 +118,19 @@ def test_stored_outputs_are_the_chapters():
     assert pictures == ["image/png", "image/svg+xml", "image/png"]
 
 
+def test_stored_tables_are_of_todays_published_run(monkeypatch):
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(NOTEBOOKS)
+    names = {"bench": bench}
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    tables = [cell for cell in cells if "trials" in "".join(cell["source"]) and "outputs" in cell]
+    assert len(tables) == 2
+    for cell in tables:
+        exec("".join(cell["source"]), names)
+        table = eval(cell["source"][-1], names)
+        assert read_text([cell]) == repr(table), "renew it: CONTRIBUTING.md, Published runs"
+
+
 def test_page_has_the_accuracies_of_the_notebook():
     page = (NOTEBOOKS.parent / "docs" / "chapter.md").read_text(encoding="utf-8")
     text = read_text(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])

@@ -19,7 +19,7 @@ OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
 import sys
 from bench.runner import lock
-with lock.hold_host_lock(lambda: print("waiting", flush=True)):
+with lock.hold_host_lock(lambda _: print("waiting", flush=True)):
     print("held", flush=True)
     sys.stdin.read(1)
 """
@@ -125,6 +125,21 @@ def test_one_waiting_process_gets_the_free_lock(holder):
     assert second.readline() == "held\n"
     pipes.remove(second)
     assert select.select(pipes, [], [], 0.6)[0] == []
+
+
+def test_wait_names_the_holder_until_the_lock_is_free(holder, monkeypatch):
+    first, lines = holder("held"), []
+    monkeypatch.setattr(lock, "ANNOUNCE_SECONDS", 0.0)
+
+    def announce(line):
+        lines.append(line)
+        if len(lines) == 3:
+            first.communicate("x")
+
+    with lock.hold_host_lock(announce):
+        assert len(lines) >= 3
+    assert f"(process {first.pid}, {Path(sys.executable).name} -c" in lines[0]
+    assert "0 min until now" in lines[2]
 
 
 def test_lock_is_free_after_an_error():

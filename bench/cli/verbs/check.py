@@ -9,7 +9,7 @@ import typer
 from bench.cli.console import hold_host_lock, print_line
 from bench.cli.options import Data, Device, Env, Pythons, Timeout, complete_implementation
 from bench.errors import UserError
-from bench.records.layout import RUN_PLAN
+from bench.records.layout import find_runs
 
 if TYPE_CHECKING:
     from bench.records.schema import Case
@@ -45,10 +45,11 @@ def check(
     from implementations import IMPLEMENTATIONS
 
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
-    if runs := [Path(name) for name in chosen if (Path(name) / RUN_PLAN).exists()]:
-        if len(runs) < len(chosen):
+    folders = {name: find_runs(Path(name)) for name in chosen}
+    if any(folders.values()):
+        if not all(folders.values()):
             raise UserError("check either runs or implementations. Leave out the others")
-        check_runs(runs, data)
+        check_runs([folder for runs in folders.values() for folder in runs], data)
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device])
     cases = [
@@ -85,7 +86,7 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
     from bench.report.load import load_run
     from bench.runner.parity.stored import check_run
 
-    failed = unjudged = False
+    failed = False
     with hold_host_lock():
         for folder in folders:
             checked = check_run(folder, data)
@@ -94,13 +95,12 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
                 faults.append(f"planned trials missing: {missing}. Measure them with --resume")
             for fault in faults:
                 print_line(f"{folder}: {fault}")
-            print_line(
-                f"{folder}: parity of {checked.judged} of {checked.total} trials computed again "
-                f"from their params, {len(faults)} faults"
-            )
+            again = "without params, so no parity was computed again"
+            if checked.judged:
+                again = f"parity of {checked.judged} of {checked.total} rows computed again"
+            print_line(f"{folder}: {again}; {len(faults)} faults")
             failed = failed or bool(faults)
-            unjudged = unjudged or not checked.judged
-    raise typer.Exit(1 if failed else 4 if unjudged else 0)
+    raise typer.Exit(1 if failed else 0)
 
 
 def format_finding(case: "Case", finding: "Finding") -> str:
