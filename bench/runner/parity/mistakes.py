@@ -1,6 +1,7 @@
 """Name common mistakes: train one epoch with each, and compare it with a wrong result."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,10 @@ from bench.runner.parity.oracle import Array
 # A mistake that explains a result is as near to it as float32 is to the oracle. The limit leaves
 # room for half precision; two different mistakes are farther apart.
 NEAR = 1e-4
+# Of a fitted learning rate: the steps of the fit, and what it may leave of the difference if the
+# rate is the same in all steps, and if it falls: not every schedule is exponential. FALLING is the
+# logarithm of the least fall.
+FITS, LEFT, LEFT_OF_FALLING, FALLING = 5, 0.01, 0.15, -0.04
 
 Order = NDArray[np.int64]
 
@@ -34,6 +39,13 @@ def put_epsilon_outside(problem: Problem, w: Array, g: Array, v: Array) -> tuple
     return w - problem.optimizer.learning_rate * g / (np.sqrt(v) + problem.optimizer.epsilon), v
 
 
+def use_the_last_gradient(problem: Problem, w: Array, g: Array, v: Array) -> tuple[Array, Array]:
+    """Step along the gradient of the batch before, which is kept beside the mean squares."""
+    v, late = v if v.ndim > w.ndim else (v, 0 * v)
+    w, v = oracle.update_parameter(problem, w, late, v)
+    return w, np.stack([v, g])
+
+
 class Mistake(NamedTuple):
     """A mistake in the order or in the step. description: follows "as if".
 
@@ -43,6 +55,7 @@ class Mistake(NamedTuple):
     description: str
     reorder: Callable[[Order, int], Order] = lambda order, _: order
     update: Callable[[Problem, Array, Array, Array], tuple[Array, Array]] = oracle.update_parameter
+    smoothing: float = 0.0
 
 
 MISTAKES = (
@@ -58,6 +71,9 @@ MISTAKES = (
     ),
     Mistake("it skips the first batch", lambda order, size: order[size:]),
     Mistake("it skips the last batch", lambda order, size: order[:-size]),
+    Mistake("it takes every n-th sample", lambda order, size: order.reshape(size, -1).T.ravel()),
+    Mistake("each of its gradients is one step late", update=use_the_last_gradient),
+    Mistake("it smooths the labels by 0.1", smoothing=0.1),
     Mistake("its RMSprop has epsilon outside the root, as PyTorch's", update=put_epsilon_outside),
 )
 
@@ -72,10 +88,47 @@ def name_mistake(
         if mistake.update is put_epsilon_outside and not isinstance(problem.optimizer, RMSprop):
             continue
         taken = mistake.reorder(order, problem.batch_size)
-        state = oracle.train_epoch(problem, oracle.start(initial), taken, update=mistake.update)
-        wrong = state.solution
+        begin, smoothing = oracle.start(initial), mistake.smoothing
+        wrong = oracle.train_epoch(
+            problem, begin, taken, update=mistake.update, smoothing=smoothing
+        ).solution
         moved = max(np.abs(part - start).max() for part, start in zip(wrong, initial, strict=True))
         same = all(np.array_equal(a, b) for a, b in zip(params, wrong, strict=True))
         if same or (moved > 0 and oracle.parity_error(params, wrong, initial) <= NEAR):
             return mistake.description
+    return _name_by_fit(params, problem, initial, order)
+
+
+def _name_by_fit(params: Params, problem: Problem, initial: Params, order: Order) -> str | None:
+    """Name a learning rate that is wrong or falls within the epoch, or another order, or None."""
+
+    def train(first: float, change: float, taken: Order = order) -> Array:
+        """Return the params with a rate whose logarithm is off by ``first``, and then changes."""
+        turns, steps = count(), len(order) // problem.batch_size
+
+        def update(problem: Problem, w: Array, g: Array, v: Array) -> tuple[Array, Array]:
+            moved, v = oracle.update_parameter(problem, w, g, v)
+            share = next(turns) // 2 / steps  # weight and bias take turns
+            return w + np.exp(first + change * share) * (moved - w), v
+
+        state = oracle.train_epoch(problem, oracle.start(initial), taken, update=update)
+        return oracle.flatten(state.solution)
+
+    target, right, fitted, norm = oracle.flatten(params), train(0, 0), np.zeros(2), np.linalg.norm
+    for _ in range(FITS):  # Gauss and Newton's method
+        end = train(*fitted)
+        slopes = [(train(*(fitted + step)) - end) / NEAR for step in NEAR * np.eye(2)]
+        step = np.linalg.lstsq(np.transpose(slopes), target - end)[0]
+        fitted = np.clip(fitted + step, -3, 3)
+    off, left, rate = target - right, norm(target - end), np.exp(fitted[0])
+    if left <= LEFT_OF_FALLING * norm(off) and fitted[1] <= FALLING:
+        return f"its learning rate falls within the epoch, by about {-np.expm1(fitted[1]):.0%}"
+    if left <= LEFT * norm(off) and abs(fitted[1]) <= -FALLING / 2:
+        divisor = f"{problem.batch_size / rate:.4g} in place of the batch size"
+        return f"its learning rate is {rate:.4g} times the right one, or it divides by {divisor}"
+    way = right - oracle.flatten(initial)
+    apart = norm(train(0, 0, np.random.default_rng(0).permutation(order)) - right)
+    # Other orders end as far away, and neither farther along the way nor less far.
+    if 0.7 * apart < norm(off) < 1.6 * apart and abs(off @ way) < 0.3 * norm(off) * norm(way):
+        return "it takes the samples in another order"
     return None

@@ -62,10 +62,13 @@ def train_epoch(
     order: NDArray[np.int64],
     objective: Objective = "softmax",
     update: Callable[[Problem, Array, Array, Array], tuple[Array, Array]] = update_parameter,
+    *,
+    smoothing: float = 0.0,
 ) -> State:
     """Return the state after one epoch over the samples in this order.
 
-    update: another step of the optimizer, for wrong results; one-vs-rest ignores it.
+    update, smoothing: another step of the optimizer, and the share of each label that is spread
+    over all classes, for wrong results; one-vs-rest ignores them.
     Raises ValueError for one-vs-rest with RMSprop, which no implementation offers.
     """
     if objective == "one-vs-rest":
@@ -80,7 +83,7 @@ def train_epoch(
         log_probabilities = log_softmax(forward(solution, images))
         loss -= float(log_probabilities[np.arange(len(labels)), labels].sum())
         correct += int((log_probabilities.argmax(axis=1) == labels).sum())
-        slope = compute_gradient(images, log_probabilities, labels)
+        slope = compute_gradient(images, log_probabilities, labels, smoothing)
         updated = [
             update(problem, w, g, v) for w, g, v in zip(solution, slope, squares, strict=True)
         ]
@@ -117,7 +120,7 @@ def compute_accuracies(
 
 
 def compute_gradient(
-    images: Array, log_probabilities: Array, labels: NDArray[np.int32]
+    images: Array, log_probabilities: Array, labels: NDArray[np.int32], smoothing: float = 0.0
 ) -> Solution:
     """Return the gradient of the mean cross-entropy of one batch, in the parameters' shape.
 
@@ -126,7 +129,8 @@ def compute_gradient(
     p - y: https://scikit-learn.org/stable/modules/linear_model.html#multinomial-case
     """
     residual = np.exp(log_probabilities)
-    residual[np.arange(len(labels)), labels] -= 1
+    residual[np.arange(len(labels)), labels] -= 1 - smoothing
+    residual -= smoothing / residual.shape[1]
     residual /= len(labels)
     return Solution(images.T @ residual, residual.sum(axis=0))
 
@@ -136,12 +140,12 @@ def parity_error(params: Params, oracle: Solution, initial: Params) -> float:
 
     Infinite if ``params`` are not finite, so that a comparison with any tolerance fails.
     """
-    deviation = np.abs(_flat(params) - _flat(oracle)).max()
-    way = np.abs(_flat(oracle) - _flat(initial)).max()
+    deviation = np.abs(flatten(params) - flatten(oracle)).max()
+    way = np.abs(flatten(oracle) - flatten(initial)).max()
     return float(deviation / way) if np.isfinite(deviation) else float("inf")
 
 
-def _flat(params: Params | Solution) -> Array:
+def flatten(params: Params | Solution) -> Array:
     """Return weight and bias as one vector."""
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in params])
 

@@ -26,16 +26,13 @@ from implementations import IMPLEMENTATIONS
 PARITY = "is above 1e-05: other mathematics"
 # A part of the reason for which each of them is rejected.
 REASONS = {
-    "skips_a_batch": "and in the first epoch; it looks as if it skips the last batch",
     "swaps_batches": "and in the first epoch",
-    "ignores_the_order": "it ignores the order and takes the samples in stored order",
     "sums_the_loss": "it looks as if it adds up the loss of a batch instead of averaging it",
     "momentum": "and in the first epoch",
     "decays_its_weights": PARITY,
     "learns_too_fast": "and in the first epoch",
     "epsilon_outside": "it looks as if its RMSprop has epsilon outside the root, as PyTorch's",
     "keras_jax_probabilities": PARITY,
-    "leaves_out_the_bias": "it looks as if it leaves out the bias",
     "float16": PARITY,
     "tf32": PARITY,
     "live_view": "changed params that it had returned (a view of live weights?)",
