@@ -5,16 +5,18 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bench.analysis.summary import Row
 from bench.records.schema import FORMAT, Record
 from bench.records.store import read_environments
 from bench.report.charts.chart import name_file
-from bench.report.load import load_run
-from bench.report.opening import make_opening
+from bench.report.load import LoadedRun, load_run
+from bench.report.opening import make_opening, name_suite
 from bench.report.render.markdown import escape, render_table
 from bench.report.sections import Picture, tables
 from bench.report.sections.costs.comparison import (
@@ -27,6 +29,7 @@ from bench.report.sections.costs.comparison import (
 )
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.programs import STYLES
+from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import write_finding
 
 ROOT = Path(__file__).parents[1]
@@ -82,8 +85,22 @@ def render_results(folder: Path) -> str:
         f"On {escape(run.machine_name)}: {escape(describe_problem(rows[0]))}. In "
         f"brackets: 95 % intervals. {STYLES} Parity error: how far the weights are from a float64 "
         f"oracle's, relative to how far training moved them; the [whole report]({path}/report.md) "
-        "says how it is judged, and has the other workload and the textbook's figures."
-        + "".join(f"\n\n{part}" for part in ladder)
+        "says how it is judged, and has the other workload and the textbook's figures.\n\n"
+        f"{describe_origin(run, rows)}" + "".join(f"\n\n{part}" for part in ladder)
+    )
+
+
+def describe_origin(run: LoadedRun, rows: Sequence[Row]) -> str:
+    """Say when, by which suite and with which versions rows were measured, and what they follow."""
+    suites = sorted({name_suite(environment) for environment in run.environments.values()})
+    versions = sorted({part for row in rows for part in row.version.split(", ")}, key=str.lower)
+    return (
+        f"Measured on {format_time(run.run.created).partition(',')[0]} by softmax-bench "
+        f"{' and '.join(suites)} with {', '.join(versions)}. Idiomatic programs follow the page "
+        "that their file names; tuned ones keep pixels as bytes. Keras's `fit` copies its images "
+        "before each epoch, which takes 2 to 22 % of it ([how it was timed](docs/methodology.md)). "
+        "sklearn-sgd updates its weights "
+        "once an image, 48,000 times an epoch; the others do so 1,500 times."
     )
 
 

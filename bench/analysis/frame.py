@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 NO_COLUMNS = {
     *("module", "extra", "devices", "variables", "env", "tried_threads", "interpreter", "file"),
     *("sha256", "siblings", "pixel_bytes", "format", "case", "environment", "stderr_tail"),
-    *("conditions", "parity", "validation_loss", "judged_epochs", "slowdown", "worker_seconds"),
+    *("conditions", "parity", "noise_parity", "validation_loss", "judged_epochs", "slowdown"),
+    *("worker_seconds",),
     *("warmup_seconds", "alternated", "phase_rss_bytes", "device_conditions", "energy_absent"),
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
 RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]
-DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds", "parity_error")
+PARITIES = {"parity_error": "parity", "noise_parity_error": "noise_parity"}
+DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds", *PARITIES)
 
 
 def load_frame(folder: Path) -> "pd.DataFrame":
@@ -50,7 +52,10 @@ def load_frame(folder: Path) -> "pd.DataFrame":
                     "framework_version": describe_framework(case, environment),
                     "machine": environment.machine.get("name"),
                     "median_epoch_seconds": median(epochs) if epochs else None,
-                    "parity_error": record.parity.error if record.parity else None,
+                    **{
+                        name: parity.error if (parity := getattr(record, field)) else None
+                        for name, field in PARITIES.items()
+                    },
                 }
             )
     frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *DERIVED_COLUMNS])

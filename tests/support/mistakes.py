@@ -1,79 +1,166 @@
-"""Measure how far known mistakes end from the oracle, for the scale of the parity chart.
+"""Measure how far low precision and small mistakes end from the oracle, by epoch and batch size.
 
-``PYTHONPATH=tests:. python -m support.mistakes`` trains some saboteurs of tests/assets on
-Fashion-MNIST as ``bench run`` does, and writes bench/report/charts/mistakes.json.
+``PYTHONPATH=tests:. python -m support.mistakes`` prints the tables of docs/parity.md, in about five
+minutes, and writes bench/report/charts/mistakes.json. Each error is that of one epoch, by a NumPy
+program in float32 that makes the mistake in it, from the oracle's weights before it.
 """
 
-import importlib.util
 import json
-from pathlib import Path
-from types import ModuleType
+from dataclasses import dataclass, replace
 
-from support.processes import ASSETS
+import numpy as np
 
 from bench.contract import Params
 from bench.data import dataset
 from bench.report.charts import parity
 from bench.runner.parity import oracle
-from bench.runner.parity.draws import Draws
-from bench.runner.parity.judge import FOLLOWED_EPOCHS
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws
+from bench.runner.parity.judge import TOLERANCE
 from bench.worker import data
 from bench.worker.workloads import WORKLOADS
+from implementations.idiomatic import softmax_numpy
 
-# Saboteurs, by what they do.
+# Of a training that goes on. The first epoch is what a trial times; the others show why.
+EPOCHS = (1, 2, 3, 6, 12, 25, 50)
+BATCH_SIZES = (8, 32, 480)
+SEED, EASY = 42, 1e-4
+
+
+def keep_bits(bits):
+    """Return a function that rounds float32 to this many bits of fraction."""
+    half, lost = np.uint32(1 << (22 - bits)), np.uint32(23 - bits)
+
+    def round_bits(array):
+        whole = np.ascontiguousarray(array).view(np.uint32)
+        return ((whole + half) >> lost << lost).view(np.float32)
+
+    return round_bits
+
+
+def round_half(array):
+    return array.astype(np.float16).astype(np.float32)
+
+
+def keep(array):
+    return array
+
+
+@dataclass
+class Mistake:
+    """forward, backward: round the operands of a product. gradient: rounds its result.
+
+    rate: factor of the learning rate. decay: of the weights. skips: images whose label is nearly
+    certain. swaps: the first two batches.
+    """
+
+    forward: object = keep
+    backward: object = keep
+    gradient: object = keep
+    rate: float = 1.0
+    decay: float = 0.0
+    skips: bool = False
+    swaps: bool = False
+
+
 MISTAKES = {
-    "multiplies in TF32": "tf32",
-    "weight decay of 1e-6": "decays_its_weights",
-    "learning rate × 1.0001": "learns_too_fast",
-    "swaps two batches": "swaps_batches",
-    "from_logits=False": "keras_jax_probabilities",
+    "none": Mistake(),
+    "float16 in both products": Mistake(round_half, round_half),
+    "float16 in the gradient's product": Mistake(backward=round_half),
+    "TF32 in both products": Mistake(keep_bits(10), keep_bits(10)),
+    "TF32 in the forward product": Mistake(keep_bits(10)),
+    "gradient in bfloat16": Mistake(gradient=keep_bits(7)),
+    "skips images with p > 0.9999": Mistake(skips=True),
+    "learning rate × 1.0001": Mistake(rate=1 + 1e-4),
+    "learning rate × 1.0002": Mistake(rate=1 + 2e-4),
+    "weight decay of 1e-6": Mistake(decay=1e-6),
+    "swaps two batches": Mistake(swaps=True),
 }
-SEED = 42
+DRAWN = ("TF32 in both products", "learning rate × 1.0001", *[*MISTAKES][-2:])  # in the chart
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ASSETS / "saboteurs" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Trainer(softmax_numpy.Trainer):
+    """NumPy's program with a mistake."""
+
+    def gradient(self, images, labels):
+        mistake, (weight, bias) = self.mistake, self.params
+        logits = mistake.forward(images) @ mistake.forward(weight) + bias
+        residual = np.exp(logits - logits.max(axis=1, keepdims=True))
+        residual /= residual.sum(axis=1, keepdims=True)
+        residual[np.arange(len(labels)), labels] -= 1
+        residual[(np.abs(residual).max(axis=1) < EASY) & mistake.skips] = 0
+        residual = mistake.backward(residual)
+        share, ones = np.float32(1 / len(labels)), np.ones(len(labels), np.float32)
+        products = [mistake.backward(images).T @ residual, ones @ residual]
+        decay = np.float32(mistake.decay)
+        return [
+            mistake.gradient(share * product) + decay * part
+            for product, part in zip(products, self.params, strict=True)
+        ]
 
 
-def measure_error(module: ModuleType, folder: Path, workload: str, classes: int) -> float:
-    """Return the largest parity error of the epochs that a judge follows."""
-    known, draws = WORKLOADS[workload], Draws.make(SEED, 1)
-    samples = len(data.read_labels(folder, "train"))
-    problem = data.read_problem(
-        folder, workload, classes=classes, batch_size=known.batch_size, samples=samples
-    )
-    start = draws.draw_initial_params(known, problem.features, classes)
-    trainer = module.Trainer(problem, "cpu")
-    trainer.reset(start)
-    state, errors = oracle.start(start), []
-    for epoch in range(1, FOLLOWED_EPOCHS + 1):
-        order = draws.draw_order(epoch, samples)
-        params = Params(*trainer.train_epoch(order))
-        state = oracle.train_epoch(problem, state, order)
-        errors.append(oracle.parity_error(params, state.solution, start))
-    return max(errors)
+def measure(problem, state, order, mistake):
+    """Return the deviation after an epoch from a state of the oracle, and how far that moves."""
+    begin = Params(*(part.astype(np.float32) for part in state.solution))
+    rate = replace(problem.optimizer, learning_rate=problem.optimizer.learning_rate * mistake.rate)
+    program = Trainer(replace(problem, optimizer=rate), "cpu")
+    program.mistake = mistake
+    program.reset(begin)
+    program.squares = [part.astype(np.float32) for part in state.squares]
+    taken, size = order.copy(), problem.batch_size
+    if mistake.swaps:
+        taken[: 2 * size] = np.roll(taken[: 2 * size], size)
+    params = program.train_epoch(taken)
+    start = oracle.start(begin)._replace(squares=state.squares)
+    end = oracle.flatten(oracle.train_epoch(problem, start, order).solution)
+    moved = np.abs(end - oracle.flatten(begin)).max()
+    return np.abs(oracle.flatten(params) - end).max(), moved
+
+
+def list_rows(prepared, workload, batch_size):
+    """Yield each mistake with its errors: on noise, in a training that goes on, and alone.
+
+    Alone: an epoch's error is divided by its own movement, not by the whole way.
+    """
+    draws, known, samples = Draws.make(SEED, 1), WORKLOADS[workload], 48_000
+    arguments = {"classes": prepared.classes, "batch_size": batch_size, "samples": samples}
+    problem = data.read_problem(prepared.folder, workload, **arguments)
+
+    def start(epoch):
+        features, classes = problem.features, problem.classes
+        return oracle.start(draws.draw_initial_params(known, features, classes, epoch))
+
+    noise, state, first = draws.draw_noise(problem), start(FIRST_EPOCH), start(FIRST_EPOCH)
+    order, begin = draws.draw_order(NOISE_EPOCH, noise.samples), start(NOISE_EPOCH)
+    cells = {name: [measure(noise, begin, order, one)] for name, one in MISTAKES.items()}
+    ways = [cells["none"][0][1]]
+    for number in range(1, max(EPOCHS) + 1):
+        order = draws.draw_order(FIRST_EPOCH._replace(number=number), samples)
+        after = oracle.train_epoch(problem, state, order)
+        if number in EPOCHS:
+            moved = oracle.flatten(after.solution) - oracle.flatten(first.solution)
+            ways.append(np.abs(moved).max())
+            for name, mistake in MISTAKES.items():
+                cells[name].append(measure(problem, state, order, mistake))
+        state = after
+    for name, values in cells.items():
+        whole = [error / way for (error, _), way in zip(values, ways, strict=True)]
+        yield name, [*whole, *(error / own for error, own in values[2:5])]
 
 
 def main() -> None:
-    """Write the errors of all mistakes in all workloads."""
-    prepared = dataset.find()
-    errors = {
-        workload: {
-            words: float(
-                f"{measure_error(load(name), prepared.folder, workload, prepared.classes):.3g}"
-            )
-            for words, name in MISTAKES.items()
-        }
-        for workload in WORKLOADS
-    }
-    text = json.dumps(errors, indent=2, ensure_ascii=False)
+    """Print a table for each workload, in units of the tolerance; write the chart's errors."""
+    prepared, chart = dataset.find(), {}
+    for workload, known in WORKLOADS.items():
+        titles = ["noise", *map(str, EPOCHS), *(f"{number} alone" for number in EPOCHS[1:4])]
+        print(f"\n| {workload} | batch | {' | '.join(titles)} |\n| --- {'| ---: ' * 12}|")
+        for batch_size in BATCH_SIZES:
+            for name, errors in list_rows(prepared, workload, batch_size):
+                texts = " | ".join(f"{error / TOLERANCE:.2g}" for error in errors)
+                print(f"| {name} | {batch_size} | {texts} |", flush=True)
+                if name in DRAWN and batch_size == known.batch_size:
+                    chart.setdefault(workload, {})[name] = float(f"{errors[1]:.3g}")
+    text = json.dumps(chart, indent=2, ensure_ascii=False)
     parity.MISTAKES.write_text(f"{text}\n", encoding="utf-8")
-    print(text)
 
 
 if __name__ == "__main__":
