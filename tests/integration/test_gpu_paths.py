@@ -42,9 +42,10 @@ def assert_trains_as_the_oracle(trainer, problem, epochs):
     orders = [np.random.default_rng(epoch).permutation(samples) for epoch in range(epochs)]
     trainer.reset(start)
     actual = [trainer.train_epoch(order) for order in orders]
-    path = oracle.Path(problem, start, orders.__getitem__, first=0)
-    for epoch, params in enumerate(actual, 1):
-        assert oracle.parity_error(params, path.get_state(epoch).solution, start) <= TOLERANCE
+    state = oracle.start(start)
+    for order, params in zip(orders, actual, strict=True):
+        state = oracle.train_epoch(problem, state, order)
+        assert oracle.parity_error(params, state.solution, start) <= TOLERANCE
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from bench.records.timestamps import parse_time
 
 
 def list_handovers(records: Sequence[Record]) -> list[float]:
-    """Return the seconds of the hand-overs of all timed epochs."""
-    trials = (record for record in records if isinstance(record, TrialRecord))
-    return [seconds for trial in trials for seconds in trial.handover_seconds]
+    """Return the seconds of the hand-overs of all trials; in older runs, of all timed epochs."""
+    trials = [record for record in records if isinstance(record, TrialRecord)]
+    pings = [trial.ping_seconds for trial in trials if trial.ping_seconds is not None]
+    return pings or [seconds for trial in trials for seconds in trial.handover_seconds]
 
 
 def measure_run(records: Sequence[Record]) -> float:
