@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import DataError
-from bench.records.files import new_folder
 
 _CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 
@@ -51,10 +50,11 @@ def build(name: str, fill: Callable[[Path], object]) -> Path:
 
 
 def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[[], bool]) -> Path:
-    """Return a folder; fill it first unless it is built. It appears whole or not at all.
+    """Return a folder; fill it first, from empty, unless it is built.
 
-    fill: see ``build``. One process builds a folder at a time; the others wait, then use it. Raises
-    DataError where the folder cannot be written.
+    fill: see ``build``; writes last what ``is_built`` looks for, so that a killed build is none.
+    One process builds a folder at a time; the others wait, then use it. Raises DataError where the
+    folder cannot be written.
     """
     if is_built():
         return folder
@@ -64,10 +64,13 @@ def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not is_built():
-                for remains in (folder, *folder.parent.glob(f".{folder.name}.*.part")):
-                    shutil.rmtree(remains, ignore_errors=True)
-                with new_folder(folder) as temporary:
-                    fill(temporary)
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                try:
+                    fill(folder)
+                except BaseException:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    raise
     except OSError as error:
         raise DataError(
             f"{folder.parent}: cannot be written ({error.strerror or error}). "

@@ -23,6 +23,23 @@ IMPLEMENTATIONS = (
     Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
 )
 """
+# A project that builds itself without other packages, in the version of its code.
+PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, *_):
+    name, about = "tool-1.0-py3-none-any.whl", "tool-1.0.dist-info"
+    tag = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
+        archive.write("tool.py")
+        metadata = "Metadata-Version: 2.1\\nName: tool\\nVersion: 1.0\\n"
+        archive.writestr(f"{about}/METADATA", metadata)
+        archive.writestr(f"{about}/WHEEL", tag)
+        archive.writestr(f"{about}/entry_points.txt", "[console_scripts]\\ntool = tool:main")
+        archive.writestr(f"{about}/RECORD", "")
+    return name
+"""
 
 
 class Repository:
@@ -55,7 +72,7 @@ class Repository:
 
 
 def wheel(folder, name, version, requires):
-    """Write a wheel of a package that holds its version only."""
+    """Write a wheel of a package that holds its version, and a script that prints it."""
     about = f"{name}-{version}.dist-info"
     lines = [
         f"Name: {name}",
@@ -63,7 +80,8 @@ def wheel(folder, name, version, requires):
         *(f"Requires-Dist: {name}" for name in requires),
     ]
     content = {
-        f"{name}/__init__.py": f"version = {version!r}\n",
+        f"{name}/__init__.py": f"version = {version!r}\ndef main():\n    print(version)\n",
+        f"{about}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
         f"{about}/METADATA": "\n".join(["Metadata-Version: 2.1", *lines, ""]),
         f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

@@ -1,7 +1,7 @@
 """Build virtual environments for sets of packages; each is built once and kept in the cache.
 
 An environment is the folder ``environments/<key>`` of the user's cache, with pip's output in
-``<key>.log``. Only its ``bin/python`` is used, which works wherever the folder is moved.
+``<key>.log``. It is built where it stays, because its programs name their Python by its path.
 """
 
 import importlib.metadata
@@ -185,18 +185,21 @@ def specify_environment(
 def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
     """Return the Python of an environment, built if necessary; raise UserError if that fails."""
     folder = cache.root() / "environments" / machine.fingerprint(asdict(spec))
-    python = folder / "bin" / "python"
+    python, stamp = folder / "bin" / "python", folder / "built-in"
 
-    def build(temporary: Path) -> None:
+    def build(_: Path) -> None:
         progress(f"building an environment with {' '.join(spec.named) or 'pip'}, once")
         log = folder.with_suffix(".log")
-        _run([sys.executable, "-P", "-m", "virtualenv", str(temporary)], log, spec, progress)
+        _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], log, spec, progress)
         if spec.requirements:
-            command = _write_command(temporary / "bin" / "python", temporary, spec)
-            _run(command, log, spec, progress)
+            _run(_write_command(python, folder, spec), log, spec, progress)
+        stamp.write_bytes(os.fsencode(folder))  # last: it is whole, and was not moved
 
-    # Its Python is a link, which an upgrade of the interpreter may have broken.
-    cache.build_once(folder, build, python.exists)
+    def is_built() -> bool:
+        # Its Python is a link, which an upgrade of the interpreter may have broken.
+        return python.exists() and stamp.is_file() and stamp.read_bytes() == os.fsencode(folder)
+
+    cache.build_once(folder, build, is_built)
     return str(python)
 
 

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 from support.pretended import Pretended
+from support.versions import BACKEND, PROJECT
 
 from bench.errors import UserError
 from bench.records import store
@@ -21,22 +22,6 @@ from bench.regression.versions.names import parse_version
 from bench.regression.versions.venv import PipOptions, ensure_environment, read_options
 
 NUMPY = importlib.metadata.version("numpy")
-# A project that builds itself without other packages, in the version of its code.
-PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-BACKEND = """
-import pathlib, zipfile
-
-def build_wheel(folder, *_):
-    name, about = "tool-1.0-py3-none-any.whl", "tool-1.0.dist-info"
-    tag = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
-    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
-        archive.write("tool.py")
-        metadata = "Metadata-Version: 2.1\\nName: tool\\nVersion: 1.0\\n"
-        archive.writestr(f"{about}/METADATA", metadata)
-        archive.writestr(f"{about}/WHEEL", tag)
-        archive.writestr(f"{about}/RECORD", "")
-    return name
-"""
 
 
 @pytest.fixture(autouse=True)

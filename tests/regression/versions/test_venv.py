@@ -124,6 +124,7 @@ def test_environment_has_the_named_release_and_the_constrained_rest(packages, fo
     assert Path(python).parents[2] == folder
     versions = [version_in(python, package) for package in ("tool", "part", "numpy")]
     assert versions == ["1.0", "1.5", NUMPY]
+    assert subprocess.check_output(Path(python).with_name("tool"), text=True) == "1.0\n"
     assert lines == ["building an environment with tool==1.0, once"]
 
 
@@ -169,7 +170,6 @@ def test_killed_build_is_not_used_and_releases_its_lock(steps, folder):
     )
     lines = [child.stdout.readline(), child.stdout.readline()]
     assert lines == ["building an environment with x==1, once\n", "building\n"]
-    (made,) = leftovers(folder)
     (locked,) = folder.glob("*.lock")
     lock = FileLock(locked)
     with pytest.raises(Timeout):
@@ -177,10 +177,20 @@ def test_killed_build_is_not_used_and_releases_its_lock(steps, folder):
     child.kill()
     child.communicate()
     assert child.returncode == -signal.SIGKILL
-    assert made.suffix == ".part"
     environment = EnvironmentSpec(("x==1",), ("x==1",), (), "CPython 3", sys.base_prefix)
     python = ensure_environment(environment, print)
     assert leftovers(folder) == [Path(python).parents[1]]
+
+
+def test_damaged_environment_is_built_again(steps):
+    folder = Path(ensure_environment(spec(), print)).parents[1]
+    for name in ("built-in", "bin/python"):
+        ensure_environment(spec(), pytest.fail)
+        (folder / name).unlink()
+        ensure_environment(spec(), print)
+    (folder / "built-in").write_text("/elsewhere")  # it was moved
+    ensure_environment(spec(), print)
+    assert len(steps) == 8
 
 
 def test_command_needs_no_package_of_the_suite(installed):
