@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.commands import CLOCK
 from support.processes import assert_nothing_left, wait_until
+from support.versions import BACKEND, PROJECT
 
 from bench.records import store
 from bench.regression.commands import prepare_commands
@@ -192,6 +194,32 @@ def test_numbers_of_two_units_end_with_3(commit, compared):
     assert "last-number ms" in remark
 
 
+@pytest.fixture
+def users(path, program, tmp_path, monkeypatch):
+    """Put a folder with another Python first on PATH; its programs print 9."""
+    (tmp_path / "users").mkdir()
+    for name in ("python", "tool", "other"):
+        program(f"users/{name}", "echo 9")
+    monkeypatch.setenv("PATH", os.pathsep.join((str(tmp_path / "users"), path)))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--base=tool==1.0", "--candidate=tool==2.0", "--command=sh -c 'tool | cat'"),
+        ("--install", "--command=tool other"),
+    ],
+)
+def test_each_side_runs_its_own_script(commit, compared, wheels, own_cache, users, arguments):
+    for version in ("1.0", "2.0"):
+        wheels("tool", version)
+        main = f"def main():\n    print({version})\n"
+        commit(**{"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": main})
+    compared(*arguments, "--metric=last-number", "--budget=5s")
+    values = {(one.version, *one.values.values()) for one in store.read_records(Path("out"))}
+    assert values == {("base", 1.0), ("candidate", 2.0)}
+
+
 def test_side_that_does_not_build_ends_with_2(commit, compared, wheels, own_cache):
     project = '[build-system]\nrequires = []\nbuild-backend = "nowhere"\nbackend-path = ["."]\n'
     commit(**{"pyproject.toml": project, "job": "true\n"})
@@ -304,6 +332,17 @@ def test_impossible_comparison_is_refused_in_one_line(commit, refused, tmp_path,
     (tmp_path / "earlier").mkdir()
     (tmp_path / "earlier" / "trials.jsonl").touch()
     assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    "command", ["tool", "sh -c 'x=$(tool|cat)'", f"nice {sys.executable} job.py", "old", "long"]
+)
+def test_program_of_neither_side_is_refused(refused, users, program, command):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "own"], check=True)
+    program("own/bin/old", "").write_text(f"#!{sys.executable}\n")  # of a copied environment
+    program("own/bin/long", f"'''exec' \"{sys.executable}\" \"$0\"")  # with a long path
+    sides = ("ab", "--base=own", f"--candidate={sys.executable}", "--budget=1s")
+    assert "neither side" in refused(*sides, f"--command={command}")
 
 
 def test_installed_package_on_both_sides_is_refused(commit, refused, tmp_path, monkeypatch):

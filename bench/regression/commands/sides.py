@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,9 @@ software = {"python": platform.python_version(), "distributions": dict(sorted(ve
 print(json.dumps({"places": places, "software": software}))
 """
 _ASK_SECONDS = 60.0
+# The head of a script that a Python runs; with a shell where pip has written it for a long path.
+# Source: https://github.com/pypa/distlib/blob/master/distlib/scripts.py
+_HEAD = re.compile(rb"""#!\s*(?:/bin/sh\n'''exec' ["']?)?(/[^\n]*?/(?:python|pypy)[\w.]*)["'\s]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +117,11 @@ def prepare_side(
 def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[str, str]:
     """Return variables with which a command finds this Python under its usual names.
 
+    A folder with another ``python``, such as the user's own environment, leaves PATH unless it is
+    one of the system: nothing that the side lacks is found there.
     links: a folder to make. Beside a Python that is not in a virtual environment, ``python`` may be
     another one. Raises UserError for another program.
     """
-    place = Path(python).parent
     changed = {name: text for name, text in variables.items() if name != "PYTHONHOME"}
     try:
         # A version manager starts the program itself by a script that looks at its own name.
@@ -129,6 +135,8 @@ def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[s
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UserError(f"{python} is no Python that starts: {error}. Name another") from error
+    executable = Path(os.fsdecode(process.stdout.strip()))
+    place = executable.parent
     first = [str(place)]
     if (place.parent / "pyvenv.cfg").is_file():
         changed["VIRTUAL_ENV"] = str(place.parent)
@@ -136,9 +144,12 @@ def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[s
         changed.pop("VIRTUAL_ENV", None)
         links.mkdir()
         for name in ("python", "python3"):
-            (links / name).symlink_to(os.fsdecode(process.stdout.strip()))
+            (links / name).symlink_to(executable)
         first.insert(0, str(links))
-    changed["PATH"] = os.pathsep.join((*first, variables.get("PATH", os.defpath)))
+    system = os.defpath.split(os.pathsep)
+    rest = variables.get("PATH", os.defpath).split(os.pathsep)
+    rest = [one for one in rest if one in system or not Path(one, "python").exists()]
+    changed["PATH"] = os.pathsep.join((*first, *rest))
     return changed
 
 
@@ -176,10 +187,13 @@ def ask_python(
 def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> str | None:
     """Return why both sides would run the same code, and what to do; None if nothing shows it.
 
-    They do if the command names a program or a script of a checkout by an absolute path; and if a
-    module of the repository is not imported from a side's own folder, such as an installed package
-    of a Python that both sides share. Two sides in one folder differ in something else.
+    They do if another Python than a side's own provides a program; if the command names a program
+    or a script of a checkout by an absolute path; and if a module of the repository is not imported
+    from a side's own folder, such as an installed package of a Python that both sides share. Two
+    sides in one folder differ in something else.
     """
+    if fault := _find_foreign_program(sides, arguments):
+        return fault
     before, after = sides
     if before.folder == after.folder:
         return None
@@ -224,3 +238,41 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
                     "--same-code-ok"
                 )
     return None
+
+
+def _find_foreign_program(sides: Sequence[CommandSide], arguments: Sequence[str]) -> str | None:
+    """Return which program is of another Python than a side's own, and what to do, or None.
+
+    All words of the command count if its first is a program of the system, such as a shell.
+    """
+    words = [arguments[0], *re.split(r"[\s|&;()`$'\"<>]+", " ".join(arguments))]
+    for side in (one for one in sides if one.isolated):
+        path = side.variables.get("PATH", os.defpath)
+        own = _find_python(Path(shutil.which("python", path=path) or "python"))
+        for number, word in enumerate(words):
+            name = str(side.folder / word) if "/" in word else word
+            program = shutil.which(name, path=path)
+            # Without a program that has left PATH, a shell may go on, and measure nothing.
+            other = program or shutil.which(name)
+            python = _find_python(Path(other)) if other else None
+            if program != other or python not in {None, own}:
+                return (
+                    f"{word} would be {other}, which is of neither side. Install it for each side, "
+                    "or name it by its path and allow it with --same-code-ok"
+                )
+            if number == 0 and python:
+                break  # what follows are its arguments
+    return None
+
+
+def _find_python(program: Path) -> Path | None:
+    """Return the virtual environment, else the Python, that a program is of; None for others."""
+    script = None
+    with suppress(OSError), program.open("rb") as file:
+        script = _HEAD.match(file.read(1024))
+    if script:
+        program = Path(os.fsdecode(script[1]))
+    for path in (program, program.resolve()):
+        if (path.parent.parent / "pyvenv.cfg").is_file():
+            return path.parent.parent.resolve()
+    return program.resolve() if program.name.startswith(("python", "pypy")) else None

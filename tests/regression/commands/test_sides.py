@@ -92,6 +92,7 @@ def test_virtual_environment_is_found_first(tmp_path, monkeypatch):
     with prepare(version) as side:
         assert ask(side, "sys.prefix") == str(tmp_path / "env")
         assert side.variables["VIRTUAL_ENV"] == str(tmp_path / "env")
+        assert str(Path(sys.executable).parent) not in side.variables["PATH"].split(os.pathsep)
         assert side.isolated
         assert "numpy" not in side.software["distributions"]
 
@@ -108,7 +109,7 @@ def test_python_beside_another_one_has_its_usual_names(program, tmp_path, monkey
         assert ask(side, "sys.version") == sys.version
         assert ask(side, "sys.prefix") == str(Path(sys.base_prefix))
         assert "VIRTUAL_ENV" not in side.variables
-        assert side.variables["PATH"].split(os.pathsep)[1] == str(tmp_path)
+        assert side.variables["PATH"].split(os.pathsep)[1] == str(BASE_PYTHON.parent)
         assert side.isolated
 
 
