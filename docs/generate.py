@@ -95,7 +95,7 @@ def describe_origin(run: LoadedRun, rows: Sequence[Row]) -> str:
     suites = sorted({name_suite(environment) for environment in run.environments.values()})
     versions = sorted({part for row in rows for part in row.version.split(", ")}, key=str.lower)
     return (
-        f"Measured on {format_time(run.run.created).partition(',')[0]} by softmax-bench "
+        f"Measured on {format_time(run.run.created).partition(',')[0]} by the suite's commit "
         f"{' and '.join(suites)} with {', '.join(versions)}. Idiomatic programs follow the page "
         "that their file names; tuned ones keep pixels as bytes. Keras's `fit` copies its images "
         "before each epoch, which takes 2 to 22 % of it ([how it was timed](docs/methodology.md)). "

@@ -16,7 +16,7 @@ from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
 from bench.worker.measure import now, time_epoch
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import NOISE_WORKLOAD, WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +97,13 @@ class Session:
         if self._request["mode"] == "textbook":
             self.textbook = data.read_textbook(folder)
             return
-        self._problem = self._read_problem(folder, self._request["samples"])
+        self._problem = data.read_problem(
+            folder,
+            self._request["workload"],
+            classes=self._request["classes"],
+            batch_size=self._request["batch_size"],
+            samples=self._request["samples"],
+        )
         self._test_images, _ = data.read(folder, "test")
 
     def set_up(self) -> None:
@@ -140,7 +146,14 @@ class Session:
         self._note_framework_peak()
         del self._trainer, self._problem, self._test_images
         gc.collect()
-        problem = self._read_problem(self._noise, int(self._exchange.count[0]))
+        samples = int(self._exchange.count[0])
+        problem = data.read_problem(
+            self._noise,
+            NOISE_WORKLOAD.name,
+            classes=self._request["classes"],
+            batch_size=min(NOISE_WORKLOAD.batch_size, samples),
+            samples=samples,
+        )
         self._trainer = self.module.Trainer(problem, self._request["device"])
         self.reset()
         self.train()
@@ -198,15 +211,6 @@ class Session:
         guard.require_collector(self._collector)
         self._require_unchanged()
         self._note_framework_peak()
-
-    def _read_problem(self, folder: Path, samples: int) -> Problem:
-        return data.read_problem(
-            folder,
-            self._request["workload"],
-            classes=self._request["classes"],
-            batch_size=self._request["batch_size"],
-            samples=samples,
-        )
 
     def _note_framework_peak(self) -> None:
         """Before the epoch on noise, or at the end of a process without one."""

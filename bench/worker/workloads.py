@@ -30,3 +30,5 @@ WORKLOADS = {
         Workload("textbook", RMSprop(0.001, 0.9, 1e-7), "glorot"),
     )
 }
+# What every trial ends with, on noise.
+NOISE_WORKLOAD = WORKLOADS["sgd"]

@@ -7,7 +7,7 @@ over, so that anybody can draw the same orders again.
 
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from bench.contract import Params, Problem
 from bench.records.store import identify_entropy
-from bench.worker.workloads import Workload
+from bench.worker.workloads import NOISE_WORKLOAD, Workload
 
 _HEX_DIGITS = 32
 
-# The noise has about this many images: whole batches, one at least, and no more than the case.
+# The noise has this many images, and no more than the case.
 NOISE_SAMPLES = 9600
 
 
@@ -77,10 +77,12 @@ class Draws:
     ) -> Params:
         """Return the weights before an epoch: zeros, or Glorot uniform; the bias is zero.
 
+        On noise they are zeros.
+
         Glorot uniform: ``U(-limit, limit)`` with ``limit = sqrt(6 / (features + classes))``, the
         default of Keras's Dense layer (Glorot and Bengio 2010, equation 16).
         """
-        if workload.initial == "zeros":
+        if workload.initial == "zeros" or epoch == NOISE_EPOCH:
             weight = np.zeros((features, classes), np.float32)
         else:
             limit = np.sqrt(6 / (features + classes))
@@ -89,17 +91,19 @@ class Draws:
         return Params(weight, np.zeros(classes, np.float32))
 
     def draw_noise(self, problem: Problem) -> Problem:
-        """Return a problem of uniform noise in [0, 1) with random labels, like another one.
+        """Return a problem of uniform noise in [0, 1) with random labels, of another one's shape.
 
         On images of things, the rounding of low precision averages out while the weights move on;
-        on noise it does not (docs/parity.md).
+        on noise it does not (docs/parity.md). It is trained as the workload sgd has it: in larger
+        batches the gradients nearly cancel, smaller ones diverge, and RMSprop enlarges rounding.
         """
-        size = problem.batch_size
-        samples = size * max(1, min(NOISE_SAMPLES, problem.samples) // size)
+        size = min(NOISE_WORKLOAD.batch_size, problem.samples)
+        samples = size * (min(NOISE_SAMPLES, problem.samples) // size)
         generator = self._start_generator(NOISE_EPOCH, _NOISE)
         images = generator.random((samples, problem.features), np.float32)
         labels = generator.integers(problem.classes, size=samples).astype(np.int32)
-        return replace(problem, images=images, labels=labels)
+        optimizer = NOISE_WORKLOAD.optimizer
+        return Problem(images, labels, problem.classes, size, optimizer)
 
     def _start_generator(self, epoch: Epoch, what: int) -> np.random.Generator:
         numbers = [_PARTS.index(epoch.part), epoch.number, what]

@@ -65,8 +65,8 @@ class Measurement:
     worker_epoch_seconds: of the timed epochs by the worker's clock, a note. kernel_seconds: the
     reference kernel before each timed epoch, and after the last (bench/runner/kernel.py). Empty if
     the worker computed during more than half of them. epoch_cpu_seconds: of the worker and what it
-    started. epoch_delay_seconds: in which the worker's threads waited for a core. Both are read
-    from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.
+    started. epoch_delay_seconds: for which its threads and the parent waited for a core. Both are
+    read from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.
     device_conditions: what a GPU was like before and after the timed epochs. energy_joules: of the
     GPU during them.
     """
@@ -325,19 +325,24 @@ class Drive:
         epochs = len(measurement.epoch_seconds)
         training, pings = sum(measurement.epoch_seconds), epochs * measurement.ping_seconds
         seconds = training + pings
-        cpu_seconds, delay = map(
-            sum, (measurement.epoch_cpu_seconds, measurement.epoch_delay_seconds)
-        )
         if not epochs or sys.platform != "linux":  # there is no such clock
             return None, None
-        in_force, fault = cpu_seconds / seconds, None
+        in_force, fault = sum(measurement.epoch_cpu_seconds) / seconds, None
         if seconds < MIN_SECONDS:
             return in_force, None
-        least = LEAST_COMPUTING * (training - delay) if self.case.device == "cpu" else 0.0
+        times = (
+            measurement.epoch_seconds,
+            measurement.epoch_cpu_seconds,
+            measurement.epoch_delay_seconds,
+        )
+        idle = sum(
+            cpu < LEAST_COMPUTING * (epoch - delay) and self.case.device == "cpu"
+            for epoch, cpu, delay in zip(*times, strict=True)
+        )
         if in_force > threads + MORE_THREADS:
             fault = f"it used {in_force:.2f} threads where {threads} were allowed"
-        elif cpu_seconds < least and pings < LEAST_SHARE * training:
-            fault = f"it computed for {in_force:.0%} of its epochs only: somebody else trained"
+        elif 2 * idle > epochs and pings < LEAST_SHARE * training:
+            fault = f"it hardly computes in {idle} of {epochs} epochs: somebody else trains"
         return in_force, fault
 
     def find_disturbance_fault(self) -> str | None:

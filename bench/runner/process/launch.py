@@ -40,10 +40,10 @@ class Reply:
     """What a command took.
 
     elapsed: by the parent's clock, hand-over included. noted: an epoch's seconds by the worker's
-    clock; 0 where that is no time. delay: seconds meanwhile in which the worker's threads waited
-    for a core, all together. cpu_seconds: of the worker and what it has started. Both are read from
-    outside. params, labels: copies of what the exchange held when the worker answered. looked: the
-    worker was still at work when the parent was to look how its threads run.
+    clock; 0 where that is no time. delay: seconds meanwhile for which the worker's threads and the
+    parent waited for a core, all together. cpu_seconds: of the worker and what it has started. Both
+    are read from outside. params, labels: copies of what the exchange held when the worker
+    answered. looked: the worker was still at work when the parent was to look how its threads run.
     """
 
     elapsed: float

@@ -84,12 +84,13 @@ class Family:
         return own + ended + sum(map(read_cpu_seconds, helpers))
 
     def read_delay(self) -> float:
-        """Return the seconds that the worker's threads have waited for a core, all together.
+        """Return the seconds for which the worker's threads and this one have waited for a core.
 
         Source: Linux, Documentation/scheduler/sched-stats.rst.
         """
         folder = f"/proc/{self.leader}/task"
-        return sum(_read_delay(f"{folder}/{thread}/schedstat") for thread in _list_numbers(folder))
+        threads = [f"{folder}/{thread}" for thread in _list_numbers(folder)]
+        return sum(_read_delay(f"{path}/schedstat") for path in ("/proc/thread-self", *threads))
 
     def find_placement_fault(self, cores: Collection[int]) -> str | None:
         """Return how a thread runs as it was not allowed to, or None. cores: those allowed."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.contract import SGD, Problem
-from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, NOISE_SAMPLES, Draws, Epoch
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.worker.workloads import WORKLOADS
 
 DRAWS = st.builds(Draws, st.binary(min_size=16, max_size=16).map(bytes.hex))
@@ -47,20 +47,23 @@ def test_weights_depend_on_the_entropy_and_the_epoch_only(draws, other):
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "samples"), [(32, NOISE_SAMPLES), (7, 9597), (9601, 9601), (12_000, 12_000)]
+    ("given", "samples", "size"), [(12_000, 9600, 32), (1440, 1440, 32), (7, 7, 7)]
 )
-def test_noise_is_uniform_in_whole_batches(batch_size, samples):
-    problem = Problem(np.zeros((12_000, 4), np.float32), np.zeros(1), 10, batch_size, SGD(0.1))
-    noise = DRAWN.draw_noise(problem)
-    assert (noise.images.shape, noise.images.dtype) == ((samples, 4), np.float32)
+@pytest.mark.parametrize("batch_size", [1, 480])
+def test_noise_is_uniform_and_trained_by_sgd(given, samples, size, batch_size):
+    images, optimizer = np.zeros((given, 64), np.float32), TEXTBOOK.optimizer
+    noise = DRAWN.draw_noise(Problem(images, np.zeros(given), 10, batch_size, optimizer))
+    assert (noise.batch_size, noise.optimizer) == (size, SGD(0.05))
+    start = DRAWN.draw_initial_params(TEXTBOOK, 64, 10, NOISE_EPOCH)
+    assert not start.weight.any()
+    assert (noise.images.shape, noise.images.dtype) == ((samples, 64), np.float32)
     assert (noise.labels.shape, noise.labels.dtype) == ((samples,), np.int32)
-    assert set(noise.labels) == set(range(10))
-    assert 0 <= noise.images.min() < 0.01
-    assert 0.99 < noise.images.max() < 1
-    assert abs(noise.images.mean() - 0.5) < 6 / np.sqrt(12 * 4 * samples)
+    assert set(noise.labels) <= set(range(10))
+    assert 0 <= noise.images.min() < 0.05
+    assert 0.95 < noise.images.max() < 1
+    assert abs(noise.images.mean() - 0.5) < 6 / np.sqrt(12 * 64 * samples)
     # Full float32: a program that rounds pixels to fewer bits has others.
     assert np.mean(noise.images != noise.images.astype(np.float16)) > 0.99
-    assert (noise.batch_size, noise.optimizer) == (problem.batch_size, problem.optimizer)
 
 
 @given(draws=DRAWS, epoch=EPOCHS, samples=st.integers(1, 300))

@@ -343,7 +343,7 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
 # ----- what is read from outside
 
 
-ONLY = "it computed for 19% of its epochs only: somebody else trained"
+IDLE = "it hardly computes in {} epochs: somebody else trains"
 
 
 @pytest.mark.parametrize(
@@ -354,11 +354,11 @@ ONLY = "it computed for 19% of its epochs only: somebody else trained"
         ([0.211], [0.1], 0.0, 0.0, 2.11, "it used 2.11 threads where 2 were allowed"),
         ([0.211], [0.1], 0.1, 0.0, 1.055, None),
         ([0.247], [0.0999], 0.0, 0.0, 2.472, None),  # too short to judge
-        ([0.1, 0.1], [0.5, 0.5], 0.0, 0.0, 0.2, None),
-        ([0.1, 0.09], [0.5, 0.5], 0.0, 0.0, 0.19, ONLY),
-        ([0.1, 0.09], [0.5, 0.5], 0.0, 0.05, 0.19, None),  # a loaded machine
+        ([0.09, 0.1, 0.1, 0.09], [0.5] * 4, 0.0, 0.0, 0.19, None),
+        ([0.09, 0.1, 0.09], [0.5] * 3, 0.0, 0.0, 0.1867, IDLE.format("2 of 3")),
+        ([0.09, 0.1, 0.09], [0.5] * 3, 0.0, 0.06, 0.1867, None),  # a loaded machine
         ([0.0], [0.0999], 0.0, 0.0, 0.0, None),
-        ([0.0], [1.0], 0.09, 0.0, 0.0, ONLY.replace("19", "0")),
+        ([0.0], [1.0], 0.09, 0.0, 0.0, IDLE.format("1 of 1")),
         ([0.0], [1.0], 0.11, 0.0, 0.0, None),  # the hand-over is too large a part
     ],
 )
