@@ -287,7 +287,7 @@ def _select_scored(by_case: Mapping[str, Sequence[TrialRecord]]) -> dict[str, li
         scored[slug] = [
             trial
             for trial in trials
-            # Validation goes on until its target is reached, the test ends with the case.
+            # Older records validate until a target is reached, and test the epochs of the case.
             if trial.status == "ok"
             and min(len(trial.validation_accuracy), len(trial.test_accuracy)) >= epochs
         ]

@@ -57,7 +57,7 @@ def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():
     def score(name, number, accuracy, epochs=5):
         of = case(name, epochs=epochs)
         accuracies = [0.0] * (epochs - 1) + [accuracy]
-        further = [0.9] * 4  # validation goes on until its target is reached
+        further = [0.9] * 4  # older records validate until a target is reached
         return ok(of, number, validation_accuracy=accuracies + further, test_accuracy=accuracies)
 
     slow = [score("slow", 1, 0.8), score("slow", 2, 0.1, epochs=2)]

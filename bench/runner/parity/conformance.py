@@ -18,7 +18,7 @@ from bench.contract import Device
 from bench.data.dataset import Dataset
 from bench.records.schema import TOLERANCE, Case
 from bench.runner.parity import mistakes
-from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, split_params
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.planning.cases import Size, complete_case
@@ -163,18 +163,27 @@ class Checker:
     def _explain_fault(
         self, judgement: Judgement, case: Case, judge: Judge, evidence: Evidence
     ) -> str | None:
-        """Return the fault and, if the first epoch has it and it is common, its name."""
-        if judgement.errors.get(FIRST_EPOCH, 0.0) <= TOLERANCE:
+        """Return the fault and, if it is common, its name in the first epoch that has it.
+
+        Of those that begin anew, on the data.
+        """
+        wrong = [epoch for epoch, error in judgement.errors.items() if not error <= TOLERANCE]
+        wrong = sorted(
+            epoch for epoch in wrong if epoch in evidence.starts and epoch != NOISE_EPOCH
+        )
+        if not wrong:
             return judgement.fault
         mistake = mistakes.name_mistake(
-            split_params(evidence.params[FIRST_EPOCH]),
+            split_params(evidence.params[wrong[0]]),
             judge.read_problem(case),
-            evidence.starts[FIRST_EPOCH],
-            self._draws.draw_order(FIRST_EPOCH, case.samples),
+            evidence.starts[wrong[0]],
+            self._draws.draw_order(wrong[0], case.samples),
             case.objective,
         )
-        fault = f"{judgement.fault}, and in the first epoch"
-        return f"{fault}; it looks as if {mistake}" if mistake else fault
+        first = wrong[0] == FIRST_EPOCH
+        fault = f"{judgement.fault}, and in the first epoch" if first else judgement.fault
+        where = "" if first else f"in timed epoch {wrong[0].number} "
+        return f"{fault}; {where}it looks as if {mistake}" if mistake else fault
 
     def _check_without_gpu(self, case: Case) -> Finding:
         """Ask for a GPU where the process sees none: the implementation must be unavailable."""

@@ -17,7 +17,7 @@ NEAR = 1e-4
 # Of a fitted learning rate: the steps of the fit, and what it may leave of the difference if the
 # rate is the same in all steps, and if it falls: not every schedule is exponential. FALLING is the
 # logarithm of the least fall.
-FITS, LEFT, LEFT_OF_FALLING, FALLING = 5, 0.01, 0.15, -0.04
+FITS, LEFT, LEFT_OF_FALLING, FALLING = 4, 0.01, 0.15, -0.04
 
 Order = NDArray[np.int64]
 
@@ -84,6 +84,9 @@ def name_mistake(
     """Return the mistake that gives these params after the first epoch, or None."""
     if objective != "softmax":
         return None
+    right = oracle.train_epoch(problem, oracle.start(initial), order).solution
+    # In one batch of all samples no order is a mistake.
+    near = min(NEAR, oracle.parity_error(params, right, initial) / 2)
     for mistake in MISTAKES:
         if mistake.update is put_epsilon_outside and not isinstance(problem.optimizer, RMSprop):
             continue
@@ -94,7 +97,7 @@ def name_mistake(
         ).solution
         moved = max(np.abs(part - start).max() for part, start in zip(wrong, initial, strict=True))
         same = all(np.array_equal(a, b) for a, b in zip(params, wrong, strict=True))
-        if same or (moved > 0 and oracle.parity_error(params, wrong, initial) <= NEAR):
+        if same or (moved > 0 and oracle.parity_error(params, wrong, initial) <= near):
             return mistake.description
     return _name_by_fit(params, problem, initial, order)
 
@@ -114,19 +117,24 @@ def _name_by_fit(params: Params, problem: Problem, initial: Params, order: Order
         state = oracle.train_epoch(problem, oracle.start(initial), taken, update=update)
         return oracle.flatten(state.solution)
 
-    target, right, fitted, norm = oracle.flatten(params), train(0, 0), np.zeros(2), np.linalg.norm
+    start, target, right = oracle.flatten(initial), oracle.flatten(params), train(0, 0)
+    norm = np.linalg.norm
+    fitted = np.array([np.log(norm(target - start) / norm(right - start)), 0])
     for _ in range(FITS):  # Gauss and Newton's method
         end = train(*fitted)
         slopes = [(train(*(fitted + step)) - end) / NEAR for step in NEAR * np.eye(2)]
         step = np.linalg.lstsq(np.transpose(slopes), target - end)[0]
-        fitted = np.clip(fitted + step, -3, 3)
-    off, left, rate = target - right, norm(target - end), np.exp(fitted[0])
-    if left <= LEFT_OF_FALLING * norm(off) and fitted[1] <= FALLING:
+        fitted = np.clip(fitted + step, -10, 3)
+    off, rate = target - right, np.exp(fitted[0])
+    left = norm(target - end) / min(norm(off), norm(target - start))
+    if left <= LEFT_OF_FALLING and fitted[1] <= FALLING and abs(fitted[0]) < 0.5:
         return f"its learning rate falls within the epoch, by about {-np.expm1(fitted[1]):.0%}"
-    if left <= LEFT * norm(off) and abs(fitted[1]) <= -FALLING / 2:
-        divisor = f"{problem.batch_size / rate:.4g} in place of the batch size"
-        return f"its learning rate is {rate:.4g} times the right one, or it divides by {divisor}"
-    way = right - oracle.flatten(initial)
+    if left <= LEFT and abs(fitted[1]) <= -FALLING / 2:
+        divisor = problem.batch_size / rate
+        whole = abs(divisor - round(divisor)) < LEFT and round(divisor) != problem.batch_size
+        why = f", or it divides by {divisor:.0f} in place of the batch size" if whole else ""
+        return f"its learning rate is {rate:.6g} times the right one{why}"
+    way = right - start
     apart = norm(train(0, 0, np.random.default_rng(0).permutation(order)) - right)
     # Other orders end as far away, and neither farther along the way nor less far.
     if 0.7 * apart < norm(off) < 1.6 * apart and abs(off @ way) < 0.3 * norm(off) * norm(way):

@@ -30,6 +30,7 @@ REASONS = {
     "sums_the_loss": "it looks as if it adds up the loss of a batch instead of averaging it",
     "momentum": "and in the first epoch",
     "decays_its_weights": PARITY,
+    "slows_down": "it looks as if its learning rate is 0.",
     "learns_too_fast": "and in the first epoch",
     "epsilon_outside": "it looks as if its RMSprop has epsilon outside the root, as PyTorch's",
     "keras_jax_probabilities": PARITY,

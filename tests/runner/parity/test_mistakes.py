@@ -7,7 +7,7 @@ import pytest
 
 from bench.contract import Params, Problem
 from bench.runner.parity import mistakes, oracle
-from bench.runner.parity.draws import FIRST_EPOCH, Draws
+from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws
 from bench.worker import data
 from bench.worker.workloads import WORKLOADS
 from implementations.idiomatic import softmax_numpy
@@ -64,7 +64,11 @@ BATCHES = ORDER.reshape(45, 32)
         ("it skips the first batch", BATCHES[1:], right),
         ("it skips the last batch", BATCHES[:44], right),
         ("it takes every n-th sample", ORDER.reshape(32, 45).T, right),
-        ("it takes the samples in another order", DRAWS.draw_order(1, 1440).reshape(45, 32), right),
+        (
+            "it takes the samples in another order",
+            DRAWS.draw_order(NOISE_EPOCH, 1440).reshape(45, 32),
+            right,
+        ),
         ("it smooths the labels by 0.1", BATCHES, smooth),
         ("each of its gradients is one step late", BATCHES, delay),
         ("its learning rate falls within the epoch, by about 60%", BATCHES, slow_down),
