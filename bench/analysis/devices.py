@@ -9,7 +9,7 @@ from itertools import pairwise
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
-from bench.analysis.sweep import find_usual_size
+from bench.analysis.sweep import find_usual_samples
 from bench.contract import Device
 
 
@@ -92,9 +92,7 @@ def find_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     """
     ranked = [row for row in rows if row.ranked and row.case.workload == workload]
     cpu = [row for row in ranked if row.case.device == "cpu"]
-    if not cpu:
-        return []
-    samples = find_usual_size(cpu, "samples")
+    samples = find_usual_samples(cpu)
     fastest = find_fastest(row for row in ranked if row.case.samples == samples)
     speedups: dict[str, dict[int, Interval]] = {row.case.implementation: {} for row in cpu}
     for (name, device, batch_size), row in fastest.items():

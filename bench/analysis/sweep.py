@@ -1,9 +1,8 @@
-"""Select measured rows along each axis: batch size and samples of a sweep, and threads."""
+"""Select measured rows along each axis: the batch sizes of a sweep, and threads."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs
@@ -22,43 +21,20 @@ class ThreadSpeedup:
     speedup: Interval
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """The ranked rows of one workload along two axes; empty for an axis that was not varied.
+def find_sweep(rows: Iterable[Row], workload: str) -> list[Row]:
+    """Return the ranked rows of several batch sizes, in their order; none if there is one size.
 
-    All have the threads that a pilot chose for them, or else the most that were measured.
-    by_batch_size: rows with ``samples`` samples. by_samples: rows with batch size ``batch_size``.
-    """
-
-    samples: int
-    batch_size: int
-    by_batch_size: tuple[Row, ...]
-    by_samples: tuple[Row, ...]
-
-
-def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
-    """Return the rows along each axis, in their order; None if every case has one size.
-
-    Leaves out implementations that were measured at one size only.
+    All have one number of samples, and the threads that a pilot chose for them, or else the most
+    that were measured. Leaves out implementations that were measured at one size only.
     """
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row.case.workload == workload and row.ranked:
             groups[row.case.device, row.case.implementation].append(row)
-    varied = [group for group in groups.values() if len(group) > 1]
-    if not varied:
-        return None
-    swept = [row for group in varied for row in group]
-    samples, batch_size = find_usual_size(swept, "samples"), find_usual_size(swept, "batch_size")
-    parallel = select_threads(swept)
-    by_batch_size = tuple(row for row in parallel if row.case.samples == samples)
-    by_samples = tuple(row for row in parallel if row.case.batch_size == batch_size)
-    return Sweep(
-        samples,
-        batch_size,
-        by_batch_size if len({row.case.batch_size for row in by_batch_size}) > 1 else (),
-        by_samples if len({row.case.samples for row in by_samples}) > 1 else (),
-    )
+    varied = [row for group in groups.values() if len(group) > 1 for row in group]
+    samples = find_usual_samples(varied)
+    swept = [row for row in select_threads(varied) if row.case.samples == samples]
+    return swept if len({row.case.batch_size for row in swept}) > 1 else []
 
 
 def find_thread_speedups(rows: Iterable[Row], workload: str) -> list[ThreadSpeedup]:
@@ -90,12 +66,11 @@ def select_threads(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.case.tried_threads or row.case.threads == most]
 
 
-def find_usual_size(rows: Sequence[Row], axis: Literal["batch_size", "samples"]) -> int:
-    """Return the size on an axis at which the other has most sizes; the smallest on a tie.
+def find_usual_samples(rows: Sequence[Row]) -> int:
+    """Return the samples that have most batch sizes, the fewest on a tie; 0 without rows.
 
     Only the rows of ``select_threads`` count.
     """
-    cases = [row.case for row in select_threads(rows)]
-    pairs = {(case.batch_size, case.samples) for case in cases}
-    counts = Counter(pair[axis == "samples"] for pair in pairs)
-    return min(counts, key=lambda size: (-counts[size], size))
+    sizes = {(row.case.samples, row.case.batch_size) for row in select_threads(rows)}
+    counts = Counter(samples for samples, _ in sizes)
+    return min(counts, key=lambda samples: (-counts[samples], samples), default=0)

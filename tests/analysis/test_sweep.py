@@ -1,4 +1,4 @@
-"""A sweep is split along each axis, with the other two fixed."""
+"""A sweep varies the batch size at one number of samples and threads."""
 
 import pytest
 from support.records import HERE, case, trials
@@ -34,36 +34,24 @@ def measured(name, *sizes, **changes):
     ]
 
 
-def test_each_axis_fixes_the_others_at_usual_size():
+def test_sweep_fixes_samples_and_threads_at_the_usual_ones():
+    # Older runs varied the samples, too.
     sweep = sweep_of(*measured("a", *SIZES, (32, 48000, 1)))
-    assert (sweep.samples, sweep.batch_size) == (48000, 384)
-    assert {row.case.batch_size for row in sweep.by_batch_size} == {32, 128, 384, 1920}
-    assert {row.case.samples for row in sweep.by_batch_size} == {48000}
-    assert {row.case.samples for row in sweep.by_samples} == {9600, 48000, 96000}
-    assert {row.case.batch_size for row in sweep.by_samples} == {384}
-    assert {row.case.threads for row in (*sweep.by_batch_size, *sweep.by_samples)} == {2}
+    assert [row.case.batch_size for row in sweep] == [32, 128, 384, 1920]
+    assert {(row.case.samples, row.case.threads) for row in sweep} == {(48000, 2)}
 
 
 def test_sweep_has_fixed_threads_beside_those_that_pilots_chose():
     fixed = measured("a", (32, 48000, 1), (128, 48000, 1))
     chosen = measured("a", (384, 48000, 2), (384, 9600, 2), tried_threads=(1, 2))
     sweep = sweep_of(*fixed, *chosen)
-    sizes = [(row.case.batch_size, row.case.threads) for row in sweep.by_batch_size]
+    sizes = [(row.case.batch_size, row.case.threads) for row in sweep]
     assert sorted(sizes) == [(32, 1), (128, 1), (384, 2)]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "axes"),
-    [
-        ([(32, 48000, 2), (8, 48000, 2)], (2, 0)),
-        ([(32, 48000, 2), (32, 9600, 2)], (0, 2)),
-        ([(32, 48000, 2), (32, 48000, 1)], (0, 0)),
-    ],
-    ids=["batch size", "samples", "threads"],
-)
-def test_axis_that_was_not_varied_is_empty(sizes, axes):
-    sweep = sweep_of(*measured("a", *sizes))
-    assert tuple(map(len, (sweep.by_batch_size, sweep.by_samples))) == axes
+@pytest.mark.parametrize("other", [(32, 9600, 2), (32, 48000, 1)], ids=["samples", "threads"])
+def test_one_batch_size_is_no_sweep(other):
+    assert sweep_of(*measured("a", (32, 48000, 2), other)) == []
 
 
 def test_speedup_is_that_of_the_two_times_or_absent():

@@ -120,16 +120,11 @@ def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     assert (ended.returncode, ended.stderr) == (0, "")
     records = store.read_records(tmp_path / "out")
     assert {record.status for record in records if record.kind == "trial"} == {"ok"}
-    assert {record.case.samples for record in records} >= {9600, 480000}
+    assert {record.case.batch_size for record in records} >= {8, 32}
     probes = {record.status for record in records if record.kind == "roofline"}
     assert {"ok"} <= probes <= {"ok", "unavailable"}
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
-    for title in (
-        "The roofline",
-        "Epoch time by batch size",
-        "Epoch time by samples",
-        "Peak memory by phase",
-    ):
+    for title in ("The roofline", "Epoch time by batch size", "Peak memory by phase"):
         assert f"### {title}" in text
     assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
     assert "growth-batch-size.svg" in text

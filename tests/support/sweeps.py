@@ -3,11 +3,8 @@
 from support.records import bare, case, trials
 
 BATCHES = (8, 32, 128, 384, 1920, 9600)
-SAMPLES = (9600, 19200, 96000, 480000)
 # Batch size, samples and threads.
-SWEEP = [(batch_size, 48000, 2) for batch_size in BATCHES] + [
-    (384, samples, 2) for samples in SAMPLES
-]
+SWEEP = [(batch_size, 48000, 2) for batch_size in BATCHES]
 ONE_THREAD = [(32, 48000, 1), (1920, 48000, 1)]  # the first in one round, of two threads' two
 # Seconds of an epoch, of a step and of a sample.
 COSTS = {"cpu": (0.01, 2e-5, 5e-7), "gpu": (0.002, 4e-5, 1e-8)}
@@ -55,11 +52,10 @@ def on(device, name="a", epochs=(1.0, 1.0), predict=0.02, times=1.0, **changes):
 
 def swept_on(device, name="a", **changes):
     """Return the records of a sweep on a device."""
-    sizes = [(size, 48000) for size in BATCHES] + [(384, samples) for samples in SAMPLES]
     return [
         record
-        for batch_size, samples in sizes
-        for record in on(device, name, batch_size=batch_size, samples=samples, **changes)
+        for batch_size in BATCHES
+        for record in on(device, name, batch_size=batch_size, **changes)
     ]
 
 

@@ -94,8 +94,7 @@ def run(
         options.flag(
             options.CASES,
             "--sweep",
-            "Measure other batch sizes and other numbers of samples too, except for programs that "
-            "only --layers adds.",
+            "Measure other batch sizes too, except for programs that only --layers adds.",
         ),
     ] = False,
     layers: Annotated[

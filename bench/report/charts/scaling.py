@@ -6,7 +6,6 @@ from typing import Any
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
-from bench.analysis.sweep import Sweep
 from bench.report.charts.style import BARS, COLOURS, JOINED, LIMIT, make_log_axis, set_title
 from bench.report.render.numbers import format_number, format_threads
 from bench.report.sections.costs.comparison import label_case, name_case
@@ -19,7 +18,7 @@ _LEGENDS = {"low": BARS, "roofline": "dotted: roofline"}
 Points = list[dict[str, Any]]
 
 
-def chart_by_batch_size(sweep: Sweep, crossovers: Iterable[Crossover], title: str) -> Any:
+def chart_by_batch_size(sweep: Sequence[Row], crossovers: Iterable[Crossover], title: str) -> Any:
     """Draw throughput over the batch size, a panel for each implementation.
 
     A vertical line marks the batch size from which on the GPU is faster than the CPU, if there is
@@ -33,8 +32,7 @@ def chart_by_batch_size(sweep: Sweep, crossovers: Iterable[Crossover], title: st
         if 0 < crossover.batch_size.mean < math.inf
     }
     points = [
-        {**_make_point(row), "gpu_from": crossed.get(row.case.implementation)}
-        for row in sweep.by_batch_size
+        {**_make_point(row), "gpu_from": crossed.get(row.case.implementation)} for row in sweep
     ]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     layers = alt.layer(*_draw_layers(points)).properties(width=_SIDE, height=_SIDE)

@@ -13,11 +13,7 @@ from bench.report.sections.costs.comparison import list_workloads
 from bench.report.sections.costs.gpu import describe_gpu
 from bench.report.sections.costs.prediction import describe_predictions
 from bench.report.sections.costs.resources import describe_memory, describe_roofline
-from bench.report.sections.costs.scaling import (
-    describe_batch_sizes,
-    describe_samples,
-    describe_threads,
-)
+from bench.report.sections.costs.scaling import describe_batch_sizes, describe_threads
 from bench.report.sections.costs.startup import describe_curves, describe_first, describe_starts
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.costs.workload import describe_workload
@@ -146,7 +142,6 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             GROWTH: [
                 describe_batch_sizes(run, sweep, crossovers),
                 describe_threads(run),
-                describe_samples(sweep),
                 describe_roofline(run),
             ],
             GPU: [describe_gpu(run, sweep, crossovers)],

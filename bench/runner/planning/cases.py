@@ -20,20 +20,16 @@ from bench.runner.planning.pilot import list_candidates, offer_threads
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
-# A sweep varies one thing at a time, starting from the workload's own size: batches from 8 images
-# to a fifth of the data. One batch of all images is left to --batch-size: from zero weights, the
-# rounding of some libraries then exceeds the tolerance (docs/parity.md).
+# From 8 images to a fifth of the data. One batch of all images is left to --batch-size: from zero
+# weights, the rounding of some libraries then exceeds the tolerance (docs/parity.md).
 SWEEP_BATCH_SIZES = (8, 128, 384, 1920, 9600)
-# The samples vary at a batch size at which half a million of them take seconds, not minutes.
-SWEEP_SAMPLES = (9600, 19200, 96000, 480000)
-SWEEP_SAMPLES_BATCH_SIZE = 384
+# One-vs-rest updates once per sample: one other batch size shows that its time does not change.
+ONE_VS_REST_BATCH_SIZE = 384
 # The ladder (bench/analysis/ladder.py) divides the difference of two epochs, and their noise, by
 # that of their numbers of steps: of 48,000 images by 1,500 - 375 for batches of 32 and 128. For 64
 # it would be by 750 only, and for any larger size by at most 1,500. Products of a larger size are
 # more efficient, so more of what small products lose would count as the step's cost.
 LADDER_BATCH_SIZE = 128
-# One-vs-rest updates once per sample, whatever the batch size; its oracle needs a minute for these.
-MAX_ONE_VS_REST_SAMPLES = 100_000
 
 # A process that needs more than this share of the memory would be measured while it swaps.
 MEMORY_SHARE = 0.6
@@ -73,12 +69,7 @@ def get_size(case: Case) -> Size:
 
 def list_sweep_sizes(base: Size) -> list[Size]:
     """Return the sizes of a sweep around a base, without the base itself."""
-    sizes = [base._replace(batch_size=size) for size in SWEEP_BATCH_SIZES]
-    sizes += [
-        base._replace(batch_size=SWEEP_SAMPLES_BATCH_SIZE, samples=samples)
-        for samples in SWEEP_SAMPLES
-    ]
-    return [size for size in dict.fromkeys(sizes) if size != base]
+    return [base._replace(batch_size=size) for size in SWEEP_BATCH_SIZES if size != base.batch_size]
 
 
 def compute_max_samples(features: int) -> int:
@@ -169,41 +160,23 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
 def list_sweep(cases: Sequence[Case], tried_threads: tuple[int, ...] = ()) -> tuple[Case, ...]:
     """Return the cases of a sweep around those of the first workload, which have one size.
 
-    Threads are those of each case, or what a pilot chooses from, if it does. One-vs-rest, whose
-    time per sample does not depend on the batch size, is measured at two batch sizes and up to
-    MAX_ONE_VS_REST_SAMPLES. What the run measures as a case of its own, for the ladder, is left
-    out.
+    Threads are those of each case, or what a pilot chooses from, if it does. What the run measures
+    as a case of its own, for the ladder, is left out.
     """
     base = get_size(cases[0])
-
-    def identify(case: Case) -> tuple[object, ...]:
-        size = case.batch_size, case.samples
-        return case.implementation, case.workload, case.device, *size
-
-    def belongs(case: Case, size: Size) -> bool:
-        return case.objective == "softmax" or (
-            size.samples <= MAX_ONE_VS_REST_SAMPLES
-            and size.batch_size in {base.batch_size, SWEEP_SAMPLES_BATCH_SIZE}
-        )
-
-    swept = (
+    cases = [case for case in cases if case.workload == cases[0].workload]
+    known = {(case.implementation, case.device, case.batch_size) for case in cases}
+    return tuple(
         offer_threads(
-            replace(
-                case,
-                batch_size=size.batch_size,
-                samples=size.samples,
-                threads=0 if tried_threads else case.threads,
-            ),
+            replace(case, batch_size=size, threads=0 if tried_threads else case.threads),
             tried_threads,
         )
-        for size in list_sweep_sizes(base)
-        if size.fault is None
+        for size, _, _ in (size for size in list_sweep_sizes(base) if size.fault is None)
         for case in cases
-        if (case.workload, case.batch_size) == (cases[0].workload, base.batch_size)
-        if belongs(case, size)
+        if case.batch_size == base.batch_size
+        and (case.objective == "softmax" or size == ONE_VS_REST_BATCH_SIZE)
+        and (case.implementation, case.device, size) not in known
     )
-    known = set(map(identify, cases))
-    return tuple(case for case in swept if identify(case) not in known)
 
 
 def list_textbook_programs(cores: int) -> tuple[Case, ...]:

@@ -36,7 +36,7 @@ def write_and_list(tmp_path, plan, *records, **changes):
 @pytest.mark.parametrize("plan", [run(), run(case())])
 def test_empty_run_has_every_section_and_says_how_to_fill_it(tmp_path, plan):
     found = write_and_list(tmp_path, plan)
-    assert len(found) == 20
+    assert len(found) == 19
     for section in found.values():
         if section.group != order.METHOD:
             assert not section.tables

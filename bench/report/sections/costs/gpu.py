@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
 from bench.analysis.summary import Row
-from bench.analysis.sweep import Sweep
 from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.load import LoadedRun
@@ -53,7 +52,7 @@ UNTUNED_BRIEF = " at one number of threads, which need not be its best"
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster."
 
 
-def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]) -> Section:
+def describe_gpu(run: LoadedRun, sweep: Sequence[Row], crossovers: Sequence[Crossover]) -> Section:
     """Return the comparison of the devices, or how to get one.
 
     sweep, crossovers: of the first workload, which the sweep belongs to.

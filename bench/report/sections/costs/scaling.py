@@ -1,12 +1,11 @@
-"""Epoch times by batch size, samples and threads."""
+"""Epoch times by batch size and threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
-from bench.analysis.sweep import Sweep, ThreadSpeedup, find_thread_speedups
-from bench.records.schema import Case
+from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -21,9 +20,8 @@ from bench.report.sections.costs.comparison import (
 from bench.runner.planning.pilot import MIN_GAIN
 
 BATCH_SIZE_TITLE = "Growth with the batch size"
-SAMPLES_TITLE = "Growth with the number of samples"
 THREADS_TITLE = "Growth with the number of threads"
-NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size and the samples."
+NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size."
 NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
 CHOSEN_NOTE = "In round brackets: the threads, which the first round chose where it tried several."
@@ -44,33 +42,16 @@ WORTHWHILE = 1.2
 
 
 def describe_batch_sizes(
-    run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]
+    run: LoadedRun, sweep: Sequence[Row], crossovers: Sequence[Crossover]
 ) -> Section:
     """Return a table and a chart of the epoch time over the batch size."""
     remarks = [f"not measured: {size.reason}" for size in run.run.skipped]
-    if not sweep or not sweep.by_batch_size:
+    if not sweep:
         return Section(BATCH_SIZE_TITLE, empty=NO_SWEEP, remarks=remarks)
-    title = f"Throughput over the batch size, {sweep.samples:,} samples"
+    title = f"Throughput over the batch size, {sweep[0].case.samples:,} samples"
     draw = partial(chart_by_batch_size, sweep, crossovers, title)
-    table = tabulate_sizes(
-        sweep.by_batch_size,
-        f"Epoch time by batch size: {sweep.samples:,} samples",
-        lambda case: case.batch_size,
-    )
     pictures = [Picture("growth-batch-size", title, draw)]
-    return Section(BATCH_SIZE_TITLE, [table], "", pictures, remarks)
-
-
-def describe_samples(sweep: Sweep | None) -> Section:
-    """Return a table of the epoch time over the number of samples."""
-    if not sweep or not sweep.by_samples:
-        return Section(SAMPLES_TITLE, empty=NO_SWEEP)
-    table = tabulate_sizes(
-        sweep.by_samples,
-        f"Epoch time by samples: batch size {sweep.batch_size:,}",
-        lambda case: case.samples,
-    )
-    return Section(SAMPLES_TITLE, [table])
+    return Section(BATCH_SIZE_TITLE, [tabulate_batch_sizes(sweep)], "", pictures, remarks)
 
 
 def describe_threads(run: LoadedRun) -> Section:
@@ -133,17 +114,18 @@ def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
     ]
 
 
-def tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], int]) -> Table:
-    """Return a line for each program and a column for each size, in one unit."""
+def tabulate_batch_sizes(rows: Sequence[Row]) -> Table:
+    """Return a line for each program and a column for each batch size, in one unit."""
+    title = f"Epoch time by batch size: {rows[0].case.samples:,} samples"
     chosen = any(row.case.tried_threads for row in rows)
     if not chosen:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     scale, unit = numbers.choose_unit(row.epoch for row in rows)
     by_name: dict[str, dict[int, Row]] = {}
     for row in rows:
-        by_name.setdefault(label_case(row.case), {})[size_of(row.case)] = row
+        by_name.setdefault(label_case(row.case), {})[row.case.batch_size] = row
     columns = [tables.list_words("program", by_name)]
-    for size in sorted({size_of(row.case) for row in rows}):
+    for size in sorted({row.case.batch_size for row in rows}):
         at_size = [group.get(size) for group in by_name.values()]
         cells = [
             numbers.format_interval(row.epoch, scale) + f" ({row.case.threads})" * chosen
