@@ -1,7 +1,8 @@
 """The options of the command line: how each is named and explained, and how its text is read."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,12 +13,14 @@ from bench.runner.planning.bounds import MAX_INT, MAX_SECONDS
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown
 
-# Panels of the help.
-CASES = "What to measure"
-MEASURING = "How to measure"
-VERDICT = "What counts as slower"
-FILES = "Data and results"
-CLUSTER = "Many machines"
+# Options by the panel of the help that they are in.
+cases_option = partial(typer.Option, rich_help_panel="What to measure")
+measuring_option = partial(typer.Option, rich_help_panel="How to measure")
+verdict_option = partial(typer.Option, rich_help_panel="What counts as slower")
+files_option = partial(typer.Option, rich_help_panel="Data and results")
+cluster_option = partial(typer.Option, rich_help_panel="Many machines")
+versions_option = partial(typer.Option, rich_help_panel="Versions")
+commands_option = partial(typer.Option, rich_help_panel="Commands of any project")
 
 
 # Typer takes a plain tuple for an option with several values, but not a class of its own.
@@ -142,42 +145,39 @@ def complete_implementation(incomplete: str) -> list[str]:
     return [entry.name for entry in IMPLEMENTATIONS if entry.name.startswith(incomplete)]
 
 
-def flag(panel: str, name: str, help_text: str) -> Any:
-    """Return an option without a value."""
+def flag(option: Callable[..., Any], name: str, help_text: str) -> Any:
+    """Return an option without a value, in the panel of ``option``."""
     # Without a metavar Typer would write <bool> beside it.
-    return typer.Option(name, metavar="", help=help_text, rich_help_panel=panel)
+    return option(name, metavar="", help=help_text)
 
 
 def duration(help_text: str, *names: str, show_default: bool = False) -> Any:
     """Return an option with a time."""
-    return typer.Option(
+    return measuring_option(
         *names,
         metavar="TIME",
         parser=parse_duration,
         help=help_text,
         show_default=show_default,
-        rich_help_panel=MEASURING,
     )
 
 
 def implementations(metavar: str, help_text: str) -> Any:
     """Return an option with names of implementations, which a shell completes."""
-    return typer.Option(
+    return cases_option(
         "--implementation",
         metavar=metavar,
         help=help_text,
         autocompletion=complete_implementation,
-        rich_help_panel=CASES,
     )
 
 
 def env(name: str, help_text: str) -> Any:
     """Return an option with environment variables."""
-    return typer.Option(
+    return measuring_option(
         name,
         metavar="NAME=VALUE",
         help=f"{help_text} Repeat the option for several.",
-        rich_help_panel=MEASURING,
     )
 
 
@@ -200,66 +200,63 @@ ImplementationsOrFiles = Annotated[
 ]
 OneWorkload = Annotated[
     Workload,
-    typer.Option(
+    cases_option(
         "--workload",
         help="Measure minibatch training as in this suite (sgd) or as in the textbook.",
-        rich_help_panel=CASES,
     ),
 ]
 Device = Annotated[
     Literal["cpu", "gpu"],
-    typer.Option("--device", help="Compute on this device.", rich_help_panel=CASES),
+    cases_option(
+        "--device",
+        help="Compute on this device.",
+    ),
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(
+    cases_option(
         metavar="N",
         min=1,
         max=MAX_INT,
         help="Use this number of images per training step. Default: the workload's.",
-        rich_help_panel=CASES,
     ),
 ]
 SampleCount = Annotated[
     int | None,
-    typer.Option(
+    cases_option(
         "--samples",
         metavar="N",
         min=1,
         max=MAX_INT,
         help="Train on this number of images per epoch. Shorter epochs find smaller changes. "
         "Default: all training images.",
-        rich_help_panel=CASES,
     ),
 ]
 ThreadCount = Annotated[
     int,
-    typer.Option(
+    cases_option(
         "--threads",
         metavar="N|all",
         parser=parse_thread_count,
         help="Compute with this number of threads.",
-        rich_help_panel=CASES,
     ),
 ]
 Data = Annotated[
     str | None,
-    typer.Option(
+    files_option(
         "--data",
         metavar="DIR|digits",
         help="Use the four IDX files in this folder, or scikit-learn's small digits. "
         "Default: Fashion-MNIST, which is downloaded once.",
-        rich_help_panel=FILES,
     ),
 ]
 Pythons = Annotated[
     list[str] | None,
-    typer.Option(
+    measuring_option(
         "--python",
         metavar="FRAMEWORK=EXECUTABLE",
         help="Run this framework with its own Python, such as torch=env/bin/python. "
         "Repeat the option for several.",
-        rich_help_panel=MEASURING,
     ),
 ]
 Env = Annotated[
@@ -279,37 +276,33 @@ Timeout = Annotated[
 ]
 Tolerance = Annotated[
     float,
-    typer.Option(
+    verdict_option(
         metavar="SHARE",
         parser=parse_tolerance,
         help="Ignore differences smaller than this share. Default: 2%.",
         show_default=False,
-        rich_help_panel=VERDICT,
     ),
 ]
 FailOn = Annotated[
     Literal["slower", "undecided"],
-    typer.Option(
+    verdict_option(
         "--fail-on",
         help="Exit with status 1 for a slower candidate only, or for an undecided case too.",
-        rich_help_panel=VERDICT,
     ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option(
+    files_option(
         "--output",
         metavar="DIR",
         help="Write the records to this folder. Default: a new one in results/.",
-        rich_help_panel=FILES,
     ),
 ]
 OutputFormat = Annotated[
     Format,
-    typer.Option(
+    files_option(
         "--format",
         metavar="FORMAT",
         help="Print the result as table, markdown, json or github (annotations of a pull request).",
-        rich_help_panel=FILES,
     ),
 ]

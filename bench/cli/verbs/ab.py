@@ -18,13 +18,11 @@ if TYPE_CHECKING:
     from bench.regression.paired.prepare import CaseOptions
     from bench.regression.result import CaseComparison, ComparisonResult
 
-COMMANDS = "Commands of any project"
-
 
 def ab(
     baseline: Annotated[
         str | None,
-        typer.Option(
+        options.versions_option(
             "--base",
             metavar="VERSION",
             help="Compare with this version: a git revision, packages as pip takes them "
@@ -32,41 +30,37 @@ def ab(
             ".py file. Its code runs with your rights. It can be left out if --base-env and "
             "--candidate-env differ, or --base-path and --candidate-path: then both sides are the "
             "version of --candidate.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     candidate: Annotated[
         str,
-        typer.Option(
+        options.versions_option(
             metavar="VERSION",
             help="Judge this version, named in the same ways; . is the working tree.",
-            rich_help_panel="Versions",
         ),
     ] = ".",
     base_path: Annotated[
         Path | None,
-        typer.Option(
+        options.versions_option(
             metavar="DIR",
             exists=True,
             file_okay=False,
             help="Let the base find modules in this folder before all others.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     candidate_path: Annotated[
         Path | None,
-        typer.Option(
+        options.versions_option(
             metavar="DIR",
             exists=True,
             file_okay=False,
             help="Let the candidate find modules in this folder before all others.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     install: Annotated[
         bool,
         options.flag(
-            "Versions",
+            options.versions_option,
             "--install",
             "Let pip build both revisions of the current repository, each into an environment of "
             "its own.",
@@ -74,51 +68,50 @@ def ab(
     ] = False,
     extra: Annotated[
         list[str] | None,
-        typer.Option(
+        options.versions_option(
             metavar="NAME",
             help="With --install, install this extra of the project too. Repeat the option for "
             "several.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     same_code_ok: Annotated[
         bool,
         options.flag(
-            "Versions",
+            options.versions_option,
             "--same-code-ok",
             "Compare although both sides run the same code.",
         ),
     ] = False,
     pre: Annotated[
-        bool, options.flag("Versions", "--pre", "Let pip install pre-releases, on both sides.")
+        bool,
+        options.flag(
+            options.versions_option, "--pre", "Let pip install pre-releases, on both sides."
+        ),
     ] = False,
     constraint: Annotated[
         list[Path] | None,
-        typer.Option(
+        options.versions_option(
             "--constraint",
             "-c",
             metavar="FILE",
             help="Pass this constraints file to pip, on both sides. When implementations are "
             "compared, packages that are not in the file keep their installed releases; with "
             "--command or --pytest, pip chooses them. Repeat the option for several.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     index_url: Annotated[
         str | None,
-        typer.Option(
+        options.versions_option(
             metavar="URL",
             help="Let pip take packages from this index, on both sides. Its URL is not recorded.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     extra_index_url: Annotated[
         list[str] | None,
-        typer.Option(
+        options.versions_option(
             metavar="URL",
             help="Let pip take packages from this index too, on both sides. Its URL is not "
             "recorded. Repeat the option for several.",
-            rich_help_panel="Versions",
         ),
     ] = None,
     base_env: Annotated[
@@ -133,46 +126,42 @@ def ab(
     ] = None,
     command: Annotated[
         str | None,
-        typer.Option(
+        options.commands_option(
             metavar="COMMAND",
             help="Measure this command instead, in the folder and the environment of each version; "
             "no shell reads it. A version is then a revision, a folder, a Python, a virtual "
             "environment or packages.",
-            rich_help_panel=COMMANDS,
         ),
     ] = None,
     pytest: Annotated[
         str | None,
-        typer.Option(
+        options.commands_option(
             metavar="ARGUMENTS",
             help="Measure tests of pytest-benchmark instead, which pytest finds with these "
             "arguments, such as tests/bench_x.py; judge the minimum of each, or with --metric "
             "cpu-time the mean of its CPU time.",
-            rich_help_panel=COMMANDS,
         ),
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(
+        options.commands_option(
             metavar="METRIC",
             help="Judge one of these: the time of the command (time), its CPU time while both "
             "versions run at once on the same cores (cpu-time), the last number that it prints "
             "(last-number), or a number in its JSON (json:KEY). Less is better. Default: time.",
-            rich_help_panel=COMMANDS,
         ),
     ] = None,
     prepare: Annotated[
         str | None,
-        typer.Option(
+        options.commands_option(
             metavar="COMMAND",
             help="Run this before each process, untimed.",
-            rich_help_panel=COMMANDS,
         ),
     ] = None,
     loops: Annotated[
         bool,
         options.flag(
-            COMMANDS,
+            options.commands_option,
             "--loops",
             "The command reads a line before each iteration and prints one after it. Let both "
             "versions iterate in turn, in two live processes.",
@@ -180,21 +169,19 @@ def ab(
     ] = False,
     warmup: Annotated[
         int | None,
-        typer.Option(
+        options.commands_option(
             metavar="N",
             min=1,
             max=100,
             help="Measure this number of pairs first, which do not count. Default: 1.",
-            rich_help_panel=COMMANDS,
         ),
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option(
+        options.commands_option(
             metavar="TIME",
             parser=options.parse_duration,
             help="Stop a process of the command after this time. Default: 10m.",
-            rich_help_panel=COMMANDS,
         ),
     ] = None,
     implementation: Annotated[
@@ -218,19 +205,18 @@ def ab(
     tolerance: options.Tolerance = 0.02,
     gate: Annotated[
         list[options.Names] | None,
-        typer.Option(
+        options.verdict_option(
             metavar="NAME,NAME,…",
             parser=options.parse_gates,
             help="Judge these metrics, too, not only the epoch time: import, memory, first-epoch, "
             "set-up, predict. Separate several with commas.",
-            rich_help_panel=options.VERDICT,
         ),
     ] = None,
     fail_on: options.FailOn = "slower",
     allow_nothing: Annotated[
         bool,
         options.flag(
-            options.VERDICT,
+            options.verdict_option,
             "--allow-nothing",
             "Exit with 0 instead of 4 if no file or no implementation differs, or if only one "
             "side has the implementation.",

@@ -19,11 +19,10 @@ def calibrate(
     samples: options.SampleCount = None,
     inject: Annotated[
         options.Slowdowns,
-        typer.Option(
+        options.cases_option(
             metavar="SHARE[/N],…|none",
             parser=options.parse_slowdowns,
             help="Slow the candidate down by these shares. 20%/5 slows down every fifth epoch.",
-            rich_help_panel=options.CASES,
         ),
     ] = "2%,5%",  # type: ignore[assignment]  # Typer parses it
     budget: Annotated[
@@ -39,17 +38,18 @@ def calibrate(
     show: Annotated[
         bool,
         options.flag(
-            options.MEASURING, "--show", "Measure nothing: print what earlier calibrations found."
+            options.measuring_option,
+            "--show",
+            "Measure nothing: print what earlier calibrations found.",
         ),
     ] = False,
     style: options.OutputFormat = "table",
     data: options.Data = None,
     calibrations: Annotated[
         Path | None,
-        typer.Option(
+        options.files_option(
             metavar="DIR",
             help="Folder of this machine's calibrations. Default: one in your user data folder.",
-            rich_help_panel=options.FILES,
         ),
     ] = None,
 ) -> None:

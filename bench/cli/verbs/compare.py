@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import print_comparison
-from bench.cli.options import VERDICT, FailOn, OutputFormat, Tolerance, flag
+from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
 
 # Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
 # five processes (docs/statistics.md). Single processes differ by more.
@@ -24,7 +24,7 @@ def compare(
     tolerance: Tolerance = 0.02,
     across_machines: Annotated[
         bool,
-        flag(VERDICT, "--across-machines", "Compare runs of different machines too."),
+        flag(verdict_option, "--across-machines", "Compare runs of different machines too."),
     ] = False,
     fail_on: FailOn = "slower",
     style: OutputFormat = "table",

@@ -22,7 +22,7 @@ def machine(
     gpu: Annotated[
         bool,
         options.flag(
-            options.CASES,
+            options.cases_option,
             "--gpu",
             "Let each program, except those of --layers, train a step on the GPU, and print what "
             "will work there, what will not, and what to do. Ends with status 1 if none trains.",

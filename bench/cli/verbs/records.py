@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from bench.cli.console import print_line
-from bench.cli.options import FILES
+from bench.cli.options import files_option
 from bench.errors import UserError
 
 
@@ -16,10 +16,9 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
     style: Annotated[
         Literal["pytest-benchmark", "pyperf"],
-        typer.Option(
+        files_option(
             "--format",
             help="Print the run in the format of pytest-benchmark or pyperf.",
-            rich_help_panel=FILES,
         ),
     ],
 ) -> None:
@@ -50,10 +49,9 @@ def merge(
     ],
     output: Annotated[
         Path,
-        typer.Option(
+        files_option(
             metavar="DIR",
             help="Write to this folder, which is new or empty.",
-            rich_help_panel=FILES,
         ),
     ],
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import print_line, print_page, print_report
-from bench.cli.options import FILES
+from bench.cli.options import files_option
 from bench.errors import UserError
 
 
@@ -21,11 +21,10 @@ def report(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        files_option(
             metavar="DIR",
             help="Write the report of several runs to this folder. Its speedups are relative to "
             "the machine of the first run.",
-            rich_help_panel=FILES,
         ),
     ] = None,
 ) -> None:

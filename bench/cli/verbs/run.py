@@ -33,57 +33,52 @@ def run(
     implementation: options.ImplementationsOrFiles = None,
     workload: Annotated[
         list[options.Names] | None,
-        typer.Option(
+        options.cases_option(
             metavar="sgd|textbook",
             parser=options.parse_workloads,
             help="Measure this workload: minibatch training as in this suite (sgd) or as in the "
             "textbook. Default: first sgd, then textbook.",
-            rich_help_panel=options.CASES,
         ),
     ] = None,
     device: Annotated[
         options.Devices,
-        typer.Option(
+        options.cases_option(
             metavar="cpu|gpu|cpu,gpu",
             parser=options.parse_devices,
             help="Compute on this device, or on both.",
-            rich_help_panel=options.CASES,
         ),
     ] = "cpu",  # type: ignore[assignment]  # Typer parses it
     batch_size: Annotated[
         options.Numbers | None,
-        typer.Option(
+        options.cases_option(
             metavar="N,N,…",
             parser=options.parse_numbers,
             help="Use this number of images per training step. Several numbers are measured one "
             "after another. Default: the workload's.",
-            rich_help_panel=options.CASES,
         ),
     ] = None,
     threads: Annotated[
         options.Numbers | None,
-        typer.Option(
+        options.cases_option(
             metavar="N,all,…",
             parser=options.parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
             "one or all, whichever the first round finds faster for each row. With --quick: all.",
-            rich_help_panel=options.CASES,
         ),
     ] = None,
     samples: Annotated[
         options.Numbers | None,
-        typer.Option(
+        options.cases_option(
             metavar="N,N,…",
             parser=options.parse_numbers,
             help="Train on this number of images per epoch, or on each of several numbers. If it "
             "exceeds the data set, images are repeated. Default: all training images.",
-            rich_help_panel=options.CASES,
         ),
     ] = None,
     quick: Annotated[
         bool,
         options.flag(
-            options.CASES,
+            options.cases_option,
             "--quick",
             "Measure one round of one workload in about 3 minutes. Default workload: sgd. With "
             "--workload textbook, run the textbook's two programs, too.",
@@ -92,7 +87,7 @@ def run(
     sweep: Annotated[
         bool,
         options.flag(
-            options.CASES,
+            options.cases_option,
             "--sweep",
             "Measure other batch sizes too, except for programs that only --layers adds.",
         ),
@@ -100,7 +95,7 @@ def run(
     layers: Annotated[
         bool,
         options.flag(
-            options.CASES,
+            options.cases_option,
             "--layers",
             "Also measure libraries on top of frameworks, such as Optax, Flax NNX and Lightning, "
             "and the frameworks MLX and tinygrad. Install them with: pip install -e '.\\[layers]'. "
@@ -112,7 +107,7 @@ def run(
     trace: Annotated[
         bool,
         options.flag(
-            options.CASES,
+            options.cases_option,
             "--trace",
             "Let the profiler of each row's framework trace 100 steps, in an extra process that is "
             "not measured. Open the traces with Perfetto.",
@@ -121,7 +116,7 @@ def run(
     no_roofline: Annotated[
         bool,
         options.flag(
-            options.CASES,
+            options.cases_option,
             "--no-roofline",
             "Do not measure the machine's arithmetic and memory rates, which bound an "
             "epoch's time.",
@@ -129,18 +124,17 @@ def run(
     ] = False,
     epochs: Annotated[
         int | None,
-        typer.Option(
+        options.measuring_option(
             metavar="N",
             min=1,
             max=MAX_EPOCHS,
             help="Time at least this many epochs in each process. Default: five; without --rounds, "
             "three from the second round on.",
-            rich_help_panel=options.MEASURING,
         ),
     ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option(
+        options.measuring_option(
             metavar="N",
             min=1,
             max=MAX_ROUNDS,
@@ -148,7 +142,6 @@ def run(
             "first workload (with --layers 5), and 1 for the second. After 3 processes, a row is "
             "complete if it differs from its neighbours in the ranking with certainty, or if its "
             "interval is within 5 %.",
-            rich_help_panel=options.MEASURING,
         ),
     ] = None,
     budget: Annotated[
@@ -162,13 +155,12 @@ def run(
     timeout: options.Timeout = 600,
     seed: Annotated[
         int | None,
-        typer.Option(
+        options.measuring_option(
             metavar="N",
             min=0,
             max=MAX_INT,
             help="Draw sample orders and initial weights from this seed, so that a run can be "
             "repeated. Default: new ones each round, which no implementation can know.",
-            rich_help_panel=options.MEASURING,
         ),
     ] = None,
     python: options.Pythons = None,
@@ -178,7 +170,7 @@ def run(
     resume: Annotated[
         bool,
         options.flag(
-            options.FILES,
+            options.files_option,
             "--resume",
             "Go on with the run in --output, or with the newest one in results/.",
         ),
@@ -186,23 +178,22 @@ def run(
     dry_run: Annotated[
         bool,
         options.flag(
-            options.FILES,
+            options.files_option,
             "--dry-run",
             "Measure nothing: print the cases and how long they would take.",
         ),
     ] = False,
     cluster: Annotated[
         str | None,
-        typer.Option(
+        options.cluster_option(
             metavar="ADDRESS",
             help="Measure on the hosts of the Dask scheduler at this address.",
-            rich_help_panel=options.CLUSTER,
         ),
     ] = None,
     each_host: Annotated[
         bool,
         options.flag(
-            options.CLUSTER,
+            options.cluster_option,
             "--each-host",
             "Measure everything on every kind of machine in the cluster, not on one kind.",
         ),
