@@ -25,10 +25,7 @@ from bench.worker.exchange import ExchangeSize
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
-BARE, BESIDE, COPIED, WAITING = (
-    Path(__file__).with_name(f"{name}.py")
-    for name in ("bare_loop", "beside_product", "copied_images", "waiting_fit")
-)
+BARE, INSIDE = (Path(__file__).with_name(f"{name}.py") for name in ("bare_loop", "inside_epochs"))
 THREADS = len(machine.list_usable_cores())
 TUNED = [one.name for one in IMPLEMENTATIONS if one.style == "tuned"]
 KERAS = [one.name for one in IMPLEMENTATIONS if (one.framework, one.data) == ("keras", "streamed")]
@@ -51,14 +48,26 @@ def time_bare_loop(case, data, scratch):
     return median(run_script(BARE, case, data, scratch))
 
 
-def run_script(script, case, data, scratch):
+def look_inside(tmp_path, name, function, threads, epochs):
+    """Return what a function of inside_epochs.py finds in a program's epochs on the real data."""
+    data = dataset.find()
+    return run_script(INSIDE, make_case(name, data, threads, epochs), data, tmp_path, function)
+
+
+def make_case(name, data, threads, epochs):
+    samples = len(prepared.read_labels(data.folder, "train"))
+    size = Size(WORKLOADS["sgd"].batch_size, threads, samples)
+    return complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs)
+
+
+def run_script(script, case, data, scratch, *arguments):
     """Return what a script of this folder prints of a case's epochs."""
     child = ChildSpec(threads=case.threads, variables=case.variables)
     # The same empty caches, and the same suite to import from.
     write_folder(scratch, {}, child, ExchangeSize())
     with pin(machine.list_usable_cores()[-case.threads :]):
         ended = subprocess.run(
-            [sys.executable, str(script), case.module, str(data.folder), str(case.epochs)],
+            [sys.executable, script, case.module, data.folder, str(case.epochs), *arguments],
             env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},
             cwd=scratch,
             capture_output=True,
@@ -79,9 +88,7 @@ def test_epoch_under_suite_takes_as_long_as_in_bare_loop(
     capsys, tmp_path, name, data_set, epochs, pairs
 ):
     data = dataset.find(data_set)
-    samples = len(prepared.read(data.folder, "train")[1])
-    size = Size(WORKLOADS["sgd"].batch_size, THREADS, samples)
-    case = complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs)
+    case = make_case(name, data, THREADS, epochs)
     draw = random.Random(42)
     seconds = []
     for number in range(pairs):
@@ -104,10 +111,7 @@ def test_epoch_under_suite_takes_as_long_as_in_bare_loop(
 @pytest.mark.parametrize("threads", range(1, THREADS + 1))
 @pytest.mark.parametrize("name", KERAS)
 def test_share_of_an_epoch_in_which_keras_programs_copy_the_images(capsys, tmp_path, name, threads):
-    data = dataset.find()
-    size = Size(WORKLOADS["sgd"].batch_size, threads, len(prepared.read(data.folder, "train")[1]))
-    case = complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs=5)
-    epochs = run_script(COPIED, case, data, tmp_path)
+    epochs = look_inside(tmp_path, name, "time_copies", threads, 5)
     assert all(0 < copying < epoch for epoch, copying in epochs)
     shares = sorted(copying / epoch for epoch, copying in epochs)
     seconds, copying = (median(column) for column in zip(*epochs, strict=True))
@@ -120,10 +124,7 @@ def test_share_of_an_epoch_in_which_keras_programs_copy_the_images(capsys, tmp_p
 
 @pytest.mark.overhead
 def test_share_of_an_epoch_in_which_keras_on_tensorflow_computes(capsys, tmp_path):
-    data = dataset.find()
-    size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(data.folder, "train")[1]))
-    case = complete_case(find_implementation("keras-tensorflow", None), "sgd", "cpu", size, 5)
-    times = run_script(WAITING, case, data, tmp_path)
+    times = look_inside(tmp_path, "keras-tensorflow", "time_fits", 1, 5)
     assert all(cpu > 0 and wall > 0 for wall, cpu in times.values())
     with capsys.disabled():
         for name, (wall, cpu) in times.items():
@@ -133,10 +134,7 @@ def test_share_of_an_epoch_in_which_keras_on_tensorflow_computes(capsys, tmp_pat
 @pytest.mark.overhead
 @pytest.mark.parametrize("name", TUNED)
 def test_epoch_of_tuned_program_in_turn_with_a_product_of_matrices(capsys, tmp_path, name):
-    data = dataset.find()
-    size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(data.folder, "train")[1]))
-    case = complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs=20)
-    times = run_script(BESIDE, case, data, tmp_path)
+    times = look_inside(tmp_path, name, "time_beside_products", 1, 20)
     assert all(len(pairs) == 20 and min(map(min, pairs)) > 0 for pairs in times.values())
     with capsys.disabled():
         for order, pairs in times.items():
