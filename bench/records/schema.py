@@ -167,7 +167,7 @@ class BaseRecord(
     started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
     conditions: state of the machine before and after the trial.
     kernel_seconds: of the reference kernel (bench/runner/kernel.py) on the worker's core: before
-    each timed epoch and after the last, and before and after a roofline probe. Empty in older runs.
+    each timed epoch and after the last. Empty in older runs, which may have it of roofline probes.
     """
 
     format: Count

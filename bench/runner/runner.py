@@ -24,7 +24,6 @@ from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Tr
 from bench.records.traces import read_trace
 from bench.runner import gpu, machine
 from bench.runner.gpu import GpuMonitor
-from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import Draws, Epoch
 from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
@@ -322,8 +321,6 @@ class Runner:
     def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
         """Run a roofline probe or a program of the textbook."""
         seconds: dict[str, Any] = {}
-        if trial.kind == "roofline":
-            seconds["kernel_seconds"] = [measure_kernel(list_usable_cores()[-1])]
         with Worker(self._build_request(trial), child, folder) as worker:
             with suppress(ProcessStopped):
                 worker.await_start()
@@ -334,7 +331,6 @@ class Runner:
                     seconds["program_seconds"] = worker.call(exchange.RUN).elapsed
                 else:
                     worker.call(exchange.RUN)
-                    seconds["kernel_seconds"].append(measure_kernel(list_usable_cores()[-1]))
             outcome = worker.finish()
         # A worker reports these fields and no others: the parent fills in the rest.
         reported = {
