@@ -9,13 +9,6 @@ from bench.report.sections.costs import comparison
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 REMARK = "faster than the roofline"
-# 1,500 steps of 5 µs take 7.5 ms; 1,505,280,000 operations at 1e13 a second take 0.15 ms.
-FAST_GPU = {
-    "of": {"device": "gpu"},
-    "product_seconds": [0.0002],
-    "chain_steps": 1000,
-    "chain_seconds": [0.006, 0.005],
-}
 
 
 def row(*records):

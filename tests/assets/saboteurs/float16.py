@@ -1,15 +1,11 @@
 """Multiplies in float16 and adds up in float32."""
 
-import numpy as np
+from rounds_later import round_half
 
 from implementations.idiomatic import softmax_numpy
-
-
-def half(array):
-    return array.astype(np.float16).astype(np.float32)
 
 
 class Trainer(softmax_numpy.Trainer):
     def forward(self, images):
         weight, bias = self.params
-        return half(images) @ half(weight) + bias
+        return round_half(images) @ round_half(weight) + bias

@@ -88,12 +88,7 @@ MEASURES = (
 MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)
 DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
 # Where a pilot chose them, each row has its own.
-THREADS = Measure(
-    "threads",
-    lambda _, row: shorten_threads(row.case),
-    5,
-    tables.list_words,
-)
+THREADS = Measure("threads", lambda _, row: shorten_threads(row.case), 5, tables.list_words)
 
 ADJUSTED_NOTE = (
     "Ratios are at the machine's mean speed (see *Noise*), and times as measured: a ratio may "
@@ -257,7 +252,7 @@ def describe_problem(row: Row) -> str:
 
 def describe_size(case: Case) -> str:
     """Name batch size, threads and samples of a case, as all comparable cases have them."""
-    return _format_size(case, name_offered_threads(case))
+    return f"batch size {case.batch_size}, {name_offered_threads(case)}, {case.samples:,} samples"
 
 
 def name_offered_threads(case: Case) -> str:
@@ -265,10 +260,6 @@ def name_offered_threads(case: Case) -> str:
     if not case.tried_threads:
         return numbers.format_threads(case.threads)
     return f"the better of {' and '.join(map(str, case.tried_threads))} threads"
-
-
-def _format_size(case: Case, threads: str) -> str:
-    return f"batch size {case.batch_size}, {threads}, {case.samples:,} samples"
 
 
 def describe_status(row: Row | None) -> str:
@@ -294,7 +285,8 @@ def list_faults(rows: Sequence[Row]) -> list[dict[str, str]]:
         problem = f"{device}, {len(group)} sizes"
         if len(group) == 1:
             case = group[0].case
-            problem = f"{device}, {_format_size(case, describe_threads(case))}"
+            problem = f"{device}, batch size {case.batch_size}, {describe_threads(case)}, "
+            problem += f"{case.samples:,} samples"
         count = sum(row.faults.count((status, reason)) for row in group)
         lines.append(
             {
