@@ -1,11 +1,9 @@
 """GPUs and their monitor, with a stand-in for NVML that answers, fails, or is absent."""
 
 import importlib
-import json
 import sys
 
 import pytest
-from support.nvml import Recorder
 from support.nvml import gpu as make
 
 from bench.runner import gpu
@@ -221,18 +219,3 @@ def test_monitor_of_no_gpu_reads_none(nvml, monkeypatch, token):
 def test_divided_gpu_is_not_monitored(nvml, divided, token, absent):
     nvml([make(divided=divided)])
     assert list_absent(GpuMonitor(token)) == absent
-
-
-def test_recorded_session_gives_the_same_answers_again(nvml, monkeypatch):
-    def read():
-        monitor = GpuMonitor("0")
-        return list(monitor.examine()), monitor.read_conditions(), monitor.other_processes
-
-    nvml([make(others=2, limited={"POWER": 5}, reasons=0x4), make(name=None)])
-    with monkeypatch.context() as patch:
-        recorder = Recorder(gpu._call)
-        patch.setattr(gpu, "_call", recorder)
-        expected = read()
-    assert "GPU-aaaa" not in json.dumps(recorder.calls)
-    nvml(session=json.loads(json.dumps({"calls": recorder.calls})))
-    assert read() == expected

@@ -1,18 +1,13 @@
-"""A stand-in for NVML's Python module that answers from a session, and a recorder of sessions.
+"""A stand-in for NVML's Python module that answers from a session.
 
 A session is a JSON object. ``calls`` has a list of answers for each call, such as
 ``nvmlDeviceGetClockInfo(0, NVML_CLOCK_SM)``, where 0 is the index of the GPU; the last answer is
 given again and again. An object is a struct, ``{"error": text}`` an error of NVML. Of
 ``{"grows": number}`` the answer grows by so much a second.
-
-``python tests/support/nvml.py FILE run --device cpu,gpu --quick`` records the session of a command
-line on a real GPU.
 """
 
-import importlib
 import json
 import sys
-from pathlib import Path
 
 # A file, because workers get a link to the module as to the real one.
 TEXT = """
@@ -152,59 +147,3 @@ def install(monkeypatch, folder, session):
     sys.modules.pop("pynvml", None)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.syspath_prepend(folder)
-
-
-class Recorder:
-    """Calls NVML as ``bench.runner.gpu`` does, and keeps the answers."""
-
-    def __init__(self, call):
-        self.call = call
-        self.calls = {}
-        self.handles = []  # each with its index
-
-    def __call__(self, function, *arguments):
-        """Call a function of NVML; its error goes through."""
-        names = [
-            next((str(index) for handle, index in self.handles if handle is argument), argument)
-            for argument in arguments
-        ]
-        answers = self.calls.setdefault(f"{function}({', '.join(map(str, names))})", [])
-        try:
-            answer = self.call(function, *arguments)
-        except Exception as error:
-            answers.append({"error": str(error).removeprefix("NVML says: ")})
-            raise
-        if function == "nvmlDeviceGetHandleByIndex":
-            self.handles.append((answer, arguments[0]))
-            answers.append(arguments[0])
-        elif function == "nvmlDeviceGetUUID":  # it identifies the machine
-            answers.append("GPU-hidden")
-        else:
-            answers.append(encode(answer))
-        return answer
-
-
-def encode(answer):
-    """Return an answer of NVML as JSON; numbers of processes are hidden."""
-    if isinstance(answer, list):
-        return [encode(one) for one in answer]
-    if isinstance(answer, bytes):
-        return answer.decode()
-    if hasattr(answer, "_fields_"):
-        return {name: getattr(answer, name) for name, *_ in answer._fields_}
-    if hasattr(answer, "pid"):
-        return {"pid": 1}
-    return vars(answer) if hasattr(answer, "__dict__") else answer
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    module = importlib.import_module("bench.runner.gpu")
-    path, *words = sys.argv[1:]
-    module._call = recorder = Recorder(module._call)
-    sys.argv = ["bench", *words]
-    try:
-        importlib.import_module("bench.cli.app").main()
-    finally:
-        session = {"source": "recorded on a GPU", "calls": recorder.calls}
-        Path(path).write_text(json.dumps(session, indent=1) + "\n")
