@@ -1,8 +1,6 @@
 """``bench.load`` returns a row for each trial, with the columns that the page describes."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -79,8 +77,3 @@ def test_damaged_record_is_an_error_in_one_line(folder):
         file.write("{}\n")
     with pytest.raises(UserError, match=r"trials\.jsonl:4.*--resume$"):
         bench.load(folder)
-
-
-def test_pandas_is_imported_only_by_the_call():
-    code = "import bench, sys; bench.load; assert 'pandas' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -8,17 +8,10 @@ from bench.analysis.intervals import (
     Interval,
     adjust_holm,
     compute_sign_p,
-    compute_t_quantile,
     estimate_difference,
     estimate_ratio,
     estimate_typical,
 )
-
-
-def test_t_quantile_matches_printed_tables():
-    printed = {1: 12.706, 4: 2.776, 9: 2.262, 30: 2.042}
-    assert {freedom: round(compute_t_quantile(freedom), 3) for freedom in printed} == printed
-    assert round(compute_t_quantile(9, family=5), 3) == 3.25  # two-sided, 1 %
 
 
 # The range of n values misses with probability 2 ** (1 - n). It is stretched by the share e of

@@ -91,40 +91,33 @@ def test_command_that_takes_as_long_is_not_slower(commit, compared):
     assert verdicts(result)["time"] in {"no change", "undecided"}
 
 
+WORK = "i=0; while [ $i -lt {} ]; do i=$((i + 1)); done\n"
+LOOP = "while read line; do sleep {}; echo; done\n"
+
+
 @pytest.mark.parametrize(
-    ("metric", "text", "name"),
+    ("option", "job", "numbers", "name", "metric"),
     [
-        ("last-number", "echo took {} ms", "last-number ms"),
-        ("json:run.0", "echo '{{\"run\": [{}, 1]}}'", "json:run.0"),
+        ("--metric=last-number", "echo took {} ms", (10, 20), "last-number ms", "last-number"),
+        (
+            "--metric=json:run.0",
+            "echo '{{\"run\": [{}, 1]}}'",
+            (10, 20),
+            "json:run.0",
+            "json:run.0",
+        ),
+        ("--metric=cpu-time", WORK, (30_000, 120_000), "cpu-time", "CPU time"),
+        ("--loops", LOOP, (0.01, 0.04), "time", "iteration"),
     ],
 )
-def test_number_that_is_printed_is_judged(commit, compared, metric, text, name):
-    commit(job=text.format(10))
-    commit(job=text.format(20))
-    status, result = compared("--command=sh job", f"--metric={metric}", ENOUGH)
+def test_chosen_metric_is_judged(commit, compared, monkeypatch, option, job, numbers, name, metric):
+    monkeypatch.setattr(measure_pairs, "EPOCH_SECONDS", 0.1)
+    for number in numbers:
+        commit(job=job.format(number))
+    status, result = compared("--command=sh job", option, ENOUGH)
     assert (status, verdicts(result)) == (1, {name: "slower"})
     (judged,) = result["cases"][0]["metrics"]
-    assert (judged["name"], judged["unit"]) == (metric, "number")
-    assert (judged["baseline"], judged["candidate"]) == (10.0, 20.0)
-
-
-def test_processor_time_is_judged(commit, compared):
-    work = "i=0; while [ $i -lt {} ]; do i=$((i + 1)); done\n"
-    commit(job=work.format(30_000))
-    commit(job=work.format(120_000))
-    status, result = compared("--command=sh job", "--metric=cpu-time", ENOUGH)
-    assert (status, verdicts(result)) == (1, {"cpu-time": "slower"})
-    assert result["cases"][0]["metrics"][0]["name"] == "CPU time"
-
-
-def test_iterations_are_judged(commit, compared, monkeypatch):
-    monkeypatch.setattr(measure_pairs, "EPOCH_SECONDS", 0.1)
-    loop = "while read line; do sleep {}; echo; done\n"
-    commit(job=loop.format(0.01))
-    commit(job=loop.format(0.04))
-    status, result = compared("--command=sh job", "--loops", ENOUGH)
-    assert (status, verdicts(result)) == (1, {"time": "slower"})
-    assert result["cases"][0]["metrics"][0]["name"] == "iteration"
+    assert judged["name"] == metric
 
 
 BENCH = """

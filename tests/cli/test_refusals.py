@@ -18,7 +18,7 @@ def files(tmp_path):
     write(tmp_path / "out", run(case()), ok(case()))
     for folder in ("empty", "folder", "folder.py"):
         (tmp_path / folder).mkdir()
-    for name in ("file", "my-softmax.py", "numpy.py", "2fast.py"):
+    for name in ("file", "my-softmax.py", "numpy.py"):
         (tmp_path / name).touch()
     (tmp_path / "own.py").write_text("class Trainer(:\n")
 
@@ -39,7 +39,6 @@ def files(tmp_path):
         ((*OWN, "./folder"), "there is no implementation file"),
         ((*OWN, "./my-softmax.py"), "my-softmax.py: name the file like a Python module"),
         ((*OWN, "./numpy.py"), "numpy.py: name the file like a Python module"),
-        ((*OWN, "./2fast.py"), "2fast.py: name the file like a Python module"),
         ((*OWN, "own.py"), "own.py does not import: SyntaxError"),
         ((*OWN, SABOTEURS / "no_trainer.py"), "has no class Trainer"),
         ((*OWN, SABOTEURS / "does_not_import.py"), "libabacus.so"),
@@ -71,18 +70,12 @@ def files(tmp_path):
         (("report", "nowhere"), "nowhere holds no run"),
         (("report",), "there is no folder results"),
         (("report", "--output=new"), "--output needs several runs"),
+        (("report", "out", "out"), "Add --output"),
         (("report", "x" * 300), "File name too long"),
         (("export", "out", "--format=xml"), "--format"),
         ((*RUN, "--output", ""), "--output"),
         ((*RUN, "--output="), "--output"),
-        ((*RUN, "--data", ""), "--data"),
-        (("ab", "--base", "", "--output=new"), "--base"),
-        (("report", "out", "out", "--output="), "--output"),
         (("report", ""), "report is empty"),
-        (("compare", "out", ""), "is empty"),
-        (("merge", "", "out", "--output=new"), "is empty"),
-        (("export", "", "--format=pyperf"), "is empty"),
-        (("calibrate", "--calibrations="), "--calibrations"),
         ((*RUN, "--output", "\udcff"), "'?' is not valid Unicode"),
         (("calibrate", "--calibrations", "\udcff"), "'?' is not valid Unicode"),
     ],

@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from support.processes import ASSETS, resume_command
+from support.processes import ASSETS
 
 from bench.records import store
 
@@ -61,9 +61,10 @@ def test_every_case_is_measured_recorded_and_reported(measured, records):
     assert ended.stdout.endswith("out/report.html\n")
     table = ended.stdout.partition("workload sgd")[2].partition("\n\n")[0]
     assert max(map(len, table.splitlines())) <= 100
-    ending = ended.stdout.split("\n\n")[-1].splitlines()
-    assert [line.partition(",")[0] for line in ending[:2]] == ["From a cold start", "Once running"]
-    assert len(ending) == 3
+    # On a busy machine, warnings come first.
+    *_, start, epoch, _ = ended.stdout.split("\n\n")[-1].splitlines()
+    assert start.startswith("From a cold start, ")
+    assert epoch.startswith("Once running, ")
     assert "\x1b" not in ended.stdout
 
 
@@ -88,15 +89,6 @@ def test_report_written_again_is_the_same(measured, command):
     ended = command(folder.parent, "report", "out", charts=True)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
-
-
-def test_finished_run_is_resumed_with_its_files_named_again(measured, command):
-    folder, _ = measured
-    before = (folder / "trials.jsonl").read_bytes()
-    assert command(folder.parent, *resume_command(folder)).returncode == 0
-    refusal = command(folder.parent, "run", "--resume", "--output=out")
-    assert (refusal.returncode, refusal.stderr.count("\n")) == (2, 1)
-    assert (folder / "trials.jsonl").read_bytes() == before
 
 
 def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):

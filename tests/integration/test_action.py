@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.commands import CLOCK
 from support.processes import ASSETS
 
 from bench.records import store
@@ -179,23 +178,6 @@ def test_each_revision_is_installed_on_request(use, install, status):
     code, _, summary = use(package(1.0), package(2.0), **job, install=install)
     assert code == status
     assert ("| slower" in summary) == (install == "true")
-
-
-BENCHMARK = """
-import clock
-
-def test_work(benchmark):
-    benchmark.pedantic(clock.work, ({},), rounds=3)
-"""
-
-
-def test_benchmarks_of_pytest_are_judged(use):
-    before, after = (
-        {"bench_job.py": BENCHMARK.format(number), "clock.py": CLOCK} for number in (1.0, 2.0)
-    )
-    code, _, summary = use(before, after, pytest="bench_job.py --benchmark-timer=clock.now")
-    assert code == 1, summary
-    assert "| bench\\_job.py::test\\_work | slower" in summary
 
 
 SLOW = """

@@ -60,16 +60,3 @@ def test_report_of_a_collection_compares_its_runs(measured, called):
     assert named[0] == 0
     again = (measured.parent / "other" / "summary.csv").read_bytes()
     assert (measured / "summary.csv").read_bytes() == again
-
-
-@pytest.mark.parametrize(
-    "verb",
-    [
-        ("export", "all", "--format=pyperf"),
-        ("compare", "all", "all/one"),
-        ("run", "--resume", "--output=all"),
-    ],
-    ids=" ".join,
-)
-def test_command_for_one_run_rejects_collections(measured, refused, verb):
-    assert "all holds no run: there is no run.json" in refused(*verb)

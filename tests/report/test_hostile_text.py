@@ -2,12 +2,9 @@
 
 import re
 
-import msgspec
 import pytest
 from support import hostile_run
 
-from bench.errors import clean_text
-from bench.records import store
 from bench.report import index
 
 CONTROLS = re.compile(
@@ -71,16 +68,3 @@ def test_printed_text_is_clean(folders, called, arguments):
     words = [folders[word] if isinstance(word, int) else word for word in arguments]
     _, out, err = called(*words)
     check(out + err)
-
-
-def test_every_text_of_a_record_is_cleaned_when_it_is_read(folders):
-    run, contents = store.read_run(folders[0]), store.read_contents(folders[0])
-    assert contents.faults == []
-    assert len(contents.records) == 7
-    text = clean_text(hostile_run.HOSTILE)
-    assert {record.run for record in contents.records} == {run.run}
-    assert run.run.startswith(text)
-    for part in (run, contents.records, contents.environments):
-        json = msgspec.json.encode(part).decode()
-        check(json)
-        assert not re.search(r"\\[bfnrtu]", json)

@@ -86,16 +86,6 @@ def test_programs_that_were_measured_once_are_not_marked_as_leaders(tmp_path):
     assert {one.leaders for one in opening.standings} == {0}
 
 
-def test_wrong_weights_are_the_first_verdict(tmp_path):
-    wrong = Parity(1e-3, 1e-5, passed=False)
-    opening, _ = open_run(
-        tmp_path,
-        trials(case("a"), 0.5),
-        trials(case("b"), 0.5, status="failed", parity=wrong),
-    )
-    assert opening.verdicts[0].headline == "not the same weights"
-
-
 def test_busy_machine_and_missing_rows_stand_above_the_finding(tmp_path, capsys):
     busy = {"conditions": {"seconds": 10.0, "others_seconds": 17.2}}
     tried = [*trials(case("a"), 0.5, **busy), bare(case("b"), status="unavailable")]

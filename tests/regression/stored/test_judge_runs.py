@@ -175,7 +175,7 @@ def test_calibrated_cases_are_one_family(ps, verdict):
 )
 def test_case_that_one_side_lacks_is_missing(baseline, candidate, verdict):
     result = one(baseline, candidate, STILL)
-    assert (result.verdict, result.metrics) == (verdict, ())
+    assert (result.verdict, result.metrics, result.required) == (verdict, (), True)
 
 
 def test_fault_is_counted_in_one_line():

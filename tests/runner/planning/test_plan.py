@@ -15,7 +15,6 @@ from support.records import bare, case, ok, run, write
 
 from bench.data import dataset
 from bench.errors import UserError
-from bench.records import store
 from bench.records.schema import StoppingRule, Trial
 from bench.runner.planning import cases, plan
 from bench.runner.planning.plan import (
@@ -318,12 +317,6 @@ def test_unwritable_folder_is_refused(make, current_folder, monkeypatch, folder)
     )
     with pytest.raises(UserError):
         make(current_folder / folder)
-
-
-def test_plan_can_be_written_and_read_again(make, current_folder):
-    folder, planned = current_folder / "run", make()
-    store.create_run(folder, planned)
-    assert store.read_run(folder) == msgspec.structs.replace(planned, data_source="./small")
 
 
 # ----- trials
