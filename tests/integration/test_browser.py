@@ -323,26 +323,6 @@ def test_missing_values_are_sorted_last(opened, absent):
     assert ends == [["1.00", "2.00", "—"], ["2.00", "1.00", "—"]]
 
 
-@pytest.mark.parametrize(
-    ("page", "names"),
-    [("report", ("framework", "style", "objective")), ("several", ("machine",))],
-)
-def test_table_is_filtered_by_every_choice(opened, pages, page, names):
-    view = opened(pages[page])
-    form = view.page.locator("form.filters")
-    whole = view.page.locator(f"{COMPARISON} tbody tr").count()
-    for name in names:
-        choice = form.get_by_label(name, exact=True)
-        options = choice.locator("option").all_inner_texts()[1:]
-        assert len(options) >= 1
-        for option in options:
-            choice.select_option(option)
-            assert set(chosen(view, name)) == {option}
-            assert view.page.locator(".chart .faded").count() > 0
-        choice.select_option("")
-        assert len(chosen(view, name)) == whole
-
-
 def test_filters_are_combined(opened, reference):
     view = opened(reference)
     whole = len(column(view, "style"))

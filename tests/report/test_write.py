@@ -121,6 +121,7 @@ def test_files_of_several_runs_have_every_row_with_its_machine(two, tmp_path):
     page = (output / "report.html").read_text(encoding="utf-8")
     filters = page.split('name="machine">')[1].split("</select>")[0]
     assert re.findall("<option>(.*?)</option>", filters) == [SLOW["name"], FAST["name"]]
+    assert f'<tr data-of="a · {SLOW["name"]}">' in page
 
 
 def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):

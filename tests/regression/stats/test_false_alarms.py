@@ -1,6 +1,4 @@
-"""Looks at the pairs: published constants, and simulated error rates."""
-
-import math
+"""Looks at the pairs: published constants, and error rates."""
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from bench.regression.stats.false_alarms import (
 )
 from bench.regression.stats.signed_rank import compare_pairs
 
-UNEQUAL = [(30, 60, 180), (10, 11, 33), (10, 12), (30, 60, 61), (5, 300)]
 DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map(
     lambda looks: tuple(sorted(looks))
 )
@@ -59,36 +56,22 @@ def test_critical_values_published_by_pocock(looks, constant, apart):
     assert norm.isf(level) == pytest.approx(constant, abs=5.5e-4)
 
 
-# With this many walks, the standard deviation of a share of 1 % is 0.01 points.
-WALKS = 1_000_000
-
-
-def simulated(level, looks):
-    """Share of random walks with normal steps that cross at some look."""
-    draw, total = np.random.default_rng(20), np.zeros(WALKS)
-    crossed, before = np.zeros(WALKS, bool), 0
-    for pairs in looks:
-        total += math.sqrt(pairs - before) * draw.standard_normal(WALKS)
-        crossed |= total >= norm.isf(level) * math.sqrt(pairs)
-        before = pairs
-    return crossed.mean()
-
-
-@pytest.mark.parametrize("looks", UNEQUAL)
-def test_overall_level_agrees_with_simulated_random_walks(looks):
-    share = compute_overall_level(0.01, looks)
-    deviation = math.sqrt(share * (1 - share) / WALKS)
-    assert simulated(0.01, looks) == pytest.approx(share, abs=4 * deviation)
-
-
-# For two looks, SciPy computes the distribution function to nine digits.
-@pytest.mark.parametrize("looks", [(10, 12), (30, 180), (300, 301), (1, 400), (1999, 2000)])
+# For two looks, SciPy computes the distribution function to nine digits, and for three to three.
+@pytest.mark.parametrize(
+    ("looks", "digits"),
+    [
+        *((two, 5) for two in [(10, 12), (30, 180), (300, 301), (1, 400), (1999, 2000)]),
+        *((three, 2) for three in [(30, 60, 180), (10, 11, 33), (30, 60, 61)]),
+    ],
+)
 @pytest.mark.parametrize("level", [0.2, 0.005, 1e-4])
-def test_two_looks_agree_with_the_bivariate_normal_distribution(looks, level):
-    share = math.sqrt(looks[0] / looks[1])
-    both = multivariate_normal([0, 0], [[1, share], [share, 1]])
-    either = 1 - both.cdf([norm.isf(level)] * 2)
-    assert compute_overall_level(level, looks) == pytest.approx(either, rel=1e-5)
+def test_unequal_looks_agree_with_the_multivariate_normal_distribution(looks, digits, level):
+    roots = np.sqrt(looks)
+    correlation = np.minimum.outer(roots, roots) / np.maximum.outer(roots, roots)
+    precise = {"maxpts": 10**6, "abseps": 1e-9, "releps": 1e-9, "seed": 1}
+    sums = multivariate_normal(np.zeros(len(looks)), correlation, **precise)
+    either = 1 - sums.cdf([norm.isf(level)] * len(looks))
+    assert compute_overall_level(level, looks) == pytest.approx(either, rel=10**-digits)
 
 
 @pytest.mark.parametrize("level", [1e-12, 1e-30, 1e-100, 1e-300])

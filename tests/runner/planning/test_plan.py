@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import re
-from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -320,28 +319,6 @@ def test_unwritable_folder_is_refused(make, current_folder, monkeypatch, folder)
 
 
 # ----- trials
-
-
-@st.composite
-def runs(draw):
-    """Plans with some cases of each workload, and rounds of their own."""
-    rounds = {name: draw(st.integers(1, 5)) for name in ("sgd", "textbook")}
-    names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=6))
-    cases = [case(name, workload=workload) for workload in rounds for name in names]
-    return run(*cases, rounds=rounds, seed=draw(SEEDS))
-
-
-@given(runs())
-def test_every_round_measures_every_case_once(planned):
-    trials = plan_trials(planned)
-    assert len({trial.id for trial in trials}) == len(trials)
-    for workload in planned.rounds:
-        numbers = [trial.round for trial in trials if trial.case.workload == workload]
-        assert numbers == sorted(numbers)
-    for number in range(1, max(planned.rounds.values()) + 1):
-        block = Counter(trial.case.slug for trial in trials if trial.round == number)
-        cases = [one for one in planned.cases if number <= planned.rounds[one.workload]]
-        assert block == Counter(one.slug for one in cases)
 
 
 @given(seed=SEEDS, other=SEEDS)
