@@ -3,65 +3,19 @@
 import errno
 import os
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support.records import bare, case, environment, ok, run, write
+from support.records import bare, case, environment, run, write
 
 from bench.errors import UserError
 from bench.records import files, layout, store
-from bench.records.decoding import clean_texts
-from bench.records.schema import FORMAT, Parity, Record
+from bench.records.schema import FORMAT
 from bench.runner.parity.draws import Draws
-
-replace = msgspec.structs.replace
-
-seconds = st.floats(1e-9, 1e9)
-shares = st.floats(0, 1)
-# Some of the characters that readers replace are rare among all of Unicode.
-texts = st.text() | st.text(
-    "a\\\n\r\t\0\x1b\x7f\x80\x9f\u2028\u2029\u061c\u200e\u200f\u202a\u202e\u2066\u2069\uffff"
-)
-records = st.builds(
-    ok,
-    st.builds(
-        case,
-        texts,
-        workload=st.sampled_from(["sgd", "textbook"]),
-        variables=st.dictionaries(texts, texts, max_size=2),
-        file=st.none() | texts,
-    ),
-    st.integers(1, 1000),
-    status=st.sampled_from(["ok", "unavailable", "failed", "timeout", "out-of-memory"]),
-    reason=st.none() | texts,
-    stderr_tail=st.none() | texts,
-    epoch_seconds=st.lists(seconds, min_size=1, max_size=8),
-    validation_loss=st.lists(seconds, max_size=3),
-    test_accuracy=st.lists(shares, min_size=5, max_size=6),
-    parity=st.none() | st.builds(lambda error: Parity(error / 2, error, passed=True), shares),
-    peak_rss_bytes=st.none() | st.integers(0, 2**53),
-    conditions=st.dictionaries(texts, st.none() | seconds, max_size=2),
-)
 
 
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "run", run(case()))
-
-
-@given(st.lists(records, max_size=4))
-def test_records_are_read_as_they_were_appended_with_clean_texts(appended):
-    with TemporaryDirectory() as name:
-        folder = write(Path(name) / "run", run())
-        numbered = [replace(record, trial=f"r{at}") for at, record in enumerate(appended)]
-        for record in numbered:
-            store.append_record(folder, record)
-        clean = clean_texts(msgspec.to_builtins(numbered))
-        assert store.read_records(folder) == msgspec.convert(clean, list[Record])
 
 
 def test_append_syncs_the_record_to_disk(folder, monkeypatch):

@@ -39,22 +39,6 @@ def test_p_values_agree_with_scipy(logs):
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-# M. Hollander and D. A. Wolfe, "Nonparametric statistical methods" (1973), pp. 29-42: a factor of
-# the depression scale of nine patients, before and after. V = 40, p = 0.01953, estimate -0.46, and
-# -0.786 to -0.010 at 96.1 %, which is 1.95 % on each side.
-BEFORE = (1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30)
-AFTER = (0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29)
-
-
-def test_published_example_of_hollander_and_wolfe():
-    logs = [after - before for before, after in zip(BEFORE, AFTER, strict=True)]
-    assert signed_rank.compute_p_values(logs)[1] == pytest.approx(0.01953, abs=5e-6)
-    estimate = estimate_ratio(logs, 0.0196)
-    assert [math.log(one) for one in (estimate.mean, estimate.low, estimate.high)] == pytest.approx(
-        [-0.46, -0.786, -0.010], abs=5e-4
-    )
-
-
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.01, 0.02, 0.03]), min_size=1, max_size=8))
 def test_ties_and_zeros_keep_the_false_alarm_rate(sizes):
