@@ -186,7 +186,9 @@ from implementations.idiomatic import softmax_numpy
 
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):
-        time.sleep({})
+        end = time.process_time() + {}
+        while time.process_time() < end:  # an epoch in which nobody computes is a fault
+            pass
         return super().train_epoch(order)
 """
 
