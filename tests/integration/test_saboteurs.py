@@ -38,9 +38,3 @@ def test_params_of_a_neighbour_in_the_same_round_cannot_be_copied(measure):
 def test_results_of_an_earlier_round_are_worth_nothing(measure):
     first, second = measure("remembers_on_disk", rounds=2)
     assert (first.status, second.status) == ("ok", "failed")
-
-
-def test_work_in_an_attribute_is_timed(measure):
-    (record,) = measure("works_at_look_up", rounds=1)
-    assert (record.status, record.reason) == ("ok", None)
-    assert min(record.epoch_seconds) >= 0.05

@@ -60,7 +60,6 @@ REASONS = {
 }
 # Those that set out to deceive the process that times them.
 REASONS |= {
-    "asks_the_oracle": PARITY,
     "behaves_when_checked": PARITY,
     "edits_its_document": "before its last command",
     "freezes_the_collector": "collector",
@@ -76,11 +75,9 @@ REASONS |= {
     "rounds_later": f"{PARITY}, in timed epoch",
     "rounds_later_in_tf32": f"{PARITY}, in timed epoch",
     "trains_in_reset": PARITY,
-    "works_in_the_collector": PARITY,
-    "works_while_orders_are_drawn": PARITY,
 }
 # Those that move their own clock, which decides nothing.
-CLOCKS = {"slow_clock", "finishes_in_a_hook", "waits_for_its_core"}
+CLOCKS = {"slow_clock", "waits_for_its_core"}
 # Files for other tests.
 OTHERS = {
     *CLOCKS,
@@ -89,7 +86,6 @@ OTHERS = {
     "copies_a_neighbour",
     "remembers_on_disk",
     "tires_after_ten",
-    "works_at_look_up",
     "says_unavailable",
     "does_not_import",
     "no_trainer",
