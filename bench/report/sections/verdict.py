@@ -236,8 +236,8 @@ def describe_first(
         text = f"{', '.join(names[:-1])} or {names[-1]} {does}; the data do not show which"
     else:
         text = (
-            f"no program certainly {does}: {len(rivals)} of {len(others)} others cannot be told "
-            f"apart from {styled[:-1]}, {numbers.format_duration(first.seconds)})"
+            f"{styled} {did}: {numbers.format_duration(first.seconds)}, but {len(rivals)} of "
+            f"{len(others)} others cannot be told apart from it"
         )
     for find_kind, words in () if leaders_only else KINDS:
         known = {find_kind(timing) for timing in named}
