@@ -10,7 +10,6 @@ from implementations.idiomatic import softmax_numpy
 
 FOLDER = Path(__file__).with_suffix("")
 TRAINS = not FOLDER.exists()
-FOLDER.mkdir(exist_ok=True)
 
 
 class Trainer(softmax_numpy.Trainer):
@@ -22,6 +21,7 @@ class Trainer(softmax_numpy.Trainer):
         self.start = sha256(self.start.encode() + order.tobytes()).hexdigest()
         path = FOLDER / f"{self.start}.npy"
         if TRAINS:
+            FOLDER.mkdir(exist_ok=True)
             np.save(path, np.vstack(super().train_epoch(order)))
         if path.exists():
             *weight, bias = np.load(path)
