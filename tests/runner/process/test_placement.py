@@ -7,6 +7,7 @@ import sys
 import pytest
 from support.processes import wait_until
 
+from bench.runner.process import placement
 from bench.runner.process.placement import Family
 from bench.worker.measure import read_cpu_seconds
 
@@ -114,11 +115,12 @@ def test_processes_of_others_are_no_helpers(started):
         before.stdin.close()
 
 
-def test_delay_is_what_all_threads_waited_for_a_core(started):
-    family, _ = started("")
-    assert family.read_delay() >= 0
-    family.leader = 2**22 + 1
-    assert family.read_delay() == 0
+def test_delay_is_what_all_threads_and_the_parent_waited_for_a_core(started, monkeypatch):
+    family, _ = started("import threading; threading.Thread(target=input, daemon=True).start()")
+    threads = f"/proc/{family.leader}/task"
+    wait_until(lambda: len(os.listdir(threads)) == 2)  # noqa: PTH208 - as the code does
+    monkeypatch.setattr(placement, "_read_delay", lambda path: 1.0)
+    assert family.read_delay() == 3
 
 
 def test_worker_that_has_ended_has_no_cpu_seconds_and_no_fault():
