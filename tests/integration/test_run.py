@@ -62,7 +62,9 @@ class Trainer(softmax_numpy.Trainer):
                 break
             time.sleep(0.01)
             before = observe()
-        time.sleep(0.6)
+        end = time.process_time() + 0.6
+        while time.process_time() < end:
+            pass
         params = super().train_epoch(order)
         observations.append([before, observe()])
         return params

@@ -1,11 +1,17 @@
 """NumPy on two made-up devices: the CPU's time goes with the samples, the GPU's with the steps."""
 
-from time import sleep  # noqa: TID251 - it is this file's purpose to take time
+from time import process_time  # noqa: TID251 - it is this file's purpose to take time
 
 from implementations.idiomatic import softmax_numpy
 
 PER_SAMPLE = {"cpu": 40e-6, "gpu": 1e-6}
 PER_STEP = {"cpu": 0.0, "gpu": 1e-3}
+
+
+def spend(seconds):
+    end = process_time() + seconds
+    while process_time() < end:
+        pass
 
 
 class Trainer(softmax_numpy.Trainer):
@@ -16,9 +22,9 @@ class Trainer(softmax_numpy.Trainer):
         self.predict_seconds = PER_SAMPLE[device]
 
     def train_epoch(self, order):
-        sleep(self.seconds)
+        spend(self.seconds)
         return super().train_epoch(order)
 
     def predict(self, images):
-        sleep(self.predict_seconds * len(images))
+        spend(self.predict_seconds * len(images))
         return super().predict(images)

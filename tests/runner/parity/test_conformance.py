@@ -51,7 +51,7 @@ REASONS = {
     "keeps_busy": "keeps the CPU busy after an epoch has returned",
     "keeps_a_helper_busy": "keeps the CPU busy after an epoch has returned",
     "many_threads": "cores",
-    "leaves_a_daemon": "it left processes running: sleep",
+    "leaves_a_daemon": "it left processes running",
     "wrong_labels": "must return int64 labels, not float64",
     "prints": "it printed on stdout. Print nothing there",
     "segfaults": "ended by a signal: Segmentation fault",
