@@ -37,6 +37,7 @@ SCHEMA = ROOT / "docs" / "record.schema.json"
 README = ROOT / "README.md"
 RESULTS = ROOT / "results" / "README.md"
 FIRST, LAST = "<!-- machines: made by `python docs/generate.py` -->", "<!-- end of machines -->"
+PARENTS_CLOCK = 8  # the format since which all times are the parent's
 START, END = "<!-- results: made by `python docs/generate.py` -->", "<!-- end of results -->"
 
 
@@ -93,10 +94,12 @@ def render_results(folder: Path) -> str:
 def describe_origin(run: LoadedRun, rows: Sequence[Row]) -> str:
     """Say when, by which suite and with which versions rows were measured, and what they follow."""
     suites = sorted({name_suite(environment) for environment in run.environments.values()})
+    numpy = ", and in this run the import of NumPy" if run.run.format < PARENTS_CLOCK else ""
     versions = sorted({part for row in rows for part in row.version.split(", ")}, key=str.lower)
     return (
         f"Measured on {format_time(run.run.created).partition(',')[0]} by the suite's commit "
-        f"{' and '.join(suites)} with {', '.join(versions)}. Idiomatic programs follow the page "
+        f"{' and '.join(suites)} with {', '.join(versions)}. A cold start leaves out "
+        f"Python's start and the reading of the data{numpy}. Idiomatic programs follow the page "
         "that their file names; tuned ones keep pixels as bytes. Keras's `fit` copies its images "
         "before each epoch, which takes 2 to 22 % of it ([how it was timed](docs/methodology.md)). "
         "sklearn-sgd updates its weights "
