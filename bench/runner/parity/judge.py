@@ -33,7 +33,11 @@ SEARCHED_IMAGES = 4000
 # Of the oracle: those of a round at some sizes. One takes 0.2 MB.
 MAX_STATES = 500
 
-NAMES = {"stretch": "epoch", "timed": "timed epoch"}
+WHERE = {
+    "stretch": ": other mathematics, in epoch {}",
+    "timed": ": other mathematics, in timed epoch {}",
+    "noise": " on noise: low precision, or other mathematics",
+}
 
 # The largest number that a textbook program may return.
 MAX_QUANTITY = 1e18
@@ -208,24 +212,14 @@ class Judge:
 def make_judgement(errors: Mapping[Epoch, float]) -> Judgement:
     """Return the judgement on parity errors: the worst one counts, and that on noise by itself."""
     worst = max(errors.keys() - {NOISE_EPOCH}, key=errors.__getitem__)
-    parity, noise = make_parity(errors[worst]), None
-    fault = f"{describe_error(parity)}: other mathematics, in {NAMES[worst.part]} {worst.number}"
-    if NOISE_EPOCH in errors:
-        noise = make_parity(errors[NOISE_EPOCH])
-    if parity.passed:
-        fault = f"{describe_error(noise or parity)} on noise: low precision, or other mathematics"
-    passed = parity.passed and (noise is None or noise.passed)
-    return Judgement(parity, noise, errors, fault=None if passed else fault)
-
-
-def make_parity(error: float) -> Parity:
-    """Return a parity error as a record has it."""
-    return Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
-
-
-def describe_error(parity: Parity) -> str:
-    """Say how large an error is that exceeds the tolerance."""
-    return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}"
+    judged, fault = {}, None
+    for epoch in (worst, *({NOISE_EPOCH} & errors.keys())):
+        error = errors[epoch]
+        judged[epoch] = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
+        if fault is None and not judged[epoch].passed:
+            where = WHERE[epoch.part].format(epoch.number)
+            fault = f"parity error {error:.1e} is above {TOLERANCE:.0e}{where}"
+    return Judgement(judged[worst], judged.get(NOISE_EPOCH), errors, fault=fault)
 
 
 def find_params_fault(params: Mapping[Epoch, NDArray[np.float32]]) -> str | None:

@@ -8,7 +8,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -98,7 +98,8 @@ class Family:
             return None
         fair = {getattr(os, name) for name in _FAIR} | {os.sched_getscheduler(0)}
         priority = os.getpriority(os.PRIO_PROCESS, 0)
-        for thread in _list_threads((self.leader, *self.list_helpers())):
+        processes = (self.leader, *self.list_helpers())
+        for thread in (one for pid in processes for one in _list_numbers(f"/proc/{pid}/task")):
             with suppress(OSError):  # it has just ended
                 if outside := os.sched_getaffinity(thread) - set(cores):
                     numbers = ", ".join(map(str, sorted(outside)))
@@ -107,10 +108,6 @@ class Family:
                 if scheduler not in fair or os.getpriority(os.PRIO_PROCESS, thread) < priority:
                     return "it raised its scheduling priority. Run as any other process"
         return None
-
-
-def _list_threads(processes: Iterable[int]) -> list[int]:
-    return [one for process in processes for one in _list_numbers(f"/proc/{process}/task")]
 
 
 def _read_stat(process: int) -> list[bytes]:

@@ -324,13 +324,6 @@ def test_requests_cover_all_sizes_and_do_not_say_check(digits, stopped):
         assert child.variables == {"OWN": "yes", **(hidden if device == "gpu" else {})}
 
 
-def test_draws_of_a_check_are_its_own(digits):
-    checkers = [Checker([digits], threads=1, timeout=1, device="cpu") for _ in range(2)]
-    first, second = (checker._draws for checker in checkers)
-    assert first != second
-    assert len(first.entropy) == len(Draws.make(1, 1).entropy)
-
-
 def test_threads_on_too_many_cores_are_a_fault(checker, check_once, monkeypatch):
     # The saboteurs are seen by their affinity already.
     monkeypatch.setattr(conformance.Drive, "judge_threads", lambda _: (3.0, "too many"))
