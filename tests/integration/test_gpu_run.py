@@ -162,7 +162,7 @@ def test_rehearsal_from_the_doctor_to_a_speedup(rehearsal, tmp_path):
         assert "measured with one number of threads" in report
     status, out, err = rehearsal("check", "run")
     assert (status, err) == (0, ""), out
-    assert "4 of 4 trials" in out
+    assert "4 of 4 rows" in out
 
 
 def test_framework_runs_on_its_own_python_which_resume_needs(called, tmp_path):
