@@ -63,7 +63,7 @@ class Family:
         return sorted(names)
 
     def kill(self) -> None:
-        """Kill and reap the processes that outlive the worker."""
+        """Kill and reap the processes that outlive the worker, and reap other ended orphans."""
         while helpers := self.list_helpers():
             for process in helpers:
                 with suppress(OSError):
@@ -71,6 +71,10 @@ class Family:
             for process in helpers:
                 with suppress(OSError):  # not ours until its own parent is reaped
                     os.waitpid(process, 0)
+        for process in _list_numbers("/proc"):
+            if _read_stat(process)[:2] == [b"Z", b"%d" % os.getpid()] and _is_orphan(process):
+                with suppress(OSError):
+                    os.waitpid(process, os.WNOHANG)
 
     def read_cpu_seconds(self) -> float:
         """Return the CPU seconds of all processes.
