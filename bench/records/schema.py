@@ -228,9 +228,9 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
 
     See bench/runner/process/drive.py. worker_seconds: in older records. warmup_seconds: untimed
     epochs of a GPU before the timed ones. ping_seconds: the hand-over that is subtracted from the
-    parent's time. worker_epoch_seconds: by the worker's clock, a note. epoch_delay_seconds: in
-    which its threads waited for a core. handover_seconds: in older records, whose epochs are the
-    worker's: the parent's time less that. alternated: its epochs
+    parent's time. worker_epoch_seconds: by the worker's clock, a note. epoch_delay_seconds: for
+    which its threads and the parent waited for a core. handover_seconds: in older records, whose
+    epochs are the worker's: the parent's time less that. alternated: its epochs
     were timed in turn with those of its partner in a pair. predict_one_seconds: of single test
     images; older records have none. cache_bytes: left in the folders of compile caches; None in
     older records. peak_device_bytes, device_conditions: see bench/runner/gpu.py. energy_joules: of
