@@ -29,6 +29,7 @@ from bench.report.regression.verdicts import format_change
 from bench.report.render import numbers
 from bench.report.render.markdown import escape, render_table
 from bench.report.sections import tables
+from implementations import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "results" / "releases"
@@ -72,6 +73,8 @@ class Chain:
         return " ".join([*(f"{name}=={release}" for name in self.packages), self.others]).strip()
 
 
+# What programs are called now, by their names in older records.
+FORMER = {entry.former_name: entry.name for entry in IMPLEMENTATIONS if entry.former_name}
 KERAS = Chain(
     ("keras",),
     (
@@ -79,7 +82,7 @@ KERAS = Chain(
         *("3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1"),
     ),
     # keras-tensorflow waits at the end of an epoch: docs/framework.md.
-    ("keras-tensorflow-fused", "keras-torch"),
+    ("keras-tensorflow-loop", "keras-torch"),
     others="tensorflow==2.19.1 numpy==2.1.3 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 "
     "tensorboard>=2 setuptools>=77",
     samples=12_000,
@@ -119,7 +122,7 @@ CHAINS = {
     "tensorflow": Chain(
         ("tensorflow",),
         ("2.18.0", "2.18.1", "2.19.0", "2.19.1", "2.20.0", "2.21.0"),
-        ("tensorflow-loop", "keras-tensorflow-fused"),
+        ("tensorflow-loop", "keras-tensorflow-loop"),
         others="keras==3.15.1 numpy==2.0.2 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 tensorboard>=2",
         seconds=150,
     ),
@@ -208,7 +211,10 @@ def read_links(name: str, chain: Chain) -> list[Link]:
             if (path / COMPARISON_PLAN).exists():
                 plan = read_plan(path / COMPARISON_PLAN, ComparisonPlan)
                 result = load_result(path, plan, required=True)
-                cases = [case for case in result.cases if case.name in chain.implementations]
+                cases = [
+                    replace(case, name=FORMER.get(case.name, case.name)) for case in result.cases
+                ]
+                cases = [case for case in cases if case.name in chain.implementations]
                 links.append(Link(before, after, cases))
             elif (path / VERDICT).exists():
                 lines = (path / VERDICT).read_text(encoding="utf-8").splitlines()

@@ -12,7 +12,7 @@ Objective = Literal["softmax", "one-vs-rest"]
 Device = Literal["cpu", "gpu"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Implementation:
     """A program that is measured: an implementation, or a roofline probe with a class ``Probe``.
 
@@ -24,8 +24,10 @@ class Implementation:
     variables: environment variables of the worker, besides those that the suite sets.
     pixel_bytes: by device, the bytes that it keeps and reads for each pixel; by default four, a
         float32. The roofline counts them.
+    one_core: whether it computes on one core, however many it gets.
     always: False where a run measures it with ``--layers`` or by its name only.
     layer_over: the program that does the same without this layer; empty for all others.
+    former_name: what it is called in the records of older versions.
     """
 
     name: str
@@ -37,8 +39,10 @@ class Implementation:
     devices: tuple[Device, ...] = ("cpu", "gpu")
     variables: dict[str, str] = field(default_factory=dict)
     pixel_bytes: dict[Device, int] = field(default_factory=dict)
+    one_core: bool = False
     always: bool = True
     layer_over: str = ""
+    former_name: str = ""
 
     @property
     def style(self) -> Literal["idiomatic", "tuned"]:
@@ -63,28 +67,37 @@ class TextbookProgram(Implementation):
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 IMPLEMENTATIONS = (
-    Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
     Implementation(
-        "numba",
-        "tuned.softmax_numba",
-        "numba",
-        "numba",
+        name="numpy",
+        module="idiomatic.softmax_numpy",
+        framework="numpy",
+        extra="",
         devices=("cpu",),
+    ),
+    Implementation(
+        name="numba",
+        module="tuned.softmax_numba",
+        framework="numba",
+        extra="numba",
+        devices=("cpu",),
+        one_core=True,
         pixel_bytes={"cpu": 1},
     ),
-    Implementation("pytorch", "idiomatic.softmax_pytorch", "torch", "pytorch"),
     Implementation(
-        "pytorch-dataloader",
-        "idiomatic.softmax_pytorch_dataloader",
-        "torch",
-        "pytorch",
+        name="pytorch", module="idiomatic.softmax_pytorch", framework="torch", extra="pytorch"
+    ),
+    Implementation(
+        name="pytorch-dataloader",
+        module="idiomatic.softmax_pytorch_dataloader",
+        framework="torch",
+        extra="pytorch",
         data="streamed",
     ),
     Implementation(
-        "pytorch-compiled",
-        "tuned.softmax_pytorch_compiled",
-        "torch",
-        "pytorch",
+        name="pytorch-compiled",
+        module="tuned.softmax_pytorch_compiled",
+        framework="torch",
+        extra="pytorch",
         # Otherwise a cold start also compiles a test program for each instruction set and
         # precompiles a header, which takes longer than it saves.
         variables={
@@ -93,143 +106,192 @@ IMPLEMENTATIONS = (
         },
         pixel_bytes={"cpu": 1},
     ),
-    Implementation("jax", "idiomatic.softmax_jax", "jax", "jax"),
+    Implementation(name="jax", module="idiomatic.softmax_jax", framework="jax", extra="jax"),
     Implementation(
-        "jax-scan",
-        "tuned.softmax_jax_scan",
-        "jax",
-        "jax",
+        name="jax-scan",
+        module="tuned.softmax_jax_scan",
+        framework="jax",
+        extra="jax",
         variables=HUGE_PAGES,
         pixel_bytes={"cpu": 1, "gpu": 1},
     ),
     Implementation(
-        "keras-tensorflow",
-        "idiomatic.softmax_keras",
-        "keras",
-        "tensorflow",
+        name="keras-tensorflow",
+        module="idiomatic.softmax_keras",
+        framework="keras",
+        extra="tensorflow",
         data="streamed",
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     Implementation(
-        "keras-jax",
-        "idiomatic.softmax_keras",
-        "keras",
-        "keras,jax",
+        name="keras-jax",
+        module="idiomatic.softmax_keras",
+        framework="keras",
+        extra="keras,jax",
         data="streamed",
         variables={"KERAS_BACKEND": "jax"},
     ),
     Implementation(
-        "keras-torch",
-        "idiomatic.softmax_keras",
-        "keras",
-        "keras,pytorch",
+        name="keras-torch",
+        module="idiomatic.softmax_keras",
+        framework="keras",
+        extra="keras,pytorch",
         data="streamed",
         variables={"KERAS_BACKEND": "torch"},
     ),
     Implementation(
-        "keras-tensorflow-fused",
-        "tuned.softmax_keras_fused",
-        "keras",
-        "tensorflow",
+        name="keras-tensorflow-loop",
+        module="tuned.softmax_keras_tensorflow_loop",
+        former_name="keras-tensorflow-fused",
+        framework="keras",
+        extra="tensorflow",
         variables={"KERAS_BACKEND": "tensorflow", **HUGE_PAGES},
         pixel_bytes={"cpu": 1, "gpu": 1},
     ),
     Implementation(
-        "tensorflow-loop",
-        "tuned.softmax_tensorflow_loop",
-        "tensorflow",
-        "tensorflow",
+        name="keras-jax-scan",
+        module="tuned.softmax_keras_jax_scan",
+        framework="keras",
+        extra="keras,jax",
+        variables={"KERAS_BACKEND": "jax", **HUGE_PAGES},
+        pixel_bytes={"cpu": 1, "gpu": 1},
+    ),
+    Implementation(
+        name="tensorflow",
+        module="idiomatic.softmax_tensorflow",
+        framework="tensorflow",
+        extra="tensorflow",
+    ),
+    Implementation(
+        name="tensorflow-loop",
+        module="tuned.softmax_tensorflow_loop",
+        framework="tensorflow",
+        extra="tensorflow",
         variables=HUGE_PAGES,
         pixel_bytes={"cpu": 1, "gpu": 1},
     ),
     Implementation(
-        "sklearn-softmax", "idiomatic.softmax_sklearn", "scikit-learn", "sklearn", devices=("cpu",)
+        name="sklearn-softmax",
+        module="idiomatic.softmax_sklearn",
+        framework="scikit-learn",
+        extra="sklearn",
+        devices=("cpu",),
     ),
     Implementation(
-        "sklearn-sgd",
-        "idiomatic.ovr_sklearn",
-        "scikit-learn",
-        "sklearn",
+        name="sklearn-sgd",
+        module="idiomatic.ovr_sklearn",
+        framework="scikit-learn",
+        extra="sklearn",
         objective="one-vs-rest",
         devices=("cpu",),
+        one_core=True,
         pixel_bytes={"cpu": 8},
     ),
     Implementation(
-        "pytorch-compiled-step",
-        "idiomatic.softmax_pytorch_compiled_step",
-        "torch",
-        "pytorch",
+        name="pytorch-compiled-step",
+        module="idiomatic.softmax_pytorch_compiled_step",
+        framework="torch",
+        extra="pytorch",
         always=False,
         layer_over="pytorch",
     ),
     Implementation(
-        "skorch",
-        "idiomatic.softmax_skorch",
-        "skorch",
-        "skorch",
+        name="pytorch-fullgraph-step",
+        module="idiomatic.softmax_pytorch_fullgraph_step",
+        framework="torch",
+        extra="pytorch",
+        always=False,
+        layer_over="pytorch",
+    ),
+    Implementation(
+        name="skorch",
+        module="idiomatic.softmax_skorch",
+        framework="skorch",
+        extra="skorch",
         data="streamed",
         always=False,
         layer_over="pytorch-dataloader",
     ),
     Implementation(
-        "lightning",
-        "idiomatic.softmax_lightning",
-        "lightning",
-        "lightning",
+        name="lightning",
+        module="idiomatic.softmax_lightning",
+        framework="lightning",
+        extra="lightning",
         data="streamed",
         always=False,
         layer_over="pytorch-dataloader",
     ),
     Implementation(
-        "optax", "idiomatic.softmax_optax", "optax", "optax", always=False, layer_over="jax"
+        name="optax",
+        module="idiomatic.softmax_optax",
+        framework="optax",
+        extra="optax",
+        always=False,
+        layer_over="jax",
     ),
     Implementation(
-        "flax-nnx", "idiomatic.softmax_flax", "flax", "flax", always=False, layer_over="optax"
-    ),
-    Implementation(
-        "equinox",
-        "idiomatic.softmax_equinox",
-        "equinox",
-        "equinox",
+        name="flax-nnx",
+        module="idiomatic.softmax_flax",
+        framework="flax",
+        extra="flax",
         always=False,
         layer_over="optax",
     ),
     Implementation(
-        "keras-torch-jit",
-        "idiomatic.softmax_keras_compiled",
-        "keras",
-        "keras,pytorch",
+        name="flax-nnx-functional",
+        module="idiomatic.softmax_flax_functional",
+        framework="flax",
+        extra="flax",
+        always=False,
+        layer_over="optax",
+    ),
+    Implementation(
+        name="equinox",
+        module="idiomatic.softmax_equinox",
+        framework="equinox",
+        extra="equinox",
+        always=False,
+        layer_over="optax",
+    ),
+    Implementation(
+        name="keras-torch-jit",
+        module="idiomatic.softmax_keras_compiled",
+        framework="keras",
+        extra="keras,pytorch",
         data="streamed",
         variables={"KERAS_BACKEND": "torch"},
         always=False,
         layer_over="keras-torch",
     ),
     Implementation(
-        "keras-jax-fused",
-        "idiomatic.softmax_keras_compiled",
-        "keras",
-        "keras,jax",
+        name="keras-jax-50-steps",
+        former_name="keras-jax-fused",
+        module="idiomatic.softmax_keras_compiled",
+        framework="keras",
+        extra="keras,jax",
         data="streamed",
         variables={"KERAS_BACKEND": "jax"},
         always=False,
         layer_over="keras-jax",
     ),
-    Implementation("mlx", "idiomatic.softmax_mlx", "mlx", "mlx", always=False),
     Implementation(
-        "tinygrad",
-        "idiomatic.softmax_tinygrad",
-        "tinygrad",
-        "tinygrad",
+        name="mlx", module="idiomatic.softmax_mlx", framework="mlx", extra="mlx", always=False
+    ),
+    Implementation(
+        name="tinygrad",
+        module="idiomatic.softmax_tinygrad",
+        framework="tinygrad",
+        extra="tinygrad",
         data="streamed",
         # Otherwise it compiles in processes of its own, which it does not end.
         variables={"PARALLEL": "0"},
         always=False,
     ),
     Implementation(
-        "cupy",
-        "idiomatic.softmax_cupy",
-        "cupy-cuda12x",
-        "cupy",
+        name="cupy",
+        module="idiomatic.softmax_cupy",
+        framework="cupy-cuda12x",
+        extra="cupy",
         devices=("gpu",),
         always=False,
     ),
@@ -237,20 +299,20 @@ IMPLEMENTATIONS = (
 
 TEXTBOOK_PROGRAMS = (
     TextbookProgram(
-        "textbook-keras",
-        "textbook.textbook_keras",
-        "keras",
-        "tensorflow",
+        name="textbook-keras",
+        module="textbook.textbook_keras",
+        framework="keras",
+        extra="tensorflow",
         # The loss varies more between seeds than the accuracy.
         published={"validation_accuracy": (0.8463, 0.01), "validation_loss": (0.4530, None)},
         devices=("cpu",),
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     TextbookProgram(
-        "textbook-sklearn",
-        "textbook.textbook_sklearn",
-        "scikit-learn",
-        "sklearn",
+        name="textbook-sklearn",
+        module="textbook.textbook_sklearn",
+        framework="scikit-learn",
+        extra="sklearn",
         published={"cross_validation_accuracy": (0.8196, 0.003)},
         objective="one-vs-rest",
         devices=("cpu",),
@@ -259,10 +321,26 @@ TEXTBOOK_PROGRAMS = (
 
 # Roofline probes: what the machine can do with each framework.
 PROBES = (
-    Implementation("roofline-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
-    Implementation("roofline-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
-    Implementation("roofline-jax", "roofline.roofline_jax", "jax", "jax"),
     Implementation(
-        "roofline-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"
+        name="roofline-numpy",
+        module="roofline.roofline_numpy",
+        framework="numpy",
+        extra="",
+        devices=("cpu",),
+    ),
+    Implementation(
+        name="roofline-pytorch",
+        module="roofline.roofline_pytorch",
+        framework="torch",
+        extra="pytorch",
+    ),
+    Implementation(
+        name="roofline-jax", module="roofline.roofline_jax", framework="jax", extra="jax"
+    ),
+    Implementation(
+        name="roofline-tensorflow",
+        module="roofline.roofline_tensorflow",
+        framework="tensorflow",
+        extra="tensorflow",
     ),
 )

@@ -1,6 +1,7 @@
 """Softmax regression in Flax NNX with an optimizer of Optax, one jitted step per batch.
 
 Follows https://flax.readthedocs.io/en/latest/mnist_tutorial.html, with the data on the device.
+Flax's guide calls ``nnx.jit`` slow for small models: softmax_flax_functional.py is its other form.
 """
 
 import jax

@@ -1,7 +1,8 @@
 """Softmax regression in JAX, with one jitted step per batch.
 
 Follows https://docs.jax.dev/en/latest/notebooks/neural_network_with_tfds_data.html, with the data
-on the device and the optimizer of the contract.
+on the device and the optimizer of the contract, and gives the state away to the step:
+https://docs.jax.dev/en/latest/buffer_donation.html.
 """
 
 from functools import partial

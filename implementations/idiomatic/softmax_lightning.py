@@ -1,7 +1,8 @@
 """Softmax regression in Lightning, fed by PyTorch's DataLoader.
 
 Follows https://lightning.ai/docs/pytorch/stable/starter/introduction.html. Nothing is logged, saved
-or printed. All but the loop is softmax_pytorch_dataloader.py.
+or printed. A ``fit`` of one epoch costs some 4 ms more than an epoch of a longer one. All but the
+loop is softmax_pytorch_dataloader.py.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Softmax regression in MLX, with one compiled step per batch.
+"""Softmax regression in MLX, which is made for Apple silicon, with one compiled step per batch.
 
 Follows https://ml-explore.github.io/mlx/build/html/examples/mlp.html and, for the compiled step,
 https://ml-explore.github.io/mlx/build/html/usage/compile.html#compiling-training-graphs.

@@ -1,7 +1,8 @@
-"""Softmax regression in PyTorch, with torch.compile around each training step.
+"""Softmax regression in PyTorch, with torch.compile around each step; backward() breaks the graph.
 
-Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html. All but the
-compilation of the step is softmax_pytorch.py.
+Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html. The compiler
+leaves ``backward()`` to the interpreter, and compiles what stands before it and after it: see
+softmax_pytorch_fullgraph_step.py. All but the compilation of the step is softmax_pytorch.py.
 """
 
 from collections.abc import Iterable

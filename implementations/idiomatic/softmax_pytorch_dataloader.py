@@ -2,7 +2,8 @@
 
 Follows https://docs.pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html, with the order
 of the samples and the optimizer of the contract. On CUDA, memory is pinned:
-https://docs.pytorch.org/docs/stable/data.html#memory-pinning.
+https://docs.pytorch.org/docs/stable/data.html#memory-pinning. The loader takes the images out of
+the ``TensorDataset`` one by one and puts them together again.
 """
 
 from collections.abc import Iterable

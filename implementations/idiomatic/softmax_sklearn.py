@@ -1,7 +1,9 @@
-"""Softmax regression in scikit-learn: a multi-layer perceptron without hidden layers.
+"""Softmax regression in scikit-learn: a multi-layer perceptron without hidden layers, a trick.
 
-Follows https://scikit-learn.org/stable/modules/neural_networks_supervised.html and, for one epoch
-at a time, https://scikit-learn.org/stable/computing/scaling_strategies.html.
+No page of scikit-learn shows ``hidden_layer_sizes=()``, but it has no other softmax regression that
+is trained in batches. Follows
+https://scikit-learn.org/stable/modules/neural_networks_supervised.html and, for one epoch at a
+time, https://scikit-learn.org/stable/computing/scaling_strategies.html.
 """
 
 import numpy as np

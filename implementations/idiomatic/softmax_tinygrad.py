@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tinygrad import Context, Tensor, TinyJit, nn
 from tinygrad import Device as Devices
-from tinygrad.helpers import DEV
+from tinygrad.helpers import DEV  # private API, of tinygrad 0.14
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import float32, int32, njit, void
-from numba.core.cgutils import get_item_pointer, voidptr_t
+from numba.core.cgutils import get_item_pointer, voidptr_t  # private API, of Numba 0.68
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -62,9 +62,9 @@ def make_epoch(problem: Problem, shape: tuple[int, int], scale: np.float32) -> A
     """
     size, share = problem.batch_size, np.float32(1 / problem.batch_size)
     padded = shape[0], -(-size // TALL) * TALL
-    update = make_update(problem.optimizer)
+    rule = make_rule(problem.optimizer)
 
-    @njit(fastmath=FAST)
+    @njit(fastmath=FAST, cache=True)
     def epoch(params: Any, squares: Any, images: Array, labels: Array, order: Array) -> None:
         (weight, bias), bias_slope = params, np.zeros_like(params[1])
         logits, slope = np.zeros(padded, np.float32), np.zeros(shape, np.float32)
@@ -73,10 +73,11 @@ def make_epoch(problem: Problem, shape: tuple[int, int], scale: np.float32) -> A
             forward(images, batch, following, weight, logits)
             softmax(logits, scale, bias, labels, batch)
             accumulate(images, batch, logits, slope)
-            update(weight.reshape(-1), slope.reshape(-1), squares[0].reshape(-1), scale * share)
+            flat = weight.reshape(-1), slope.reshape(-1), squares[0].reshape(-1)
+            update(*flat, scale * share, rule)
             for c in range(len(bias)):
                 bias_slope[c] = logits[c].sum()
-            update(bias, bias_slope, squares[1], share)
+            update(bias, bias_slope, squares[1], share, rule)
 
     return epoch
 
@@ -201,24 +202,25 @@ def prefetch(_: Any, images: Any, row: Any, f: Any) -> Any:
     return void(images, row, f), generate
 
 
-def make_update(optimizer: Any) -> Any:
-    """Return a function that takes the optimizer's step in place, and sets the slope to zero.
+def make_rule(optimizer: Any) -> tuple[bool, Any, Any, Any, Any]:
+    """Return whether the optimizer is plain, its rate, rho, 1 - rho and epsilon, as float32."""
+    plain, rate = isinstance(optimizer, SGD), np.float32(optimizer.learning_rate)
+    rho, epsilon = (0, 0) if plain else (optimizer.rho, optimizer.epsilon)
+    return plain, rate, np.float32(rho), np.float32(1 - rho), np.float32(epsilon)
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def update(w: Array, slope: Array, v: Array, scale: float, rule: tuple[Any, ...]) -> None:
+    """Take the optimizer's step in place, and set the slope to zero.
 
     scale: what the slope is multiplied by to be the gradient of the mean loss.
     """
-    plain, rate = isinstance(optimizer, SGD), np.float32(optimizer.learning_rate)
-    rho, epsilon = (0, 0) if plain else (optimizer.rho, optimizer.epsilon)
-    rho, rest, epsilon = np.float32(rho), np.float32(1 - rho), np.float32(epsilon)
-
-    @njit(fastmath=FAST, error_model="numpy")
-    def update(w: Array, slope: Array, v: Array, scale: float) -> None:
-        for i in range(len(w)):
-            g = scale * slope[i]
-            if plain:
-                w[i] -= rate * g
-            else:
-                v[i] = rho * v[i] + rest * g * g
-                w[i] -= rate * g / np.sqrt(v[i] + epsilon)
-            slope[i] = 0
-
-    return update
+    plain, rate, rho, rest, epsilon = rule
+    for i in range(len(w)):
+        g = scale * slope[i]
+        if plain:
+            w[i] -= rate * g
+        else:
+            v[i] = rho * v[i] + rest * g * g
+            w[i] -= rate * g / np.sqrt(v[i] + epsilon)
+        slope[i] = 0

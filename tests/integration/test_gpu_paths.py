@@ -377,7 +377,9 @@ def test_compiled_pytorch_needs_a_compiler_on_cpu_and_cuda(
             module.require_compiler(module.torch.device(device))
 
 
-@pytest.mark.parametrize("name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_fused"])
+@pytest.mark.parametrize(
+    "name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_tensorflow_loop"]
+)
 def test_tuned_tensorflow_on_a_gpu(monkeypatch, name):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     module = load("tensorflow", name)

@@ -36,7 +36,7 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
 
     def make_case(self, version: Version) -> Case:
         """Return what a record says was measured; a command has no workload of ours."""
-        entry = Implementation("command", "", "", "")
+        entry = Implementation(name="command", module="", framework="", extra="")
         fields = {"style": "own", "data_access": "own", "workload": "command"}
         return make_case(entry, **fields, threads=self.threads, env=version.env)
 

@@ -107,7 +107,8 @@ def find_traces(run: LoadedRun, output: Path) -> tuple[list[Link], list[str]]:
 def find_entry(case: Case) -> Implementation | None:
     """Return the registry's entry of a case; None for a file of a user, or a name that is gone."""
     for entry in IMPLEMENTATIONS if case.file is None else ():
-        if (entry.name, entry.framework) == (case.implementation, case.framework):
+        names = {entry.name, entry.former_name}
+        if case.implementation in names and entry.framework == case.framework:
             return entry
     return None
 

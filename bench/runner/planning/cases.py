@@ -145,7 +145,12 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
     # How a user's file stores images is unknown. No program of ours reads less than a byte.
     found = inspect(path)
     entry = Implementation(
-        path.stem, path.stem, "", "", found.objective, pixel_bytes={"cpu": 1, "gpu": 1}
+        name=path.stem,
+        module=path.stem,
+        framework="",
+        extra="",
+        objective=found.objective,
+        pixel_bytes={"cpu": 1, "gpu": 1},
     )
     return make_case(
         entry,

@@ -57,8 +57,8 @@ def test_required_fields_are_inherited_and_unknown_ones_ignored(registered):
         "Entry(name='jax', module='m', framework='own')]"
     )
     assert entries == (
-        Implementation("jax", "m", ours.framework, ours.extra),
-        Implementation("jax", "m", "own", ours.extra),
+        Implementation(name="jax", module="m", framework=ours.framework, extra=ours.extra),
+        Implementation(name="jax", module="m", framework="own", extra=ours.extra),
     )
     assert reports == []
 

@@ -27,7 +27,7 @@ TWINS = {
     "jax-scan": "jax",
     "pytorch-dataloader": "pytorch",
     "pytorch-compiled": "pytorch",
-    "keras-tensorflow-fused": "keras-tensorflow",
+    "keras-tensorflow-loop": "keras-tensorflow",
     "optax": "jax",
 }
 

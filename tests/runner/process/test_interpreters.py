@@ -81,7 +81,8 @@ def test_python_is_assigned_by_framework():
     assert assigned == {
         **dict.fromkeys(BY_NAME),
         **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled"), "a"),
-        **dict.fromkeys(("pytorch-compiled-step", "keras-torch", "keras-torch-jit"), "a"),
+        **dict.fromkeys(("pytorch-compiled-step", "pytorch-fullgraph-step"), "a"),
+        **dict.fromkeys(("keras-torch", "keras-torch-jit"), "a"),
         **dict.fromkeys(("skorch", "lightning"), "a"),
         **dict.fromkeys(("sklearn-softmax", "sklearn-sgd"), "b"),
     }
