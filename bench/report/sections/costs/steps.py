@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from msgspec.structs import replace
+
 from bench.analysis.intervals import Interval
 from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
 from bench.analysis.ranking import Comparison, compare_all
@@ -45,6 +47,11 @@ FIXED_NOTE = (
     "that overlaps with computation on the device. Images: the rest of a step, with its share of "
     "the fixed cost of an epoch."
 )
+HALF_NOTE = (
+    "n½: the batch size at which half of a step is fixed cost. r∞: the images a second of ever "
+    "larger batches. Both follow from the two sizes (Hockney's parameters of a vector machine)."
+)
+PREDICTED_NOTE = "The last column divides an epoch at batch size {} by the one that they predict."
 UNCERTAIN = "not told apart from 0"
 OTHERS = "one program of a framework"
 # A sentence leaves out an interval that is within this share of the value.
@@ -71,7 +78,7 @@ def describe_steps(run: LoadedRun) -> Section:
     costs = measure_steps(run.rows, run.run)
     parts, sentences, pictures = [], [], []
     for group in group_by_device(rows):
-        parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run)))
+        parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run), run.rows))
         sentences += [escape(sentence)] if (sentence := describe_layers(group)) else []
         if bars := list_bars(group, costs):
             name, size = "ladder", f"A step of {group[0].case.batch_size:,} images"
@@ -101,9 +108,15 @@ def describe_step(rows: Sequence[Row]) -> str:
 
 
 def tabulate_steps(
-    rows: Sequence[Row], costs: Mapping[str, StepCost], batch_sizes: Sequence[int]
+    rows: Sequence[Row],
+    costs: Mapping[str, StepCost],
+    batch_sizes: Sequence[int],
+    all_rows: Sequence[Row] = (),
 ) -> Table:
-    """Return what a step costs, a line for each row; costs: by slug, of the first two sizes."""
+    """Return what a step costs, a line for each row; costs: by slug, of the first two sizes.
+
+    all_rows: among which are those of a sweep, whose smallest size the costs predict.
+    """
     rungs = {rung.row.case.slug: rung for ladder in list_ladders(rows) for rung in ladder}
     below = [rungs[row.case.slug].below for row in rows]
     steps = [row.epoch and row.epoch / row.case.steps for row in rows]
@@ -129,13 +142,33 @@ def tabulate_steps(
             [row.roofline_seconds and row.roofline_seconds / row.case.steps for row in rows],
             scale,
         ),
+        tables.list_numbers("n½, images", [cost and cost.half_size for cost in known]),
+        tables.list_numbers("r∞, million images/s", [cost and cost.rate for cost in known], 1e-6),
         tables.list_words("over", [name_case(other.case) if other else "" for other in below]),
         tables.list_factors("times as long", ratios),
     )
+    swept = [
+        row
+        for row in all_rows
+        if row.epoch and row.case.workload == rows[0].case.workload and any(known)
+    ]
+    swept = [row for row in swept if row.case.batch_size not in batch_sizes[:2]]
+    if smallest := min((row.case.batch_size for row in swept), default=0):
+        small = {row.case.slug: row for row in swept if row.case.batch_size == smallest}
+        others = [small.get(replace(row.case, batch_size=smallest).slug) for row in rows]
+        predicted = [
+            other.typical_seconds / cost.predict_epoch(row.case, other.case)
+            if cost and other
+            else None
+            for row, cost, other in zip(rows, known, others, strict=True)
+        ]
+        heading = f"epoch at batch size {smallest}, × predicted"
+        columns = (*columns, tables.list_numbers(heading, predicted))
     notes = [STEP_NOTE]
     notes += [LAYERS_NOTE] * any(ratios)
     if any(known):
-        notes.append(FIXED_NOTE.format(*batch_sizes))
+        notes += [FIXED_NOTE.format(*batch_sizes), HALF_NOTE]
+        notes += [PREDICTED_NOTE.format(smallest)] * bool(smallest)
     if are_adjusted(rows) and any([*ratios, *known]):
         notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)

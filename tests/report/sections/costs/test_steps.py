@@ -105,6 +105,13 @@ def test_sentence_of_single_processes_says_so():
     assert "not told" not in text
 
 
+def test_two_sizes_predict_a_third_one(load):
+    swept = load(*measured(), *measured(128, 0.4), *measured(8, 1.7))
+    (table,) = steps.describe_steps(swept).tables
+    # Predicted are 6,000 steps of 80 + 5 us, and measured were 1.7 times 0.15 s.
+    assert cells(table)["jax"]["epoch at batch size 8, × predicted"] == "0.500"
+
+
 def test_run_with_two_sizes_has_the_ladder(load):
     section = steps.describe_steps(load(*measured(), *measured(128, 0.4)))
     (table,) = section.tables
@@ -114,6 +121,8 @@ def test_run_with_two_sizes_has_the_ladder(load):
         "a step, µs": "100 [100, 100]",
         "fixed cost, µs": "80.0 [80.0, 80.0]",
         "cost of images, µs": "20.0 [20.0, 20.0]",
+        "n½, images": "128 [128, 128]",
+        "r∞, million images/s": "1.60 [1.60, 1.60]",
         "times as long": "—",
         "over": "",
         "style": "idiomatic",
