@@ -19,6 +19,7 @@ from bench.worker.measure import read_cpu_seconds
 _FAIR = {"SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"}
 _RESET_ON_FORK = 0x40000000  # a flag, see sched_getscheduler(2)
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_HAS_CHILDREN = Path("/proc/thread-self/children").exists()  # else every process is looked at
 
 
 class Family:
@@ -39,19 +40,14 @@ class Family:
 
     def list_helpers(self) -> list[int]:
         """Return the ids of the processes other than the worker, zombies too."""
-        parents = {
-            process: int(fields[1])
-            for process in {*_list_numbers("/proc")} - self._earlier - {self.leader}
-            if (fields := _read_stat(process))
-        }
-
-        def is_helper(process: int) -> bool:
-            parent = parents[process]
-            if parent in parents:
-                return is_helper(parent)
-            return parent == self.leader or (parent == os.getpid() and _is_orphan(process))
-
-        return [process for process in parents if is_helper(process)]
+        orphans = [child for child in _list_children(os.getpid()) if _is_orphan(child)]
+        pending, helpers = [*_list_children(self.leader), *orphans], dict[int, None]()
+        while pending:
+            process = pending.pop()
+            if process not in {self.leader, *helpers} and process not in self._earlier:
+                helpers[process] = None
+                pending += _list_children(process)
+        return list(helpers)
 
     def list_strays(self) -> list[str]:
         """Return the names of the living processes that have left the worker's session."""
@@ -71,10 +67,9 @@ class Family:
             for process in helpers:
                 with suppress(OSError):  # not ours until its own parent is reaped
                     os.waitpid(process, 0)
-        for process in _list_numbers("/proc"):
-            if _read_stat(process)[:2] == [b"Z", b"%d" % os.getpid()] and _is_orphan(process):
-                with suppress(OSError):
-                    os.waitpid(process, os.WNOHANG)
+        for process in filter(_is_orphan, _list_children(os.getpid())):
+            with suppress(OSError):
+                os.waitpid(process, os.WNOHANG)
 
     def read_cpu_seconds(self) -> float:
         """Return the CPU seconds of all processes.
@@ -121,6 +116,21 @@ def _read_stat(process: int) -> list[bytes]:
             return file.read().rpartition(b")")[2].split()
     except OSError:
         return []
+
+
+def _list_children(process: int) -> list[int]:
+    """Return the ids of a process's children: proc_pid_task_children(5).
+
+    One of them may be missing from a look in which another one ends.
+    """
+    folder, children = Path(f"/proc/{process}/task"), list[int]()
+    if not _HAS_CHILDREN:
+        parent = b"%d" % process
+        return [one for one in _list_numbers("/proc") if _read_stat(one)[1:2] == [parent]]
+    for thread in _list_numbers(folder):
+        with suppress(OSError):  # it has just ended
+            children += map(int, (folder / str(thread) / "children").read_bytes().split())
+    return children
 
 
 def _is_orphan(child: int) -> bool:

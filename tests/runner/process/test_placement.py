@@ -92,7 +92,9 @@ subprocess.Popen([*start, {living!r}])
     assert family.list_strays() == []
 
 
-def test_daemon_without_its_variables_is_seen_and_killed(started):
+@pytest.mark.parametrize("listed", [True, False], ids=["children", "all processes"])
+def test_daemon_without_its_variables_is_seen_and_killed(started, monkeypatch, listed):
+    monkeypatch.setattr(placement, "_HAS_CHILDREN", listed)
     family, process = started(DAEMON)
     process.stdout.read(1)
     wait_until(lambda: family.list_strays() == ["sleep"])
