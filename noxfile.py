@@ -45,7 +45,8 @@ def install(session: nox.Session, *requirements: str, groups: tuple[str, ...] = 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure every framework and write the report: nox -s bench -- --quick."""
-    install(session, "-e", ".[all,layers]" if "--layers" in session.posargs else ".[all]")
+    layers = {"--layers", "layers", "publish", "--preset=layers", "--preset=publish"}
+    install(session, "-e", ".[all,layers]" if layers & {*session.posargs} else ".[all]")
     session.run("python", "-m", "bench", "run", *session.posargs)
 
 

@@ -1,4 +1,4 @@
-"""Renew what pages take from code and results: schema of a record, machines, README's results.
+"""Renew what pages take from code and results: a record's schema, presets, machines, README.
 
 ``python docs/generate.py [results/reference/NAME]``; without a run, the README stays.
 """
@@ -31,14 +31,16 @@ from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.programs import STYLES
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import write_finding
+from bench.runner.planning.cases import SWEEP_BATCH_SIZES
+from bench.runner.planning.presets import ALL_CORES, PRESETS, Preset
+from bench.worker.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "docs" / "record.schema.json"
 README = ROOT / "README.md"
+METHODOLOGY = ROOT / "docs" / "methodology.md"
 RESULTS = ROOT / "results" / "README.md"
-FIRST, LAST = "<!-- machines: made by `python docs/generate.py` -->", "<!-- end of machines -->"
 PARENTS_CLOCK = 8  # the format since which all times are the parent's
-START, END = "<!-- results: made by `python docs/generate.py` -->", "<!-- end of results -->"
 
 
 def describe_line() -> dict[str, Any]:
@@ -122,11 +124,46 @@ def render_machines() -> str:
     return render_table(tables.build_table("", columns, leading=2))
 
 
-def renew_results() -> str:
-    """Return the page of the results with the table of machines between its marks."""
-    before, _, rest = RESULTS.read_text(encoding="utf-8").partition(FIRST)
-    _, _, after = rest.partition(LAST)
-    return f"{before}{FIRST}\n{render_machines()}\n{LAST}{after}"
+def render_presets() -> str:
+    """Return the values of the presets of a run as a table, with a row for each value."""
+    values = {
+        name: [text for _, text in describe_preset(preset)] for name, preset in PRESETS.items()
+    }
+    labels = [label for label, _ in describe_preset(PRESETS["default"])]
+    columns = [tables.list_words(name, texts) for name, texts in (("", labels), *values.items())]
+    return render_table(tables.build_table("", columns, leading=len(columns)))
+
+
+def count_processes(least: int, most: int) -> str:
+    """Return a number of processes, or from which to which it is."""
+    return str(most) if least == most else f"{least} to {most}"
+
+
+def describe_preset(preset: Preset) -> list[tuple[str, str]]:
+    """Return what each value of a preset is, and the value, in words."""
+    first = preset.workloads[0]
+    sizes = [WORKLOADS[first].batch_size, preset.second_batch_size]
+    threads = " or ".join("all" if n == ALL_CORES else str(n) for n in preset.threads)
+    if len(preset.threads) > 1:
+        threads += ", the faster" if preset.choose_threads else ", each a row"
+    least = 1 if preset.budget else preset.other_rounds
+    others = count_processes(least, preset.other_rounds) if preset.workloads[1:] else "none"
+    later = f", later {preset.later_epochs}" if preset.later_epochs < preset.epochs else ""
+    return [
+        ("programs", preset.programs),
+        ("workloads", ", ".join(preset.workloads)),
+        ("batch sizes of the first workload", ", ".join(str(size) for size in sizes if size)),
+        (
+            "other batch sizes, once",
+            ", ".join(f"{size:,}" for size in SWEEP_BATCH_SIZES) if preset.sweep else "none",
+        ),
+        ("threads on a CPU", threads),
+        ("processes of a row", count_processes(preset.least_rounds, preset.rounds)),
+        ("in the other workload", others),
+        ("epochs of a process", f"{preset.epochs}{later}"),
+        ("finds compile caches", f"from round {preset.warm_from}" if preset.warm_from else "never"),
+        ("time limit for each device", f"{preset.budget / 60:g} min" if preset.budget else "none"),
+    ]
 
 
 def link_picture(picture: Picture, path: str) -> str:
@@ -134,15 +171,18 @@ def link_picture(picture: Picture, path: str) -> str:
     return f"[![{escape(picture.title)}]({path}/{name_file(picture.name)})]({path}/report.md)"
 
 
-def renew_readme(folder: Path) -> str:
-    """Return the README with the results of a published run between its marks."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{render_results(folder)}\n{END}{after}"
+def renew(page: Path, name: str, text: str) -> str:
+    """Return a page with a text between its marks of a name."""
+    first = f"<!-- {name}: made by `python docs/generate.py` -->"
+    last = f"<!-- end of {name} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(first)
+    _, _, after = rest.partition(last)
+    return f"{before}{first}\n{text}\n{last}{after}"
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
-    RESULTS.write_text(renew_results(), encoding="utf-8")
+    RESULTS.write_text(renew(RESULTS, "machines", render_machines()), encoding="utf-8")
+    METHODOLOGY.write_text(renew(METHODOLOGY, "presets", render_presets()), encoding="utf-8")
     for name in sys.argv[1:]:
-        README.write_text(renew_readme(Path(name)), encoding="utf-8")
+        README.write_text(renew(README, "results", render_results(Path(name))), encoding="utf-8")

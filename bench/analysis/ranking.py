@@ -163,10 +163,10 @@ def compare_to_fastest(
     row: Row,
     list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
 ) -> Interval | None:
-    """Return the ratio to the fastest softmax row of the same problem, for any objective.
+    """Return the ratio to the fastest softmax row of the same problem; None for one-vs-rest.
 
-    A one-vs-rest row solves another problem: show its objective beside this number. list_times:
-    returns what is compared of a row, by round.
+    That solves another problem, with an update for each image. list_times: returns what is
+    compared of a row, by round.
     """
     peers = {
         other.case.slug: list_times(other)
@@ -176,8 +176,7 @@ def compare_to_fastest(
         and _identify_problem(other) == _identify_problem(row)
         and list_times(other)
     }
-    if not row.ranked or not peers or not list_times(row):
+    if row.case.slug not in peers:
         return None
     fastest = min(peers, key=lambda slug: estimate_typical(list(peers[slug].values())).mean)
-    table = Comparison({**peers, row.case.slug: list_times(row)})
-    return table.estimate(row.case.slug, fastest)
+    return Comparison(peers).estimate(row.case.slug, fastest)

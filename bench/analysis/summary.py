@@ -65,14 +65,14 @@ class Row:
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
         processes agree (speed.py), and else as they were measured. Ratios use them.
     start_by_round: seconds of import, set-up, reset and first epoch of each successful trial that
-        recorded all of them.
+        recorded all of them and found no compile caches.
     warm_start_by_round: the same sum of each start with the compile caches of another process.
     speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
     roofline_seconds: of an epoch's two dense products by the probes. A program that skips zeros may
         be faster.
-    first_epoch, imports, setup, reset: seconds, medians over trials.
+    first_epoch, imports, setup, reset: seconds, medians over trials that found no compile caches.
     warm_up: the first timed epoch over the median one of its process.
     waits: of a row that waits in more than MAX_WAITING of its epochs; None of any other.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
@@ -249,7 +249,10 @@ def summarize(
             speed=speeds.get(slug),
             roofline_seconds=least if row.epoch else None,
             faults=(*row.faults, *faults),
-            warm_start_by_round=_sum_starts(one for one in warm if one.status == "ok"),
+            warm_start_by_round={
+                **row.warm_start_by_round,
+                **_sum_starts(one for one in warm if one.status == "ok"),
+            },
         )
         rows.append(row)
     return sorted(rows, key=sort_key)
@@ -342,11 +345,12 @@ def _summarize_case(
     """
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
+    cold = [trial for trial in good if not trial.found_cache_bytes]
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
     warm_ups = [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in good]
     peaks = {
-        phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in good)
+        phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in cold)
         for phase in MEMORY_PHASES
     }
     return Row(
@@ -356,7 +360,8 @@ def _summarize_case(
         rounds=len({trial.round for trial in trials}),
         epochs_by_round=medians,
         adjusted_by_round={**medians, **adjusted},
-        start_by_round=_sum_starts(good),
+        start_by_round=_sum_starts(cold),
+        warm_start_by_round=_sum_starts(trial for trial in good if trial.found_cache_bytes),
         speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
@@ -369,17 +374,17 @@ def _summarize_case(
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
         roofline_seconds=None,
-        first_epoch=_median(trial.first_epoch_seconds for trial in good),
-        imports=_median(trial.import_seconds for trial in good),
-        setup=_median(trial.setup_seconds for trial in good),
-        reset=_median(trial.reset_seconds for trial in good),
+        first_epoch=_median(trial.first_epoch_seconds for trial in cold),
+        imports=_median(trial.import_seconds for trial in cold),
+        setup=_median(trial.setup_seconds for trial in cold),
+        reset=_median(trial.reset_seconds for trial in cold),
         warm_up=estimate_typical(warm_ups) if good else None,
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
         curves=tuple(trial.validation_accuracy for trial in select_seeds(scored)),
         peaks_by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},
-        peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
+        peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in cold),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         framework_peak_bytes=_mean(
             trial.device_conditions.get("framework_peak_bytes") for trial in good

@@ -182,6 +182,7 @@ def env(name: str, help_text: str) -> Any:
 
 
 Workload = Literal["sgd", "textbook"]
+PresetName = Literal["default", "quick", "layers", "publish"]
 Format = Literal["table", "markdown", "json", "github"]
 
 Implementations = Annotated[

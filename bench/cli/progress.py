@@ -7,9 +7,14 @@ from statistics import median
 
 from rich.table import Table
 
-from bench.analysis.summary import list_start
 from bench.analysis.textbook import compare_textbook
-from bench.cli.console import Transient, format_comparisons, print_line, stdout
+from bench.cli.console import (
+    PIPED_WIDTH,
+    Transient,
+    format_comparisons,
+    print_line,
+    stdout,
+)
 from bench.records.schema import (
     Case,
     CommandRecord,
@@ -27,6 +32,7 @@ from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
 from bench.runner.planning.pilot import waits_for_pilot
 from bench.runner.planning.plan import RESULTS, plan_trials
+from bench.worker.workloads import WORKLOADS
 
 
 def print_plan(run: Run) -> None:
@@ -39,8 +45,12 @@ def print_plan(run: Run) -> None:
         rounds: int | str = run.sweep_rounds if case.slug in swept else 1
         if case in run.cases:
             rounds = run.rounds[case.workload]
-            if run.stopping and rounds > run.stopping.least_rounds:
-                rounds = f"{run.stopping.least_rounds} to {rounds}"
+            if case.workload == run.cases[0].workload:
+                least = run.stopping.least_rounds if run.stopping else rounds
+            else:
+                least = 1 if run.budget else rounds
+            if rounds > least:
+                rounds = f"{least} to {rounds}"
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]
         if waits_for_pilot(case):
@@ -63,8 +73,6 @@ def print_plan(run: Run) -> None:
             f"{numbers.format_percent(run.stopping.precision)}, gets no further process after "
             f"{run.stopping.least_rounds}"
         )
-    if max(run.rounds.values()) > 1:
-        print_line("programs that leave a compile cache get a warm start, too: 2 processes each")
     if run.budget is not None:
         print_line(f"no trial begins that would exceed {numbers.format_wall_time(run.budget)}")
 
@@ -74,8 +82,10 @@ def format_events(
 ) -> Iterator[str | Table]:
     """Yield a line for each event of a run, and text as it is.
 
-    folder: of the run, where a ranked table shows the trials that succeed; None for a line each.
+    folder: of the run, or None for no tables. On a terminal they show the trials that succeed.
+    Elsewhere each trial has a line, and a table follows once all rows of a workload were tried.
     """
+    live, shown = stdout.is_terminal and folder is not None, set[str]()
     for event in events:
         match event:
             case str():
@@ -87,16 +97,17 @@ def format_events(
                 yield Transient(format_start(trial, number, total, seconds))
             case loop.TrialEnded(record, number, total):
                 times.add(record)
-                line = format_end(record, number, total)
-                if folder is None or record.status != "ok":
-                    yield line
-                if folder is not None:
-                    rows = [
-                        replace(row, provisional=False)  # the screen shows what there is
-                        for row in load_run(folder).rows
-                        if row.case.workload == record.case.workload
-                    ]
-                    yield from format_comparisons(rows, stdout.width)
+                workload = record.case.workload
+                if not live or record.status != "ok":
+                    yield format_end(record, number, total)
+                if folder is None or workload in shown or workload not in WORKLOADS:
+                    continue
+                rows = [row for row in load_run(folder).rows if row.case.workload == workload]
+                if live:  # the screen shows what there is
+                    rows = [replace(row, provisional=False) for row in rows]
+                elif not any(row.provisional for row in rows):
+                    shown.add(workload)
+                yield from format_comparisons(rows, stdout.width if live else PIPED_WIDTH)
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:
@@ -111,8 +122,6 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
         details = f" ({case.workload}, {_size(case)}, round {trial.round})"
     elif trial.kind == "trace":
         details = f" ({case.workload}, {_size(case)}, a trace, unmeasured)"
-    elif trial.kind == "warm-start":
-        details = f" ({case.workload}, {_size(case)}, two processes for a warm start)"
     return f"trial {number} of {total}: {case.implementation}{details}, {time}"
 
 
@@ -135,7 +144,7 @@ def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
-    if isinstance(record, TraceRecord | CommandRecord):
+    if isinstance(record, TraceRecord | CommandRecord | WarmStartRecord):
         return f"{record.kind}  {took}"
     if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
@@ -147,8 +156,5 @@ def _result(record: Record) -> str:
         ]
         return f"{', '.join(values)}  {took}"
     parity = numbers.format_error(record.parity.error if record.parity else None)
-    if isinstance(record, WarmStartRecord):
-        start = numbers.format_duration(sum(list_start(record) or ()))
-        return f"warm start {start}  parity error {parity}  {took}"
     epoch = numbers.format_duration(median(record.epoch_seconds))
     return f"epoch {epoch:>8}  parity error {parity}  {took}"

@@ -59,7 +59,8 @@ class Case(
     pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
     a float32, where none is given.
     tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
-    number was given.
+    number was given. one_core: whether it computes on one core whatever it gets, so that a pilot
+    tries one thread only.
     """
 
     implementation: str
@@ -79,6 +80,7 @@ class Case(
     variables: dict[str, str] = {}
     env: dict[str, str] = {}
     tried_threads: tuple[Count, ...] = ()
+    one_core: bool = False
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
@@ -230,11 +232,12 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     epochs of a GPU before the timed ones. ping_seconds: the hand-over that is subtracted from the
     parent's time. worker_epoch_seconds: by the worker's clock, a note. epoch_delay_seconds: for
     which its threads and the parent waited for a core. handover_seconds: in older records, whose
-    epochs are the worker's: the parent's time less that. alternated: its epochs
-    were timed in turn with those of its partner in a pair. predict_one_seconds: of single test
-    images; older records have none. cache_bytes: left in the folders of compile caches; None in
-    older records. peak_device_bytes, device_conditions: see bench/runner/gpu.py. energy_joules: of
-    a GPU, over all timed epochs; older records may have that of a CPU, which no report shows, and
+    epochs are the worker's: the parent's time less that. alternated: its epochs were timed in turn
+    with those of its partner in a pair. predict_one_seconds: of single test images; older records
+    have none. cache_bytes: left in the folders of compile caches; None in older records.
+    found_cache_bytes: of the compile caches that an earlier process of the case has left; its start
+    was warm. peak_device_bytes, device_conditions: see bench/runner/gpu.py. energy_joules: of a
+    GPU, over all timed epochs; older records may have that of a CPU, which no report shows, and
     energy_absent, the reason.
     """
 
@@ -258,13 +261,14 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     phase_rss_bytes: dict[str, Count | None] = {}
     peak_device_bytes: Count | None = None
     cache_bytes: Count | None = None
+    found_cache_bytes: Count = 0
     device_conditions: dict[str, Value | None] = {}
     energy_joules: Amount | None = None
     energy_absent: str | None = None
 
 
 class WarmStartRecord(JudgedRecord, frozen=True, kw_only=True, tag="warm-start"):
-    """The start of a process that got the compile caches of another process of its case.
+    """In older runs, a start with the compile caches of another process of its case.
 
     The seconds are those of a trial's cold start; parity is that of the first epoch, and nothing
     else is judged. wall_seconds: of both processes. cache_bytes: that the other process left.
@@ -393,7 +397,8 @@ class Run(
     what the machine can do, by framework. machine: id of the machine whose hosts in a cluster
     measure the run, or None where this host does. ladder: a second batch size of the first
     workload, measured in the same rounds; 0 without one. trace: whether the frameworks' profilers
-    trace the cases of the first workload.
+    trace the cases of the first workload. warm_from: the round from which on a process finds the
+    compile caches that the one before it has left; 0 if none does.
     """
 
     rounds: dict[str, Rounds]
@@ -409,6 +414,7 @@ class Run(
     stopping: StoppingRule | None = None
     ladder: Count = 0
     trace: bool = False
+    warm_from: Rounds = 0
 
     @property
     def env(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Measure the missing trials of a run one after the other, and estimate how long they take."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,8 @@ class WarmUpStarted:
 class TrialStarted:
     """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it.
 
-    Under a stopping rule, the total falls where rows need no further round. budget: the seconds
-    that are left of it, or None without one.
+    total: of the plan, however many of them a stopping rule leaves out. budget: the seconds that
+    are left of it, or None without one.
     """
 
     trial: Trial
@@ -76,24 +76,23 @@ def measure_run(
         stack.enter_context(store.lock_folder(folder))
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
-        missing = find_missing_trials(run, records, find_settled)
+        missing = find_missing_trials(run, records)
+        total = sum(record.status != "interrupted" for record in records) + len(missing)
+        find_settled = find_settled and _remember(find_settled)
         yield from import_frameworks(missing, set())
         compiling = now()
         yield from compile_kernels(run, data, missing)
         begin += now() - compiling  # half an hour, once on a machine, is not the budget's
         # A roofline probe reads as many images as the cases do.
-        runner = stack.enter_context(Runner(folder, run, data, peers=list_peers(run)))
+        runner = stack.enter_context(
+            Runner(folder, run, data, peers=list_peers(run), warm_from=run.warm_from)
+        )
         # The end of a pilot, and of a round under a stopping rule, decides which trials follow.
         while remaining := find_missing_trials(run, records, find_settled):
             trial, budget = remaining[0], None
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
-                # A warm start is two processes: it does not show how long a trial takes.
-                of_case = [
-                    record
-                    for record in records
-                    if record.case.slug == trial.case.slug and record.kind in {trial.kind, "trial"}
-                ]
+                of_case = [record for record in records if record.case.slug == trial.case.slug]
                 longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
                 if longest > budget:
                     count = len(remaining)
@@ -101,13 +100,24 @@ def measure_run(
                     yield f"the budget is used up: {trials} not measured. Go on with --resume"
                     return
             number = sum(record.status != "interrupted" for record in records) + 1
-            total = number - 1 + len(remaining)
             yield TrialStarted(trial, number, total, remaining, budget)
             started = now()
             records.append(runner.measure(trial))
             if trial.kind == "trace":  # unmeasured: its time is not the budget's
                 begin += now() - started
             yield TrialEnded(records[-1], number, total)
+
+
+def _remember(find_settled: FindSettled) -> FindSettled:
+    """Return the function with its results: the records of earlier rounds only grow in number."""
+    known: dict[int, Collection[str]] = {}
+
+    def find(run: Run, records: Sequence[Record]) -> Collection[str]:
+        if len(records) not in known:
+            known[len(records)] = find_settled(run, records)
+        return known[len(records)]
+
+    return find
 
 
 def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[WarmUpStarted]:
@@ -153,7 +163,7 @@ class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
     A group is an implementation, a workload and a device. Trials of the same kind count before all
-    others: a warm start is two processes, and a trace has few steps.
+    others: a trace has few steps.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:

@@ -46,8 +46,6 @@ REPORTED = {
     "textbook": {"quantities"},
     "roofline": {field.name for field in dataclasses.fields(RooflineSample)},
 }
-# The fields of a measurement that a warm start has.
-STARTED = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 # The most steps in a trace: a whole epoch could fill hundreds of megabytes.
 TRACED_STEPS = 100
 TRACE = "trace.json.gz"  # in a worker's folder
@@ -59,9 +57,10 @@ class Runner:
     A context manager: at its end, and whenever another round begins, the params of the round that
     is over are written, and what its orders were drawn from. While a round goes on, no worker can
     read either.
-    peers: cases of the run; a roofline probe reads as many images as they do. installations: of the
-    versions of a comparison in pairs, whose trials are as short as possible; their params are not
-    kept.
+    peers: cases of the run; a roofline probe reads as many images as they do. warm_from: the round
+    from which on a worker finds the compile caches that the one before it left; 0 for none.
+    installations: of the versions of a comparison in pairs, whose trials are as short as possible;
+    their params are not kept.
     """
 
     def __init__(
@@ -71,12 +70,16 @@ class Runner:
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
+        warm_from: int = 0,
         installations: Mapping[str, Installation] | None = None,
     ) -> None:
         self._folder = folder
         self._context = context
         self._data = data
         self._peers = peers
+        self._warm_from = warm_from
+        self._stack = ExitStack()
+        self._caches: Path | None = None  # what workers have left, by the slug of the case
         self._installations = installations
         self._judge = Judge(data.folder, data.classes)
         self._machine = machine.describe()
@@ -89,10 +92,13 @@ class Runner:
         self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
 
     def __enter__(self) -> Self:
+        if self._warm_from:
+            self._caches = self._stack.enter_context(scratch.make_folder())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_round()
+        with self._stack:
+            self._end_round()
 
     def measure(self, trial: Trial) -> Record:
         """Run one trial to its end, however it ends, and append its record.
@@ -146,8 +152,6 @@ class Runner:
             before = machine.read_conditions()
             if trial.kind == "trial":
                 values = self._drive(trial, child, folder)
-            elif trial.kind == "warm-start":
-                values = self._start_warm(trial, child, folder)
             elif trial.kind == "trace":
                 values = self._trace(trial, child, folder)
             else:
@@ -161,6 +165,9 @@ class Runner:
         """Drive a worker through a trial and judge it."""
         draws, case = self._get_draws(trial), trial.case
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
+        if self._caches and trial.round >= self._warm_from:
+            spec.move_compile_caches(self._caches / case.slug, folder)
+        found = spec.count_cache_bytes(folder)
         with self._start_worker(trial, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
             with suppress(ProcessStopped):
@@ -177,30 +184,11 @@ class Runner:
         values = describe_outcome(outcome) | dataclasses.asdict(drive.measurement)
         if outcome.status == "ok":
             values["cache_bytes"] = spec.count_cache_bytes(folder)
+            values["found_cache_bytes"] = found
+            if self._caches:
+                spec.move_compile_caches(folder, self._caches / case.slug)
             values |= self._judge_drive(trial, drive, self._judge.judge)
         return values
-
-    def _start_warm(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
-        """Let a process of the case fill the caches; start a second one with them, and judge it."""
-        values: dict[str, Any] = {"wall_seconds": 0.0}
-        # Orders of its own for the first process: with those of the second one it could leave more
-        # in the caches than compiled code.
-        for draws in (Draws.make(None, trial.round), self._get_draws(trial)):
-            with self._start_worker(trial, child, folder) as worker:
-                drive = Drive(worker, trial.case, draws)
-                with suppress(ProcessStopped):
-                    drive.set_up()
-                    drive.train_first()
-                    worker.call(exchange.VERIFY)
-                outcome = worker.finish()
-            wall_seconds = values["wall_seconds"] + outcome.wall_seconds
-            values |= describe_outcome(outcome) | {"wall_seconds": wall_seconds}
-            if outcome.status != "ok":
-                return values
-            values.setdefault("cache_bytes", spec.count_cache_bytes(folder))
-        measured = dataclasses.asdict(drive.measurement)
-        values |= {name: measured[name] for name in STARTED}
-        return values | self._judge_drive(trial, drive, self._judge.judge)
 
     def _trace(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
         """Let the framework's profiler trace an epoch of few steps, after one that compiles."""
@@ -346,8 +334,8 @@ class Runner:
     def _get_draws(self, trial: Trial) -> Draws:
         """Return the draws of a trial: those of its round, unless its row had these already.
 
-        A second process of a row in a round, with other threads or as a warm start, could find on
-        the disk what the first one left there.
+        A second process of a row in a round, with other threads, could find on the disk what the
+        first one left there.
         """
         if trial.round != self._round:
             self._end_round()

@@ -95,7 +95,7 @@ AB = ("ab", "--data=digits", "--implementation=numpy")
     [
         ((*RUN, "--env=SHOWN"), "Give NAME=VALUE"),
         ((*RUN, "--env=OMP_NUM_THREADS=2"), "--threads"),
-        (("check", "shows.py", "--env=KERAS_BACKEND=jax"), "KERAS_BACKEND cannot be set"),
+        (("check", "numpy", "--env=KERAS_BACKEND=jax"), "KERAS_BACKEND cannot be set"),
         ((*AB, "--candidate-env=HOME=/tmp"), "HOME cannot be set"),
         (AB, "--candidate-env"),
         ((*AB, "--base-env=A=1", "--candidate-env=A=1"), "nothing differs"),

@@ -1,6 +1,7 @@
 """Options are read from text into typed values, or refused with the option's name."""
 
 import inspect
+from typing import get_args
 
 import pytest
 import typer
@@ -10,7 +11,8 @@ from bench.cli.verbs import ab, calibrate, run
 from bench.records.schema import Slowdown
 from bench.regression.paired.judge_pairs import METRICS
 from bench.regression.paired.prepare import CaseOptions
-from bench.runner.planning.plan import ALL_CORES, RunOptions
+from bench.runner.planning.plan import RunOptions
+from bench.runner.planning.presets import ALL_CORES, PRESETS
 from bench.worker.workloads import WORKLOADS
 
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
@@ -81,8 +83,9 @@ def test_repeated_and_joined_names_count_once():
 
 def test_defaults_of_the_command_line_are_those_of_the_options():
     flags = inspect.signature(run.run).parameters
-    for name in ("timeout", "seed", "quick", "sweep", "data", "epochs", "rounds"):
+    for name in ("timeout", "seed", "preset", "sweep", "data", "epochs", "rounds"):
         assert flags[name].default == getattr(RunOptions(), name), name
+    assert get_args(options.PresetName) == tuple(PRESETS)
     for verb in (ab.ab, calibrate.calibrate):
         flags = inspect.signature(verb).parameters
         for name in ("workload", "device", "batch_size", "threads", "samples", "data"):

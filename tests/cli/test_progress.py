@@ -1,10 +1,13 @@
 """The plan of a run is printed, and a line for each trial."""
 
+from rich.console import Console
 from rich.table import Table
 from support.records import bare, case, ok, run, write
 
+from bench.cli import progress
 from bench.cli.console import Transient
 from bench.cli.progress import format_end, format_events, format_start, print_plan
+from bench.records import store
 from bench.records.schema import StoppingRule, Trial
 from bench.runner import loop
 from bench.runner.loop import Estimate
@@ -21,7 +24,7 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
         textbook=(case("textbook-keras", **probe | {"workload": "textbook"}),),
     )
     print_plan(planned)
-    _, *table, last, warm = capsys.readouterr().out.splitlines()
+    _, *table, last = capsys.readouterr().out.splitlines()
     lines = [line.split() for line in table]
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
@@ -30,7 +33,6 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
         ["textbook", "textbook-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
     assert last == "6 trials, estimated time unknown, without an earlier run"
-    assert "compile cache" in warm
 
 
 def test_events_become_lines_and_tell_the_time_left():
@@ -98,18 +100,33 @@ def test_plan_names_the_threads_that_are_tried_and_the_rule(capsys, monkeypatch,
         budget=600.0,
     )
     print_plan(planned)
-    line, rule, _, budget = capsys.readouterr().out.splitlines()[1:]
+    line, rule, budget = capsys.readouterr().out.splitlines()[1:]
     assert line.split() == ["sgd", "a", "cpu", "32", "1", "or", "2", "48,000", "5", "3", "to", "5"]
     assert rule.startswith("at most 6 trials")
     assert "5.0 %" in rule
     assert "10 min" in budget
 
 
-def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path):
+def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path, monkeypatch):
     good, bad = ok(case("jax"), wall_seconds=12.0), bare(case("b"), reason="wrong")
     folder = write(tmp_path / "run", run(case("jax"), case("b")), good, bad)
     events = [loop.TrialEnded(good, 1, 2), loop.TrialEnded(bad, 2, 2)]
+    monkeypatch.setattr(progress, "stdout", Console(force_terminal=True))
     table, line, again = format_events(events, Estimate(), folder)
     assert isinstance(table, Table)
     assert isinstance(again, Table)
     assert line.endswith("failed: wrong")
+
+
+def test_piped_output_has_a_table_once_all_rows_were_tried(tmp_path):
+    records = [ok(case(name), number) for number in (1, 2) for name in ("jax", "b")]
+    plan = run(case("jax"), case("b"), rounds={"sgd": 2})
+    folder = write(tmp_path / "run", plan)
+
+    def measure():
+        for number, record in enumerate(records, 1):
+            store.append_record(folder, record)
+            yield loop.TrialEnded(record, number, 4)
+
+    lines = format_events(measure(), Estimate(), folder)
+    assert [isinstance(line, Table) for line in lines] == [False, False, True, False, False]

@@ -99,9 +99,9 @@ def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
     for workload in ("sgd", "textbook"):
         for name in ("numpy", "honest"):
             (line,) = [line for line in lines if line.split()[:2] == [workload, name]]
-            rounds = {"sgd": ["3", "to", "5"], "textbook": ["1"]}[workload]
+            rounds = {"sgd": ["3", "to", "5"], "textbook": ["1", "to", "3"]}[workload]
             assert line.split()[2:] == ["cpu", "32", "1", "1,440", "5", *rounds]
-    assert any(line.startswith("at most 12 trials, estimated time ") for line in lines)
+    assert any(line.startswith("at most 16 trials, estimated time ") for line in lines)
     assert list(tmp_path.iterdir()) == []
 
 

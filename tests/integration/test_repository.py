@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -17,6 +18,7 @@ from support.records import case, plan_of, trials, write
 import bench
 from bench.cli.app import app
 from bench.report import index
+from bench.runner.planning.presets import PRESETS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 ROOT = Path(bench.__file__).parents[1]
@@ -292,13 +294,21 @@ def test_readme_results_are_those_of_a_published_run():
     tool = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (folder,) = set(re.findall(r"\((results/reference/[^)]*)/report\.md\)", readme))
-    assert readme == tool["renew_readme"](ROOT / folder)
+    text = tool["render_results"](ROOT / folder)
+    assert readme == tool["renew"](ROOT / "README.md", "results", text)
 
 
-def test_page_of_results_has_all_published_machines():
+def test_pages_have_the_tables_that_the_code_makes():
     tool = runpy.run_path(str(ROOT / "docs" / "generate.py"))
-    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    assert page == tool["renew_results"](), "renew it: python docs/generate.py"
+    for name, page in (("machines", "results/README.md"), ("presets", "docs/methodology.md")):
+        renewed = tool["renew"](ROOT / page, name, tool[f"render_{name}"]())
+        assert (ROOT / page).read_text(encoding="utf-8") == renewed, "run python docs/generate.py"
+
+
+def test_table_of_presets_changes_with_a_preset(monkeypatch):
+    render = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render_presets"]
+    monkeypatch.setitem(PRESETS, "quick", replace(PRESETS["quick"], rounds=2, least_rounds=2))
+    assert "| 3 to 5 | 2 | 5 | 5 |" in render()
 
 
 def test_readme_has_the_ladder_of_a_run_with_two_batch_sizes(tmp_path):

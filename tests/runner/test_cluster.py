@@ -81,10 +81,10 @@ def test_later_rounds_wait_for_the_first_and_probes_do_not(planned, tmp_path):
         return [[trial.id for trial in trials] for trials in caller.submit(client).values()]
 
     first, probes = caller.submit(client).values()
-    assert [one.case.threads for one in first] == [2, 1]
+    assert [one.case.threads for one in first] == [1, 2]
     assert [one.kind for one in probes] == ["roofline"]
     assert submit() == []
-    records = [ok(trial.case, 1, trial.case.threads) for trial in first]
+    records = [ok(trial.case, 1, 0.5) for trial in first]
     list(caller.keep(first, RoundResult("a", records, [], {}, {})))
     assert submit() == [["r2-sgd-a-cpu-b32-t1-n48000"]]
     assert submit() == []

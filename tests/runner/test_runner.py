@@ -39,10 +39,12 @@ def folder(tmp_path):
 def make_runner(folder, digits):
     """A runner of a comparison, or of a run without versions."""
 
-    def make(installations=None, **changes):
+    def make(installations=None, warm_from=0, **changes):
         planned = comparison(pairing(batch_size=96), **{"seed": None, **changes})
-        store.create_run(folder, planned, "comparison.json" if installations else "run.json")
-        return Runner(folder, planned, digits, installations=installations)
+        if not folder.exists():
+            store.create_run(folder, planned, "comparison.json" if installations else "run.json")
+        sides = {"installations": installations}
+        return Runner(folder, planned, digits, warm_from=warm_from, **sides)
 
     return make
 
@@ -202,49 +204,40 @@ class Trainer(softmax_numpy.Trainer):
 
 
 @pytest.fixture
-def warm(tmp_path):
-    """The trial of a warm start of an own file, which does something in its training, too."""
+def caching(tmp_path):
+    """Trials of an own file in successive rounds, which does something in its training, too."""
 
     def make(extra="pass"):
         path = tmp_path / "caching.py"
         path.write_text(CACHING.format(extra=extra))
         own = find_implementation(str(path), lambda _: Inspection())
         changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
-        return Trial("r1-warm", "warm-start", 1, msgspec.structs.replace(ALONE.case, **changes))
+        changed = msgspec.structs.replace(ALONE.case, **changes)
+        return [Trial(f"r{number}-mine", "trial", number, changed) for number in (1, 2, 3)]
 
     return make
 
 
-def test_warm_start_has_the_cache_of_another_process_with_other_orders(make_runner, warm, folder):
-    trial = warm()
-    with make_runner() as made:
-        cold = made.measure(Trial("r1-cold", "trial", 1, trial.case))
-        record = made.measure(trial)
-    assert (record.status, record.reason, record.kind) == ("ok", None, "warm-start")
-    assert record.cache_bytes == cold.cache_bytes > 8 * trial.case.samples
-    assert min(record.import_seconds, record.setup_seconds, record.first_epoch_seconds) > 0
-    assert record.parity.passed
-    assert record.entropy != cold.entropy
-    assert len(np.load(folder / "params" / "r1-warm.npy")) == 1
-    assert store.read_records(folder) == [cold, record]
+def test_processes_find_the_caches_of_earlier_ones_from_a_round_on(make_runner, caching, folder):
+    with make_runner(warm_from=3) as made:
+        records = [made.measure(trial) for trial in caching()]
+    assert [(record.status, record.reason) for record in records] == [("ok", None)] * 3
+    size = records[0].cache_bytes
+    assert size > 8 * ALONE.case.samples
+    assert [record.found_cache_bytes for record in records] == [0, 0, size]
+    assert store.read_records(folder) == records
+    with make_runner() as cold:
+        assert {cold.measure(trial).found_cache_bytes for trial in caching()} == {0}
 
 
-@pytest.mark.parametrize(
-    ("extra", "reason"),
-    [
-        ("order = order[::-1] if BEFORE else order", "parity error"),
-        ("1 / BEFORE", "ZeroDivisionError"),  # in the process that fills the cache
-    ],
-)
-def test_warm_start_that_is_wrong_fails(make_runner, warm, extra, reason):
-    record = make_runner().measure(warm(extra))
-    assert record.status == "failed"
-    assert reason in record.reason
-
-
-def test_warm_start_removes_a_link_that_the_first_process_left(make_runner, warm):
-    record = make_runner().measure(warm('os.path.lexists("link") or os.symlink(".", "link")'))
-    assert (record.status, record.reason) == ("ok", None)
+def test_link_in_place_of_a_cache_is_not_followed(make_runner, caching, tmp_path):
+    (tmp_path / "private").write_text("a secret")
+    link = f"(shutil.rmtree(folder), folder.symlink_to({str(tmp_path)!r}))"
+    swap = f"import shutil; folder.is_symlink() or {link}"
+    with make_runner(warm_from=2) as made:
+        records = [made.measure(trial) for trial in caching(swap)]
+    assert [one.reason for one in records] == [None] * 3
+    assert {one.found_cache_bytes for one in records} == {0}
 
 
 def test_program_without_a_profiler_has_no_trace_and_says_why(make_runner, folder):

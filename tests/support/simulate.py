@@ -19,15 +19,17 @@ from bench.analysis.intervals import Interval, estimate_ratio, estimate_typical
 from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.stopping import apply_rule
 from bench.records import store
-from bench.records.schema import TrialRecord
+from bench.records.schema import StoppingRule, TrialRecord
 from bench.runner.planning.pilot import MIN_GAIN
-from bench.runner.planning.plan import STOPPING
+from bench.runner.planning.plan import PRECISION
+from bench.runner.planning.presets import PRESETS
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"
 COUNTS = (3, 5, 6, 10)
 REPEATS = 10_000
 TABLES, ROUNDS = 1500, 5
+STOPPING = StoppingRule(PRESETS["default"].least_rounds, PRECISION)
 # Tables by the heading of their column: rows, processes of each, and how many times as long as the
 # row before it each row takes. A default run has 13 rows, and one with layers 24.
 COLUMNS = {

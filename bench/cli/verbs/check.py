@@ -1,6 +1,7 @@
 """``bench check``: check that implementations do the same mathematics and keep the contract."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -51,10 +52,10 @@ def check(
             raise UserError("check either runs or implementations. Leave out the others")
         check_runs([folder for runs in folders.values() for folder in runs], data)
     pythons = interpreters.parse_options(python or ())
-    variables = parse_env(env or (), [device])
+    variables = parse_env(env or (), [device], chosen)
+    inspect = partial(preflight.inspect, variables=variables)
     cases = [
-        interpreters.assign_python(find_implementation(name, preflight.inspect), pythons)
-        for name in chosen
+        interpreters.assign_python(find_implementation(name, inspect), pythons) for name in chosen
     ]
     cases = [msgspec.structs.replace(case, env=variables) for case in cases]
     checker = conformance.Checker(

@@ -63,7 +63,7 @@ def run(
             metavar="N,all,…",
             parser=options.parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "one or all, whichever the first round finds faster for each row. With --quick: all.",
+            "one or all, whichever the first round finds faster for each row.",
         ),
     ] = None,
     samples: Annotated[
@@ -75,13 +75,32 @@ def run(
             "exceeds the data set, images are repeated. Default: all training images.",
         ),
     ] = None,
+    preset: Annotated[
+        options.PresetName,
+        options.cases_option(
+            "--preset",
+            help="Measure with the values of this preset, which the other options override one by "
+            "one: docs/methodology.md has them as a table.",
+        ),
+    ] = "default",
     quick: Annotated[
         bool,
         options.flag(
             options.cases_option,
             "--quick",
-            "Measure one round of one workload in about 3 minutes. Default workload: sgd. With "
+            "The preset quick: every program once, with one thread, in 2 to 4 minutes. With "
             "--workload textbook, run the textbook's two programs, too.",
+        ),
+    ] = False,
+    layers: Annotated[
+        bool,
+        options.flag(
+            options.cases_option,
+            "--layers",
+            "The preset layers: also measure libraries on top of frameworks, such as Optax, Flax "
+            "NNX and Lightning, and the frameworks MLX and tinygrad, with one thread. The first "
+            "workload is measured at batch size 128, too, to separate the fixed cost of a step "
+            "from the cost of its images. Install them with: pip install -e '.\\[layers]'.",
         ),
     ] = False,
     sweep: Annotated[
@@ -90,18 +109,6 @@ def run(
             options.cases_option,
             "--sweep",
             "Measure other batch sizes too, except for programs that only --layers adds.",
-        ),
-    ] = False,
-    layers: Annotated[
-        bool,
-        options.flag(
-            options.cases_option,
-            "--layers",
-            "Also measure libraries on top of frameworks, such as Optax, Flax NNX and Lightning, "
-            "and the frameworks MLX and tinygrad. Install them with: pip install -e '.\\[layers]'. "
-            "Without --quick and --batch-size, the first workload is also measured at batch size "
-            "128, to separate the fixed cost of a step from the cost of its images. Rows then use "
-            "one core, unless --threads is given.",
         ),
     ] = False,
     trace: Annotated[
@@ -128,8 +135,8 @@ def run(
             metavar="N",
             min=1,
             max=MAX_EPOCHS,
-            help="Time at least this many epochs in each process. Default: five; without --rounds, "
-            "three from the second round on.",
+            help="Time at least this many epochs in each process. Default: five, and three from "
+            "the second round on.",
         ),
     ] = None,
     rounds: Annotated[
@@ -138,18 +145,17 @@ def run(
             metavar="N",
             min=1,
             max=MAX_ROUNDS,
-            help="Measure each row in this many fresh processes. Default: 3 to 5 processes for the "
-            "first workload (with --layers 5), and 1 for the second. After 3 processes, a row is "
-            "complete if it differs from its neighbours in the ranking with certainty, or if its "
-            "interval is within 5 %.",
+            help="Measure each row in exactly this many fresh processes of equally many epochs, "
+            "without a budget. Default: 3 to 5 processes for the first workload, and 1 to 3 for "
+            "the second. After 3 processes, a row is complete if it differs from its neighbours "
+            "in the ranking with certainty, or if its interval is within 5 %.",
         ),
     ] = None,
     budget: Annotated[
         float | None,
         options.duration(
             "Start no process that would exceed this time, such as 90s, 10m or 2h. Default for "
-            "each device: 10m; with --quick 3m; with --layers 30m, or 20m if --batch-size is "
-            "given, or 6m with --quick. With --rounds or --sweep there is no limit."
+            "each device: 10m, with --layers 30m, and none with --quick, --rounds or --sweep."
         ),
     ] = None,
     timeout: options.Timeout = 600,
@@ -208,7 +214,12 @@ def run(
 
     if resume:
         _refuse_changes(ctx)
+    chosen = {name for name, given in (("quick", quick), ("layers", layers)) if given}
+    chosen |= {preset} - {"default"}
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(sorted(chosen))} are presets. Choose one of them")
     request = RunOptions(
+        preset=next(iter(chosen), "default"),
         implementations=tuple(implementation or ()),
         workloads=options.join_names(workload),
         devices=device,
@@ -219,15 +230,13 @@ def run(
         rounds=rounds,
         timeout=timeout,
         seed=seed,
-        quick=quick,
         sweep=sweep,
-        layers=layers,
         trace=trace,
         roofline=not no_roofline,
         data=data,
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
-        env=parse_env(env or (), () if resume else device),
+        env=parse_env(env or (), () if resume else device, implementation or ()),
     )
     command = quote_command()
     if cluster is not None:
@@ -278,7 +287,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
         store.create_run(folder, plan)
     times = loop.Estimate(loop.read_earlier_records(folder.parent))
     events = loop.measure_run(folder, plan, data, find_settled)
-    lines = format_events(events, times, folder if stdout.is_terminal else None)
+    lines = format_events(events, times, folder)
     status = signals.run_until_signal(print_measurement, stdout, lines)
     run = print_report(folder)
     if status:

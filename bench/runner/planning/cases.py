@@ -4,7 +4,7 @@ import difflib
 import math
 import sys
 from bisect import bisect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.machine import read_usable_memory
-from bench.runner.planning.pilot import list_candidates, offer_threads
+from bench.runner.planning.pilot import list_candidates
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
@@ -25,11 +25,6 @@ from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implemen
 SWEEP_BATCH_SIZES = (8, 128, 384, 1920, 9600)
 # One-vs-rest updates once per sample: one other batch size shows that its time does not change.
 ONE_VS_REST_BATCH_SIZE = 384
-# The ladder (bench/analysis/ladder.py) divides the difference of two epochs, and their noise, by
-# that of their numbers of steps: of 48,000 images by 1,500 - 375 for batches of 32 and 128. For 64
-# it would be by 750 only, and for any larger size by at most 1,500. Products of a larger size are
-# more efficient, so more of what small products lose would count as the step's cost.
-LADDER_BATCH_SIZE = 128
 
 # A process that needs more than this share of the memory would be measured while it swaps.
 MEMORY_SHARE = 0.6
@@ -93,6 +88,7 @@ def make_case(entry: Implementation, **changes: Any) -> Case:
         devices=entry.devices,
         variables=dict(entry.variables),
         pixel_bytes=dict(entry.pixel_bytes),
+        one_core=entry.one_core,
         workload="",
         device="cpu",
         batch_size=0,
@@ -133,6 +129,8 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
     for entry in IMPLEMENTATIONS:
         if entry.name == name:
             return make_case(entry)
+        if name and entry.former_name == name:
+            raise UserError(f"{name} is called {entry.name} now. Give that name")
     if not (name.endswith(".py") or "/" in name):
         known = [entry.name for entry in IMPLEMENTATIONS]
         raise make_unknown_name_error("implementation", name, known)
@@ -162,23 +160,22 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
     )
 
 
-def list_sweep(cases: Sequence[Case], tried_threads: tuple[int, ...] = ()) -> tuple[Case, ...]:
-    """Return the cases of a sweep around those of the first workload, which have one size.
+def list_sweep(cases: Sequence[Case], named: Collection[str] = ()) -> tuple[Case, ...]:
+    """Return the cases of a sweep around those of the first workload, with their first threads.
 
-    Threads are those of each case, or what a pilot chooses from, if it does. What the run measures
-    as a case of its own, for the ladder, is left out.
+    What the run measures as a case of its own, for the ladder, is left out, and so is a program
+    that is not always measured, unless it is named: all of them would take an hour more.
     """
     base = get_size(cases[0])
-    cases = [case for case in cases if case.workload == cases[0].workload]
-    known = {(case.implementation, case.device, case.batch_size) for case in cases}
+    added = {entry.name for entry in IMPLEMENTATIONS if not entry.always} - set(named)
+    peers = [case for case in cases if case.workload == cases[0].workload]
+    known = {(case.implementation, case.device, case.batch_size) for case in peers}
+    first = {(case.implementation, case.device): case for case in reversed(peers)}
     return tuple(
-        offer_threads(
-            replace(case, batch_size=size, threads=0 if tried_threads else case.threads),
-            tried_threads,
-        )
+        replace(case, batch_size=size)
         for size, _, _ in (size for size in list_sweep_sizes(base) if size.fault is None)
-        for case in cases
-        if case.batch_size == base.batch_size
+        for case in first.values()
+        if case.implementation not in added
         and (case.objective == "softmax" or size == ONE_VS_REST_BATCH_SIZE)
         and (case.implementation, case.device, size) not in known
     )

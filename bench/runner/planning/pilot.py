@@ -24,26 +24,12 @@ MIN_GAIN = 0.03
 _Key = tuple[str, str, int]
 
 
-def offer_threads(case: Case, tried_threads: tuple[int, ...], *, one: bool = False) -> Case:
-    """Return a case without threads with what its pilot chooses from; others as they are.
-
-    The CPU does little for a GPU: such a case gets the most threads without a pilot. one: any other
-    case gets one thread, also without a pilot.
-    """
-    if case.threads or not tried_threads:
-        return case
-    if case.device != "cpu":
-        return replace(case, threads=max(tried_threads))
-    if one:
-        return replace(case, threads=1)
-    return replace(case, tried_threads=tried_threads)
-
-
 def list_candidates(case: Case) -> list[Case]:
-    """Return the case with each number of threads that its pilot tries, the most first."""
+    """Return the case with each number of threads that its pilot tries, the fewest first."""
     if not case.tried_threads:
         return [case]
-    return [replace(case, threads=n) for n in sorted(case.tried_threads, reverse=True)]
+    tried = [min(case.tried_threads)] if case.one_core else sorted(case.tried_threads)
+    return [replace(case, threads=n) for n in tried]
 
 
 def list_peers(run: Run) -> list[Case]:
@@ -68,7 +54,7 @@ def find_first(run: Run) -> set[str]:
 def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = False) -> Run:
     """Return the plan with the threads of every case whose pilot has ended.
 
-    Cases without a complete pilot keep 0 threads, or have the most if the choice is provisional.
+    Cases without a complete pilot keep 0 threads, or have the fewest if the choice is provisional.
     Once a later round of a case has begun, its threads stay: a pilot whose record was damaged is
     measured again and could choose otherwise.
     """
@@ -91,10 +77,13 @@ def choose_threads(run: Run, records: Iterable[Record], *, provisional: bool = F
             return case
         if in_use.get(case.stable_slug) in case.tried_threads:
             return replace(case, threads=in_use[case.stable_slug])
-        times = {n: seconds[key][n] for n in case.tried_threads if n in seconds[key]}
-        if len(times) == len(case.tried_threads):
+        candidates = list_candidates(case)
+        times = {
+            n: seconds[key][n] for n in (one.threads for one in candidates) if n in seconds[key]
+        }
+        if len(times) == len(candidates):
             return replace(case, threads=_find_best(times))
-        return list_candidates(case)[0] if provisional else case
+        return candidates[0] if provisional else case
 
     return replace(run, cases=tuple(map(choose, run.cases)), sweep=tuple(map(choose, run.sweep)))
 

@@ -7,8 +7,10 @@ import random
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,10 +26,8 @@ from bench.records.schema import (
     Skipped,
     StoppingRule,
     Trial,
-    TrialRecord,
 )
 from bench.runner.planning.cases import (
-    LADDER_BATCH_SIZE,
     Size,
     complete_case,
     compute_max_samples,
@@ -38,7 +38,8 @@ from bench.runner.planning.cases import (
     list_textbook_programs,
     make_case,
 )
-from bench.runner.planning.pilot import choose_threads, find_first, list_candidates, offer_threads
+from bench.runner.planning.pilot import choose_threads, find_first, list_candidates
+from bench.runner.planning.presets import PRESETS, Preset
 from bench.runner.process import interpreters, preflight
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
@@ -46,14 +47,9 @@ from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
-ALL_CORES = 0
 NO_GPU = "no host has a GPU. Start a worker on one that has, or leave out --device gpu"
-# Five processes give a usable interval. One round of the other workload shows the order there.
-ROUNDS, OTHER_ROUNDS = 5, 1
-# Without --rounds: docs/statistics.md says how often the intervals hold under this rule. Keras's
-# first epochs are slow: the median of two would be too long.
-STOPPING = StoppingRule(least_rounds=3, precision=0.05, later_epochs=3)
-BUDGET, QUICK_BUDGET = 600.0, 180.0  # for each device
+# The share of a typical process within which the bounds of a complete row are.
+PRECISION = 0.05
 
 # Takes a run with chosen threads and its records so far. Returns the slugs of the cases that its
 # stopping rule measures no further (bench/analysis/stopping.py).
@@ -62,30 +58,25 @@ FindSettled = Callable[[Run, Sequence[Record]], Collection[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What to measure and how; an empty value stands for the default of the workload or machine.
+    """What to measure and how; an empty value stands for that of the preset, machine or data.
 
-    threads: ALL_CORES stands for every core of the machine that measures. tried_threads: what a
-    pilot chooses from where nothing else decides the threads. rounds: of every row, without a
-    stopping rule. layers: also what is not always measured, and a second batch size of the first
-    workload (``choose_ladder``). trace: see ``Run``. timeout, budget: seconds.
-    pythons: the executable of a framework that has a Python of its own. env: variables of every
-    worker.
+    threads: ALL_CORES stands for every core of the machine that measures. rounds: of every row of
+    every workload. trace: see ``Run``. timeout, budget: seconds. pythons: the executable of a
+    framework that has a Python of its own. env: variables of every worker.
     """
 
+    preset: str = "default"
     implementations: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ("cpu",)
     batch_sizes: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
-    tried_threads: tuple[int, ...] = ()
     samples: tuple[int, ...] = ()
     epochs: int | None = None
     rounds: int | None = None
     timeout: float = 600.0
     seed: int | None = None
-    quick: bool = False
     sweep: bool = False
-    layers: bool = False
     trace: bool = False
     roofline: bool = True
     data: str | None = None
@@ -119,37 +110,24 @@ def plan_run(
     """
     placement = placement or Placement(len(list_usable_cores()))
     options = resolve_options(options, placement)
+    values = choose_values(options, placement)
 
     def with_surroundings(cases: Iterable[Case]) -> tuple[Case, ...]:
         cases = (msgspec.structs.replace(case, env=options.env) for case in cases)
         return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
 
-    cases = with_surroundings(plan_cases(options))
-    # Two sizes of what --layers adds are in the ladder. More would take an hour more.
-    added = {entry.name for entry in IMPLEMENTATIONS if not entry.always}
-    added -= set(options.implementations)
-    swept = [case for case in cases if case.implementation not in added]
-    sweep = list_sweep(swept, options.tried_threads) if options.sweep else ()
-    measured = (*cases, *sweep) if options.roofline else ()
-    # All hosts of a cluster measure whole rounds at the same time.
-    fixed = options.quick or options.rounds or placement.machine
-    stopping = None if fixed else STOPPING
-    if stopping and options.epochs:
-        stopping = msgspec.structs.replace(stopping, later_epochs=None)
-    if stopping and choose_ladder(options):
-        # A step's cost is a difference, which needs more processes than the time of an epoch.
-        stopping = msgspec.structs.replace(stopping, least_rounds=ROUNDS)
-    budget = options.budget
-    if budget is None and not (options.rounds or options.sweep or placement.machine):
-        budget = len(options.devices) * (QUICK_BUDGET if options.quick else BUDGET)
-        budget *= 1 + options.layers + bool(choose_ladder(options))
+    sizes = list_sizes(options, values)
+    cases = with_surroundings(plan_cases(options, values, sizes, placement.cores))
+    sweep = list_sweep(cases, options.implementations) if values.sweep else ()
+    if values.sweep:
+        base = sizes[0][1]
+        sizes += [(values.workloads[0], size) for size in list_sweep_sizes(base)]
+    faults = {(size.batch_size, size.samples): size.fault for _, size in sizes if size.fault}
     whole_workload = not (options.implementations or options.data)
-    programs: tuple[Case, ...] = ()
-    if whole_workload and "textbook" in count_rounds(options):
-        programs = list_textbook_programs(placement.cores)
-    sizes = [size for _, size in list_sizes(options)]
-    sizes += list_sweep_sizes(sizes[0]) if options.sweep else []
-    faults = {(size.batch_size, size.samples): size.fault for size in sizes if size.fault}
+    programs = whole_workload and "textbook" in values.workloads
+    rounds = dict.fromkeys(values.workloads, values.other_rounds)
+    # An epoch of a later round that is as long needs no rule.
+    ruled = values.least_rounds < values.rounds or values.later_epochs < values.epochs
     name, created = make_run_name()
     folder = folder or RESULTS / name
     check_writable(folder)
@@ -159,21 +137,24 @@ def plan_run(
         command=command,
         created=created,
         seed=options.seed,
-        rounds=count_rounds(options),
+        rounds=rounds | {values.workloads[0]: values.rounds},
         cases=cases,
-        textbook=with_surroundings(programs),
+        textbook=with_surroundings(list_textbook_programs(placement.cores) if programs else ()),
         timeout=options.timeout,
         data_source=options.data,
-        budget=budget,
-        stopping=stopping,
+        budget=values.budget and values.budget * (1 if options.budget else len(options.devices)),
+        stopping=StoppingRule(values.least_rounds, PRECISION, values.later_epochs)
+        if ruled
+        else None,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=tuple(Skipped(*size, fault) for size, fault in faults.items()),
-        rooflines=with_surroundings(list_rooflines(measured)),
+        rooflines=with_surroundings(list_rooflines((*cases, *sweep) if options.roofline else ())),
         machine=placement.machine,
         order=secrets.token_hex(16),
-        ladder=choose_ladder(options),
+        ladder=values.second_batch_size,
         trace=options.trace,
+        warm_from=values.warm_from,
     )
 
 
@@ -197,17 +178,47 @@ def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
     if placement.machine is None:
         # One size must fit; of several, those that do not fit become rows with their reason.
         check_memory(min(options.samples, default=0), count_features(data))
-    # A pilot would double the time of --quick.
-    pilot = not options.threads and not options.quick and placement.cores > 1
-    threads = [resolve_threads(n, placement.cores) for n in options.threads or (ALL_CORES,)]
+    threads = [resolve_threads(n, placement.cores) for n in options.threads]
     return dataclasses.replace(
         options,
         workloads=tuple(dict.fromkeys(options.workloads)),
         devices=devices,
-        threads=(0,) if pilot else tuple(dict.fromkeys(threads)),
-        tried_threads=(1, placement.cores) if pilot else (),
+        threads=tuple(dict.fromkeys(threads)),
         samples=options.samples or (len(read_labels(data, "train")),),
     )
+
+
+def choose_values(options: RunOptions, placement: Placement) -> Preset:
+    """Return the values of a preset, but for those that an option overrides.
+
+    options: resolved.
+    """
+    preset = PRESETS[options.preset]
+    rounds, epochs = options.rounds or preset.rounds, options.epochs or preset.epochs
+    threads = [resolve_threads(n, placement.cores) for n in preset.threads]
+    changes: dict[str, Any] = {
+        "workloads": options.workloads or preset.workloads,
+        "threads": options.threads or tuple(dict.fromkeys(threads)),
+        "epochs": epochs,
+        "later_epochs": min(epochs, preset.later_epochs),
+    }
+    if options.threads:
+        changes["choose_threads"] = False
+    if options.batch_sizes:
+        changes["second_batch_size"] = 0
+    if options.epochs:
+        changes["later_epochs"] = epochs
+    if options.sweep:
+        changes |= {"sweep": True, "budget": None}
+    # All hosts of a cluster measure whole rounds at the same time, and none has another's caches.
+    if placement.machine:
+        changes["warm_from"] = 0
+    if options.rounds or placement.machine:
+        fixed = {"rounds": rounds, "least_rounds": rounds, "later_epochs": epochs, "budget": None}
+        changes |= fixed | {"other_rounds": options.rounds or preset.other_rounds}
+    if options.budget:
+        changes["budget"] = options.budget
+    return dataclasses.replace(preset, **changes)
 
 
 def resolve_threads(threads: int, cores: int) -> int:
@@ -236,117 +247,109 @@ def check_writable(folder: Path) -> None:
 # ----- cases, from options with their threads and samples
 
 
-def count_rounds(options: RunOptions) -> dict[str, int]:
-    """Return the rounds of each chosen workload: the first has most; ``--quick`` has one of it."""
-    names = options.workloads or tuple(WORKLOADS)[: 1 if options.quick else None]
-    default = OTHER_ROUNDS if options.quick else ROUNDS
-    rounds = {names[0]: options.rounds or default}
-    return rounds | dict.fromkeys(names[1:], options.rounds or OTHER_ROUNDS)
-
-
-def choose_ladder(options: RunOptions) -> int:
-    """Return the second batch size of the first workload, or 0 where only one is measured.
-
-    With ``--layers``, whose question it answers. A sweep alone shows each batch size with its own
-    best threads, and ``--quick`` has no second round that would give an interval.
-    """
-    measured = options.layers and not (options.quick or options.batch_sizes)
-    return LADDER_BATCH_SIZE if measured else 0
-
-
-def plan_cases(options: RunOptions) -> tuple[Case, ...]:
+def plan_cases(
+    options: RunOptions, values: Preset, sizes: Iterable[tuple[str, Size]], cores: int
+) -> tuple[Case, ...]:
     """Return every chosen case, in the registry's order.
 
     Imports a user's own files in a child. Raises UserError for an implementation that is unknown or
     chosen twice, and where no batch size divides the samples.
     """
-    entries = [find_implementation(name, preflight.inspect) for name in options.implementations]
+    inspect = partial(preflight.inspect, variables=options.env)
+    entries = [find_implementation(name, inspect) for name in options.implementations]
     names = [case.implementation for case in entries]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"implementation {name} is chosen twice. Name it once")
-    if options.layers or not entries:
+    every = values.programs == "all"
+    if every or not entries:
         entries += [
             make_case(entry)
             for entry in IMPLEMENTATIONS
-            if entry.name not in names and (options.layers or entry.always)
+            if entry.name not in names and (every or entry.always)
         ]
-    sizes = list_sizes(options)
-    faults = [size.fault for _, size in sizes]
-    if None not in faults:
-        raise UserError(str(faults[0]))
-    ladder = choose_ladder(options)
-    return tuple(
-        offer_threads(
-            complete_case(case, workload, device, size, options.epochs),
-            options.tried_threads,
-            # Pilots could choose other threads for a layer than for what it is built on, and with
-            # more than one core a step could overlap with the Python that a layer adds.
-            one=bool(ladder),
-        )
+    if all(size.fault for _, size in sizes):
+        raise UserError(next(str(size.fault) for _, size in sizes))
+    cases = (
+        _place(complete_case(case, workload, device, size, values.epochs), options, values, cores)
         for workload, size in sizes
         if size.fault is None
         for device in options.devices
         for case in entries
         # The time of one-vs-rest does not depend on the batch size.
-        if size.batch_size != ladder or case.objective == "softmax"
+        if size.batch_size != values.second_batch_size or case.objective == "softmax"
     )
+    return tuple({case.slug: case for case in cases}.values())
 
 
-def list_sizes(options: RunOptions) -> list[tuple[str, Size]]:
-    """Return each workload with every size once, whether its batches divide its samples or not."""
-    sizes = []
-    ladder = choose_ladder(options)
-    for name in count_rounds(options):
-        batch_sizes = options.batch_sizes or (WORKLOADS[name].batch_size, *[ladder] * bool(ladder))
-        ladder = 0  # of the first workload only
-        axes = product(options.samples, options.threads, batch_sizes)
-        sizes += [
-            (name, Size(batch_size, threads, samples))
-            for samples, threads, batch_size in dict.fromkeys(axes)
-        ]
+def _place(case: Case, options: RunOptions, values: Preset, cores: int) -> Case:
+    """Return a case with its threads, or with those that the first round tries."""
+    if options.threads:
+        return case
+    if case.device != "cpu":  # the CPU does little for a GPU
+        return msgspec.structs.replace(case, threads=cores)
+    if case.threads == 0:
+        return msgspec.structs.replace(case, tried_threads=values.threads)
+    return msgspec.structs.replace(case, threads=1) if case.one_core else case
+
+
+def list_sizes(options: RunOptions, values: Preset) -> list[tuple[str, Size]]:
+    """Return each workload with every size once, whether its batches divide its samples or not.
+
+    Where the first round chooses the threads, they are 0.
+    """
+    pilot = values.choose_threads and len(values.threads) > 1
+    threads = (0,) if pilot else values.threads
+    sizes: list[tuple[str, Size]] = []
+    for name in values.workloads:
+        batch_sizes = options.batch_sizes or (WORKLOADS[name].batch_size,)
+        axes = [*product(options.samples, threads, batch_sizes)]
+        if values.second_batch_size and name == values.workloads[0]:
+            axes += product(options.samples, threads[:1], (values.second_batch_size,))
+        sizes += [(name, Size(size, n, samples)) for samples, n, size in dict.fromkeys(axes)]
     return sizes
 
 
 # ----- trials
 
 
-def plan_trials(run: Run, cached: Collection[str] = ()) -> list[Trial]:
+def plan_trials(run: Run) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
-    cached: slugs of the cases of which a process has left a compile cache, as far as is known.
-
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
-    that drift of the machine affects all cases alike. The first workload comes first, because its
-    first round gives a whole table. The roofline probes and the textbook's programs follow that
-    round, and so do warm starts and traces: a budget may end the run before the others. Then come
-    the other workload and a sweep. If the workload of the textbook is the first, the programs
-    precede it. Trials whose threads the pilot has not chosen have 0 threads.
+    that drift of the machine affects all cases alike. The first round of the first workload comes
+    first, because it gives a whole table; the roofline probes and the traces follow it. Then come
+    the rounds that no rule ends early, one round of each other workload, and all further rounds: a
+    budget may end the run before them. The textbook's programs precede its workload, and a sweep
+    follows everything. Trials whose threads the first round has not chosen have 0 threads.
     """
-    probes = [
+    names = [*dict.fromkeys(case.workload for case in run.cases)]
+    first = next(iter(names), "")
+    least = run.stopping.least_rounds if run.stopping else max(run.rounds.values(), default=0)
+    rounds = [(name, number) for name in names for number in range(1, run.rounds[name] + 1)]
+
+    def find_part(workload: str, number: int) -> int:
+        if workload == first:
+            return 0 if number <= least else 3
+        return 1 if number == 1 else 2
+
+    rounds.sort(key=lambda one: find_part(*one))
+    programs = [Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook]
+    after_first = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
         for case in run.rooflines
     ]
-    programs = [Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook]
+    if run.trace:
+        after_first += [
+            Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in _list_first(run)
+        ]
     trials: list[Trial] = []
-    for workload in dict.fromkeys(case.workload for case in run.cases):
+    for workload, number in rounds:
         if workload == "textbook":
             trials, programs = [*trials, *programs], []
-        cases = [case for case in run.cases if case.workload == workload]
-        for number in range(1, run.rounds[workload] + 1):
-            trials += _plan_block(run, number, cases)
-            trials, probes, programs = [*trials, *probes, *programs], [], []
-            first = _list_first(run) if workload == run.cases[0].workload else []
-            # A run of one round, which is to be short, has no warm starts.
-            if run.rounds[workload] > 1 and (number == 1 or not run.stopping):
-                trials += [
-                    Trial(f"r{number}-warm-{case.slug}", "warm-start", number, case)
-                    for case in first
-                    if case.slug in cached
-                ]
-            if run.trace and number == 1:
-                trials += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in first]
-    trials += [*probes, *programs]
+        trials += _plan_block(run, number, (c for c in run.cases if c.workload == workload))
+        trials, after_first = [*trials, *after_first], []
+    trials += programs
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
     return trials
@@ -356,7 +359,8 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
     """Return a round's trials of some cases.
 
     In its first round a case with a pilot is measured with every number of threads: all cases with
-    the most threads, then all with the next number, then those that wait for another case's pilot.
+    the fewest, which makes a whole table, then all with the next number, then those that wait for
+    another case's pilot.
     """
     draw = random.Random(f"{run.order or run.seed}/{number}")
     pilots = find_first(run) if number == 1 else set()
@@ -391,17 +395,12 @@ def find_missing_trials(
     """
     records = list(records)
     complete = {record.trial for record in records if record.status != "interrupted"}
-    cached = {
-        record.case.slug
-        for record in records
-        if isinstance(record, TrialRecord) and record.cache_bytes
-    }
     chosen = choose_threads(run, records)
     # A number of threads that was not chosen need not be measured any more.
     threads = {case.stable_slug: case.threads for case in (*chosen.cases, *chosen.sweep)}
     missing = [
         trial
-        for trial in plan_trials(chosen, cached)
+        for trial in plan_trials(chosen)
         if trial.id not in complete
         and threads.get(trial.case.stable_slug, 0) in {0, trial.case.threads}
     ]

@@ -2,8 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -138,9 +139,22 @@ def count_cache_bytes(scratch: Path) -> int:
     return sum(path.lstat().st_size for path in paths if path.is_file())
 
 
-def parse_env(texts: Iterable[str], devices: Iterable[Device] | None) -> dict[str, str]:
+def move_compile_caches(source: Path, target: Path) -> None:
+    """Move the compile caches of one worker's folder into another; a link in their place stays."""
+    for name in CACHES.keys() - NO_COMPILE_CACHES:
+        path = source / "cache" / CACHES[name]
+        if path.is_dir() and not path.is_symlink():
+            (target / "cache").mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(target / "cache" / path.name, ignore_errors=True)
+            path.rename(target / "cache" / path.name)
+
+
+def parse_env(
+    texts: Iterable[str], devices: Iterable[Device] | None, implementations: Collection[str] = ()
+) -> dict[str, str]:
     """Return the variables of ``NAME=VALUE`` texts, which a user asks for, sorted by name.
 
+    implementations: those that are named; only files of a user's own get a backend of Keras.
     devices: of which the suite sets variables of its own; none for a plan that is resumed, because
     its variables were accepted when it was made. None: of a command of the user's own, which may
     have any variable. Raises UserError for a malformed or repeated one,
@@ -148,6 +162,7 @@ def parse_env(texts: Iterable[str], devices: Iterable[Device] | None) -> dict[st
     what a library computes: parity judges that.
     """
     env: dict[str, str] = {}
+    own = bool(implementations) and all(name.endswith(".py") for name in implementations)
     ours = build_variables(ChildSpec(), Path()).keys() - DEVICES["cpu"].keys()
     ours = ours.union(*(DEVICES[device] for device in devices or ()))
     for text in texts:
@@ -167,8 +182,10 @@ def parse_env(texts: Iterable[str], devices: Iterable[Device] | None) -> dict[st
             fault = "the suite gives each process caches of its own"
         elif name in THREAD_COUNTS or name.endswith("_NUM_THREADS"):
             fault = "--threads gives the number of threads"
-        elif name == "KERAS_BACKEND":
-            fault = "an implementation has its backend, such as keras-jax"
+        elif name == "KERAS_BACKEND" and not own:
+            fault = (
+                "an implementation has its backend, such as keras-jax; a file of yours may get one"
+            )
         if fault:
             raise UserError(f"{name} cannot be set: {fault}. Leave it out")
         env[name] = value

@@ -41,7 +41,7 @@ def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
     ("name", "hint"),
     [
         ("pytorhc", "Did you mean pytorch"),
-        ("loop", "Did you mean tensorflow-loop"),
+        ("loop", "Did you mean keras-tensorflow-loop"),
         ("zzz", "Choose from numpy, numba"),
     ],
 )

@@ -6,6 +6,7 @@ from support.records import bare, case, ok, run
 
 from bench.runner.planning.pilot import (
     choose_threads,
+    list_candidates,
     split_pilot,
 )
 from bench.runner.planning.plan import find_missing_trials
@@ -63,10 +64,16 @@ def test_interrupted_trial_decides_nothing():
     assert chosen([first, interrupted, second]) == [2]
 
 
-def test_open_choice_is_provisionally_the_most_threads():
+def test_open_choice_is_provisionally_the_fewest_threads():
     planned = run(case("a", **OPEN))
-    assert choose_threads(planned, pilot({1: 1.0}), provisional=True).cases[0].threads == 2
-    assert choose_threads(planned, pilot({1: 1.0, 2: 1.0}), provisional=True).cases[0].threads == 1
+    assert choose_threads(planned, pilot({2: 1.0}), provisional=True).cases[0].threads == 1
+    assert choose_threads(planned, pilot({1: 2.0, 2: 1.0}), provisional=True).cases[0].threads == 2
+
+
+def test_program_of_one_core_needs_no_second_number():
+    planned = run(case("a", one_core=True, **OPEN))
+    (only,) = list_candidates(planned.cases[0])
+    assert only.threads == choose_threads(planned, pilot({1: 1.0})).cases[0].threads == 1
 
 
 def test_threads_stay_once_a_later_round_has_begun():

@@ -17,13 +17,13 @@ from bench.errors import UserError
 from bench.records.schema import StoppingRule, Trial
 from bench.runner.planning import cases, plan
 from bench.runner.planning.plan import (
-    ALL_CORES,
     Placement,
     RunOptions,
     find_missing_trials,
     plan_run,
     plan_trials,
 )
+from bench.runner.planning.presets import ALL_CORES
 from implementations import IMPLEMENTATIONS
 
 NAMES = [entry.name for entry in IMPLEMENTATIONS if entry.always]
@@ -83,11 +83,11 @@ def test_new_run_has_name_folder_and_every_implementation(small, current_folder)
 
 @pytest.mark.parametrize("chosen", [(), ("optax", "numpy")])
 def test_layers_are_measured_when_asked_for(make, chosen):
-    planned = make(layers=True, implementations=chosen, workloads=("sgd",))
+    planned = make(preset="layers", implementations=chosen, workloads=("sgd",))
     names = [case.implementation for case in planned.cases]
     assert sorted(names) == sorted(entry.name for entry in IMPLEMENTATIONS)
     assert names[: len(chosen)] == [*chosen]
-    assert planned.budget == 1200.0
+    assert planned.budget == 1800.0
     (alone,) = make(implementations=("optax",), workloads=("sgd",)).cases
     assert alone.framework == "optax"
 
@@ -108,7 +108,7 @@ def list_batch_sizes(cases):
 
 
 def test_layers_have_a_second_size_in_each_round_of_the_first_workload(digits):
-    planned = digits(layers=True)
+    planned = digits(preset="layers")
     assert (planned.ladder, planned.cases[0].batch_size, planned.budget) == (128, 32, 1800.0)
     assert planned.stopping.least_rounds == planned.rounds["sgd"]
     assert list_batch_sizes(planned.cases) == {
@@ -130,7 +130,7 @@ def test_layers_have_a_second_size_in_each_round_of_the_first_workload(digits):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"layers": True, "quick": True}, {"layers": True, "batch_sizes": (32,)}],
+    [{}, {"preset": "quick"}, {"preset": "layers", "batch_sizes": (32,)}],
     ids=str,
 )
 def test_other_runs_have_no_second_size(digits, changes):
@@ -139,14 +139,14 @@ def test_other_runs_have_no_second_size(digits, changes):
 
 
 def test_second_size_that_does_not_divide_is_skipped_with_its_reason(digits):
-    planned = digits(layers=True, samples=(1440,))
+    planned = digits(preset="layers", samples=(1440,))
     assert {one.batch_size for one in planned.cases} == {32}
     assert [one.batch_size for one in planned.skipped] == [128]
 
 
 def test_sweep_has_a_layer_only_by_its_name(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
-    options = RunOptions(data="digits", workloads=("sgd",), sweep=True, layers=True)
+    options = RunOptions(data="digits", workloads=("sgd",), sweep=True, preset="layers")
     both = options, dataclasses.replace(options, implementations=("optax",))
     every, named = (plan_run(one, None, "")[1] for one in both)
     swept, with_optax = ({one.implementation for one in run.sweep} for run in (every, named))
@@ -159,8 +159,8 @@ def test_sweep_does_not_measure_the_second_size_again(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
     both = {"data": "digits", "workloads": ("sgd",), "sweep": True}
     alone, with_layers = (
-        plan_run(RunOptions(**both, layers=layers), None, "", Placement(2))[1]
-        for layers in (False, True)
+        plan_run(RunOptions(**both, preset=preset), None, "", Placement(2))[1]
+        for preset in ("default", "layers")
     )
     assert ("sgd", "softmax", 128) in list_batch_sizes(alone.sweep)
     assert {one.batch_size for one in with_layers.sweep} == {8, 384, 1920, 9600}
@@ -182,19 +182,20 @@ def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):
 @pytest.mark.parametrize(
     ("changes", "rounds"),
     [
-        ({}, {"sgd": 5, "textbook": 1}),
-        ({"quick": True}, {"sgd": 1}),
-        ({"quick": True, "workloads": ("textbook",)}, {"textbook": 1}),
+        ({}, {"sgd": 5, "textbook": 3}),
+        ({"preset": "quick"}, {"sgd": 1}),
+        ({"preset": "quick", "workloads": ("textbook",)}, {"textbook": 1}),
         ({"workloads": ("textbook",)}, {"textbook": 5}),
-        ({"quick": True, "rounds": 3}, {"sgd": 3}),
+        ({"preset": "quick", "rounds": 3}, {"sgd": 3}),
         ({"rounds": 2}, {"sgd": 2, "textbook": 2}),
-        ({"workloads": ("textbook", "sgd", "textbook")}, {"textbook": 5, "sgd": 1}),
+        ({"workloads": ("textbook", "sgd", "textbook")}, {"textbook": 5, "sgd": 3}),
+        ({"preset": "publish"}, {"sgd": 5, "textbook": 5}),
     ],
 )
 def test_rounds_follow_from_the_options(make, changes, rounds):
     planned = make(**changes, implementations=("jax",))
     assert planned.rounds == rounds
-    assert [one.workload for one in planned.cases] == list(rounds)
+    assert list(dict.fromkeys(one.workload for one in planned.cases)) == list(rounds)
 
 
 def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
@@ -211,7 +212,8 @@ def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
     [
         ({}, 4, {("cpu", 0, (1, 4)), ("gpu", 4, ())}),
         ({}, 1, {("cpu", 1, ()), ("gpu", 1, ())}),
-        ({"quick": True}, 4, {("cpu", 4, ()), ("gpu", 4, ())}),
+        ({"preset": "quick"}, 4, {("cpu", 1, ()), ("gpu", 4, ())}),
+        ({"preset": "publish"}, 4, {("cpu", 1, ()), ("cpu", 4, ()), ("gpu", 4, ())}),
         ({"threads": (ALL_CORES,)}, 4, {("cpu", 4, ()), ("gpu", 4, ())}),
     ],
 )
@@ -225,30 +227,32 @@ def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, core
     assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
 
 
-def test_ladder_holds_one_core_and_a_sweep_chooses_for_itself(monkeypatch):
+def test_published_run_has_ladder_and_sweep_with_one_thread(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
-    options = RunOptions(data="digits", sweep=True, layers=True, devices=("cpu", "gpu"))
-    planned = plan_run(options, None, "", Placement(4))[1]
-    assert {(one.device, one.threads, one.tried_threads) for one in planned.cases} == {
-        ("cpu", 1, ()),
-        ("gpu", 4, ()),
+    planned = plan_run(RunOptions(data="digits", preset="publish"), None, "", Placement(4))[1]
+    sizes = {(one.workload, one.batch_size, one.threads) for one in planned.cases}
+    both = {(name, 32, threads) for name in ("sgd", "textbook") for threads in (1, 4)}
+    assert sizes == both | {("sgd", 128, 1)}
+    assert {(one.batch_size, one.threads) for one in planned.sweep} == {
+        (size, 1) for size in (8, 384, 1920, 9600)
     }
-    assert {(one.device, one.threads, one.tried_threads) for one in planned.sweep} == {
-        ("cpu", 0, (1, 4)),
-        ("gpu", 4, ()),
-    }
-    asked = plan_run(RunOptions(data="digits", layers=True, threads=(2,)), None, "", Placement(4))
-    assert {one.threads for one in asked[1].cases} == {2}
+    assert {one.threads for one in planned.cases if one.one_core} == {1}
+    asked = RunOptions(data="digits", preset="layers", threads=(2,))
+    assert {one.threads for one in plan_run(asked, None, "", Placement(4))[1].cases} == {2}
 
 
 def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, monkeypatch):
     assert make().textbook == ()
     data = dataset.find(small)
     monkeypatch.setattr(plan.dataset, "find", lambda _: data)
-    for changes in ({}, {"workloads": ("textbook",)}, {"workloads": ("textbook",), "quick": True}):
+    for changes in (
+        {},
+        {"workloads": ("textbook",)},
+        {"workloads": ("textbook",), "preset": "quick"},
+    ):
         programs = [one.implementation for one in make(data=None, **changes).textbook]
         assert programs == ["textbook-keras", "textbook-sklearn"]
-    for changes in ({"quick": True}, {"workloads": ("sgd",)}, {"implementations": ("jax",)}):
+    for changes in ({"preset": "quick"}, {"workloads": ("sgd",)}, {"implementations": ("jax",)}):
         assert make(data=None, **changes).textbook == ()
 
 
@@ -257,8 +261,9 @@ def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, mon
     [
         ({}, True, 600.0),
         ({"budget": 60.0}, True, 60.0),
-        ({"quick": True}, False, 180.0),
-        ({"quick": True, "devices": ("cpu", "gpu")}, False, 360.0),
+        ({"devices": ("cpu", "gpu")}, True, 1200.0),
+        ({"preset": "quick"}, False, None),
+        ({"preset": "publish"}, False, None),
         ({"rounds": 5}, False, None),
         ({"rounds": 5, "budget": 60.0}, False, 60.0),
     ],
@@ -273,7 +278,7 @@ def test_rounds_on_a_cluster_and_a_sweep_have_no_budget(small):
     planned = plan_run(options, None, "", Placement(2, "a-machine"))[1]
     assert (planned.stopping, planned.budget) == (None, None)
     swept = plan_run(RunOptions(data="digits", sweep=True, **JAX), None, "")[1]
-    assert (swept.stopping, swept.budget) == (plan.STOPPING, None)
+    assert (swept.stopping.least_rounds, swept.budget) == (3, None)
 
 
 @pytest.mark.parametrize(
@@ -346,8 +351,8 @@ def test_probes_and_programs_follow_the_first_round():
     ids = {
         "r1-sgd-a-cpu-b32-t2-n48000": "trial",
         "r1-roofline-numpy-cpu-t2": "roofline",
-        "r1-textbook-keras": "textbook",
         "r2-sgd-a-cpu-b32-t2-n48000": "trial",
+        "r1-textbook-keras": "textbook",
         "r1-textbook-a-cpu-b32-t2-n48000": "trial",
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
@@ -361,30 +366,15 @@ def test_probes_and_programs_follow_the_first_round():
 STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)
 
 
-@pytest.mark.parametrize(
-    ("rounds", "stopping", "warm"),
-    [(1, None, []), (2, None, [1, 2]), (3, STOPPING, [1])],
-)
-def test_cases_that_left_a_compile_cache_get_warm_starts(rounds, stopping, warm):
-    planned = run(
-        *(case("a", **size) for size in ({}, {"batch_size": 96}, {"workload": "textbook"})),
-        case("b"),
-        rounds={"sgd": rounds, "textbook": 2},
-        stopping=stopping,
-        rooflines=(case("roofline-numpy", workload="roofline"),),
-    )
-    records = [
-        ok(trial.case, trial.round, trial=trial.id, cache_bytes=9 * (trial.case != case("b")))
-        for trial in plan_trials(planned)
-        if trial.kind == "trial" and trial.round == 1
+def test_each_row_is_complete_before_any_is_measured_more():
+    rounds = {"sgd": 4, "textbook": 3}
+    cases = [case("a", workload=workload) for workload in rounds]
+    trials = plan_trials(run(*cases, rounds=rounds, stopping=STOPPING))
+    assert [(one.case.workload[0], one.round) for one in trials] == [
+        *[("s", 1), ("s", 2)],  # the least rounds
+        ("t", 1),
+        *[("t", 2), ("t", 3), ("s", 3), ("s", 4)],
     ]
-    missing = find_missing_trials(planned, records)
-    starts = [trial for trial in missing if trial.kind == "warm-start"]
-    assert [trial.id for trial in starts] == [f"r{n}-warm-{case('a').slug}" for n in warm]
-    kinds = [trial.kind for trial in missing if trial.round == 1]
-    assert kinds == ["roofline", *["warm-start"] * bool(warm)]
-    records += [ok(one.case, one.round, trial=one.id, kind="warm-start") for one in starts]
-    assert {trial.kind for trial in find_missing_trials(planned, records)} <= {"trial", "roofline"}
 
 
 def test_traces_follow_the_first_round_of_the_first_workload_at_its_first_size():
@@ -412,11 +402,11 @@ def test_cases_that_share_a_pilot_wait_for_it():
     )
     trials = plan_trials(planned)
     sizes = [(one.case.batch_size, one.case.samples, one.case.threads) for one in trials]
-    assert sizes == [(32, 48000, 2), (32, 48000, 1), (32, 96, 0), (8, 48000, 2), (8, 48000, 1)]
+    assert sizes == [(32, 48000, 1), (32, 48000, 2), (32, 96, 0), (8, 48000, 1), (8, 48000, 2)]
     assert find_missing_trials(planned, []) == trials
-    records = [ok(trial.case, 1, trial.case.threads) for trial in trials[:2]]
+    records = [ok(trial.case, 1, 3 - trial.case.threads) for trial in trials[:2]]
     ids = [trial.id for trial in find_missing_trials(planned, records)]
-    assert ids[0] == "r1-sgd-a-cpu-b32-t1-n96"
+    assert ids[0] == "r1-sgd-a-cpu-b32-t2-n96"
     assert ids[1:] == [trial.id for trial in trials[3:]]
 
 

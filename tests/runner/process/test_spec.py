@@ -94,6 +94,13 @@ def test_variable_that_decides_what_is_measured_is_refused(text, words):
     assert "\n" not in str(error.value)
 
 
+def test_own_file_gets_a_backend_of_keras():
+    text, env = "KERAS_BACKEND=jax", {"KERAS_BACKEND": "jax"}
+    assert parse_env([text], ["cpu"], ["mine.py"]) == env
+    with pytest.raises(UserError, match="a file of yours may get one"):
+        parse_env([text], ["cpu"], ["mine.py", "numpy"])
+
+
 def test_variable_of_another_device_than_the_default_is_accepted_on_resume():
     text, env = "JAX_PLATFORMS=cuda", {"JAX_PLATFORMS": "cuda"}
     assert parse_env([text], ["gpu"]) == parse_env([text], []) == env

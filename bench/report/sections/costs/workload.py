@@ -43,6 +43,10 @@ SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
     "weights. All rows of a round share a seed, so it says nothing of differences between rows."
 )
+ONE_VS_REST_NOTE = (
+    "One-vs-rest trains other mathematics and updates its weights once an image, {:,} times an "
+    "epoch: it is not compared with the fastest."
+)
 WAITS = (
     "These programs wait in more than a tenth of their epochs, while no core computes for them: {}."
 )
@@ -93,6 +97,11 @@ def write_note(rows: Sequence[Row]) -> str:
     notes = [INTERVALS_NOTE, *[ADJUSTED_NOTE] * are_adjusted(rows)]
     notes += [NEIGHBOURS_NOTE] * any(row.epoch and row.epoch.low is not None for row in rows)
     notes.append(SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
+    notes += [
+        ONE_VS_REST_NOTE.format(row.case.samples)
+        for row in rows
+        if row.case.objective == "one-vs-rest"
+    ][:1]
     notes += [GROUPS_NOTE] * any(row.in_two_groups for row in rows)
     return " ".join(notes)
 

@@ -106,7 +106,7 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
         "parity error, × 10⁻⁶": "1.5",
         "style": "tuned",
     }
-    assert (fast["× fastest"], ovr["× fastest"]) == ("1", "0.500")
+    assert (fast["× fastest"], ovr["× fastest"]) == ("1", "—")
     assert ovr["program"] == "ovr (one-vs-rest)"
     assert table.programs[0] == "ovr (one-vs-rest)"
     assert table.keys[2][:2] == ["slow", 1.0]

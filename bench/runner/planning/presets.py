@@ -1,0 +1,117 @@
+"""The presets of a run: each is a full row of values, and an option overrides single ones.
+
+``python docs/generate.py`` prints them as the table in docs/methodology.md.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ALL_CORES = 0
+# The ladder (bench/analysis/ladder.py) divides the difference of two epochs, and their noise, by
+# that of their numbers of steps: of 48,000 images by 1,500 - 375 for batches of 32 and 128. For 64
+# it would be by 750 only, and for any larger size by at most 1,500. Products of a larger size are
+# more efficient, so more of what small products lose would count as the step's cost.
+LADDER_BATCH_SIZE = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """What a run measures, and how, where no option says otherwise.
+
+    programs: those that the registry measures always, or all.
+    workloads: in their order.
+    second_batch_size: of the first workload, in the same rounds; 0 for none.
+    threads: numbers of a row on the CPU, of which ALL_CORES stands for those of the machine. On a
+        GPU a row has all cores.
+    choose_threads: keep the number with which the first round is fastest; otherwise each is a row.
+    rounds, other_rounds: most processes of a row of the first workload, and of the others.
+    least_rounds: from which on a row may be complete (bench/analysis/stopping.py).
+    epochs, later_epochs: that a process of the first round, and of a later one, times at least.
+    warm_from: the round from which on a process finds the compile caches of its row; 0 for none.
+    sweep: measure the programs that are always measured at other batch sizes, too, once.
+    budget: seconds for each device, or None.
+    """
+
+    programs: Literal["standard", "all"]
+    workloads: tuple[str, ...]
+    second_batch_size: int
+    threads: tuple[int, ...]
+    choose_threads: bool
+    rounds: int
+    other_rounds: int
+    least_rounds: int
+    epochs: int
+    later_epochs: int
+    warm_from: int
+    sweep: bool
+    budget: float | None
+
+
+PRESETS = {
+    # Five processes give a usable interval; docs/statistics.md says how often the intervals hold
+    # under the rule that may end after three. Keras's first epochs are slow: the median of two
+    # would be too long.
+    "default": Preset(
+        programs="standard",
+        workloads=("sgd", "textbook"),
+        second_batch_size=0,
+        threads=(1, ALL_CORES),
+        choose_threads=True,
+        rounds=5,
+        other_rounds=3,
+        least_rounds=3,
+        epochs=5,
+        later_epochs=3,
+        warm_from=2,
+        sweep=False,
+        budget=600.0,
+    ),
+    "quick": Preset(
+        programs="standard",
+        workloads=("sgd",),
+        second_batch_size=0,
+        threads=(1,),
+        choose_threads=False,
+        rounds=1,
+        other_rounds=1,
+        least_rounds=1,
+        epochs=5,
+        later_epochs=5,
+        warm_from=0,
+        sweep=False,
+        budget=None,  # on a busy machine it takes longer, and is complete
+    ),
+    # A step's cost is a difference, which needs more processes than the time of an epoch. One
+    # thread, so that a layer has the same ones as what it is built on, and no step overlaps with
+    # the Python that a layer adds.
+    "layers": Preset(
+        programs="all",
+        workloads=("sgd", "textbook"),
+        second_batch_size=LADDER_BATCH_SIZE,
+        threads=(1,),
+        choose_threads=False,
+        rounds=5,
+        other_rounds=1,
+        least_rounds=5,
+        epochs=5,
+        later_epochs=3,
+        warm_from=4,
+        sweep=False,
+        budget=1800.0,
+    ),
+    "publish": Preset(
+        programs="all",
+        workloads=("sgd", "textbook"),
+        second_batch_size=LADDER_BATCH_SIZE,
+        threads=(1, ALL_CORES),
+        choose_threads=False,
+        rounds=5,
+        other_rounds=5,
+        least_rounds=5,
+        epochs=5,
+        later_epochs=5,
+        warm_from=4,
+        sweep=True,
+        budget=None,
+    ),
+}
