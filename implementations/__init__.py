@@ -66,6 +66,12 @@ class TextbookProgram(Implementation):
 # Source: https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
+# Linux's C library then keeps what is freed. By default it gives larger pieces back to the kernel,
+# which clears every page of them before the next step may write to it.
+KEPT_MEMORY = {
+    "GLIBC_TUNABLES": f"glibc.malloc.trim_threshold={2**30}:glibc.malloc.mmap_threshold={2**30}"
+}
+
 IMPLEMENTATIONS = (
     Implementation(
         name="numpy",
@@ -103,6 +109,7 @@ IMPLEMENTATIONS = (
         variables={
             "TORCHINDUCTOR_VEC_ISA_OK": "1",
             "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
+            **KEPT_MEMORY,
         },
         pixel_bytes={"cpu": 1},
     ),
