@@ -4,7 +4,7 @@ The typical value is the median of the population: half of all processes of a pr
 machine in these minutes, take longer. A mean would belong to no process, and a busy neighbour moves
 it: among the processes of one program a few take twice as long as the others.
 
-``tests/support/simulate.py`` counts how often these intervals hold, on noise from published runs;
+``docs/studies/simulate.py`` counts how often these intervals hold, on noise from published runs;
 docs/statistics.md has its table.
 """
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import costs
+from studies import costs
 from support.records import case, ok
 
 from bench.records.store import read_records

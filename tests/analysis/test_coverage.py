@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import simulate
+from studies import simulate
 
 REPEATS, TABLES = 1000, 100
 DOCS = Path(__file__).parents[2] / "docs" / "statistics.md"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import numpy as np
 import pytest
-from support.mistakes import DRAWN
+from studies.mistakes import DRAWN
 from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, on, swept
 

@@ -14,7 +14,7 @@ from bench.report.render.numbers import format_error
 from bench.report.sections.costs.comparison import describe_size, label_case
 
 # The parity errors of deliberate mistakes by workload, one draw of each, on Fashion-MNIST. The
-# command in tests/support/mistakes.py measures them anew.
+# command in docs/studies/mistakes.py measures them anew.
 MISTAKES = Path(__file__).with_name("mistakes.json")
 
 # Shape, colour and area of each kind; the last kind is drawn on top.

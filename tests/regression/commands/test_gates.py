@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from support.gates import GATES, decide, show
+from studies.gates import GATES, decide, show
 
 from bench.worker.machine import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, wilcoxon
-from support import false_alarms
+from studies import false_alarms
 
 from bench.regression.stats import signed_rank
 from bench.regression.stats.control import remove_speed

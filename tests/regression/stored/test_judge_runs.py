@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from support import false_alarms
+from studies import false_alarms
 from support.comparisons import RULE, stored_side, stored_trials
 from support.records import case
 

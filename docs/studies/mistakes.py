@@ -1,8 +1,8 @@
 """Measure how far low precision and small mistakes end from the oracle, by epoch and batch size.
 
-``PYTHONPATH=tests:. python -m support.mistakes`` prints the tables of docs/parity.md, in about five
-minutes, and writes bench/report/charts/mistakes.json. Each error is that of one epoch, by a NumPy
-program in float32 that makes the mistake in it, from the oracle's weights before it.
+``PYTHONPATH=docs:tests python -m studies.mistakes`` prints the tables of docs/parity.md, in about
+five minutes, and writes bench/report/charts/mistakes.json. Each error is that of one epoch, by a
+NumPy program in float32 that makes the mistake in it, from the oracle's weights before it.
 """
 
 import json

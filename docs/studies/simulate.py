@@ -1,4 +1,4 @@
-"""Compute the coverage of a report's intervals: python tests/support/simulate.py.
+"""Compute the coverage of a report's intervals: python docs/studies/simulate.py.
 
 Prints the tables of docs/statistics.md. Noise is normal, or drawn from the processes of published
 runs, whose true median is then known. The intervals are those of bench/analysis.

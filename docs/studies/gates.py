@@ -1,7 +1,7 @@
 """Count what gates decide of a project whose hot loop became 5 % slower, or did not change.
 
-``PYTHONPATH=tests:. python -m support.gates measure ROUNDS [GATE …]`` asks each gate, or those that
-are named, once a round and slowdown about a new repository, and appends the decisions to
+``PYTHONPATH=docs:tests python -m studies.gates measure ROUNDS [GATE …]`` asks each gate, or those
+that are named, once a round and slowdown about a new repository, and appends the decisions to
 results/gates.jsonl. ``… show FILE`` prints the tables of docs/calibration.md.
 
 The Python on PATH runs the commands and tests that are measured: it needs NumPy, virtualenv and
@@ -267,4 +267,4 @@ if __name__ == "__main__":
         case ["show", path]:
             show(Path(path))
         case _:
-            sys.exit("usage: python -m support.gates measure ROUNDS [GATE …] | show FILE")
+            sys.exit("usage: python -m studies.gates measure ROUNDS [GATE …] | show FILE")

@@ -1,6 +1,6 @@
 """Print what the suite adds to a stored run: hand-overs and judging.
 
-``python tests/support/costs.py RUN`` prints the figures of docs/methodology.md. The run was not
+``python docs/studies/costs.py RUN`` prints the figures of docs/methodology.md. The run was not
 interrupted, on one host. It lasts from the start of its first trial until the last one is judged.
 """
 
