@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from copy import deepcopy
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -214,12 +215,15 @@ def test_evidence_is_a_copy_of_what_came_back(drives):
     assert len(of.evidence.predictions) == 13
 
 
-def test_noise_is_written_when_the_trial_ends_and_trained_last(drives, tmp_path):
-    of = drives(epochs=2)
+def test_noise_is_written_when_the_trial_ends_and_trained_last(drives, tmp_path, monkeypatch):
+    of, count = drives(epochs=2), itertools.count(1)
+    monkeypatch.setattr(drive, "read_peak_memory", lambda _: next(count))
     run(of, enough=0.0)
     assert not (tmp_path / exchange.NOISE).exists()
     problem = Problem(np.zeros((SAMPLES, FEATURES), np.float32), np.zeros(SAMPLES), 2, 4, SGD(0.1))
+    before = deepcopy(of.measurement)
     of.train_on_noise(problem)
+    assert of.measurement == before  # nothing that is reported is of this epoch
     noise = DRAWS.draw_noise(problem)
     for name in ("images", "labels"):
         written = np.load(tmp_path / exchange.NOISE / f"train_{name}.npy")
