@@ -123,13 +123,13 @@ def _list_children(process: int) -> list[int]:
 
     One of them may be missing from a look in which another one ends.
     """
-    folder, children = Path(f"/proc/{process}/task"), list[int]()
+    folder, children = f"/proc/{process}/task", list[int]()
     if not _HAS_CHILDREN:
         parent = b"%d" % process
         return [one for one in _list_numbers("/proc") if _read_stat(one)[1:2] == [parent]]
     for thread in _list_numbers(folder):
         with suppress(OSError):  # it has just ended
-            children += map(int, (folder / str(thread) / "children").read_bytes().split())
+            children += map(int, Path(f"{folder}/{thread}/children").read_bytes().split())
     return children
 
 

@@ -129,7 +129,7 @@ def tabulate_steps(
         table.estimate(row.case.slug, other.case.slug) if other else None
         for row, other in zip(rows, below, strict=True)
     ]
-    columns = (
+    columns: tuple[tables.Column, ...] = (
         tables.list_numbers(f"a step, {unit}", steps, scale),
         tables.Column(
             f"fixed cost, {unit}",
@@ -142,8 +142,10 @@ def tabulate_steps(
             [row.roofline_seconds and row.roofline_seconds / row.case.steps for row in rows],
             scale,
         ),
-        tables.list_numbers("n½, images", [cost and cost.half_size for cost in known]),
-        tables.list_numbers("r∞, million images/s", [cost and cost.rate for cost in known], 1e-6),
+        tables.list_numbers("n½, images", [cost.half_size if cost else None for cost in known]),
+        tables.list_numbers(
+            "r∞, million images/s", [cost.rate if cost else None for cost in known], 1e-6
+        ),
         tables.list_words("over", [name_case(other.case) if other else "" for other in below]),
         tables.list_factors("times as long", ratios),
     )
