@@ -11,7 +11,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench.cli.verbs import ab, calibrate, check, compare, data, machine, records, report, run
+from bench.cli.verbs import (
+    ab,
+    calibrate,
+    check,
+    compare,
+    data,
+    gate,
+    machine,
+    records,
+    report,
+    run,
+)
 from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError, join_lines, suggest_remedy
 from bench.runner import signals
@@ -27,6 +38,7 @@ SHOW = "Show and convert"
 app.command(rich_help_panel=MEASURE)(run.run)
 app.command(rich_help_panel=MEASURE)(check.check)
 app.command(rich_help_panel=MEASURE)(ab.ab)
+app.command(rich_help_panel=MEASURE)(gate.gate)
 app.command(rich_help_panel=MEASURE)(calibrate.calibrate)
 app.command(rich_help_panel=SHOW)(report.report)
 app.command(rich_help_panel=SHOW)(compare.compare)

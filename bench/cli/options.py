@@ -20,7 +20,6 @@ verdict_option = partial(typer.Option, rich_help_panel="What counts as slower")
 files_option = partial(typer.Option, rich_help_panel="Data and results")
 cluster_option = partial(typer.Option, rich_help_panel="Many machines")
 versions_option = partial(typer.Option, rich_help_panel="Versions")
-commands_option = partial(typer.Option, rich_help_panel="Commands of any project")
 
 
 # Typer takes a plain tuple for an option with several values, but not a class of its own.
@@ -305,5 +304,89 @@ OutputFormat = Annotated[
         "--format",
         metavar="FORMAT",
         help="Print the result as table, markdown, json or github (annotations of a pull request).",
+    ),
+]
+
+# ----- of the verbs that compare in pairs
+
+CandidateVersion = Annotated[
+    str,
+    versions_option(
+        "--candidate",
+        metavar="VERSION",
+        help="Judge this version, named in the same ways; . is the working tree.",
+    ),
+]
+Install = Annotated[
+    bool,
+    flag(
+        versions_option,
+        "--install",
+        "Let pip build both revisions of the current repository, each into an environment of its "
+        "own.",
+    ),
+]
+Extra = Annotated[
+    list[str] | None,
+    versions_option(
+        "--extra",
+        metavar="NAME",
+        help="With --install, install this extra of the project too. Repeat the option for "
+        "several.",
+    ),
+]
+SameCodeOk = Annotated[
+    bool,
+    flag(versions_option, "--same-code-ok", "Compare although both sides run the same code."),
+]
+Pre = Annotated[
+    bool, flag(versions_option, "--pre", "Let pip install pre-releases, on both sides.")
+]
+Constraint = Annotated[
+    list[Path] | None,
+    versions_option(
+        "--constraint",
+        "-c",
+        metavar="FILE",
+        help="Pass this constraints file to pip, on both sides. In bench ab, packages that are not "
+        "in the file keep their installed releases; in bench gate pip chooses them. Repeat the "
+        "option for several.",
+    ),
+]
+IndexUrl = Annotated[
+    str | None,
+    versions_option(
+        "--index-url",
+        metavar="URL",
+        help="Let pip take packages from this index, on both sides. Its URL is not recorded.",
+    ),
+]
+ExtraIndexUrl = Annotated[
+    list[str] | None,
+    versions_option(
+        "--extra-index-url",
+        metavar="URL",
+        help="Let pip take packages from this index too, on both sides. Its URL is not recorded. "
+        "Repeat the option for several.",
+    ),
+]
+BaseEnv = Annotated[
+    list[str] | None,
+    env("--base-env", "Set this environment variable for the base's processes."),
+]
+CandidateEnv = Annotated[
+    list[str] | None,
+    env("--candidate-env", "Set this environment variable for the candidate's processes."),
+]
+PairBudget = Annotated[
+    float,
+    duration("Measure for at most this time, which all cases share. Default: 3m.", "--budget"),
+]
+AllowNothing = Annotated[
+    bool,
+    flag(
+        verdict_option,
+        "--allow-nothing",
+        "Exit with 0 instead of 4 if nothing differs, or if only one side has what is measured.",
     ),
 ]

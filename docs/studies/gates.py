@@ -78,7 +78,8 @@ def run(folder: Path, *arguments: str, valid: Iterable[int] = (0,)) -> str:
 def ask_ab(options: Sequence[str], _base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
     """``bench ab`` of the two commits, with its own defaults and a minute."""
     output = candidate.parent / "out"
-    command = (sys.executable, "-m", "bench", "ab", "--base=HEAD~1", "--candidate=HEAD")
+    verb = "ab" if "--implementation" in options[0] else "gate"
+    command = (sys.executable, "-m", "bench", verb, "--base=HEAD~1", "--candidate=HEAD")
     fixed = ("--same-code-ok", "--format=json", f"--budget={BUDGET}", f"--output={output}")
     process = subprocess.run(
         [*command, *fixed, *options], cwd=candidate, capture_output=True, text=True, check=False

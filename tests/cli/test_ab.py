@@ -169,6 +169,7 @@ SAME = ("ab", "--base=fast.py", "--candidate=same.py", DIGITS)
     ("arguments", "words"),
     [
         (("ab",), "--base"),
+        (("ab", "--base=HEAD", "--command=true", "--metric=time"), "Write gate instead of ab"),
         ((*SAME, "--format=tabel"), "--format"),
         ((*SAME, "--fail-on=faster"), "--fail-on"),
         ((*SAME, "--gate=memroy"), "--gate"),

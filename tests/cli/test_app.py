@@ -26,6 +26,7 @@ VERBS = (
     "run",
     "check",
     "ab",
+    "gate",
     "calibrate",
     "report",
     "compare",
@@ -58,7 +59,7 @@ def test_each_option_is_in_a_panel_flags_have_no_type_and_no_word_is_markup():
         (f"{verb} {option.opts[0]}", option)
         for verb, command in commands.items()
         for option in command.params
-        if option.param_type_name == "option"
+        if option.param_type_name == "option" and not option.hidden
     ]
     assert set(commands) == set(VERBS)
     assert [name for name, option in options if option.rich_help_panel is None] == []

@@ -21,7 +21,7 @@ SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (compare|export|report)) "
 IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 # The examples have the default budget of three minutes.
-SHORT = (" ab ", " ab --budget 8s ")
+SHORT = (" gate ", " gate --budget 8s ")
 
 
 @pytest.fixture

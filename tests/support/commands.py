@@ -32,7 +32,7 @@ def command_plan(**changes: Any) -> CommandPlan:
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a run",
-        "command": "python -m bench ab --base=main --command='python job.py'",
+        "command": "python -m bench gate --base=main --command='python job.py'",
         "created": "2025-01-02T03:04:05+00:00",
         "seed": None,
         "baseline": Version("main", "revision", commit="0" * 40),

@@ -1,4 +1,4 @@
-"""The plan of ``bench ab --command``, and the pairs of processes that it measures."""
+"""The plan of ``bench gate``, and the pairs of processes that it measures."""
 
 import shlex
 

@@ -40,7 +40,7 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
         cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
     baseline, candidate = describe_sides(plan, records, environments)
     return ComparisonResult(
-        command="bench ab",
+        command="bench gate",
         baseline=baseline,
         candidate=candidate,
         rule=plan.make_rule(len(list_names(records))),

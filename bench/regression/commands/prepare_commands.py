@@ -1,4 +1,4 @@
-"""Prepare what ``bench ab --command`` and ``--pytest`` measure."""
+"""Prepare what ``bench gate`` measures."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping

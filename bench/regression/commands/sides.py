@@ -1,4 +1,4 @@
-"""Prepare a side of ``bench ab --command``: its folder, its variables and its Python."""
+"""Prepare a side of ``bench gate``: its folder, its variables and its Python."""
 
 import json
 import os

@@ -48,8 +48,8 @@ def check_sources(
     if not own and kinds == {"revision", "tree"} and git.find_repository() != machine.ROOT:
         raise UserError(
             "the current folder is in the repository of another project, and . stands for this "
-            "suite's own implementations. Name a file with --implementation FILE.py, or a command "
-            "with --command"
+            "suite's own implementations. Name a file with --implementation FILE.py, or measure a "
+            "command with bench gate"
         )
     if not (own or "file" in kinds) and any(version.modules for version in versions):
         raise UserError("--base-path and --candidate-path need --implementation FILE.py")

@@ -1,0 +1,128 @@
+"""``bench gate``: measure two versions of anybody's command or tests in pairs."""
+
+from typing import Annotated
+
+from bench.cli import options
+from bench.cli.verbs import pairs
+from bench.errors import UserError
+
+
+def gate(
+    baseline: Annotated[
+        str | None,
+        options.versions_option(
+            "--base",
+            metavar="VERSION",
+            help="Compare with this version: a git revision, a folder, a Python, a virtual "
+            "environment or packages as pip takes them (tool==1.0, a wheel or its URL, name @ "
+            "git+URL). Its code runs with your rights. It can be left out if --base-env and "
+            "--candidate-env differ: then both sides are the version of --candidate.",
+        ),
+    ] = None,
+    candidate: options.CandidateVersion = ".",
+    install: options.Install = False,
+    extra: options.Extra = None,
+    same_code_ok: options.SameCodeOk = False,
+    pre: options.Pre = False,
+    constraint: options.Constraint = None,
+    index_url: options.IndexUrl = None,
+    extra_index_url: options.ExtraIndexUrl = None,
+    base_env: options.BaseEnv = None,
+    candidate_env: options.CandidateEnv = None,
+    command: Annotated[
+        str | None,
+        options.cases_option(
+            metavar="COMMAND",
+            help="Measure this command, in the folder and the environment of each version; no "
+            "shell reads it.",
+        ),
+    ] = None,
+    pytest: Annotated[
+        str | None,
+        options.cases_option(
+            metavar="ARGUMENTS",
+            help="Measure tests of pytest-benchmark, which pytest finds with these arguments, such "
+            "as tests/bench_x.py; judge the minimum of each, or with --metric cpu-time the mean of "
+            "its CPU time.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str,
+        options.cases_option(
+            metavar="METRIC",
+            help="Judge one of these: the time of the command (time), its CPU time while both "
+            "versions run at once on the same cores (cpu-time), the last number that it prints "
+            "(last-number), or a number in its JSON (json:KEY). Less is better.",
+        ),
+    ] = "time",
+    prepare: Annotated[
+        str | None,
+        options.measuring_option(metavar="COMMAND", help="Run this before each process, untimed."),
+    ] = None,
+    loops: Annotated[
+        bool,
+        options.flag(
+            options.cases_option,
+            "--loops",
+            "The command reads a line before each iteration and prints one after it. Let both "
+            "versions iterate in turn, in two live processes.",
+        ),
+    ] = False,
+    warmup: Annotated[
+        int,
+        options.measuring_option(
+            metavar="N",
+            min=1,
+            max=100,
+            help="Measure this number of pairs first, which do not count.",
+        ),
+    ] = 1,
+    threads: options.ThreadCount = 1,
+    timeout: options.Timeout = 600,
+    budget: options.PairBudget = 180,
+    tolerance: options.Tolerance = 0.02,
+    fail_on: options.FailOn = "slower",
+    allow_nothing: options.AllowNothing = False,
+    style: options.OutputFormat = "table",
+    output: options.Output = None,
+) -> None:
+    """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
+    from bench.records.layout import COMMAND_PLAN
+    from bench.regression.commands import measure_commands
+    from bench.regression.commands.judge_commands import load_result
+    from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
+    from bench.runner.planning.plan import RESULTS
+
+    if bool(command) == bool(pytest):
+        raise UserError("give either --command or --pytest, which is what is measured")
+    chosen = CommandOptions(
+        command,
+        pytest,
+        metric=metric,
+        prepare=prepare or "",
+        loops=loops,
+        warmup=warmup,
+        threads=threads,
+        timeout=timeout,
+    )
+    terms = pairs.make_terms(
+        tolerance=tolerance,
+        budget=budget,
+        envs=(base_env, candidate_env),
+        devices=None,
+        install=install,
+        extra=extra,
+        same_code_ok=same_code_ok,
+        pre=pre,
+        constraint=constraint,
+        index_url=index_url,
+        extra_index_url=extra_index_url,
+        output=output,
+    )
+    with prepare_commands(baseline, candidate, chosen, **terms) as (plan, prepared):
+        folder, stopped = output or RESULTS / plan.run, 0
+        if prepared:
+            events = measure_commands.measure(folder, plan, prepared)
+            stopped = pairs.measure(folder, plan, COMMAND_PLAN, events)
+    result = load_result(folder, plan, measured=bool(prepared))
+    pairs.finish(result, stopped, style, fail_on, allow_nothing=allow_nothing)
