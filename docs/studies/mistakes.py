@@ -1,18 +1,16 @@
 """Measure how far low precision and small mistakes end from the oracle, by epoch and batch size.
 
 ``PYTHONPATH=docs:tests python -m studies.mistakes`` prints the tables of docs/parity.md, in about
-five minutes, and writes bench/report/charts/mistakes.json. Each error is that of one epoch, by a
-NumPy program in float32 that makes the mistake in it, from the oracle's weights before it.
+five minutes. Each error is that of one epoch, by a NumPy program in float32 that makes the mistake
+in it, from the oracle's weights before it.
 """
 
-import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bench.contract import Params
 from bench.data import dataset
-from bench.report.charts import parity
 from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws
 from bench.runner.parity.judge import TOLERANCE
@@ -75,7 +73,6 @@ MISTAKES = {
     "weight decay of 1e-6": Mistake(decay=1e-6),
     "swaps two batches": Mistake(swaps=True),
 }
-DRAWN = ("TF32 in both products", "learning rate × 1.0001", *[*MISTAKES][-2:])  # in the chart
 
 
 class Trainer(softmax_numpy.Trainer):
@@ -148,19 +145,15 @@ def list_rows(prepared, workload, batch_size):
 
 
 def main() -> None:
-    """Print a table for each workload, in units of the tolerance; write the chart's errors."""
-    prepared, chart = dataset.find(), {}
-    for workload, known in WORKLOADS.items():
+    """Print a table for each workload, in units of the tolerance."""
+    prepared = dataset.find()
+    for workload in WORKLOADS:
         titles = ["noise", *map(str, EPOCHS), *(f"{number} alone" for number in EPOCHS[1:4])]
         print(f"\n| {workload} | batch | {' | '.join(titles)} |\n| --- {'| ---: ' * 12}|")
         for batch_size in BATCH_SIZES:
             for name, errors in list_rows(prepared, workload, batch_size):
                 texts = " | ".join(f"{error / TOLERANCE:.2g}" for error in errors)
                 print(f"| {name} | {batch_size} | {texts} |", flush=True)
-                if name in DRAWN and batch_size == known.batch_size:
-                    chart.setdefault(workload, {})[name] = float(f"{errors[1]:.3g}")
-    text = json.dumps(chart, indent=2, ensure_ascii=False)
-    parity.MISTAKES.write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import numpy as np
 import pytest
-from studies.mistakes import DRAWN
 from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, on, swept
 
@@ -18,33 +17,20 @@ from bench.analysis.ladder import StepCost
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
-from bench.records.schema import TOLERANCE, Parity
 from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import chart_epochs, chart_machines
 from bench.report.charts.ladder import Bar, chart_ladder
-from bench.report.charts.parity import can_draw_error, chart_parity, read_mistakes
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
 from bench.report.sections import Picture
-from bench.worker.workloads import WORKLOADS
 
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)
 SWEEP = find_sweep(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
 MACHINES = {ODD: {"box": BOTH[0], "server": BOTH[2]}, "b": {"server": BOTH[1]}}
-
-
-def summarize_parity(**errors):
-    records = []
-    for name, error in errors.items():
-        of = case(name.partition("_")[0], batch_size=8 if name.endswith("_8") else 32)
-        parity = Parity(error, 1e-5, passed=error <= 1e-5)
-        status = "ok" if error <= 1e-5 else "failed"
-        records += trials(of, 0.5, parity=parity, status=status)
-    return summarize(records, HERE)
 
 
 # The last one has no interval, and costs less than nothing.
@@ -59,7 +45,6 @@ CHARTS = {
     "accuracy": lambda: chart_accuracy(BOTH, ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "ladder": lambda: chart_ladder(BARS, ODD),
-    "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
     "confusion": lambda: images.chart_confusion(np.diag([1, 2]), (ODD, "b"), ODD),
@@ -213,44 +198,6 @@ def test_crossover_is_a_line_within_the_sweep_only():
     }
     svg = draw_svg(chart)
     assert svg.count(">GPU from 45<") == svg.count(">GPU from") == 1
-
-
-def test_parity_has_a_line_for_all_that_agree_and_one_for_each_failure():
-    rows = summarize_parity(a=2e-6, a_8=4e-6, b=3e-6, wrong=1e-3)
-    points = [one for one in read_points(chart_parity(rows, "t")) if "what" in one]
-    own = [one for one in points if one["what"] != "a deliberate mistake"]
-    assert {(one["name"], one["tip"].split(",")[0], one["what"]) for one in own} == {
-        ("2 softmax programs", "a · error 2.0 × 10⁻⁶ · batch size 32", "first size"),
-        ("2 softmax programs", "a · error 4.0 × 10⁻⁶ · batch size 8", "another size"),
-        ("2 softmax programs", "b · error 3.0 × 10⁻⁶ · batch size 32", "first size"),
-        ("wrong", "wrong · error 1.0 × 10⁻³ · batch size 32", "above the tolerance"),
-    }
-    mistakes = {one["name"]: one["error"] for one in points if one not in own}
-    assert mistakes == read_mistakes("sgd")
-
-
-def test_every_known_mistake_is_above_the_tolerance():
-    for workload in WORKLOADS:
-        errors = read_mistakes(workload)
-        assert list(errors) == sorted(errors, key=errors.get)
-        assert set(errors) == set(DRAWN)
-        assert min(errors.values()) > TOLERANCE
-    assert read_mistakes("another") == {}
-
-
-def test_parity_dots_of_one_kind_are_visible():
-    svg = draw_svg(chart_parity(summarize_parity(a=2e-6, b=3e-6), "t"))
-    dots = re.findall(r'<path transform="[^"]*" d="(M[^"]*)" fill="#', svg)
-    assert len([path for path in dots if not path.startswith("M0,0")]) >= 2
-
-
-@pytest.mark.parametrize("error", [0.0, math.inf, math.nan])
-def test_error_without_a_logarithm_is_left_out(error):
-    rows = summarize_parity(a=2e-6, odd=error)
-    assert [row.case.implementation for row in rows if can_draw_error(row)] == ["a"]
-    points = read_points(chart_parity(rows, "t"))
-    names = {one["name"] for one in points if one.get("what") == "first size"}
-    assert names == {"1 softmax program"}
 
 
 NAMES = ("cat", "<b>", "dog")

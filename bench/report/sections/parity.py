@@ -1,14 +1,12 @@
 """How close every row came to the oracle, and the margin to the tolerance."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE
-from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table, tables
+from bench.report.sections import Section, Table, tables
 from bench.report.sections.costs.comparison import label_case, list_workloads
 from bench.report.sections.verdict import describe_agreement, select_softmax
 
@@ -16,17 +14,14 @@ TITLE = "Do they compute the same?"
 NOTE = (
     "Parity error: the largest difference from the float64 oracle over the judged epochs and all "
     "processes of a program, relative to how far training moved the weights. Margin: the tolerance "
-    "divided by this error."
+    "divided by this error. docs/parity.md has the errors of deliberate mistakes."
 )
-SIZES_NOTE = (
-    " Error, and *first size* in the chart: at the batch size and the number of samples at which "
-    "the programs are ranked."
-)
+SIZES_NOTE = " Error: at the batch size and the number of samples at which the programs are ranked."
 
 
 def describe_parity(run: LoadedRun) -> Section:
     """Return the errors of every row that was judged, including those that failed by them."""
-    table_list, pictures, remarks = [], [], []
+    table_list, remarks = [], []
     for workload in list_workloads(run.rows):
         rows = [
             row
@@ -36,12 +31,8 @@ def describe_parity(run: LoadedRun) -> Section:
         table_list += tabulate_parity(rows, workload)
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
-        title = f"Parity errors, workload {workload}"
-        if any(map(can_draw_error, rows)):
-            draw = partial(chart_parity, rows, title)
-            pictures.append(Picture(f"parity-{workload}", title, draw))
     _, finding = describe_agreement(run)
-    return Section(TITLE, table_list, "No trial was judged.", pictures, remarks, finding=finding)
+    return Section(TITLE, table_list, "No trial was judged.", remarks=remarks, finding=finding)
 
 
 def describe_accuracy(rows: Sequence[Row]) -> str:

@@ -62,7 +62,6 @@ def test_sweep_fills_every_section(tmp_path):
     assert [line[:2] for line in found[ROOFLINE].tables[0].lines] == [["cpu", "1"], ["cpu", "2"]]
     pictures = {title: [one.name for one in section.pictures] for title, section in found.items()}
     assert pictures[BATCHES] == ["growth-batch-size"]
-    assert pictures[PARITY] == ["parity-sgd"]
     assert pictures[CURVES] == ["accuracy-sgd"]
     assert [line[0] for line in found[MEMORY].tables[0].lines] == ["a", "b"]
     absent = {TEXTBOOK, gpu.TITLE, LEARNED, IMAGES}
