@@ -15,7 +15,7 @@ from bench.errors import UserError, clean_text
 from bench.records.schema import Environment, Record, Run, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
 from bench.runner.planning.pilot import choose_threads, split_pilot
-from bench.runner.planning.plan import find_missing_trials
+from bench.runner.planning.plan import find_missing_trials, is_needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class LoadedRun:
     run: with the threads that the pilot chose. records, rows: without those of threads that it did
     not choose. incomplete: see ``count_tried``.
     pilot: rows of the processes by which it chose, with each number of threads.
-    missing_count: of trials without a record that are to be measured, as far as that is known.
+    missing_count: of trials without a record that the run needs, as far as that is known.
     faults: why records or files were left out, one line each. name: unique among the runs of a
     report.
     """
@@ -180,7 +180,9 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         pilot=summary.summarize(pilot, files.environments, run),
         textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing_count=len(find_missing_trials(run, files.records, find_settled)),
+        missing_count=sum(
+            is_needed(run, trial) for trial in find_missing_trials(run, files.records, find_settled)
+        ),
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

@@ -16,7 +16,7 @@ from bench.records.schema import Record, Run, Trial
 from bench.runner import gpu
 from bench.runner.planning.cases import get_size, list_distributions
 from bench.runner.planning.pilot import list_peers
-from bench.runner.planning.plan import FindSettled, find_missing_trials
+from bench.runner.planning.plan import FindSettled, find_missing_trials, is_needed
 from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.measure import now
@@ -25,6 +25,7 @@ from bench.worker.measure import now
 EARLIER_RUNS = 5
 # The driver may compile for half an hour: https://github.com/tensorflow/tensorflow/issues/62320.
 COMPILE_SECONDS = 3600.0
+NARROW = "processes would only narrow the intervals"
 
 
 # ----- measure
@@ -95,9 +96,10 @@ def measure_run(
                 of_case = [record for record in records if record.case.slug == trial.case.slug]
                 longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
                 if longest > budget:
-                    count = len(remaining)
+                    count = sum(is_needed(run, trial) for trial in remaining)
                     trials = "1 trial was" if count == 1 else f"{count} trials were"
-                    yield f"the budget is used up: {trials} not measured. Go on with --resume"
+                    left = f"{trials} not measured" if count else f"{len(remaining)} more {NARROW}"
+                    yield f"the budget is used up: {left}. Go on with --resume"
                     return
             number = sum(record.status != "interrupted" for record in records) + 1
             yield TrialStarted(trial, number, total, remaining, budget)

@@ -7,6 +7,7 @@ from support.records import FAST, SLOW, bare, case, environment, ok, run, trials
 from bench.analysis.ranking import compare_to_fastest
 from bench.errors import UserError
 from bench.records import store
+from bench.records.schema import StoppingRule
 from bench.report.load import load_by_machine, load_run, load_runs
 
 replace = msgspec.structs.replace
@@ -76,6 +77,17 @@ def test_resumed_run_is_split_by_machine(resumed):
     assert [dict(row.epochs_by_round) for row in fast.rows] == [{1: 0.1}, {}]
     assert (slow.machine_name, fast.machine_name) == ("2-core Slow CPU", "4-core Fast CPU")
     assert slow.missing_count == fast.missing_count == 1
+
+
+def test_run_needs_no_round_that_only_narrows_its_intervals(tmp_path):
+    cases = [case("a"), case("a", workload="textbook")]
+    rule = StoppingRule(least_rounds=2, precision=0.05)
+    plan = run(*cases, rounds={"sgd": 4, "textbook": 3}, stopping=rule, budget=60.0)
+    records = [*trials(cases[0], 0.5, 0.5), *trials(cases[1], 0.5)]
+    counts = [
+        load_run(write(tmp_path / str(n), plan, *records[:n])).missing_count for n in (1, 2, 3)
+    ]
+    assert counts == [2, 1, 0]
 
 
 def test_damaged_record_is_left_out_with_its_reason(tmp_path):

@@ -45,7 +45,11 @@ def describe_accuracy(rows: Sequence[Row]) -> str:
     subject = f"after {epochs} epochs all {len(first)} softmax programs have"
     if len(shares) == 1:
         return f"{subject} the same test accuracy, {shares[0]}."
-    return f"{subject} test accuracies between {shares[0]} and {shares[-1]}."
+    text = f"{subject} test accuracies between {shares[0]} and {shares[-1]}"
+    groups = {(row.case.threads, numbers.format_share(row.test_accuracy)) for row in first}
+    if len(groups) == len({threads for threads, _ in groups}):
+        text += ": with another number of threads they had other orders of the images"
+    return f"{text}."
 
 
 def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:

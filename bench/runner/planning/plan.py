@@ -323,17 +323,9 @@ def plan_trials(run: Run) -> list[Trial]:
     budget may end the run before them. The textbook's programs precede its workload, and a sweep
     follows everything. Trials whose threads the first round has not chosen have 0 threads.
     """
-    names = [*dict.fromkeys(case.workload for case in run.cases)]
-    first = next(iter(names), "")
-    least = run.stopping.least_rounds if run.stopping else max(run.rounds.values(), default=0)
+    names = dict.fromkeys(case.workload for case in run.cases)
     rounds = [(name, number) for name in names for number in range(1, run.rounds[name] + 1)]
-
-    def find_part(workload: str, number: int) -> int:
-        if workload == first:
-            return 0 if number <= least else 3
-        return 1 if number == 1 else 2
-
-    rounds.sort(key=lambda one: find_part(*one))
+    rounds.sort(key=lambda one: _find_part(run, *one))
     programs = [Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook]
     after_first = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
@@ -353,6 +345,19 @@ def plan_trials(run: Run) -> list[Trial]:
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
     return trials
+
+
+def is_needed(run: Run, trial: Trial) -> bool:
+    """Return whether a run is incomplete without a trial; others only narrow its intervals."""
+    return run.budget is None or _find_part(run, trial.case.workload, trial.round) < 2
+
+
+def _find_part(run: Run, workload: str, number: int) -> int:
+    """Return to which part of a run a round belongs: see ``plan_trials``."""
+    least = run.stopping.least_rounds if run.stopping else max(run.rounds.values())
+    if workload == run.cases[0].workload:
+        return 0 if number <= least else 3
+    return 1 if number == 1 else 2
 
 
 def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:

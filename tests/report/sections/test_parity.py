@@ -53,3 +53,15 @@ def test_test_accuracies_are_the_same_or_have_a_range(tmp_path):
     assert same.startswith("Workload sgd: ")
     assert same.endswith("all 2 softmax programs have the same test accuracy, 0.8321.")
     assert different.endswith("softmax programs have test accuracies between 0.8300 and 0.8321.")
+
+
+def test_other_orders_explain_other_accuracies(tmp_path):
+    cases = [case(f"t{n}", threads=n, tried_threads=(1, 2)) for n in (1, 2)]
+    records = [
+        *with_error(1e-6, cases[0], test_accuracy=[0.8] * 5),
+        *with_error(1e-6, cases[1], test_accuracy=[0.81] * 5),
+    ]
+    (why,) = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records))).remarks
+    assert why.endswith(
+        "0.8100: with another number of threads they had other orders of the images."
+    )
