@@ -80,6 +80,7 @@ class Runner:
         self._warm_from = warm_from
         self._stack = ExitStack()
         self._caches: Path | None = None  # what workers have left, by the slug of the case
+        self._cached: dict[str, Path] = {}  # the folders of these workers
         self._installations = installations
         self._judge = Judge(data.folder, data.classes)
         self._machine = machine.describe()
@@ -148,7 +149,9 @@ class Runner:
         (trial,), (child,) = trials, children
         if obstacle := self._find_obstacle(trial.case):
             return [obstacle]
-        with scratch.make_folder() as folder:
+        # A cache may depend on the path of what was compiled.
+        warm = self._caches and trial.round >= self._warm_from
+        with scratch.make_folder(self._cached.get(trial.case.slug) if warm else None) as folder:
             before = machine.read_conditions()
             if trial.kind == "trial":
                 values = self._drive(trial, child, folder)
@@ -187,6 +190,7 @@ class Runner:
             values["found_cache_bytes"] = found
             if self._caches:
                 spec.move_compile_caches(folder, self._caches / case.slug)
+                self._cached[case.slug] = folder
             values |= self._judge_drive(trial, drive, self._judge.judge)
         return values
 

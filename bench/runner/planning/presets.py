@@ -62,7 +62,7 @@ PRESETS = {
         least_rounds=3,
         epochs=5,
         later_epochs=3,
-        warm_from=2,
+        warm_from=3,
         sweep=False,
         budget=600.0,
     ),

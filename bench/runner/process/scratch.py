@@ -22,9 +22,13 @@ _ROOM_BYTES = 2**24  # more than any trial writes
 
 
 @contextmanager
-def make_folder() -> Iterator[Path]:
-    """Make the folder of a worker and hold its lock; remove both. Raises UserError."""
-    folder = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
+def make_folder(folder: Path | None = None) -> Iterator[Path]:
+    """Make the folder of a worker and hold its lock; remove both. Raises UserError.
+
+    folder: of an earlier worker, which is taken if it has been removed; None for a new one.
+    """
+    if folder is None or folder.exists():
+        folder = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
     lock = _lock(folder)
     try:
         with report_write_errors():
