@@ -205,10 +205,11 @@ def test_extras_install_the_framework_and_backend_of_every_entry():
     assert not offenders, "\n".join(offenders)
 
 
-def test_extras_all_and_layers_name_every_extra_that_is_useful_without_a_gpu():
+def test_extras_all_and_layers_name_every_extra_that_is_useful_on_one_machine():
     everything, layers = (Requirement(EXTRAS[name][0]).extras for name in ("all", "layers"))
     everything |= {one.extra for one in IMPLEMENTATIONS if one.devices == ("gpu",)}
-    names = {name for name in EXTRAS if not name.startswith("cuda-")} - {"all", "layers"}
+    names = {name for name in EXTRAS if not name.startswith("cuda-")}
+    names -= {"all", "layers", "cluster"}
     assert everything | layers == names
     rare = {extra for one in IMPLEMENTATIONS if not one.always for extra in one.extra.split(",")}
     assert layers == rare - everything
