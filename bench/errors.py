@@ -1,7 +1,9 @@
 """The one kind of error that a user can cause, and text that is safe to print."""
 
+import difflib
 import errno
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 _LINE_ENDS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
@@ -64,3 +66,11 @@ def make_read_error(path: Path, error: OSError) -> UserError:
 
 class DataError(UserError):
     """The data set cannot be found or read."""
+
+
+def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserError:
+    """Return the error for an unknown name; it suggests similar names, or lists all."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = near or [candidate for candidate in known if name and name in candidate]
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose from {', '.join(known)}"
+    return UserError(f"unknown {kind} {name!r}. {hint}")

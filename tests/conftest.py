@@ -33,10 +33,11 @@ from support.versions import REGISTRY, Repository, wheel
 import bench as suite
 from bench.cli import app as command_line
 from bench.data import dataset
-from bench.runner import signals
+from bench.runner import drive
+from bench.runner.drive import Drive, measure_exchange
+from bench.runner.host import signals
 from bench.runner.parity.draws import Draws
-from bench.runner.process import drive, launch
-from bench.runner.process.drive import Drive, measure_exchange
+from bench.runner.process import launch
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec, request_training

@@ -17,6 +17,7 @@ from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
+from bench.records.cases import list_distributions
 from bench.records.schema import (
     TOLERANCE,
     Case,
@@ -26,7 +27,6 @@ from bench.records.schema import (
     TrialRecord,
     WarmStartRecord,
 )
-from bench.runner.planning.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")

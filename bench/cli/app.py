@@ -25,7 +25,7 @@ from bench.cli.verbs import (
 )
 from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError, join_lines, suggest_remedy
-from bench.runner import signals
+from bench.runner.host import signals
 
 app = typer.Typer(
     name="bench",

@@ -1,7 +1,7 @@
 """The schema of what was measured: frozen structs of raw values.
 
 Format 8: each timed epoch starts from weights of its own, all times are the parent's, and a trial
-ends on noise. Format 7: the parent drives the worker (bench/runner/process/drive.py). Format 6: one
+ends on noise. Format 7: the parent drives the worker (bench/runner/drive.py). Format 6: one
 type of record for each kind of trial. Format 5: a line ends with its checksum (records/jsonl.py).
 Format 4: conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline probes, peak
 memory by phase. All of them and format 1, the first, can be read.
@@ -168,8 +168,8 @@ class BaseRecord(
 
     started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
     conditions: state of the machine before and after the trial.
-    kernel_seconds: of the reference kernel (bench/runner/kernel.py) on the worker's core: before
-    each timed epoch and after the last. Empty in older runs, which may have it of roofline probes.
+    kernel_seconds: of the reference kernel (bench/runner/host/kernel.py) on the worker's core:
+    before each timed epoch and after the last. Empty in older runs, which may have it of probes.
     """
 
     format: Count
@@ -228,7 +228,7 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
 class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
-    See bench/runner/process/drive.py. worker_seconds: in older records. warmup_seconds: untimed
+    See bench/runner/drive.py. worker_seconds: in older records. warmup_seconds: untimed
     epochs of a GPU before the timed ones. ping_seconds: the hand-over that is subtracted from the
     parent's time. worker_epoch_seconds: by the worker's clock, a note. epoch_delay_seconds: for
     which its threads and the parent waited for a core. handover_seconds: in older records, whose
@@ -236,8 +236,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     with those of its partner in a pair. predict_one_seconds: of single test images; older records
     have none. cache_bytes: left in the folders of compile caches; None in older records.
     found_cache_bytes: of the compile caches that an earlier process of the case has left; its start
-    was warm. peak_device_bytes, device_conditions: see bench/runner/gpu.py. energy_joules: of a
-    GPU, over all timed epochs; older records may have that of a CPU, which no report shows, and
+    was warm. peak_device_bytes, device_conditions: see bench/runner/host/gpu.py. energy_joules: of
+    a GPU, over all timed epochs; older records may have that of a CPU, which no report shows, and
     energy_absent, the reason.
     """
 

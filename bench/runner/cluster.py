@@ -21,7 +21,8 @@ from bench.data.dataset import Dataset
 from bench.errors import UserError, join_lines
 from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
-from bench.runner import lock, loop, machine
+from bench.runner import lock, loop
+from bench.runner.host import machine
 from bench.runner.loop import TrialEnded
 from bench.runner.planning.pilot import list_peers, waits_for_pilot
 from bench.runner.planning.plan import find_missing_trials

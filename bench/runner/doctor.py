@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Iterator, Mapping
 
-from bench.runner import gpu
-from bench.runner.gpu import Diagnosis, GpuMonitor, NvmlError
-from bench.runner.planning.cases import make_case
+from bench.records.cases import make_case
+from bench.runner.host import gpu
+from bench.runner.host.gpu import Diagnosis, GpuMonitor, NvmlError
 from bench.runner.process import interpreters, preflight, scratch
 from bench.runner.process.spec import share_ptx_cache
 from bench.worker.machine import list_usable_cores

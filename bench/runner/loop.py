@@ -12,9 +12,10 @@ import msgspec
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
+from bench.records.cases import list_distributions
 from bench.records.schema import Record, Run, Trial
-from bench.runner import gpu
-from bench.runner.planning.cases import get_size, list_distributions
+from bench.runner.host import gpu
+from bench.runner.planning.cases import get_size
 from bench.runner.planning.pilot import list_peers
 from bench.runner.planning.plan import FindSettled, find_missing_trials, is_needed
 from bench.runner.process import preflight, scratch

@@ -22,14 +22,14 @@ from bench.records.files import hash_file
 from bench.records.paths import find_case_folders
 from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
 from bench.records.traces import read_trace
-from bench.runner import gpu, machine
-from bench.runner.gpu import GpuMonitor
+from bench.runner.drive import Drive, alternate, measure_exchange
+from bench.runner.host import gpu, machine
+from bench.runner.host.gpu import GpuMonitor
 from bench.runner.parity.draws import Draws, Epoch
 from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, scratch, spec
-from bench.runner.process.drive import Drive, alternate, measure_exchange
 from bench.runner.process.launch import Worker
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.session import ProcessStopped

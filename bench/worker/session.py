@@ -36,7 +36,7 @@ class Session:
     """The commands of the parent, as methods.
 
     request: what the parent wrote (bench/runner/process/spec.py). noise: the folder into which it
-    writes the noise, late (bench/runner/process/drive.py).
+    writes the noise, late (bench/runner/drive.py).
     """
 
     def __init__(self, request: Document, memory: Exchange, noise: Path) -> None:

@@ -31,7 +31,7 @@ from bench.regression.paired.judge_pairs import collect_pairs
 from bench.regression.stats.control import remove_speed
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.stats.signed_rank import compare_pairs
-from bench.runner import machine
+from bench.runner.host import machine
 from bench.worker.measure import now
 
 HOTLOOP = ASSETS / "hotloop"

@@ -14,7 +14,7 @@ from bench.regression.calibration import session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.calibration.spread import load_calibrations
 from bench.regression.paired import loop, measure_pairs
-from bench.runner import machine
+from bench.runner.host import machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n1440"
 NUMPY = ("--implementation=numpy", "--data=digits")

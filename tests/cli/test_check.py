@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench.runner.parity import conformance
+from bench.runner import conformance
 from bench.worker.machine import ROOT
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bench.runner import doctor, machine
-from bench.runner.gpu import Diagnosis
+from bench.runner import doctor
+from bench.runner.host import machine
+from bench.runner.host.gpu import Diagnosis
 
 
 def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):

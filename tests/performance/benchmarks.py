@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from bench.data import dataset
 from bench.report.load import load_runs
 from bench.report.write import write_report
+from bench.runner.drive import Drive, measure_exchange
 from bench.runner.lock import hold_host_lock
 from bench.runner.parity.draws import Draws, Epoch
 from bench.runner.parity.evidence import Evidence, join_params
 from bench.runner.parity.judge import Judge
 from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.process import preflight, spec
-from bench.runner.process.drive import Drive, measure_exchange
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.worker import exchange, machine

@@ -18,7 +18,7 @@ from bench.records.paths import (
     hide_paths,
     shorten_path,
 )
-from bench.runner import machine as host
+from bench.runner.host import machine as host
 from bench.worker import machine
 
 

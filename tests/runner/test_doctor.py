@@ -5,7 +5,8 @@ import sys
 import pytest
 from support.nvml import gpu as make
 
-from bench.runner import doctor, gpu
+from bench.runner import doctor
+from bench.runner.host import gpu
 from bench.runner.process import preflight
 from implementations import IMPLEMENTATIONS
 

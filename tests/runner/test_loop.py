@@ -11,13 +11,8 @@ from support.workers import StoppedWorkers
 from bench.records import store
 from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
-from bench.runner.planning.cases import (
-    Inspection,
-    Size,
-    complete_case,
-    find_implementation,
-    list_rooflines,
-)
+from bench.runner.planning.cases import Size, complete_case, find_implementation, list_rooflines
+from bench.runner.process.preflight import Inspection
 
 pytestmark = pytest.mark.usefixtures("short_trials")
 

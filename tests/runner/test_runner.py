@@ -18,8 +18,9 @@ from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import runner
 from bench.runner.parity.draws import NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.judge import Judge, Judgement
-from bench.runner.planning.cases import Inspection, find_implementation
+from bench.runner.planning.cases import find_implementation
 from bench.runner.process.outcome import Outcome
+from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.workloads import WORKLOADS

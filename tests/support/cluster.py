@@ -12,7 +12,7 @@ from support.processes import SHORT_TRIALS, wait_until
 # Runs in a worker before it begins: its machine id, its name and its lock are its own.
 HOST = """
 import os, platform
-from bench.runner import machine as host
+from bench.runner.host import machine as host
 from bench.worker import machine
 from bench.runner import cluster as task
 NAME, KIND = os.environ["STAND_IN"], os.environ["STAND_IN_KIND"]

@@ -49,7 +49,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 # on a busy machine, too.
 SHORT_REPEATS = 20
 SHORT_TRIALS = f"""
-from bench.runner.process import drive
+from bench.runner import drive
 drive.MAX_REPEATS = drive.MAX_PREDICTIONS = {SHORT_REPEATS}
 """
 # Charts take longer than everything else in these runs: hide the packages that draw them.

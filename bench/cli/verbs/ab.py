@@ -92,7 +92,7 @@ def ab(
     from bench.regression.paired import measure_pairs
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
-    from bench.runner.machine import describe
+    from bench.runner.host.machine import describe
     from bench.runner.planning.plan import RESULTS
 
     if moved:

@@ -62,8 +62,8 @@ def calibrate(
     from bench.regression.paired.comparison_plan import TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
-    from bench.runner import signals
-    from bench.runner.machine import describe
+    from bench.runner.host import signals
+    from bench.runner.host.machine import describe
     from bench.runner.planning.plan import make_run_name
 
     folder = calibrations or locate_calibrations(describe()["id"])

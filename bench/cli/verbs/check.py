@@ -14,7 +14,7 @@ from bench.records.layout import find_runs
 
 if TYPE_CHECKING:
     from bench.records.schema import Case
-    from bench.runner.parity.conformance import Finding
+    from bench.runner.conformance import Finding
 
 
 def check(
@@ -38,7 +38,7 @@ def check(
     import msgspec
 
     from bench.data import dataset
-    from bench.runner.parity import conformance
+    from bench.runner import conformance
     from bench.runner.planning.cases import find_implementation
     from bench.runner.process import interpreters, preflight
     from bench.runner.process.spec import parse_env

@@ -17,7 +17,8 @@ from bench.records import layout, store
 from bench.records.schema import Run
 from bench.report.load import load_runs
 from bench.report.write import write_report
-from bench.runner import cluster, signals
+from bench.runner import cluster
+from bench.runner.host import signals
 from bench.runner.loop import Estimate
 from bench.runner.planning.plan import (
     NO_GPU,

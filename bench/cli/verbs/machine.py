@@ -11,7 +11,7 @@ from bench.cli.console import hold_host_lock, print_line
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.runner.gpu import Diagnosis
+    from bench.runner.host.gpu import Diagnosis
 
 KEY_WIDTH = 14
 PROGRAM_WIDTH = 24
@@ -31,7 +31,7 @@ def machine(
     python: options.Pythons = None,
 ) -> None:
     """Describe this machine and what would disturb a run on it, or what works on its GPU."""
-    from bench.runner.machine import describe, find_disturbances
+    from bench.runner.host.machine import describe, find_disturbances
     from bench.runner.process import interpreters
 
     if python and not gpu:

@@ -63,7 +63,7 @@ def measure(
     """Store a plan, and print what is measured; return the exit status of a signal, or 0."""
     from bench.records import store
     from bench.report.regression.verdicts import describe_case
-    from bench.runner import signals
+    from bench.runner.host import signals
 
     store.create_run(folder, plan, name)
     lines = (

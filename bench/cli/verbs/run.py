@@ -279,7 +279,8 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     from bench.cli.progress import format_events
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import loop, signals
+    from bench.runner import loop
+    from bench.runner.host import signals
     from bench.runner.planning import resume
 
     data = dataset.find(plan.data_source)

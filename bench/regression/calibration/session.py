@@ -23,7 +23,7 @@ from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import CANDIDATE
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
 from bench.regression.versions import git
-from bench.runner import machine as machines
+from bench.runner.host import machine as machines
 from bench.worker import machine
 from bench.worker.measure import now
 
@@ -52,7 +52,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a comparison was designed, written when it is over.
 
     slowdown: injected into the candidate. swapped: the labels of the two places. conditions: of
-    the machine during the comparison, see ``bench.runner.machine.compare_readings``.
+    the machine during the comparison, see ``bench.runner.host.machine.compare_readings``.
     """
 
     slowdown: Slowdown | None

@@ -3,10 +3,10 @@
 import shlex
 
 from bench.errors import UserError
+from bench.records.cases import make_case
 from bench.records.schema import Case, Count
 from bench.regression.paired.comparison_plan import PairedPlan
 from bench.regression.versions.names import Version
-from bench.runner.planning.cases import make_case
 from implementations import Implementation
 
 TIME, CPU_TIME, LAST_NUMBER, JSON = "time", "cpu-time", "last-number", "json:"

@@ -21,8 +21,8 @@ from bench.regression.paired.loop import measure_until_decided
 from bench.regression.paired.measure_pairs import choose_epochs
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.runner import machine
-from bench.runner.kernel import measure_kernel
+from bench.runner.host import machine
+from bench.runner.host.kernel import measure_kernel
 from bench.runner.process import scratch
 from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.outcome import Outcome

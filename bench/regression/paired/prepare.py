@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.errors import UserError
+from bench.errors import UserError, make_unknown_name_error
+from bench.records.cases import list_distributions, make_case
 from bench.records.schema import FORMAT, Case
 from bench.regression.paired.comparison_plan import (
     BASELINE,
@@ -33,14 +34,7 @@ from bench.regression.versions.site import (
     prepare_site,
     resolve_versions,
 )
-from bench.runner.planning.cases import (
-    Size,
-    complete_case,
-    find_implementation,
-    list_distributions,
-    make_case,
-    make_unknown_name_error,
-)
+from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.planning.plan import check_memory, make_run_name, resolve_threads
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation

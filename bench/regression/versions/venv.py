@@ -25,7 +25,7 @@ from packaging.version import InvalidVersion, Version
 
 from bench.data import cache
 from bench.errors import UserError
-from bench.runner.planning.cases import list_distributions
+from bench.records.cases import list_distributions
 from bench.runner.process.leftovers import MARK
 from bench.runner.process.session import Session
 from bench.worker import machine

@@ -1,22 +1,22 @@
 """Cases and their sizes: what can be measured, from the registry or from a user's own file."""
 
-import difflib
 import math
 import sys
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bench.contract import Device, Objective
-from bench.errors import UserError
+from bench.contract import Device
+from bench.errors import UserError, make_unknown_name_error
+from bench.records.cases import list_distributions, make_case
 from bench.records.files import hash_file
 from bench.records.schema import Case
-from bench.runner.machine import read_usable_memory
+from bench.runner.host.machine import read_usable_memory
 from bench.runner.planning.pilot import list_candidates
+from bench.runner.process.preflight import Inspection
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
@@ -75,49 +75,12 @@ def compute_max_samples(features: int) -> int:
 # ----- cases
 
 
-def make_case(entry: Implementation, **changes: Any) -> Case:
-    """Return the case of a registry entry, incomplete without changes: see ``complete_case``."""
-    case = Case(
-        implementation=entry.name,
-        module=entry.module,
-        framework=entry.framework,
-        extra=entry.extra,
-        objective=entry.objective,
-        style=entry.style,
-        data_access=entry.data,
-        devices=entry.devices,
-        variables=dict(entry.variables),
-        pixel_bytes=dict(entry.pixel_bytes),
-        one_core=entry.one_core,
-        workload="",
-        device="cpu",
-        batch_size=0,
-        threads=0,
-        samples=0,
-        epochs=0,
-    )
-    return replace(case, **changes)
-
-
 def complete_case(
     case: Case, workload: str, device: Device, size: Size, epochs: int | None = None
 ) -> Case:
     """Return a case with its workload, device, size and epochs."""
     epochs = epochs or WORKLOADS[workload].epochs
     return replace(case, workload=workload, device=device, epochs=epochs, **size._asdict())
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What a user's own file is, and what it imports when it is loaded.
-
-    siblings: SHA-256 of the files below its folder, by relative path. modules: the path of each
-    top-level module that is neither a sibling, nor of the suite or the standard library.
-    """
-
-    objective: Objective = "softmax"
-    siblings: Mapping[str, str] = field(default_factory=dict)
-    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Case:
@@ -211,16 +174,3 @@ def list_rooflines(cases: Iterable[Case]) -> tuple[Case, ...]:
         for probe in list_probes(device, threads)
         if device == "gpu" or probe.framework in frameworks
     )
-
-
-def list_distributions(case: Case | Implementation) -> list[str]:
-    """Return the distributions of the framework and of Keras' backend; none for an own file."""
-    return [name for name in (case.framework, case.variables.get("KERAS_BACKEND")) if name]
-
-
-def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserError:
-    """Return the error for an unknown name; it suggests similar names, or lists all."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    near = near or [candidate for candidate in known if name and name in candidate]
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose from {', '.join(known)}"
-    return UserError(f"unknown {kind} {name!r}. {hint}")

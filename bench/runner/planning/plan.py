@@ -18,6 +18,7 @@ from bench.contract import Device
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
+from bench.records.cases import make_case
 from bench.records.schema import (
     FORMAT,
     Case,
@@ -36,7 +37,6 @@ from bench.runner.planning.cases import (
     list_sweep,
     list_sweep_sizes,
     list_textbook_programs,
-    make_case,
 )
 from bench.runner.planning.pilot import choose_threads, find_first, list_candidates
 from bench.runner.planning.presets import PRESETS, Preset

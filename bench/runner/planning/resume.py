@@ -15,12 +15,14 @@ import msgspec
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import environments, store
+from bench.records.cases import make_case
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
 from bench.runner.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, MAX_SECONDS
-from bench.runner.planning.cases import Inspection, find_implementation, get_size, make_case
+from bench.runner.planning.cases import find_implementation, get_size
 from bench.runner.planning.plan import RESULTS, RunOptions
 from bench.runner.process import interpreters
+from bench.runner.process.preflight import Inspection
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from bench.errors import UserError, join_lines
-from bench.runner import signals
-from bench.runner.kernel import pin
+from bench.runner.host import signals
+from bench.runner.host.kernel import pin
 from bench.runner.process.leftovers import MARK, kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,

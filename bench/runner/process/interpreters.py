@@ -7,13 +7,9 @@ from typing import Any
 
 import msgspec
 
-from bench.errors import UserError
+from bench.errors import UserError, make_unknown_name_error
+from bench.records.cases import list_distributions, make_case
 from bench.records.schema import Case
-from bench.runner.planning.cases import (
-    list_distributions,
-    make_case,
-    make_unknown_name_error,
-)
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation
 from implementations import IMPLEMENTATIONS

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.runner import gpu, signals
-from bench.runner.kernel import pin
+from bench.runner.host import gpu, signals
+from bench.runner.host.kernel import pin
 from bench.runner.process.leftovers import kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,

@@ -15,7 +15,7 @@ from bench.contract import Device
 from bench.data.dataset import Dataset
 from bench.errors import UserError, clean_text
 from bench.records.schema import Case
-from bench.runner import gpu
+from bench.runner.host import gpu
 from bench.worker import machine
 
 # The only variables of the parent that a worker gets, so that a forgotten setting in somebody's

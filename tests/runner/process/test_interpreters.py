@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from bench.errors import UserError
-from bench.runner.planning.cases import make_case
+from bench.records.cases import make_case
 from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation
 from bench.worker import machine

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bench.runner import signals
+from bench.runner.host import signals
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_keyboard_interrupt_of_python_has_the_status_of_ctrl_c():
 def test_signal_that_was_switched_off_stays_so():
     code = """
 import os, signal
-from bench.runner import signals as stop
+from bench.runner.host import signals as stop
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 stop.install()
 os.kill(os.getpid(), signal.SIGHUP)

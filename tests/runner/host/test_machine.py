@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.runner import machine as host
+from bench.runner.host import machine as host
 from bench.worker import machine
 
 CPUINFO = """processor\t: 0

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.runner import machine as host
-from bench.runner.gpu import Diagnosis
-from bench.runner.machine import compare_readings, find_disturbances, read_conditions
+from bench.runner.host import machine as host
+from bench.runner.host.gpu import Diagnosis
+from bench.runner.host.machine import compare_readings, find_disturbances, read_conditions
 
 CPU = "sys/devices/system/cpu"
 QUIET = {"user": 2.0, "nice": 0.4, "system": 0.6, "irq": 0.12, "softirq": 0.08, "steal": 0.8}

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.runner import gpu
-from bench.runner.gpu import GpuMonitor, get_visible_gpu
+from bench.runner.host import gpu
+from bench.runner.host.gpu import GpuMonitor, get_visible_gpu
 from bench.worker import machine
 from bench.worker.machine import fingerprint, list_usable_cores, read_cgroup_quota
 from bench.worker.measure import now

@@ -6,7 +6,7 @@ import resource
 import numpy as np
 import pytest
 
-from bench.runner import kernel
+from bench.runner.host import kernel
 
 pinning = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 

@@ -12,13 +12,13 @@ from support.workers import StoppedWorkers
 
 from bench.data import dataset
 from bench.errors import DataError
-from bench.runner.parity import conformance
-from bench.runner.parity.conformance import Checker, Finding, has_passed
+from bench.runner import conformance, drive
+from bench.runner.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import FOLLOWED_EPOCHS
-from bench.runner.planning.cases import Inspection, find_implementation
-from bench.runner.process import drive
+from bench.runner.planning.cases import find_implementation
 from bench.runner.process.outcome import Outcome
+from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import request_training
 from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS

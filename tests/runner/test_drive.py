@@ -13,10 +13,10 @@ from support.records import NUMPY, case
 
 from bench.contract import SGD, Problem
 from bench.records.schema import TrialRecord
+from bench.runner import drive
+from bench.runner.drive import Drive
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import join_params
-from bench.runner.process import drive
-from bench.runner.process.drive import Drive
 from bench.runner.process.launch import Reply
 from bench.worker import exchange
 from bench.worker.exchange import Exchange, ExchangeSize, create_file

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params, Problem
 from bench.data.dataset import Dataset
 from bench.records.schema import Case
-from bench.runner.gpu import GpuMonitor, subtract_joules
-from bench.runner.kernel import measure_kernel
+from bench.runner.host.gpu import GpuMonitor, subtract_joules
+from bench.runner.host.kernel import measure_kernel
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
 from bench.runner.process.launch import Reply, Worker
@@ -63,7 +63,7 @@ class Measurement:
     All seconds are by the parent's clock, less the hand-over: ping_seconds, the median of some that
     were timed before the implementation was there. import_seconds: with that of NumPy.
     worker_epoch_seconds: of the timed epochs by the worker's clock, a note. kernel_seconds: the
-    reference kernel before each timed epoch, and after the last (bench/runner/kernel.py). Empty if
+    reference kernel before each timed epoch, and after the last (host/kernel.py). Empty if
     the worker computed during more than half of them. epoch_cpu_seconds: of the worker and what it
     started. epoch_delay_seconds: for which its threads and the parent waited for a core. Both are
     read from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.

@@ -6,8 +6,8 @@ import sys
 import pytest
 from support.nvml import gpu as make
 
-from bench.runner import gpu
-from bench.runner.gpu import GpuMonitor, NvmlError
+from bench.runner.host import gpu
+from bench.runner.host.gpu import GpuMonitor, NvmlError
 
 TWO = [make(name="First", uuid="GPU-1a2b"), make(name="Second", uuid="GPU-1c3d", celsius=70)]
 ONE_LOST = [make(name=None), TWO[1]]
