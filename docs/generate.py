@@ -14,12 +14,9 @@ import msgspec
 from bench.analysis.summary import Row
 from bench.records.schema import FORMAT, Record
 from bench.records.store import read_environments
+from bench.report import tables
 from bench.report.charts.chart import name_file
-from bench.report.load import LoadedRun, load_run
-from bench.report.opening import make_opening, name_suite
-from bench.report.render.markdown import escape, render_table
-from bench.report.sections import Picture, tables
-from bench.report.sections.costs.comparison import (
+from bench.report.labels import (
     EPOCHS,
     EPOCHS_IN_WORDS,
     describe_problem,
@@ -27,6 +24,10 @@ from bench.report.sections.costs.comparison import (
     select_ranked,
     time_from_cold,
 )
+from bench.report.load import LoadedRun, load_run
+from bench.report.opening import make_opening, name_suite
+from bench.report.parts import Picture
+from bench.report.render.markdown import escape, render_table
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.programs import STYLES
 from bench.report.sections.setting.runs import format_time

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bench.analysis.summary import Row
     from bench.analysis.textbook import TextbookRow
     from bench.report.load import LoadedRun
+    from bench.report.parts import Table
     from bench.report.regression.output import ComparisonOutput
-    from bench.report.sections import Table
 
 # Without a terminal each row of a table stays in one line, because a CI obeys lines that begin with
 # ::error. Results of a run have as many columns as fit into PIPED_WIDTH. A shell can close stdout.
@@ -100,8 +100,8 @@ def print_measurement(console: Console, lines: Iterable[str | RichTable]) -> Non
 
 def print_report(folder: Path) -> "LoadedRun":
     """Write a run's report, print its tables and its finding, and return the run."""
+    from bench.report.labels import select_ranked
     from bench.report.load import load_run
-    from bench.report.sections.costs.comparison import select_ranked
     from bench.report.sections.setting.runs import list_left_out
     from bench.report.sections.verdict import describe_agreement, list_warnings, write_finding
     from bench.report.write import write_report
@@ -165,7 +165,7 @@ def describe_figures(figures: "Iterable[TextbookRow]") -> Iterator[str]:
 
 def describe_faults(rows: "Sequence[Row]") -> Iterator[str]:
     """Return a line for each case and reason that it failed or was not measured."""
-    from bench.report.sections.costs.comparison import list_faults
+    from bench.report.labels import list_faults
 
     text = "{program} ({workload}, {problem}): {status}, {trials} trials: {reason}"
     return (text.format_map(line) for line in list_faults(rows))
@@ -173,7 +173,7 @@ def describe_faults(rows: "Sequence[Row]") -> Iterator[str]:
 
 def format_comparisons(rows: "Sequence[Row]", width: int) -> Iterator[RichTable]:
     """Yield the ranking of each workload, no wider than the columns of the terminal."""
-    from bench.report.sections.costs.comparison import list_workloads, select_ranked
+    from bench.report.labels import list_workloads, select_ranked
 
     for workload in list_workloads(rows):
         if ranked := select_ranked(rows, workload):

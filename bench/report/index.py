@@ -26,12 +26,12 @@ from bench.regression.commands.judge_commands import judge_commands
 from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict, ComparedVersion
+from bench.report.labels import select_ranked
 from bench.report.load import load_by_machine
 from bench.report.opening import name_suite
 from bench.report.regression.verdicts import format_change
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
-from bench.report.sections.costs.comparison import select_ranked
 from bench.report.sections.setting.runs import PAGES
 from bench.report.sections.verdict import list_warnings, write_cold_start, write_headline
 from bench.report.write import can_draw

@@ -12,15 +12,10 @@ from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Environment
 from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
+from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, select_ranked
 from bench.report.load import LoadedRun
+from bench.report.parts import Picture
 from bench.report.render import numbers
-from bench.report.sections import Picture
-from bench.report.sections.costs.comparison import (
-    EPOCHS,
-    EPOCHS_IN_WORDS,
-    label_case,
-    select_ranked,
-)
 from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (

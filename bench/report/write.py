@@ -7,12 +7,13 @@ from pathlib import Path
 from bench.errors import UserError, suggest_remedy
 from bench.records.files import write_file
 from bench.records.layout import PLANS
+from bench.report import page
 from bench.report.charts.chart import draw_chart, name_file
+from bench.report.labels import list_features
 from bench.report.load import LoadedRun
 from bench.report.opening import TITLE, make_opening
-from bench.report.render import csv, markdown, page
-from bench.report.sections.costs.comparison import list_features
-from bench.report.sections.order import describe_notes, list_sections
+from bench.report.order import describe_notes, list_sections
+from bench.report.render import csv, markdown
 
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")

@@ -24,7 +24,7 @@ from bench.report.charts.epochs import chart_epochs, chart_machines
 from bench.report.charts.ladder import Bar, chart_ladder
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
-from bench.report.sections import Picture
+from bench.report.parts import Picture
 
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bench.errors import UserError
+from bench.report.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, format_output
-from bench.report.sections.costs.comparison import Table
 
 TABLE = Table(
     "One *against* two",

@@ -17,11 +17,10 @@ from support.sweeps import on
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report.charts.chart import Chart
+from bench.report.parts import Chart, Fold, Link, Picture, Section, Table
 from bench.report.render import html, markdown, numbers
 from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
-from bench.report.sections import Fold, Link, Picture, Section, Table
 
 # What is left in a text of a record if an escape was forgotten.
 RAW = "a | b <script>x</script> [e](javascript:x) ![f](g) *h* <b>&amp; <http://h.example>"

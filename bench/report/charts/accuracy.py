@@ -5,7 +5,8 @@ from statistics import fmean
 from typing import Any
 
 from bench.analysis.summary import Row
-from bench.report.charts.style import COLOURS, JOINED, finish_chart
+from bench.report.charts.style import COLOURS, finish_chart
+from bench.report.parts import JOINED
 from bench.report.render.numbers import format_share
 
 _ROWS = 8  # height, in rows of the other charts

@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.report.charts.style import COLOURS_OF_PAGE, JOINED
-from bench.report.sections import Picture
+from bench.report.charts.style import COLOURS_OF_PAGE
+from bench.report.parts import JOINED, Chart, Picture
 
 # All have the same widths, and almost every machine has one of them.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
@@ -34,22 +33,6 @@ _COLOUR = re.compile(r'(fill|stroke)="(#[0-9A-Fa-f]{3,6}|black|white)"')
 _PLACE = re.compile(r' (?:transform|d|[xy]2?|width|height)="[^"]*"')
 _LONG_NUMBER = re.compile(r"(\.\d\d)\d+")
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart. file: for report.md. title: its text alternative. svg: contents of the file.
-
-    caption: the lines of its own title and subtitle. wide, narrow: SVGs without the caption, in
-    the colours of the page, whose marks have tooltips; narrow is empty if it would be the same.
-    """
-
-    file: str
-    title: str
-    svg: str
-    caption: Sequence[str] = ()
-    wide: str = ""
-    narrow: str = ""
 
 
 def draw_chart(picture: Picture) -> Chart:

@@ -12,7 +12,6 @@ from bench.analysis.summary import Row
 from bench.report.charts.style import (
     BARS,
     COLOURS,
-    JOINED,
     LIMIT,
     PALETTE,
     SHAPES,
@@ -20,8 +19,9 @@ from bench.report.charts.style import (
     finish_chart,
     make_log_axis,
 )
+from bench.report.labels import label_case, remark_processes, start_tip
+from bench.report.parts import JOINED
 from bench.report.render.numbers import format_duration, format_number
-from bench.report.sections.costs.comparison import label_case, remark_processes, start_tip
 
 EPOCH_AXIS = "epoch time, ms (log scale)"
 MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")

@@ -7,9 +7,10 @@ from typing import Any
 
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
-from bench.report.charts.style import JOINED, PALETTE, make_log_axis, set_title
+from bench.report.charts.style import PALETTE, make_log_axis, set_title
+from bench.report.labels import label_case, start_tip
+from bench.report.parts import JOINED
 from bench.report.render.numbers import format_count, format_duration, format_threads
-from bench.report.sections.costs.comparison import label_case, start_tip
 
 MAX_EPOCHS = 1000
 _OTHERS = "#CCCCCC"

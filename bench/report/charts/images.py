@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.charts.style import COLOURS, JOINED, set_title
+from bench.report.charts.style import COLOURS, set_title
+from bench.report.parts import JOINED
 from bench.report.render.numbers import format_number
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).

@@ -6,9 +6,10 @@ from typing import Any
 
 from bench.analysis.ladder import StepCost
 from bench.analysis.summary import Row
-from bench.report.charts.style import COLOURS, JOINED, set_title
+from bench.report.charts.style import COLOURS, set_title
+from bench.report.labels import label_case, start_tip
+from bench.report.parts import JOINED
 from bench.report.render.numbers import format_duration, format_interval
-from bench.report.sections.costs.comparison import label_case, start_tip
 
 # Pixels: of a panel, of a program in it, by which a layer is indented, and of the longest text.
 _WIDTH, _STEP, _INDENT, _TEXT = 420, 34, 14, 300

@@ -6,9 +6,10 @@ from typing import Any
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
-from bench.report.charts.style import BARS, COLOURS, JOINED, LIMIT, make_log_axis, set_title
+from bench.report.charts.style import BARS, COLOURS, LIMIT, make_log_axis, set_title
+from bench.report.labels import label_case, name_case
+from bench.report.parts import JOINED
 from bench.report.render.numbers import format_number, format_threads
-from bench.report.sections.costs.comparison import label_case, name_case
 
 _SIDE = 150
 _COLUMNS = 4

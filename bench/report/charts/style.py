@@ -29,9 +29,6 @@ COLOURS_OF_PAGE = {
     "#000000": "ink",
     "BLACK": "ink",
 }
-# What joins the parts of a tooltip, the first of which names the row. Marks without a tooltip are
-# described by a name and this: the page finds both by the name, to show what a reader chose.
-JOINED = " · "
 WIDTH = 620
 BARS = "bars: 95 % intervals"
 

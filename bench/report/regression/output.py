@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from bench.errors import UserError
+from bench.report.parts import Table
 from bench.report.render.markdown import escape, render_table
-from bench.report.sections import Table
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 

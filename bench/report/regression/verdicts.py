@@ -15,9 +15,10 @@ from bench.regression.result import (
     MetricComparison,
 )
 from bench.regression.stats.decision import Rule, is_within_tolerance
+from bench.report import tables
+from bench.report.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
-from bench.report.sections import Table, tables
 
 FORMAT = 4  # of the JSON document; in format 4 a metric names its statistic
 MAX_NAMED = 10  # packages that differ

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE
+from bench.report import tables
+from bench.report.labels import label_case, list_workloads
 from bench.report.load import LoadedRun
+from bench.report.parts import Section, Table
 from bench.report.render import numbers
-from bench.report.sections import Section, Table, tables
-from bench.report.sections.costs.comparison import label_case, list_workloads
 from bench.report.sections.verdict import describe_agreement, select_softmax
 
 TITLE = "Do they compute the same?"

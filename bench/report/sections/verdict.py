@@ -9,14 +9,9 @@ from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE, TrialRecord
 from bench.report.charts.frontier import MAX_EPOCHS
+from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections.costs.comparison import (
-    EPOCHS,
-    EPOCHS_IN_WORDS,
-    label_case,
-    list_names,
-)
 
 NOTHING = "No program can be ranked."
 # A sentence names at most this many programs; the table has all of them.

@@ -7,15 +7,11 @@ from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
 from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.records.schema import Case
+from bench.report import tables
+from bench.report.labels import describe_status, describe_threads, list_workloads, name_case
 from bench.report.load import LoadedRun
+from bench.report.parts import Section, Table
 from bench.report.render import numbers
-from bench.report.sections import Section, Table, tables
-from bench.report.sections.costs.comparison import (
-    describe_status,
-    describe_threads,
-    list_workloads,
-    name_case,
-)
 
 TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")

@@ -2,12 +2,11 @@
 
 from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
+from bench.report import tables
+from bench.report.labels import select_ranked
 from bench.report.load import LoadedRun
-from bench.report.sections import Section, Table, tables
-from bench.report.sections.costs.comparison import (
-    select_ranked,
-    tabulate_programs,
-)
+from bench.report.parts import Section, Table
+from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import Timing, describe_first, select_softmax, sort_timings
 
 TITLE = "Predicting"

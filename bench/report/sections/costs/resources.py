@@ -5,17 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import MEMORY_PHASES, Row
 from bench.records.schema import Record, RooflineRecord
+from bench.report import tables
+from bench.report.labels import group_by_device, list_names, name_case, say_once, select_ranked
 from bench.report.load import LoadedRun
+from bench.report.parts import Section, Table
 from bench.report.render import numbers
-from bench.report.sections import Section, Table, tables
-from bench.report.sections.costs.comparison import (
-    group_by_device,
-    list_names,
-    name_case,
-    say_once,
-    select_ranked,
-    tabulate_programs,
-)
+from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import MAX_NAMES, select_softmax
 
 ROOFLINE_TITLE = "How far from what the machine can do?"

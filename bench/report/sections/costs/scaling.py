@@ -6,17 +6,18 @@ from functools import partial
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
+from bench.report import tables
 from bench.report.charts.scaling import chart_by_batch_size
-from bench.report.load import LoadedRun
-from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.costs.comparison import (
+from bench.report.labels import (
     ADJUSTED_NOTE,
     add_threads,
     are_adjusted,
     describe_status,
     label_case,
 )
+from bench.report.load import LoadedRun
+from bench.report.parts import Picture, Section, Table
+from bench.report.render import numbers
 from bench.runner.planning.pilot import MIN_GAIN
 
 BATCH_SIZE_TITLE = "Growth with the batch size"

@@ -8,11 +8,9 @@ from functools import partial
 from bench.analysis import startup
 from bench.analysis.startup import BreakEven
 from bench.analysis.summary import Row
+from bench.report import tables
 from bench.report.charts.accuracy import chart_accuracy
-from bench.report.load import LoadedRun
-from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.costs.comparison import (
+from bench.report.labels import (
     EPOCHS,
     describe_workload_size,
     group_by_device,
@@ -20,9 +18,12 @@ from bench.report.sections.costs.comparison import (
     name_case,
     say_once,
     select_ranked,
-    tabulate_programs,
     time_from_cold,
 )
+from bench.report.load import LoadedRun
+from bench.report.parts import Picture, Section, Table
+from bench.report.render import numbers
+from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import select_softmax, write_frontier
 from bench.worker.workloads import TARGET_ACCURACY
 

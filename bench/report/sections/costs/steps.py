@@ -11,20 +11,21 @@ from bench.analysis.intervals import Interval
 from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
 from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.summary import Row
+from bench.report import tables
 from bench.report.charts.ladder import Bar, chart_ladder
-from bench.report.load import LoadedRun
-from bench.report.render import numbers
-from bench.report.render.markdown import escape
-from bench.report.sections import Picture, Section, Table, tables
-from bench.report.sections.costs.comparison import (
+from bench.report.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     group_by_device,
     name_case,
     say_once,
     select_ranked,
-    tabulate_programs,
 )
+from bench.report.load import LoadedRun
+from bench.report.parts import Picture, Section, Table
+from bench.report.render import numbers
+from bench.report.render.markdown import escape
+from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.programs import find_entry
 from bench.report.sections.verdict import select_softmax
 

@@ -9,18 +9,18 @@ from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row, Waits
 from bench.contract import Optimizer
 from bench.report.charts.epochs import chart_epochs
-from bench.report.load import LoadedRun
-from bench.report.render.markdown import escape
-from bench.report.render.numbers import choose_unit, format_number, format_percent
-from bench.report.sections import Picture, Section
-from bench.report.sections.costs.comparison import (
+from bench.report.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     describe_problem,
     label_case,
     select_ranked,
-    tabulate_comparison,
 )
+from bench.report.load import LoadedRun
+from bench.report.parts import Picture, Section
+from bench.report.render.markdown import escape
+from bench.report.render.numbers import choose_unit, format_number, format_percent
+from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import WORKLOADS

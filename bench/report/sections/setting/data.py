@@ -13,9 +13,9 @@ from bench.errors import DataError
 from bench.records.schema import Case, TrialRecord
 from bench.records.store import read_entropy
 from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
+from bench.report.labels import select_ranked
 from bench.report.load import LoadedRun
-from bench.report.sections import Picture, Section
-from bench.report.sections.costs.comparison import select_ranked
+from bench.report.parts import Picture, Section
 from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, Draws
 from bench.runner.parity.judge import Judge

@@ -9,16 +9,16 @@ from bench.analysis.ranking import compare_machines
 from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.report.charts.epochs import chart_machines
-from bench.report.load import LoadedRun
-from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table
-from bench.report.sections.costs.comparison import (
+from bench.report.labels import (
     add_threads,
     describe_status,
     name_case,
     name_offered_threads,
     remark_processes,
 )
+from bench.report.load import LoadedRun
+from bench.report.parts import Picture, Section, Table
+from bench.report.render import numbers
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"

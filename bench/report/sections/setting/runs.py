@@ -7,6 +7,14 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.noise import (
+    MAX_BETWEEN,
+    MAX_CLOCK,
+    MAX_DRIFT,
+    MAX_OTHERS,
+    MAX_STEAL,
+    Noise,
+)
 from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
@@ -14,18 +22,12 @@ from bench.errors import UserError, clean_text
 from bench.records import timestamps
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
+from bench.report import tables
+from bench.report.labels import add_threads, describe_status, list_faults, remark_processes
 from bench.report.load import LoadedRun
+from bench.report.parts import Section, Table
 from bench.report.render import numbers
-from bench.report.sections import Section, Table, tables
-from bench.report.sections.costs.comparison import (
-    NOISE_NOTE,
-    add_threads,
-    describe_status,
-    list_faults,
-    list_noise,
-    remark_processes,
-    tabulate_textbook,
-)
+from bench.report.render.numbers import format_percent
 from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
 
 RUNS = "The runs"
@@ -308,3 +310,50 @@ def list_facts(environments: Mapping[str, Environment]) -> list[str]:
             f"data: {data.get('name')} ({data.get('source')})",
         ]
     return lines
+
+
+def tabulate_textbook(rows: Sequence[TextbookRow], machines: Sequence[str] = ()) -> Table:
+    """Return a line for each quantity of the textbook, with ours beside it.
+
+    machines: of each row, if there are several runs.
+    """
+    columns = [
+        tables.list_words("machine", machines),
+        tables.list_words("program", [row.name for row in rows]),
+        tables.list_words("quantity", [row.quantity.replace("_", " ") for row in rows]),
+        tables.list_accuracies("textbook", [row.published for row in rows]),
+        tables.list_accuracies("here", [row.measured for row in rows]),
+        tables.list_times("run time", [row.seconds for row in rows]),
+        tables.list_words("verdict", [row.verdict for row in rows]),
+        tables.list_words("framework", [row.version for row in rows]),
+    ]
+    columns = columns if machines else columns[1:]
+    return tables.build_table("", columns, leading=3 if machines else 2)
+
+
+NOISE_NOTE = (
+    f"A run is noisy if the spread between processes exceeds {format_percent(MAX_BETWEEN)}, if the "
+    f"drift exceeds {format_percent(MAX_DRIFT)}, if other processes take more than "
+    f"{format_percent(MAX_OTHERS)} or the hypervisor more than {format_percent(MAX_STEAL)} of the "
+    f"time, if the clock varies by more than {format_percent(MAX_CLOCK)}, or if a core was "
+    "throttled."
+)
+
+
+def list_noise(noise: Noise) -> dict[str, str]:
+    """Return how noisy a run was, by measure."""
+    return {
+        "spread within a process (standard deviation of epochs)": format_percent(
+            noise.spread_within_process
+        ),
+        "spread between processes of a program, without drift": format_percent(
+            noise.spread_between_processes
+        ),
+        "drift from the first round to the last, as a factor": (
+            "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
+        ),
+        "time of all cores taken by other processes": format_percent(noise.others),
+        "time stolen by the hypervisor": format_percent(noise.steal),
+        "variation of the clock": format_percent(noise.clock),
+        "times a core was throttled": numbers.format_number(noise.throttled),
+    }

@@ -10,15 +10,10 @@ from bench.analysis.noise import Noise
 from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.report.sections.costs.comparison import (
-    list_faults,
-    list_noise,
-    tabulate_comparison,
-    tabulate_programs,
-    tabulate_textbook,
-)
-from bench.report.sections.setting.runs import describe_adjustment
-from bench.report.sections.tables import list_counts
+from bench.report.labels import list_faults
+from bench.report.sections.costs.comparison import tabulate_comparison, tabulate_programs
+from bench.report.sections.setting.runs import describe_adjustment, list_noise, tabulate_textbook
+from bench.report.tables import list_counts
 
 
 def test_unavailable_at_several_sizes_is_one_line():

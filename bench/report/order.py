@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench.analysis.devices import find_crossovers
 from bench.analysis.sweep import find_sweep
+from bench.report.labels import list_workloads
 from bench.report.load import LoadedRun
+from bench.report.parts import Section
 from bench.report.render.markdown import escape
-from bench.report.sections import Section
-from bench.report.sections.costs.comparison import list_workloads
 from bench.report.sections.costs.gpu import describe_gpu
 from bench.report.sections.costs.prediction import describe_predictions
 from bench.report.sections.costs.resources import describe_memory, describe_roofline

@@ -11,8 +11,8 @@ from support.sweeps import on, swept, swept_on, unavailable
 from bench.data import dataset
 from bench.records import store
 from bench.records.schema import Skipped
+from bench.report import order
 from bench.report.load import load_run
-from bench.report.sections import order
 from bench.report.sections.costs import gpu
 from bench.report.sections.setting import data as data_sections
 

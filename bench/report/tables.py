@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis.intervals import Interval
+from bench.report.parts import Key, Table
 from bench.report.render import numbers
-from bench.report.sections import Key, Table
 
 Value = Interval | float | None
 

@@ -3,11 +3,10 @@
 import base64
 from collections.abc import Mapping, Sequence
 
-from bench.report.charts.chart import Chart
+from bench.report.labels import EPOCHS
 from bench.report.opening import Opening
+from bench.report.parts import Chart, Section
 from bench.report.render import html
-from bench.report.sections import Section
-from bench.report.sections.costs.comparison import EPOCHS
 
 SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js")
 

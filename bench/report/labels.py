@@ -1,0 +1,189 @@
+"""The words for a case, its size and its status, and which rows a part of the report is about."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from bench.analysis.intervals import Interval, estimate_typical
+from bench.analysis.summary import Row
+from bench.records.schema import Case
+from bench.report.render import numbers
+from bench.report.render.numbers import format_percent
+
+
+def remark_processes(row: Row) -> str:
+    """Return how many trials of a row succeeded, if not all, and whether they fall into groups."""
+    return "".join(f", {remark}" for remark in list_remarks(row))
+
+
+def list_remarks(row: Row) -> list[str]:
+    """Return what a reader must know of the processes of a row, in a few words each."""
+    remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
+    remarks += ["two groups"] * row.in_two_groups
+    if row.waits:
+        remarks.append(f"waits {format_percent(row.waits.share)}")
+    return remarks + ["faster than the roofline"] * ((row.roofline_share or 0) > 1)
+
+
+def time_from_cold(row: Row, epochs: int) -> Interval | None:
+    """Return the seconds from a cold start until this many epochs are trained."""
+    seconds = row.sum_epochs(epochs)
+    return estimate_typical(list(seconds.values())) if seconds else None
+
+
+# As many as the textbook trains.
+EPOCHS, EPOCHS_IN_WORDS = 5, "five"
+
+ADJUSTED_NOTE = (
+    "Ratios are at the machine's mean speed (see *Noise*), and times as measured: a ratio may "
+    "differ from the quotient of two times."
+)
+
+
+def are_adjusted(rows: Iterable[Row]) -> bool:
+    """Return whether ratios of these rows are at the run's mean speed, and not as measured."""
+    return any(row.adjusted_by_round != row.epochs_by_round for row in rows)
+
+
+def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
+    """Return the ranked rows of a workload at its first size; none until all were tried."""
+    return [
+        row
+        for row in rows
+        if row.case.workload == workload and row.ranked and not (row.swept or row.provisional)
+    ]
+
+
+def list_workloads(rows: Sequence[Row]) -> list[str]:
+    """Return the workloads of the rows, in their order."""
+    return list(dict.fromkeys(row.case.workload for row in rows))
+
+
+def group_by_device(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return the rows on the CPU and those on the GPU; a group that is empty is left out."""
+    groups: dict[str, list[Row]] = {"cpu": [], "gpu": []}
+    for row in rows:
+        groups[row.case.device].append(row)
+    return [group for group in groups.values() if group]
+
+
+def describe_workload_size(row: Row) -> str:
+    """Name the workload, the device and the size of a row."""
+    return f"workload {row.case.workload}: {describe_problem(row)}"
+
+
+def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
+    """Return by what a reader can choose: features of the ranked programs and machines, by name."""
+    features: dict[str, dict[str, str]] = {}
+    for row in filter(lambda row: row.ranked, rows):
+        case = row.case
+        features[label_case(case)] = {
+            "framework": case.framework or "own file",
+            "style": case.style,
+            "objective": case.objective,
+            "device": case.device,
+        }
+        if row.machine:
+            features[row.machine] = {"machine": row.machine}
+    return features
+
+
+def list_names(names: Sequence[str], limit: int) -> str:
+    """Return names as words: a, b and c; beyond the limit, how many more there are."""
+    words = [*names[:limit], *[f"{len(names) - limit} more"] * (len(names) > limit)]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def name_case(case: Case) -> str:
+    """Name an implementation, and its objective if that is not softmax."""
+    if case.objective == "softmax":
+        return case.implementation
+    return f"{case.implementation} ({case.objective})"
+
+
+def say_once(rows: Iterable[Row]) -> str:
+    """Return what a sentence about some rows adds if one of them was measured once."""
+    return ", measured once" * any(row.succeeded == 1 for row in rows)
+
+
+def label_case(case: Case) -> str:
+    """Name an implementation, its objective, and the GPU if it ran on one."""
+    name = name_case(case)
+    return name if case.device == "cpu" else f"{name} ({case.device})"
+
+
+def add_threads(name: str, case: Case) -> str:
+    """Add the threads of a case to a name if a pilot chose them."""
+    return f"{name}, {describe_threads(case)}" if case.tried_threads else name
+
+
+def start_tip(case: Case) -> list[str]:
+    """Return how a tooltip begins: the label of a case, and its threads if a pilot chose them."""
+    return [label_case(case), *[describe_threads(case)] * bool(case.tried_threads)]
+
+
+def shorten_threads(case: Case) -> str:
+    """Return the number of threads below a heading that names them: 2, or 1 of 2."""
+    return describe_threads(case).partition(" thread")[0]
+
+
+def describe_threads(case: Case) -> str:
+    """Return the number of threads, and of how many if a pilot chose: 1 of 2 threads."""
+    if not case.tried_threads:
+        return numbers.format_threads(case.threads)
+    return f"{case.threads} of {numbers.format_threads(max(case.tried_threads))}"
+
+
+def describe_problem(row: Row) -> str:
+    """Name the device and the size of a case, as all comparable cases have them."""
+    return f"{row.case.device}, {describe_size(row.case)}"
+
+
+def describe_size(case: Case) -> str:
+    """Name batch size, threads and samples of a case, as all comparable cases have them."""
+    return f"batch size {case.batch_size}, {name_offered_threads(case)}, {case.samples:,} samples"
+
+
+def name_offered_threads(case: Case) -> str:
+    """Return the threads that all comparable cases share: a number, or what pilots chose from."""
+    if not case.tried_threads:
+        return numbers.format_threads(case.threads)
+    return f"the better of {' and '.join(map(str, case.tried_threads))} threads"
+
+
+def describe_status(row: Row | None) -> str:
+    """Return in a word or two why a row is not ranked."""
+    if row is None:
+        return "not measured"
+    return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
+
+
+def list_faults(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return a line for each case and reason that it failed or was not measured, by heading.
+
+    A case that is unavailable at several sizes for one reason is one line.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        names = (row.case.workload, row.case.implementation, row.case.device)
+        for status, reason in dict.fromkeys(row.faults):
+            slug = "" if status == "unavailable" else row.case.slug
+            groups[*names, slug, status, reason].append(row)
+    lines = []
+    for (workload, implementation, device, _, status, reason), group in groups.items():
+        problem = f"{device}, {len(group)} sizes"
+        if len(group) == 1:
+            case = group[0].case
+            problem = f"{device}, batch size {case.batch_size}, {describe_threads(case)}, "
+            problem += f"{case.samples:,} samples"
+        count = sum(row.faults.count((status, reason)) for row in group)
+        lines.append(
+            {
+                "workload": workload,
+                "program": implementation,
+                "problem": problem,
+                "status": status,
+                "trials": f"{count} of {sum(row.rounds for row in group)}",
+                "reason": reason,
+            }
+        )
+    return lines
