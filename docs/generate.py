@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from bench.analysis.summary import Row
+from bench.planning.cases import SWEEP_BATCH_SIZES
+from bench.planning.presets import ALL_CORES, PRESETS, Preset
 from bench.records.schema import FORMAT, Record
 from bench.records.store import read_environments
 from bench.report import tables
@@ -32,8 +34,6 @@ from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.programs import STYLES
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import write_finding
-from bench.runner.planning.cases import SWEEP_BATCH_SIZES
-from bench.runner.planning.presets import ALL_CORES, PRESETS, Preset
 from bench.worker.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[1]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
+from bench.planning.pilot import choose_threads, split_pilot
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Case, TrialRecord, format_env
 from bench.records.store import read_environments, read_records, read_run
-from bench.runner.planning.pilot import choose_threads, split_pilot
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bench.runner.planning.bounds import MAX_INT, MAX_SECONDS
+from bench.planning.bounds import MAX_INT, MAX_SECONDS
 
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown

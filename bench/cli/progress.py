@@ -15,6 +15,8 @@ from bench.cli.console import (
     print_line,
     stdout,
 )
+from bench.planning.pilot import waits_for_pilot
+from bench.planning.plan import RESULTS, plan_trials
 from bench.records.schema import (
     Case,
     CommandRecord,
@@ -30,8 +32,6 @@ from bench.report.load import load_run
 from bench.report.render import numbers
 from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
-from bench.runner.planning.pilot import waits_for_pilot
-from bench.runner.planning.plan import RESULTS, plan_trials
 from bench.worker.workloads import WORKLOADS
 
 

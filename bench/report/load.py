@@ -12,10 +12,10 @@ from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
+from bench.planning.pilot import choose_threads, split_pilot
+from bench.planning.plan import find_missing_trials, is_needed
 from bench.records.schema import Environment, Record, Run, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
-from bench.runner.planning.pilot import choose_threads, split_pilot
-from bench.runner.planning.plan import find_missing_trials, is_needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,14 @@ from typing import Any
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError, join_lines
+from bench.planning.pilot import list_peers, waits_for_pilot
+from bench.planning.plan import find_missing_trials
+from bench.planning.resume import find_code_fault
 from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop
 from bench.runner.host import machine
 from bench.runner.loop import TrialEnded
-from bench.runner.planning.pilot import list_peers, waits_for_pilot
-from bench.runner.planning.plan import find_missing_trials
-from bench.runner.planning.resume import find_code_fault
 from bench.runner.process import scratch
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT

@@ -16,13 +16,13 @@ import numpy as np
 
 from bench.contract import Device
 from bench.data.dataset import Dataset
+from bench.planning.cases import Size, complete_case
 from bench.records.schema import TOLERANCE, Case
 from bench.runner.drive import Drive, find_busy_fault, measure_exchange
 from bench.runner.parity import mistakes
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, split_params
 from bench.runner.parity.judge import Judge, Judgement
-from bench.runner.planning.cases import Size, complete_case
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped

@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Iterator, Mapping
 
+from bench.planning.cases import assign_python
 from bench.records.cases import make_case
 from bench.runner.host import gpu
 from bench.runner.host.gpu import Diagnosis, GpuMonitor, NvmlError
-from bench.runner.process import interpreters, preflight, scratch
+from bench.runner.process import preflight, scratch
 from bench.runner.process.spec import share_ptx_cache
 from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS
@@ -84,7 +85,7 @@ def examine_programs(pythons: Mapping[str, str]) -> Iterator[Diagnosis]:
     with scratch.make_folder() as folder, share_ptx_cache(folder / "cuda"):
         for entry in entries:
             case = make_case(entry, device="gpu", threads=len(list_usable_cores()))
-            fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
+            fault = preflight.find_device_fault(assign_python(case, pythons))
             if fault is None:
                 yield Diagnosis(entry.name, "trains a step")
             else:

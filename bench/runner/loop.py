@@ -9,15 +9,16 @@ from statistics import fmean
 
 import msgspec
 
+from bench.analysis.stopping import find_settled
 from bench.data.dataset import Dataset
 from bench.errors import UserError
+from bench.planning.cases import get_size
+from bench.planning.pilot import list_peers
+from bench.planning.plan import FindSettled, find_missing_trials, is_needed
 from bench.records import store
 from bench.records.cases import list_distributions
 from bench.records.schema import Record, Run, Trial
 from bench.runner.host import gpu
-from bench.runner.planning.cases import get_size
-from bench.runner.planning.pilot import list_peers
-from bench.runner.planning.plan import FindSettled, find_missing_trials, is_needed
 from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.measure import now
@@ -66,13 +67,11 @@ class TrialEnded:
 Event = WarmUpStarted | TrialStarted | TrialEnded | str
 
 
-def measure_run(
-    folder: Path, run: Run, data: Dataset, find_settled: FindSettled | None = None
-) -> Iterator[Event]:
+def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     """Measure all missing trials of a run; yield an event before and after each, or a line.
 
-    find_settled: see ``find_missing_trials``. The caller holds the host's lock. Raises UserError,
-    also if another process has the run's folder.
+    The caller holds the host's lock. Raises UserError, also if another process has the run's
+    folder.
     """
     with ExitStack() as stack:
         stack.enter_context(store.lock_folder(folder))
@@ -80,7 +79,7 @@ def measure_run(
         begin, records = now(), list(store.read_contents(folder).records)
         missing = find_missing_trials(run, records)
         total = sum(record.status != "interrupted" for record in records) + len(missing)
-        find_settled = find_settled and _remember(find_settled)
+        find_known = _remember(find_settled)
         yield from import_frameworks(missing, set())
         compiling = now()
         yield from compile_kernels(run, data, missing)
@@ -90,7 +89,7 @@ def measure_run(
             Runner(folder, run, data, peers=list_peers(run), warm_from=run.warm_from)
         )
         # The end of a pilot, and of a round under a stopping rule, decides which trials follow.
-        while remaining := find_missing_trials(run, records, find_settled):
+        while remaining := find_missing_trials(run, records, find_known):
             trial, budget = remaining[0], None
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
@@ -111,16 +110,16 @@ def measure_run(
             yield TrialEnded(records[-1], number, total)
 
 
-def _remember(find_settled: FindSettled) -> FindSettled:
+def _remember(find: FindSettled) -> FindSettled:
     """Return the function with its results: the records of earlier rounds only grow in number."""
     known: dict[int, Collection[str]] = {}
 
-    def find(run: Run, records: Sequence[Record]) -> Collection[str]:
+    def find_once(run: Run, records: Sequence[Record]) -> Collection[str]:
         if len(records) not in known:
-            known[len(records)] = find_settled(run, records)
+            known[len(records)] = find(run, records)
         return known[len(records)]
 
-    return find
+    return find_once
 
 
 def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[WarmUpStarted]:

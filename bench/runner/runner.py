@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.data.dataset import Dataset
 from bench.errors import join_lines
+from bench.planning.cases import compute_max_samples
 from bench.records import environments, store, timestamps
 from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
@@ -25,10 +26,10 @@ from bench.records.traces import read_trace
 from bench.runner.drive import Drive, alternate, measure_exchange
 from bench.runner.host import gpu, machine
 from bench.runner.host.gpu import GpuMonitor
+from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import Draws, Epoch
 from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
-from bench.runner.planning.cases import compute_max_samples
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.outcome import Outcome
@@ -381,7 +382,9 @@ class Runner:
         """Return status and reason of a case that cannot be measured on this host, or None."""
         if case.device not in case.devices:
             reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        elif case.samples > (most := compute_max_samples(self._data.features)):
+        elif case.samples > (
+            most := compute_max_samples(self._data.features, read_usable_memory())
+        ):
             reason = f"{case.samples} samples: this machine's memory holds {most} at most"
         elif case.threads > (cores := len(list_usable_cores())):
             reason = f"{case.threads} threads: only {cores} cores are usable on this machine"
@@ -394,7 +397,9 @@ class Runner:
         case, source = trial.case, spec.describe_source(trial.case)
         if trial.kind == "textbook":
             return {"mode": "textbook", **source, "data": str(self._data.folder)}
-        most = compute_max_samples(self._data.features)  # trials with more are unavailable
+        most = compute_max_samples(
+            self._data.features, read_usable_memory()
+        )  # trials with more are unavailable
         # A probe reads floats: as many images as its peers read, and as many bytes.
         samples = {
             count

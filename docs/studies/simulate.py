@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from bench.analysis.intervals import Interval, estimate_ratio, estimate_typical
 from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.stopping import apply_rule
+from bench.planning.pilot import MIN_GAIN
+from bench.planning.plan import PRECISION
+from bench.planning.presets import PRESETS
 from bench.records import store
 from bench.records.schema import StoppingRule, TrialRecord
-from bench.runner.planning.pilot import MIN_GAIN
-from bench.runner.planning.plan import PRECISION
-from bench.runner.planning.presets import PRESETS
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"

@@ -9,9 +9,9 @@ import pytest
 from support.cluster import Cluster
 from support.processes import NO_CHARTS, RUN, find_processes, run_first, wait_until
 
+from bench.planning import plan
+from bench.planning.pilot import choose_threads
 from bench.records import store
-from bench.runner.planning import plan
-from bench.runner.planning.pilot import choose_threads
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.timeout(3600)

@@ -17,8 +17,8 @@ from support.records import case, plan_of, trials, write
 
 import bench
 from bench.cli.app import app
+from bench.planning.presets import PRESETS
 from bench.report import index
-from bench.runner.planning.presets import PRESETS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 ROOT = Path(bench.__file__).parents[1]
@@ -51,12 +51,12 @@ LAYERS = [
     "report.parts",
     "report.load",
     "regression",
-    "analysis",
     "runner",
     "runner.parity",
-    "runner.planning",
     "runner.process",
     "runner.host",
+    "analysis",
+    "planning",
     "data",
     "records",
     "worker",

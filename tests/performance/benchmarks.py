@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.data import dataset
+from bench.planning.cases import Size, complete_case, find_implementation
 from bench.report.load import load_runs
 from bench.report.write import write_report
 from bench.runner.drive import Drive, measure_exchange
@@ -17,7 +18,6 @@ from bench.runner.lock import hold_host_lock
 from bench.runner.parity.draws import Draws, Epoch
 from bench.runner.parity.evidence import Evidence, join_params
 from bench.runner.parity.judge import Judge
-from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.process import preflight, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped

@@ -12,10 +12,10 @@ import pytest
 
 from bench.analysis.intervals import estimate_typical
 from bench.data import dataset
+from bench.planning.cases import Size, complete_case, find_implementation
 from bench.runner.drive import Drive, measure_exchange
 from bench.runner.host.kernel import pin
 from bench.runner.parity.draws import Draws
-from bench.runner.planning.cases import Size, complete_case, find_implementation
 from bench.runner.process import spec
 from bench.runner.process.launch import Worker, write_folder
 from bench.runner.process.spec import ChildSpec, build_variables

@@ -8,12 +8,12 @@ import pytest
 from support.records import case, environment, ok, run, write
 
 from bench.errors import UserError
+from bench.planning.plan import plan_trials
 from bench.records import store
 from bench.records.files import hash_file
 from bench.runner import cluster
 from bench.runner.cluster import HostQuery, MachineRun, RoundResult
 from bench.runner.host import machine
-from bench.runner.planning.plan import plan_trials
 
 CLUSTER = "--cluster=tcp://127.0.0.1:1"
 

@@ -12,11 +12,11 @@ from support.workers import StoppedWorkers
 
 from bench.data import dataset
 from bench.errors import DataError
+from bench.planning.cases import find_implementation
 from bench.runner import conformance, drive
 from bench.runner.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import FOLLOWED_EPOCHS
-from bench.runner.planning.cases import find_implementation
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import request_training

@@ -8,10 +8,10 @@ from support.nvml import gpu
 from support.records import bare, case, environment, ok, run, write
 from support.workers import StoppedWorkers
 
+from bench.planning.cases import Size, complete_case, find_implementation, list_rooflines
 from bench.records import store
 from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
-from bench.runner.planning.cases import Size, complete_case, find_implementation, list_rooflines
 from bench.runner.process.preflight import Inspection
 
 pytestmark = pytest.mark.usefixtures("short_trials")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("short_trials")
 def measured(tmp_path, digits):
     """Measure a run of some cases in this process; its events."""
 
-    def measure(*cases, textbook=(), rounds=1, folder="out", find_settled=None, **changes):
+    def measure(*cases, textbook=(), rounds=1, folder="out", **changes):
         path = tmp_path / folder
         planned = Run(
             format=FORMAT,
@@ -38,7 +38,7 @@ def measured(tmp_path, digits):
         )
         if not path.exists():
             store.create_run(path, planned)
-        return list(loop.measure_run(path, planned, digits, find_settled))
+        return list(loop.measure_run(path, planned, digits))
 
     return measure
 
@@ -180,7 +180,7 @@ def test_first_round_decides_with_how_many_threads_the_others_measure(
 
 
 def test_settled_rows_end_a_run_and_a_resumed_one_goes_on_alike(
-    measured, fake_runner, make_case, tmp_path
+    measured, fake_runner, make_case, monkeypatch
 ):
     """The rule is asked about the rounds before; budgets cut the run into pieces."""
     cases = [make_case(), make_case(batch_size=96)]
@@ -190,14 +190,13 @@ def test_settled_rows_end_a_run_and_a_resumed_one_goes_on_alike(
         rounds = {record.case.slug: record.round for record in records}
         return {cases[0].slug} if rounds.get(cases[0].slug, 0) >= 2 else set()
 
-    whole = measured(*cases, **plan, find_settled=find_settled)
+    monkeypatch.setattr(loop, "find_settled", find_settled)
+    whole = measured(*cases, **plan)
     trials = [(one.round, one.case.batch_size) for one in records_of(whole)]
     assert sorted(trials) == [(1, 32), (1, 96), (2, 32), (2, 96), (3, 96), (4, 96)]
     assert {event.total for event in whole if isinstance(event, loop.TrialEnded)} == {8}
     pieces = []
-    while piece := records_of(
-        measured(*cases, **plan, budget=23.0, find_settled=find_settled, folder="pieces")
-    ):
+    while piece := records_of(measured(*cases, **plan, budget=23.0, folder="pieces")):
         pieces += piece
     assert [one.trial for one in pieces] == [one.trial for one in records_of(whole)]
 
@@ -208,7 +207,7 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     workers = StoppedWorkers()
     monkeypatch.setattr(runner, "Worker", workers.start)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
-    monkeypatch.setattr(runner, "compute_max_samples", lambda features: 30 * features)
+    monkeypatch.setattr(runner, "compute_max_samples", lambda features, _: 30 * features)
     monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
     # A byte a pixel: as many bytes as 24 images of floats have.
     small = make_case(samples=96, threads=2, pixel_bytes={"cpu": 1})

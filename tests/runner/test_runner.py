@@ -12,13 +12,13 @@ import pytest
 from support.pretended import comparison, pairing
 from support.workers import StoppedWorkers
 
+from bench.planning.cases import find_implementation
 from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import runner
 from bench.runner.parity.draws import NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.judge import Judge, Judgement
-from bench.runner.planning.cases import find_implementation
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import Installation

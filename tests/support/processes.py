@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.planning import plan
 from bench.records import store
-from bench.runner.planning import plan
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

@@ -87,13 +87,13 @@ def ab(
     ] = None,
 ) -> None:
     """Compare two versions of programs in pairs; exit with 1 if the candidate is slower."""
+    from bench.planning.plan import RESULTS
     from bench.records.layout import COMPARISON_PLAN
     from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.paired import measure_pairs
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
     from bench.runner.host.machine import describe
-    from bench.runner.planning.plan import RESULTS
 
     if moved:
         raise UserError("commands and tests are measured by bench gate. Write gate instead of ab")

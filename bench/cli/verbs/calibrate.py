@@ -54,6 +54,7 @@ def calibrate(
     ] = None,
 ) -> None:
     """Count how often bench ab is wrong on this machine, and which slowdowns it finds."""
+    from bench.planning.plan import make_run_name
     from bench.records import store
     from bench.records.layout import CALIBRATION_PLAN
     from bench.records.schema import FORMAT
@@ -64,7 +65,6 @@ def calibrate(
     from bench.report.regression.calibration import build_calibration_output
     from bench.runner.host import signals
     from bench.runner.host.machine import describe
-    from bench.runner.planning.plan import make_run_name
 
     folder = calibrations or locate_calibrations(describe()["id"])
     if show and calibrations is not None and not calibrations.is_dir():

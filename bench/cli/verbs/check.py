@@ -38,8 +38,8 @@ def check(
     import msgspec
 
     from bench.data import dataset
+    from bench.planning.cases import assign_python, find_implementation
     from bench.runner import conformance
-    from bench.runner.planning.cases import find_implementation
     from bench.runner.process import interpreters, preflight
     from bench.runner.process.spec import parse_env
     from bench.worker.machine import list_usable_cores
@@ -54,9 +54,7 @@ def check(
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device], chosen)
     inspect = partial(preflight.inspect, variables=variables)
-    cases = [
-        interpreters.assign_python(find_implementation(name, inspect), pythons) for name in chosen
-    ]
+    cases = [assign_python(find_implementation(name, inspect), pythons) for name in chosen]
     cases = [msgspec.structs.replace(case, env=variables) for case in cases]
     checker = conformance.Checker(
         [dataset.find(source) for source in dict.fromkeys(("digits", data))],

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,14 +14,7 @@ from bench.cli.console import print_line, print_page, print_progress, print_repo
 from bench.cli.progress import format_events, print_plan
 from bench.data import dataset
 from bench.errors import UserError
-from bench.records import layout, store
-from bench.records.schema import Run
-from bench.report.load import load_runs
-from bench.report.write import write_report
-from bench.runner import cluster
-from bench.runner.host import signals
-from bench.runner.loop import Estimate
-from bench.runner.planning.plan import (
+from bench.planning.plan import (
     NO_GPU,
     RESULTS,
     Placement,
@@ -29,7 +23,15 @@ from bench.runner.planning.plan import (
     make_run_name,
     plan_run,
 )
-from bench.runner.planning.resume import list_repeated_options, read_plan
+from bench.planning.resume import list_repeated_options, read_plan
+from bench.records import layout, store
+from bench.records.schema import Run
+from bench.report.load import load_runs
+from bench.report.write import write_report
+from bench.runner import cluster
+from bench.runner.host import signals
+from bench.runner.loop import Estimate
+from bench.runner.process import preflight
 
 
 def run_on_cluster(
@@ -109,12 +111,12 @@ def _plan_runs(
             raise UserError(NO_GPU)
     machines = {host["id"]: host for host in hosts}
     counts = Counter(host["id"] for host in hosts)
-    plans = []
+    plans, inspect = [], partial(preflight.inspect, variables=options.env)
     for machine, _ in counts.most_common(None if each_host else 1):
         facts = machines[machine]
         placement = Placement(facts["cores"], machine, bool(facts["gpus"]))
         folder = base / machine if each_host else base
-        plans.append(plan_run(options, folder, command, placement))
+        plans.append(plan_run(options, folder, command, placement, inspect))
     return plans
 
 

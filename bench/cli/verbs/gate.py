@@ -87,11 +87,11 @@ def gate(
     output: options.Output = None,
 ) -> None:
     """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
+    from bench.planning.plan import RESULTS
     from bench.records.layout import COMMAND_PLAN
     from bench.regression.commands import measure_commands
     from bench.regression.commands.judge_commands import load_result
     from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
-    from bench.runner.planning.plan import RESULTS
 
     if bool(command) == bool(pytest):
         raise UserError("give either --command or --pytest, which is what is measured")

@@ -36,8 +36,8 @@ def make_terms(
 
     envs: the texts of both sides. devices: see ``parse_env``. Raises UserError.
     """
+    from bench.planning.plan import check_writable
     from bench.regression.versions import venv
-    from bench.runner.planning.plan import check_writable
     from bench.runner.process.spec import parse_env
 
     if extra and not install:

@@ -29,11 +29,11 @@ def report(
     ] = None,
 ) -> None:
     """Write reports, CSV and charts of stored runs again, and print one run's tables."""
+    from bench.planning.plan import RESULTS
     from bench.records import layout
     from bench.report import index
     from bench.report.load import load_runs
     from bench.report.write import write_report
-    from bench.runner.planning.plan import RESULTS
 
     folders = folders or []
     several = len(folders) > 1 or any(map(layout.is_collection, folders))

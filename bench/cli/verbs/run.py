@@ -1,6 +1,7 @@
 """``bench run``: measure, then write the report."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -9,7 +10,7 @@ import typer
 from bench.cli import options
 from bench.cli.console import print_line, print_measurement, print_report, quote_command, stdout
 from bench.errors import UserError
-from bench.runner.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
+from bench.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
 
 if TYPE_CHECKING:
     from bench.records.schema import Run
@@ -207,10 +208,12 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.progress import print_plan
-    from bench.runner.planning import resume as resuming
-    from bench.runner.planning.plan import RunOptions, plan_run
-    from bench.runner.process import interpreters
+    from bench.planning import resume as resuming
+    from bench.planning.plan import Placement, RunOptions, plan_run
+    from bench.runner.host.machine import read_usable_memory
+    from bench.runner.process import interpreters, preflight
     from bench.runner.process.spec import parse_env
+    from bench.worker.machine import list_usable_cores
 
     if resume:
         _refuse_changes(ctx)
@@ -253,7 +256,9 @@ def run(
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster. Add --cluster ADDRESS")
     else:
-        folder, plan = plan_run(request, output, command)
+        placement = Placement(len(list_usable_cores()), memory=read_usable_memory())
+        inspect = partial(preflight.inspect, variables=request.env)
+        folder, plan = plan_run(request, output, command, placement, inspect)
     if dry_run:
         print_plan(plan)
     else:
@@ -275,19 +280,18 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
-    from bench.analysis.stopping import find_settled
     from bench.cli.progress import format_events
     from bench.data import dataset
+    from bench.planning import resume
     from bench.records import store
     from bench.runner import loop
     from bench.runner.host import signals
-    from bench.runner.planning import resume
 
     data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
     times = loop.Estimate(loop.read_earlier_records(folder.parent))
-    events = loop.measure_run(folder, plan, data, find_settled)
+    events = loop.measure_run(folder, plan, data)
     lines = format_events(events, times, folder)
     status = signals.run_until_signal(print_measurement, stdout, lines)
     run = print_report(folder)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from bench.errors import UserError
+from bench.planning.plan import make_run_name, resolve_threads
 from bench.records.schema import FORMAT
 from bench.regression.commands.command_plan import (
     CPU_TIME,
@@ -28,7 +29,6 @@ from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, are_equal, find_incompatibility
 from bench.regression.versions.site import resolve_versions
-from bench.runner.planning.plan import make_run_name, resolve_threads
 from bench.worker.machine import list_usable_cores
 
 

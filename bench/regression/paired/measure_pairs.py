@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import cast
 
 from bench.data.dataset import Dataset
+from bench.planning.cases import compute_max_samples
 from bench.records import store
 from bench.records.schema import TrialRecord
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
@@ -15,7 +16,7 @@ from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.paired.loop import measure_until_decided
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.runner.planning.cases import compute_max_samples
+from bench.runner.host.machine import read_usable_memory
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now
@@ -108,7 +109,9 @@ class _CasePairs:
 def can_alternate(pairing: Pairing, features: int) -> bool:
     """Return whether both versions fit on this machine at the same time: two never share a GPU."""
     needed = 2 * pairing.baseline.samples
-    return pairing.baseline.device == "cpu" and needed <= compute_max_samples(features)
+    return pairing.baseline.device == "cpu" and needed <= compute_max_samples(
+        features, read_usable_memory()
+    )
 
 
 def estimate_seconds(first: tuple[TrialRecord, ...]) -> tuple[float, float]:

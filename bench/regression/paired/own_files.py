@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from bench.errors import UserError
+from bench.planning.cases import find_implementation
 from bench.records.schema import Case
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Pairing
 from bench.regression.versions import git
 from bench.regression.versions.names import Version
 from bench.regression.versions.site import Site
-from bench.runner.planning.cases import find_implementation
 from bench.runner.process import preflight
 from bench.worker import machine
 

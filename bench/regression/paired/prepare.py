@@ -12,6 +12,8 @@ from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError, make_unknown_name_error
+from bench.planning.cases import Size, check_memory, complete_case, find_implementation
+from bench.planning.plan import make_run_name, resolve_threads
 from bench.records.cases import list_distributions, make_case
 from bench.records.schema import FORMAT, Case
 from bench.regression.paired.comparison_plan import (
@@ -34,8 +36,7 @@ from bench.regression.versions.site import (
     prepare_site,
     resolve_versions,
 )
-from bench.runner.planning.cases import Size, complete_case, find_implementation
-from bench.runner.planning.plan import check_memory, make_run_name, resolve_threads
+from bench.runner.host.machine import read_usable_memory
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read_labels
@@ -176,7 +177,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     )
     if size.fault:
         raise UserError(size.fault)
-    check_memory(size.samples, data.features)
+    check_memory(size.samples, data.features, read_usable_memory())
     return lambda case: complete_case(case, options.workload, options.device, size)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError, clean_text
+from bench.planning.pilot import choose_threads, split_pilot
 from bench.records.environments import list_versions
 from bench.records.schema import TOLERANCE, Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.regression.result import ComparedVersion
-from bench.runner.planning.pilot import choose_threads, split_pilot
 from bench.worker import machine
 
 

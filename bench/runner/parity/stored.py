@@ -13,14 +13,15 @@ import numpy as np
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError
+from bench.planning.cases import compute_max_samples
 from bench.records import layout, store
 from bench.records.files import read_file
 from bench.records.paths import find_private_texts
 from bench.records.schema import FORMAT, TOLERANCE, JudgedRecord, Run, TrialRecord
+from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import STORED_PARTS, Evidence
 from bench.runner.parity.judge import Judge, Judgement
-from bench.runner.planning.cases import compute_max_samples
 from bench.worker.workloads import WORKLOADS
 
 # Another processor rounds the oracle's float64 in another way: OpenBLAS's kernels of six processors
@@ -119,7 +120,7 @@ def read_evidence(
     """
     if record.entropy is None or record.entropy not in entropy:
         raise UserError("there is no entropy, so its orders cannot be drawn again")
-    if record.case.samples > (most := compute_max_samples(data.features)):
+    if record.case.samples > (most := compute_max_samples(data.features, read_usable_memory())):
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
     draws = Draws(entropy[record.entropy])
     try:

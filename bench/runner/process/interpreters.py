@@ -2,13 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from bench.errors import UserError, make_unknown_name_error
-from bench.records.cases import list_distributions, make_case
+from bench.records.cases import list_distributions
 from bench.records.schema import Case
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation
@@ -57,28 +55,6 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
         read_software(Installation(require_executable(python)))
         pythons[framework] = python
     return pythons
-
-
-def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
-    """Return the case with the Python of its framework or, for Keras, of its backend.
-
-    Where none is given for them, a layer gets that of the program that it is built on. Raises
-    UserError where framework and backend have different ones.
-    """
-    names = [name for name in list_distributions(case) if name in pythons]
-    if len({pythons[name] for name in names}) > 1:
-        raise UserError(
-            f"{case.implementation} is of {' and '.join(names)}: --python gives them different "
-            "Pythons. Leave one out"
-        )
-    if names:
-        return msgspec.structs.replace(case, interpreter=pythons[names[0]])
-    registry = {entry.name: entry for entry in IMPLEMENTATIONS}
-    entry = registry.get(case.implementation)
-    if entry is None or not entry.layer_over:
-        return case
-    below = assign_python(make_case(registry[entry.layer_over]), pythons)
-    return msgspec.structs.replace(case, interpreter=below.interpreter)
 
 
 def specify_child(

@@ -1,12 +1,12 @@
 """Import an implementation in a worker before anything is measured, to check what it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
 from bench.contract import Objective
 from bench.errors import UserError
+from bench.planning.cases import Inspection
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.process.interpreters import TIMEOUT, specify_child
@@ -15,19 +15,6 @@ from bench.runner.process.spec import ChildSpec, Installation, describe_source
 
 # The first import reads a cold disk, and a driver may have to compile.
 LONG_TIMEOUT = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What a user's own file is, and what it imports when it is loaded.
-
-    siblings: SHA-256 of the files below its folder, by relative path. modules: the path of each
-    top-level module that is neither a sibling, nor of the suite or the standard library.
-    """
-
-    objective: Objective = "softmax"
-    siblings: Mapping[str, str] = field(default_factory=dict)
-    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def import_implementation(case: Case) -> None:

@@ -6,12 +6,13 @@ import pytest
 from support.pretended import Pretended, comparison, of_kind, pairing
 from support.records import ok
 
+from bench.planning.cases import compute_max_samples
 from bench.records import store
 from bench.regression.paired import comparison_plan, loop, measure_pairs
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.paired.measure_pairs import choose_epochs, estimate_seconds
 from bench.regression.result import CaseComparison
-from bench.runner.planning.cases import compute_max_samples
+from bench.runner.host.machine import read_usable_memory
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_short_budget_is_filled_by_two_pairs_more_than_can_decide(measured, fold
         ({}, (), True),
         ({}, ("predict",), True),
         ({"device": "gpu"}, (), False),
-        ({"samples": compute_max_samples(64)}, (), False),
+        ({"samples": compute_max_samples(64, read_usable_memory())}, (), False),
     ],
     ids=["memory for two", "predictions", "a GPU", "memory for one"],
 )

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import pytest
 
 from bench.errors import UserError
+from bench.regression.paired import prepare
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
 from bench.regression.versions.venv import PipOptions
-from bench.runner.planning import plan
 from bench.runner.process.spec import Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
@@ -179,7 +179,7 @@ def test_impossible_comparison_is_refused_before_any_build(
 
 
 def test_data_larger_than_memory_are_refused(files, monkeypatch):
-    monkeypatch.setattr(plan, "compute_max_samples", lambda features: 1439)
+    monkeypatch.setattr(prepare, "read_usable_memory", lambda: 2**20)
     with pytest.raises(UserError, match="memory"), comparison(*files):
         pass
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from bench.errors import UserError
+from bench.planning.cases import assign_python
 from bench.records.cases import make_case
 from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation
@@ -75,9 +76,7 @@ def test_bad_python_option_is_refused(texts, reason):
 
 def test_python_is_assigned_by_framework():
     pythons = {"torch": "a", "scikit-learn": "b"}
-    assigned = {
-        name: interpreters.assign_python(one, pythons).interpreter for name, one in BY_NAME.items()
-    }
+    assigned = {name: assign_python(one, pythons).interpreter for name, one in BY_NAME.items()}
     assert assigned == {
         **dict.fromkeys(BY_NAME),
         **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled"), "a"),
@@ -91,18 +90,18 @@ def test_python_is_assigned_by_framework():
 def test_layer_gets_its_own_python_or_that_of_what_it_stands_on():
     pythons = {"jax": "a", "optax": "b"}
     assigned = {
-        name: interpreters.assign_python(BY_NAME[name], pythons).interpreter
+        name: assign_python(BY_NAME[name], pythons).interpreter
         for name in ("jax", "optax", "equinox", "flax-nnx")
     }
     assert assigned == {"jax": "a", "optax": "b", "equinox": "b", "flax-nnx": "b"}
-    assert interpreters.assign_python(BY_NAME["equinox"], {"jax": "a"}).interpreter == "a"
+    assert assign_python(BY_NAME["equinox"], {"jax": "a"}).interpreter == "a"
 
 
 def test_different_pythons_for_keras_and_backend_are_refused():
     case = BY_NAME["keras-torch"]
-    assert interpreters.assign_python(case, {"keras": "a", "torch": "a"}).interpreter == "a"
+    assert assign_python(case, {"keras": "a", "torch": "a"}).interpreter == "a"
     with pytest.raises(UserError, match="keras-torch is of keras and torch"):
-        interpreters.assign_python(case, {"keras": "a", "torch": "b"})
+        assign_python(case, {"keras": "a", "torch": "b"})
 
 
 def test_installation_is_looked_up_for_every_run(make_case, tmp_path, monkeypatch):

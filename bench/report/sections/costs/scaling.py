@@ -6,6 +6,7 @@ from functools import partial
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
+from bench.planning.pilot import MIN_GAIN
 from bench.report import tables
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.labels import (
@@ -18,7 +19,6 @@ from bench.report.labels import (
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
 from bench.report.render import numbers
-from bench.runner.planning.pilot import MIN_GAIN
 
 BATCH_SIZE_TITLE = "Growth with the batch size"
 THREADS_TITLE = "Growth with the number of threads"

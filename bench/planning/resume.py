@@ -14,15 +14,13 @@ import msgspec
 
 from bench.data import dataset
 from bench.errors import UserError
+from bench.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, MAX_SECONDS
+from bench.planning.cases import Inspection, assign_python, find_implementation, get_size
+from bench.planning.plan import RESULTS, RunOptions
 from bench.records import environments, store
 from bench.records.cases import make_case
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
-from bench.runner.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, MAX_SECONDS
-from bench.runner.planning.cases import find_implementation, get_size
-from bench.runner.planning.plan import RESULTS, RunOptions
-from bench.runner.process import interpreters
-from bench.runner.process.preflight import Inspection
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
@@ -124,7 +122,7 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
             raise _make_missing_options_error(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
         trusted = msgspec.structs.replace(trusted, env=options.env, **sizes)
-        trusted = interpreters.assign_python(trusted, options.pythons)
+        trusted = assign_python(trusted, options.pythons)
         # Plans of older versions have absolute paths.
         pythons = {shorten_path(one.interpreter or "") for one in (trusted, case)}
         if len(pythons) > 1 or trusted.env != case.env:

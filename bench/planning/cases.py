@@ -3,20 +3,19 @@
 import math
 import sys
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bench.contract import Device
+from bench.contract import Device, Objective
 from bench.errors import UserError, make_unknown_name_error
+from bench.planning.pilot import list_candidates
 from bench.records.cases import list_distributions, make_case
 from bench.records.files import hash_file
 from bench.records.schema import Case
-from bench.runner.host.machine import read_usable_memory
-from bench.runner.planning.pilot import list_candidates
-from bench.runner.process.preflight import Inspection
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
@@ -67,9 +66,15 @@ def list_sweep_sizes(base: Size) -> list[Size]:
     return [base._replace(batch_size=size) for size in SWEEP_BATCH_SIZES if size != base.batch_size]
 
 
-def compute_max_samples(features: int) -> int:
-    """Return how many images fit into the memory of a process on this machine."""
-    return int(MEMORY_SHARE * read_usable_memory() / (4 * features * COPIES))
+def compute_max_samples(features: int, memory: int) -> int:
+    """Return how many images fit into a process. memory: bytes of the machine."""
+    return int(MEMORY_SHARE * memory / (4 * features * COPIES))
+
+
+def check_memory(samples: int, features: int, memory: int) -> None:
+    """Raise UserError if the memory of this machine, in bytes, does not hold this many samples."""
+    if samples > (most := compute_max_samples(features, memory)):
+        raise UserError(f"--samples {samples}: this machine's memory holds {most} at most")
 
 
 # ----- cases
@@ -81,6 +86,19 @@ def complete_case(
     """Return a case with its workload, device, size and epochs."""
     epochs = epochs or WORKLOADS[workload].epochs
     return replace(case, workload=workload, device=device, epochs=epochs, **size._asdict())
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a user's own file is, and what it imports when it is loaded.
+
+    siblings: SHA-256 of the files below its folder, by relative path. modules: the path of each
+    top-level module that is neither a sibling, nor of the suite or the standard library.
+    """
+
+    objective: Objective = "softmax"
+    siblings: Mapping[str, str] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Case:
@@ -174,3 +192,25 @@ def list_rooflines(cases: Iterable[Case]) -> tuple[Case, ...]:
         for probe in list_probes(device, threads)
         if device == "gpu" or probe.framework in frameworks
     )
+
+
+def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
+    """Return the case with the Python of its framework or, for Keras, of its backend.
+
+    Where none is given for them, a layer gets that of the program that it is built on. Raises
+    UserError where framework and backend have different ones.
+    """
+    names = [name for name in list_distributions(case) if name in pythons]
+    if len({pythons[name] for name in names}) > 1:
+        raise UserError(
+            f"{case.implementation} is of {' and '.join(names)}: --python gives them different "
+            "Pythons. Leave one out"
+        )
+    if names:
+        return replace(case, interpreter=pythons[names[0]])
+    registry = {entry.name: entry for entry in IMPLEMENTATIONS}
+    entry = registry.get(case.implementation)
+    if entry is None or not entry.layer_over:
+        return case
+    below = assign_python(make_case(registry[entry.layer_over]), pythons)
+    return replace(case, interpreter=below.interpreter)

@@ -14,16 +14,17 @@ from support.records import bare, case, ok, run, write
 
 from bench.data import dataset
 from bench.errors import UserError
-from bench.records.schema import StoppingRule, Trial
-from bench.runner.planning import cases, plan
-from bench.runner.planning.plan import (
+from bench.planning import cases, plan
+from bench.planning.plan import (
     Placement,
     RunOptions,
     find_missing_trials,
     plan_run,
     plan_trials,
 )
-from bench.runner.planning.presets import ALL_CORES
+from bench.planning.presets import ALL_CORES
+from bench.records.schema import StoppingRule, Trial
+from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS
 
 NAMES = [entry.name for entry in IMPLEMENTATIONS if entry.always]
@@ -50,17 +51,12 @@ def small(current_folder):
 def make(small):
     """Plan a run of small data, altered by keyword; return the plan."""
 
-    def make(folder=None, **changes):
+    def make(folder=None, memory=None, **changes):
         options = RunOptions(**{"data": small, "batch_sizes": (8,), **changes})
-        return plan_run(options, folder, "a command")[1]
+        placement = Placement(len(list_usable_cores()), memory=memory)
+        return plan_run(options, folder, "a command", placement)[1]
 
     return make
-
-
-@pytest.fixture
-def little_memory(monkeypatch):
-    """A machine of 1,000 pages of 4,096 bytes."""
-    monkeypatch.setattr(cases, "read_usable_memory", lambda: 1000 * 4096)
 
 
 # ----- a new run
@@ -292,9 +288,9 @@ def test_rounds_on_a_cluster_and_a_sweep_have_no_budget(small):
         {"implementations": ("numpy", "jax", "numpy")},
     ],
 )
-def test_impossible_options_are_refused(make, little_memory, changes):
+def test_impossible_options_are_refused(make, changes):
     with pytest.raises(UserError):
-        make(**changes)
+        make(memory=1000 * 4096, **changes)
 
 
 def test_gpu_that_no_host_has_is_refused(small):
@@ -303,11 +299,11 @@ def test_gpu_that_no_host_has_is_refused(small):
         plan_run(options, None, "", Placement(2, "m", gpu=False))
 
 
-def test_samples_are_limited_by_memory(little_memory):
+def test_samples_are_limited_by_memory():
     # 60 % of 4,096,000 bytes hold 38,400 images of 16 float32 pixels, five times 7,680.
-    plan.check_memory(7680, 16)
+    cases.check_memory(7680, 16, 4_096_000)
     with pytest.raises(UserError, match="7680 at most"):
-        plan.check_memory(7681, 16)
+        cases.check_memory(7681, 16, 4_096_000)
 
 
 @pytest.mark.parametrize("folder", ["file", "file/run", "taken", "locked/run"])

@@ -7,7 +7,6 @@ import random
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,20 @@ import msgspec
 from bench.contract import Device
 from bench.data import dataset
 from bench.errors import UserError
+from bench.planning.cases import (
+    Inspection,
+    Size,
+    assign_python,
+    check_memory,
+    complete_case,
+    find_implementation,
+    list_rooflines,
+    list_sweep,
+    list_sweep_sizes,
+    list_textbook_programs,
+)
+from bench.planning.pilot import choose_threads, find_first, list_candidates
+from bench.planning.presets import PRESETS, Preset
 from bench.records import store
 from bench.records.cases import make_case
 from bench.records.schema import (
@@ -28,19 +41,6 @@ from bench.records.schema import (
     StoppingRule,
     Trial,
 )
-from bench.runner.planning.cases import (
-    Size,
-    complete_case,
-    compute_max_samples,
-    find_implementation,
-    list_rooflines,
-    list_sweep,
-    list_sweep_sizes,
-    list_textbook_programs,
-)
-from bench.runner.planning.pilot import choose_threads, find_first, list_candidates
-from bench.runner.planning.presets import PRESETS, Preset
-from bench.runner.process import interpreters, preflight
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
 from bench.worker.workloads import WORKLOADS
@@ -90,23 +90,34 @@ class Placement:
     """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
 
     cores: those that a process may use there. machine: its id, None for here. gpu: whether the
-    hosts have one; hosts without one measure nothing on a GPU.
+    hosts have one; hosts without one measure nothing on a GPU. memory: bytes, None if unknown.
     """
 
     cores: int
     machine: str | None = None
     gpu: bool = True
+    memory: int | None = None
 
 
 # ----- a new run
 
 
+def refuse_file(path: Path) -> Inspection:
+    """Raise UserError for a user's own file, where nobody could import it."""
+    raise UserError(f"{path}: only registered implementations are measured here")
+
+
 def plan_run(
-    options: RunOptions, folder: Path | None, command: str, placement: Placement | None = None
+    options: RunOptions,
+    folder: Path | None,
+    command: str,
+    placement: Placement | None = None,
+    inspect: Callable[[Path], Inspection] = refuse_file,
 ) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run and write nothing; raises UserError.
 
-    folder: None for a new one in results/. command: recorded with the run.
+    folder: None for a new one in results/. command: recorded with the run. inspect: imports a
+    user's own file in a child.
     """
     placement = placement or Placement(len(list_usable_cores()))
     options = resolve_options(options, placement)
@@ -114,10 +125,10 @@ def plan_run(
 
     def with_surroundings(cases: Iterable[Case]) -> tuple[Case, ...]:
         cases = (msgspec.structs.replace(case, env=options.env) for case in cases)
-        return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
+        return tuple(assign_python(case, options.pythons) for case in cases)
 
     sizes = list_sizes(options, values)
-    cases = with_surroundings(plan_cases(options, values, sizes, placement.cores))
+    cases = with_surroundings(plan_cases(options, values, sizes, placement.cores, inspect))
     sweep = list_sweep(cases, options.implementations) if values.sweep else ()
     if values.sweep:
         base = sizes[0][1]
@@ -175,9 +186,9 @@ def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
     if not devices:
         raise UserError(NO_GPU)
     data = dataset.find(options.data).folder
-    if placement.machine is None:
+    if placement.memory is not None:
         # One size must fit; of several, those that do not fit become rows with their reason.
-        check_memory(min(options.samples, default=0), count_features(data))
+        check_memory(min(options.samples, default=0), count_features(data), placement.memory)
     threads = [resolve_threads(n, placement.cores) for n in options.threads]
     return dataclasses.replace(
         options,
@@ -228,12 +239,6 @@ def resolve_threads(threads: int, cores: int) -> int:
     return threads or cores
 
 
-def check_memory(samples: int, features: int) -> None:
-    """Raise UserError if this machine's memory does not hold this many samples."""
-    if samples > (most := compute_max_samples(features)):
-        raise UserError(f"--samples {samples}: this machine's memory holds {most} at most")
-
-
 def check_writable(folder: Path) -> None:
     """Refuse a folder that holds another run or cannot be written, before anything is measured."""
     store.reject_used_folder(folder)
@@ -248,14 +253,17 @@ def check_writable(folder: Path) -> None:
 
 
 def plan_cases(
-    options: RunOptions, values: Preset, sizes: Iterable[tuple[str, Size]], cores: int
+    options: RunOptions,
+    values: Preset,
+    sizes: Iterable[tuple[str, Size]],
+    cores: int,
+    inspect: Callable[[Path], Inspection],
 ) -> tuple[Case, ...]:
     """Return every chosen case, in the registry's order.
 
     Imports a user's own files in a child. Raises UserError for an implementation that is unknown or
     chosen twice, and where no batch size divides the samples.
     """
-    inspect = partial(preflight.inspect, variables=options.env)
     entries = [find_implementation(name, inspect) for name in options.implementations]
     names = [case.implementation for case in entries]
     for name in names:

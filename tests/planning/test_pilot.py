@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from support.records import bare, case, ok, run
 
-from bench.runner.planning.pilot import (
+from bench.planning.pilot import (
     choose_threads,
     list_candidates,
     split_pilot,
 )
-from bench.runner.planning.plan import find_missing_trials
+from bench.planning.plan import find_missing_trials
 
 OPEN = {"threads": 0, "tried_threads": (1, 2)}
 LATER = {1: 1.0, 2: 0.5}  # two threads are chosen

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from support.records import case
 
 from bench.errors import UserError
-from bench.runner.planning.cases import (
+from bench.planning.cases import (
     Size,
     complete_case,
     find_implementation,
