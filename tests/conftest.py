@@ -49,12 +49,13 @@ with suppress(ImportError):
     import triton  # noqa: F401 - see above
 
 # No test fails for want of time.
-settings.register_profile("ours", deadline=None)
-settings.load_profile("ours")
+settings.register_profile("everyday", deadline=None, max_examples=25)
+settings.register_profile("full", deadline=None)
 
 
 def pytest_configure(config):
     """Give the tests a lock of their own, and each of several workers a core and a TMPDIR too."""
+    settings.load_profile("everyday" if "not full" in config.option.markexpr else "full")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     folder = tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
