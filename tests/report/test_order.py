@@ -1,5 +1,6 @@
 """The sections of one run: what fills them, and what an empty one says."""
 
+import io
 import re
 
 import numpy as np
@@ -133,15 +134,24 @@ def folder(tmp_path, prepared):
     sizes = {"batch_size": 5, "samples": 40}
     cases = [case("a", **sizes), case("b", **sizes), case("c", objective="one-vs-rest", **sizes)]
     records = [ok(of, epoch=epoch) for of, epoch in zip(cases, (0.5, 0.7, 0.1), strict=True)]
-    return write(tmp_path / "run", run(*cases), *records, data=prepared.describe())
+    made = write(tmp_path / "run", run(*cases), *records, data=prepared.describe())
+    keep_params(made, records[1], prepared)
+    return made
 
 
-def test_weights_and_confusion_are_the_oracles(folder):
+def keep_params(folder, record, data):
+    """Write params of five epochs, all of them 1."""
+    with io.BytesIO() as stream:
+        np.save(stream, np.ones((5, data.features + 1, data.classes), np.float32))
+        store.save_params(folder, record.trial, stream.getvalue())
+
+
+def test_weights_and_confusion_are_of_params_that_the_run_keeps(folder):
     section = sections_of(folder)[LEARNED]
     assert [picture.name for picture in section.pictures] == ["weights", "confusion"]
     (remark,) = section.remarks
-    assert "after 5 epochs of workload sgd at batch size 5" in remark
-    assert re.match(r"The oracle labels \d+ of 20 test images correctly; ", section.finding)
+    assert "those of b after 5 epochs of workload sgd at batch size 5" in remark
+    assert re.match(r"These weights label \d+ of 20 test images correctly; ", section.finding)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +186,8 @@ def test_images_that_are_not_square_have_numbers_and_no_picture(tmp_path, prepar
     images = {name: random.integers(0, 256, shape, np.uint8) for name, shape in shapes.items()}
     write_idx(tmp_path / "flat", {**idx_files(), **images})
     data = dataset.find(str(tmp_path / "flat")).describe()
-    found = write_and_list(tmp_path, run(case()), ok(case()), data=data)
+    made = write(tmp_path / "run", run(case()), ok(case()), data=data)
+    keep_params(made, ok(case()), dataset.find(str(tmp_path / "flat")))
+    found = sections_of(made)
     assert data_sections.NOT_SQUARE in found[IMAGES].remarks
     assert [picture.name for picture in found[LEARNED].pictures] == ["confusion"]

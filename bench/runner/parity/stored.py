@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.data import dataset
 from bench.data.dataset import Dataset
@@ -111,6 +112,22 @@ def list_private_texts(folder: Path) -> list[str]:
     ]
 
 
+def read_params(folder: Path, trial: str, data: Dataset) -> NDArray[np.float32]:
+    """Return the params that a run keeps of a trial, (epochs, features + 1, classes).
+
+    Raises UserError.
+    """
+    try:
+        content = io.BytesIO(read_file(folder / layout.PARAMS / f"{trial}.npy"))
+        # Unlike np.load it reads no archive. A header may promise more than there is.
+        params: NDArray[np.float32] = np.lib.format.read_array(content, allow_pickle=False)
+    except (OSError, ValueError, MemoryError, RecursionError) as error:
+        raise UserError(f"its params cannot be read: {error}") from error
+    if params.dtype != np.float32 or params.shape[1:] != (data.features + 1, data.classes):
+        raise UserError(f"its params have the shape {params.shape} and the type {params.dtype}")
+    return params
+
+
 def read_evidence(
     folder: Path, record: JudgedRecord, entropy: Mapping[str, str], data: Dataset
 ) -> tuple[Draws, Evidence]:
@@ -122,16 +139,7 @@ def read_evidence(
         raise UserError("there is no entropy, so its orders cannot be drawn again")
     if record.case.samples > (most := compute_max_samples(data.features, read_usable_memory())):
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
-    draws = Draws(entropy[record.entropy])
-    try:
-        content = io.BytesIO(read_file(folder / layout.PARAMS / f"{record.trial}.npy"))
-        # Unlike np.load it reads no archive. A header may promise more than there is.
-        params = np.lib.format.read_array(content, allow_pickle=False)
-    except (OSError, ValueError, MemoryError, RecursionError) as error:
-        raise UserError(f"its params cannot be read: {error}") from error
-    shape = data.features + 1, data.classes
-    if params.dtype != np.float32 or params.shape[1:] != shape:
-        raise UserError(f"its params have the shape {params.shape} and the type {params.dtype}")
+    draws, params = Draws(entropy[record.entropy]), read_params(folder, record.trial, data)
     # A warm start has a first epoch only.
     timed = record.epoch_seconds if isinstance(record, TrialRecord) else []
     stretch = record.case.epochs if timed else 1
