@@ -357,7 +357,8 @@ def plan_trials(run: Run) -> list[Trial]:
 
 def is_needed(run: Run, trial: Trial) -> bool:
     """Return whether a run is incomplete without a trial; others only narrow its intervals."""
-    return run.budget is None or _find_part(run, trial.case.workload, trial.round) < 2
+    fixed = run.budget is None or run.stopping is None
+    return fixed or _find_part(run, trial.case.workload, trial.round) < 2
 
 
 def _find_part(run: Run, workload: str, number: int) -> int:

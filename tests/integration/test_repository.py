@@ -1,6 +1,7 @@
 """The repository's own rules. Each test loops over the files and reports all offenders at once."""
 
 import ast
+import importlib
 import re
 import runpy
 import shlex
@@ -302,6 +303,11 @@ def test_whole_commands_in_pages_are_parsed():
         for verb, arguments in re.findall(pattern, text(path), re.MULTILINE)
     ]
     assert {"ab", "run", "check"} <= {context.info_name for context in parsed}
+
+
+def test_studies_of_the_pages_can_be_imported():
+    for path in sorted((ROOT / "docs" / "studies").glob("*.py")):
+        importlib.import_module(f"studies.{path.stem}")
 
 
 # ----- what is published

@@ -88,6 +88,8 @@ def test_run_needs_no_round_that_only_narrows_its_intervals(tmp_path):
         load_run(write(tmp_path / str(n), plan, *records[:n])).missing_count for n in (1, 2, 3)
     ]
     assert counts == [2, 1, 0]
+    fixed = replace(plan, stopping=None)  # by --rounds
+    assert load_run(write(tmp_path / "fixed", fixed, *records)).missing_count == 4
 
 
 def test_damaged_record_is_left_out_with_its_reason(tmp_path):

@@ -82,7 +82,7 @@ def ab(
     moved: Annotated[  # for one release
         list[str] | None,
         options.cases_option(
-            "--command", "--pytest", "--metric", "--prepare", "--warmup", hidden=True
+            "--command", "--pytest", "--metric", "--prepare", "--warmup", "--timeout", hidden=True
         ),
     ] = None,
 ) -> None:

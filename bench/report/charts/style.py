@@ -12,7 +12,6 @@ SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 # Limits that a machine or a tolerance sets.
 LIMIT = "#CC79A7"
-GREY = "#999999"
 # Variables of style.css: each has one colour on light and one on dark paper.
 COLOURS_OF_PAGE = {
     "#0072B2": "blue",
