@@ -1,13 +1,12 @@
 """Decode untrusted JSON with clean texts, and encode the JSON files of a run."""
 
 import re
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
 from bench.errors import UserError, clean_text
-from bench.records.schema import FORMAT
+from bench.records.schema import FORMAT, OLDEST_FORMAT
 
 Kind = TypeVar("Kind")
 
@@ -24,21 +23,15 @@ class DamagedError(ValueError):
     """A file does not hold what the suite writes. The text gives the reason."""
 
 
-def decode(
-    data: bytes,
-    kind: type[Kind],
-    upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-) -> Kind:
+def decode(data: bytes, kind: type[Kind]) -> Kind:
     """Decode a JSON object. Raises DamagedError.
 
     All its texts, keys included, are cleaned by ``clean_text``.
-    upgrade: converts an object of an older format to the current one.
     """
     try:
-        if upgrade is None and not _UNCLEAN.search(data):
+        if not _UNCLEAN.search(data):
             return msgspec.json.decode(data, type=kind)
-        document = clean_texts(msgspec.json.decode(data, type=dict[str, Any]))
-        return msgspec.convert(upgrade(document) if upgrade else document, kind)
+        return msgspec.convert(clean_texts(msgspec.json.decode(data)), kind)
     except UNREADABLE as error:
         raise DamagedError(f"not a {getattr(kind, '__name__', 'Record')}: {error}") from error
 
@@ -56,18 +49,16 @@ class _Versioned(msgspec.Struct):
     format: int = 0  # environments have no format number
 
 
-def read_format(data: bytes, where: str) -> int:
-    """Return the format number in a file or line, 0 if there is none.
-
-    Raises UserError for a format that only a newer suite can read.
-    """
+def check_format(data: bytes, where: str) -> None:
+    """Raise UserError if the format in a file or line is one that only another suite can read."""
     try:
         version = msgspec.json.decode(data, type=_Versioned).format
     except UNREADABLE:
-        return 0
+        return
     if version > FORMAT:
         raise UserError(f"{where}: format {version} is newer than this suite. Update it")
-    return version
+    if 0 < version < OLDEST_FORMAT:
+        raise UserError(f"{where}: format {version} is older than this suite reads. Measure anew")
 
 
 def encode(value: Any) -> bytes:

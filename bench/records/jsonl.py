@@ -19,7 +19,6 @@ from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
 from bench.records.environments import is_file_name
 from bench.records.layout import DAMAGED, PLANS, TRIALS
-from bench.records.old_formats import upgrade_record
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
@@ -49,20 +48,19 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes, where: str) -> Record:
-    """Return the record of a line without its newline, converted to the current format.
+    """Return the record of a line without its newline, with the current format number.
 
-    where: the name of the line in messages. Raises DamagedError, or UserError if a newer suite
-    wrote it.
+    where: the name of the line in messages. Raises DamagedError, or UserError if only another suite
+    can read it.
     """
     check = _CHECK.search(line)
     if check:
         line = line[: check.start()] + b"}"
         if int(check[1], 16) != zlib.crc32(line):
             raise DamagedError("was changed after it was written")
-    version = decoding.read_format(line, where)
-    upgrade = upgrade_record if version < 6 else None
-    record: Record = decoding.decode(line, cast("Any", Record), upgrade)
-    if version >= 5 and not check:
+    decoding.check_format(line, where)
+    record: Record = decoding.decode(line, cast("Any", Record))
+    if not check:
         raise DamagedError("was changed after it was written: it has no checksum")
     if record.status == "ok" and not _is_complete(record):
         raise DamagedError("its status is ok, but numbers are missing")

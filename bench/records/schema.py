@@ -2,9 +2,7 @@
 
 Format 8: each timed epoch starts from weights of its own, all times are the parent's, and a trial
 ends on noise. Format 7: the parent drives the worker (bench/runner/drive.py). Format 6: one
-type of record for each kind of trial. Format 5: a line ends with its checksum (records/jsonl.py).
-Format 4: conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline probes, peak
-memory by phase. All of them and format 1, the first, can be read.
+type of record for each kind of trial. Older formats are not read.
 """
 
 import shlex
@@ -16,7 +14,7 @@ import msgspec
 from bench.contract import Device, Objective
 from bench.worker.machine import fingerprint
 
-FORMAT = 8
+FORMAT, OLDEST_FORMAT = 8, 6
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -394,11 +392,10 @@ class Run(
     rounds: by workload. stopping: which rows later rounds leave out, or None if every round
     measures all. budget: seconds that measuring may take, or None. sweep: cases at other sizes,
     measured ``sweep_rounds`` times. textbook: the programs of the textbook. rooflines: probes of
-    what the machine can do, by framework. machine: id of the machine whose hosts in a cluster
-    measure the run, or None where this host does. ladder: a second batch size of the first
-    workload, measured in the same rounds; 0 without one. trace: whether the frameworks' profilers
-    trace the cases of the first workload. warm_from: the round from which on a process finds the
-    compile caches that the one before it has left; 0 if none does.
+    what the machine can do, by framework. ladder: a second batch size of the first workload,
+    measured in the same rounds; 0 without one. trace: whether the frameworks' profilers trace the
+    cases of the first workload. warm_from: the round from which on a process finds the compile
+    caches that the one before it has left; 0 if none does.
     """
 
     rounds: dict[str, Rounds]
@@ -409,7 +406,6 @@ class Run(
     sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()
     rooflines: tuple[Case, ...] = ()
-    machine: str | None = None
     order: str = ""
     stopping: StoppingRule | None = None
     ladder: Count = 0

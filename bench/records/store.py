@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from bench.errors import UserError, join_lines, make_read_error, suggest_remedy
 from bench.records import environments, files, jsonl
-from bench.records.decoding import DamagedError, decode, encode, read_format
+from bench.records.decoding import DamagedError, check_format, decode, encode
 from bench.records.environments import is_file_name
 from bench.records.layout import (
     DECISION,
@@ -85,8 +86,6 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
     Raises UserError if another process holds the lock, or if it cannot be acquired.
     """
-    from filelock import FileLock, Timeout  # imported only when something is measured
-
     # The kernel must release the lock when its holder is killed: a soft lock would become stale.
     file_lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
     with _report_write_errors(folder):
@@ -238,7 +237,7 @@ def read_plan(path: Path, kind: type[Plan]) -> Plan:
     """Read a plan of this kind. Raises UserError, also if there is a link in its folder."""
     reject_links(path.parent)
     data = _read(path)
-    read_format(data, str(path))
+    check_format(data, str(path))
     try:
         return decode(data, kind)
     except DamagedError as error:

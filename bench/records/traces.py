@@ -4,7 +4,6 @@ import gzip
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -15,7 +14,7 @@ from bench.records.paths import hide_paths
 class Trace(msgspec.Struct):
     """The events of a trace; its other members, such as the host's name, are left out."""
 
-    traceEvents: list[dict[str, Any]]  # noqa: N815 - the format's name
+    traceEvents: list[dict[str, object]]  # noqa: N815 - the format's name
 
 
 def name_trace(slug: str) -> str:

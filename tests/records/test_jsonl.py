@@ -1,7 +1,5 @@
 """Lines of trials.jsonl are the records that were written, or reported as damaged."""
 
-import zlib
-
 import msgspec
 import pytest
 from support.commands import process
@@ -21,11 +19,6 @@ def decode(line):
     return jsonl.decode(line.removesuffix(b"\n"), "here")
 
 
-def older(record, version=4):
-    """Return a line of a format without checksums."""
-    return msgspec.json.encode(replace(record, format=version)) + b"\n"
-
-
 def test_any_flipped_bit_is_damage():
     line = jsonl.encode(bare(case("naïve"), reason="a\nb", conditions={"a": 0.5}))[:-1]
     for position in range(8 * len(line)):
@@ -36,33 +29,9 @@ def test_any_flipped_bit_is_damage():
             decode(bytes(flipped))
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields", "record"),
-    [
-        (
-            "ceiling",
-            {"product_operations": 8},
-            bare(case("roofline-jax"), kind="roofline", product_operations=8),
-        ),
-        (
-            "figure",
-            {"figure": {"x": 0.5}, "figure_seconds": 2.0},
-            bare(case("textbook-jax"), kind="textbook", quantities={"x": 0.5}, program_seconds=2.0),
-        ),
-    ],
-)
-def test_format_5_kinds_fields_and_programs_are_renamed(kind, fields, record):
-    old = replace(record, case=case(f"{kind}-jax"))
-    values = msgspec.to_builtins(old) | {"format": 5, "kind": kind} | fields
-    for name in ("quantities", "program_seconds"):
-        values.pop(name, None)
-    data = msgspec.json.encode(values)
-    assert decode(b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))) == record
-
-
-def test_format_5_without_checksum_is_damage():
+def test_line_without_checksum_is_damage():
     with pytest.raises(DamagedError, match="no checksum"):
-        decode(older(bare(case()), 5))
+        decode(msgspec.json.encode(bare(case())))
 
 
 def test_changed_format_number_is_damage():
@@ -71,6 +40,8 @@ def test_changed_format_number_is_damage():
         decode(line.replace(b'"format":%d' % FORMAT, b'"format":9'))
     with pytest.raises(UserError, match="format 9 is newer"):
         decode(jsonl.encode(bare(case(), format=9)))
+    with pytest.raises(UserError, match="format 5 is older"):
+        decode(jsonl.encode(bare(case(), format=5)))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +160,7 @@ def folder(tmp_path):
         ),
         (jsonl.encode(replace(RECORDS[1], trial="../a")), "trial '../a' cannot be a file name"),
         (FIRST, f"trial {RECORDS[0].trial} is already recorded"),
-        (older(replace(RECORDS[1], run="\x1b[2J" * 10_000)), "it belongs to another run"),
+        (jsonl.encode(replace(RECORDS[1], run="\x1b[2J" * 10_000)), "it belongs to another run"),
     ],
 )
 def test_damaged_line_is_skipped_reported_and_set_aside(folder, line, reason):

@@ -46,7 +46,7 @@ def test_published_records_are_valid(validator, path):
     for line, record in zip(
         path.read_bytes().splitlines(), store.read_records(path.parent), strict=True
     ):
-        # Older formats lack the checksum and have other names: as this version would write them.
+        # Older formats may have other fields: as this version would write them.
         written = json.loads(line)
         if written["format"] != FORMAT:
             written = json.loads(jsonl.encode(record))
