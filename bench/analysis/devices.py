@@ -145,7 +145,7 @@ def compare_devices(
         training = predicting = None
         if cpu and gpu:
             training = compare_epochs(cpu, gpu)
-            predicting = compare_rounds(cpu.predicts_by_round, gpu.predicts_by_round)
+            predicting = compare_rounds(cpu.prediction.by_round, gpu.prediction.by_round)
         if ranked:
             crossover = by_crossover.get(name)
             threads = tuple(sorted(tried[name]))

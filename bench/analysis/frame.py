@@ -2,17 +2,15 @@
 
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
 from bench.planning.pilot import choose_threads, split_pilot
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.records.schema import Case, TrialRecord, format_env
+from bench.records.schema import Case, CommandRecord, TrialRecord, format_env
 from bench.records.store import read_environments, read_records, read_run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Fields of a case and of a trial that are no columns: settings, nested values, and what only older
 # records have.
@@ -29,16 +27,17 @@ PARITIES = {"parity_error": "parity", "noise_parity_error": "noise_parity"}
 DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds", *PARITIES)
 
 
-def load_frame(folder: Path) -> "pd.DataFrame":
+def load_frame(folder: Path) -> pd.DataFrame:
     """Return the trials of a run in the order measured; docs/records.md describes the columns.
 
-    Raises UserError, one line, if the folder holds no run or if any of it is damaged.
+    Of a folder of ``bench gate``, the processes: side, number of the pair, times and values. Raises
+    UserError, one line, if the folder holds no run or if any of it is damaged.
     """
-    import pandas as pd
-
     if not (folder / TRIALS).is_file():
         raise UserError(f"{folder} holds no run: there is no {TRIALS}. Name the folder of a run")
     records, environments = read_records(folder), read_environments(folder)
+    if commands := [record for record in records if isinstance(record, CommandRecord)]:
+        return pd.DataFrame([_list_command_values(record) for record in commands])
     rows = []
     for record in records:
         if isinstance(record, TrialRecord):
@@ -66,3 +65,17 @@ def load_frame(folder: Path) -> "pd.DataFrame":
         pilots = {record.trial for record in split_pilot(plan, records)[1]}
     frame["pilot"] = frame["trial"].isin(pilots)
     return frame
+
+
+def _list_command_values(record: CommandRecord) -> dict[str, object]:
+    return {
+        "side": record.version,
+        "pair": record.round,
+        "started": record.started,
+        "status": record.status,
+        "reason": record.reason,
+        "wall_seconds": record.wall_seconds,
+        "kernel_seconds": record.kernel_seconds,
+        "iteration_seconds": record.iteration_seconds,
+        **record.values,  # noqa: PD011 - no table
+    }

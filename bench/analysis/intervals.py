@@ -5,7 +5,7 @@ machine in these minutes, take longer. A mean would belong to no process, and a 
 it: among the processes of one program a few take twice as long as the others.
 
 ``docs/studies/simulate.py`` counts how often these intervals hold, on noise from published runs;
-docs/statistics.md has its table.
+docs/studies/intervals.csv has its table.
 """
 
 import math

@@ -4,15 +4,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from bench.analysis.intervals import Interval, compute_t_quantile
 from bench.records.schema import Environment, Record, TrialRecord
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Above these a run was disturbed. For comparison, on two idle shared cores other processes take
 # 1 to 2 %, nothing is stolen, and the processes of one case differ by 4 %.
@@ -89,8 +86,6 @@ class Noise:
 
 def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
     """Measure the noise of a run's successful trials."""
-    import pandas as pd
-
     trials = [
         record for record in records if isinstance(record, TrialRecord) and record.status == "ok"
     ]
@@ -121,15 +116,13 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     )
 
 
-def estimate_between(medians: "pd.DataFrame") -> float | None:
+def estimate_between(medians: pd.DataFrame) -> float | None:
     """Fit an effect of each case and of each round, and return the residuals' deviation.
 
     medians: of the processes' epochs; columns case, round and log. Least squares, because trials
     may be missing. The factor with more levels is removed by subtracting its means, so that the
     matrix has a column for each level of the other only. None without degrees of freedom.
     """
-    import pandas as pd
-
     few, many = sorted(("case", "round"), key=lambda factor: medians[factor].nunique())
     levels = pd.get_dummies(medians[few], dtype=float).assign(log=medians["log"])
     centred = levels - levels.groupby(medians[many]).transform("mean")
@@ -141,7 +134,7 @@ def estimate_between(medians: "pd.DataFrame") -> float | None:
     return math.sqrt(((logs - design @ effects) ** 2).sum() / freedom)
 
 
-def _estimate_drift(medians: "pd.DataFrame") -> Interval | None:
+def _estimate_drift(medians: pd.DataFrame) -> Interval | None:
     """Fit a level of each case and one slope over the rounds; None with fewer than three rounds.
 
     The standard error is that of the rounds' mean residuals, because what slows one trial of a

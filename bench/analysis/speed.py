@@ -19,15 +19,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from bench.analysis.noise import estimate_between
 from bench.records.schema import Record, TrialRecord
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Standard deviation of the slopes of different rows, about: slopes of 0.7 to 1.1 were measured.
 SLOPE_SPREAD = 0.2
@@ -87,14 +84,12 @@ def adjust_epochs(records: Iterable[Record]) -> Adjustment:
     return Adjustment(seconds, before, after)
 
 
-def tabulate_epochs(records: Iterable[Record]) -> "pd.DataFrame":
+def tabulate_epochs(records: Iterable[Record]) -> pd.DataFrame:
     """Return the epochs with a kernel before and after each: columns case, round, kernel and log.
 
     kernel, log: natural logarithms of the kernel around an epoch and of the epoch, in seconds. Only
     of successful trials on a CPU: the kernel says nothing of a GPU's speed.
     """
-    import pandas as pd
-
     frames = [pd.DataFrame({"case": [], "round": [], "kernel": [], "log": []})]
     for record in records:
         if (
@@ -117,7 +112,7 @@ def tabulate_epochs(records: Iterable[Record]) -> "pd.DataFrame":
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
-def estimate_slopes(epochs: "pd.DataFrame") -> "pd.Series[float]":
+def estimate_slopes(epochs: pd.DataFrame) -> "pd.Series[float]":
     """Return by how much the log epoch of each case grows with the log kernel.
 
     The mean of two slopes, weighted by their precisions: that within the case's processes, and that
@@ -141,7 +136,7 @@ def estimate_slopes(epochs: "pd.DataFrame") -> "pd.Series[float]":
     return (weight * own + (1 - weight) * prior).clip(0.0, 2.0)
 
 
-def _sum_squares(centred: "pd.DataFrame") -> "pd.DataFrame":
+def _sum_squares(centred: pd.DataFrame) -> pd.DataFrame:
     """Return the sums of xx, xy and yy by case, of centred kernels x and logs y."""
     x, y = centred["kernel"], centred["log"]
     return centred.assign(xx=x * x, xy=x * y, yy=y * y).groupby("case")[["xx", "xy", "yy"]].sum()

@@ -64,12 +64,12 @@ def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
     """
     break_evens = []
     for tuned in rows:
-        if not tuned.ranked or tuned.case.style != "tuned" or not tuned.start_by_round:
+        if not tuned.ranked or tuned.case.style != "tuned" or not tuned.start.by_round:
             continue
         peers = select_comparable(rows, tuned)
         tables = compare_starts(peers), compare_all(peers)
         for simpler in peers:
-            if simpler.case.style == "idiomatic" and simpler.start_by_round:
+            if simpler.case.style == "idiomatic" and simpler.start.by_round:
                 lead = find_lead(sum_typical(tuned), sum_typical(simpler))
                 slugs = tuned.case.slug, simpler.case.slug
                 certain = all(table.estimate(*slugs).excludes(1) for table in tables)
@@ -79,13 +79,13 @@ def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
 
 def compare_starts(rows: Sequence[Row]) -> Comparison[str]:
     """Compare the cold starts of comparable rows, by their slugs."""
-    return Comparison({row.case.slug: row.start_by_round for row in rows if row.start_by_round})
+    return Comparison({row.case.slug: row.start.by_round for row in rows if row.start.by_round})
 
 
 def sum_typical(row: Row) -> NDArray[np.float64]:
     """Return the seconds from a cold start until 1, 2 ... MAX_EPOCHS epochs are trained."""
-    starts = np.array(list(row.start_by_round.values()))
-    epochs = np.array([row.epochs_by_round[number] for number in row.start_by_round])
+    starts = np.array(list(row.start.by_round.values()))
+    epochs = np.array([row.epochs_by_round[number] for number in row.start.by_round])
     totals: NDArray[np.float64] = np.median(
         starts[:, None] + epochs[:, None] * np.arange(MAX_EPOCHS), axis=0
     )
@@ -108,11 +108,11 @@ def find_lead(
 
 def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
     """Return which of comparable rows is done first, from each number of epochs on."""
-    started = [row for row in rows if row.ranked and row.start_by_round]
+    started = [row for row in rows if row.ranked and row.start.by_round]
     if not started:
         return []
     # Of rows that are level, the first one counts.
-    started.sort(key=lambda row: median(row.start_by_round.values()))
+    started.sort(key=lambda row: median(row.start.by_round.values()))
     totals = np.stack([sum_typical(row) for row in started])
     first = totals.argmin(axis=0)
     starts, epochs = compare_starts(started), compare_all(row for row in rows if row.ranked)
@@ -134,8 +134,8 @@ def estimate_overtaking(row: Row, before: Row, first: int) -> tuple[int, int] | 
     medians. None with a single round, and if the row does not overtake in every round.
     """
     numbers = []
-    for number in row.start_by_round.keys() & before.start_by_round.keys():
-        late = row.start_by_round[number] - before.start_by_round[number]
+    for number in row.start.by_round.keys() & before.start.by_round.keys():
+        late = row.start.by_round[number] - before.start.by_round[number]
         gain = before.epochs_by_round[number] - row.epochs_by_round[number]
         if late <= 0 or gain <= 0:
             return None

@@ -9,7 +9,7 @@ intervals far too narrow.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 from statistics import fmean, median
 
@@ -54,34 +54,106 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What the starts of a row took, in seconds.
+
+    by_round: import, set-up, reset and first epoch of each successful trial that recorded all of
+    them and found no compile caches. warm_by_round: the same of those that found the caches of
+    another process. imports, setup, reset, first_epoch: medians over the first. warm_up: the first
+    timed epoch over the median one of its process.
+    """
+
+    by_round: Mapping[int, float]
+    warm_by_round: Mapping[int, float]
+    imports: float | None
+    setup: float | None
+    reset: float | None
+    first_epoch: float | None
+    warm_up: Interval | None
+
+    @property
+    def warm(self) -> Interval | None:
+        """Seconds of the typical start with the compile caches of another process."""
+        times = list(self.warm_by_round.values())
+        return estimate_typical(times) if times else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Seconds of the median prediction of each successful trial, of the test images and of one.
+
+    images: number of test images.
+    """
+
+    by_round: Mapping[int, float]
+    single_by_round: Mapping[int, float]
+    images: int | None
+
+    @property
+    def typical(self) -> Interval | None:
+        """Seconds of the typical prediction of the test images."""
+        times = list(self.by_round.values())
+        return estimate_typical(times) if times else None
+
+    @property
+    def single(self) -> Interval | None:
+        """Seconds of the typical prediction of one image."""
+        times = list(self.single_by_round.values())
+        return estimate_typical(times) if times else None
+
+    @property
+    def per_second(self) -> float | None:
+        """Test images predicted in a second, host to host."""
+        if self.typical is None or self.images is None:
+            return None
+        return self.images / self.typical.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes, means over trials.
+
+    by_phase: resident, the peak at the end of each phase. It only rises: a phase adds the
+    difference to the one before. Mapped data count as soon as they are read. peak_bytes,
+    device_bytes: of the process, and what it reserved on the GPU. framework_bytes: in use on the
+    GPU, by the framework's own count.
+    """
+
+    by_phase: Mapping[str, float]
+    peak_bytes: float | None
+    device_bytes: float | None
+    framework_bytes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Shares of the images that are labelled right.
+
+    validation, test: after the workload's own epochs, means over trials of the rounds in which all
+    comparable rows trained as many: they share their orders. curves: on the validation images after
+    each epoch, with each seed of orders and initial weights.
+    """
+
+    validation: float | None
+    test: float | None
+    curves: tuple[Sequence[float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One case in a table, from all of its trials; None for what no trial recorded.
 
     swept: measured at another size than the first of its workload.
     version: of the framework.
     rounds: number of rounds with a trial, successful or not.
-    epochs_by_round, predicts_by_round, predict_one_by_round: seconds of the median epoch, and of
-        the median prediction of the test images and of one image, of each successful trial.
+    epochs_by_round: seconds of the median epoch of each successful trial.
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
         processes agree (speed.py), and else as they were measured. Ratios use them.
-    start_by_round: seconds of import, set-up, reset and first epoch of each successful trial that
-        recorded all of them and found no compile caches.
-    warm_start_by_round: the same sum of each start with the compile caches of another process.
-    speed: of the machine during the row, over the run's median; None where epochs do not follow it.
-    test_images: number of test images.
     epoch: seconds.
     roofline_seconds: of an epoch's two dense products by the probes. A program that skips zeros may
         be faster.
-    first_epoch, imports, setup, reset: seconds, medians over trials that found no compile caches.
-    warm_up: the first timed epoch over the median one of its process.
+    speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     waits: of a row that waits in more than MAX_WAITING of its epochs; None of any other.
-    validation_accuracy, test_accuracy: after the workload's own epochs, means over trials of the
-        rounds in which all comparable rows trained as many: they share their orders.
-    curves: validation accuracy after each epoch, with each seed of orders and initial weights.
-    peaks_by_phase: resident bytes at the end of each phase, means over trials. The peak only rises:
-        a phase adds the difference to the one before. Mapped data count as soon as they are read.
-    peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
-    framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial, also of warm starts.
@@ -96,32 +168,19 @@ class Row:
     rounds: int
     epochs_by_round: Mapping[int, float]
     adjusted_by_round: Mapping[int, float]
-    start_by_round: Mapping[int, float]
-    speed: float | None
-    predicts_by_round: Mapping[int, float]
-    predict_one_by_round: Mapping[int, float]
-    test_images: int | None
     epoch: Interval | None
     roofline_seconds: float | None
-    first_epoch: float | None
-    imports: float | None
-    setup: float | None
-    reset: float | None
-    warm_up: Interval | None
+    speed: float | None
     waits: Waits | None
-    validation_accuracy: float | None
-    test_accuracy: float | None
-    curves: tuple[Sequence[float], ...]
-    peaks_by_phase: Mapping[str, float]
-    peak_rss_bytes: float | None
-    peak_device_bytes: float | None
-    framework_peak_bytes: float | None
+    start: Start
+    prediction: Prediction
+    memory: Memory
+    accuracy: Accuracy
     epoch_joules: float | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     machine: str = ""
     provisional: bool = False
-    warm_start_by_round: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def ranked(self) -> bool:
@@ -142,7 +201,7 @@ class Row:
     @property
     def accuracy_by_seed(self) -> list[float]:
         """Validation accuracy after the workload's own epochs, with each seed."""
-        return [curve[self.case.epochs - 1] for curve in self.curves]
+        return [curve[self.case.epochs - 1] for curve in self.accuracy.curves]
 
     @property
     def reasons(self) -> list[str]:
@@ -166,33 +225,8 @@ class Row:
         """
         return {
             number: start + (epochs - 1) * self.epochs_by_round[number]
-            for number, start in self.start_by_round.items()
+            for number, start in self.start.by_round.items()
         }
-
-    @property
-    def warm_start(self) -> Interval | None:
-        """Seconds of a start with the compile caches of another process."""
-        times = list(self.warm_start_by_round.values())
-        return estimate_typical(times) if times else None
-
-    @property
-    def predict(self) -> Interval | None:
-        """Seconds of a prediction of the test images."""
-        times = list(self.predicts_by_round.values())
-        return estimate_typical(times) if times else None
-
-    @property
-    def predict_one(self) -> Interval | None:
-        """Seconds of a prediction of one image."""
-        times = list(self.predict_one_by_round.values())
-        return estimate_typical(times) if times else None
-
-    @property
-    def predictions_per_second(self) -> float | None:
-        """Test images predicted in a second, host to host."""
-        if self.predict is None or self.test_images is None:
-            return None
-        return self.test_images / self.predict.mean
 
     @property
     def samples_per_second(self) -> float | None:
@@ -249,10 +283,13 @@ def summarize(
             speed=speeds.get(slug),
             roofline_seconds=least if row.epoch else None,
             faults=(*row.faults, *faults),
-            warm_start_by_round={
-                **row.warm_start_by_round,
-                **_sum_starts(one for one in warm if one.status == "ok"),
-            },
+            start=replace(
+                row.start,
+                warm_by_round={
+                    **row.start.warm_by_round,
+                    **_sum_starts(one for one in warm if one.status == "ok"),
+                },
+            ),
         )
         rows.append(row)
     return sorted(rows, key=sort_key)
@@ -345,14 +382,8 @@ def _summarize_case(
     """
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
-    cold = [trial for trial in good if not trial.found_cache_bytes]
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
-    warm_ups = [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in good]
-    peaks = {
-        phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in cold)
-        for phase in MEMORY_PHASES
-    }
     return Row(
         case=case,
         swept=swept,
@@ -360,34 +391,23 @@ def _summarize_case(
         rounds=len({trial.round for trial in trials}),
         epochs_by_round=medians,
         adjusted_by_round={**medians, **adjusted},
-        start_by_round=_sum_starts(cold),
-        warm_start_by_round=_sum_starts(trial for trial in good if trial.found_cache_bytes),
-        speed=None,
-        predicts_by_round={
-            trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
-        },
-        predict_one_by_round={
-            trial.round: median(trial.predict_one_seconds)
-            for trial in good
-            if trial.predict_one_seconds
-        },
-        test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
         roofline_seconds=None,
-        first_epoch=_median(trial.first_epoch_seconds for trial in cold),
-        imports=_median(trial.import_seconds for trial in cold),
-        setup=_median(trial.setup_seconds for trial in cold),
-        reset=_median(trial.reset_seconds for trial in cold),
-        warm_up=estimate_typical(warm_ups) if good else None,
+        speed=None,
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
-        validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
-        test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
-        curves=tuple(trial.validation_accuracy for trial in select_seeds(scored)),
-        peaks_by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},
-        peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in cold),
-        peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
-        framework_peak_bytes=_mean(
-            trial.device_conditions.get("framework_peak_bytes") for trial in good
+        start=_summarize_starts(good),
+        prediction=Prediction(
+            by_round={t.round: median(t.predict_seconds) for t in good if t.predict_seconds},
+            single_by_round={
+                t.round: median(t.predict_one_seconds) for t in good if t.predict_one_seconds
+            },
+            images=environment.data.get("test_images") if environment else None,
+        ),
+        memory=_summarize_memory(good),
+        accuracy=Accuracy(
+            validation=_mean(trial.validation_accuracy[case.epochs - 1] for trial in scored),
+            test=_mean(trial.test_accuracy[case.epochs - 1] for trial in scored),
+            curves=tuple(trial.validation_accuracy for trial in select_seeds(scored)),
         ),
         # The counter covers all timed epochs of a trial, and all processes on the GPU.
         epoch_joules=_mean(
@@ -399,6 +419,37 @@ def _summarize_case(
         ),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_failures(trials)),
+    )
+
+
+def _summarize_starts(good: Sequence[TrialRecord]) -> Start:
+    cold = [trial for trial in good if not trial.found_cache_bytes]
+    warm_ups = [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in good]
+    return Start(
+        by_round=_sum_starts(cold),
+        warm_by_round=_sum_starts(trial for trial in good if trial.found_cache_bytes),
+        imports=_median(trial.import_seconds for trial in cold),
+        setup=_median(trial.setup_seconds for trial in cold),
+        reset=_median(trial.reset_seconds for trial in cold),
+        first_epoch=_median(trial.first_epoch_seconds for trial in cold),
+        warm_up=estimate_typical(warm_ups) if good else None,
+    )
+
+
+def _summarize_memory(good: Sequence[TrialRecord]) -> Memory:
+    """Return the memory of successful trials; compilation counts, so those that found it do not."""
+    cold = [trial for trial in good if not trial.found_cache_bytes]
+    peaks = {
+        phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in cold)
+        for phase in MEMORY_PHASES
+    }
+    return Memory(
+        by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},
+        peak_bytes=_mean(trial.peak_rss_bytes for trial in cold),
+        device_bytes=_mean(trial.peak_device_bytes for trial in good),
+        framework_bytes=_mean(
+            trial.device_conditions.get("framework_peak_bytes") for trial in good
+        ),
     )
 
 

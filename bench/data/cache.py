@@ -6,6 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
+from filelock import FileLock
+
 from bench.errors import DataError
 
 _CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
@@ -16,8 +19,6 @@ def root() -> Path:
 
     Raises DataError where the user has no home folder.
     """
-    import platformdirs
-
     path = os.environ.get("SOFTMAX_BENCH_CACHE") or platformdirs.user_cache_dir("softmax-bench")
     try:
         return Path(path).expanduser().resolve()
@@ -58,8 +59,6 @@ def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[
     """
     if is_built():
         return folder
-    from filelock import FileLock
-
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):

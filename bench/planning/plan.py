@@ -47,7 +47,6 @@ from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
-NO_GPU = "no host has a GPU. Start a worker on one that has, or leave out --device gpu"
 # The share of a typical process within which the bounds of a complete row are.
 PRECISION = 0.05
 
@@ -86,16 +85,10 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
-
-    cores: those that a process may use there. machine: its id, None for here. gpu: whether the
-    hosts have one; hosts without one measure nothing on a GPU. memory: bytes, None if unknown.
-    """
+class Host:
+    """What this machine has: cores that a process may use, and bytes of memory, None if unknown."""
 
     cores: int
-    machine: str | None = None
-    gpu: bool = True
     memory: int | None = None
 
 
@@ -111,7 +104,7 @@ def plan_run(
     options: RunOptions,
     folder: Path | None,
     command: str,
-    placement: Placement | None = None,
+    host: Host | None = None,
     inspect: Callable[[Path], Inspection] = refuse_file,
 ) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run and write nothing; raises UserError.
@@ -119,16 +112,16 @@ def plan_run(
     folder: None for a new one in results/. command: recorded with the run. inspect: imports a
     user's own file in a child.
     """
-    placement = placement or Placement(len(list_usable_cores()))
-    options = resolve_options(options, placement)
-    values = choose_values(options, placement)
+    host = host or Host(len(list_usable_cores()))
+    options = resolve_options(options, host)
+    values = choose_values(options, host)
 
     def with_surroundings(cases: Iterable[Case]) -> tuple[Case, ...]:
         cases = (msgspec.structs.replace(case, env=options.env) for case in cases)
         return tuple(assign_python(case, options.pythons) for case in cases)
 
     sizes = list_sizes(options, values)
-    cases = with_surroundings(plan_cases(options, values, sizes, placement.cores, inspect))
+    cases = with_surroundings(plan_cases(options, values, sizes, host.cores, inspect))
     sweep = list_sweep(cases, options.implementations) if values.sweep else ()
     if values.sweep:
         base = sizes[0][1]
@@ -150,7 +143,7 @@ def plan_run(
         seed=options.seed,
         rounds=rounds | {values.workloads[0]: values.rounds},
         cases=cases,
-        textbook=with_surroundings(list_textbook_programs(placement.cores) if programs else ()),
+        textbook=with_surroundings(list_textbook_programs(host.cores) if programs else ()),
         timeout=options.timeout,
         data_source=options.data,
         budget=values.budget and values.budget * (1 if options.budget else len(options.devices)),
@@ -161,7 +154,6 @@ def plan_run(
         sweep_rounds=options.rounds or 1,
         skipped=tuple(Skipped(*size, fault) for size, fault in faults.items()),
         rooflines=with_surroundings(list_rooflines((*cases, *sweep) if options.roofline else ())),
-        machine=placement.machine,
         order=secrets.token_hex(16),
         ladder=values.second_batch_size,
         trace=options.trace,
@@ -175,38 +167,34 @@ def make_run_name(kind: str = "") -> tuple[str, str]:
     return f"{now:%Y%m%d-%H%M%S}-{kind}{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
 
 
-def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
+def resolve_options(options: RunOptions, host: Host) -> RunOptions:
     """Return the options with devices, threads and samples of this machine and data set.
 
     Raises UserError where the machine has less than what is asked for.
     """
     if options.sweep and (options.batch_sizes or options.threads or options.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples. Leave those out")
-    devices = tuple(device for device in options.devices if device == "cpu" or placement.gpu)
-    if not devices:
-        raise UserError(NO_GPU)
     data = dataset.find(options.data).folder
-    if placement.memory is not None:
+    if host.memory is not None:
         # One size must fit; of several, those that do not fit become rows with their reason.
-        check_memory(min(options.samples, default=0), count_features(data), placement.memory)
-    threads = [resolve_threads(n, placement.cores) for n in options.threads]
+        check_memory(min(options.samples, default=0), count_features(data), host.memory)
+    threads = [resolve_threads(n, host.cores) for n in options.threads]
     return dataclasses.replace(
         options,
         workloads=tuple(dict.fromkeys(options.workloads)),
-        devices=devices,
         threads=tuple(dict.fromkeys(threads)),
         samples=options.samples or (len(read_labels(data, "train")),),
     )
 
 
-def choose_values(options: RunOptions, placement: Placement) -> Preset:
+def choose_values(options: RunOptions, host: Host) -> Preset:
     """Return the values of a preset, but for those that an option overrides.
 
     options: resolved.
     """
     preset = PRESETS[options.preset]
-    rounds, epochs = options.rounds or preset.rounds, options.epochs or preset.epochs
-    threads = [resolve_threads(n, placement.cores) for n in preset.threads]
+    epochs = options.epochs or preset.epochs
+    threads = [resolve_threads(n, host.cores) for n in preset.threads]
     changes: dict[str, Any] = {
         "workloads": options.workloads or preset.workloads,
         "threads": options.threads or tuple(dict.fromkeys(threads)),
@@ -221,12 +209,10 @@ def choose_values(options: RunOptions, placement: Placement) -> Preset:
         changes["later_epochs"] = epochs
     if options.sweep:
         changes |= {"sweep": True, "budget": None}
-    # All hosts of a cluster measure whole rounds at the same time, and none has another's caches.
-    if placement.machine:
-        changes["warm_from"] = 0
-    if options.rounds or placement.machine:
-        fixed = {"rounds": rounds, "least_rounds": rounds, "later_epochs": epochs, "budget": None}
-        changes |= fixed | {"other_rounds": options.rounds or preset.other_rounds}
+    if options.rounds:
+        rounds = options.rounds
+        changes |= {"rounds": rounds, "least_rounds": rounds, "other_rounds": rounds}
+        changes |= {"later_epochs": epochs, "budget": None}
     if options.budget:
         changes["budget"] = options.budget
     return dataclasses.replace(preset, **changes)

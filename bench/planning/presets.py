@@ -48,7 +48,7 @@ class Preset:
 
 
 PRESETS = {
-    # Five processes give a usable interval; docs/statistics.md says how often the intervals hold
+    # Five processes give a usable interval; docs/how-sure.md says how often the intervals hold
     # under the rule that may end after three. Keras's first epochs are slow: the median of two
     # would be too long.
     "default": Preset(

@@ -80,7 +80,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         missing = find_missing_trials(run, records)
         total = sum(record.status != "interrupted" for record in records) + len(missing)
         find_known = _remember(find_settled)
-        yield from import_frameworks(missing, set())
+        yield from import_frameworks(missing)
         compiling = now()
         yield from compile_kernels(run, data, missing)
         begin += now() - compiling  # half an hour, once on a machine, is not the budget's
@@ -122,11 +122,9 @@ def _remember(find: FindSettled) -> FindSettled:
     return find_once
 
 
-def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[WarmUpStarted]:
-    """Import, unmeasured, what trials need; yield an event before each import.
-
-    imported: distributions and modules of earlier calls; this one adds its own.
-    """
+def import_frameworks(trials: Iterable[Trial]) -> Iterator[WarmUpStarted]:
+    """Import, unmeasured, what trials need; yield an event before each import."""
+    imported: set[str] = set()
     for case in (trial.case for trial in trials if find_file_fault(trial.case) is None):
         distributions = set(list_distributions(case) or [case.module])
         if not distributions <= imported:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -32,7 +32,7 @@ from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import Worker
-from bench.runner.process.outcome import Outcome
+from bench.runner.process.outcome import Result, describe_outcome
 from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
 from bench.worker import exchange
@@ -40,7 +40,7 @@ from bench.worker.machine import list_software, list_usable_cores
 from bench.worker.measure import now
 from bench.worker.roofline import RooflineSample
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 # The fields of a record that a worker reports itself. Those of a trial are all the parent's.
 REPORTED = {
@@ -86,7 +86,7 @@ class Runner:
         self._judge = Judge(data.folder, data.classes)
         self._machine = machine.describe()
         self._suite = machine.describe_suite()
-        self._software: dict[str, dict[str, Any]] = {}
+        self._software: dict[str, Mapping[str, object]] = {}
         self._judging_seconds = 0.0  # of the trials that are measured now
         self._round: int | None = None
         self._draws: list[Draws] = []  # of the round that goes on
@@ -119,7 +119,7 @@ class Runner:
         return self._measure(trials, partial(self._run_pair, judge_one_epoch=judge_one_epoch))
 
     def _measure(
-        self, trials: Sequence[Trial], run: Callable[..., Sequence[dict[str, Any]]]
+        self, trials: Sequence[Trial], run: Callable[..., Sequence[Result]]
     ) -> tuple[Record, ...]:
         # First of all: another Python may need long to describe itself.
         sides, timeout = self._installations or {}, self._context.timeout
@@ -131,22 +131,22 @@ class Runner:
         self._judging_seconds, started = 0.0, timestamps.format_now()
         interrupt = None
         try:
-            values = run(trials, children)
+            results = run(trials, children)
             if self._judging_seconds:
-                share = {"judging_seconds": self._judging_seconds / len(trials)}
-                values = [fields | share for fields in values]
+                share = self._judging_seconds / len(trials)
+                results = [result.add(judging_seconds=share) for result in results]
         except KeyboardInterrupt as error:
-            values, interrupt = [{"status": "interrupted"}] * len(trials), error
+            results, interrupt = [Result("interrupted")] * len(trials), error
         records = tuple(
-            self._append(trial, environment, {"started": started, **fields})
-            for trial, environment, fields in zip(trials, environments, values, strict=True)
+            self._append(trial, environment, started, result)
+            for trial, environment, result in zip(trials, environments, results, strict=True)
         )
         if interrupt is not None:
             raise interrupt
         return records
 
-    def _run(self, trials: Sequence[Trial], children: Sequence[ChildSpec]) -> list[dict[str, Any]]:
-        """Return the fields of a trial's record: what was measured, judged."""
+    def _run(self, trials: Sequence[Trial], children: Sequence[ChildSpec]) -> list[Result]:
+        """Measure a trial, and judge it."""
         (trial,), (child,) = trials, children
         if obstacle := self._find_obstacle(trial.case):
             return [obstacle]
@@ -155,17 +155,17 @@ class Runner:
         with scratch.make_folder(self._cached.get(trial.case.slug) if warm else None) as folder:
             before = machine.read_conditions()
             if trial.kind == "trial":
-                values = self._drive(trial, child, folder)
+                result = self._drive(trial, child, folder)
             elif trial.kind == "trace":
-                values = self._trace(trial, child, folder)
+                result = self._trace(trial, child, folder)
             else:
-                values = self._launch(trial, child, folder)
-            values["conditions"] = machine.compare_readings(before, machine.read_conditions())
-        if values["status"] != "ok":
+                result = self._launch(trial, child, folder)
+            conditions = machine.compare_readings(before, machine.read_conditions())
+        if result.status != "ok":
             scratch.check_room()  # if the disk is full even without its files: UserError
-        return [values]
+        return [result.add(conditions=conditions)]
 
-    def _drive(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+    def _drive(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
         """Drive a worker through a trial and judge it."""
         draws, case = self._get_draws(trial), trial.case
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
@@ -185,17 +185,17 @@ class Runner:
         if "framework_peak_bytes" in outcome.document:
             peak = outcome.document["framework_peak_bytes"]
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
-        values = describe_outcome(outcome) | dataclasses.asdict(drive.measurement)
-        if outcome.status == "ok":
-            values["cache_bytes"] = spec.count_cache_bytes(folder)
-            values["found_cache_bytes"] = found
-            if self._caches:
-                spec.move_compile_caches(folder, self._caches / case.slug)
-                self._cached[case.slug] = folder
-            values |= self._judge_drive(trial, drive, self._judge.judge)
-        return values
+        result = describe_outcome(outcome).add(drive.measurement)
+        if outcome.status != "ok":
+            return result
+        left = spec.count_cache_bytes(folder)
+        if self._caches:
+            spec.move_compile_caches(folder, self._caches / case.slug)
+            self._cached[case.slug] = folder
+        result = result.add(cache_bytes=left, found_cache_bytes=found)
+        return self._judge_drive(trial, drive, result, self._judge.judge)
 
-    def _trace(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+    def _trace(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
         """Let the framework's profiler trace an epoch of few steps, after one that compiles."""
         case = trial.case
         samples = min(case.samples, TRACED_STEPS * case.batch_size)
@@ -208,26 +208,27 @@ class Runner:
                 drive.train_first()
                 worker.call(exchange.RUN, indices=draws.draw_order(Epoch("timed", 1), samples))
             outcome = worker.finish()
-        values = describe_outcome(outcome)
+        result = describe_outcome(outcome)
         if outcome.status == "ok":
             try:
                 data = read_trace(folder / TRACE, find_case_folders(case))
             except (OSError, EOFError, zlib.error, *UNREADABLE) as error:
-                reason = f"its profiler left no trace that can be read: {error}"
-                return values | {"status": "failed", "reason": join_lines(reason)}
+                return result.fail(
+                    join_lines(f"its profiler left no trace that can be read: {error}")
+                )
             store.save_trace(self._folder, case.slug, data)
-        return values
+        return result
 
     def _run_pair(
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, judge_one_epoch: bool
-    ) -> list[dict[str, Any]]:
-        """Return the fields of the records of two trials whose workers train in turn.
+    ) -> list[Result]:
+        """Measure two trials whose workers train in turn.
 
         judge_one_epoch: one epoch of one of them, both drawn now, is judged.
         """
         obstacles = [self._find_obstacle(trial.case) for trial in trials]
         if any(obstacles):
-            other = {"status": "unavailable", "reason": "its partner was not measured"}
+            other = Result("unavailable", "its partner was not measured")
             return [obstacle or other for obstacle in obstacles]
         before = machine.read_conditions()
         with ExitStack() as stack:
@@ -250,27 +251,27 @@ class Runner:
                         drive.predict_all(partial(self._time, find_mistaken, drive.case))
             outcomes = [drive.worker.finish() for drive in drives]
         conditions = machine.compare_readings(before, machine.read_conditions())
-        rows = [
-            dataclasses.asdict(drive.measurement)
-            | describe_outcome(outcome)
-            | {"alternated": True, "conditions": conditions}
+        results = [
+            describe_outcome(outcome).add(drive.measurement, alternated=True, conditions=conditions)
             for drive, outcome in zip(drives, outcomes, strict=True)
         ]
-        if any(row["status"] != "ok" for row in rows):
-            for row in rows:
-                if row["status"] == "ok":
-                    row |= {"status": "interrupted", "reason": "its partner failed"}
-            return rows
+        if any(result.status != "ok" for result in results):
+            return [
+                result.fail("its partner failed", "interrupted")
+                if result.status == "ok"
+                else result
+                for result in results
+            ]
         judge: Callable[..., Judgement] = (
             self._judge.judge_epoch if judge_one_epoch else self._judge.judge
         )
         judged = [secrets.choice(drives)] if judge_one_epoch else drives
         return [
-            row | self._judge_drive(trial, drive, judge if drive in judged else None)
-            for trial, drive, row in zip(trials, drives, rows, strict=True)
+            self._judge_drive(trial, drive, result, judge if drive in judged else None)
+            for trial, drive, result in zip(trials, drives, results, strict=True)
         ]
 
-    def _time(self, judge: Callable[..., Result], *args: object) -> Result:
+    def _time(self, judge: Callable[..., Returned], *args: object) -> Returned:
         """Return what a function of the judge returns, and note how long it took."""
         begin = now()
         try:
@@ -285,9 +286,13 @@ class Runner:
         return Worker(request, child, folder, measure_exchange(trial.case, self._data))
 
     def _judge_drive(
-        self, trial: Trial, drive: Drive, judge: Callable[..., Judgement] | None
-    ) -> dict[str, Any]:
-        """Return the fields that the parent adds to what was measured of a successful process.
+        self,
+        trial: Trial,
+        drive: Drive,
+        result: Result,
+        judge: Callable[..., Judgement] | None,
+    ) -> Result:
+        """Return the result of a successful process with what the parent adds to it.
 
         judge: None if params and predictions are not judged.
         """
@@ -299,21 +304,20 @@ class Runner:
             stream = io.BytesIO()
             np.save(stream, stack_params(drive.evidence))
             self._params[trial.id] = stream.getvalue()
-        results = dataclasses.asdict(judgement)
-        epochs, fault = sorted(results.pop("errors")), results.pop("fault")
+        known = dataclasses.asdict(judgement)
+        epochs, fault = sorted(known.pop("errors")), known.pop("fault")
         fault = fault or threads_fault or drive.find_disturbance_fault()
-        return {
-            **results,
-            "status": "failed" if fault else "ok",
-            "reason": fault,
-            "entropy": drive.draws.id,
-            "judged_epochs": [epoch.number for epoch in epochs if epoch.part == "timed"],
-            "threads_in_force": threads,
-        }
+        result = result.add(
+            **known,
+            entropy=drive.draws.id,
+            judged_epochs=[epoch.number for epoch in epochs if epoch.part == "timed"],
+            threads_in_force=threads,
+        )
+        return result.fail(fault) if fault else result
 
-    def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+    def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
         """Run a roofline probe or a program of the textbook."""
-        seconds: dict[str, Any] = {}
+        seconds: dict[str, float] = {}
         with Worker(self._build_request(trial), child, folder) as worker:
             with suppress(ProcessStopped):
                 worker.await_start()
@@ -329,12 +333,12 @@ class Runner:
         reported = {
             name: outcome.document[name] for name in REPORTED[trial.kind] & outcome.document.keys()
         }
-        values = reported | seconds | describe_outcome(outcome)
+        result = describe_outcome(outcome).add(**(reported | seconds))
         if trial.kind == "textbook" and outcome.status == "ok":
             quantities = outcome.document.get("quantities", {})
             if fault := find_textbook_fault(trial.case.implementation, quantities):
-                values |= {"status": "failed", "reason": fault}
-        return values
+                return result.fail(fault)
+        return result
 
     def _get_draws(self, trial: Trial) -> Draws:
         """Return the draws of a trial: those of its round, unless its row had these already.
@@ -361,9 +365,11 @@ class Runner:
         self._round, self._draws, self._params = None, [], {}
         self._processes.clear()
 
-    def _append(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
+    def _append(
+        self, trial: Trial, environment: Environment, started: str, result: Result
+    ) -> Record:
         """Append a trial's record to the run."""
-        identity: dict[str, Any] = {
+        identity: dict[str, object] = {
             "format": FORMAT,
             "kind": trial.kind,
             "run": self._context.run,
@@ -371,15 +377,15 @@ class Runner:
             "round": trial.round,
             "case": trial.case,
             "environment": environment.id,
-            "started": values["started"],
+            "started": started,
         }
         if trial.kind == "trial":
             identity["version"] = trial.version
         folders = find_case_folders(trial.case)
-        return store.append_values(self._folder, environment, identity, values, folders)
+        return store.append_values(self._folder, environment, identity, result.fields, folders)
 
-    def _find_obstacle(self, case: Case) -> dict[str, Any] | None:
-        """Return status and reason of a case that cannot be measured on this host, or None."""
+    def _find_obstacle(self, case: Case) -> Result | None:
+        """Return the result of a case that cannot be measured on this host, or None."""
         if case.device not in case.devices:
             reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
         elif case.samples > (
@@ -390,10 +396,10 @@ class Runner:
             reason = f"{case.threads} threads: only {cores} cores are usable on this machine"
         else:
             fault = find_file_fault(case)
-            return {"status": "failed", "reason": fault} if fault else None
-        return {"status": "unavailable", "reason": reason}
+            return Result("failed", fault) if fault else None
+        return Result("unavailable", reason)
 
-    def _build_request(self, trial: Trial) -> dict[str, Any]:
+    def _build_request(self, trial: Trial) -> dict[str, object]:
         case, source = trial.case, spec.describe_source(trial.case)
         if trial.kind == "textbook":
             return {"mode": "textbook", **source, "data": str(self._data.folder)}
@@ -432,16 +438,6 @@ class Runner:
             "data": self._data.describe(),
         }
         return environments.make_environment(facts)
-
-
-def describe_outcome(outcome: Outcome) -> dict[str, Any]:
-    """Return the fields of a record that say how a process ended."""
-    return {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "wall_seconds": outcome.wall_seconds,
-        "stderr_tail": outcome.stderr_tail or None,
-    }
 
 
 def find_file_fault(case: Case) -> str | None:

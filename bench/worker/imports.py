@@ -3,12 +3,11 @@
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Any
 
 OURS = {"bench", "implementations", "__main__"}
 
 
-def find_imports(file: Path) -> dict[str, Any]:
+def find_imports(file: Path) -> dict[str, object]:
     """Return what is loaded in this process besides the standard library and this suite.
 
     siblings: files below the folder of ``file``, without it, relative to the folder. modules: the

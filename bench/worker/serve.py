@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from bench.contract import Unavailable
 from bench.errors import join_lines
@@ -23,9 +22,7 @@ from bench.worker.exchange import Exchange, ExchangeSize
 from bench.worker.guard import ContractError
 from bench.worker.imports import find_imports
 from bench.worker.roofline import measure_roofline
-from bench.worker.session import Session
-
-Document = dict[str, Any]
+from bench.worker.session import Document, Session
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 

@@ -1,6 +1,6 @@
 """Simulate comparisons: how often looks at pairs, or stored runs, call a slowdown.
 
-``PYTHONPATH=docs:tests python -m studies.false_alarms`` prints the figures of docs/calibration.md.
+``PYTHONPATH=docs:tests python -m studies.false_alarms`` prints the figures of docs/how-sure.md.
 """
 
 import datetime as dt

@@ -2,14 +2,13 @@
 
 ``PYTHONPATH=docs:tests python -m studies.gates measure ROUNDS [GATE …]`` asks each gate, or those
 that are named, once a round and slowdown about a new repository, and appends the decisions to
-results/gates.jsonl. ``… show FILE`` prints the tables of docs/calibration.md.
+results/gates.jsonl. ``… show FILE`` prints the table of docs/how-sure.md.
 
 The Python on PATH runs the commands and tests that are measured: it needs NumPy, virtualenv and
 pytest-benchmark, and beside it hyperfine, pyperf and asv. Each is used as its documentation says.
 """
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median, stdev
+from statistics import median
 from typing import Any
 
 from scipy.stats import ttest_ind
@@ -28,9 +27,6 @@ from bench.records.store import read_records
 from bench.regression.calibration.counts import compute_wilson_interval, name_load
 from bench.regression.commands.judge_commands import compare_kernels, compare_values
 from bench.regression.paired.judge_pairs import collect_pairs
-from bench.regression.stats.control import remove_speed
-from bench.regression.stats.false_alarms import ALPHA
-from bench.regression.stats.signed_rank import compare_pairs
 from bench.runner.host import machine
 from bench.worker.measure import now
 
@@ -142,12 +138,14 @@ def ask_asv(_base: Path, candidate: Path) -> tuple[str, dict[str, Any]]:
 
 # Give a gate that is asked otherwise another name: ``show`` counts by name.
 GATES: dict[str, Gate] = {
-    "ab --command": partial(ask_ab, ["--command=python job.py"]),
-    "ab --metric last-number": partial(ask_ab, ["--command=python job.py", "--metric=last-number"]),
-    "ab --metric cpu-time": partial(ask_ab, ["--command=python job.py", "--metric=cpu-time"]),
-    "ab --loops": partial(ask_ab, ["--command=python loop.py", "--loops"]),
-    "ab --pytest": partial(ask_ab, ["--pytest=bench_hotloop.py"]),
-    "ab --pytest --metric cpu-time": partial(
+    "gate --metric time": partial(ask_ab, ["--command=python job.py", "--metric=time"]),
+    "gate --metric last-number": partial(
+        ask_ab, ["--command=python job.py", "--metric=last-number"]
+    ),
+    "gate --metric cpu-time": partial(ask_ab, ["--command=python job.py", "--metric=cpu-time"]),
+    "gate --loops": partial(ask_ab, ["--command=python loop.py", "--loops"]),
+    "gate --pytest --metric time": partial(ask_ab, ["--pytest=bench_hotloop.py", "--metric=time"]),
+    "gate --pytest --metric cpu-time": partial(
         ask_ab, ["--pytest=bench_hotloop.py", "--metric=cpu-time"]
     ),
     "ab --implementation": partial(ask_ab, ["--implementation=softmax_hot.py", "--data=digits"]),
@@ -202,7 +200,7 @@ def measure(rounds: int, gates: Sequence[str]) -> None:
 
 
 def show(path: Path) -> None:
-    """Print what was decided, and how pairs of commands that did not change deviate."""
+    """Print what was decided, a line for each gate and place."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     places = sorted({(one["machine"], one["busy"]) for one in decisions})
     print("| gate | machine | found | 95 % interval | time | false alarms | 95 % interval | time |")
@@ -217,25 +215,6 @@ def show(path: Path) -> None:
                     for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"}))
                 ]
                 print(f"| `{gate}` | {describe_place(name, busy=busy)} | {' | '.join(cells)} |")
-    print("\n| gate | machine | decisions | pairs | deviation | with the kernel | width |")
-    print("|---|---|---:|---:|---:|---:|---:|")
-    for gate in GATES:
-        for name, busy in places:
-            same = {"gate": gate, "slowdown": 0, "machine": name, "busy": busy}
-            made = [one for one in decisions if same.items() <= one.items()]
-            made = [one for one in made if one.get("logs")]
-            logs = [log for one in made for log in one["logs"]]
-            if len(logs) < 2:
-                continue
-            explained = "- | -"
-            if any(any(one["speeds"]) for one in made):
-                rest = [log for one in made for log in remove_speed(one["logs"], one["speeds"])]
-                widths = [compare_widths(one["logs"], one["speeds"]) for one in made]
-                explained = f"{100 * stdev(rest):.1f} % | {median(widths):.2f}"
-            print(
-                f"| `{gate}` | {describe_place(name, busy=busy)} | {len(made)} | {len(logs)} "
-                f"| {100 * stdev(logs):.1f} % | {explained} |"
-            )
 
 
 def describe_place(name: str, *, busy: bool) -> str:
@@ -252,13 +231,6 @@ def describe_share(made: Sequence[dict[str, Any]], verdicts: Collection[str]) ->
     seconds = median(one["seconds"] for one in made)
     share = f"{100 * low:.0f} to {100 * high:.0f} %"
     return f"{count} of {len(made)} | {share} | {seconds:.0f} s"
-
-
-def compare_widths(logs: Sequence[float], speeds: Sequence[float]) -> float:
-    """Return the width of a decision's interval with the kernel over that without it."""
-    both = [compare_pairs(logs, (len(logs),), ALPHA, one).ratio for one in (speeds, ())]
-    width, without = (math.log(ratio.high / ratio.low) for ratio in both)
-    return width / without
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Compute the coverage of a report's intervals: python docs/studies/simulate.py.
 
-Prints the tables of docs/statistics.md. Noise is normal, or drawn from the processes of published
-runs, whose true median is then known. The intervals are those of bench/analysis.
+Writes the tables of docs/how-sure.md as CSV beside this file, in percent. Noise is normal, or drawn
+from the processes of published runs, whose true median is then known. The intervals are those of
+bench/analysis.
 """
 
+import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, pairwise
@@ -281,16 +283,17 @@ def simulate_tables(tables: int) -> dict[str, list[float]]:
     }
 
 
-def format_table(headings: Sequence[str], lines: dict[str, list[float]]) -> str:
-    rows = [
-        "| " + " | ".join([name, *(f"{100 * share:.1f}" for share in shares)]) + " |"
-        for name, shares in lines.items()
-    ]
-    rule = "|---" + "|---:" * (len(headings) - 1) + "|"
-    return "\n".join(["| " + " | ".join(headings) + " |", rule, *rows])
+TABLES_OF_PAGE: dict[str, tuple[Sequence[str], Callable[[int], dict[str, list[float]]], int]] = {
+    "intervals.csv": (HEADINGS, simulate, REPEATS),
+    "differences.csv": (TABLE_HEADINGS, simulate_tables, TABLES),
+    "stopping.csv": (RULE_HEADINGS, simulate_rule, TABLES),
+}
 
 
 if __name__ == "__main__":
-    print(format_table(HEADINGS, simulate(REPEATS)), end="\n\n")
-    print(format_table(TABLE_HEADINGS, simulate_tables(TABLES)), end="\n\n")
-    print(format_table(RULE_HEADINGS, simulate_rule(TABLES)))
+    for name, (headings, run, repeats) in TABLES_OF_PAGE.items():
+        with (Path(__file__).parent / name).open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(headings)
+            for noise, shares in run(repeats).items():
+                writer.writerow([noise, *(f"{100 * share:.1f}" for share in shares)])

@@ -53,13 +53,13 @@ def trace(path: Path) -> Iterator[None]:
         path.write_bytes(gzip.compress(json.dumps({"traceEvents": events}).encode()))
 
 
-def list_events(space: Any) -> list[dict[str, Any]]:
+def list_events(space: Any) -> list[dict[str, object]]:
     """Return the events of an XSpace as Chrome's trace events; TensorBoard's plugin would too.
 
     Source: xplane.proto of OpenXLA. Chrome's times are microseconds.
     """
     start = min(line.timestamp_ns for plane in space.planes for line in plane.lines)
-    events: list[dict[str, Any]] = []
+    events: list[dict[str, object]] = []
     for number, plane in enumerate(space.planes):
         name = {"ph": "M", "pid": number, "name": "process_name", "args": {"name": plane.name}}
         events.append(name)

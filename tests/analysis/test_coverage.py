@@ -1,5 +1,6 @@
-"""The intervals have the coverage that docs/statistics.md says, on noise of published runs."""
+"""The intervals have the coverage that docs/how-sure.md says, on noise of published runs."""
 
+import csv
 import math
 from pathlib import Path
 
@@ -8,51 +9,40 @@ import pytest
 from studies import simulate
 
 REPEATS, TABLES = 1000, 100
-DOCS = Path(__file__).parents[2] / "docs" / "statistics.md"
+STUDIES = Path(simulate.__file__).parent
 
 
-def read_documented(headings):
-    text = DOCS.read_text(encoding="utf-8")
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines()]
-    start = lines.index(list(headings))
-    table = {}
-    for name, *cells in lines[start + 2 :]:
-        if not cells:
-            return table
-        table[name] = [float(cell) / 100 for cell in cells]
-    return table
+def read_documented(name):
+    with (STUDIES / name).open(encoding="utf-8", newline="") as stream:
+        headings, *lines = csv.reader(stream)
+    return headings, {noise: [float(cell) / 100 for cell in cells] for noise, *cells in lines}
 
 
-@pytest.mark.parametrize(
-    ("headings", "run"),
-    [
-        (simulate.HEADINGS, lambda: simulate.simulate(REPEATS)),
-        (simulate.TABLE_HEADINGS, lambda: simulate.simulate_tables(TABLES)),
-        (simulate.RULE_HEADINGS, lambda: simulate.simulate_rule(TABLES)),
-    ],
-)
-def test_documented_coverage_is_that_of_the_code(headings, run):
-    documented, simulated = read_documented(headings), run()
+@pytest.mark.parametrize("name", simulate.TABLES_OF_PAGE)
+def test_documented_coverage_is_that_of_the_code(name):
+    headings, run, _ = simulate.TABLES_OF_PAGE[name]
+    repeats = REPEATS if name == "intervals.csv" else TABLES
+    (documented_headings, documented), simulated = read_documented(name), run(repeats)
+    assert documented_headings == list(headings)
     assert list(simulated) == list(documented)
-    for name, shares in simulated.items():
-        for heading, share, published in zip(headings[1:], shares, documented[name], strict=True):
-            repeats = REPEATS if headings == simulate.HEADINGS else TABLES
+    for noise, shares in simulated.items():
+        for heading, share, published in zip(headings[1:], shares, documented[noise], strict=True):
             # Four standard errors of what is simulated here.
             error = 4 * math.sqrt(max(0.01, published * (1 - published)) / repeats)
-            assert share == pytest.approx(published, abs=error), (name, heading)
+            assert share == pytest.approx(published, abs=error), (noise, heading)
 
 
 def test_documented_coverage_is_at_least_95_percent():
     # 10,000 repeats have a standard error of 0.22 points.
-    for name, coverage in read_documented(simulate.HEADINGS).items():
+    for name, coverage in read_documented("intervals.csv")[1].items():
         # Half of the processes in another state: only six or more need no assumption.
         shares = coverage[2:4] if "one in two" in name else coverage
         assert min(shares) >= 0.945, name
 
 
 def test_documented_errors_are_5_percent_and_differences_are_found():
-    documented = read_documented(simulate.TABLE_HEADINGS)
-    documented.pop("a quarter of the rows as busy")  # the documentation says so
+    _, documented = read_documented("differences.csv")
+    documented.pop("a quarter of the rows as busy")  # the page says so
     assert max(max(shares[:4]) for shares in documented.values()) <= 0.05
     assert documented["quiet"][4] >= 0.99
 

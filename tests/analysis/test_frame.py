@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.commands import command_plan, process, write_commands
 from support.records import bare, case, environment, ok, probe, run, write
 
 import bench
@@ -47,6 +48,14 @@ def test_trials_with_threads_that_were_not_chosen_are_pilots(tmp_path):
     frame = bench.load(write(tmp_path / "run", planned, *records))
     assert frame["threads"].tolist() == [2, 1, 2]
     assert frame["pilot"].tolist() == [False, True, False]
+
+
+def test_processes_of_a_gate_are_rows(tmp_path):
+    records = [process(side, number) for number in (0, 1) for side in ("base", "candidate")]
+    frame = bench.load(write_commands(tmp_path / "gate", command_plan(), *records))
+    assert frame["side"].tolist() == ["base", "candidate"] * 2
+    assert frame["pair"].tolist() == [0, 0, 1, 1]
+    assert frame["time"].tolist() == [record.values["time"] for record in records]
 
 
 def test_run_without_trials_has_all_columns(tmp_path):

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from studies.shared_host import HOSTS, simulate
 from support.records import case, ok
-from support.shared_host import HOSTS, simulate
 
 from bench.analysis.speed import (
     adjust_epochs,

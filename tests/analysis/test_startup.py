@@ -35,10 +35,11 @@ def names(results):
 def test_start_is_the_sum_of_its_four_phases():
     # Four powers of two: every sum of some of them is another number.
     (row,) = summarize([ok(case(), 3, **phases(1.0, 2.0, 4.0, 8.0))], HERE)
-    assert row.start_by_round == {3: 15.0}
-    assert (row.imports, row.setup, row.reset, row.first_epoch) == (1.0, 2.0, 4.0, 8.0)
+    assert row.start.by_round == {3: 15.0}
+    start = row.start
+    assert (start.imports, start.setup, start.reset, start.first_epoch) == (1.0, 2.0, 4.0, 8.0)
     # The first timed epoch of support.records takes three times as long as the median one.
-    assert row.warm_up == Interval(pytest.approx(3.0))
+    assert row.start.warm_up == Interval(pytest.approx(3.0))
 
 
 def test_warm_starts_are_kept_apart_from_trials():
@@ -48,10 +49,10 @@ def test_warm_starts_are_kept_apart_from_trials():
         for number, seconds in ((1, 1.0), (2, 4.0))
     ]
     (row,), (alone,) = summarize([cold, *warm], HERE), summarize([cold], HERE)
-    assert row.warm_start_by_round == {1: 1.4375, 2: 4.4375}
-    assert row.warm_start.low < 1.4375 < row.warm_start.mean < 4.4375
-    assert replace(row, warm_start_by_round={}) == alone
-    assert (alone.warm_start, summarize(warm, HERE)) == (None, [])
+    assert row.start.warm_by_round == {1: 1.4375, 2: 4.4375}
+    assert row.start.warm.low < 1.4375 < row.start.warm.mean < 4.4375
+    assert replace(row, start=replace(row.start, warm_by_round={})) == alone
+    assert (alone.start.warm, summarize(warm, HERE)) == (None, [])
 
 
 def test_row_whose_warm_start_is_wrong_is_not_ranked():
@@ -69,7 +70,7 @@ def test_incomplete_starts_and_other_trials_are_ignored():
     for other in (*incomplete, untimed, late, figure):
         # Rows of which half of the trials timed out are not ranked.
         records = [whole, msgspec.structs.replace(whole, round=9), other]
-        assert summarize(records, HERE)[0].start_by_round == {1: 4.0, 9: 4.0}
+        assert summarize(records, HERE)[0].start.by_round == {1: 4.0, 9: 4.0}
 
 
 # ----- break-even

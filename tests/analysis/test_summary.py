@@ -46,9 +46,9 @@ def test_times_are_medians_and_others_means():
             )
         )
     )
-    assert (row.first_epoch, row.imports, row.setup) == (3.0, 4.0, 0.3)
-    assert row.peak_rss_bytes == 300
-    assert (row.validation_accuracy, row.test_accuracy) == pytest.approx((0.88, 0.8))
+    assert (row.start.first_epoch, row.start.imports, row.start.setup) == (3.0, 4.0, 0.3)
+    assert row.memory.peak_bytes == 300
+    assert (row.accuracy.validation, row.accuracy.test) == pytest.approx((0.88, 0.8))
 
 
 def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():
@@ -64,12 +64,12 @@ def test_accuracies_are_of_the_rounds_that_all_rows_trained_to_their_end():
     fast = [score("fast", number, accuracy) for number, accuracy in enumerate((0.8, 0.9), 1)]
     rows = summarize([*reversed(slow), *fast], {})
     assert {row.case.epochs for row in rows} == {5}
-    assert [row.validation_accuracy for row in rows] == [0.8, 0.8]
-    assert [row.test_accuracy for row in rows] == [0.8, 0.8]
+    assert [row.accuracy.validation for row in rows] == [0.8, 0.8]
+    assert [row.accuracy.test for row in rows] == [0.8, 0.8]
     (alone,) = summarize(fast, {})
-    assert alone.validation_accuracy == pytest.approx(0.85)
+    assert alone.accuracy.validation == pytest.approx(0.85)
     apart = summarize([slow[0], fast[1]], {})  # without a common round
-    assert sorted(row.validation_accuracy for row in apart) == [0.8, 0.9]
+    assert sorted(row.accuracy.validation for row in apart) == [0.8, 0.9]
 
 
 def test_second_trial_of_a_round_is_no_lost_trial():
@@ -150,7 +150,7 @@ def test_accuracy_has_a_value_for_each_seed(entropies, by_seed):
     ]
     row = one(*records)
     assert tuple(row.accuracy_by_seed) == by_seed
-    assert row.validation_accuracy == pytest.approx(0.84)
+    assert row.accuracy.validation == pytest.approx(0.84)
 
 
 def test_interrupted_trials_and_other_kinds_are_ignored():

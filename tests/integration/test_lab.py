@@ -1,6 +1,6 @@
-"""The commands of docs/cluster.md for SLURM, nodes without a network and modules, in a shell.
+"""The commands of docs/cluster.md for SLURM, ssh, nodes without a network and modules, in a shell.
 
-``sbatch`` and ``module`` are stand-ins, and ``--quick`` stands for a small run.
+``sbatch``, ``ssh`` and ``module`` are stand-ins, and ``--quick`` stands for a small run.
 """
 
 import json
@@ -109,9 +109,20 @@ def test_job_on_a_gpu_is_the_same_script(shell, environment, tmp_path):
     *_, on_gpu = list_blocks("With SLURM")
     look, measure = on_gpu.splitlines()
     shell(f"PATH={tmp_path}/env/bin:$PATH\n{measure}")
-    plan = json.loads((tmp_path / "results" / "lab" / "1" / "run.json").read_text())
+    plan = json.loads((tmp_path / "results" / "gpu" / "1" / "run.json").read_text())
     assert "--device cpu,gpu" in plan["command"]
     assert shlex.split(look)[-1] == "softmax-bench machine --gpu"
+
+
+def test_run_on_each_host_makes_one_report(shell, environment, program, tmp_path):
+    environment(".nox/bench")
+    small = shlex.join(SMALL)
+    program("programs/ssh", f'sh -c "$(echo "$2" | sed "s|--quick|{small}|")"')
+    (block,) = list_blocks("With ssh")
+    shell(block)
+    assert list_measured(tmp_path) == ["HOST1", "HOST2"]
+    report = (tmp_path / "results" / "lab" / "report.md").read_text(encoding="utf-8")
+    assert "2 runs side by side" in report
 
 
 def test_nodes_without_a_network_install_from_a_folder(shell, wheels, tmp_path):

@@ -16,7 +16,7 @@ from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import cases, plan
 from bench.planning.plan import (
-    Placement,
+    Host,
     RunOptions,
     find_missing_trials,
     plan_run,
@@ -53,8 +53,8 @@ def make(small):
 
     def make(folder=None, memory=None, **changes):
         options = RunOptions(**{"data": small, "batch_sizes": (8,), **changes})
-        placement = Placement(len(list_usable_cores()), memory=memory)
-        return plan_run(options, folder, "a command", placement)[1]
+        host = Host(len(list_usable_cores()), memory=memory)
+        return plan_run(options, folder, "a command", host)[1]
 
     return make
 
@@ -155,7 +155,7 @@ def test_sweep_does_not_measure_the_second_size_again(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
     both = {"data": "digits", "workloads": ("sgd",), "sweep": True}
     alone, with_layers = (
-        plan_run(RunOptions(**both, preset=preset), None, "", Placement(2))[1]
+        plan_run(RunOptions(**both, preset=preset), None, "", Host(2))[1]
         for preset in ("default", "layers")
     )
     assert ("sgd", "softmax", 128) in list_batch_sizes(alone.sweep)
@@ -217,7 +217,7 @@ def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, core
     options = RunOptions(
         data=small, batch_sizes=(8,), implementations=("jax",), devices=("cpu", "gpu"), **changes
     )
-    planned = plan_run(options, None, "", Placement(cores))[1]
+    planned = plan_run(options, None, "", Host(cores))[1]
     assert {(one.device, one.threads, one.tried_threads) for one in planned.cases} == threads
     probed = {(one.device, one.threads) for one in planned.rooflines}
     assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
@@ -225,7 +225,7 @@ def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, core
 
 def test_published_run_has_ladder_and_sweep_with_one_thread(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
-    planned = plan_run(RunOptions(data="digits", preset="publish"), None, "", Placement(4))[1]
+    planned = plan_run(RunOptions(data="digits", preset="publish"), None, "", Host(4))[1]
     sizes = {(one.workload, one.batch_size, one.threads) for one in planned.cases}
     both = {(name, 32, threads) for name in ("sgd", "textbook") for threads in (1, 4)}
     assert sizes == both | {("sgd", 128, 1)}
@@ -234,7 +234,7 @@ def test_published_run_has_ladder_and_sweep_with_one_thread(monkeypatch):
     }
     assert {one.threads for one in planned.cases if one.one_core} == {1}
     asked = RunOptions(data="digits", preset="layers", threads=(2,))
-    assert {one.threads for one in plan_run(asked, None, "", Placement(4))[1].cases} == {2}
+    assert {one.threads for one in plan_run(asked, None, "", Host(4))[1].cases} == {2}
 
 
 def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, monkeypatch):
@@ -269,10 +269,7 @@ def test_rounds_end_by_a_rule_and_a_budget_unless_they_are_fixed(make, changes, 
     assert (planned.stopping is not None, planned.budget) == (stopping, budget)
 
 
-def test_rounds_on_a_cluster_and_a_sweep_have_no_budget(small):
-    options = RunOptions(data=small, batch_sizes=(8,), **JAX)
-    planned = plan_run(options, None, "", Placement(2, "a-machine"))[1]
-    assert (planned.stopping, planned.budget) == (None, None)
+def test_sweep_has_no_budget():
     swept = plan_run(RunOptions(data="digits", sweep=True, **JAX), None, "")[1]
     assert (swept.stopping.least_rounds, swept.budget) == (3, None)
 
@@ -291,12 +288,6 @@ def test_rounds_on_a_cluster_and_a_sweep_have_no_budget(small):
 def test_impossible_options_are_refused(make, changes):
     with pytest.raises(UserError):
         make(memory=1000 * 4096, **changes)
-
-
-def test_gpu_that_no_host_has_is_refused(small):
-    options = RunOptions(data=small, devices=("gpu",))
-    with pytest.raises(UserError, match="no host has a GPU"):
-        plan_run(options, None, "", Placement(2, "m", gpu=False))
 
 
 def test_samples_are_limited_by_memory():

@@ -317,7 +317,8 @@ def _call(function: str, *arguments: Any) -> Any:
         return getattr(nvml, function)(*values)
     except ModuleNotFoundError as error:
         raise NvmlError(
-            "nvidia-ml-py, which reads GPUs, is not installed: pip install -e '.[gpu]'"
+            "nvidia-ml-py, which reads GPUs, is not installed. In the suite's folder: pip install "
+            "-e '.[gpu]'"
         ) from error
     except Exception as error:  # also an old module, or a driver that does not fit it
         if type(error).__name__ == "NVMLError_LibraryNotFound":

@@ -12,7 +12,8 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+
+import psutil
 
 from bench.runner.host import gpu
 from bench.runner.host.gpu import GpuMonitor, get_visible_gpu
@@ -30,14 +31,12 @@ WATCH_SECONDS = 1.0
 Reading = Mapping[str, float | None]
 
 
-def describe() -> dict[str, Any]:
+def describe() -> dict[str, object]:
     """Return the facts of this machine.
 
     Runs may be compared where the ``id`` is the same: it hashes the CPU's model, the usable cores,
     the memory in whole GiB and the GPUs' models. The other facts are only recorded.
     """
-    import psutil
-
     gpus = gpu.find_gpus()
     facts = {
         "cpu": read_cpu_model(),
@@ -73,8 +72,6 @@ def read_cpu_model() -> str:
 
 def read_usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
     """Return the bytes of memory of this machine, or the limit of its cgroup if that is lower."""
-    import psutil
-
     total = psutil.virtual_memory().total
     try:
         return min(total, int(cgroup.read_text()))
@@ -82,9 +79,9 @@ def read_usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
         return total
 
 
-def describe_suite() -> dict[str, Any]:
+def describe_suite() -> dict[str, object]:
     """Return the suite's version, its git commit, and whether its code differs from the commit."""
-    facts: dict[str, Any] = {"version": importlib.metadata.version("softmax-bench")}
+    facts: dict[str, object] = {"version": importlib.metadata.version("softmax-bench")}
     if (machine.ROOT / ".git").exists():
         git = ["git", "-C", str(machine.ROOT)]
         facts["commit"] = _run([*git, "rev-parse", "HEAD"])
@@ -102,8 +99,6 @@ def read_conditions(root: Path = Path("/")) -> Reading:
     the children that it has waited for.
     root: the folder that stands for /; only tests have another.
     """
-    import psutil
-
     own, cpu, clock = os.times(), psutil.cpu_times(), psutil.cpu_freq()
     throttles = [
         int(text)

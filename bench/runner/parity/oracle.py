@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dger  # a + alpha * np.outer(x, y), without a temporary array
+from scipy.special import expit  # the sigmoid; it never overflows
 
 from bench.contract import SGD, Objective, Params, Problem, RMSprop
 
@@ -161,9 +163,6 @@ def _train_one_vs_rest(problem: Problem, solution: Solution, order: NDArray[np.i
     """
     if not isinstance(problem.optimizer, SGD):
         raise ValueError("one-vs-rest is defined for SGD only")  # noqa: TRY004 - a choice, no type
-    from scipy.linalg.blas import dger  # a + alpha * np.outer(x, y), without a temporary array
-    from scipy.special import expit  # the sigmoid; it never overflows
-
     eta = problem.optimizer.learning_rate / problem.batch_size
     params = np.asfortranarray(np.vstack(solution))  # columns are contiguous, as BLAS needs them
     for samples in np.split(order, range(CAST_IMAGES, len(order), CAST_IMAGES)):

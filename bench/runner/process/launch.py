@@ -5,28 +5,20 @@ import math
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import UserError
-from bench.runner.host import gpu, signals
-from bench.runner.host.kernel import pin
-from bench.runner.process.leftovers import kill_leftovers
-from bench.runner.process.outcome import (
-    Outcome,
-    ProcessExit,
-    count_oom_kills,
-    interpret_exit,
-)
+from bench.runner.host import gpu
+from bench.runner.process.outcome import Outcome, interpret_exit
 from bench.runner.process.placement import Family
 from bench.runner.process.scratch import make_folder, report_write_errors
-from bench.runner.process.session import Pipe, ProcessStopped, Session
+from bench.runner.process.session import Child, Pipe, ProcessStopped
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
@@ -55,12 +47,10 @@ class Reply:
     looked: bool = False
 
 
-class Worker:
-    """A worker process, from its start to its end: a context manager.
+class Worker(Child):
+    """A worker process. Raises UserError where its folder cannot be written, or it be started.
 
-    After the block no process is left that the worker has started, and none that was given a folder
-    below its scratch folder. KeyboardInterrupt passes through. Raises UserError where the folder
-    cannot be written or the process cannot be started.
+    After the block no process is left that was given a folder below its own, either.
     size: of what is exchanged (bench/worker/exchange.py). folder: the worker's. family: its
     processes. numpy_seconds: that it took to import NumPy.
     """
@@ -72,52 +62,50 @@ class Worker:
         scratch: Path,
         size: ExchangeSize = ExchangeSize(),  # noqa: B008 - frozen
     ) -> None:
-        signals.check()
+        # The last cores: the first serves the interrupts where they are not spread.
+        cores = machine.list_usable_cores()[-(child.threads or 0) :]
+        super().__init__(scratch, child.timeout, cores)
         self._child = child
-        self.folder = scratch
         self.numpy_seconds = 0.0
         self.family = Family()
         write_folder(scratch, request, child, size)
         with report_write_errors():
             self._memory = create_file(scratch, size)
         self.exchange = Exchange(self._memory, size)
-        self._kills, self._start = count_oom_kills(), now()
-        self._deadline = self._start + child.timeout
-        self._stack = ExitStack()
-        self._session: Session | None = None
         self._started = self._ended = False
-        # The last ones: the first serves the interrupts where they are not spread.
-        self._cores = machine.list_usable_cores()[-(child.threads or 0) :]
         self._look_at: float | None = None
         self._placement_fault: str | None = None
 
-    def __enter__(self) -> Self:
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self.family.kill()
+
+    def _begin(self) -> None:
         # The installation was checked before the run began; other trials may go on without it.
         if not os.access(self._child.installation.python, os.X_OK):
-            return self
+            return
+        self._stdout, self._stderr, self._answers = (self._open_pipe() for _ in range(3))
+        commands, self._commands = os.pipe()
+        self._stack.callback(os.close, self._commands)
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        inherited = (commands, self._answers.write_end, self._memory)
+        python = self._child.installation.python
         try:
-            pipes = [self._stack.enter_context(closing(Pipe())) for _ in range(3)]
-            self._stdout, self._stderr, self._answers = self._pipes = pipes
-            commands, self._commands = os.pipe()
-            self._stack.callback(os.close, self._commands)
-            try:
-                process = self._spawn((commands, self._answers.write_end, self._memory))
-                session = Session(process, pipes, self._deadline, self.folder)
-                self._session = self._stack.enter_context(closing(session))
-                self.family.leader = process.pid
-            finally:
-                os.close(commands)
-                os.close(self._memory)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._stack:
-            if self._session is None:  # a signal came while it was started
-                kill_leftovers(None, self.folder, grace=0.0)
-        self.family.kill()
+            self._spawn(
+                [python, "-m", "bench.worker", str(self.folder), *map(str, inherited)],
+                # Or the system allows no more processes or memory.
+                "End other programs or name another Python, and go on with --resume",
+                stdin=subprocess.DEVNULL,
+                stdout=self._stdout.write_end,
+                stderr=self._stderr.write_end,
+                pass_fds=inherited,
+                cwd=self.folder,
+                env={**passed_on, **build_variables(self._child, self.folder)},
+            )
+            self.family.leader = self.pid
+        finally:
+            os.close(commands)
+            os.close(self._memory)
 
     @property
     def pid(self) -> int:
@@ -171,8 +159,7 @@ class Worker:
 
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""
-        session = self._session
-        if session is None:
+        if self._session is None:
             reason = "its Python is not there any more. Build it again"
             return Outcome("failed", reason, {}, "", 0.0)
         strays = [] if self._ended else self.family.list_strays()
@@ -183,19 +170,11 @@ class Worker:
                 self.call(exchange.END)
         answered = not self._ended
         self._wait(None)
-        in_time = session.has_ended()
-        wall_seconds = now() - self._start
-        leftovers = kill_leftovers(self.pid, self.folder) if in_time else []
-        session.kill()
-        for pipe in self._pipes:
-            pipe.drain()
-        process_exit = ProcessExit(
-            code=session.process.returncode,
-            exceeded_seconds=None if in_time else self._child.timeout,
+        process_exit, wall_seconds = self._end(self._stderr)
+        process_exit = replace(
+            process_exit,
             stdout_bytes=self._stdout.count,
-            stderr_tail=self._stderr.tail.decode("utf-8", errors="replace"),
-            leftovers=sorted({*leftovers, *strays}),
-            oom_killed=count_oom_kills() > self._kills,
+            leftovers=sorted({*process_exit.leftovers, *strays}),
             answered=answered,
             placement_fault=self._placement_fault,
         )
@@ -203,29 +182,6 @@ class Worker:
         if (status, self._child.device) == ("unavailable", "gpu"):
             why = gpu.explain_unavailable(why)
         return Outcome(status, why, document, process_exit.stderr_tail, wall_seconds)
-
-    def _spawn(self, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
-        """Start the worker in a session of its own. Raises UserError."""
-        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        arguments = [str(self.folder), *map(str, inherited)]
-        try:
-            # It has its cores before it loads a library, because libraries count them as they load.
-            with pin(self._cores):
-                return subprocess.Popen(
-                    [self._child.installation.python, "-m", "bench.worker", *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=self._stdout.write_end,
-                    stderr=self._stderr.write_end,
-                    pass_fds=inherited,
-                    cwd=self.folder,
-                    env={**passed_on, **build_variables(self._child, self.folder)},
-                    start_new_session=True,
-                )
-        except OSError as error:  # no program, or the system allows no more processes or memory
-            raise UserError(
-                f"cannot start {self._child.installation.python}: {error.strerror}. End other "
-                "programs or name another Python, and go on with --resume"
-            ) from error
 
     def look(self) -> None:
         """Look how the worker's threads run; ``finish`` says what was wrong with them."""

@@ -1,16 +1,13 @@
 """Kill the processes that a worker left running."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import psutil
 
 from bench.runner.process.spec import CACHES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psutil
 
 # The processes of a pool need a moment to notice that their master has gone; that is no fault.
 GRACE_SECONDS = 0.5
@@ -30,8 +27,6 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
     leader: the worker's process id, while it is not reaped; None where it is not known.
     grace: seconds in which the processes may end by themselves.
     """
-    import psutil
-
     leftovers = list(_find_leftovers(leader, scratch))
     if leftovers and grace > 0:
         psutil.wait_procs(leftovers, timeout=grace)
@@ -49,9 +44,7 @@ def _is_in_session(pid: int, leader: int | None) -> bool:
         return False
 
 
-def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Process]":
-    import psutil
-
+def _find_leftovers(leader: int | None, scratch: Path) -> Iterator[psutil.Process]:
     dead = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     for process in psutil.process_iter(["name", "status", "environ"]):
         if process.pid == leader or process.info["status"] in dead:

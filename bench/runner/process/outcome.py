@@ -2,8 +2,8 @@
 
 import re
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,38 @@ class Outcome:
     wall_seconds: float
     cpu_seconds: float = 0.0
     output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a record says of a process: how it ended, and other fields by their names."""
+
+    status: str
+    reason: str | None = None
+    others: Mapping[str, object] = field(default_factory=dict)
+
+    def add(self, *parts: Any, **fields: object) -> "Result":
+        """Return the result with the fields of some dataclasses, and with other ones."""
+        others = dict(self.others)
+        for part in parts:
+            others |= asdict(part)
+        return replace(self, others=others | fields)
+
+    def fail(self, reason: str, status: str = "failed") -> "Result":
+        """Return the result with another end."""
+        return replace(self, status=status, reason=reason)
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """All fields by name."""
+        return {**self.others, "status": self.status, "reason": self.reason}
+
+
+def describe_outcome(outcome: Outcome) -> Result:
+    """Return how a process ended, as a record says it."""
+    result = Result(outcome.status, outcome.reason)
+    stderr = outcome.stderr_tail or None
+    return result.add(wall_seconds=outcome.wall_seconds, stderr_tail=stderr)
 
 
 def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:

@@ -1,4 +1,4 @@
-"""A process in a session of its own: its pipes, its time limit and its end."""
+"""A process in a session of its own: its pipes, its cores, its time limit and its end."""
 
 import math
 import os
@@ -7,10 +7,15 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import Any, Self
 
+from bench.errors import UserError, join_lines
+from bench.runner.host import signals
+from bench.runner.host.kernel import pin
 from bench.runner.process.leftovers import kill_leftovers
+from bench.runner.process.outcome import ProcessExit, count_oom_kills
 from bench.worker.measure import now
 
 TAIL_BYTES = 2000
@@ -158,6 +163,84 @@ class Session:
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
+
+
+class Child:
+    """A process that we start, from its start to its end: a context manager.
+
+    After the block nothing is left of what it started. KeyboardInterrupt passes through.
+    folder: of its own. timeout: seconds. cores: those that it may use.
+    """
+
+    def __init__(self, folder: Path, timeout: float, cores: Sequence[int]) -> None:
+        signals.check()
+        self.folder = folder
+        self._timeout = timeout
+        self._cores = cores
+        self._kills = count_oom_kills()
+        self._start = 0.0
+        self._stack = ExitStack()
+        self._pipes: list[Pipe] = []
+        self._session: Session | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._stack:
+            if self._session is None:  # a signal came while it was started
+                kill_leftovers(None, self.folder, grace=0.0)
+
+    def _begin(self) -> None:
+        """Open the pipes and start the process. Raises UserError where that fails."""
+        raise NotImplementedError
+
+    def _open_pipe(self, tail_bytes: int = TAIL_BYTES) -> Pipe:
+        """Open a pipe from the process that is to be started."""
+        pipe = self._stack.enter_context(closing(Pipe(tail_bytes)))
+        self._pipes.append(pipe)
+        return pipe
+
+    def _spawn(self, arguments: Sequence[str], remedy: str, **options: Any) -> None:
+        """Start the process in a session of its own; raise UserError with the remedy.
+
+        options: of ``subprocess.Popen``.
+        """
+        try:
+            # It has its cores before it loads a library, because libraries count them as they load.
+            with pin(self._cores):
+                self._start = now()
+                process = subprocess.Popen(arguments, start_new_session=True, **options)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            name = join_lines(arguments[0])
+            raise UserError(f"cannot start {name}: {reason}. {remedy}") from error
+        session = Session(process, self._pipes, self._start + self._timeout, self.folder)
+        self._session = self._stack.enter_context(closing(session))
+
+    def _end(self, stderr: Pipe) -> tuple[ProcessExit, float]:
+        """End what is left of the process; return how it ended, and the seconds that it took."""
+        session = self._session
+        assert session is not None
+        in_time, seconds = session.has_ended(), now() - self._start
+        leftovers = kill_leftovers(session.process.pid, self.folder) if in_time else []
+        session.kill()
+        for pipe in self._pipes:
+            pipe.drain()
+        ended = ProcessExit(
+            code=session.process.returncode,
+            exceeded_seconds=None if in_time else self._timeout,
+            stdout_bytes=0,
+            stderr_tail=stderr.tail.decode("utf-8", errors="replace"),
+            leftovers=leftovers,
+            oom_killed=count_oom_kills() > self._kills,
+        )
+        return ended, seconds
 
 
 def _read_reaped_cpu_seconds() -> float:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from bench.contract import Device
 from bench.data.dataset import Dataset
@@ -200,7 +199,7 @@ def redact_variables(child: ChildSpec) -> dict[str, str]:
     return {**passed_on, **build_variables(child, Path("<scratch>"))}
 
 
-def request_training(case: Case, data: Dataset) -> dict[str, Any]:
+def request_training(case: Case, data: Dataset) -> dict[str, object]:
     """Return the request to train a case; it does not say what the trial is used for."""
     return {
         "mode": "trial",
@@ -214,7 +213,7 @@ def request_training(case: Case, data: Dataset) -> dict[str, Any]:
     }
 
 
-def describe_source(case: Case) -> dict[str, Any]:
+def describe_source(case: Case) -> dict[str, object]:
     """Return the part of a request that says what to import."""
     file = None if case.file is None else str(Path(case.file).resolve())
     return {"module": case.module, "file": file, "extra": case.extra}

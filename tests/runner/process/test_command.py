@@ -10,8 +10,9 @@ import pytest
 from support.processes import find_processes, wait_until
 
 from bench.errors import UserError
-from bench.runner.process import command
+from bench.runner.process import session
 from bench.runner.process.command import Command, CommandSpec
+from bench.runner.process.leftovers import MARK
 from bench.runner.process.session import ProcessStopped
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
@@ -152,7 +153,7 @@ def test_command_has_its_folder_variables_and_cores(finished, tmp_path):
     )
     folder, variables, cores = json.loads(outcome.output)
     assert folder == str(tmp_path / "below")
-    assert variables.pop(command.MARK) == f"{tmp_path / 'scratch'}/"
+    assert variables.pop(MARK) == f"{tmp_path / 'scratch'}/"
     variables.pop("LC_CTYPE", None)  # Python's own
     assert variables == {"OWN": "yes"}
     assert cores == list_usable_cores()[-1:]
@@ -170,7 +171,7 @@ def test_command_has_its_folder_variables_and_cores(finished, tmp_path):
 )
 def test_kill_for_memory_is_told_from_others(finished, monkeypatch, code, kills, status):
     counts = iter(kills)
-    monkeypatch.setattr(command, "count_oom_kills", lambda: next(counts))
+    monkeypatch.setattr(session, "count_oom_kills", lambda: next(counts))
     timeout = 2.0 if status == "timeout" else 240.0
     assert finished(code, timeout=timeout).status == status
 

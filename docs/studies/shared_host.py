@@ -1,6 +1,6 @@
 """Simulate runs on a shared host, whose speed jumps; the true epochs of their cases are known.
 
-Run as a program, it prints the table of docs/statistics.md.
+Run as a program, it prints the table of docs/how-sure.md.
 """
 
 import math
