@@ -1,12 +1,12 @@
 """Decide whether a version is slower than another one."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bench.analysis.intervals import Interval
-    from bench.regression.stats.decision import Verdict
+from bench.analysis.intervals import Interval
+from bench.regression.stats.decision import Rule, Verdict, decide_all, estimate_more_pairs
+from bench.regression.stats.signed_rank import compare_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Decision:
     and that can be estimated.
     """
 
-    verdict: "Verdict"
-    ratio: "Interval"
+    verdict: Verdict
+    ratio: Interval
     p_slower: float
     p_faster: float
     more_pairs: int | None = None
@@ -51,11 +51,6 @@ def decide(
     alpha. ``bench ab`` looks at times that were fixed before, by the design of Pocock (1977), and
     judges several measurements together by the procedure of Holm (1979).
     """
-    import math
-
-    from bench.regression.stats.decision import Rule, decide_all, estimate_more_pairs
-    from bench.regression.stats.signed_rank import compare_pairs
-
     given = [(float(before), float(after)) for before, after in pairs]
     if not all(math.isfinite(value) and value > 0 for pair in given for value in pair):
         raise ValueError("every number of a pair must be positive and finite")

@@ -115,8 +115,10 @@ class ComparisonResult:
     ratio above which uncalibrated runs differ, as a share; None for live pairs. refusal: why the
     two were not compared. fail_on: verdicts with exit status 1 beside "slower" and "wrong".
     allow_nothing: the comparison passes where no implementation differs, or only one side has it.
-    parity: whether results were compared with the oracle's; those of commands are not. advice: what
-    decides more than this comparison could, for cases that are undecided.
+    allow_missing: it passes although the candidate lacks what the baseline has.
+    parity: whether results were compared with the oracle's; those of commands are not. reason: why
+    this is judged, where the suite chose it. advice: what decides more than this comparison could,
+    for cases that are undecided.
     """
 
     command: str
@@ -130,7 +132,9 @@ class ComparisonResult:
     refusal: str | None = None
     fail_on: Collection[str] = ()
     allow_nothing: bool = False
+    allow_missing: bool = True
     parity: bool = True
+    reason: str = ""
     advice: str = ""
 
     @property
@@ -144,8 +148,9 @@ class ComparisonResult:
 
         1: a case is slower or wrong, or has another verdict of ``fail_on``.
         3: a case failed.
-        4: the comparison was refused, a required case is missing or unavailable, no case was timed,
-        unless ``allow_nothing``, or a case had time for too few pairs to show any slowdown.
+        4: the comparison was refused, a required case is missing or unavailable, the candidate
+        lacks another one, unless ``allow_missing``, no case was timed, unless ``allow_nothing``, or
+        a case had time for too few pairs to show any slowdown.
         0: otherwise.
         """
         verdicts = {case.verdict for case in self.cases}
@@ -160,10 +165,11 @@ class ComparisonResult:
             if case.pairs > 0
             for metric in case.metrics
         )
-        if self.refusal or blind or required & {*MISSING, "unavailable"}:
+        nothing = verdicts <= MISSING and self.allow_nothing
+        lost = "missing in candidate" in verdicts and not (self.allow_missing or nothing)
+        if self.refusal or blind or lost or required & {*MISSING, "unavailable"}:
             return 4
-        nothing_to_time = verdicts <= MISSING and self.allow_nothing
-        return 0 if verdicts & TIMED or nothing_to_time else 4
+        return 0 if verdicts & TIMED or nothing else 4
 
 
 def describe_accuracy_loss(accuracy: Sides) -> str | None:

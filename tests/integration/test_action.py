@@ -62,7 +62,7 @@ def runner(tmp_path_factory, surroundings):
 def suite(tmp_path_factory, runner):
     """Run the step that installs the suite; return its folder."""
     place = tmp_path_factory.mktemp("install")
-    values = {"requirements": "--no-build-isolation"}
+    values = {"requirements": "--no-build-isolation", "implementation": ""}
     process, outputs = run_step("install", place, runner, values)
     assert process.returncode == 0, process.stderr
     folder = Path(outputs["folder"])
@@ -89,7 +89,8 @@ def use(tmp_path, runner, suite):
         for number, files in enumerate((before, after)):
             for path, text in {**files, "changes": str(number)}.items():
                 (project / path).parent.mkdir(exist_ok=True)
-                (project / path).write_text(text)
+                # Both versions of a job that does the same differ, or nothing would be compared.
+                (project / path).write_text(text + f"# {number}\n" * path.endswith("job.py"))
             subprocess.run([*git, "add", "--all"], check=True)
             subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
         values = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()}

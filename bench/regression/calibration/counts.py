@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median, stdev
 
+from scipy.stats import binomtest
+
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
 from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import MeasuredDecision
@@ -135,8 +137,6 @@ def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]
 
 def compute_wilson_interval(count: int, total: int) -> tuple[float, float]:
     """Return the 95 % Wilson interval of a share of independent decisions."""
-    from scipy.stats import binomtest
-
     bounds = binomtest(count, total).proportion_ci(0.95, method="wilson")
     return float(bounds.low), float(bounds.high)
 

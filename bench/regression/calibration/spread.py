@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean, variance
 
 import msgspec
+import platformdirs
 
 from bench.errors import UserError
 from bench.records import timestamps
@@ -235,8 +236,6 @@ def parse_seconds(time: str) -> float:
 
 def locate_calibrations(machine: str) -> Path:
     """Return the folder of a machine's calibrations, in the user's data folder."""
-    import platformdirs
-
     try:
         base = Path(platformdirs.user_data_dir("softmax-bench")).expanduser()
     except RuntimeError as error:

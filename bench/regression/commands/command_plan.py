@@ -9,20 +9,22 @@ from bench.regression.paired.comparison_plan import PairedPlan
 from bench.regression.versions.names import Version
 from implementations import Implementation
 
-TIME, CPU_TIME, LAST_NUMBER, JSON = "time", "cpu-time", "last-number", "json:"
+AUTO, TIME, CPU_TIME, LAST_NUMBER, JSON = "auto", "time", "cpu-time", "last-number", "json:"
 
 
 class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     """The plan, as it is stored.
 
     arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
-    for none. metric: TIME, CPU_TIME, LAST_NUMBER, or JSON with a key. pytest: the command is
+    for none. metric: TIME, CPU_TIME, LAST_NUMBER, or JSON with a key. chosen: why it is this one of
+    the first two; empty if the user named it. pytest: the command is
     pytest, and the benchmarks of pytest-benchmark are judged one by one: the minimum of each, or
     the mean of its CPU_TIME. loops: see ``CommandSpec``. warmup: pairs that do not count.
     """
 
     arguments: str
     metric: str = TIME
+    chosen: str = ""
     pytest: bool = False
     prepare: str = ""
     loops: bool = False

@@ -22,7 +22,7 @@ from bench.regression.stats.decision import decide_all
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
 
-# Counted in docs/calibration.md.
+# Counted in docs/how-sure.md.
 ADVICE = "what computes rather than waits often needs fewer pairs with `--metric cpu-time`"
 
 
@@ -47,7 +47,8 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
         cases=cases,
         gated=(name_metric(plan),),
         parity=False,
-        advice="" if plan.loops or plan.metric != TIME else ADVICE,
+        advice="" if plan.loops or plan.chosen or plan.metric != TIME else ADVICE,
+        reason=plan.chosen,
     )
 
 

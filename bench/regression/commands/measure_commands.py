@@ -2,41 +2,46 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any, cast
+from typing import cast
 
-from bench.errors import join_lines
+import msgspec
+
+from bench.errors import UserError, join_lines
 from bench.records import environments, store, timestamps
 from bench.records.schema import FORMAT, CommandRecord
+from bench.regression.commands import opened
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
 from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, order_sides
-from bench.regression.paired.loop import measure_until_decided
-from bench.regression.paired.measure_pairs import choose_epochs
+from bench.regression.paired.loop import choose_epochs, measure_until_decided
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.host import machine
 from bench.runner.host.kernel import measure_kernel
 from bench.runner.process import scratch
 from bench.runner.process.command import Command, CommandSpec
-from bench.runner.process.outcome import Outcome
+from bench.runner.process.outcome import Outcome, Result, describe_outcome
 from bench.runner.process.session import ProcessStopped
-from bench.runner.runner import describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
 # Before and after a process the reference kernel runs this many times; the median counts.
 KERNEL_RUNS = 5
+# The share of its time for which a command must compute, so that its CPU time is judged.
+COMPUTING = 0.8
 # The number of iterations in the first pair of --loops, which shows how long an iteration takes.
 FIRST_ITERATIONS = 2
 # --benchmark-max-time, in seconds, where the two processes of a pair share a core.
 MAX_TIME = "0.2"
+TIMER = "--benchmark-timer"
 BENCHMARKS = "benchmarks.json"  # in the folder of a process
 
 
@@ -51,6 +56,29 @@ def measure(
     end = now() + plan.budget
     yield f"{plan.arguments}: a first pair"
     yield from measure_until_decided(_CommandPairs(folder, plan, sides), end)
+
+
+def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> CommandPlan:
+    """Return a plan that judges CPU time if both sides compute for most of their time.
+
+    Each side runs once, or twice if it waits at first, as for a cold disk; that does not count. If
+    a process fails, the first pair says why. Time is judged with several threads, whose CPU time
+    hides that they wait, and with a timer of the user's own. The caller has the host's lock.
+    """
+    if plan.threads > 1 or TIMER in plan.arguments:
+        return plan
+    pairs, shares = _CommandPairs(Path(), plan, sides), []
+    for side in sides:
+        share = pairs.measure_computing(side)
+        if share is not None and share < COMPUTING:
+            share = pairs.measure_computing(side)
+        if share is None:
+            return plan
+        shares.append(share)
+    metric, chosen = CPU_TIME, f"both sides compute for {min(shares):.0%} of their time or more"
+    if min(shares) < COMPUTING:
+        metric, chosen = TIME, f"a side computes for {min(shares):.0%} of its time only"
+    return msgspec.structs.replace(plan, metric=metric, chosen=chosen)
 
 
 class _CommandPairs:
@@ -90,7 +118,13 @@ class _CommandPairs:
         return self._seconds + 2 * self._iterations * self._iteration
 
     def measure(self, number: int) -> bool:
-        """Measure a pair, or before the first one those that warm up."""
+        """Measure a pair, or before the first one those that warm up.
+
+        Raises UserError if these opened no file that differs between the sides.
+        """
+        changed = [path for side in self._sides.values() for path in side.changed]
+        if number == 0:
+            opened.set_back(changed)
         for _ in range(1 if number else self._plan.warmup):
             begin = now()
             records = self._measure_pair(number)
@@ -99,6 +133,9 @@ class _CommandPairs:
             times = [time for record in records for time in record.iteration_seconds]
             self._iteration = fmean(times) if times else 0.0
             self._seconds = now() - begin - sum(times)
+        if number == 0 and (fault := opened.find_unopened_fault(changed)):
+            shutil.rmtree(self._folder)  # else its two processes look like a comparison
+            raise UserError(fault)
         tests = len(list_names(self._records))
         self.alpha = self._plan.make_rule(tests).alpha_per_test
         return True
@@ -118,35 +155,35 @@ class _CommandPairs:
         records = []
         try:
             if self._plan.is_simultaneous:
-                fields = self._run_together(order)
+                results = self._run_together(order)
             else:
-                fields = ((side, self._run(side)) for side in order)
+                results = ((side, self._run(side)) for side in order)
             # One by one: what has ended is recorded before the next begins.
-            for side, values in fields:
-                records.append(self._record(number, side, values))
+            for side, result in results:
+                records.append(self._record(number, side, result))
         except KeyboardInterrupt:
             for side in order[len(records) :]:
-                self._record(number, side, {"status": "interrupted"})
+                self._record(number, side, Result("interrupted"))
             raise
         return records
 
-    def _run(self, side: str) -> dict[str, Any]:
-        """Return the fields of a process that runs alone."""
+    def _run(self, side: str) -> Result:
+        """Return the result of a process that runs alone."""
         with scratch.make_folder() as folder:
             started = timestamps.format_now()
             if fault := self._prepare(side, folder):
-                return {"started": started, **fault}
+                return fault.add(started=started)
             before = machine.read_conditions()
             kernels = [self._measure_kernel()]
             with Command(self._specify(side, folder), folder) as command:
                 outcome = command.finish()
             kernels.append(self._measure_kernel())
             conditions = machine.compare_readings(before, machine.read_conditions())
-            fields = self._read(outcome, folder)
-        return {"started": started, "kernel_seconds": kernels, "conditions": conditions, **fields}
+            result = self._read(outcome, folder)
+        return result.add(started=started, kernel_seconds=kernels, conditions=conditions)
 
-    def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the fields of two live processes.
+    def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, Result]]:
+        """Yield the results of two live processes.
 
         They iterate in turn, or run at once: on the same cores the system lets them take turns.
         """
@@ -155,7 +192,7 @@ class _CommandPairs:
             started = timestamps.format_now()
             for side, folder in folders.items():
                 if fault := self._prepare(side, folder):
-                    yield side, {"started": started, **fault}
+                    yield side, fault.add(started=started)
                     return
             commands = {
                 side: stack.enter_context(Command(self._specify(side, folder), folder))
@@ -166,26 +203,36 @@ class _CommandPairs:
             outcomes = {side: command.finish() for side, command in commands.items()}
             for side, outcome in outcomes.items():
                 if self._plan.loops:
-                    fields = self._describe_iterations(side, outcome, seconds[side], stopped)
+                    result = self._describe_iterations(side, outcome, seconds[side], stopped)
                 else:
-                    fields = self._read(outcome, folders[side])
-                yield side, {"started": started, **fields}
+                    result = self._read(outcome, folders[side])
+                yield side, result.add(started=started)
 
     def _describe_iterations(
         self, side: str, outcome: Outcome, seconds: list[float], stopped: str | None
-    ) -> dict[str, Any]:
-        """Return the fields of a process that iterated; stopped: the side that ended too early."""
-        fields = describe_outcome(outcome) | {"iteration_seconds": seconds}
-        if outcome.status == "ok" and stopped is None:
-            fields["values"] = {self._plan.metric: median(seconds)}
-        elif outcome.status == "ok" and stopped == side:
-            fields |= {"status": "failed", "reason": "it ended before its last iteration"}
-        elif outcome.status == "ok":
-            fields |= {"status": "interrupted", "reason": "its partner failed"}
-        return fields
+    ) -> Result:
+        """Return the result of a process that iterated; stopped: the side that ended too early."""
+        result = describe_outcome(outcome).add(iteration_seconds=seconds)
+        if outcome.status != "ok":
+            return result
+        if stopped is None:
+            return result.add(values={self._plan.metric: median(seconds)})
+        if stopped == side:
+            return result.fail("it ended before its last iteration")
+        return result.fail("its partner failed", "interrupted")
 
-    def _prepare(self, side: str, folder: Path) -> dict[str, Any] | None:
-        """Run the command that prepares a process; return status and reason if it fails."""
+    def measure_computing(self, side: str) -> float | None:
+        """Run a side once; return CPU time over time, at most 1, or None if it fails."""
+        with scratch.make_folder() as folder:
+            if self._prepare(side, folder):
+                return None
+            with Command(self._specify(side, folder), folder) as command:
+                outcome = command.finish()
+        failed = outcome.status != "ok" or not outcome.wall_seconds
+        return None if failed else min(1.0, outcome.cpu_seconds / outcome.wall_seconds)
+
+    def _prepare(self, side: str, folder: Path) -> Result | None:
+        """Run the command that prepares a process; return the result if it fails."""
         if not self._plan.prepare:
             return None
         spec = self._specify(side, folder)
@@ -195,7 +242,7 @@ class _CommandPairs:
             outcome = command.finish()
         if outcome.status == "ok":
             return None
-        return {"status": outcome.status, "reason": f"--prepare: {outcome.reason}"}
+        return Result(outcome.status, f"--prepare: {outcome.reason}")
 
     def _specify(self, side: str, folder: Path) -> CommandSpec:
         """Return what a process of a side runs."""
@@ -207,7 +254,7 @@ class _CommandPairs:
                 # More pairs show more than more rounds. The option follows "python -m pytest", so
                 # that what the user gives comes later, and holds.
                 arguments = [*arguments[:3], f"--benchmark-max-time={MAX_TIME}", *arguments[3:]]
-                arguments.append("--benchmark-timer=time.process_time")
+                arguments.append(f"{TIMER}=time.process_time")
         times = self._plan.metric in {TIME, CPU_TIME} and not self._plan.pytest
         return CommandSpec(
             arguments=arguments,
@@ -220,32 +267,34 @@ class _CommandPairs:
             loops=self._plan.loops,
         )
 
-    def _read(self, outcome: Outcome, folder: Path) -> dict[str, Any]:
+    def _read(self, outcome: Outcome, folder: Path) -> Result:
         """Return how a process ended, with its values if it succeeded."""
-        fields = describe_outcome(outcome)
+        result = describe_outcome(outcome)
         if self._plan.pytest and "arguments: --benchmark" in outcome.stderr_tail:
-            fields["reason"] = "its pytest has no pytest-benchmark. Install that on both sides"
+            missing = "its pytest has no pytest-benchmark. Install that on both sides"
+            result = result.fail(missing, outcome.status)
         elif self._plan.pytest and outcome.status == "failed":
             # pytest-benchmark warns on stderr; which test failed is in the summary.
             tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
-            fields["reason"] = join_lines(tests[0]) if tests else outcome.reason
+            if tests:
+                result = result.fail(join_lines(tests[0]))
         if outcome.status != "ok":
-            return fields
+            return result
         try:
             file = folder / BENCHMARKS if self._plan.pytest else None
             values = read_values(self._plan.metric, outcome, file)
         except ValueFault as fault:
-            return fields | {"status": "failed", "reason": str(fault)}
+            return result.fail(str(fault))
         name, known = next(iter(values)), list_names(self._records)
         if known and name not in known and not self._plan.pytest:
             reason = f"its value is {name!r}, and that of another process {known[0]!r}"
-            return fields | {"status": "failed", "reason": f"{reason}. Print one unit only"}
-        return fields | {"values": values}
+            return result.fail(f"{reason}. Print one unit only")
+        return result.add(values=values)
 
     def _measure_kernel(self) -> float:
         return median(measure_kernel(self._cores[-1]) for _ in range(KERNEL_RUNS))
 
-    def _record(self, number: int, side: str, fields: Mapping[str, Any]) -> CommandRecord:
+    def _record(self, number: int, side: str, result: Result) -> CommandRecord:
         """Append the record of a process."""
         environment = self._environments[side]
         warmed = sum(one.round == 0 and one.version == side for one in self._records)
@@ -261,7 +310,7 @@ class _CommandPairs:
             "started": timestamps.format_now(),
         }
         folders = {self._sides[side].folder: "<checkout>"}
-        record = store.append_values(self._folder, environment, identity, fields, folders)
+        record = store.append_values(self._folder, environment, identity, result.fields, folders)
         self._records.append(cast("CommandRecord", record))
         return self._records[-1]
 

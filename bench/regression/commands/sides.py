@@ -54,13 +54,15 @@ class CommandSide:
     """Where a side's command runs.
 
     isolated: the Python on its PATH is one of its own, and not the user's. software: what that has;
-    empty without one.
+    empty without one. changed: its files that differ from the other side's, if one of them must be
+    opened.
     """
 
     folder: Path
     variables: Mapping[str, str]
     isolated: bool
     software: Mapping[str, Any]
+    changed: Sequence[Path] = ()
 
 
 def parse_side(text: str) -> Version:
@@ -97,7 +99,9 @@ def prepare_side(
         python = venv.ensure_environment(environment, progress)
     elif version.kind == "interpreter":
         python = require_executable(str(version.path))
-    variables = {name: text for name, text in os.environ.items() if name not in git.HOOK_VARIABLES}
+    # Compiled modules lie beside their sources, where opened.py looks for them.
+    hidden = {*git.HOOK_VARIABLES, "PYTHONPYCACHEPREFIX"}
+    variables = {name: text for name, text in os.environ.items() if name not in hidden}
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
         if python is not None:
             variables = use_python(python, variables, Path(name, "bin"))

@@ -1,6 +1,5 @@
 """Measure two versions in alternating processes until each case is decided or time is up."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from bench.records import store
 from bench.records.schema import TrialRecord
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.paired.loop import measure_until_decided
+from bench.regression.paired.loop import choose_epochs, measure_until_decided
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.host.machine import read_usable_memory
@@ -23,9 +22,6 @@ from bench.worker.measure import now
 
 # The first pair shows that both versions work, and how long an epoch takes.
 FIRST_EPOCHS = 2
-# With more than a second of epochs, the start of two processes is a small part of a pair.
-EPOCH_SECONDS = 1.0
-MIN_EPOCHS, MAX_EPOCHS = 3, 40
 # What the start and end of two processes and the judging of an epoch take, until a pair shows it.
 PROCESS_SECONDS = 0.5
 
@@ -126,12 +122,3 @@ def estimate_seconds(first: tuple[TrialRecord, ...]) -> tuple[float, float]:
         for record in first
     )
     return max(max(record.epoch_seconds) for record in first), rest
-
-
-def choose_epochs(epoch: float, rest: float, allowed: float) -> int:
-    """Return the number of epochs that a pair has time for.
-
-    epoch, rest, allowed: seconds of an epoch, of the rest of a pair, and of the whole pair.
-    """
-    time = min(EPOCH_SECONDS, (allowed - rest) / 2)
-    return min(MAX_EPOCHS, max(MIN_EPOCHS, math.floor(time / epoch)))

@@ -50,9 +50,9 @@ class CaseOptions:
     """Which cases are measured, and at which one size.
 
     implementations: names, or files of a user's own; empty for the default of the command.
-    batch_size: None for that of the
-    workload. threads: 0 for every core; one by default, because one core has the least noise.
-    data: name or folder of a data set. samples: None for all of its training images.
+    batch_size: None for that of the workload. threads: 0 for every core; one by default, because
+    one core has the least noise. data: name or folder of a data set. samples: None for all of its
+    training images.
     """
 
     implementations: tuple[str, ...] = ()

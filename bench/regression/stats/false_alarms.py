@@ -14,13 +14,19 @@ Rowe, "Repeated significance tests on accumulating data", Journal of the Royal S
 import math
 from functools import cache
 from itertools import pairwise
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
 
 # The probability that a whole comparison calls any case slower if nothing differs; of faster the
 # same.
 ALPHA = 0.01
 # Nodes of the quadrature, and its lower end below 0 in standard deviations.
 NODES, LOWER_END = 80, 8.0
+TOLERANCE = 1e-12  # of a nominal level
 
+Array = NDArray[np.float64]
 LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
 
 
@@ -56,33 +62,31 @@ def compute_overall_level(nominal: float, looks: LookSchedule) -> float:
     The sum of the differences is a random walk with a normal step between looks. The density of
     the walks that have not crossed the boundary is integrated at the nodes of a quadrature.
     """
-    import numpy as np
-    from scipy.stats import norm
-
     if len(looks) == 1:
         return nominal
     if nominal >= 0.5:
         return 1.0
     if nominal == 0:
         return 0.0  # the smallest p of 1,075 pairs underflows
-    critical = float(norm.isf(nominal))
+    critical = -NormalDist().inv_cdf(nominal)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
 
-    def continuing(pairs: int) -> tuple["np.ndarray", "np.ndarray"]:
+    def continuing(pairs: int) -> tuple[Array, Array]:
         """Return the sums that go on after this many pairs, and their weights."""
         deviation = math.sqrt(pairs)
         half = (critical + LOWER_END) * deviation / 2
         return half * (nodes + 1) - LOWER_END * deviation, half * weights
 
     sums, weight = continuing(looks[0])
-    density = norm.pdf(sums, scale=math.sqrt(looks[0]))
+    density = _compute_density(sums, math.sqrt(looks[0]))
     crossed = nominal
     for before, after in pairwise(looks):
         step = math.sqrt(after - before)
         boundary = critical * math.sqrt(after)
-        crossed += float(np.sum(weight * density * norm.sf((boundary - sums) / step)))
+        beyond = [math.erfc(z) / 2 for z in (boundary - sums) / step / math.sqrt(2)]
+        crossed += float(np.sum(weight * density * beyond))
         next_sums, next_weight = continuing(after)
-        density = norm.pdf(next_sums[:, None], sums, step) @ (weight * density)
+        density = _compute_density(next_sums[:, None] - sums, step) @ (weight * density)
         sums, weight = next_sums, next_weight
     return crossed
 
@@ -90,11 +94,19 @@ def compute_overall_level(nominal: float, looks: LookSchedule) -> float:
 @cache
 def compute_nominal_level(alpha: float, looks: LookSchedule) -> float:
     """Return the level of each look for which all looks together have the rate ``alpha``."""
-    from scipy.optimize import brentq
-
     if len(looks) == 1:
         return alpha
     low, high = alpha / len(looks) / 2, min(alpha, 0.5)
-    return float(
-        brentq(lambda level: compute_overall_level(level, looks) - alpha, low, high, xtol=1e-12)
-    )
+    while high - low > TOLERANCE:
+        middle = (low + high) / 2
+        if compute_overall_level(middle, looks) < alpha:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _compute_density(values: Array, deviation: float) -> Array:
+    """Return the density of a normal distribution around 0 at some values."""
+    density: Array = np.exp(-((values / deviation) ** 2) / 2) / (deviation * math.sqrt(2 * math.pi))
+    return density

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from scipy.stats import norm, t
+
 from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.result import (
@@ -129,8 +131,8 @@ def _compare_case(
     sides_without_case = [side for side, case in sides.items() if case is None]
     unavailable = [side for side, case in sides.items() if case and case.unavailable]
     accuracy: Sides = (
-        baseline.row.validation_accuracy if baseline else None,
-        candidate.row.validation_accuracy if candidate else None,
+        baseline.row.accuracy.validation if baseline else None,
+        candidate.row.accuracy.validation if candidate else None,
     )
     loss = None
     if baseline and candidate and baseline.seeds == candidate.seeds:
@@ -270,8 +272,6 @@ def compare_ratio(
     It has one degree of freedom less than the spread has hours. processes: of each run. alpha:
     false-alarm rate of each side of the interval.
     """
-    from scipy.stats import t
-
     log, deviation = math.log(ratio), spread.ratio_deviation(*processes)
     freedom = spread.hours - 1
     half = float(t.isf(alpha, freedom)) * deviation
@@ -289,7 +289,5 @@ def find_detectable_slowdown(spread: Spread, processes: tuple[int, int], rule: R
 
     By the test of ``compare_ratio``, with a normal distribution of the runs.
     """
-    from scipy.stats import norm, t
-
     level = float(t.isf(rule.alpha_per_test, spread.hours - 1)) + float(norm.isf(1 - POWER))
     return math.expm1(level * spread.ratio_deviation(*processes))

@@ -56,10 +56,15 @@ def hash_files(commit: str | None) -> str | None:
 
     Files that git does not track do not count: they may be results of an earlier comparison.
     """
-    if commit is None and _run_git("status", "--porcelain", "--untracked-files=no").stdout:
+    if commit is None and count_changes():
         return None
     process = _run_git("rev-parse", "--verify", "--quiet", f"{commit or 'HEAD'}^{{tree}}")
     return process.stdout.decode().strip() or None
+
+
+def count_changes() -> int:
+    """Return how many files that git tracks differ from the last commit."""
+    return len(_run_git("status", "--porcelain", "--untracked-files=no").stdout.splitlines())
 
 
 def make_unknown_revision_error(name: str) -> UserError:
@@ -87,6 +92,15 @@ def find_top(folder: Path) -> Path:
     return next(tops, folder)
 
 
+def list_files(top: Path) -> list[str]:
+    """Return the files below a folder of a checkout that git does not ignore; else all of them."""
+    if (find_top(top) / ".git").exists():
+        shown = ("--cached", "--others", "--exclude-standard")
+        names = _run_git("-C", str(top), "ls-files", "-z", *shown).stdout.split(b"\0")
+        return [os.fsdecode(name) for name in names if name]
+    return [path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()]
+
+
 def list_modules(folder: Path) -> list[str]:
     """Return the names of the top-level modules of a checkout, in the usual places."""
     top = find_top(folder)
@@ -107,8 +121,13 @@ def check_out(commit: str, folder: Path) -> None:
     As a clone that borrows its objects: it has the history that builds of some projects ask for,
     and leaves nothing in the repository.
     """
-    clone = ("clone", "--quiet", "--shared", "--no-checkout", str(find_repository()), str(folder))
-    for arguments in (clone, ("-C", str(folder), "checkout", "--quiet", "--detach", commit)):
+    top, new = str(find_repository()), ("-C", str(folder))
+    for arguments in (
+        ("clone", "--quiet", "--shared", "--no-checkout", top, str(folder)),
+        # Of a shallow repository, a clone has what HEAD and the branches have, and no other commit.
+        (*new, "fetch", "--quiet", "--update-shallow", top, commit),
+        (*new, "checkout", "--quiet", "--detach", commit),
+    ):
         process = _run_git(*arguments)
         if process.returncode:
             raise UserError(f"git says: {_last_line(process.stderr)}. Fix that first")

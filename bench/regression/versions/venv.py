@@ -6,10 +6,10 @@ An environment is the folder ``environments/<key>`` of the user's cache, with pi
 
 import importlib.metadata
 import json
-import math
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,14 +26,20 @@ from packaging.version import InvalidVersion, Version
 from bench.data import cache
 from bench.errors import UserError
 from bench.records.cases import list_distributions
+from bench.regression.versions import git
 from bench.runner.process.leftovers import MARK
 from bench.runner.process.session import Session
 from bench.worker import machine
+from bench.worker.measure import now
 from implementations import Implementation
 
 Progress = Callable[[str], None]
 
 _REASON_LINES = 10  # of pip's output, at most
+_BUILD_SECONDS = 1800.0  # for one step of pip
+_SOURCES = "sources"  # in the folder of an environment that is being built
+# A commit of a repository on this machine.
+_COMMIT = re.compile(r"git\+(file://[^@#]+)@([0-9a-f]{40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +117,11 @@ def resolve_requirements(
         texts = tuple(requirements)
         spec = replace(bare, named=texts, requirements=texts, constraints=pip.constraints)
         spec = replace(spec, variables=pip.variables)
-        command = _write_command(Path(python), Path(name), spec)
+        command, commits = _write_command(Path(python), Path(name), spec)
         command += ["--dry-run", "--ignore-installed", "--no-deps", "--report", f"{name}/report"]
         _run(command, log, spec, progress)
         items = json.loads(Path(name, "report").read_bytes())["install"]
-    return tuple(sorted(map(_name_source, items)))
+    return tuple(sorted(_name_source(item, commits) for item in items))
 
 
 def add_extras(requirements: Sequence[str], extras: Sequence[str]) -> tuple[str, ...]:
@@ -125,10 +131,10 @@ def add_extras(requirements: Sequence[str], extras: Sequence[str]) -> tuple[str,
     return tuple(f"{one.name}{marks} @ {one.url}" for one in named)
 
 
-def _name_source(item: Mapping[str, Any]) -> str:
+def _name_source(item: Mapping[str, Any], commits: Mapping[str, str]) -> str:
     """Return the requirement that installs an item of pip's report again. Raises UserError.
 
-    Source: https://pip.pypa.io/en/stable/reference/installation-report/
+    commits: see ``_write_command``. Source: https://pip.pypa.io/en/stable/reference/installation-report/
     """
     extras = f"[{','.join(item['requested_extras'])}]" if item.get("requested_extras") else ""
     name = canonicalize_name(item["metadata"]["name"]) + extras
@@ -138,7 +144,9 @@ def _name_source(item: Mapping[str, Any]) -> str:
     url, fragments = source["url"], []
     if "subdirectory" in source:
         fragments.append(f"subdirectory={source['subdirectory']}")
-    if vcs := source.get("vcs_info"):
+    if url in commits:
+        url = commits[url]
+    elif vcs := source.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     elif digest := source.get("archive_info", {}).get("hashes", {}).get("sha256"):
         fragments.append(f"sha256={digest}")
@@ -192,7 +200,8 @@ def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
         log = folder.with_suffix(".log")
         _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], log, spec, progress)
         if spec.requirements:
-            _run(_write_command(python, folder, spec), log, spec, progress)
+            _run(_write_command(python, folder, spec)[0], log, spec, progress)
+            shutil.rmtree(folder / _SOURCES, ignore_errors=True)
         stamp.write_bytes(os.fsencode(folder))  # last: it is whole, and was not moved
 
     def is_built() -> bool:
@@ -225,23 +234,49 @@ def _package_name(requirement: str) -> str:
 def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
     """Yield NumPy, the frameworks of the implementations, and the requirements of their extras."""
     yield "numpy"
-    requirements = importlib.metadata.requires("softmax-bench") or []
-    for entry in chosen:
-        yield from list_distributions(entry)
-        for requirement in map(Requirement, requirements):
-            marker = requirement.marker
-            if marker and any(marker.evaluate({"extra": one}) for one in entry.extra.split(",")):
+    requirements = [
+        Requirement(text) for text in importlib.metadata.requires("softmax-bench") or []
+    ]
+
+    def list_extra(extra: str) -> Iterator[str]:
+        for requirement in requirements:
+            if requirement.marker and requirement.marker.evaluate({"extra": extra}):
                 yield f"{requirement.name}{requirement.specifier}"
 
+    # Every framework's extra brings what the suite itself needs, and a worker does not.
+    suite = {*list_extra("measure"), "softmax-bench"}
+    for entry in chosen:
+        yield from list_distributions(entry)
+        for extra in entry.extra.split(","):
+            yield from (text for text in list_extra(extra) if text not in suite)
 
-def _write_command(python: Path, folder: Path, spec: EnvironmentSpec) -> list[str]:
-    """Return the command that installs what an environment consists of, with its files written."""
+
+def _write_command(
+    python: Path, folder: Path, spec: EnvironmentSpec
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that installs what an environment consists of, with its files written.
+
+    Commits of the current repository are checked out below the folder, and pip builds that: of a
+    shallow clone it would ask git for what the clone lacks, again and again. Also returned: the URL
+    of each of these commits, by that of its checkout.
+    """
     pip = [str(python), "-I", "-m", "pip", "install", "--no-input"]
     pip += ["--disable-pip-version-check", "--progress-bar=off"]
-    for name, lines in (("requirement", spec.requirements), ("constraint", spec.constraints)):
+    commits: dict[str, str] = {}
+    requirements: list[str] = []
+    for text in spec.requirements:
+        match = _COMMIT.search(text)
+        if match and match[1] == (git.find_repository() or Path("/")).as_uri():
+            checkout = folder / _SOURCES / str(len(commits))
+            checkout.parent.mkdir(exist_ok=True)
+            git.check_out(match[2], checkout)
+            commits[checkout.as_uri()] = match[0]
+            text = text.replace(match[0], checkout.as_uri())  # noqa: PLW2901
+        requirements.append(text)
+    for name, lines in (("requirement", requirements), ("constraint", spec.constraints)):
         (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
         pip += [f"--{name}", str(folder / f"{name}s.txt")]
-    return pip
+    return pip, commits
 
 
 def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progress) -> None:
@@ -258,11 +293,17 @@ def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progres
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        with closing(Session(process, [], math.inf, Path(name))) as session:
+        with closing(Session(process, [], now() + _BUILD_SECONDS, Path(name))) as session:
             try:
-                session.wait()
+                in_time = session.wait() is not None
             finally:
                 session.kill()
+    if not in_time:
+        minutes = _BUILD_SECONDS / 60
+        raise UserError(
+            f"building an environment with {' '.join(spec.named)} took more than {minutes:g} min. "
+            f"Build a wheel and name that, or see {log}"
+        )
     if process.returncode == 0:
         return
     text = log.read_text(encoding="utf-8", errors="replace")

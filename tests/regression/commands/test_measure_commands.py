@@ -1,6 +1,7 @@
 """Pairs of processes of small commands, and what is recorded of them."""
 
 import os
+from pathlib import Path
 
 import pytest
 from support.commands import command_plan
@@ -11,6 +12,7 @@ from bench.regression.commands import measure_commands
 from bench.regression.commands.measure_commands import iterate_in_turn, measure
 from bench.regression.commands.sides import CommandSide
 from bench.regression.result import CaseComparison
+from bench.runner.process.outcome import Result
 from bench.runner.process.session import ProcessStopped
 
 LOOP = "while read line; do echo; done"
@@ -108,7 +110,7 @@ def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
         calls.append(side)
         if len(calls) > 1:
             raise KeyboardInterrupt
-        return {"status": "ok", "values": {"time": 1.0}}
+        return Result("ok").add(values={"time": 1.0})
 
     monkeypatch.setattr(measure_commands._CommandPairs, "_run", run)
     with pytest.raises(KeyboardInterrupt):
@@ -116,6 +118,46 @@ def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
     records = store.read_records(tmp_path / "out")
     assert [record.version for record in records] == calls
     assert [record.status for record in records] == ["ok", "interrupted"]
+
+
+# ----- the metric
+
+COMPUTES = "both sides compute for 90% of their time or more"
+
+
+@pytest.mark.parametrize(
+    ("shares", "metric", "chosen"),
+    [
+        ([0.95, 0.9], "cpu-time", COMPUTES),
+        ([0.5, 0.9, 0.95], "cpu-time", COMPUTES),  # a cold disk: the side runs again
+        ([0.95, 0.5, 0.4], "time", "a side computes for 40% of its time only"),
+        ([0.95, None], "time", ""),  # it fails, and the first pair says why
+    ],
+)
+def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, metric, chosen):
+    left = iter(shares)
+    pairs = measure_commands._CommandPairs
+    monkeypatch.setattr(pairs, "measure_computing", lambda *_: next(left))
+    plan = measure_commands.choose_metric(command_plan(), sides)
+    assert (plan.metric, plan.chosen, next(left, "none left")) == (metric, chosen, "none left")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"threads": 2}, {"arguments": "python -m pytest --benchmark-timer=clock.now"}]
+)
+def test_time_is_judged_where_processor_time_would_hide_something(sides, changes):
+    plan = command_plan(**changes)
+    assert measure_commands.choose_metric(plan, sides) == plan
+
+
+def test_share_of_computing_is_that_of_a_process(sides):
+    pairs = measure_commands._CommandPairs
+    shares = []
+    for script in ("sleep 0.3", "exit 3"):
+        plan = command_plan(arguments=f"sh -c '{script}'")
+        shares.append(pairs(Path(), plan, sides).measure_computing("base"))
+    assert 0 <= shares[0] < 0.9
+    assert shares[1] is None
 
 
 # ----- both at once

@@ -43,6 +43,17 @@ def test_commit_is_checked_out_with_its_history_and_leaves_nothing(repository, t
         git.check_out("0" * 40, tmp_path / "two")
 
 
+def test_commit_that_a_shallow_clone_has_fetched_is_checked_out(repository, tmp_path, monkeypatch):
+    source, shallow = repository.folder.as_uri(), tmp_path / "shallow"
+    first = repository.git("rev-parse", "HEAD")
+    repository.commit(softmax_numpy="two = 2")
+    repository.git("clone", "--quiet", "--depth=1", source, shallow)
+    repository.git("-C", shallow, "fetch", "--quiet", "--depth=1", source, first)
+    monkeypatch.chdir(shallow)
+    git.check_out(first, tmp_path / "one")
+    assert (tmp_path / "one/implementations/idiomatic/softmax_numpy.py").read_text() == "one = 1"
+
+
 def test_revision_without_implementations_is_refused(repository, tmp_path):
     repository.git("mv", "implementations", "elsewhere")
     with pytest.raises(UserError) as error:

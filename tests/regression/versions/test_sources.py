@@ -94,6 +94,17 @@ def test_branch_is_installed_at_its_commit(repository):
     assert [*versions] == ["one", "two"]
 
 
+def test_project_in_a_subfolder_of_the_repository_keeps_its_place(repository):
+    folder = repository.folder / "py"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "tool.py").write_text("version = 'one'\n")
+    repository.git("add", "py")
+    text = f"git+{repository.folder.as_uri()}@{repository.commit()}#subdirectory=py"
+    assert resolve(text) == (f"tool @ {text}",)
+
+
 def test_folder_is_refused_because_nothing_identifies_its_contents(tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()
