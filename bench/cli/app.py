@@ -1,5 +1,6 @@
 """The application: its commands, and the one line that an error of the user becomes."""
 
+import importlib
 import importlib.metadata
 import os
 import signal
@@ -7,46 +8,138 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from bench.cli.verbs import (
-    ab,
-    calibrate,
-    check,
-    compare,
-    data,
-    gate,
-    machine,
-    records,
-    report,
-    run,
-)
 from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError, join_lines, suggest_remedy
 from bench.runner.host import signals
 
+MEASURE = "Measure"
+SHOW = "Show and convert"
+
+
+class Verb(NamedTuple):
+    """What ``bench`` lists of a verb, and where it is.
+
+    function: below bench.cli.verbs; its module is imported when the verb is used. summary: the
+    first line of its docstring. example: what follows ``softmax-bench``.
+    """
+
+    panel: str
+    function: str
+    summary: str
+    example: str
+
+
+VERBS = {
+    "run": Verb(
+        MEASURE,
+        "run.run",
+        "Measure implementations and write a report.",
+        "run --quick --implementation jax --implementation pytorch",
+    ),
+    "check": Verb(
+        MEASURE,
+        "check.check",
+        "Check that implementations compute the same as the oracle, or check stored runs again.",
+        "check ./my_softmax.py",
+    ),
+    "ab": Verb(
+        MEASURE,
+        "ab.ab",
+        "Compare two versions of programs in pairs; exit with 1 if the candidate is slower.",
+        "ab --base jax==0.9.0 --candidate jax==0.10.2 --implementation jax",
+    ),
+    "gate": Verb(
+        MEASURE,
+        "gate.gate",
+        "Compare two versions of a command or of tests; exit with 1 if the candidate is slower.",
+        "gate --base main --metric cpu-time --command 'python job.py'",
+    ),
+    "calibrate": Verb(
+        MEASURE,
+        "calibrate.calibrate",
+        "Count how often bench ab is wrong on this machine, and which slowdowns it finds.",
+        "calibrate --implementation numpy --for 1h",
+    ),
+    "report": Verb(
+        SHOW,
+        "report.report",
+        "Write reports, CSV and charts of stored runs again, and print one run's tables.",
+        "report results/20261129-100345-1c2d",
+    ),
+    "compare": Verb(
+        SHOW,
+        "compare.compare",
+        "Compare two stored runs; use bench ab to find slowdowns smaller than 20 %.",
+        "compare results/monday results/friday",
+    ),
+    "export": Verb(
+        SHOW,
+        "records.export",
+        "Print a run in another tool's format; stderr lists what the export lacks.",
+        "export results/monday --format pytest-benchmark",
+    ),
+    "merge": Verb(
+        SHOW,
+        "records.merge",
+        "Merge the parts of a run; several runs get a folder each.",
+        "merge part1 part2 --output results/whole",
+    ),
+    "list": Verb(
+        SHOW,
+        "list.list_implementations",
+        "List the implementations and the installed versions of their frameworks.",
+        "list",
+    ),
+    "machine": Verb(
+        SHOW,
+        "machine.machine",
+        "Describe this machine and what would disturb a run on it, or what works on its GPU.",
+        "machine --gpu",
+    ),
+    "data": Verb(
+        SHOW,
+        "data.show_data",
+        "Print where the data are, their hashes, and the shapes of the arrays.",
+        "data",
+    ),
+}
+# What measuring and reading programs need beyond the dependencies of bench gate.
+SUITE = {"pandas", "scipy", "pooch", "requests"}
+
+
+class Verbs(TyperGroup):
+    """The verbs, of which the one that is used is imported."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[Any, ...]:  # type: ignore[override]
+        """Return the verb that the arguments name, with its options. Raises UserError."""
+        name, _, rest = super().resolve_command(ctx, args)
+        # A shell completes words of a verb that does not exist.
+        return name, None if name is None else load_verb(name), rest
+
+
 app = typer.Typer(
+    cls=Verbs,
     name="bench",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-MEASURE = "Measure"
-SHOW = "Show and convert"
-app.command(rich_help_panel=MEASURE)(run.run)
-app.command(rich_help_panel=MEASURE)(check.check)
-app.command(rich_help_panel=MEASURE)(ab.ab)
-app.command(rich_help_panel=MEASURE)(gate.gate)
-app.command(rich_help_panel=MEASURE)(calibrate.calibrate)
-app.command(rich_help_panel=SHOW)(report.report)
-app.command(rich_help_panel=SHOW)(compare.compare)
-app.command(rich_help_panel=SHOW)(records.export)
-app.command(rich_help_panel=SHOW)(records.merge)
-app.command("list", rich_help_panel=SHOW)(list_implementations)
-app.command(rich_help_panel=SHOW)(machine.machine)
-app.command("data", rich_help_panel=SHOW)(data.show_data)
+for _name, _verb in VERBS.items():
+    app.command(_name, rich_help_panel=_verb.panel, help=_verb.summary)(lambda: None)
+
+
+def load_verb(name: str) -> Any:
+    """Import a verb and return its command."""
+    module, _, function = VERBS[name].function.partition(".")
+    verb = getattr(importlib.import_module(f"bench.cli.verbs.{module}"), function)
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    alone.command(name, epilog=f"Example: softmax-bench {VERBS[name].example}")(verb)
+    return typer.main.get_command(alone)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it
@@ -92,19 +185,28 @@ def main() -> NoReturn:
         file = os.fsdecode(error.filename) if error.filename else "the system"
         remedy = suggest_remedy(error, "Choose another file or fix its permissions")
         _fail(f"{file}: {error.strerror}. {remedy}")
-    except ModuleNotFoundError:
-        raise
-    except (MemoryError, ImportError) as error:  # a library may not fit, either
-        _fail(
-            f"the memory is used up, or a library is damaged: {error or 'MemoryError'}. Raise the "
-            "limit (ulimit -v) or install it anew, and add --resume to go on with a run"
-        )
+    except (MemoryError, ImportError) as error:
+        _fail(_explain_library(error))
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except SystemExit as exit_:  # Typer exits with 1 when stdout is closed.
         status = 128 + signal.SIGPIPE if exit_.code == 1 else 0
     # Typer makes 130 of every signal.
     sys.exit(signals.get_exit_status() or (status if isinstance(status, int) else 0))
+
+
+def _explain_library(error: MemoryError | ImportError) -> str:
+    """Return what is wrong with a library, and what to do; raises it where the fault is ours."""
+    if isinstance(error, ModuleNotFoundError):
+        if error.name not in SUITE:
+            raise error
+        remedy = "In the suite's folder: pip install -e '.[measure]'"
+        return f"this needs {error.name}, which is not installed. {remedy}"
+    # A library may not fit into the memory, either.
+    return (
+        f"the memory is used up, or a library is damaged: {error or 'MemoryError'}. Raise the "
+        "limit (ulimit -v) or install it anew, and add --resume to go on with a run"
+    )
 
 
 def _open_missing_streams() -> None:

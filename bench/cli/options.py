@@ -4,21 +4,19 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from bench.planning.bounds import MAX_INT, MAX_SECONDS
-
-if TYPE_CHECKING:
-    from bench.records.schema import Slowdown
+from bench.records.schema import Slowdown
+from implementations import IMPLEMENTATIONS
 
 # Options by the panel of the help that they are in.
 cases_option = partial(typer.Option, rich_help_panel="What to measure")
 measuring_option = partial(typer.Option, rich_help_panel="How to measure")
 verdict_option = partial(typer.Option, rich_help_panel="What counts as slower")
 files_option = partial(typer.Option, rich_help_panel="Data and results")
-cluster_option = partial(typer.Option, rich_help_panel="Many machines")
 versions_option = partial(typer.Option, rich_help_panel="Versions")
 
 
@@ -41,7 +39,7 @@ class Devices(tuple[Literal["cpu", "gpu"], ...]):
     __slots__ = ()
 
 
-class Slowdowns(tuple["Slowdown", ...]):
+class Slowdowns(tuple[Slowdown, ...]):
     """Slowdowns to inject."""
 
     __slots__ = ()
@@ -126,8 +124,6 @@ def parse_devices(text: str) -> Devices:
 
 def parse_slowdowns(text: str) -> Slowdowns:
     """Read slowdowns such as 5% or 5%,20%/5, or none; raise BadParameter."""
-    from bench.records.schema import Slowdown
-
     slowdowns = []
     for part in () if text == "none" else text.split(","):
         share, slash, every = part.strip().partition("/")
@@ -139,8 +135,6 @@ def parse_slowdowns(text: str) -> Slowdowns:
 
 def complete_implementation(incomplete: str) -> list[str]:
     """Return the implementations whose names begin with a text."""
-    from implementations import IMPLEMENTATIONS
-
     return [entry.name for entry in IMPLEMENTATIONS if entry.name.startswith(incomplete)]
 
 
@@ -381,6 +375,15 @@ CandidateEnv = Annotated[
 PairBudget = Annotated[
     float,
     duration("Measure for at most this time, which all cases share. Default: 3m.", "--budget"),
+]
+AllowMissing = Annotated[
+    bool,
+    flag(
+        verdict_option,
+        "--allow-missing",
+        "Do not fail because the candidate lacks what the base has, unless it is named by "
+        "--implementation.",
+    ),
 ]
 AllowNothing = Annotated[
     bool,

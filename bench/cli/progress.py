@@ -8,13 +8,9 @@ from statistics import median
 from rich.table import Table
 
 from bench.analysis.textbook import compare_textbook
-from bench.cli.console import (
-    PIPED_WIDTH,
-    Transient,
-    format_comparisons,
-    print_line,
-    stdout,
-)
+from bench.cli.console import PIPED_WIDTH, print_line, stdout
+from bench.cli.live import Transient
+from bench.cli.results import format_comparisons
 from bench.planning.pilot import waits_for_pilot
 from bench.planning.plan import RESULTS, plan_trials
 from bench.records.schema import (

@@ -2,12 +2,12 @@
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
 
 import pytest
-import typer
 from rich.text import Text
 from support.processes import NO_CHARTS, run_first
 
@@ -54,7 +54,7 @@ def test_help_fits_80_columns_and_is_not_cut_off(called, monkeypatch, verb):
 
 
 def test_each_option_is_in_a_panel_flags_have_no_type_and_no_word_is_markup():
-    commands = typer.main.get_command(app.app).commands
+    commands = {verb: app.load_verb(verb) for verb in app.VERBS}
     options = [
         (f"{verb} {option.opts[0]}", option)
         for verb, command in commands.items()
@@ -62,6 +62,11 @@ def test_each_option_is_in_a_panel_flags_have_no_type_and_no_word_is_markup():
         if option.param_type_name == "option" and not option.hidden
     ]
     assert set(commands) == set(VERBS)
+    helps = {verb: command.help.partition("\n")[0] for verb, command in commands.items()}
+    assert helps == {verb: known.summary for verb, known in app.VERBS.items()}
+    for verb, command in commands.items():
+        name, *words = shlex.split(app.VERBS[verb].example)
+        assert (name, command.make_context(verb, words).info_name) == (verb, verb)
     assert [name for name, option in options if option.rich_help_panel is None] == []
     assert [name for name, option in options if option.is_flag and option.metavar != ""] == []
     # An extra in brackets is no markup, which Rich would swallow.
@@ -111,6 +116,14 @@ finally:
             "numpy",
             "msgspec",
         }
+
+
+def test_package_that_is_missing_is_one_line_with_a_remedy(refused, monkeypatch):
+    def fail(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name="scipy")
+
+    monkeypatch.setattr(app, "load_verb", fail)
+    assert "this needs scipy, which is not installed" in refused("report", "run")
 
 
 def test_windows_is_refused(refused, monkeypatch):

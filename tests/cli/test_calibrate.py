@@ -123,12 +123,9 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     [
         (("--show", "--format=xml"), "--format"),
         (("--implementation=nmupy",), "'nmupy'. Did you mean numpy"),
-        (("--workload=sdg",), "--workload"),
-        (("--batch-size=8,32",), "--batch-size"),
         (("--budget=3x",), "--budget"),
         (("--for=3x",), "--for"),
         (("--inject=5",), "--inject"),
-        (("--threads=4096",), "--threads 4096"),
         (("--calibrations=file",), "file"),
     ],
 )

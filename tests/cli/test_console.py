@@ -14,13 +14,12 @@ import bench
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console as bench_console
-from bench.cli.console import (
+from bench.cli.live import Transient, print_progress
+from bench.cli.results import (
     NO_CHARTS,
-    Transient,
     describe_faults,
     describe_figures,
     format_comparisons,
-    print_progress,
     print_report,
 )
 from bench.report import write as report_writer
@@ -57,7 +56,7 @@ def list_wide_rows():
 
 def list_published_rows():
     reference = Path(bench.__file__).parents[1] / "results" / "reference"
-    return load_run(reference / "amd-epyc-2-cores").rows
+    return load_run(reference / "amd-epyc-zen5-2-cores").rows
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
@@ -86,7 +85,7 @@ def on_terminal(monkeypatch):
     """The console of a terminal of 100 columns."""
     console = Console(width=100, file=io.StringIO(), force_terminal=True, highlight=False)
     monkeypatch.setattr(bench_console, "stdout", console)
-    monkeypatch.setattr(bench_console, "_on_terminal", True)
+    monkeypatch.setattr(bench_console, "on_terminal", True)
     return console
 
 

@@ -15,7 +15,7 @@ from support.versions import BACKEND, PROJECT
 from bench.records import store
 from bench.regression.commands import prepare_commands
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.paired import measure_pairs
+from bench.regression.paired import loop
 
 GATE = ("gate", "--base=HEAD~1", "--candidate=HEAD", "--format=json")
 # So long that it never ends a comparison, which ends at its first look.
@@ -50,7 +50,8 @@ def compared(called):
     """Compare the last two commits; return the exit status and the result, or the error."""
 
     def compare(*arguments):
-        status, out, err = called(*GATE, "--output=out", *arguments)
+        output = [] if any("--output" in one for one in arguments) else ["--output=out"]
+        status, out, err = called(*GATE, *output, *arguments)
         return status, json.loads(out) if out else err
 
     return compare
@@ -111,7 +112,7 @@ LOOP = "while read line; do sleep {}; echo; done\n"
     ],
 )
 def test_chosen_metric_is_judged(commit, compared, monkeypatch, option, job, numbers, name, metric):
-    monkeypatch.setattr(measure_pairs, "EPOCH_SECONDS", 0.1)
+    monkeypatch.setattr(loop, "EPOCH_SECONDS", 0.1)
     for number in numbers:
         commit(job=job.format(number))
     status, result = compared("--command=sh job", option, ENOUGH)
@@ -208,9 +209,26 @@ def test_each_side_runs_its_own_script(commit, compared, wheels, own_cache, user
         wheels("tool", version)
         main = f"def main():\n    print({version})\n"
         commit(**{"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": main})
-    compared(*arguments, "--metric=last-number", "--budget=5s")
+    result = compared(*arguments, "--metric=last-number", "--budget=5s")
     values = {(one.version, *one.values.values()) for one in store.read_records(Path("out"))}
-    assert values == {("base", 1.0), ("candidate", 2.0)}
+    assert values == {("base", 1.0), ("candidate", 2.0)}, result
+
+
+def test_shallow_clone_of_two_commits_is_built_from_its_own_checkouts(
+    commit, repository, called, own_cache, wheels, tmp_path, monkeypatch
+):
+    for number in (0, 1, 2):
+        main = f"def main():\n    print({number})\n"
+        commit(**{"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": main})
+    clone = tmp_path / "clone"
+    git = ["git", "clone", "--quiet", "--depth=2", repository.folder.as_uri(), str(clone)]
+    subprocess.run(git, check=True)
+    monkeypatch.chdir(clone)
+    output = f"--output={tmp_path / 'out'}"
+    options = ("--install", "--command=tool", "--metric=last-number", "--budget=5s", output)
+    result = called(*GATE, *options)
+    values = {(one.version, *one.values.values()) for one in store.read_records(tmp_path / "out")}
+    assert values == {("base", 1.0), ("candidate", 2.0)}, result
 
 
 def test_side_that_does_not_build_ends_with_2(commit, compared, wheels, own_cache):
@@ -241,7 +259,7 @@ def test_side_that_fails_in_every_third_process_ends_with_3(commit, compared, tm
     counter = tmp_path / "counter"
     commit(job="true\n")
     commit(job=UNLUCKY.format(counter, counter))
-    status, result = compared("--command=sh job", ENOUGH)
+    status, result = compared("--command=sh job", "--metric=time", ENOUGH)
     assert (status, verdicts(result)) == (3, {"time": "failed"})
     reason = "candidate: failed: the process ended with exit status 5: no luck"
     assert result["cases"][0]["remarks"] == [reason]
@@ -252,7 +270,7 @@ def test_command_that_cannot_start_ends_with_2(commit, compared):
     commit()
     status, err = compared("--command=./nowhere", "--same-code-ok")
     assert status == 2
-    assert err.startswith("bench: cannot start ./nowhere: No such file or directory. ")
+    assert "\nbench: cannot start ./nowhere: No such file or directory. " in err
 
 
 # From the fifth process on.
@@ -264,7 +282,9 @@ echo . >> counter
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--loops",), ("--metric=cpu-time",)], ids=["one by one", "in turn", "at once"]
+    "options",
+    [("--metric=time",), ("--loops",), ("--metric=cpu-time",)],
+    ids=["one by one", "in turn", "at once"],
 )
 def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_path, path, options):
     (tmp_path / "job").write_text(
@@ -285,6 +305,37 @@ def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_pa
 
 # ----- what is refused
 
+
+@pytest.mark.parametrize("command", ["true", "sh -c 'cd elsewhere && sh job'"])
+def test_command_that_does_not_run_the_change_is_refused(commit, compared, repository, command):
+    (repository.folder / "elsewhere").mkdir()
+    commit(**{"job": "true\n", "elsewhere/job": "true\n"})
+    commit(job="sleep 9\n")
+    status, err = compared(f"--command={command}")
+    assert status == 2
+    assert "the command opened no file that differs between the two sides: job. " in err
+
+
+def test_changes_that_are_not_committed_are_named(commit, compared, repository):
+    commit(job="true\n")
+    commit(job="true \n")
+    (repository.folder / "job").write_text("sleep 9\n")
+    _, err = compared("--command=nowhere")
+    assert "1 changed file is not measured, but HEAD. Name . for them\n" in err
+
+
+def test_benchmark_that_vanishes_fails_unless_it_is_allowed(commit, compared, monkeypatch):
+    commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(3.0) + NEW})
+    commit(**{"bench_job.py": BENCH.format(3.0)})
+    monkeypatch.setattr(prepare_commands, "ALPHA", 0.25)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
+    status, result = compared(f"--pytest={options}", ENOUGH)
+    assert (status, verdicts(result)["bench_job.py::test_new"]) == (4, "missing in candidate")
+    status, _ = compared(f"--pytest={options}", ENOUGH, "--allow-missing", "--output=again")
+    assert status == 0
+
+
 COMMAND = ("gate", "--base=HEAD", "--command=true", "--same-code-ok")
 
 
@@ -296,7 +347,7 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--same-code-ok")
         ((*COMMAND, "--metric=seconds"), "--metric seconds: choose"),
         ((*COMMAND, "--metric=json:"), "choose"),
         ((*COMMAND, "--loops", "--metric=last-number"), "Leave out --metric"),
-        (("gate", "--base=HEAD", "--pytest=bench.py", "--metric=json:a"), "Leave out --metric"),
+        (("gate", "--base=HEAD", "--pytest=bench.py", "--metric=json:a"), "or auto"),
         (("gate", "--base=HEAD", "--pytest=bench.py", "--loops"), "Leave out"),
         ((*COMMAND, "--prepare=a 'b"), "Close the quotation"),
         ((*COMMAND, "--timeout=0"), "--timeout"),

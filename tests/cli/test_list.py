@@ -13,8 +13,11 @@ ENTRIES = {entry.name: entry for entry in IMPLEMENTATIONS}
 def test_list_names_every_implementation(called):
     code, out, err = called("list")
     assert (code, err) == (0, "")
-    names = [line.split()[0] for line in out.splitlines()]
+    *lines, _, install = out.splitlines()
+    names = [line.split()[0] for line in lines]
     assert names == ["name", *(entry.name for entry in IMPLEMENTATIONS)]
+    assert max(map(len, lines)) <= 80
+    assert install.endswith("pip install -e '.[EXTRA]'")
 
 
 @pytest.mark.parametrize(
@@ -32,4 +35,4 @@ def test_absent_framework_is_named_with_its_extra(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", absent)
-    assert installed_versions(ENTRIES["keras-jax"]).endswith("'.[keras,jax]'")
+    assert installed_versions(ENTRIES["keras-jax"]) == "missing: keras,jax"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.cli.verbs import machine as verb
 from bench.runner import doctor
 from bench.runner.host import machine
 from bench.runner.host.gpu import Diagnosis
@@ -9,14 +10,14 @@ from bench.runner.host.gpu import Diagnosis
 
 def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
     disturbances = ["it is [b]hot[/b]", "x" * 500]
-    monkeypatch.setattr(machine, "find_disturbances", lambda: disturbances)
+    monkeypatch.setattr(verb, "find_disturbances", lambda: disturbances)
     status, out, _ = called("machine")
     lines = out.splitlines()
     assert (status, lines[-2:]) == (0, disturbances)
-    facts = dict(line.split(maxsplit=1) for line in lines[:-2])
+    facts = {line[: verb.LABEL_WIDTH].strip(): line[verb.LABEL_WIDTH :] for line in lines[:-2]}
     expected = machine.describe()
-    assert list(facts) == [*expected]
-    assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
+    assert list(facts) == [verb.LABELS[key] for key in expected]
+    assert (facts["machine id"], facts["name in tables"]) == (expected["id"], expected["name"])
 
 
 @pytest.mark.parametrize("trains", [True, False])

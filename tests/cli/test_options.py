@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from bench.cli import options
-from bench.cli.verbs import ab, calibrate, run
+from bench.cli.verbs import ab, run
 from bench.planning.plan import RunOptions
 from bench.planning.presets import ALL_CORES, PRESETS
 from bench.records.schema import Slowdown
@@ -86,10 +86,9 @@ def test_defaults_of_the_command_line_are_those_of_the_options():
     for name in ("timeout", "seed", "preset", "sweep", "data", "epochs", "rounds"):
         assert flags[name].default == getattr(RunOptions(), name), name
     assert get_args(options.PresetName) == tuple(PRESETS)
-    for verb in (ab.ab, calibrate.calibrate):
-        flags = inspect.signature(verb).parameters
-        for name in ("workload", "device", "batch_size", "threads", "samples", "data"):
-            assert flags[name].default == getattr(CaseOptions(), name), name
+    flags = inspect.signature(ab.ab).parameters
+    for name in ("workload", "device", "batch_size", "threads", "samples", "data"):
+        assert flags[name].default == getattr(CaseOptions(), name), name
 
 
 def test_completion_offers_implementations():

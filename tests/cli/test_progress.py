@@ -5,7 +5,7 @@ from rich.table import Table
 from support.records import bare, case, ok, run, write
 
 from bench.cli import progress
-from bench.cli.console import Transient
+from bench.cli.live import Transient
 from bench.cli.progress import format_end, format_events, format_start, print_plan
 from bench.records import store
 from bench.records.schema import StoppingRule, Trial

@@ -1,5 +1,6 @@
 """``bench report`` writes the report of one run, of several, or the page of all of them."""
 
+from support.commands import command_plan, processes, write_commands
 from support.records import case, ok, run, write
 
 
@@ -9,3 +10,10 @@ def test_report_without_a_run_leads_to_all(called, tmp_path):
     assert called("report") == (0, "results/index.html\n", "")
     page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
     assert '<a href="one/report.html">one</a>' in page
+
+
+def test_result_of_a_comparison_is_printed_again(called, tmp_path):
+    write_commands(tmp_path / "gate", command_plan(), *processes([0.1] * 10))
+    status, out, err = called("report", "gate")
+    assert (status, err) == (0, "")
+    assert "1 case: 1 slower" in out

@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import typer
 from packaging.requirements import Requirement
-from support.records import case, plan_of, trials, write
 
 import bench
-from bench.cli.app import app
+from bench.cli.app import VERBS, load_verb
 from bench.planning.presets import PRESETS
 from bench.report import index
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
@@ -66,8 +64,8 @@ LAYERS = [
 ]
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx", "tinygrad", "cupy"}
-# Importing one of these takes longer than all of `bench list`.
-SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch", "distributed"}
+# What a user of bench gate has not installed: the extras measure and report.
+EXTRA = {"scipy", "pandas", "pooch", "requests", "altair", "vl_convert", "jinja2", "markdown_it"}
 # Modules and attributes that tell the time, those of the frameworks included.
 CLOCKS = {
     "time",
@@ -150,14 +148,17 @@ def test_bench_imports_no_framework_even_inside_functions():
     assert not offenders, "\n".join(offenders)
 
 
-def test_importing_all_modules_of_bench_loads_nothing_slow():
-    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in BENCH]
-    code = "\n".join(f"import {name.removesuffix('.__init__')}" for name in modules)
-    command = [sys.executable, "-X", "importtime", "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = loaded_packages(done.stderr)
-    assert {"bench", "implementations", "numpy"} <= loaded
-    assert loaded & (FRAMEWORKS | SLOW) == set()
+def test_gate_needs_no_extra_and_no_verb_loads_a_framework():
+    def load(verb):
+        code = f"from bench.cli.app import load_verb; load_verb({verb!r})"
+        command = [sys.executable, "-X", "importtime", "-c", code]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return loaded_packages(done.stderr)
+
+    gate = load("gate")
+    assert "numpy" in gate
+    assert gate & (FRAMEWORKS | EXTRA) == set()
+    assert set.union(*map(load, VERBS)) & (FRAMEWORKS | {"altair", "vl_convert"}) == set()
 
 
 def test_implementations_import_only_the_contract_and_shared_device_lookups():
@@ -219,7 +220,8 @@ def test_extras_install_the_framework_and_backend_of_every_entry():
             requirements += EXTRAS[extra]
         installed = {Requirement(line).name for line in requirements}
         backend = getattr(entry, "variables", {}).get("KERAS_BACKEND", entry.framework)
-        offenders += [f"{entry.name}: {name}" for name in {entry.framework, backend} - installed]
+        needed = {entry.framework, backend, *["softmax-bench"] * bool(entry.extra)}  # [measure]
+        offenders += [f"{entry.name}: {name}" for name in needed - installed]
     assert not offenders, "\n".join(offenders)
 
 
@@ -227,7 +229,7 @@ def test_extras_all_and_layers_name_every_extra_that_is_useful_on_one_machine():
     everything, layers = (Requirement(EXTRAS[name][0]).extras for name in ("all", "layers"))
     everything |= {one.extra for one in IMPLEMENTATIONS if one.devices == ("gpu",)}
     names = {name for name in EXTRAS if not name.startswith("cuda-")}
-    names -= {"all", "layers", "cluster"}
+    names -= {"all", "layers", "measure"}
     assert everything | layers == names
     rare = {extra for one in IMPLEMENTATIONS if not one.always for extra in one.extra.split(",")}
     assert layers == rare - everything
@@ -270,7 +272,7 @@ def test_verbs_and_flags_named_in_pages_and_workflows_exist():
     flags = {
         verb: {"--help", *(name for item in command.params for name in item.opts)}
         | {name for item in command.params for name in item.secondary_opts}
-        for verb, command in typer.main.get_command(app).commands.items()
+        for verb, command in ((name, load_verb(name)) for name in VERBS)
     }
     offenders = []
     for path in PAGES + WORKFLOWS:
@@ -295,7 +297,7 @@ def test_files_named_in_pages_exist():
 
 
 def test_whole_commands_in_pages_are_parsed():
-    commands = typer.main.get_command(app).commands
+    commands = {verb: load_verb(verb) for verb in VERBS}
     pattern = r"^(?:python -m |softmax-)bench ([a-z]+) ([^\n>|$…]*)$"
     parsed = [
         commands[verb].make_context(verb, shlex.split(arguments))
@@ -313,13 +315,17 @@ def test_studies_of_the_pages_can_be_imported():
 # ----- what is published
 
 
-def test_readme_results_are_those_of_a_published_run():
+def test_findings_and_readme_have_the_figures_of_a_published_run():
     # CONTRIBUTING.md has the command that renews them.
-    tool = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    findings = importlib.import_module("findings")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (folder,) = set(re.findall(r"\((results/reference/[^)]*)/report\.md\)", readme))
-    text = tool["render_results"](ROOT / folder)
-    assert readme == tool["renew"](ROOT / "README.md", "results", text)
+    evidence = findings.collect(ROOT / folder)
+    for path, text in findings.render(ROOT / folder, evidence).items():
+        assert path.read_text(encoding="utf-8") == text, f"run python docs/findings.py {folder}"
+    assert {f"{name}.svg" for name in evidence} == {
+        path.name for path in (ROOT / "docs" / "findings").iterdir()
+    }
 
 
 def test_pages_have_the_tables_that_the_code_makes():
@@ -333,26 +339,6 @@ def test_table_of_presets_changes_with_a_preset(monkeypatch):
     render = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render_presets"]
     monkeypatch.setitem(PRESETS, "quick", replace(PRESETS["quick"], rounds=2, least_rounds=2))
     assert "| 3 to 5 | 2 | 5 | 5 |" in render()
-
-
-def test_readme_has_the_ladder_of_a_run_with_two_batch_sizes(tmp_path):
-    render = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render_results"]
-    render.__globals__["ROOT"] = tmp_path
-    of = {"jax": 0.15, "optax": 0.3}
-    first, second = (
-        [
-            record
-            for name, epoch in of.items()
-            for record in trials(case(name, framework=name, batch_size=size), epoch, epoch)
-        ]
-        for size in (32, 128)
-    )
-    write(tmp_path / "one", plan_of(*first), *first)
-    write(tmp_path / "two", plan_of(*first, *second), *first, *second)
-    one, two = (render(tmp_path / name) for name in ("one", "two"))
-    added = two.replace("(two/", "(one/").removeprefix(one)
-    assert added.startswith("\n\nOn this machine, with 2 threads, a step of 32 images costs 100 µs")
-    assert added.endswith("](one/ladder.svg)](one/report.md)")
 
 
 def test_published_runs_are_readable_and_undamaged():

@@ -1,1 +1,1 @@
-"""One file a verb; ``records`` has ``export`` and ``merge``, ``cluster`` is part of ``run``."""
+"""One file a verb; ``records`` has ``export`` and ``merge``."""

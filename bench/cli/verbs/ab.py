@@ -1,11 +1,19 @@
 """``bench ab``: measure two versions of this suite's programs in pairs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from bench.cli import options
 from bench.cli.verbs import pairs
 from bench.errors import UserError
+from bench.planning.plan import RESULTS
+from bench.records.layout import COMPARISON_PLAN
+from bench.regression.calibration.spread import load_calibrations, locate_calibrations
+from bench.regression.paired import measure_pairs
+from bench.regression.paired.judge_pairs import load_result
+from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+from bench.runner.host.machine import describe
 
 
 def ab(
@@ -75,6 +83,7 @@ def ab(
         ),
     ] = None,
     fail_on: options.FailOn = "slower",
+    allow_missing: options.AllowMissing = False,
     allow_nothing: options.AllowNothing = False,
     style: options.OutputFormat = "table",
     data: options.Data = None,
@@ -87,14 +96,6 @@ def ab(
     ] = None,
 ) -> None:
     """Compare two versions of programs in pairs; exit with 1 if the candidate is slower."""
-    from bench.planning.plan import RESULTS
-    from bench.records.layout import COMPARISON_PLAN
-    from bench.regression.calibration.spread import load_calibrations, locate_calibrations
-    from bench.regression.paired import measure_pairs
-    from bench.regression.paired.judge_pairs import load_result
-    from bench.regression.paired.prepare import CaseOptions, prepare_comparison
-    from bench.runner.host.machine import describe
-
     if moved:
         raise UserError("commands and tests are measured by bench gate. Write gate instead of ab")
     cases = CaseOptions(
@@ -121,11 +122,12 @@ def ab(
         if plan.pairings:
             events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
             stopped = pairs.measure(folder, plan, COMPARISON_PLAN, events)
-    calibrations = load_calibrations(locate_calibrations(describe()["id"]))
+    calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
     result = load_result(
         folder,
         plan,
         required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
     )
-    pairs.finish(result, stopped, style, fail_on, allow_nothing=allow_nothing)
+    result = replace(result, allow_missing=allow_missing, allow_nothing=allow_nothing)
+    pairs.finish(result, stopped, style, fail_on)

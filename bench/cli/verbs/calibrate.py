@@ -6,16 +6,25 @@ from typing import Annotated
 import typer
 
 from bench.cli import options
-from bench.cli.console import Transient, print_comparison, print_measurement, quote_command, stderr
+from bench.cli.console import quote_command, stderr
+from bench.cli.live import Transient, print_measurement
+from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
+from bench.planning.plan import make_run_name
+from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
+from bench.records.schema import FORMAT
+from bench.regression.calibration import session
+from bench.regression.calibration.spread import load_calibrations, locate_calibrations
+from bench.regression.paired.comparison_plan import TIMEOUT
+from bench.regression.paired.prepare import CaseOptions, select_cases
+from bench.report.regression.calibration import build_calibration_output
+from bench.runner.host import signals
+from bench.runner.host.machine import describe
 
 
 def calibrate(
     implementation: options.Implementations = None,
-    workload: options.OneWorkload = "sgd",
-    device: options.Device = "cpu",
-    batch_size: options.BatchSize = None,
-    threads: options.ThreadCount = 1,
     samples: options.SampleCount = None,
     inject: Annotated[
         options.Slowdowns,
@@ -54,27 +63,13 @@ def calibrate(
     ] = None,
 ) -> None:
     """Count how often bench ab is wrong on this machine, and which slowdowns it finds."""
-    from bench.planning.plan import make_run_name
-    from bench.records import store
-    from bench.records.layout import CALIBRATION_PLAN
-    from bench.records.schema import FORMAT
-    from bench.regression.calibration import session
-    from bench.regression.calibration.spread import load_calibrations, locate_calibrations
-    from bench.regression.paired.comparison_plan import TIMEOUT
-    from bench.regression.paired.prepare import CaseOptions, select_cases
-    from bench.report.regression.calibration import build_calibration_output
-    from bench.runner.host import signals
-    from bench.runner.host.machine import describe
-
-    folder = calibrations or locate_calibrations(describe()["id"])
+    folder = calibrations or locate_calibrations(str(describe()["id"]))
     if show and calibrations is not None and not calibrations.is_dir():
         raise UserError(f"there is no folder {calibrations}. Give one that holds calibrations")
     stopped = 0
     if not show:
         run, created = make_run_name()
-        case_options = CaseOptions(
-            tuple(implementation or ()), workload, device, batch_size, threads, data, samples
-        )
+        case_options = CaseOptions(tuple(implementation or ()), data=data, samples=samples)
         plan = session.CalibrationPlan(
             format=FORMAT,
             run=run,

@@ -3,18 +3,28 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 
-from bench.cli.console import hold_host_lock, print_line
+from bench.cli.console import print_line
+from bench.cli.live import hold_host_lock
 from bench.cli.options import Data, Device, Env, Pythons, Timeout, complete_implementation
+from bench.data import dataset
 from bench.errors import UserError
+from bench.planning.cases import assign_python, find_implementation
 from bench.records.layout import find_runs
-
-if TYPE_CHECKING:
-    from bench.records.schema import Case
-    from bench.runner.conformance import Finding
+from bench.records.schema import Case
+from bench.report.load import load_run
+from bench.report.render import numbers
+from bench.runner import conformance
+from bench.runner.conformance import Finding
+from bench.runner.parity.stored import check_run
+from bench.runner.process import interpreters, preflight
+from bench.runner.process.spec import parse_env
+from bench.worker.machine import list_usable_cores
+from implementations import IMPLEMENTATIONS
 
 
 def check(
@@ -35,16 +45,6 @@ def check(
     data: Data = None,
 ) -> None:
     """Check that implementations compute the same as the oracle, or check stored runs again."""
-    import msgspec
-
-    from bench.data import dataset
-    from bench.planning.cases import assign_python, find_implementation
-    from bench.runner import conformance
-    from bench.runner.process import interpreters, preflight
-    from bench.runner.process.spec import parse_env
-    from bench.worker.machine import list_usable_cores
-    from implementations import IMPLEMENTATIONS
-
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
     folders = {name: find_runs(Path(name)) for name in chosen}
     if any(folders.values()):
@@ -82,9 +82,6 @@ def check(
 
 def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
     """Check stored runs, print a line for each fault, and exit."""
-    from bench.report.load import load_run
-    from bench.runner.parity.stored import check_run
-
     failed = False
     with hold_host_lock():
         for folder in folders:
@@ -102,10 +99,8 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
     raise typer.Exit(1 if failed else 0)
 
 
-def format_finding(case: "Case", finding: "Finding") -> str:
+def format_finding(case: Case, finding: Finding) -> str:
     """Return the line of one finding."""
-    from bench.report.render import numbers
-
     size = f"{finding.workload:<8}  {finding.device}  batch {finding.batch_size:>6,}"
     if finding.status == "ok":
         result = f"{'ok':<11}  parity error {numbers.format_error(finding.error)}"

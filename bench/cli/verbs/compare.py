@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import print_comparison
 from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
+from bench.cli.verdicts import print_comparison
+from bench.records.environments import is_file_name
+from bench.regression.calibration.spread import load_calibrations, locate_calibrations
+from bench.regression.stats.decision import Rule
+from bench.regression.stored.judge_runs import compare_runs
+from bench.regression.stored.sides import load_side
+from bench.report.regression.verdicts import build_output
 
 # Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
-# five processes (docs/statistics.md). Single processes differ by more.
+# five processes (docs/how-sure.md). Single processes differ by more.
 BETWEEN_RUNS = 0.2
 
 
@@ -30,13 +36,6 @@ def compare(
     style: OutputFormat = "table",
 ) -> None:
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
-    from bench.records.environments import is_file_name
-    from bench.regression.calibration.spread import load_calibrations, locate_calibrations
-    from bench.regression.stats.decision import Rule
-    from bench.regression.stored.judge_runs import compare_runs
-    from bench.regression.stored.sides import load_side
-    from bench.report.regression.verdicts import build_output
-
     sides = load_side(baseline), load_side(candidate)
     find_spread = None
     # The id is a record's: it must not lead out of the folder of calibrations.

@@ -4,13 +4,12 @@ from typing import get_args
 
 from bench.cli.console import print_line
 from bench.cli.options import Data
+from bench.data import dataset
+from bench.worker import data as prepared
 
 
 def show_data(data: Data = None) -> None:
     """Print where the data are, their hashes, and the shapes of the arrays."""
-    from bench.data import dataset
-    from bench.worker import data as prepared
-
     files = dataset.find(data)
     print_line(f"{files.name}, {files.source}, prepared in {files.folder}")
     for part in get_args(prepared.Part):

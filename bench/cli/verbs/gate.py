@@ -1,10 +1,19 @@
 """``bench gate``: measure two versions of anybody's command or tests in pairs."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from bench.cli import options
+from bench.cli.console import stderr
+from bench.cli.live import hold_host_lock
 from bench.cli.verbs import pairs
 from bench.errors import UserError
+from bench.planning.plan import RESULTS
+from bench.records.layout import COMMAND_PLAN
+from bench.regression.commands import measure_commands
+from bench.regression.commands.command_plan import AUTO
+from bench.regression.commands.judge_commands import load_result
+from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 
 
 def gate(
@@ -42,8 +51,8 @@ def gate(
         options.cases_option(
             metavar="ARGUMENTS",
             help="Measure tests of pytest-benchmark, which pytest finds with these arguments, such "
-            "as tests/bench_x.py; judge the minimum of each, or with --metric cpu-time the mean of "
-            "its CPU time.",
+            "as tests/bench_x.py; judge the minimum of each with --metric time, or the mean of its "
+            "CPU time with cpu-time.",
         ),
     ] = None,
     metric: Annotated[
@@ -52,9 +61,11 @@ def gate(
             metavar="METRIC",
             help="Judge one of these: the time of the command (time), its CPU time while both "
             "versions run at once on the same cores (cpu-time), the last number that it prints "
-            "(last-number), or a number in its JSON (json:KEY). Less is better.",
+            "(last-number), or a number in its JSON (json:KEY). Less is better. Default: cpu-time "
+            "for what computes rather than waits, else time.",
+            show_default=False,
         ),
-    ] = "time",
+    ] = AUTO,
     prepare: Annotated[
         str | None,
         options.measuring_option(metavar="COMMAND", help="Run this before each process, untimed."),
@@ -82,17 +93,12 @@ def gate(
     budget: options.PairBudget = 180,
     tolerance: options.Tolerance = 0.02,
     fail_on: options.FailOn = "slower",
+    allow_missing: options.AllowMissing = False,
     allow_nothing: options.AllowNothing = False,
     style: options.OutputFormat = "table",
     output: options.Output = None,
 ) -> None:
     """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
-    from bench.planning.plan import RESULTS
-    from bench.records.layout import COMMAND_PLAN
-    from bench.regression.commands import measure_commands
-    from bench.regression.commands.judge_commands import load_result
-    from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
-
     if bool(command) == bool(pytest):
         raise UserError("give either --command or --pytest, which is what is measured")
     chosen = CommandOptions(
@@ -119,10 +125,17 @@ def gate(
         extra_index_url=extra_index_url,
         output=output,
     )
-    with prepare_commands(baseline, candidate, chosen, **terms) as (plan, prepared):
+    with prepare_commands(baseline, candidate, chosen, **terms) as (planned, prepared):
+        plan = planned
+        if prepared and metric == AUTO and not loops:
+            with hold_host_lock(stderr):
+                line = "first a process of each side, which shows whether it computes or waits"
+                stderr.print(f"{plan.arguments}: {line}", soft_wrap=True, markup=False)
+                plan = measure_commands.choose_metric(plan, prepared)
         folder, stopped = output or RESULTS / plan.run, 0
         if prepared:
             events = measure_commands.measure(folder, plan, prepared)
             stopped = pairs.measure(folder, plan, COMMAND_PLAN, events)
     result = load_result(folder, plan, measured=bool(prepared))
-    pairs.finish(result, stopped, style, fail_on, allow_nothing=allow_nothing)
+    result = replace(result, allow_missing=allow_missing, allow_nothing=allow_nothing)
+    pairs.finish(result, stopped, style, fail_on)

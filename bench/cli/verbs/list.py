@@ -5,24 +5,29 @@ import importlib.metadata
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import stdout
+from bench.cli.console import print_line, stdout
 from implementations import IMPLEMENTATIONS, Implementation
 
 
 def list_implementations() -> None:
     """List the implementations and the installed versions of their frameworks."""
-    headings = ("name", "framework", "objective", "style", "data", "devices")
-    table = Table(*headings, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "framework", "devices", "remarks"):
+        table.add_column(heading, no_wrap=True)  # a name that is cut off cannot be typed
     for entry in IMPLEMENTATIONS:
-        kind = (entry.objective, entry.style, entry.data, ", ".join(entry.devices))
-        table.add_row(entry.name, Text(installed_versions(entry)), *kind)
+        kind = (entry.style, entry.data, entry.objective)
+        remarks = [word for word in kind if word not in {"idiomatic", "resident", "softmax"}]
+        versions = Text(installed_versions(entry))
+        table.add_row(entry.name, versions, ", ".join(entry.devices), ", ".join(remarks))
     stdout.print(table)
+    print_line("Without a remark: idiomatic, resident data, softmax.")
+    print_line("Missing: in the suite's folder, pip install -e '.[EXTRA]'")
 
 
 def installed_versions(entry: Implementation) -> str:
-    """Return the versions of a framework and its backend, or how to install them."""
+    """Return the versions of a framework and its backend, or the extra that installs them."""
     names = [entry.framework, *filter(None, [entry.variables.get("KERAS_BACKEND")])]
     try:
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     except importlib.metadata.PackageNotFoundError:
-        return f"not installed: pip install -e '.[{entry.extra}]'"
+        return f"missing: {entry.extra}"

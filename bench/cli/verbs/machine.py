@@ -2,18 +2,36 @@
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from bench.cli import options
-from bench.cli.console import hold_host_lock, print_line
+from bench.cli.console import print_line
+from bench.cli.live import hold_host_lock
 from bench.errors import UserError
+from bench.runner import doctor
+from bench.runner.host.gpu import Diagnosis
+from bench.runner.host.machine import describe, find_disturbances
+from bench.runner.process import interpreters
 
-if TYPE_CHECKING:
-    from bench.runner.host.gpu import Diagnosis
-
-KEY_WIDTH = 14
+# What each fact of a machine is called, by its name in the records.
+LABELS = {
+    "id": "machine id",
+    "cpu": "processor",
+    "cores": "usable cores",
+    "memory_gib": "memory, GiB",
+    "gpus": "GPUs",
+    "name": "name in tables",
+    "gpu_driver": "GPU driver",
+    "architecture": "architecture",
+    "system": "system",
+    "distribution": "distribution",
+    "virtual": "virtual machine",
+    "processors": "processors",
+    "affinity": "threads can be bound to cores",
+}
+LABEL_WIDTH = 1 + max(map(len, LABELS.values()))
 PROGRAM_WIDTH = 24
 MEASURE = ("softmax-bench", "run", "--device", "cpu,gpu", "--quick")
 
@@ -31,9 +49,6 @@ def machine(
     python: options.Pythons = None,
 ) -> None:
     """Describe this machine and what would disturb a run on it, or what works on its GPU."""
-    from bench.runner.host.machine import describe, find_disturbances
-    from bench.runner.process import interpreters
-
     if python and not gpu:
         raise UserError("--python is for --gpu. Add it, or leave --python out")
     if gpu:
@@ -46,8 +61,6 @@ def machine(
 
 def examine_gpu(pythons: Mapping[str, str]) -> NoReturn:
     """Print a line for each thing that matters on a GPU, and how to measure there; exit."""
-    from bench.runner import doctor
-
     for diagnosis in doctor.examine_gpu():
         print_line(format_diagnosis(diagnosis))
     results = []
@@ -63,7 +76,7 @@ def examine_gpu(pythons: Mapping[str, str]) -> NoReturn:
     raise typer.Exit(0 if trained else 1)
 
 
-def format_diagnosis(diagnosis: "Diagnosis") -> str:
+def format_diagnosis(diagnosis: Diagnosis) -> str:
     """Return one line: whether it is good, what it is, and what to do."""
     mark = "no" if diagnosis.blocks else "!" if diagnosis.remedy else "ok"
     text = ". ".join(filter(None, (diagnosis.text, diagnosis.remedy)))
@@ -71,12 +84,14 @@ def format_diagnosis(diagnosis: "Diagnosis") -> str:
 
 
 def machine_lines(facts: Mapping[str, Any]) -> list[str]:
-    """Return a line for each fact of a machine, as the records have them."""
+    """Return a line for each fact of a machine that records have, in words."""
     lines = []
     for key, value in facts.items():
-        if isinstance(value, list):
-            text = ", ".join(map(str, value)) or "none"
+        if isinstance(value, bool):
+            text = "yes" if value else "no"
+        elif isinstance(value, list):
+            text = ", ".join(map(str, value))
         else:
-            text = str(value) if isinstance(value, bool | int) else value or "none"
-        lines.append(f"{key:<{KEY_WIDTH}}{text}")
+            text = str(value)
+        lines.append(f"{LABELS[key]:<{LABEL_WIDTH}}{text or 'none'}")
     return lines

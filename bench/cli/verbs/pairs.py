@@ -4,17 +4,23 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
-from bench.cli.console import Transient, print_comparison, print_measurement, quote_command, stderr
+from bench.cli.console import quote_command, stderr
+from bench.cli.live import Transient, print_measurement
+from bench.cli.verdicts import print_comparison
+from bench.contract import Device
 from bench.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.contract import Device
-    from bench.regression.paired.comparison_plan import PairedPlan
-    from bench.regression.result import CaseComparison, ComparisonResult
+from bench.planning.plan import check_writable
+from bench.records import store
+from bench.regression.paired.comparison_plan import PairedPlan
+from bench.regression.result import CaseComparison, ComparisonResult
+from bench.regression.versions import venv
+from bench.report.regression.verdicts import build_output, describe_case
+from bench.runner.host import signals
+from bench.runner.process.spec import parse_env
 
 
 def make_terms(
@@ -22,7 +28,7 @@ def make_terms(
     tolerance: float,
     budget: float,
     envs: Sequence[Sequence[str] | None],
-    devices: "Sequence[Device] | None",
+    devices: Sequence[Device] | None,
     install: bool,
     extra: Sequence[str] | None,
     same_code_ok: bool,
@@ -36,10 +42,6 @@ def make_terms(
 
     envs: the texts of both sides. devices: see ``parse_env``. Raises UserError.
     """
-    from bench.planning.plan import check_writable
-    from bench.regression.versions import venv
-    from bench.runner.process.spec import parse_env
-
     if extra and not install:
         raise UserError("--extra needs --install. Add it, or leave --extra out")
     if output is not None:
@@ -58,13 +60,9 @@ def make_terms(
 
 
 def measure(
-    folder: Path, plan: "PairedPlan", name: str, events: "Iterable[str | CaseComparison]"
+    folder: Path, plan: PairedPlan, name: str, events: Iterable[str | CaseComparison]
 ) -> int:
     """Store a plan, and print what is measured; return the exit status of a signal, or 0."""
-    from bench.records import store
-    from bench.report.regression.verdicts import describe_case
-    from bench.runner.host import signals
-
     store.create_run(folder, plan, name)
     lines = (
         Transient(event) if isinstance(event, str) else describe_case(event) for event in events
@@ -72,12 +70,8 @@ def measure(
     return signals.run_until_signal(print_measurement, stderr, lines)
 
 
-def finish(
-    result: "ComparisonResult", stopped: int, style: str, fail_on: Any, *, allow_nothing: bool
-) -> NoReturn:
+def finish(result: ComparisonResult, stopped: int, style: str, fail_on: Any) -> NoReturn:
     """Print a result and exit. stopped: the exit status of a signal, or 0."""
-    from bench.report.regression.verdicts import build_output
-
-    result = replace(result, fail_on=(fail_on,), allow_nothing=allow_nothing)
+    result = replace(result, fail_on=(fail_on,))
     print_comparison(build_output(result), style)
     raise typer.Exit(stopped or result.exit_status)

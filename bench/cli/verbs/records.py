@@ -10,6 +10,10 @@ import typer
 from bench.cli.console import print_line
 from bench.cli.options import files_option
 from bench.errors import UserError
+from bench.records.merge import merge_runs
+from bench.report.export import pyperf, pytest_benchmark
+from bench.report.export.cases import list_remarks
+from bench.report.load import load_by_machine
 
 
 def export(
@@ -23,10 +27,6 @@ def export(
     ],
 ) -> None:
     """Print a run in another tool's format; stderr lists what the export lacks."""
-    from bench.report.export import pyperf, pytest_benchmark
-    from bench.report.export.cases import list_remarks
-    from bench.report.load import load_by_machine
-
     run, *others = load_by_machine(folder)
     if run.faults:
         raise UserError(
@@ -59,8 +59,6 @@ def merge(
 
     A record that several parts have is written once. Two different records of a trial are an error.
     """
-    from bench.records.merge import merge_runs
-
     merged = merge_runs(folders, output)
     parts, records = sum(run.parts for run in merged), sum(len(run.records) for run in merged)
     repeated = sum(run.repeated for run in merged)

@@ -5,9 +5,23 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import print_line, print_page, print_report
+from bench.cli.console import print_line
 from bench.cli.options import files_option
+from bench.cli.results import print_page, print_report
+from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
+from bench.planning.plan import RESULTS
+from bench.records import layout
+from bench.records.store import read_plan
+from bench.regression.commands import judge_commands
+from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.paired import judge_pairs
+from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.result import ComparisonResult
+from bench.report import index
+from bench.report.load import load_runs
+from bench.report.regression.verdicts import build_output
+from bench.report.write import write_report
 
 
 def report(
@@ -28,19 +42,18 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write reports, CSV and charts of stored runs again, and print one run's tables."""
-    from bench.planning.plan import RESULTS
-    from bench.records import layout
-    from bench.report import index
-    from bench.report.load import load_runs
-    from bench.report.write import write_report
+    """Write reports, CSV and charts of stored runs again, and print one run's tables.
 
+    Of a comparison, print its result again.
+    """
     folders = folders or []
     several = len(folders) > 1 or any(map(layout.is_collection, folders))
     if output is not None and not several:
         raise UserError("--output needs several runs. Name more of them, or leave it out.")
     if not folders:
         print_line(str(index.write_index(RESULTS)))
+    elif not several and (result := load_comparison(folders[0])):
+        print_comparison(build_output(result), "table")
     elif not several:
         print_report(folders[0])
     else:
@@ -48,3 +61,17 @@ def report(
             raise UserError("A report of several runs needs its own folder. Add --output DIR.")
         runs = [run for folder in folders for run in layout.find_runs(folder) or [folder]]
         print_page(write_report(load_runs(runs), output or folders[0]))
+
+
+def load_comparison(folder: Path) -> ComparisonResult | None:
+    """Return the result of a comparison of ``bench ab`` or ``bench gate``; None for a run.
+
+    Raises UserError if a file is damaged.
+    """
+    if (folder / layout.COMPARISON_PLAN).is_file():
+        plan = read_plan(folder / layout.COMPARISON_PLAN, ComparisonPlan)
+        return judge_pairs.load_result(folder, plan, required=True)
+    if (folder / layout.COMMAND_PLAN).is_file():
+        command = read_plan(folder / layout.COMMAND_PLAN, CommandPlan)
+        return judge_commands.load_result(folder, command)
+    return None

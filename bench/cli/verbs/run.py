@@ -3,17 +3,28 @@
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from bench.cli import options
-from bench.cli.console import print_line, print_measurement, print_report, quote_command, stdout
+from bench.cli.console import print_line, quote_command, stdout
+from bench.cli.live import print_measurement
+from bench.cli.progress import format_events, print_plan
+from bench.cli.results import print_report
+from bench.data import dataset
 from bench.errors import UserError
+from bench.planning import resume as resuming
 from bench.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
-
-if TYPE_CHECKING:
-    from bench.records.schema import Run
+from bench.planning.plan import Host, RunOptions, plan_run
+from bench.records import store
+from bench.records.schema import Run
+from bench.runner import loop
+from bench.runner.host import signals
+from bench.runner.host.machine import read_usable_memory
+from bench.runner.process import interpreters, preflight
+from bench.runner.process.spec import parse_env
+from bench.worker.machine import list_usable_cores
 
 # What a command that resumes a run may name; the plan has everything else.
 RESUME_OPTIONS = {
@@ -24,8 +35,6 @@ RESUME_OPTIONS = {
     "output",
     "resume",
     "dry_run",
-    "cluster",
-    "each_host",
 }
 
 
@@ -101,7 +110,8 @@ def run(
             "The preset layers: also measure libraries on top of frameworks, such as Optax, Flax "
             "NNX and Lightning, and the frameworks MLX and tinygrad, with one thread. The first "
             "workload is measured at batch size 128, too, to separate the fixed cost of a step "
-            "from the cost of its images. Install them with: pip install -e '.\\[layers]'.",
+            "from the cost of its images. To install them, in the suite's folder: "
+            "pip install -e '.\\[layers]'.",
         ),
     ] = False,
     sweep: Annotated[
@@ -190,31 +200,8 @@ def run(
             "Measure nothing: print the cases and how long they would take.",
         ),
     ] = False,
-    cluster: Annotated[
-        str | None,
-        options.cluster_option(
-            metavar="ADDRESS",
-            help="Measure on the hosts of the Dask scheduler at this address.",
-        ),
-    ] = None,
-    each_host: Annotated[
-        bool,
-        options.flag(
-            options.cluster_option,
-            "--each-host",
-            "Measure everything on every kind of machine in the cluster, not on one kind.",
-        ),
-    ] = False,
 ) -> None:
     """Measure implementations and write a report."""
-    from bench.cli.progress import print_plan
-    from bench.planning import resume as resuming
-    from bench.planning.plan import Placement, RunOptions, plan_run
-    from bench.runner.host.machine import read_usable_memory
-    from bench.runner.process import interpreters, preflight
-    from bench.runner.process.spec import parse_env
-    from bench.worker.machine import list_usable_cores
-
     if resume:
         _refuse_changes(ctx)
     chosen = {name for name, given in (("quick", quick), ("layers", layers)) if given}
@@ -242,23 +229,13 @@ def run(
         env=parse_env(env or (), () if resume else device, implementation or ()),
     )
     command = quote_command()
-    if cluster is not None:
-        from bench.cli.verbs.cluster import run_on_cluster
-
-        run_on_cluster(
-            cluster, request, command, output, each_host=each_host, resume=resume, dry_run=dry_run
-        )
-    if each_host:
-        raise UserError("--each-host needs --cluster. Add it, or leave --each-host out")
     if resume:
         folder = output or resuming.find_newest_run()
         plan = resuming.read_plan(folder, request)
-        if plan.machine is not None:
-            raise UserError(f"{folder} is measured by hosts of a cluster. Add --cluster ADDRESS")
     else:
-        placement = Placement(len(list_usable_cores()), memory=read_usable_memory())
+        host = Host(len(list_usable_cores()), memory=read_usable_memory())
         inspect = partial(preflight.inspect, variables=request.env)
-        folder, plan = plan_run(request, output, command, placement, inspect)
+        folder, plan = plan_run(request, output, command, host, inspect)
     if dry_run:
         print_plan(plan)
     else:
@@ -279,14 +256,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
         )
 
 
-def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
-    from bench.cli.progress import format_events
-    from bench.data import dataset
-    from bench.planning import resume
-    from bench.records import store
-    from bench.runner import loop
-    from bench.runner.host import signals
-
+def _measure(folder: Path, plan: Run, *, new: bool) -> NoReturn:
     data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
@@ -297,7 +267,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     run = print_report(folder)
     if status:
         again = shlex.join(
-            ["--resume", "--output", str(folder), *resume.list_repeated_options(plan)]
+            ["--resume", "--output", str(folder), *resuming.list_repeated_options(plan)]
         )
         print_line(f"interrupted. Go on with {again}")
         raise typer.Exit(status)
