@@ -29,7 +29,7 @@ from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict, 
 from bench.report.labels import select_ranked
 from bench.report.load import load_by_machine
 from bench.report.opening import name_suite
-from bench.report.regression.verdicts import format_change
+from bench.report.regression.verdicts import format_difference
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.setting.runs import PAGES
@@ -70,7 +70,9 @@ class Entry:
 def write_index(root: Path) -> Path:
     """Write index.html into a folder of results and return it; raises UserError."""
     if not can_draw():
-        raise UserError("an index needs the extra report: pip install -e '.[report]'")
+        raise UserError(
+            "an index needs the extra report. In the suite's folder: pip install -e '.[report]'"
+        )
     entries = read_entries(root)
     counts = Counter(entry.kind for entry in entries if entry.kind != "calibration")
     texts = [
@@ -224,7 +226,7 @@ def _describe_cases(cases: Sequence[CaseComparison], verdict: CaseVerdict) -> st
     for case in cases:
         text = f"**{escape(case.name)}** {verdict}"
         if case.metrics:
-            text += f", {escape(format_change(case.metrics[0].ratio))}"
+            text += f", {escape(format_difference(case, case.metrics[0]))}"
         texts.append(text)
     return "; ".join(texts)
 

@@ -71,13 +71,23 @@ def describe_workload_size(row: Row) -> str:
     return f"workload {row.case.workload}: {describe_problem(row)}"
 
 
+# By the framework of a program: those whose users compare them first.
+FAMILIES = {
+    **dict.fromkeys(("jax", "optax", "flax", "equinox"), "JAX"),
+    **dict.fromkeys(("torch", "lightning", "skorch"), "PyTorch"),
+    "keras": "Keras",
+    "tensorflow": "TensorFlow",
+}
+OTHERS = "others"
+
+
 def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
     """Return by what a reader can choose: features of the ranked programs and machines, by name."""
     features: dict[str, dict[str, str]] = {}
     for row in filter(lambda row: row.ranked, rows):
         case = row.case
         features[label_case(case)] = {
-            "framework": case.framework or "own file",
+            "family": FAMILIES.get(case.framework, OTHERS),
             "style": case.style,
             "objective": case.objective,
             "device": case.device,
@@ -103,6 +113,20 @@ def name_case(case: Case) -> str:
 def say_once(rows: Iterable[Row]) -> str:
     """Return what a sentence about some rows adds if one of them was measured once."""
     return ", measured once" * any(row.succeeded == 1 for row in rows)
+
+
+def pick_frameworks(rows: Iterable[Row], most: int = 5) -> list[Row]:
+    """Return the first row of each framework: of more than ``most``, some from all over the table.
+
+    A sentence names these; a table has all rows.
+    """
+    by_framework: dict[str, Row] = {}
+    for row in rows:
+        by_framework.setdefault(row.case.framework, row)
+    first = list(by_framework.values())
+    if len(first) <= most:
+        return first
+    return [first[round(place * (len(first) - 1) / (most - 1))] for place in range(most)]
 
 
 def label_case(case: Case) -> str:

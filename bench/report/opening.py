@@ -93,7 +93,7 @@ def make_opening(run: LoadedRun) -> Opening:
     ranked = select_ranked(run.rows, run.workload)
     softmax = select_softmax(ranked)
     rows = select_comparable(softmax, softmax[0]) if softmax else []
-    started = [row for row in rows if row.start_by_round]
+    started = [row for row in rows if row.start.by_round]
     stretches = find_frontier(started)
     verdicts = []
     headline, agreement = describe_agreement(run)

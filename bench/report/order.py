@@ -104,7 +104,8 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     """Return the sections of a report in their order, each with its group.
 
     A section without data says in one line how to get them. A report of several runs leaves most
-    sections to the reports of its runs. output: the folder of the report.
+    sections to the reports of its runs. In that of one run the tables of the first workload and
+    of the textbook's figures are open, all others folded. output: the folder of the report.
     """
     names = list_workloads([row for run in runs for row in run.rows])
     workloads = [describe_workload(runs, name) for name in names]
@@ -149,6 +150,9 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             LEARNED: list(describe_data(run)),
             METHOD: method,
         }
+    opened = {id(section) for section in (*workloads[:1], groups[SAME][-1])}
     return [
-        replace(section, group=group) for group, sections in groups.items() for section in sections
+        replace(section, group=group, folded=len(runs) == 1 and id(section) not in opened)
+        for group, sections in groups.items()
+        for section in sections
     ]

@@ -8,7 +8,7 @@ from bench.report.opening import Opening
 from bench.report.parts import Chart, Section
 from bench.report.render import html
 
-SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js")
+SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js", "relative.js")
 
 
 def render_report(
@@ -19,12 +19,14 @@ def render_report(
     charts: Mapping[str, Chart],
     opening: Opening | None = None,
     features: Mapping[str, Mapping[str, str]] | None = None,
+    ratios: Mapping[str, Mapping[str, str]] | None = None,
     summary_csv: bytes = b"",
 ) -> str:
     """Return the whole page. paragraphs: Markdown before the sections.
 
     charts: by the picture's name. opening: of the page of one run. features: by what a reader
-    can choose programs (list_features). summary_csv: to download.
+    can choose programs (list_features). ratios: of the first workload's rows, by the program that
+    they are relative to. summary_csv: to download.
     """
     return html.render_page(
         "report.html.j2",
@@ -44,6 +46,7 @@ def render_report(
         charts=charts,
         programs=features or {},
         choices=list_choices(features or {}),
+        ratios=ratios or {},
     )
 
 

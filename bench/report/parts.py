@@ -81,6 +81,7 @@ class Section:
 
     finding: the section's claim, plain text; it becomes the heading, and the title its subtitle.
     group: the part of the page to which the section belongs: one link in the list of contents.
+    folded: whether a page shows the tables, and a text that stands alone, only on demand.
     empty: Markdown to show when there is neither text nor a table; it says how to get some.
     remarks: a list of plain text. text: Markdown before the tables, in which text of records is
     escaped.
@@ -96,11 +97,17 @@ class Section:
     links: Sequence[Link] = ()
     finding: str = ""
     group: str = ""
+    folded: bool = False
 
     @property
     def has_data(self) -> bool:
         """Whether there is more to show than ``empty``: what the section is about was measured."""
         return bool(self.text or self.tables or self.pictures or self.remarks)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether there is nothing but a text."""
+        return bool(self.text) and not (self.tables or self.pictures or self.remarks)
 
     @property
     def heading(self) -> str:

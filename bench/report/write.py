@@ -4,16 +4,18 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.analysis.ranking import compare_all, select_comparable
 from bench.errors import UserError, suggest_remedy
 from bench.records.files import write_file
 from bench.records.layout import PLANS
 from bench.report import page
 from bench.report.charts.chart import draw_chart, name_file
-from bench.report.labels import list_features
+from bench.report.labels import label_case, list_features, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.opening import TITLE, make_opening
 from bench.report.order import describe_notes, list_sections
 from bench.report.render import csv, markdown
+from bench.report.render.numbers import format_factor
 
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
@@ -54,7 +56,8 @@ def write_report(
         folder.mkdir(parents=True, exist_ok=True)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
-        text = markdown.render_report(title, paragraphs, sections, charts)
+        html = "report.html" if can_draw() else ""
+        text = markdown.render_report(title, paragraphs, sections, charts, html)
         write_file(folder / "report.md", text.encode())
         if can_draw():
             text = page.render_report(
@@ -64,6 +67,7 @@ def write_report(
                 sections=sections,
                 charts=charts,
                 features=list_features(rows),
+                ratios=list_ratios(runs[0]) if len(runs) == 1 else {},
                 summary_csv=table,
             )
             write_file(folder / "report.html", text.encode())
@@ -75,6 +79,23 @@ def write_report(
         remedy = suggest_remedy(error)
         raise UserError(f"cannot write to {folder}: {error.strerror}. {remedy}") from error
     return folder / "report.md"
+
+
+def list_ratios(run: LoadedRun) -> dict[str, dict[str, str]]:
+    """Return how many times as long each ranked row takes as every other one, by their names.
+
+    Of the first workload; as the column *× fastest*, which a page shows relative to any row.
+    """
+    ranked = select_ranked(run.rows, run.workload)
+    ratios: dict[str, dict[str, str]] = {}
+    for base in ranked if len(ranked) > 1 else ():
+        peers = select_comparable(ranked, base)
+        table = compare_all(peers)
+        ratios[label_case(base.case)] = {
+            label_case(row.case): format_factor(table.estimate(row.case.slug, base.case.slug))
+            for row in peers
+        }
+    return ratios
 
 
 def can_draw() -> bool:

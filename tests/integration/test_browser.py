@@ -22,8 +22,9 @@ from bench.report.write import write_report
 
 pytestmark = pytest.mark.browser
 
-REFERENCE = Path(bench.__file__).parents[1] / "results" / "reference"
-RUNS = ("amd-epyc-2-cores", "intel-xeon-2-cores")
+ROOT = Path(bench.__file__).parents[1]
+REFERENCE = ROOT / "results" / "reference"
+RUNS = ("amd-epyc-zen5-2-cores", "intel-xeon-2-cores")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 SCHEMES = ("light", "dark")
@@ -33,6 +34,9 @@ WIDTHS = (320, 390, 838, 1400, 1920)
 # Letters of charts are 10 pixels high or more, and may shrink to this share where a page is
 # narrower than the chart.
 SMALLEST = 0.8
+# Pixels of the page at 1,400 pixels: twelve screens.
+HIGHEST = 10_800
+OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 # Bytes of the page, and of what a server sends.
 HEAVIEST, HEAVIEST_ZIPPED = 1_500_000, 200_000
 # On paper.
@@ -153,22 +157,56 @@ def test_page_and_its_charts_fit(opened, reference, width):
     assert view.sideways == 0
 
 
+def test_page_is_twelve_screens_long(opened, reference):
+    page = opened(reference, 1400).page
+    assert page.evaluate("document.documentElement.scrollHeight") <= HIGHEST
+    # A reader still finds every table: folded where it is no finding by itself.
+    assert page.locator("table:visible").count() == 3
+    assert page.locator("details.numbers table").count() > 5
+
+
+def test_one_table_at_most_scrolls_on_a_phone(opened, reference):
+    wide = """[...document.querySelectorAll('.box')].filter((one) => one.checkVisibility()
+        && one.scrollWidth > one.clientWidth + 1).map((one) => one.getAttribute('aria-label'))"""
+    page = opened(reference, 390).page
+    page.evaluate(OPEN_ALL)
+    assert len(page.evaluate(wide)) <= 1
+
+
 def test_page_is_light(reference):
     assert reference.stat().st_size <= HEAVIEST
     assert len(gzip.compress(reference.read_bytes())) <= HEAVIEST_ZIPPED
 
 
+CUT_OFF = """[...document.querySelectorAll('svg')].filter((one) => one.checkVisibility())
+    .flatMap((svg) => {
+      const frame = svg.getBoundingClientRect();
+      return [...svg.querySelectorAll('text')].filter((text) => {
+        const { left, right } = text.getBoundingClientRect();
+        return left < frame.left - 1 || right > frame.right + 1;
+      }).map((text) => text.textContent);
+    })"""
+# A narrow and a wide one: a browser takes another font where the one that a chart names is missing.
+FONTS = ("Liberation Sans", "DejaVu Sans")
+
+
+@pytest.mark.parametrize("font", FONTS)
 @pytest.mark.parametrize("width", [390, 1280])
-def test_text_of_charts_is_not_cut_off(opened, reference, width):
-    cut = """[...document.querySelectorAll('.chart svg')].filter((one) => one.checkVisibility())
-        .flatMap((svg) => {
-          const frame = svg.getBoundingClientRect();
-          return [...svg.querySelectorAll('text')].filter((text) => {
-            const { left, right } = text.getBoundingClientRect();
-            return left < frame.left - 1 || right > frame.right + 1;
-          }).map((text) => text.textContent);
-        })"""
-    assert opened(reference, width).page.evaluate(cut) == []
+def test_text_of_charts_is_not_cut_off(opened, reference, width, font):
+    page = opened(reference, width, bypass_csp=True).page
+    page.add_style_tag(content=f".chart text {{ font-family: '{font}' !important; }}")
+    assert page.evaluate(CUT_OFF) == []
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_text_of_pictures_is_not_cut_off(opened, reference, font):
+    page = opened(reference, bypass_csp=True).page
+    pictures = [*(ROOT / "docs" / "findings").glob("*.svg"), *REFERENCE.glob("releases/*.svg")]
+    assert len(pictures) > 10
+    for picture in pictures:
+        page.set_content(picture.read_text(encoding="utf-8"))
+        page.add_style_tag(content=f"text {{ font-family: '{font}' !important; }}")
+        assert (picture.name, page.evaluate(CUT_OFF)) == (picture.name, [])
 
 
 def test_slider_shows_who_is_first_and_the_address_keeps_it(opened, reference):
@@ -273,7 +311,7 @@ def column(view, name):
 
 def read_features(view):
     """Return by what programs and machines can be chosen, by name."""
-    return json.loads(view.page.locator("form.filters script").text_content())
+    return json.loads(view.page.locator("form.filters script.programs").text_content())
 
 
 def chosen(view, feature):
@@ -335,6 +373,27 @@ def test_filters_are_combined(opened, reference):
     assert set(chosen(view, "style")) == {"idiomatic"}
     assert set(chosen(view, "objective")) == {"softmax"}
     assert form.locator("output").inner_text() == f"{len(shown)} of {whole} programs"
+
+
+def test_families_are_ticked_and_ratios_are_relative_to_any_row(opened, reference):
+    view = opened(reference)
+    page, whole = view.page, column(view, "program")
+    fastest = column(view, "× fastest")
+    page.get_by_label("PyTorch", exact=True).check()
+    page.get_by_label("JAX", exact=True).check()
+    assert set(chosen(view, "family")) == {"PyTorch", "JAX"}
+    page.get_by_label("relative to").select_option("pytorch")
+    ratios = dict(zip(column(view, "program"), column(view, "× pytorch"), strict=True))
+    assert ratios["pytorch"] == "1"
+    assert number(ratios["lightning"]) > 1 > number(ratios["jax-scan"])
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    assert dict(zip(column(view, "program"), column(view, "× pytorch"), strict=True)) == ratios
+    page.get_by_label("relative to").select_option("")
+    for family in ("PyTorch", "JAX"):
+        page.get_by_label(family, exact=True).uncheck()
+    assert (column(view, "program"), column(view, "× fastest")) == (whole, fastest)
 
 
 # What a page shows of programs: rows, and the marks and labels of charts that did not fade.
@@ -427,6 +486,7 @@ def test_print_has_dark_text_and_pictures(opened, reference):
     assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
     assert page.locator(".chart svg:visible").count() == page.locator("figure").count()
     assert page.locator(".scripted:visible, nav:visible").count() == 0
+    assert page.locator("table:visible").count() == page.locator(".sections table").count() + 1
     sheets = re.findall(rb"/Type /Page\b", page.pdf(format="A4"))
     assert 2 <= len(sheets) <= MAX_SHEETS
 
@@ -482,4 +542,7 @@ def test_other_pages_fit(opened, pages, name, width):
 )
 def test_axe_finds_nothing_serious(opened, pages, name, scheme):
     page = opened(pages[name], color_scheme=scheme).page
+    page.evaluate(
+        "[...document.querySelectorAll('details')].forEach((one) => { one.open = true; })"
+    )
     assert serious(page) == []

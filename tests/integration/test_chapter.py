@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 import bench
-from bench.cli.app import app
+from bench.cli.app import load_verb
 from bench.data import dataset
 from bench.errors import DataError
 
@@ -96,7 +95,7 @@ def test_last_cell_measures_on_both_devices_on_colab(monkeypatch, tmp_path, capf
     run_cell(-1, **names)
     folder, visible, verb, *arguments = capfd.readouterr().out.split()
     assert (folder, visible) == (str(tmp_path), "None")
-    command = typer.main.get_command(app).commands[verb]
+    command = load_verb(verb)
     options = command.make_context(verb, arguments).params
     assert options["device"] == ("cpu", "gpu")
     assert options["quick"]

@@ -112,7 +112,10 @@ def test_published_page_is_that_of_the_published_records(real_tool):
     assert names
     for name in names:
         chain = real_tool.CHAINS[name]
-        assert real_tool.describe_chain(name, chain, real_tool.read_links(name, chain)) in page
+        links = real_tool.read_links(name, chain)
+        assert real_tool.describe_chain(name, chain, links) in page
+        table = (real_tool.PUBLISHED / f"{name}.csv").read_text(encoding="utf-8")
+        assert table == real_tool.tabulate_chain(links)
 
 
 def test_links_have_the_programs_of_their_chain_only(real_tool):

@@ -28,7 +28,7 @@ from implementations.idiomatic.softmax_numpy import Trainer
 
 # Five of them are compared with the oracle.
 EPOCHS = 10
-PUBLISHED_RUN = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
+PUBLISHED_RUN = machine.ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores"
 
 
 @pytest.fixture(scope="session", autouse=True)

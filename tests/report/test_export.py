@@ -21,7 +21,7 @@ from bench.report.export.pyperf import export_run as export_pyperf
 from bench.report.load import load_run
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2-cores"
+REFERENCE = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # Cases by what happens to their trials.
 GOOD, PART, WRONG, FAILED, ABSENT, ONCE, NEVER = CASES = tuple(

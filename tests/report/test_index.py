@@ -114,11 +114,11 @@ def test_command_is_judged_by_its_looks(results):
     assert entry.machines == ("2-core Test CPU, 8 GiB",)
     # A first look at seven of 60 pairs has not enough of them.
     store.save_looks(folder, {"command": (7, 20, 60)})
-    assert f"**{escape(command)}** undecided, +" in read_one(results).finding
+    assert f"**{escape(command)}** undecided, not estimated" in read_one(results).finding
     # Finished pairs of an interrupted comparison are judged.
     store.append_record(folder, failure("base", 8, status="interrupted", reason=None))
     assert read_one(results).state == "interrupted"
-    assert "undecided, +" in read_one(results).finding
+    assert "undecided, not estimated" in read_one(results).finding
 
 
 def test_benchmarks_of_a_command_are_listed(results):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from support.records import HERE, bare, case, ok, plan_of, run, trials, write
 
 from bench.analysis.summary import summarize
-from bench.cli.console import print_report
+from bench.cli.results import print_report
 from bench.records import store
 from bench.records.schema import Parity
 from bench.report.load import load_run

@@ -152,7 +152,7 @@ def test_comparison_has_sort_keys_and_filters():
     ]
     (known,) = (json.loads(one["text"]) for one in view.all("script", type="application/json"))
     assert known["a (gpu)"] == {
-        "framework": "torch",
+        "family": "PyTorch",
         "style": "tuned",
         "objective": "softmax",
         "device": "gpu",
@@ -178,7 +178,7 @@ def test_every_part_of_a_section_is_there_and_escaped():
     assert "../l" in [one["href"] for one in view.all("a")]
     assert (view.texts("summary"), view.texts("pre")) == ([f"f {text}"], [text])
     assert view.texts("em") == ["x", "nothing"]
-    assert len(view.all("script")) == 6
+    assert len(view.all("script")) == 7
 
 
 def test_chart_is_drawn_twice_with_tooltips(small):
@@ -202,7 +202,7 @@ def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
         key for one in small.elements for key in one
     }
     data = view.all("script", type="application/json")
-    assert len(view.all("script")) - len(data) == 6
+    assert len(view.all("script")) - len(data) == 7
     assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in data)
     text = line(HOSTILE)
     assert {text, f"second {text}"} <= set(view.texts("th", scope="row"))

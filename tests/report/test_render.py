@@ -176,6 +176,15 @@ o *x*
     assert markdown.render_section(Section("e_", empty="nothing"), {}) == ["**e\\_** nothing\n"]
     claim = Section("t_1", finding="one <b>", text="*x*")
     assert markdown.render_section(claim, {})[:2] == ["## one &lt;b&gt;\n", "*t\\_1*\n"]
+    # What a page folds is not here, where there is a page.
+    folded = replace(section, folded=True)
+    whole = markdown.render_report("T", [], [folded], charts)
+    short = markdown.render_report("T", [], [folded], charts, "report.html")
+    assert ("| name |" in whole, "| name |" in short) == (True, False)
+    assert ("[report.html](report.html)" in whole, "[report.html](report.html)" in short) == (
+        False,
+        True,
+    )
 
 
 @given(st.text())

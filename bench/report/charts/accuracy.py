@@ -24,7 +24,7 @@ def chart_accuracy(rows: Sequence[Row], title: str) -> Any:
     points: list[dict[str, Any]] = []
     for objective in _OBJECTIVES:
         group = [row for row in rows if row.case.objective == objective]
-        curves = (curve[: row.case.epochs] for row in group for curve in row.curves)
+        curves = (curve[: row.case.epochs] for row in group for curve in row.accuracy.curves)
         for epoch, accuracies in enumerate(zip(*curves, strict=False), 1):
             mean, low, high = fmean(accuracies), min(accuracies), max(accuracies)
             programs = f"{len(group)} {objective} program{'s' * (len(group) > 1)}"

@@ -90,7 +90,6 @@ def draw_width(specification: Mapping[str, Any], room: int) -> str:
     The size of legends is only known when they are drawn: what is too wide is drawn again, with
     one column of legends.
     """
-    small = room < WIDE
     fitted = fit_width(specification, room)
     title = fitted["spec"]["width"] if "spec" in fitted else room
     config: dict[str, Any] = {
@@ -101,12 +100,18 @@ def draw_width(specification: Mapping[str, Any], room: int) -> str:
         "axis": {
             "aria": False,
             "titleFontWeight": "normal",
-            "titleFontSize": 10 if small else 11,
+            "titleFontSize": 11,
+            "labelFontSize": 11,
             "labelSeparation": 5,
         },
         "axisX": {"titleAnchor": "end", "titleLimit": title},
-        "axisY": {"labelLimit": 150 if small else 260, "titlePadding": 10},
-        "legend": {"aria": False, "columnPadding": 20, "labelLimit": room - 60},
+        "axisY": {"labelLimit": 150 if room < WIDE else 260, "titlePadding": 10},
+        "legend": {
+            "aria": False,
+            "labelFontSize": 11,
+            "columnPadding": 20,
+            "labelLimit": room - 60,
+        },
     }
     for columns in (max(1, (room - 150) // 90), 1):
         config["legend"]["columns"] = columns

@@ -81,7 +81,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         align=alt.expr(f"{late} ? 'right' : 'left'"),
         dx=alt.expr(f"{late} ? -9 : 9"),
         dy=-7,
-        fontSize=10,
+        fontSize=11,
         aria=True,
     ).encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.

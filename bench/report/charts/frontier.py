@@ -1,20 +1,19 @@
 """The chart of the time from a cold start over the number of epochs."""
 
-import math
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
-from bench.report.charts.style import PALETTE, make_log_axis, set_title
+from bench.report.charts.style import PALETTE, make_log_axis, set_title, spread_labels
 from bench.report.labels import label_case, start_tip
 from bench.report.parts import JOINED
 from bench.report.render.numbers import format_count, format_duration, format_threads
 
 MAX_EPOCHS = 1000
 _OTHERS = "#CCCCCC"
-_WIDTH, _HEIGHT, _LINE = 480, 330, 13  # pixels: of the chart, and between two names
+_WIDTH, _HEIGHT = 480, 330  # pixels
 _EPOCHS = [round(10 ** (number / 10)) for number in range(31)]
 
 
@@ -72,9 +71,10 @@ def chart_frontier(
     palette = alt.Scale(domain=domain, range=[colours.get(name, _OTHERS) for name in domain])
     colour = alt.Color("name:N", scale=palette, legend=None)
     lines = alt.Chart(alt.Data(values=points)).encode(x=x, y=y, detail="name:N")
+    ends = {name: times[name][MAX_EPOCHS] for name in names}
     labels = [
         {"name": name, "epochs": MAX_EPOCHS, "seconds": place, "leads": name in colours}
-        for name, place in _spread({name: times[name][MAX_EPOCHS] for name in names}, low, high)
+        for name, place in spread_labels(ends, low, high, _HEIGHT)
     ]
     text = alt.Chart(alt.Data(values=labels)).encode(x=x, y=y, text="name:N")
     text_style = {"align": "left", "dx": 6, "fontSize": 11}
@@ -109,7 +109,7 @@ def chart_frontier(
     return set_title(chart, title, subtitle, _WIDTH).configure_view(stroke=None)
 
 
-def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any]) -> list[Any]:
+def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, object]) -> list[Any]:
     """Return the layers of a circle and a text where one row overtakes another."""
     import altair as alt
 
@@ -134,23 +134,4 @@ def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, Any
     return [
         base.mark_point(size=70, filled=True, fill="white", stroke="black", opacity=1),
         text.encode(text="text:N"),
-    ]
-
-
-def _spread(times: dict[str, float], low: float, high: float) -> list[tuple[str, float]]:
-    """Return each name with the height of its label, in seconds, so that none lies on another."""
-    per_pixel = math.log(high / low) / _HEIGHT
-    ordered = sorted(times, key=lambda name: -times[name])
-    places: list[float] = []
-    for name in ordered:
-        place = math.log(high / times[name]) / per_pixel
-        places.append(max(place, places[-1] + _LINE) if places else place)
-    # Where they would end below the axis, they move up.
-    limit = float(_HEIGHT)
-    for number in reversed(range(len(places))):
-        places[number] = min(places[number], limit)
-        limit = places[number] - _LINE
-    return [
-        (name, high * math.exp(-place * per_pixel))
-        for name, place in zip(ordered, places, strict=True)
     ]

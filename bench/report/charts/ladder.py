@@ -72,7 +72,7 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
     return set_title(panels, title, f"{subtitle}; each panel has its own scale", _WIDTH)
 
 
-def _make_point(bar: Bar) -> dict[str, Any]:
+def _make_point(bar: Bar) -> dict[str, object]:
     """Return the bar of one program, in microseconds; low and high are None without an interval."""
     fixed, images = bar.cost.fixed, bar.cost.images
     steps = bar.row.case.steps

@@ -138,7 +138,7 @@ def _draw_crossover(scale: Any, sizes: Sequence[int]) -> list[Any]:
     label = base.mark_text(
         align=alt.expr(f"{late} ? 'right' : 'left'"),
         dx=alt.expr(f"{late} ? -4 : 4"),
-        fontSize=10,
+        fontSize=11,
         fontWeight="bold",
     )
     return [base.mark_rule(strokeWidth=1.5), label.encode(y=alt.value(_SIDE - 8), text="text:N")]

@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish; shapes repeat them.
@@ -29,6 +29,7 @@ COLOURS_OF_PAGE = {
     "BLACK": "ink",
 }
 WIDTH = 620
+_LINE = 13  # pixels between two names
 BARS = "bars: 95 % intervals"
 
 
@@ -83,3 +84,26 @@ def finish_chart(chart: Any, title: str, rows: int, subtitle: str = "") -> Any:
     """Set the title, and the size of a chart with a line for each row."""
     chart = chart.properties(width=WIDTH, height=26 * rows)
     return set_title(chart, title, subtitle).configure_view(stroke=None)
+
+
+def spread_labels(
+    values: Mapping[str, float], low: float, high: float, height: float
+) -> list[tuple[str, float]]:
+    """Return each name with the value at which its label stands, so that none lies on another.
+
+    low, high: of a logarithmic axis of this height in pixels.
+    """
+    per_pixel = math.log(high / low) / height
+    ordered = sorted(values, key=lambda name: -values[name])
+    places: list[float] = []
+    for name in ordered:
+        place = math.log(high / values[name]) / per_pixel
+        places.append(max(place, places[-1] + _LINE) if places else place)
+    # Where they would end below the axis, they move up.
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], height)
+        height = places[number] - _LINE
+    return [
+        (name, high * math.exp(-place * per_pixel))
+        for name, place in zip(ordered, places, strict=True)
+    ]

@@ -3,8 +3,6 @@
 Source: pyperf/_bench.py, which has the format's history.
 """
 
-from typing import Any
-
 from bench.records import timestamps
 from bench.records.schema import TrialRecord
 from bench.report.export.cases import ExportedCase, select_cases
@@ -13,7 +11,7 @@ from bench.report.load import LoadedRun
 VERSION = "1.0"
 
 
-def export_run(run: LoadedRun) -> dict[str, Any]:
+def export_run(run: LoadedRun) -> dict[str, object]:
     """Return what ``pyperf stats``, ``show`` and ``compare_to`` read as JSON; raises UserError.
 
     The first epoch of a process is its warm-up, the steady-state ones are its values, in seconds.
@@ -46,7 +44,7 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
         "softmax_bench_trials": case.row.rounds,
         "softmax_bench_faults": "; ".join(case.row.reasons),
         "softmax_bench_ranked": "yes" if case.row.ranked else "no",
-        "softmax_bench_validation_accuracy": case.row.validation_accuracy,
+        "softmax_bench_validation_accuracy": case.row.accuracy.validation,
         "softmax_bench_parity_error": case.row.parity_error,
     }
     return {
@@ -56,8 +54,8 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
     }
 
 
-def _export_trial(trial: TrialRecord) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"date": str(timestamps.parse_time(trial.started))}
+def _export_trial(trial: TrialRecord) -> dict[str, object]:
+    metadata: dict[str, object] = {"date": str(timestamps.parse_time(trial.started))}
     if trial.wall_seconds is not None:
         metadata["duration"] = trial.wall_seconds
     if trial.peak_rss_bytes is not None:

@@ -8,7 +8,6 @@ Source: pytest_benchmark/stats.py, pytest_benchmark/session.py.
 
 import math
 from statistics import fmean, median, stdev
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from bench.report.load import LoadedRun
 VERSION = "5.3.1"
 
 
-def export_run(run: LoadedRun) -> dict[str, Any]:
+def export_run(run: LoadedRun) -> dict[str, object]:
     """Return what ``pytest-benchmark compare`` loads as JSON; raises UserError without times.
 
     The mean is arithmetic, as the tool defines it; the interval of the median is in ``extra_info``.
@@ -58,7 +57,7 @@ def export_run(run: LoadedRun) -> dict[str, Any]:
     }
 
 
-def _export_case(exported: ExportedCase) -> dict[str, Any]:
+def _export_case(exported: ExportedCase) -> dict[str, object]:
     row, epoch = exported.row, exported.epoch
     case = row.case
     return {
@@ -80,8 +79,8 @@ def _export_case(exported: ExportedCase) -> dict[str, Any]:
             "epoch_seconds_by_process": [trial.epoch_seconds for trial in exported.trials],
             "first_epoch_seconds": [trial.first_epoch_seconds for trial in exported.trials],
             "ranked": row.ranked,
-            "validation_accuracy": row.validation_accuracy,
-            "test_accuracy": row.test_accuracy,
+            "validation_accuracy": row.accuracy.validation,
+            "test_accuracy": row.accuracy.test,
             "parity_error": row.parity_error,
             "trials": row.rounds,
             "faults": row.reasons,
@@ -92,7 +91,7 @@ def _export_case(exported: ExportedCase) -> dict[str, Any]:
     }
 
 
-def compute_statistics(values: list[float]) -> dict[str, Any]:
+def compute_statistics(values: list[float]) -> dict[str, object]:
     """Return the statistics as the tool defines them; it does not compute them when it reads.
 
     Its quartiles are Hazen's: at (n - 2) / 4 from either end of n sorted values, from 0. Outliers

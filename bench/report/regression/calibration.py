@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import stdev
-from typing import Any
 
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
 from bench.regression.calibration.counts import (
@@ -75,7 +74,7 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
     return ComparisonOutput([table for table in table_list if table.lines], remarks, (), document)
 
 
-def _document_count(count: DecisionCount) -> dict[str, Any]:
+def _document_count(count: DecisionCount) -> dict[str, object]:
     design = count.design
     low, high = count.slower_interval if count.total else (None, None)
     return {

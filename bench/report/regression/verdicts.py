@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from math import isfinite
-from typing import Any
 
 from bench.analysis.intervals import Interval
 from bench.regression.result import (
@@ -72,7 +71,7 @@ def describe_case(case: CaseComparison) -> str:
 def describe_basis(case: CaseComparison) -> str:
     """Return what the verdict on a case rests on: differences, measurements and remarks."""
     judged = [
-        f"{metric.label} {format_change(metric.ratio)}"
+        f"{metric.label} {format_difference(case, metric)}"
         for metric in case.metrics
         if metric.verdict is not None
     ]
@@ -92,7 +91,7 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
                 "verdict": _describe_verdict(case),
                 "baseline": _format_value(epoch, epoch.baseline) if epoch else numbers.ABSENT,
                 "candidate": _format_value(epoch, epoch.candidate) if epoch else numbers.ABSENT,
-                "difference": format_change(epoch.ratio) if epoch else "",
+                "difference": format_difference(case, epoch) if epoch else "",
                 "measured": _describe_measurements(case),
                 "spread between runs": _describe_spread(case),
                 "accuracy": _format_sides(*map(numbers.format_share, case.accuracy)),
@@ -119,7 +118,8 @@ def _describe_rule(result: ComparisonResult) -> str:
     which = " or ".join(sorted(filter(None, statistics)))
     text = (
         f"{len(result.cases)} case{plural}: {verdicts}. Judged: "
-        f"{f'{which} ' if which else ''}{' and '.join(result.gated)}. "
+        f"{f'{which} ' if which else ''}{' and '.join(result.gated)}"
+        f"{f', because {result.reason}' if result.reason else ''}. "
         'Slower: the hypothesis "no slowdown" is rejected at '
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
@@ -142,7 +142,7 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
             "metric": metric.name,
             "baseline": _format_value(metric, metric.baseline),
             "candidate": _format_value(metric, metric.candidate),
-            "difference": format_change(metric.ratio),
+            "difference": format_difference(case, metric),
             "verdict": metric.verdict or "not judged",
         }
         for case in result.ordered_cases
@@ -173,7 +173,8 @@ def _describe_verdict(case: CaseComparison) -> str:
     if more:
         seconds = max(more) * (case.pair_seconds or 0.0)
         budget = f", which take {numbers.format_wall_time(seconds)}" if seconds else ""
-        return f"undecided (about {max(more):,} more pairs{budget})"
+        plural = "s" if max(more) > 1 else ""
+        return f"undecided (about {max(more):,} more pair{plural}{budget})"
     if case.pairs == 0 and not any(case.processes):
         return "undecided (no pair fits into the time; raise --budget)"
     return "undecided"
@@ -187,7 +188,9 @@ def _describe_measurements(case: CaseComparison) -> str:
             for succeeded, tried in zip(case.processes, case.tried, strict=True)
         ]
         return f"{' / '.join(counts)} processes"
-    return f"{case.pairs} pairs" if case.pairs else ""
+    if not case.pairs:
+        return ""
+    return f"{case.pairs} pair{'s' if case.pairs > 1 else ''}"
 
 
 def _describe_spread(case: CaseComparison) -> str:
@@ -266,6 +269,13 @@ def describe_software_changes(
     return [*changes[:MAX_NAMED], *[f"{more} more packages"] * (more > 0)]
 
 
+def format_difference(case: CaseComparison, metric: MetricComparison) -> str:
+    """Show the difference of a metric; too few pairs for an interval are no finding at all."""
+    if case.pairs and metric.verdict is not None and metric.ratio.low is None:
+        return "not estimated"
+    return format_change(metric.ratio)
+
+
 def format_change(ratio: Interval) -> str:
     """Show a ratio as a difference in percent, or as a factor from 10 on, with its interval."""
     if ratio.low is None or ratio.high is None:
@@ -288,7 +298,7 @@ def _format_sides(baseline: str, candidate: str) -> str:
     return baseline if baseline == candidate else f"{baseline} → {candidate}"
 
 
-def build_document(result: ComparisonResult) -> dict[str, Any]:
+def build_document(result: ComparisonResult) -> dict[str, object]:
     """Return the JSON document: times in seconds, memory in bytes, ratios as they are.
 
     docs/design.md describes its keys.

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
@@ -17,8 +19,6 @@ def render_csv(rows: Sequence[Row]) -> bytes:
 
     With the machine if there are several runs, and GPU columns if a GPU was tried.
     """
-    import pandas as pd
-
     on_gpu = any(row.case.device == "gpu" for row in rows)
     by_machine = group_by_machine(rows)
     lines = []
@@ -28,8 +28,8 @@ def render_csv(rows: Sequence[Row]) -> bytes:
             values["env"] = format_env(row.case.env)
         if on_gpu:
             values |= {
-                "peak_device_bytes": row.peak_device_bytes,
-                "framework_peak_bytes": row.framework_peak_bytes,
+                "peak_device_bytes": row.memory.device_bytes,
+                "framework_peak_bytes": row.memory.framework_bytes,
                 "epoch_joules": row.epoch_joules,
             }
         lines.append(values)
@@ -71,10 +71,10 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "rounds_ok": len(row.epochs_by_round),
         "ranked": row.ranked,
         "seeds": len(row.accuracy_by_seed),
-        "validation_accuracy": row.validation_accuracy,
+        "validation_accuracy": row.accuracy.validation,
         "validation_accuracy_least": min(row.accuracy_by_seed, default=None),
         "validation_accuracy_largest": max(row.accuracy_by_seed, default=None),
-        "test_accuracy": row.test_accuracy,
+        "test_accuracy": row.accuracy.test,
         **_list_ends("epoch_seconds", row.epoch),
         "epoch_seconds_least": min(row.epochs_by_round.values(), default=None),
         "epoch_seconds_largest": max(row.epochs_by_round.values(), default=None),
@@ -83,13 +83,13 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "least_epoch_seconds": row.roofline_seconds,
         "share_of_roofline": row.roofline_share,
         "times_fastest": times and times.mean,
-        "first_epoch_seconds": row.first_epoch,
-        "import_seconds": row.imports,
-        "setup_seconds": row.setup,
-        **_list_ends("warm_start_seconds", row.warm_start),
-        **_list_ends("predict_seconds", row.predict),
-        **_list_ends("predict_one_seconds", row.predict_one),
-        "peak_rss_bytes": row.peak_rss_bytes,
+        "first_epoch_seconds": row.start.first_epoch,
+        "import_seconds": row.start.imports,
+        "setup_seconds": row.start.setup,
+        **_list_ends("warm_start_seconds", row.start.warm),
+        **_list_ends("predict_seconds", row.prediction.typical),
+        **_list_ends("predict_one_seconds", row.prediction.single),
+        "peak_rss_bytes": row.memory.peak_bytes,
         "parity_error": row.parity_error,
         "reasons": "; ".join(row.reasons),
     }

@@ -1,7 +1,7 @@
 """The report as Markdown."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.report.parts import Chart, Section, Table
 from bench.report.render.numbers import keep_together
@@ -33,33 +33,52 @@ def render_table(table: Table) -> str:
 
 
 def render_report(
-    title: str, opening: Sequence[str], sections: Sequence[Section], charts: Mapping[str, Chart]
+    title: str,
+    opening: Sequence[str],
+    sections: Sequence[Section],
+    charts: Mapping[str, Chart],
+    page: str = "",
 ) -> str:
-    """Return the whole report. opening: Markdown paragraphs. charts: by the picture's name."""
+    """Return the whole report. opening: Markdown paragraphs. charts: by the picture's name.
+
+    page: report.html, if there is one: the tables that it folds are left out here.
+    """
     parts = [f"# {title}\n", *(f"{line}\n" for line in opening)]
+    if page and any(section.folded for section in sections):
+        parts.append(f"All other tables are in [{page}]({page}), one file that needs no network.\n")
     for section in sections:
-        parts += render_section(section, charts)
+        parts += render_section(section, charts, short=bool(page) and section.folded)
     return "\n".join(parts)
 
 
-def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
+def render_tables(tables: Iterable[Table]) -> list[str]:
+    """Return tables with their titles and notes."""
+    parts = []
+    for table in tables:
+        if table.title:
+            parts.append(f"### {escape(table.title)}\n")
+        parts.append(render_table(table))
+        if table.note:
+            parts.append(f"{table.note}\n")
+    return parts
+
+
+def render_section(
+    section: Section, charts: Mapping[str, Chart], *, short: bool = False
+) -> list[str]:
     """Return the parts of a section: subtitle, text, tables with notes, charts, remarks, links.
 
-    A section without contents is one line.
+    A section without contents is one line. short: without tables, or a text that stands alone.
     """
     if not section.has_data:
         return [f"**{escape(section.title)}** {section.empty}\n"]
     parts = [f"## {escape(section.heading)}\n"]
     if section.finding:
         parts.append(f"*{escape(section.title)}*\n")
-    if section.text:
+    if section.text and not (short and section.is_text):
         parts.append(f"{section.text.rstrip()}\n")
-    for table in section.tables:
-        if table.title:
-            parts.append(f"### {escape(table.title)}\n")
-        parts.append(render_table(table))
-        if table.note:
-            parts.append(f"{table.note}\n")
+    if not short:
+        parts += render_tables(section.tables)
     drawn = [charts[picture.name] for picture in section.pictures if picture.name in charts]
     parts += [f"![{escape(chart.title)}]({chart.file})\n" for chart in drawn]
     if section.remarks:

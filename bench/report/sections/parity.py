@@ -38,8 +38,8 @@ def describe_parity(run: LoadedRun) -> Section:
 
 def describe_accuracy(rows: Sequence[Row]) -> str:
     """Say whether ranked rows have one test accuracy at the first size; nothing of a single row."""
-    first = [row for row in rows if not row.swept and row.test_accuracy is not None]
-    shares = sorted({numbers.format_share(row.test_accuracy) for row in first})
+    first = [row for row in rows if not row.swept and row.accuracy.test is not None]
+    shares = sorted({numbers.format_share(row.accuracy.test) for row in first})
     if len(first) < 2:
         return ""
     epochs = " or ".join(map(str, sorted({row.case.epochs for row in first})))
@@ -47,7 +47,7 @@ def describe_accuracy(rows: Sequence[Row]) -> str:
     if len(shares) == 1:
         return f"{subject} the same test accuracy, {shares[0]}."
     text = f"{subject} test accuracies between {shares[0]} and {shares[-1]}"
-    groups = {(row.case.threads, numbers.format_share(row.test_accuracy)) for row in first}
+    groups = {(row.case.threads, numbers.format_share(row.accuracy.test)) for row in first}
     if len(groups) == len({threads for threads, _ in groups}):
         text += ": with another number of threads they had other orders of the images"
     return f"{text}."

@@ -14,14 +14,24 @@ const address = {
   },
 };
 {
+  // Open what is folded at a place.
+  const show = (id, scroll) => {
+    const place = document.getElementById(id);
+    for (const fold of place?.closest("section")?.querySelectorAll("details.numbers") ?? [])
+      fold.open = true;
+    if (scroll) place?.scrollIntoView();
+  };
   const read = () => {
     const fragment = location.hash.slice(1);
     if (fragment.includes("=") || !fragment) {
       address.state = new URLSearchParams(fragment);
-      document.getElementById(address.state.get("at"))?.scrollIntoView();
+      show(address.state.get("at"), true);
     } else if (address.state.size) {
       // The reader followed a link within the page: the URL keeps that place and the choices.
       address.set("at", fragment);
+      show(fragment);
+    } else {
+      show(fragment);
     }
   };
   addEventListener("hashchange", read);

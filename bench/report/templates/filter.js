@@ -1,18 +1,22 @@
 // Show the programs that a reader chose: other lines of tables go, other marks of charts fade.
 "use strict";
 for (const form of document.querySelectorAll("form.filters")) {
-  const names = Object.entries(JSON.parse(form.querySelector("script").textContent));
+  const names = Object.entries(JSON.parse(form.querySelector("script.programs").textContent));
   const programs = names.filter(([, features]) => features.style);
-  const selects = [...form.querySelectorAll("select")];
+  const selects = [...form.querySelectorAll("select[name]")];
+  const boxes = [...form.querySelectorAll("input")];
   let filtered = false;
 
   // What a part of a chart is about: the names in its tooltip, or a label of an axis.
   const describe = (part) => part.dataset.of ?? part.dataset.tip
     ?? part.querySelector(":scope > title")?.textContent ?? part.textContent;
+  const tick = () => boxes.filter((box) => box.checked).map((box) => box.value);
   const show = () => {
-    const chosen = selects.filter((select) => select.value);
-    const others = new Set(names.filter(([, features]) => chosen.some(({ name, value }) =>
-      name in features && features[name] !== value)).map(([name]) => name));
+    const chosen = selects.filter((select) => select.value)
+      .map(({ name, value }) => [name, [value]]);
+    if (tick().length) chosen.push(["family", tick()]);
+    const others = new Set(names.filter(([, features]) => chosen.some(([name, values]) =>
+      name in features && !values.includes(features[name]))).map(([name]) => name));
     const hides = (text) => text.split(" · ").some((name) => others.has(name));
     form.querySelector("output").textContent =
       `${programs.filter(([name]) => !others.has(name)).length} of ${programs.length} programs`;
@@ -24,7 +28,8 @@ for (const form of document.querySelectorAll("form.filters")) {
   };
 
   form.addEventListener("change", ({ target }) => {
-    address.set(target.name, target.value);
+    if (target.type === "checkbox") address.set("family", tick().join(","));
+    else if (target.name) address.set(target.name, target.value);
     show();
   });
   address.follow((state) => {
@@ -32,6 +37,8 @@ for (const form of document.querySelectorAll("form.filters")) {
       select.value = state.get(select.name) ?? "";
       if (select.selectedIndex < 0) select.value = "";
     }
+    const ticked = (state.get("family") ?? "").split(",");
+    for (const box of boxes) box.checked = ticked.includes(box.value);
     show();
   });
 }

@@ -38,9 +38,9 @@ class Measure:
 
 def find_accuracy(row: Row) -> Interval | float | None:
     """Return the validation accuracy, with the least and the largest if there are several seeds."""
-    if len(row.accuracy_by_seed) < 2 or row.validation_accuracy is None:
-        return row.validation_accuracy
-    return Interval(row.validation_accuracy, min(row.accuracy_by_seed), max(row.accuracy_by_seed))
+    if len(row.accuracy_by_seed) < 2 or row.accuracy.validation is None:
+        return row.accuracy.validation
+    return Interval(row.accuracy.validation, min(row.accuracy_by_seed), max(row.accuracy_by_seed))
 
 
 PROGRAM = Measure("program", lambda _, row: name_case(row.case), 1, tables.list_words)
@@ -50,14 +50,14 @@ MEASURES = (
     Measure(
         f"{EPOCHS_IN_WORDS} epochs from a cold start",
         lambda _, row: time_from_cold(row, EPOCHS),
-        4,
+        2,
         tables.list_times,
     ),
     Measure("% of roofline", lambda _, row: row.roofline_share, 7, tables.list_percents),
-    Measure("peak memory", lambda _, row: row.peak_rss_bytes, 8, tables.list_memory),
+    Measure("peak memory", lambda _, row: row.memory.peak_bytes, 8, tables.list_memory),
     Measure("validation accuracy", lambda _, row: find_accuracy(row), 6, tables.list_accuracies),
-    Measure("parity error", lambda _, row: row.parity_error, 3, tables.list_errors),
-    Measure("style", lambda _, row: row.case.style, 2, tables.list_words),
+    Measure("parity error", lambda _, row: row.parity_error, 4, tables.list_errors),
+    Measure("style", lambda _, row: row.case.style, 3, tables.list_words),
     Measure("processes", lambda _, row: "; ".join(list_remarks(row)), 1, tables.list_words),
 )
 MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)

@@ -111,8 +111,8 @@ def tabulate_devices(
     columns = [
         tables.list_words("implementation", [name_case(row.case) for row in rows]),
         tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
-        tables.list_memory("memory reserved", [row.peak_device_bytes for row in rows]),
-        tables.list_memory("memory used", [row.framework_peak_bytes for row in rows]),
+        tables.list_memory("memory reserved", [row.memory.device_bytes for row in rows]),
+        tables.list_memory("memory used", [row.memory.framework_bytes for row in rows]),
         tables.list_numbers("joules per epoch", [row.epoch_joules for row in rows]),
     ]
     title = f"Use of the GPU, {_describe_problem(rows[0].case)}"
@@ -147,7 +147,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
             describe_threads(row.case) if (row := pair.ranked("cpu")) else numbers.ABSENT,
             numbers.format_factor(pair.training),
             *[describe_crossover(pair.crossover)] * crossed,
-            *format_both(pair, lambda row: numbers.format_number(row.predictions_per_second)),
+            *format_both(pair, lambda row: numbers.format_number(row.prediction.per_second)),
             numbers.format_factor(pair.predicting),
         ]
         for pair in pairs

@@ -1,11 +1,14 @@
 """How long each program takes to label the test images."""
 
+from collections.abc import Sequence
+
 from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
 from bench.report import tables
-from bench.report.labels import select_ranked
+from bench.report.labels import label_case, pick_frameworks, say_once, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
+from bench.report.render.numbers import format_duration
 from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import Timing, describe_first, select_softmax, sort_timings
 
@@ -27,36 +30,54 @@ SINGLE_NOTE = (
 
 def describe_predictions(run: LoadedRun) -> Section:
     """Return the predictions of the ranked rows of the first workload at its first size."""
-    rows = [row for row in select_ranked(run.rows, run.workload) if row.predicts_by_round]
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.prediction.by_round]
     if not rows:
         return Section(TITLE, empty=NO_PREDICTIONS)
     timings = sort_timings(
-        Timing(row, row.predicts_by_round, row.predicts_by_round) for row in select_softmax(rows)
+        Timing(row, row.prediction.by_round, row.prediction.by_round)
+        for row in select_softmax(rows)
     )
-    finding = ""
-    if len(timings) > 1:
+    finding = describe_singles(rows)
+    if not finding and len(timings) > 1:
         words = ("labels the test images fastest", "labelled the test images fastest")
         finding = "Once trained, " + describe_first(timings, *words, leaders_only=True)
     return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
 
 
+def describe_singles(rows: Sequence[Row]) -> str:
+    """Say what the label of one image takes; empty unless two rows have it."""
+    known = {row.case.slug: row.prediction.single.mean for row in rows if row.prediction.single}
+    named = pick_frameworks(
+        sorted(
+            (row for row in rows if row.case.slug in known), key=lambda row: known[row.case.slug]
+        )
+    )
+    if len(named) < 2:
+        return ""
+    times = [f"{label_case(one.case)} {format_duration(known[one.case.slug])}" for one in named]
+    return f"The label of one image: {', '.join(times)}{say_once(named)}."
+
+
 def tabulate_predictions(rows: list[Row]) -> Table:
     """Return a line for each row, the fastest first."""
-    rows = sorted(rows, key=lambda row: row.predict.mean if row.predict else 0.0)
-    images = max(row.test_images or 0 for row in rows)
+    rows = sorted(
+        rows, key=lambda row: row.prediction.typical.mean if row.prediction.typical else 0.0
+    )
+    images = max(row.prediction.images or 0 for row in rows)
     columns = [
         tables.list_words("device", [row.case.device for row in rows]),
         tables.list_times(
-            f"{images:,} images" if images else "all test images", [row.predict for row in rows]
+            f"{images:,} images" if images else "all test images",
+            [row.prediction.typical for row in rows],
         ),
         tables.list_factors(
             "× fastest",
-            [compare_to_fastest(rows, row, lambda row: row.predicts_by_round) for row in rows],
+            [compare_to_fastest(rows, row, lambda row: row.prediction.by_round) for row in rows],
         ),
-        tables.list_numbers("images/s", [row.predictions_per_second for row in rows]),
-        tables.list_times("one image", [row.predict_one for row in rows]),
+        tables.list_numbers("images/s", [row.prediction.per_second for row in rows]),
+        tables.list_times("one image", [row.prediction.single for row in rows]),
     ]
     if len({row.case.device for row in rows}) == 1:
         del columns[0]
-    note = SINGLE_NOTE if any(row.predict_one for row in rows) else NO_SINGLE
+    note = SINGLE_NOTE if any(row.prediction.single for row in rows) else NO_SINGLE
     return tabulate_programs("Labelling the test images", columns, f"{NOTE} {note}", rows)

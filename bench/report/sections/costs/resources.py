@@ -6,12 +6,19 @@ from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import MEMORY_PHASES, Row
 from bench.records.schema import Record, RooflineRecord
 from bench.report import tables
-from bench.report.labels import group_by_device, list_names, name_case, say_once, select_ranked
+from bench.report.labels import (
+    group_by_device,
+    label_case,
+    list_names,
+    pick_frameworks,
+    say_once,
+    select_ranked,
+)
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render import numbers
 from bench.report.sections.costs.comparison import tabulate_programs
-from bench.report.sections.verdict import MAX_NAMES, select_softmax
+from bench.report.sections.verdict import select_softmax
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
@@ -40,16 +47,15 @@ def describe_roofline(run: LoadedRun) -> Section:
     table_list = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     rows = select_softmax(select_ranked(run.rows, run.workload))
-    shares = {
-        name_case(row.case): row.roofline_share for row in rows if row.roofline_share is not None
-    }
     finding = ""
-    if len(shares) > 1:
-        best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+    named = pick_frameworks(row for row in rows if row.roofline_share is not None)
+    if len(named) > 1:
+        reached = [
+            f"{label_case(row.case)} {numbers.format_percent(row.roofline_share)}" for row in named
+        ]
         finding = (
-            f"The programs reach from {numbers.format_percent(shares[worst])} ({worst}) to "
-            f"{numbers.format_percent(shares[best])} ({best}) of the roofline, the speed of two "
-            f"dense products{say_once(rows)}."
+            f"Of the speed of two dense products, the programs reach: {', '.join(reached)}"
+            f"{say_once(named)}."
         )
     remarks = list_failed_probes(run.records)
     good = [one for one in run.records if isinstance(one, RooflineRecord) and one.status == "ok"]
@@ -94,30 +100,24 @@ def list_failed_probes(records: Iterable[Record]) -> list[str]:
 
 def describe_memory(run: LoadedRun) -> Section:
     """Return the peak memory of the ranked rows of the first workload at its first size."""
-    rows = [row for row in select_ranked(run.rows, run.workload) if row.peaks_by_phase]
-    rows.sort(key=lambda row: max(row.peaks_by_phase.values()))
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.memory.by_phase]
+    rows.sort(key=lambda row: max(row.memory.by_phase.values()))
     table_list, finding = tabulate_memory(rows), describe_imports(rows)
     return Section(MEMORY_TITLE, table_list, "No record has it.", finding=finding)
 
 
 def describe_imports(rows: Sequence[Row]) -> str:
     """Say how much memory frameworks take before any image is read; empty for a single program."""
-    imported = {
-        name_case(row.case): row.peaks_by_phase["import"]
-        for row in rows
-        if row.case.device == "cpu" and "import" in row.peaks_by_phase
-    }
-    by_size: dict[str, list[str]] = {}
-    for name in sorted(imported, key=imported.__getitem__):
-        by_size.setdefault(numbers.format_mebibytes(imported[name]), []).append(name)
+    imported = [row for row in rows if row.case.device == "cpu" and "import" in row.memory.by_phase]
     if len(imported) < 2:
         return ""
-    (least, small), *_, (most, large) = [*by_size.items()] * 2
-    text = f"Before the first image is read, {list_names(large, MAX_NAMES)} "
-    text += f"{'takes' if len(large) == 1 else 'take'} {most} of memory"
-    if least != most:
-        text += f", and {list_names(small, MAX_NAMES)} {least}"
-    return f"{text}{say_once(rows)}."
+    imported.sort(key=lambda row: row.memory.by_phase["import"])
+    named = pick_frameworks(imported)
+    sizes = [
+        f"{label_case(row.case)} {numbers.format_mebibytes(row.memory.by_phase['import'])}"
+        for row in named
+    ]
+    return f"Memory before the first image is read: {', '.join(sizes)}{say_once(named)}."
 
 
 def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
@@ -125,7 +125,7 @@ def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
     table_list = []
     for group in group_by_device(rows):
         columns = [
-            tables.list_memory(phase, [row.peaks_by_phase.get(phase) for row in group])
+            tables.list_memory(phase, [row.memory.by_phase.get(phase) for row in group])
             for phase in MEMORY_PHASES
         ]
         table_list.append(tabulate_programs("Peak memory by phase", columns, MEMORY_NOTE, group))

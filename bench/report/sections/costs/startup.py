@@ -14,8 +14,10 @@ from bench.report.labels import (
     EPOCHS,
     describe_workload_size,
     group_by_device,
+    label_case,
     list_workloads,
     name_case,
+    pick_frameworks,
     say_once,
     select_ranked,
     time_from_cold,
@@ -59,7 +61,7 @@ def describe_curves(run: LoadedRun) -> Section:
     """Return the validation accuracy after each epoch."""
     pictures = []
     for workload in list_workloads(run.rows):
-        if rows := [row for row in select_ranked(run.rows, workload) if row.curves]:
+        if rows := [row for row in select_ranked(run.rows, workload) if row.accuracy.curves]:
             title = f"Accuracy over the epochs, workload {workload}"
             draw = partial(chart_accuracy, rows, title)
             pictures.append(Picture(f"accuracy-{workload}", title, draw))
@@ -71,7 +73,7 @@ def describe_curves(run: LoadedRun) -> Section:
 
 def describe_epochs(rows: Sequence[Row]) -> str:
     """Say after how many epochs the softmax programs reach the accuracy; empty unless all do."""
-    curves = [row.curves for row in select_softmax(rows) if row.curves]
+    curves = [row.accuracy.curves for row in select_softmax(rows) if row.accuracy.curves]
     reached = [
         next((epoch for epoch, value in enumerate(curve, 1) if value >= TARGET_ACCURACY), None)
         for by_seed in curves
@@ -90,29 +92,16 @@ def describe_epochs(rows: Sequence[Row]) -> str:
 
 def describe_starts(run: LoadedRun) -> Section:
     """Return what a start costs, of the ranked rows of the first workload at its first size."""
-    rows = [row for row in select_ranked(run.rows, run.workload) if row.start_by_round]
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.start.by_round]
     rows.sort(key=sort_key)
-    findings = []
+    finding = ""
     if len(rows) > 1:
-        shortest, longest = (
-            f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
-            for row in (rows[0], rows[-1])
-        )
-        once = say_once((rows[0], rows[-1]))
-        findings.append(f"A cold start takes from {shortest} to {longest}{once}.")
-    warm = [
-        f"{numbers.format_duration(row.warm_start)} in place of "
-        f"{numbers.format_duration(time_from_cold(row, 1))} ({name_case(row.case)})"
-        for row in rows
-        if row.warm_start
-    ]
-    single = any(row.warm_start.low is None for row in rows if row.warm_start)
-    if warm:
-        findings.append(
-            f"With the compile cache of an earlier process a start takes {', '.join(warm)}"
-            f"{'; times without an interval were measured once' * single}."
-        )
-    return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=" ".join(findings))
+        named = pick_frameworks(rows)
+        times = [
+            f"{label_case(row.case)} {numbers.format_duration(sort_key(row))}" for row in named
+        ]
+        finding = f"Ready after the first epoch: {', '.join(times)}{say_once(named)}."
+    return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
 
 
 def describe_first(run: LoadedRun) -> Section:
@@ -137,7 +126,7 @@ def sort_key(row: Row, epochs: int = 1) -> float:
 def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
     """Return the seconds until many epochs are trained, the first after five on top."""
     table_list = []
-    for group in group_by_device(row for row in rows if row.start_by_round):
+    for group in group_by_device(row for row in rows if row.start.by_round):
         group.sort(key=lambda row: sort_key(row, EPOCHS))
         columns = [
             tables.list_numbers(
@@ -155,13 +144,15 @@ def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
     table_list = []
     for group in group_by_device(rows):
         columns = (
-            tables.list_times("import", [row.imports for row in group]),
-            tables.list_times("set-up", [row.setup for row in group]),
-            tables.list_times("reset", [row.reset for row in group]),
-            tables.list_times("first epoch", [row.first_epoch for row in group]),
+            tables.list_times("import", [row.start.imports for row in group]),
+            tables.list_times("set-up", [row.start.setup for row in group]),
+            tables.list_times("reset", [row.start.reset for row in group]),
+            tables.list_times("first epoch", [row.start.first_epoch for row in group]),
             tables.list_times("cold start", [time_from_cold(row, 1) for row in group]),
-            tables.list_times("warm start", [row.warm_start for row in group]),
-            tables.list_numbers("first timed epoch, × median", [row.warm_up for row in group]),
+            tables.list_times("warm start", [row.start.warm for row in group]),
+            tables.list_numbers(
+                "first timed epoch, × median", [row.start.warm_up for row in group]
+            ),
         )
         table_list.append(tabulate_programs("Parts of a start", columns, COSTS_NOTE, group))
     return table_list

@@ -17,7 +17,9 @@ from bench.report.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     group_by_device,
+    label_case,
     name_case,
+    pick_frameworks,
     say_once,
     select_ranked,
 )
@@ -87,8 +89,28 @@ def describe_steps(run: LoadedRun) -> Section:
                 name, size = "ladder-gpu", f"{size} on the GPU"
             title = f"{size}: fixed cost and cost of the images"
             pictures.append(Picture(name, title, partial(chart_ladder, bars, title)))
-    text, finding = "\n\n".join(sentences), describe_step(rows)
+    text, finding = "\n\n".join(sentences), describe_halves(rows, costs) or describe_step(rows)
     return Section(TITLE, parts, pictures=pictures, text=text, finding=finding)
+
+
+def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
+    """Say up to which batch size half of a step is overhead; empty without two batch sizes."""
+    sizes = {
+        row.case.slug: cost.half_size.mean
+        for row in rows
+        if (cost := costs.get(row.case.slug)) and cost.half_size
+    }
+    known = sorted(
+        (row for row in rows if row.case.slug in sizes), key=lambda row: sizes[row.case.slug]
+    )
+    if len(known) < 2:
+        return ""
+    named = pick_frameworks(known)
+    parts = [
+        f"{numbers.format_number(sizes[row.case.slug], 2)} in {label_case(row.case)}"
+        for row in named
+    ]
+    return f"Half of a step is overhead up to a batch of {', '.join(parts)}{say_once(named)}."
 
 
 def describe_step(rows: Sequence[Row]) -> str:

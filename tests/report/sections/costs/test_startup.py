@@ -5,7 +5,7 @@ from dataclasses import replace
 from support.records import HERE, case, ok, plan_of, read_cells, run, trials, write
 
 from bench.analysis.startup import BreakEven
-from bench.analysis.summary import summarize
+from bench.analysis.summary import Accuracy, summarize
 from bench.report.load import load_run
 from bench.report.sections.costs.startup import (
     describe_epochs,
@@ -54,26 +54,28 @@ def test_warm_start_stands_beside_the_cold_one(tmp_path):
     (table,) = section.tables
     place = table.headings.index("warm start, s")
     assert {line[0]: line[place] for line in table.lines} == {"a": "5.00", "b": "—"}
-    assert section.finding.endswith(
-        ". With the compile cache of an earlier process a start takes 5.00 s in place of "
-        "5.26 s [5.26, 5.26] (a); times without an interval were measured once."
-    )
+    assert section.finding == "Ready after the first epoch: a 5.26 s."
 
 
-def test_warm_start_of_a_single_program_is_a_sentence_of_its_own(tmp_path):
-    records = [ok(case("a")), ok(case("a"), kind="warm-start", setup_seconds=0.0)]
+def test_finding_names_a_row_of_each_framework_from_all_over_the_table(tmp_path):
+    records = [
+        ok(case(f"{framework}-{number}", framework=framework), setup_seconds=seconds)
+        for place, framework in enumerate("abcdefg")
+        for number, seconds in ((1, 1.0 + place), (2, 20.0 - place))
+    ]
     section = describe_starts(load_run(write(tmp_path / "run", plan_of(*records), *records)))
-    assert section.finding == (
-        "With the compile cache of an earlier process a start takes 5.01 s in place of 5.26 s (a); "
-        "times without an interval were measured once."
-    )
+    named = section.finding.removeprefix("Ready after the first epoch: ").partition(", measured")
+    assert [text.split()[0] for text in named[0].split(", ")] == ["a-1", "c-1", "d-1", "e-1", "g-1"]
+    assert named[2] == " once."
 
 
 def test_finding_says_after_how_many_epochs_all_have_the_accuracy():
     never, slow, fast = (
         replace(
             row(case(name)),
-            curves=[[0.1] * (epoch - 1) + [0.84] * (9 - epoch) for epoch in epochs],
+            accuracy=Accuracy(
+                None, None, [[0.1] * (epoch - 1) + [0.84] * (9 - epoch) for epoch in epochs]
+            ),
         )
         for name, epochs in {"never": (3, 9), "slow": (3, 3, 3), "fast": (5, 3, 4)}.items()
     )

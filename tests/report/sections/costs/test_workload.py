@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from support.records import HERE, bare, case, read_cells, run, trials, write
 
-from bench.analysis.summary import summarize
+from bench.analysis.summary import Accuracy, summarize
 from bench.report import tables
 from bench.report.load import load_run
 from bench.report.parts import Section
@@ -67,9 +67,7 @@ def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
 
 def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
     (row,) = rows_of(a=A)
-    several = replace(
-        row, curves=[[one] * 5 for one in (0.83, 0.85, 0.84)], validation_accuracy=0.84
-    )
+    several = replace(row, accuracy=Accuracy(0.84, None, [[one] * 5 for one in (0.83, 0.85, 0.84)]))
     cells = tables.list_accuracies("a", [find_accuracy(one) for one in (row, several)]).cells
     assert cells == ["0.8396", "0.8400 [0.8300, 0.8500]"]
     assert "one seed" in write_note([row])
