@@ -26,8 +26,10 @@ REPORTS = "\n".join(
 )
 
 # Each reader has a page to start with (docs/README.md); the others are reference.
-START = """docs/README
+START = """docs/findings
+docs/README
 docs/chapter
+docs/slower
 docs/framework
 docs/cluster
 docs/ci"""

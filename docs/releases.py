@@ -1,9 +1,11 @@
 """Measure the releases of each framework, one against the next, and write docs/releases.md.
 
 ``python docs/releases.py measure [CHAIN …]`` goes on where it stopped.
-``python docs/releases.py write`` renews the tables and charts of the page from the records.
+``python docs/releases.py write`` renews the lists, charts and tables from the records.
 """
 
+import csv
+import io
 import math
 import shutil
 import subprocess
@@ -16,6 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+
 from bench.analysis.intervals import Interval
 from bench.data import cache
 from bench.records.layout import COMPARISON_PLAN
@@ -23,12 +27,11 @@ from bench.records.store import read_plan
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import load_result
 from bench.regression.result import CaseComparison
-from bench.report import tables
 from bench.report.charts.chart import render_svg
 from bench.report.charts.style import PALETTE, WIDTH, set_title
 from bench.report.regression.verdicts import format_change
 from bench.report.render import numbers
-from bench.report.render.markdown import escape, render_table
+from bench.report.render.markdown import escape
 from implementations import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
@@ -223,33 +226,44 @@ def read_links(name: str, chain: Chain) -> list[Link]:
 
 
 def describe_chain(name: str, chain: Chain, links: Sequence[Link]) -> str:
-    """Return the chart and the table of a chain, and what became slower, as Markdown."""
-    steps = [(link, case) for link in links for case in link.cases]
-    lines = []
-    for link, case in steps:
-        epoch = case.metrics[0] if case.metrics else None
-        errors = [error for error in case.parity_error if error is not None]
-        lines.append(
-            {
-                "releases": f"{link.before} → {link.after}",
-                "program": case.name,
-                "before": numbers.format_duration(epoch.baseline if epoch else None),
-                "after": numbers.format_duration(epoch.candidate if epoch else None),
-                "difference": format_change(epoch.ratio) if epoch else numbers.ABSENT,
-                "pairs": str(case.pairs),
-                "parity error": numbers.format_error(max(errors, default=None)),
-                "verdict": case.verdict,
-            }
-        )
+    """Return the chart of a chain, and what became slower or faster, as Markdown."""
     title = f"{name}: time of an epoch relative to {chain.releases[0]}"
+    path = f"../results/reference/releases/{name}"
     parts = [
         f"## {name}",
-        f"![{title}](../results/reference/releases/{name}.svg)",
-        list_changes(name, steps),
+        f"![{title}]({path}.svg)",
+        list_changes(name, [(link, case) for link in links for case in link.cases]),
         *(f"{link.before} → {link.after}: {escape(link.reason)}" for link in links if link.reason),
-        render_table(tables.tabulate_lines("", lines, 2)),
+        f"[Every pair of releases]({path}.csv)",
     ]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(parts)
+
+
+def tabulate_chain(links: Sequence[Link]) -> str:
+    """Return every pair of releases as CSV: times, difference, pairs, parity error, verdict."""
+    lines = []
+    for link in links:
+        for case in link.cases:
+            epoch = case.metrics[0] if case.metrics else None
+            errors = [error for error in case.parity_error if error is not None]
+            lines.append(
+                {
+                    "releases": f"{link.before} → {link.after}",
+                    "program": case.name,
+                    "before": numbers.format_duration(epoch.baseline if epoch else None),
+                    "after": numbers.format_duration(epoch.candidate if epoch else None),
+                    "difference": format_change(epoch.ratio) if epoch else numbers.ABSENT,
+                    "pairs": str(case.pairs),
+                    "parity error": numbers.format_error(max(errors, default=None)),
+                    "verdict": case.verdict,
+                }
+            )
+    text = io.StringIO()
+    if lines:
+        writer = csv.DictWriter(text, lines[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return text.getvalue()
 
 
 def list_changes(name: str, steps: Sequence[tuple[Link, CaseComparison]]) -> str:
@@ -273,8 +287,6 @@ def chart_chain(name: str, chain: Chain, links: Sequence[Link]) -> Any:
     ratios: the squares of the half intervals of the logarithms add up. The last point, which no
     line leads to, is the direct comparison of the first release with the last.
     """
-    import altair as alt
-
     points = []
     by_releases = {(link.before, link.after): link.cases for link in links}
     for program in chain.implementations:
@@ -341,6 +353,7 @@ def write() -> None:
             parts.append(describe_chain(name, chain, links))
             svg = render_svg(chart_chain(name, chain, links).to_dict())
             (PUBLISHED / f"{name}.svg").write_text(svg, encoding="utf-8")
+            (PUBLISHED / f"{name}.csv").write_text(tabulate_chain(links), encoding="utf-8")
     PAGE.write_text("\n\n".join([*parts, END + after]), encoding="utf-8")
 
 

@@ -165,6 +165,9 @@ print(f"ours {loss:.4f} and {accuracy:.4f}, the chapter 0.4530 and 0.8463")
 # %%
 seeds = pd.read_csv(keras_seeds.SEEDS)
 then, now = (seeds[seeds["program"] == name] for name in ("then", "now"))
+keras_seeds.draw(then)
+
+# %%
 keras_seeds.compare(then, before=0).round(4)
 
 # %% [markdown]
@@ -237,7 +240,7 @@ for average in (False, True):
 # The suite trains both objectives with the same learning rate, orders and initial weights:
 
 # %%
-trials = bench.load("../results/reference/amd-epyc-2-cores")
+trials = bench.load("../results/reference/amd-epyc-zen5-2-cores")
 trials = trials.query("status == 'ok' and not pilot and samples == 48000 and batch_size == 32")
 trials = trials.assign(accuracy=trials["validation_accuracy"].str[4])
 sgd = trials[trials["workload"] == "sgd"]

@@ -4,7 +4,7 @@
 ``python notebooks/keras_seeds.py then 10`` with Keras 2 and the RMSprop that was its default before
 TensorFlow 2.11 (``pip install tf_keras``). Each adds a row for each seed and epoch to
 ``keras_seeds.csv`` beside this file. ``python notebooks/keras_seeds.py`` prints which epochs the
-chapter's log can have.
+chapter's log can have, and ``python notebooks/keras_seeds.py draw`` draws docs/chapter-log.svg.
 """
 
 import importlib
@@ -15,6 +15,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import pandas as pd
 from scipy.stats import t as student
 
@@ -105,8 +106,43 @@ def compare(seeds: pd.DataFrame, before: int) -> pd.DataFrame:
     return pd.concat(parts, keys=list(PRINTED), names=["quantity"])
 
 
+def draw(seeds: pd.DataFrame) -> Any:
+    """Draw the loss over our epochs, and the printed ones as they are numbered and as they fit.
+
+    seeds: the rows of one program. The band is from the least to the largest loss of its seeds.
+    """
+    band = seeds.groupby("epoch")["loss"].agg(["min", "mean", "max"]).reset_index()
+    printed = pd.concat(
+        pd.DataFrame({"epoch": PRINTED.index + before, "loss": PRINTED["loss"], "as": name})
+        for before, name in ((0, "printed as epochs 1 to 5"), (1, "the same as epochs 2 to 6"))
+    )
+    loss = alt.Scale(zero=False)
+    base = alt.Chart(band).encode(x=alt.X("epoch:Q", title="our epoch", axis=alt.Axis(tickCount=7)))
+    return alt.layer(
+        base.mark_area(opacity=0.3).encode(
+            y=alt.Y("min:Q", title="training loss", scale=loss), y2="max:Q"
+        ),
+        base.mark_line().encode(y=alt.Y("mean:Q", scale=loss)),
+        alt.Chart(printed)
+        .mark_point(shape="cross", size=90, filled=True, opacity=1)
+        .encode(
+            x="epoch:Q",
+            y=alt.Y("loss:Q", scale=loss),
+            color=alt.Color(
+                "as:N",
+                title=None,
+                scale=alt.Scale(range=["#D55E00", "#999999"]),
+                legend=alt.Legend(orient="top", labelLimit=300),
+            ),
+        ),
+    ).properties(width=560, height=300)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if sys.argv[1:] == ["draw"]:
+        log = pd.read_csv(SEEDS).query("program == 'then'")
+        draw(log).save(SEEDS.parents[1] / "docs" / "chapter-log.svg")
+    elif sys.argv[1:]:
         data = read_textbook(dataset.find().folder)
         for seed in range(int(sys.argv[2])):
             rows = pd.DataFrame(train(data, sys.argv[1], seed)).round(6)
