@@ -104,11 +104,14 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     """Return the sections of a report in their order, each with its group.
 
     A section without data says in one line how to get them. A report of several runs leaves most
-    sections to the reports of its runs. In that of one run the tables of the first workload and
-    of the textbook's figures are open, all others folded. output: the folder of the report.
+    sections to the reports of its runs. In that of one run the tables of the first workload are
+    open, all others folded. output: the folder of the report.
     """
     names = list_workloads([row for run in runs for row in run.rows])
     workloads = [describe_workload(runs, name) for name in names]
+    # The page shows how the rows lie once; a table has the numbers of the other workloads.
+    workloads[1:] = [replace(section, pictures=()) for section in workloads[1:]]
+    opened = set(map(id, workloads[:1]))
     method = [
         Section(HOW_MEASURED, text=INCLUDED),
         describe_faults(runs),
@@ -150,7 +153,6 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             LEARNED: list(describe_data(run)),
             METHOD: method,
         }
-    opened = {id(section) for section in (*workloads[:1], groups[SAME][-1])}
     return [
         replace(section, group=group, folded=len(runs) == 1 and id(section) not in opened)
         for group, sections in groups.items()

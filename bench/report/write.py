@@ -87,15 +87,15 @@ def list_ratios(run: LoadedRun) -> dict[str, dict[str, str]]:
     Of the first workload; as the column *× fastest*, which a page shows relative to any row.
     """
     ranked = select_ranked(run.rows, run.workload)
-    ratios: dict[str, dict[str, str]] = {}
-    for base in ranked if len(ranked) > 1 else ():
-        peers = select_comparable(ranked, base)
-        table = compare_all(peers)
-        ratios[label_case(base.case)] = {
+    peers = select_comparable(ranked, ranked[0]) if ranked else []
+    table = compare_all(peers)
+    return {
+        label_case(base.case): {
             label_case(row.case): format_factor(table.estimate(row.case.slug, base.case.slug))
             for row in peers
         }
-    return ratios
+        for base in (peers if len(peers) > 1 else ())
+    }
 
 
 def can_draw() -> bool:

@@ -114,7 +114,7 @@ def test_stored_outputs_are_the_chapters():
         for kind in output.get("data", {})
         if kind.startswith("image/")
     ]
-    assert pictures == ["image/png", "image/svg+xml", "image/png"]
+    assert pictures == ["image/png", "image/svg+xml", "image/png", "image/png"]
 
 
 def test_stored_tables_are_of_todays_published_run(monkeypatch):

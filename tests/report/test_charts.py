@@ -47,7 +47,6 @@ CHARTS = {
     "ladder": lambda: chart_ladder(BARS, ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
-    "confusion": lambda: images.chart_confusion(np.diag([1, 2]), (ODD, "b"), ODD),
 }
 
 
@@ -219,17 +218,6 @@ def test_weights_go_from_blue_through_white_to_orange(monkeypatch):
     first, second = read_points(images.chart_weights(weight, NAMES[:2], "t"))
     assert first["image"] == [[ORANGE, BLUE], [WHITE, WHITE]]
     assert second["image"] == [[BLUE, ORANGE], [ORANGE, ORANGE]]
-
-
-def test_confusion_has_every_pair_and_prints_all_counts_but_0():
-    counts = np.array([[90, 10, 0], [0, 0, 0], [1, 0, 3]])
-    chart = images.chart_confusion(counts, NAMES, "t")
-    points = read_points(chart)
-    assert [point["images"] for point in points] == counts.ravel().tolist()
-    assert points[1]["share"] == pytest.approx(0.1)
-    svg = draw_svg(chart)
-    assert all(f">{count}<" in svg for count in (90, 10, 1, 3))
-    assert ">0<" not in svg
 
 
 LONG = "Up to 17 epochs numpy is done first, " * 4

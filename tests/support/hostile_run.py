@@ -24,7 +24,7 @@ def write(folder, name=""):
     """
     texts = {"framework": HOSTILE, "module": HOSTILE, "extra": HOSTILE}
     cases = [case(f"{name}{HOSTILE}", **texts) for name in ("", "second ", "failed ")]
-    cases.append(case("tuned", style="tuned", workload=f"own {HOSTILE}"))
+    cases.append(case("tuned", style="tuned", workload=f"yours {HOSTILE}"))
     records = [
         *trials(cases[0], 0.5, 0.5, phase_rss_bytes={"start": 2**20, "epochs": 2**30}),
         *trials(cases[1], 0.25, 0.25, conditions={HOSTILE: 1.0}, energy_absent=HOSTILE),

@@ -1,4 +1,4 @@
-"""Charts of the data, of the weights of each class, and of the confusion matrix."""
+"""Charts of the data and of the weights of each class."""
 
 import base64
 import math
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.report.charts.style import COLOURS, set_title
-from bench.report.parts import JOINED
 from bench.report.render.numbers import format_number
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
@@ -18,7 +17,6 @@ Pictures = NDArray[np.uint8]
 # Pixels of the chart: a picture's side, and the distance between two pictures.
 _SIDE, _STEP = 58, 64
 _COLUMNS = 5
-_CONFUSION_WIDTH, _CONFUSION_HEIGHT = 46, 28
 
 
 def find_side(features: int) -> int | None:
@@ -52,42 +50,6 @@ def chart_weights(weight: NDArray[np.float64], class_names: Sequence[str], title
         "on one scale for all"
     )
     return _draw_row(_fold(pictures), class_names, title, subtitle)
-
-
-def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
-    """Draw how many images of each class (rows) were predicted as each (columns)."""
-    import altair as alt
-
-    totals = counts.sum(axis=1)
-    points = [
-        {
-            "class": class_names[true],
-            "predicted": class_names[predicted],
-            "images": int(counts[true, predicted]),
-            "share": float(counts[true, predicted] / max(1, totals[true])),
-            "tip": f"class {class_names[true]}{JOINED}predicted {class_names[predicted]}{JOINED}"
-            f"{counts[true, predicted]:,} of {totals[true]:,} images",
-        }
-        for true, predicted in np.ndindex(counts.shape)
-    ]
-    names = list(class_names)
-    top = alt.Axis(orient="top", labelAngle=-45, titleAnchor="middle")
-    base = alt.Chart(alt.Data(values=points)).encode(
-        y=alt.Y("class:N", sort=names, title="class"),
-        x=alt.X("predicted:N", sort=names, title="predicted", axis=top),
-    )
-    # By opacity, so that it works on light and on dark paper.
-    shade = alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 1]))
-    cells = base.mark_rect(color=COLOURS["idiomatic"], aria=True)
-    dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
-    text = base.transform_filter("datum.images > 0").mark_text(fontSize=11)
-    layers = alt.layer(
-        cells.encode(opacity=shade, description="tip:N"),
-        text.encode(text="images:Q", color=dark),
-    ).properties(width=_CONFUSION_WIDTH * len(names), height=_CONFUSION_HEIGHT * len(names))
-    return set_title(layers, title, width=_CONFUSION_WIDTH * len(names)).configure_axis(
-        grid=False, ticks=False, domain=False
-    )
 
 
 def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: str = "") -> Any:

@@ -12,7 +12,7 @@ from bench.report.parts import JOINED
 from bench.report.render.numbers import format_duration, format_interval
 
 # Pixels: of a panel, of a program in it, by which a layer is indented, and of the longest text.
-_WIDTH, _STEP, _INDENT, _TEXT = 420, 34, 14, 300
+_WIDTH, _STEP, _INDENT, _TEXT = 420, 28, 14, 300
 _MICRO = 1e6
 _AXIS = "a step, µs"
 _REST = "#CCCCCC"
@@ -41,7 +41,7 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
         y=alt.Y("name:N", sort=[point["name"] for point in points], title=None, axis=None)
     )
     x = {"title": _AXIS, "axis": alt.Axis(tickCount=4, format="~r", gridOpacity=0.5)}
-    bar = {"height": 9, "yOffset": 5, "aria": True}
+    bar = {"height": 8, "yOffset": 5, "aria": True}
     indent = alt.expr(f"{_INDENT} * datum.depth")
     text = base.mark_text(align="left", dx=indent, dy=-8, fontSize=11, limit=_TEXT, aria=True)
     layers = [

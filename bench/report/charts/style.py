@@ -82,7 +82,7 @@ def set_title(chart: Any, title: str, subtitle: str = "", width: int = WIDTH) ->
 
 def finish_chart(chart: Any, title: str, rows: int, subtitle: str = "") -> Any:
     """Set the title, and the size of a chart with a line for each row."""
-    chart = chart.properties(width=WIDTH, height=26 * rows)
+    chart = chart.properties(width=WIDTH, height=22 * rows)
     return set_title(chart, title, subtitle).configure_view(stroke=None)
 
 

@@ -15,7 +15,6 @@ from bench.report.labels import (
     describe_workload_size,
     group_by_device,
     label_case,
-    list_workloads,
     name_case,
     pick_frameworks,
     say_once,
@@ -58,17 +57,13 @@ BREAK_EVEN_NOTE = (
 
 
 def describe_curves(run: LoadedRun) -> Section:
-    """Return the validation accuracy after each epoch."""
-    pictures = []
-    for workload in list_workloads(run.rows):
-        if rows := [row for row in select_ranked(run.rows, workload) if row.accuracy.curves]:
-            title = f"Accuracy over the epochs, workload {workload}"
-            draw = partial(chart_accuracy, rows, title)
-            pictures.append(Picture(f"accuracy-{workload}", title, draw))
-    if not pictures:
+    """Return the validation accuracy after each epoch, of the first workload."""
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.accuracy.curves]
+    if not rows:
         return Section(CURVES_TITLE, empty=NOTHING_WELL)
-    finding = describe_epochs(select_ranked(run.rows, run.workload))
-    return Section(CURVES_TITLE, pictures=pictures, finding=finding)
+    title = f"{CURVES_TITLE}, workload {run.workload}"
+    picture = Picture(f"accuracy-{run.workload}", title, partial(chart_accuracy, rows, title))
+    return Section(CURVES_TITLE, pictures=[picture], finding=describe_epochs(rows))
 
 
 def describe_epochs(rows: Sequence[Row]) -> str:

@@ -12,7 +12,7 @@ from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import DataError, UserError
 from bench.records.schema import Case, TrialRecord
-from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
+from bench.report.charts.images import chart_weights, find_side
 from bench.report.labels import select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section
@@ -26,7 +26,6 @@ LEARNED_TITLE = "What it learned"
 NOT_PREPARED = (
     "The data are not prepared here: run `softmax-bench data{}`, then write the report again."
 )
-NOT_SQUARE = "The images are not square and cannot be drawn."
 NO_SOFTMAX = "No softmax implementation is ranked."
 NO_PARAMS = "The run was published without the params of its softmax programs."
 LEARNED = (
@@ -36,7 +35,6 @@ LEARNED = (
     "and its weights are only similar."
 )
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-FIRST_IMAGES = 10
 
 
 def describe_data(run: LoadedRun) -> Iterator[Section]:
@@ -58,15 +56,7 @@ def describe_data(run: LoadedRun) -> Iterator[Section]:
         yield _describe_weights(*shown, data)
     else:
         yield Section(LEARNED_TITLE, empty=NO_PARAMS if softmax else NO_SOFTMAX)
-    if find_side(data.features):
-        textbook = prepared.read_textbook(data.folder)
-        images, labels = textbook.images[:FIRST_IMAGES], textbook.labels[:FIRST_IMAGES]
-        title = f"The first {len(images)} images"
-        names = [data.class_names[label] for label in labels]
-        picture = Picture("data", title, partial(chart_images, images, names, title))
-        yield Section(DATA_TITLE, pictures=[picture], finding=remark)
-    else:
-        yield Section(DATA_TITLE, remarks=[NOT_SQUARE], finding=remark)
+    yield Section(DATA_TITLE, remarks=[remark])
 
 
 def _find_data(run: LoadedRun) -> Dataset | str:
@@ -101,15 +91,13 @@ def read_weights(run: LoadedRun, case: Case, data: Dataset) -> Params | None:
 
 
 def _describe_weights(case: Case, params: Params, data: Dataset) -> Section:
-    """Show the weights after the epochs of a case, and which classes they confuse."""
+    """Show the weights after the epochs of a case, and say which classes they confuse."""
     counts, names = count_confusion(params, data), data.class_names
     pictures = []
     if find_side(data.features):
         title = "The weights of each class"
         draw = partial(chart_weights, params.weight.astype(np.float64), names, title)
         pictures.append(Picture("weights", title, draw))
-    title = "Test images by class and prediction"
-    pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
     remark = LEARNED.format(case.implementation, case.epochs, case.workload, case.batch_size)
     finding = describe_confusion(counts, names)
     return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark], finding=finding)
