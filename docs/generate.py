@@ -3,6 +3,7 @@
 docs/findings.py renews what they take from a published run.
 """
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def describe_line() -> dict[str, Any]:
     """Return the JSON Schema of a line of trials.jsonl."""
     schema = msgspec.json.schema(Record)
     for definition in schema["$defs"].values():
+        # From 0.23 on msgspec cleans docstrings, and lists the names that a mapping may have.
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+        for value in definition.get("properties", {}).values():
+            value.pop("propertyNames", None)
         if "kind" in definition["properties"]:  # a record, and no part of one
             definition["properties"]["check"] = {
                 "description": "CRC-32 of the line without this member.",

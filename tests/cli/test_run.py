@@ -115,8 +115,9 @@ def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     assert {record.case.batch_size for record in records} >= {8, 32}
     probes = {record.status for record in records if record.kind == "roofline"}
     assert {"ok"} <= probes <= {"ok", "unavailable"}
-    (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     for title in ("The roofline", "Epoch time by batch size", "Peak memory by phase"):
-        assert f"### {title}" in text
+        assert f"<h3>{title}" in page
     assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
     assert "growth-batch-size.svg" in text
