@@ -203,8 +203,11 @@ def show(path: Path) -> None:
     """Print what was decided, a line for each gate and place."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     places = sorted({(one["machine"], one["busy"]) for one in decisions})
-    print("| gate | machine | found | 95 % interval | time | false alarms | 95 % interval | time |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| gate | machine | found | 95 % interval | time | false alarms | 95 % interval | time "
+        "| no change |"
+    )
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for gate in GATES:
         for name, busy in places:
             place = {"gate": gate, "machine": name, "busy": busy}
@@ -214,6 +217,10 @@ def show(path: Path) -> None:
                     describe_share([one for one in made if one["slowdown"] == slowdown], verdicts)
                     for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"}))
                 ]
+                equal = [one["verdict"] for one in made if not one["slowdown"]]
+                cells.append(f"{equal.count('no change')} of {len(equal)}")
+                if not {"no change", "undecided"} & {*equal}:  # a tool without these verdicts
+                    cells[-1] = "-"
                 print(f"| `{gate}` | {describe_place(name, busy=busy)} | {' | '.join(cells)} |")
 
 
