@@ -12,7 +12,7 @@ import msgspec
 
 from bench.planning.cases import SWEEP_BATCH_SIZES
 from bench.planning.presets import ALL_CORES, PRESETS, Preset
-from bench.records.schema import FORMAT, Record
+from bench.records.schema import FORMAT, AnyRecord
 from bench.records.store import read_environments
 from bench.report import tables
 from bench.report.render.markdown import render_table
@@ -26,7 +26,7 @@ RESULTS = ROOT / "results" / "README.md"
 
 def describe_line() -> dict[str, Any]:
     """Return the JSON Schema of a line of trials.jsonl."""
-    schema = msgspec.json.schema(Record)
+    schema = msgspec.json.schema(AnyRecord)
     for definition in schema["$defs"].values():
         # From 0.23 on msgspec cleans docstrings, and lists the names that a mapping may have.
         if "description" in definition:

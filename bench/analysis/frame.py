@@ -10,7 +10,7 @@ from bench.errors import UserError
 from bench.planning.pilot import choose_threads, split_pilot
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Case, CommandRecord, TrialRecord, format_env
-from bench.records.store import read_environments, read_records, read_run
+from bench.records.store import read_commands, read_environments, read_records, read_run
 
 # Fields of a case and of a trial that are no columns: settings, nested values, and what only older
 # records have.
@@ -36,7 +36,7 @@ def load_frame(folder: Path) -> pd.DataFrame:
     if not (folder / TRIALS).is_file():
         raise UserError(f"{folder} holds no run: there is no {TRIALS}. Name the folder of a run")
     records, environments = read_records(folder), read_environments(folder)
-    if commands := [record for record in records if isinstance(record, CommandRecord)]:
+    if commands := read_commands(folder):
         return pd.DataFrame([_list_command_values(record) for record in commands])
     rows = []
     for record in records:

@@ -108,6 +108,8 @@ VERBS = {
         "data",
     ),
 }
+# Options of another verb that people look for in ``ab``.
+MOVED = ("--command", "--pytest", "--metric", "--prepare")
 # What measuring and reading programs need beyond the dependencies of bench gate.
 SUITE = {"pandas", "scipy", "pooch", "requests"}
 
@@ -180,6 +182,8 @@ def main() -> NoReturn:
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:
+        if getattr(error, "option_name", "") in MOVED:
+            _fail("commands and tests are measured by bench gate. Write gate instead of ab")
         _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
         file = os.fsdecode(error.filename) if error.filename else "the system"

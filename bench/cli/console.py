@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +19,6 @@ on_terminal = sys.stdout is not None and sys.stdout.isatty()
 stdout = Console(width=None if on_terminal else 2000, highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
-INDEXES = ("--index-url", "--extra-index-url")
-
 
 def print_line(line: str) -> None:
     """Print one line, unwrapped and without markup, because it may quote others' text."""
@@ -29,20 +26,13 @@ def print_line(line: str) -> None:
 
 
 def quote_command() -> str:
-    """Return the command that runs, as the records keep it. Raises UserError for bad Unicode.
-
-    An index of packages may be private, and its address may hold a password.
-    """
-    words = []
-    for before, word in pairwise(sys.argv):
+    """Return the command that runs, as the records keep it. Raises UserError for bad Unicode."""
+    for word in sys.argv:
         if word != (safe := word.encode(errors="replace").decode()):
             raise UserError(f"{safe!r} is not valid Unicode. Rename it")
-        name, equals, _ = word.partition("=")
-        hidden = f"{name}=<hidden>" if equals and name in INDEXES else word
-        words.append("<hidden>" if before in INDEXES else hidden)
     # A wheel has no other program.
     program = "softmax-bench" if Path(sys.argv[0]).name == "softmax-bench" else "python -m bench"
-    return f"{program} {shlex.join(words)}"
+    return f"{program} {shlex.join(sys.argv[1:])}"
 
 
 def format_table(content: Table, *, no_wrap: bool = False) -> RichTable:

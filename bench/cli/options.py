@@ -112,6 +112,11 @@ def parse_gates(text: str) -> Names:
     return parse_names(text, ("import", "memory", "first-epoch", "set-up", "predict"))
 
 
+def parse_allowed(text: str) -> Names:
+    """Read what a comparison lets pass; raise BadParameter."""
+    return parse_names(text, ("same-code", "missing", "nothing"))
+
+
 def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
     """Return the names of all occurrences of an option, each once."""
     return tuple(dict.fromkeys(name for names in options or () for name in names))
@@ -329,41 +334,6 @@ Extra = Annotated[
         "several.",
     ),
 ]
-SameCodeOk = Annotated[
-    bool,
-    flag(versions_option, "--same-code-ok", "Compare although both sides run the same code."),
-]
-Pre = Annotated[
-    bool, flag(versions_option, "--pre", "Let pip install pre-releases, on both sides.")
-]
-Constraint = Annotated[
-    list[Path] | None,
-    versions_option(
-        "--constraint",
-        "-c",
-        metavar="FILE",
-        help="Pass this constraints file to pip, on both sides. In bench ab, packages that are not "
-        "in the file keep their installed releases; in bench gate pip chooses them. Repeat the "
-        "option for several.",
-    ),
-]
-IndexUrl = Annotated[
-    str | None,
-    versions_option(
-        "--index-url",
-        metavar="URL",
-        help="Let pip take packages from this index, on both sides. Its URL is not recorded.",
-    ),
-]
-ExtraIndexUrl = Annotated[
-    list[str] | None,
-    versions_option(
-        "--extra-index-url",
-        metavar="URL",
-        help="Let pip take packages from this index too, on both sides. Its URL is not recorded. "
-        "Repeat the option for several.",
-    ),
-]
 BaseEnv = Annotated[
     list[str] | None,
     env("--base-env", "Set this environment variable for the base's processes."),
@@ -376,20 +346,14 @@ PairBudget = Annotated[
     float,
     duration("Measure for at most this time, which all cases share. Default: 3m.", "--budget"),
 ]
-AllowMissing = Annotated[
-    bool,
-    flag(
-        verdict_option,
-        "--allow-missing",
-        "Do not fail because the candidate lacks what the base has, unless it is named by "
-        "--implementation.",
-    ),
-]
-AllowNothing = Annotated[
-    bool,
-    flag(
-        verdict_option,
-        "--allow-nothing",
-        "Exit with 0 instead of 4 if nothing differs, or if only one side has what is measured.",
+Allow = Annotated[
+    list[Names] | None,
+    verdict_option(
+        "--allow",
+        metavar="NAME,NAME,…",
+        parser=parse_allowed,
+        help="Allow what else ends the comparison: both sides run the same code (same-code), the "
+        "candidate lacks what the base has and --implementation does not name (missing), or "
+        "nothing differs, or only one side has what is measured (nothing).",
     ),
 ]

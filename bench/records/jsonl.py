@@ -22,9 +22,9 @@ from bench.records.layout import DAMAGED, PLANS, TRIALS
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
+    AnyRecord,
     CommandRecord,
     JudgedRecord,
-    Record,
     RooflineRecord,
     TextbookRecord,
     TraceRecord,
@@ -38,7 +38,7 @@ MIN_SECONDS = 1e-9
 _CHECK = re.compile(rb',"check":"([0-9a-f]{8})"\}$')
 
 
-def encode(record: Record) -> bytes:
+def encode(record: AnyRecord) -> bytes:
     """Return the line of a record, with its newline."""
     try:
         data = msgspec.json.encode(record)
@@ -47,7 +47,7 @@ def encode(record: Record) -> bytes:
     return b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))
 
 
-def decode(line: bytes, where: str) -> Record:
+def decode(line: bytes, where: str) -> AnyRecord:
     """Return the record of a line without its newline, with the current format number.
 
     where: the name of the line in messages. Raises DamagedError, or UserError if only another suite
@@ -59,7 +59,7 @@ def decode(line: bytes, where: str) -> Record:
         if int(check[1], 16) != zlib.crc32(line):
             raise DamagedError("was changed after it was written")
     decoding.check_format(line, where)
-    record: Record = decoding.decode(line, cast("Any", Record))
+    record: AnyRecord = decoding.decode(line, cast("Any", AnyRecord))
     if not check:
         raise DamagedError("was changed after it was written: it has no checksum")
     if record.status == "ok" and not _is_complete(record):
@@ -76,7 +76,9 @@ def decode(line: bytes, where: str) -> Record:
     return msgspec.structs.replace(record, format=FORMAT)
 
 
-def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
+def read_lines(
+    folder: Path, environments: Collection[str]
+) -> Iterator[tuple[bytes, AnyRecord | str]]:
     """Yield every line with its record, or with the reason why it is not a record of this run.
 
     environments: the ids of the run's environments. A last line without a newline was torn when the
@@ -103,7 +105,7 @@ def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[by
 
 
 def _check_membership(
-    record: Record, run: str | None, finished: Collection[str], environments: Collection[str]
+    record: AnyRecord, run: str | None, finished: Collection[str], environments: Collection[str]
 ) -> None:
     """Raise DamagedError if a record does not belong to this run, or is a duplicate."""
     if not is_file_name(record.trial):
@@ -140,14 +142,14 @@ def repair_lines(folder: Path, environments: Collection[str]) -> None:
     if not path.exists():
         return
     lines = list(read_lines(folder, environments))
-    undamaged = b"".join(line for line, record in lines if isinstance(record, Record))
+    undamaged = b"".join(line for line, record in lines if isinstance(record, AnyRecord))
     if damaged := b"".join(line for line, record in lines if isinstance(record, str)):
         files.append(folder / DAMAGED, damaged)
     if len(undamaged) != path.stat().st_size:
         files.write_file(path, undamaged)
 
 
-def explain_rejection(record: Record) -> str | None:
+def explain_rejection(record: AnyRecord) -> str | None:
     """Return why readers would reject a record if it were written, or None."""
     line = encode(record)
     if len(line) > MAX_RECORD_BYTES:
@@ -159,7 +161,7 @@ def explain_rejection(record: Record) -> str | None:
     return None
 
 
-def _is_complete(record: Record) -> bool:
+def _is_complete(record: AnyRecord) -> bool:
     """Return whether a record has all numbers that tables show and that rates are computed from."""
     match record:
         case TextbookRecord() | TraceRecord():

@@ -176,7 +176,6 @@ class BaseRecord(
     round: Count
     started: str
     status: Status
-    case: Case
     environment: str
     reason: str | None = None
     stderr_tail: str | None = None
@@ -190,7 +189,13 @@ class BaseRecord(
         return cast("Kind", self.__struct_config__.tag)
 
 
-class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
+class CaseRecord(BaseRecord, frozen=True, kw_only=True):
+    """What every record of a case holds."""
+
+    case: Case
+
+
+class JudgedRecord(CaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
     Validation and test accuracies are those after each epoch of the stretch, as many as the case
@@ -279,7 +284,7 @@ class WarmStartRecord(JudgedRecord, frozen=True, kw_only=True, tag="warm-start")
     cache_bytes: Count | None = None
 
 
-class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
+class TextbookRecord(CaseRecord, frozen=True, kw_only=True, tag="textbook"):
     """A program of the textbook: its time, and the quantities that it returned, by name."""
 
     worker_seconds: Seconds | None = None
@@ -288,7 +293,7 @@ class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
     quantities: dict[str, Value | None] = {}
 
 
-class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
+class RooflineRecord(CaseRecord, frozen=True, kw_only=True, tag="roofline"):
     """A probe of what the machine can do: see bench/worker/roofline.py.
 
     read_times: None in older records, which read the images once in each repetition.
@@ -306,8 +311,18 @@ class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
     chain_seconds: list[Seconds] = []
 
 
-class TraceRecord(BaseRecord, frozen=True, kw_only=True, tag="trace"):
+class TraceRecord(CaseRecord, frozen=True, kw_only=True, tag="trace"):
     """Whether the framework's profiler has traced some steps of a case; it measures nothing."""
+
+
+class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is measured of a command. env: the variables that the user asked for.
+
+    Older records have a whole case, whose other fields are not read.
+    """
+
+    threads: Count
+    env: dict[str, str] = {}
 
 
 class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
@@ -318,14 +333,14 @@ class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
     and after the process.
     """
 
+    subject: Subject = msgspec.field(name="case")
     version: str = ""
     values: dict[str, Amount] = {}
     iteration_seconds: list[Seconds] = []
 
 
-Record = (
-    TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord | TraceRecord | CommandRecord
-)
+Record = TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord | TraceRecord
+AnyRecord = Record | CommandRecord
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

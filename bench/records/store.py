@@ -31,7 +31,7 @@ from bench.records.layout import (
     TRIALS,
 )
 from bench.records.paths import hide_paths
-from bench.records.schema import Environment, Record, Run, TrialRecord
+from bench.records.schema import AnyRecord, CommandRecord, Environment, Record, Run, TrialRecord
 from bench.records.traces import name_trace
 
 MAX_ENTROPY_BYTES = 64
@@ -43,12 +43,14 @@ Plan = TypeVar("Plan", bound=msgspec.Struct)
 class RunContents:
     """The undamaged part of a run: records in the order measured, environments by id.
 
-    faults: a line for each record or file that was skipped, with the reason.
+    faults: a line for each record or file that was skipped, with the reason. commands: the records
+    of processes of a command.
     """
 
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     faults: Sequence[str]
+    commands: Sequence[CommandRecord] = ()
 
 
 # ----- writing
@@ -104,7 +106,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         file_lock.release()
 
 
-def append_record(folder: Path, record: Record) -> None:
+def append_record(folder: Path, record: AnyRecord) -> None:
     """Append a record, and return when it is on the disk. Raises UserError."""
     _file_name("trial", record.trial)
     path, line = folder / TRIALS, jsonl.encode(record)
@@ -121,21 +123,21 @@ def append_values(
     identity: Mapping[str, Any],
     values: Mapping[str, Any],
     folders: Mapping[Path, str],
-) -> Record:
+) -> AnyRecord:
     """Append the record of a process with its environment, without paths; return it.
 
     identity: the fields that are known whatever the process leaves. values: all others; if they are
     invalid, the process has failed. folders: see ``hide_paths``. Raises UserError.
     """
     try:
-        record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
+        record: AnyRecord = hide_paths(msgspec.convert({**identity, **values}, AnyRecord), folders)
         reason = jsonl.explain_rejection(record)
     except msgspec.ValidationError as error:
         reason = str(error)
     if reason is not None:
         failure = f"the process left a result that is wrong: {reason}"
         failed = {**identity, "status": "failed", "reason": failure}
-        record = hide_paths(msgspec.convert(failed, Record), folders)
+        record = hide_paths(msgspec.convert(failed, AnyRecord), folders)
     add_environment(folder, environment)
     append_record(folder, record)
     return record
@@ -268,12 +270,12 @@ def read_records(folder: Path) -> list[Record]:
 
     Raises UserError if anything is damaged: for callers that need the whole run.
     """
-    contents = read_contents(folder)
-    if contents.faults:
-        raise UserError(
-            f"{folder}/{contents.faults[0]}. Delete it, or measure it again with run --resume"
-        )
-    return list(contents.records)
+    return list(_read_whole(folder).records)
+
+
+def read_commands(folder: Path) -> list[CommandRecord]:
+    """Read the records of a command in the order in which they were measured, as read_records."""
+    return list(_read_whole(folder).commands)
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
@@ -284,6 +286,15 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return [record for record in read_records(folder) if isinstance(record, TrialRecord)]
 
 
+def _read_whole(folder: Path) -> RunContents:
+    contents = read_contents(folder)
+    if contents.faults:
+        raise UserError(
+            f"{folder}/{contents.faults[0]}. Delete it, or measure it again with run --resume"
+        )
+    return contents
+
+
 def read_contents(folder: Path) -> RunContents:
     """Read the undamaged part of a run, and list what was skipped.
 
@@ -292,12 +303,15 @@ def read_contents(folder: Path) -> RunContents:
     reject_links(folder)
     undamaged, faults = environments.read_undamaged(folder)
     records: list[Record] = []
+    commands: list[CommandRecord] = []
     for _, record in jsonl.read_lines(folder, undamaged.keys()):
-        if isinstance(record, Record):
-            records.append(record)
-        else:
+        if isinstance(record, str):
             faults.append(record)
-    return RunContents(records, undamaged, [join_lines(fault) for fault in faults])
+        elif isinstance(record, CommandRecord):
+            commands.append(record)
+        else:
+            records.append(record)
+    return RunContents(records, undamaged, [join_lines(fault) for fault in faults], commands)
 
 
 def _read(path: Path, limit: int = files.MAX_BYTES) -> bytes:

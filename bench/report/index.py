@@ -12,13 +12,7 @@ from bench.errors import UserError, clean_text, join_lines, suggest_remedy
 from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
-from bench.records.store import (
-    read_environments,
-    read_looks,
-    read_plan,
-    read_records,
-    read_trials,
-)
+from bench.records.store import read_commands, read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration import session, spread
 from bench.regression.calibration.counts import count_decisions
 from bench.regression.commands import command_plan
@@ -181,7 +175,7 @@ def _read_comparison(folder: Path) -> Entry:
 
 def _read_command(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMMAND_PLAN, command_plan.CommandPlan)
-    records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
+    records = read_commands(folder)
     results = judge_commands(plan, records, read_looks(folder).get("command", ()))
     state = _find_end(records) if records else "not begun"
     return _describe_comparison("command", folder, plan, results, state)
@@ -207,7 +201,7 @@ def _describe_comparison(
     verdicts = "; ".join(
         _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
     )
-    sides = (ComparedVersion(one.label, env=one.env) for one in (plan.candidate, plan.baseline))
+    sides = (ComparedVersion(one.name, env=one.env) for one in (plan.candidate, plan.baseline))
     names = escape(" against ".join(side.label for side in sides))
     return _make_entry(
         kind,

@@ -2,7 +2,8 @@
 
 ``PYTHONPATH=docs:tests python -m studies.gates measure ROUNDS [GATE …]`` asks each gate, or those
 that are named, once a round and slowdown about a new repository, and appends the decisions to
-results/gates.jsonl. ``… show FILE`` prints the table of docs/how-sure.md.
+results/gates.jsonl. ``… show FILE`` prints the table of docs/how-sure.md; ``… show FILE places``, a
+line for each machine, quiet and busy.
 
 The Python on PATH runs the commands and tests that are measured: it needs NumPy, virtualenv and
 pytest-benchmark, and beside it hyperfine, pyperf and asv. Each is used as its documentation says.
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,8 +24,7 @@ from typing import Any
 from scipy.stats import ttest_ind
 from support.processes import ASSETS
 
-from bench.records.schema import CommandRecord
-from bench.records.store import read_records
+from bench.records.store import read_commands
 from bench.regression.calibration.counts import compute_wilson_interval, name_load
 from bench.regression.commands.judge_commands import compare_kernels, compare_values
 from bench.regression.paired.judge_pairs import collect_pairs
@@ -76,7 +77,7 @@ def ask_ab(options: Sequence[str], _base: Path, candidate: Path) -> tuple[str, d
     output = candidate.parent / "out"
     verb = "ab" if "--implementation" in options[0] else "gate"
     command = (sys.executable, "-m", "bench", verb, "--base=HEAD~1", "--candidate=HEAD")
-    fixed = ("--same-code-ok", "--format=json", f"--budget={BUDGET}", f"--output={output}")
+    fixed = ("--allow=same-code", "--format=json", f"--budget={BUDGET}", f"--output={output}")
     process = subprocess.run(
         [*command, *fixed, *options], cwd=candidate, capture_output=True, text=True, check=False
     )
@@ -85,8 +86,7 @@ def ask_ab(options: Sequence[str], _base: Path, candidate: Path) -> tuple[str, d
     (case,) = json.loads(process.stdout)["cases"]
     metric = case["metrics"][0]
     kept = {"pairs": case["pairs"], **{name: metric[name] for name in ("ratio", "p_slower")}}
-    records = [one for one in read_records(output) if isinstance(one, CommandRecord)]
-    pairs = collect_pairs(records)
+    pairs = collect_pairs(read_commands(output))
     kept["speeds"] = [compare_kernels(*pair) for pair in pairs]
     kept["logs"] = [compare_values(name, *pair) for pair in pairs for name in pair[0].values]
     return case["verdict"], kept
@@ -143,7 +143,7 @@ GATES: dict[str, Gate] = {
         ask_ab, ["--command=python job.py", "--metric=last-number"]
     ),
     "gate --metric cpu-time": partial(ask_ab, ["--command=python job.py", "--metric=cpu-time"]),
-    "gate --loops": partial(ask_ab, ["--command=python loop.py", "--loops"]),
+    "gate --metric iteration": partial(ask_ab, ["--command=python loop.py", "--metric=iteration"]),
     "gate --pytest --metric time": partial(ask_ab, ["--pytest=bench_hotloop.py", "--metric=time"]),
     "gate --pytest --metric cpu-time": partial(
         ask_ab, ["--pytest=bench_hotloop.py", "--metric=cpu-time"]
@@ -199,34 +199,28 @@ def measure(rounds: int, gates: Sequence[str]) -> None:
                     stream.write(json.dumps(decision) + "\n")
 
 
-def show(path: Path) -> None:
-    """Print what was decided, a line for each gate and place."""
+def show(path: Path, *, by_place: bool = False) -> None:
+    """Print what was decided, a line for each gate, or for each gate and place."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    places = sorted({(one["machine"], one["busy"]) for one in decisions})
-    print(
-        "| gate | machine | found | 95 % interval | time | false alarms | 95 % interval | time "
-        "| no change |"
-    )
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    headings = ["gate", "found", "95 % interval", "time", "false alarms", "95 % interval", "time"]
+    headings.append("no change")
+    print(f"| {' | '.join(headings)} |\n|---|{'---:|' * (len(headings) - 1)}")
     for gate in GATES:
-        for name, busy in places:
-            place = {"gate": gate, "machine": name, "busy": busy}
-            made = [one for one in decisions if place.items() <= one.items()]
-            if made:
-                cells = [
-                    describe_share([one for one in made if one["slowdown"] == slowdown], verdicts)
-                    for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"}))
-                ]
-                equal = [one["verdict"] for one in made if not one["slowdown"]]
-                cells.append(f"{equal.count('no change')} of {len(equal)}")
-                if not {"no change", "undecided"} & {*equal}:  # a tool without these verdicts
-                    cells[-1] = "-"
-                print(f"| `{gate}` | {describe_place(name, busy=busy)} | {' | '.join(cells)} |")
-
-
-def describe_place(name: str, *, busy: bool) -> str:
-    """Return where a decision was made, in a few words."""
-    return f"{name.partition(',')[0]}, {'busy' if busy else 'quiet'}"
+        groups = defaultdict(list)
+        for one in decisions:
+            place = f", {one['machine'].partition(',')[0]}, {'busy' if one['busy'] else 'quiet'}"
+            if one["gate"] == gate:
+                groups[place if by_place else ""].append(one)
+        for place, made in sorted(groups.items()):
+            cells = [
+                describe_share([one for one in made if one["slowdown"] == slowdown], verdicts)
+                for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"}))
+            ]
+            equal = [one["verdict"] for one in made if not one["slowdown"]]
+            cells.append(f"{equal.count('no change')} of {len(equal)}")
+            if not {"no change", "undecided"} & {*equal}:  # a tool without these verdicts
+                cells[-1] = "-"
+            print(f"| `{gate}`{place} | {' | '.join(cells)} |")
 
 
 def describe_share(made: Sequence[dict[str, Any]], verdicts: Collection[str]) -> str:
@@ -244,7 +238,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["measure", rounds, *gates] if rounds.isdigit() and set(gates) <= set(GATES):
             measure(int(rounds), gates or list(GATES))
-        case ["show", path]:
-            show(Path(path))
+        case ["show", path, *places] if places in ([], ["places"]):
+            show(Path(path), by_place=bool(places))
         case _:
-            sys.exit("usage: python -m studies.gates measure ROUNDS [GATE …] | show FILE")
+            sys.exit("usage: python -m studies.gates measure ROUNDS [GATE …] | show FILE [places]")

@@ -129,7 +129,7 @@ def test_equal_revisions_are_not_measured(repository, called, tmp_path):
     equal = ("ab", "--base=main", "--candidate=HEAD", DIGITS, "--output=out")
     status, out, err = called(*equal)
     assert (status, err) == (4, "")
-    assert called(*equal, "--allow-nothing")[0] == 0
+    assert called(*equal, "--allow=nothing")[0] == 0
     assert "No implementation differs between main and HEAD" in out
     assert not (tmp_path / "out").exists()
 
@@ -169,7 +169,7 @@ SAME = ("ab", "--base=fast.py", "--candidate=same.py", DIGITS)
     ("arguments", "words"),
     [
         (("ab",), "--base"),
-        (("ab", "--base=HEAD", "--command=true", "--metric=time"), "Write gate instead of ab"),
+        (("ab", "--base=HEAD", "--command=true"), "Write gate instead of ab"),
         ((*SAME, "--format=tabel"), "--format"),
         ((*SAME, "--fail-on=faster"), "--fail-on"),
         ((*SAME, "--gate=memroy"), "--gate"),

@@ -13,9 +13,8 @@ from support.processes import assert_nothing_left, wait_until
 from support.versions import BACKEND, PROJECT
 
 from bench.records import store
-from bench.regression.commands import prepare_commands
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.paired import loop
+from bench.regression.paired import comparison_plan, loop
 
 GATE = ("gate", "--base=HEAD~1", "--candidate=HEAD", "--format=json")
 # So long that it never ends a comparison, which ends at its first look.
@@ -76,7 +75,7 @@ def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
     plan = store.read_plan(folder / "command.json", CommandPlan)
     assert (plan.arguments, plan.command.split()[3]) == ("sh job", "gate")
     assert plan.timeout == 540.0
-    records = store.read_records(folder)
+    records = store.read_commands(folder)
     assert {record.status for record in records} == {"ok"}
     assert records[-1].round == case["pairs"] == store.read_looks(folder)["command"][0]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("softmax-bench")]
@@ -86,7 +85,7 @@ def test_command_that_takes_as_long_is_not_slower(commit, compared):
     commit(job="sleep 0.1\n")
     commit()
     status, result = compared(
-        "--command=sh job", "--budget=10s", "--tolerance=50%", "--same-code-ok"
+        "--command=sh job", "--budget=10s", "--tolerance=50%", "--allow=same-code"
     )
     assert status in {0, 4}  # on a busy machine too few pairs fit
     assert verdicts(result)["time"] in {"no change", "undecided"}
@@ -108,7 +107,7 @@ LOOP = "while read line; do sleep {}; echo; done\n"
             "json:run.0",
         ),
         ("--metric=cpu-time", WORK, (30_000, 120_000), "cpu-time", "CPU time"),
-        ("--loops", LOOP, (0.01, 0.04), "time", "iteration"),
+        ("--metric=iteration", LOOP, (0.01, 0.04), "time", "iteration"),
     ],
 )
 def test_chosen_metric_is_judged(commit, compared, monkeypatch, option, job, numbers, name, metric):
@@ -139,7 +138,7 @@ def test_new(benchmark):
 def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatch):
     commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(1.0)})
     commit(**{"bench_job.py": BENCH.format(2.0) + NEW})
-    monkeypatch.setattr(prepare_commands, "ALPHA", 0.25)  # eight pairs instead of thirteen
+    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # eight pairs instead of thirteen
     # Without the plugins of these tests, which take long to load.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
@@ -210,7 +209,7 @@ def test_each_side_runs_its_own_script(commit, compared, wheels, own_cache, user
         main = f"def main():\n    print({version})\n"
         commit(**{"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": main})
     result = compared(*arguments, "--metric=last-number", "--budget=5s")
-    values = {(one.version, *one.values.values()) for one in store.read_records(Path("out"))}
+    values = {(one.version, *one.values.values()) for one in store.read_commands(Path("out"))}
     assert values == {("base", 1.0), ("candidate", 2.0)}, result
 
 
@@ -227,7 +226,7 @@ def test_shallow_clone_of_two_commits_is_built_from_its_own_checkouts(
     output = f"--output={tmp_path / 'out'}"
     options = ("--install", "--command=tool", "--metric=last-number", "--budget=5s", output)
     result = called(*GATE, *options)
-    values = {(one.version, *one.values.values()) for one in store.read_records(tmp_path / "out")}
+    values = {(one.version, *one.values.values()) for one in store.read_commands(tmp_path / "out")}
     assert values == {("base", 1.0), ("candidate", 2.0)}, result
 
 
@@ -268,7 +267,7 @@ def test_side_that_fails_in_every_third_process_ends_with_3(commit, compared, tm
 
 def test_command_that_cannot_start_ends_with_2(commit, compared):
     commit()
-    status, err = compared("--command=./nowhere", "--same-code-ok")
+    status, err = compared("--command=./nowhere", "--allow=same-code")
     assert status == 2
     assert "\nbench: cannot start ./nowhere: No such file or directory. " in err
 
@@ -283,14 +282,16 @@ echo . >> counter
 
 @pytest.mark.parametrize(
     "options",
-    [("--metric=time",), ("--loops",), ("--metric=cpu-time",)],
+    [("--metric=time",), ("--metric=iteration",), ("--metric=cpu-time",)],
     ids=["one by one", "in turn", "at once"],
 )
 def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_path, path, options):
     (tmp_path / "job").write_text(
-        HANGS.format("while read line; do echo; done" if "--loops" in options else "true")
+        HANGS.format(
+            "while read line; do echo; done" if "--metric=iteration" in options else "true"
+        )
     )
-    command = ("gate", "--base=.", "--command=sh job", "--same-code-ok", ENOUGH, "--output=out")
+    command = ("gate", "--base=.", "--command=sh job", "--allow=same-code", ENOUGH, "--output=out")
     process = started(*command, *options, **alone, PATH=path)
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
@@ -298,7 +299,7 @@ def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_pa
     assert (process.returncode, err) == (130, "")
     assert "sh job" in out
     assert "Parity is not judged" in out
-    statuses = [record.status for record in store.read_records(tmp_path / "out")]
+    statuses = [record.status for record in store.read_commands(tmp_path / "out")]
     assert statuses == ["ok"] * 4 + ["interrupted"] * 2
     assert_nothing_left(tmp_path / "tmp")
 
@@ -327,16 +328,16 @@ def test_changes_that_are_not_committed_are_named(commit, compared, repository):
 def test_benchmark_that_vanishes_fails_unless_it_is_allowed(commit, compared, monkeypatch):
     commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(3.0) + NEW})
     commit(**{"bench_job.py": BENCH.format(3.0)})
-    monkeypatch.setattr(prepare_commands, "ALPHA", 0.25)
+    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
     status, result = compared(f"--pytest={options}", ENOUGH)
     assert (status, verdicts(result)["bench_job.py::test_new"]) == (4, "missing in candidate")
-    status, _ = compared(f"--pytest={options}", ENOUGH, "--allow-missing", "--output=again")
+    status, _ = compared(f"--pytest={options}", ENOUGH, "--allow=missing", "--output=again")
     assert status == 0
 
 
-COMMAND = ("gate", "--base=HEAD", "--command=true", "--same-code-ok")
+COMMAND = ("gate", "--base=HEAD", "--command=true", "--allow=same-code")
 
 
 @pytest.mark.parametrize(
@@ -346,16 +347,14 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--same-code-ok")
         (("gate", "--base=HEAD"), "either --command or --pytest"),
         ((*COMMAND, "--metric=seconds"), "--metric seconds: choose"),
         ((*COMMAND, "--metric=json:"), "choose"),
-        ((*COMMAND, "--loops", "--metric=last-number"), "Leave out --metric"),
         (("gate", "--base=HEAD", "--pytest=bench.py", "--metric=json:a"), "or auto"),
-        (("gate", "--base=HEAD", "--pytest=bench.py", "--loops"), "Leave out"),
+        (("gate", "--base=HEAD", "--pytest=bench.py", "--metric=iteration"), "or auto"),
         ((*COMMAND, "--prepare=a 'b"), "Close the quotation"),
         ((*COMMAND, "--timeout=0"), "--timeout"),
         ((*COMMAND, "--warmup=0"), "--warmup"),
         ((*COMMAND, "--threads=4096"), "at most"),
         ((*COMMAND, "--output=earlier"), "earlier"),
         ((*COMMAND, "--install"), "Name both"),
-        ((*COMMAND, "--pre"), "options of pip"),
         (("gate", "--base=HEAD", "--command= "), "is empty"),
         (("gate", "--base=HEAD", "--command=a 'b"), "Close the quotation"),
         (("gate", "--command=true"), "nothing differs"),
@@ -388,7 +387,7 @@ def test_installed_package_on_both_sides_is_refused(commit, refused, tmp_path, m
     commit(**{"src/hotpack/__init__.py": "", "job.py": "import hotpack"})
     commit(other="")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "src"))
-    assert "--same-code-ok" in refused("gate", "--base=HEAD~1", "--command=python job.py")
+    assert "--allow same-code" in refused("gate", "--base=HEAD~1", "--command=python job.py")
     assert "hotpack" in refused("gate", "--base=HEAD~1", "--pytest=bench.py")
 
 
@@ -401,6 +400,6 @@ def test_versions_without_a_difference_are_not_measured(commit, called, tmp_path
     status, out, _ = called(*command)
     assert status == 4
     assert out.startswith("No file that git tracks differs")
-    assert called(*command, "--allow-nothing")[0] == 0
+    assert called(*command, "--allow=nothing")[0] == 0
     assert not (tmp_path / "out").exists()
-    assert called(*command, "--same-code-ok")[0] == 3
+    assert called(*command, "--allow=same-code")[0] == 3

@@ -129,7 +129,7 @@ def test_verdict_is_in_status_summary_comment_and_records(use, number, status, v
     assert code == status
     assert f"| {verdict}" in summary
     assert Path(outputs["comment"]).read_text() == summary
-    assert {record.status for record in store.read_records(Path(outputs["records"]))} == {"ok"}
+    assert {record.status for record in store.read_commands(Path(outputs["records"]))} == {"ok"}
 
 
 def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
@@ -140,7 +140,7 @@ def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
         metric="last-number",
         arguments="--prepare=python -c 'print(1)'\n\n--warmup=2\n",
     )
-    records = store.read_records(Path(outputs["records"]))
+    records = store.read_commands(Path(outputs["records"]))
     assert (code, {record.status for record in records}) == (0, {"ok"})
     assert sum(record.round == 0 for record in records) == 4
     assert not list(tmp_path.rglob("hacked"))

@@ -9,7 +9,7 @@ from support.records import environment
 
 from bench.records import store
 from bench.records.layout import COMMAND_PLAN
-from bench.records.schema import FORMAT, CommandRecord
+from bench.records.schema import FORMAT, CommandRecord, Subject
 from bench.regression.commands.command_plan import TIME, CommandPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
 from bench.regression.versions.names import Version
@@ -59,7 +59,7 @@ def process(version: str, number: int, /, *, name: str = TIME, **changes: Any) -
         "round": number,
         "started": "2025-01-02T03:04:05.678+00:00",
         "status": "ok",
-        "case": command_plan().make_case(Version(".", "tree")),
+        "subject": Subject(threads=1),
         "environment": "here",
         "version": version,
         "wall_seconds": 1.5,

@@ -1,12 +1,9 @@
 """``bench ab``: measure two versions of this suite's programs in pairs."""
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from bench.cli import options
 from bench.cli.verbs import pairs
-from bench.errors import UserError
 from bench.planning.plan import RESULTS
 from bench.records.layout import COMPARISON_PLAN
 from bench.regression.calibration.spread import load_calibrations, locate_calibrations
@@ -23,38 +20,15 @@ def ab(
             "--base",
             metavar="VERSION",
             help="Compare with this version: a git revision, packages as pip takes them "
-            "(scikit-learn==1.8.0, a wheel or its URL, name @ git+URL), a Python executable or a "
-            ".py file. Its code runs with your rights. It can be left out if --base-env and "
-            "--candidate-env differ, or --base-path and --candidate-path: then both sides are the "
-            "version of --candidate.",
+            "(scikit-learn==1.8.0, a wheel or its URL, name @ git+URL), a Python, a virtual "
+            "environment, a .py file, or a folder whose modules your file finds first. Its code "
+            "runs with your rights. pip's own variables hold, such as PIP_INDEX_URL and PIP_PRE. "
+            "Default: that of --candidate, where --base-env and --candidate-env differ.",
         ),
     ] = None,
     candidate: options.CandidateVersion = ".",
-    base_path: Annotated[
-        Path | None,
-        options.versions_option(
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Let the base find modules in this folder before all others.",
-        ),
-    ] = None,
-    candidate_path: Annotated[
-        Path | None,
-        options.versions_option(
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Let the candidate find modules in this folder before all others.",
-        ),
-    ] = None,
     install: options.Install = False,
     extra: options.Extra = None,
-    same_code_ok: options.SameCodeOk = False,
-    pre: options.Pre = False,
-    constraint: options.Constraint = None,
-    index_url: options.IndexUrl = None,
-    extra_index_url: options.ExtraIndexUrl = None,
     base_env: options.BaseEnv = None,
     candidate_env: options.CandidateEnv = None,
     implementation: Annotated[
@@ -83,40 +57,27 @@ def ab(
         ),
     ] = None,
     fail_on: options.FailOn = "slower",
-    allow_missing: options.AllowMissing = False,
-    allow_nothing: options.AllowNothing = False,
+    allow: options.Allow = None,
     style: options.OutputFormat = "table",
     data: options.Data = None,
     output: options.Output = None,
-    moved: Annotated[  # for one release
-        list[str] | None,
-        options.cases_option(
-            "--command", "--pytest", "--metric", "--prepare", "--warmup", "--timeout", hidden=True
-        ),
-    ] = None,
 ) -> None:
     """Compare two versions of programs in pairs; exit with 1 if the candidate is slower."""
-    if moved:
-        raise UserError("commands and tests are measured by bench gate. Write gate instead of ab")
     cases = CaseOptions(
         tuple(implementation or ()), workload, device, batch_size, threads, data, samples
     )
     terms = pairs.make_terms(
+        (baseline, candidate),
         tolerance=tolerance,
         budget=budget,
         envs=(base_env, candidate_env),
         devices=[device],
         install=install,
         extra=extra,
-        same_code_ok=same_code_ok,
-        pre=pre,
-        constraint=constraint,
-        index_url=index_url,
-        extra_index_url=extra_index_url,
+        allow=allow,
         output=output,
     )
-    terms |= {"paths": (base_path, candidate_path), "gates": options.join_names(gate)}
-    with prepare_comparison(baseline, candidate, cases=cases, **terms) as comparison:
+    with prepare_comparison(terms, cases, options.join_names(gate)) as comparison:
         plan = comparison.plan
         folder, stopped = output or RESULTS / plan.run, 0
         if plan.pairings:
@@ -129,5 +90,4 @@ def ab(
         required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
     )
-    result = replace(result, allow_missing=allow_missing, allow_nothing=allow_nothing)
-    pairs.finish(result, stopped, style, fail_on)
+    pairs.finish(result, terms, stopped, style, fail_on)

@@ -1,6 +1,5 @@
 """``bench gate``: measure two versions of anybody's command or tests in pairs."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from bench.cli import options
@@ -24,18 +23,14 @@ def gate(
             metavar="VERSION",
             help="Compare with this version: a git revision, a folder, a Python, a virtual "
             "environment or packages as pip takes them (tool==1.0, a wheel or its URL, name @ "
-            "git+URL). Its code runs with your rights. It can be left out if --base-env and "
-            "--candidate-env differ: then both sides are the version of --candidate.",
+            "git+URL). Its code runs with your rights. pip's own variables hold, such as "
+            "PIP_INDEX_URL and PIP_PRE. Default: that of --candidate, where --base-env and "
+            "--candidate-env differ.",
         ),
     ] = None,
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
     extra: options.Extra = None,
-    same_code_ok: options.SameCodeOk = False,
-    pre: options.Pre = False,
-    constraint: options.Constraint = None,
-    index_url: options.IndexUrl = None,
-    extra_index_url: options.ExtraIndexUrl = None,
     base_env: options.BaseEnv = None,
     candidate_env: options.CandidateEnv = None,
     command: Annotated[
@@ -60,9 +55,10 @@ def gate(
         options.cases_option(
             metavar="METRIC",
             help="Judge one of these: the time of the command (time), its CPU time while both "
-            "versions run at once on the same cores (cpu-time), the last number that it prints "
-            "(last-number), or a number in its JSON (json:KEY). Less is better. Default: cpu-time "
-            "for what computes rather than waits, else time.",
+            "versions run at once on the same cores (cpu-time), the time of an iteration, before "
+            "which it reads a line and after which it prints one (iteration), the last number that "
+            "it prints (last-number), or a number in its JSON (json:KEY). Less is better. Default: "
+            "cpu-time for what computes rather than waits, else time.",
             show_default=False,
         ),
     ] = AUTO,
@@ -70,15 +66,6 @@ def gate(
         str | None,
         options.measuring_option(metavar="COMMAND", help="Run this before each process, untimed."),
     ] = None,
-    loops: Annotated[
-        bool,
-        options.flag(
-            options.cases_option,
-            "--loops",
-            "The command reads a line before each iteration and prints one after it. Let both "
-            "versions iterate in turn, in two live processes.",
-        ),
-    ] = False,
     warmup: Annotated[
         int,
         options.measuring_option(
@@ -93,8 +80,7 @@ def gate(
     budget: options.PairBudget = 180,
     tolerance: options.Tolerance = 0.02,
     fail_on: options.FailOn = "slower",
-    allow_missing: options.AllowMissing = False,
-    allow_nothing: options.AllowNothing = False,
+    allow: options.Allow = None,
     style: options.OutputFormat = "table",
     output: options.Output = None,
 ) -> None:
@@ -106,28 +92,24 @@ def gate(
         pytest,
         metric=metric,
         prepare=prepare or "",
-        loops=loops,
         warmup=warmup,
         threads=threads,
         timeout=timeout,
     )
     terms = pairs.make_terms(
+        (baseline, candidate),
         tolerance=tolerance,
         budget=budget,
         envs=(base_env, candidate_env),
         devices=None,
         install=install,
         extra=extra,
-        same_code_ok=same_code_ok,
-        pre=pre,
-        constraint=constraint,
-        index_url=index_url,
-        extra_index_url=extra_index_url,
+        allow=allow,
         output=output,
     )
-    with prepare_commands(baseline, candidate, chosen, **terms) as (planned, prepared):
+    with prepare_commands(terms, chosen) as (planned, prepared):
         plan = planned
-        if prepared and metric == AUTO and not loops:
+        if prepared and metric == AUTO:
             with hold_host_lock(stderr):
                 line = "first a process of each side, which shows whether it computes or waits"
                 stderr.print(f"{plan.arguments}: {line}", soft_wrap=True, markup=False)
@@ -137,5 +119,4 @@ def gate(
             events = measure_commands.measure(folder, plan, prepared)
             stopped = pairs.measure(folder, plan, COMMAND_PLAN, events)
     result = load_result(folder, plan, measured=bool(prepared))
-    result = replace(result, allow_missing=allow_missing, allow_nothing=allow_nothing)
-    pairs.finish(result, stopped, style, fail_on)
+    pairs.finish(result, terms, stopped, style, fail_on)

@@ -7,7 +7,7 @@ its decisions share no pair, and those that were finished before a session was k
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -20,7 +20,7 @@ from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import BasePlan, Case, Slowdown
 from bench.regression.paired import measure_pairs
-from bench.regression.paired.comparison_plan import CANDIDATE
+from bench.regression.paired.comparison_plan import CANDIDATE, Terms
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
 from bench.regression.versions import git
 from bench.runner.host import machine as machines
@@ -83,7 +83,7 @@ def generate_designs(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | N
             yield case, slowdown, coins.choice((False, True))
 
 
-def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -> Iterator[str]:
+def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -> Generator[str]:
     """Make comparisons while a whole one fits into the budget, and at least one.
 
     Time alone ends a session, so no result decides whether it counts. options: their names are
@@ -134,16 +134,17 @@ def _prepare(
         baseline, candidate = places[::-1] if swapped else places
         if slowdown and case.file is not None:
             _append_slowdown(Path(candidate), slowdown)
-        with prepare_comparison(
-            baseline,
-            candidate,
-            cases=replace(options, implementations=tuple(names)),
+        terms = Terms(
+            baseline=baseline,
+            candidate=candidate,
             command=plan.command,
             progress=lambda _: None,
             tolerance=0.0,  # a tolerance would hide false alarms
             budget=plan.decision_budget,
-            same_code_ok=True,
-        ) as comparison:
+            allowed={"same-code"},
+        )
+        cases = replace(options, implementations=tuple(names))
+        with prepare_comparison(terms, cases) as comparison:
             if case.implementation in comparison.changed or not comparison.plan.pairings:
                 raise UserError(
                     f"{case.implementation} differs between HEAD and the working tree, so this is "

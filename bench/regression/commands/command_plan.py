@@ -3,13 +3,11 @@
 import shlex
 
 from bench.errors import UserError
-from bench.records.cases import make_case
-from bench.records.schema import Case, Count
+from bench.records.schema import Count
 from bench.regression.paired.comparison_plan import PairedPlan
-from bench.regression.versions.names import Version
-from implementations import Implementation
 
-AUTO, TIME, CPU_TIME, LAST_NUMBER, JSON = "auto", "time", "cpu-time", "last-number", "json:"
+AUTO, TIME, CPU_TIME, ITERATION = "auto", "time", "cpu-time", "iteration"
+LAST_NUMBER, JSON = "last-number", "json:"
 
 
 class CommandPlan(PairedPlan, frozen=True, kw_only=True):
@@ -35,12 +33,6 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     def is_simultaneous(self) -> bool:
         """Whether both processes of a pair live at the same time."""
         return self.loops or self.metric == CPU_TIME
-
-    def make_case(self, version: Version) -> Case:
-        """Return what a record says was measured; a command has no workload of ours."""
-        entry = Implementation(name="command", module="", framework="", extra="")
-        fields = {"style": "own", "data_access": "own", "workload": "command"}
-        return make_case(entry, **fields, threads=self.threads, env=version.env)
 
 
 def split_arguments(text: str, option: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from bench.records.schema import CommandRecord, Environment
-from bench.records.store import read_environments, read_looks, read_records
+from bench.records.store import read_commands, read_environments, read_looks
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.paired.comparison_plan import CANDIDATE
 from bench.regression.paired.judge_pairs import (
@@ -35,7 +35,7 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
     environments: dict[str, Environment] = {}
     cases: list[CaseComparison] = []
     if measured:
-        records = [one for one in read_records(folder) if isinstance(one, CommandRecord)]
+        records = read_commands(folder)
         environments = read_environments(folder)
         cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
     baseline, candidate = describe_sides(plan, records, environments)

@@ -3,7 +3,7 @@
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import msgspec
 
 from bench.errors import UserError, join_lines
 from bench.records import environments, store, timestamps
-from bench.records.schema import FORMAT, CommandRecord
+from bench.records.schema import FORMAT, CommandRecord, Subject
 from bench.regression.commands import opened
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.judge_commands import judge_commands, list_names
@@ -47,7 +47,7 @@ BENCHMARKS = "benchmarks.json"  # in the folder of a process
 
 def measure(
     folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide]
-) -> Iterator[str | CaseComparison]:
+) -> Generator[str | CaseComparison]:
     """Measure pairs until all is decided, a process failed, or the budget is over.
 
     Yields a line before each pair, and the cases whenever they were judged. The caller has the
@@ -304,7 +304,7 @@ class _CommandPairs:
             "run": self._plan.run,
             "trial": f"p{number}-{side}" if number else f"w{warmed + 1}-{side}",
             "round": number,
-            "case": self._plan.make_case(self._versions[side]),
+            "case": Subject(self._plan.threads, self._versions[side].env),
             "environment": environment.id,
             "version": side,
             "started": timestamps.format_now(),

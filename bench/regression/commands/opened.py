@@ -110,7 +110,7 @@ def find_unopened_fault(paths: Sequence[Path]) -> str | None:
         f"the command opened no file that differs between the two sides: "
         f"{', '.join(names[:_MAX_NAMES])}{more}. If it runs the same code on both, name a command "
         "that runs the change, or build it on each side (--install, --prepare). If not, add "
-        "--same-code-ok"
+        "--allow same-code"
     )
 
 

@@ -68,14 +68,8 @@ class CommandSide:
 def parse_side(text: str) -> Version:
     """Return the version that a text names. Raises UserError.
 
-    A folder is a checkout, or a virtual environment. A Python needs nothing of the suite's.
-    Anything else is what ``parse_version`` takes.
+    A Python needs nothing of the suite's. Anything else is what ``parse_version`` takes.
     """
-    folder = Path(text)
-    if text != "." and folder.is_dir():
-        if (folder / "pyvenv.cfg").is_file():
-            return Version(text, "interpreter", path=str(folder / "bin" / "python"))
-        return Version(text, "folder", path=text)
     if not text.endswith(".py") and find_executable(text):
         return Version(text, "interpreter", path=text)
     version = parse_version(text)
@@ -209,7 +203,7 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
         if path.is_absolute() and path.exists() and in_checkout and not in_environment:
             return (
                 f"both sides would run {path}. Name it relative to the current folder, or allow it "
-                "with --same-code-ok"
+                "with --allow same-code"
             )
     # A script finds the modules beside it first; ``python -m``, those of the current folder.
     words = " ".join(arguments).split()
@@ -239,7 +233,7 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
                 return (
                     f"{'both sides' if is_shared else 'one side'} would import {module} from "
                     f"{origin}, so a change of it is not measured. {remedy}, or allow it with "
-                    "--same-code-ok"
+                    "--allow same-code"
                 )
     return None
 
@@ -262,7 +256,7 @@ def _find_foreign_program(sides: Sequence[CommandSide], arguments: Sequence[str]
             if program != other or python not in {None, own}:
                 return (
                     f"{word} would be {other}, which is of neither side. Install it for each side, "
-                    "or name it by its path and allow it with --same-code-ok"
+                    "or name it by its path and allow it with --allow same-code"
                 )
             if number == 0 and python:
                 break  # what follows are its arguments

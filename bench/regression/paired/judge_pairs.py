@@ -106,7 +106,7 @@ def describe_sides(
     for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
         used = {record.environment for record in records if record.version == side}
         software = list_versions(environments[key] for key in used)
-        sides.append(ComparedVersion(version.label, software=software, env=version.env))
+        sides.append(ComparedVersion(version.name, software=software, env=version.env))
     return sides
 
 

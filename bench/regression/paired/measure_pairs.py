@@ -1,6 +1,6 @@
 """Measure two versions in alternating processes until each case is decided or time is up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -28,7 +28,7 @@ PROCESS_SECONDS = 0.5
 
 def measure(
     folder: Path, plan: ComparisonPlan, data: Dataset, installations: Mapping[str, Installation]
-) -> Iterator[str | CaseComparison]:
+) -> Generator[str | CaseComparison]:
     """Measure one case after the other; the remaining cases share the remaining time.
 
     Yields a line before each pair, and a case whenever it was judged. The caller has the host's

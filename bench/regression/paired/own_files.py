@@ -51,8 +51,8 @@ def check_sources(
             "suite's own implementations. Name a file with --implementation FILE.py, or measure a "
             "command with bench gate"
         )
-    if not (own or "file" in kinds) and any(version.modules for version in versions):
-        raise UserError("--base-path and --candidate-path need --implementation FILE.py")
+    if not own and "folder" in kinds:
+        raise UserError("a folder of modules is a version of a file: add --implementation FILE.py")
 
 
 def pair_files(
@@ -115,8 +115,8 @@ def find_same_code(baseline: OwnFile, candidate: OwnFile) -> str | None:
     both are equal with all that they import.
     """
     hint = (
-        "Install each side (--install), put each side's folder first (--base-path, "
-        "--candidate-path), or allow it with --same-code-ok"
+        "Install each side (--install), name the folder of each side's modules (--base DIR), or "
+        "allow it with --allow same-code"
     )
     shared = {
         name: place

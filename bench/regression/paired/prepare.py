@@ -13,9 +13,9 @@ from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError, make_unknown_name_error
 from bench.planning.cases import Size, check_memory, complete_case, find_implementation
-from bench.planning.plan import make_run_name, resolve_threads
+from bench.planning.plan import resolve_threads
 from bench.records.cases import list_distributions, make_case
-from bench.records.schema import FORMAT, Case
+from bench.records.schema import Case
 from bench.regression.paired.comparison_plan import (
     BASELINE,
     CANDIDATE,
@@ -23,19 +23,13 @@ from bench.regression.paired.comparison_plan import (
     Absent,
     ComparisonPlan,
     Pairing,
+    Terms,
 )
 from bench.regression.paired.judge_pairs import MEAN_EPOCH
 from bench.regression.paired.own_files import check_sources, pair_files
-from bench.regression.stats.decision import TOLERANCE
-from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions import venv
-from bench.regression.versions.names import Version, find_incompatibility, parse_version
-from bench.regression.versions.site import (
-    Site,
-    find_changes,
-    prepare_site,
-    resolve_versions,
-)
+from bench.regression.versions.names import Version, parse_version
+from bench.regression.versions.site import Site, find_changes, prepare_site, resolve_versions
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
@@ -79,70 +73,38 @@ class PreparedComparison:
 
 @contextmanager
 def prepare_comparison(
-    baseline: str | None,
-    candidate: str,
-    *,
-    cases: CaseOptions,
-    command: str,
-    progress: Callable[[str], None],
-    tolerance: float = TOLERANCE,
-    budget: float = 180.0,
-    gates: tuple[str, ...] = (),
-    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
-    paths: tuple[Path | None, Path | None] = (None, None),
-    install: tuple[str, ...] | None = None,
-    same_code_ok: bool = False,
-    pip: venv.PipOptions = venv.PipOptions(),  # noqa: B008 - frozen
+    terms: Terms, cases: CaseOptions, gates: tuple[str, ...] = ()
 ) -> Iterator[PreparedComparison]:
     """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
-    baseline: None for the candidate's, where variables or paths differ. tolerance: share. budget:
-    seconds of measuring. gates: names of further metrics to judge. envs, paths: variables of the
-    workers of either side, and a folder of modules. install: extras with which each revision is
-    built and installed; None if it is not. same_code_ok: compare two files of a user's own although
-    both run the same code. pip: options for packages. command: as recorded. progress: gets a line
-    for each slow step.
+    gates: names of further metrics to judge.
     """
-    if baseline is None and envs[0] == envs[1] and paths[0] == paths[1]:
-        raise UserError(
-            "nothing differs between the two sides. Add --base VERSION, or --base-env, "
-            "--candidate-env, --base-path or --candidate-path"
-        )
-    versions = [
-        replace(parse_version(name), env=dict(env), modules=None if path is None else str(path))
-        for name, env, path in zip((baseline or candidate, candidate), envs, paths, strict=True)
-    ]
-    if reason := find_incompatibility(*versions):
-        raise UserError(reason)
+    versions = terms.parse(parse_version)
     own = [name for name in cases.implementations if name.endswith(".py")]
-    check_sources(versions, cases.implementations, install=install is not None)
+    check_sources(versions, cases.implementations, install=terms.install is not None)
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
-    versions = resolve_versions(versions, install, pip, progress)
+    versions = resolve_versions(versions, terms.install, terms.pip, terms.progress)
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
     chosen = _choose_implementations(before, after, cases)
+    looks = terms.progress, terms.pip
     with (
-        prepare_site(before, chosen, progress, pip, whole=bool(own)) as baseline_site,
-        prepare_site(after, chosen, progress, pip, whole=bool(own)) as candidate_site,
+        prepare_site(before, chosen, *looks, whole=bool(own)) as baseline_site,
+        prepare_site(after, chosen, *looks, whole=bool(own)) as candidate_site,
     ):
         implementations = cases.implementations or tuple(entry.name for entry in chosen)
         changed: Sequence[str] = ()
         sides = (before, baseline_site), (after, candidate_site)
         if own or before.kind == "file":
             files: list[Path | None] = [Path(name) for name in own] or [None]
-            pairings, absent = pair_files(*sides, files, same_code_ok=same_code_ok)
+            pairings, absent = pair_files(*sides, files, same_code_ok="same-code" in terms.allowed)
         else:
             changed = find_changes(baseline_site, candidate_site)
             pairings, absent = _pair_cases(*sides, implementations or tuple(changed))
-        run, created = make_run_name("ab-")
         yield PreparedComparison(
-            ComparisonPlan(
-                format=FORMAT,
-                run=run,
-                command=command,
-                created=created,
-                seed=None,
-                baseline=before,
-                candidate=after,
+            terms.make_plan(
+                ComparisonPlan,
+                before,
+                after,
                 pairings=tuple(
                     Pairing(
                         replace(fill(pairing.baseline), env=before.env),
@@ -150,9 +112,6 @@ def prepare_comparison(
                     )
                     for pairing in pairings
                 ),
-                tolerance=tolerance,
-                alpha=ALPHA,
-                budget=budget,
                 timeout=TIMEOUT,
                 absent=tuple(absent),
                 gates=(MEAN_EPOCH, *gates),

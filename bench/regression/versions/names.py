@@ -33,9 +33,8 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One side of a comparison, as it is stored in the plan.
 
     name: as the user gave it. commit: full hash of a revision. requirements: of packages, canonical
-    and sorted; ``venv.resolve_requirements`` gives URLs their hash or commit. path: of a file
-    or a Python, as given. sha256: of a file. env: variables of its workers. modules: a folder of
-    modules that its workers find before all others.
+    and sorted; ``venv.resolve_requirements`` gives URLs their hash or commit. path: of a file,
+    a Python or a folder, as given. sha256: of a file. env: variables of its workers.
     """
 
     name: str
@@ -45,14 +44,6 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     sha256: str | None = None
     path: str | None = None
     env: dict[str, str] = {}
-    modules: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The name, with the folder of modules; a folder of the working tree stands for itself."""
-        if self.modules is None:
-            return self.name
-        return self.modules if self.kind == "tree" else f"{self.name} with {self.modules}"
 
     @property
     def packages(self) -> set[str]:
@@ -63,21 +54,15 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 def parse_version(text: str) -> Version:
     """Return the version that a text names; raise UserError for a text that names none.
 
-    The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree. Then
+    The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree; a
+    folder is a virtual environment, or has modules that are found before all others. Then
     executables are tried; on PATH only programs called python or pypy, because trying runs them.
     A text with an operator, a URL or a wheel is a set of packages, with spaces in between,
     anything else a revision.
     """
     text = text.strip()
-    if text.endswith(".py"):
-        try:
-            digest = hash_file(Path(text))
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
-            raise UserError(f"{text}: {reason}. Name an existing .py file") from error
-        return Version(text, "file", sha256=digest, path=text)
-    if text == ".":
-        return Version(text, "tree")
+    if text and (version := _find_file(text)):
+        return version
     if re.search(r"://|\.whl(\s|$)", text):
         one = text.endswith(".whl") and Path(text).is_file()  # its path may have spaces
         parts = [text] if one else re.sub(r"\s*@\s+", "@", text).split()
@@ -97,6 +82,22 @@ def parse_version(text: str) -> Version:
     }:
         raise _ask_for_release(text)
     raise git.make_unknown_revision_error(text)
+
+
+def _find_file(text: str) -> Version | None:
+    """Return the version of a file or a folder; None for other texts. Raises UserError."""
+    if text.endswith(".py"):
+        try:
+            digest = hash_file(Path(text))
+        except OSError as error:
+            reason = error.strerror or "cannot be read"
+            raise UserError(f"{text}: {reason}. Name an existing .py file") from error
+        return Version(text, "file", sha256=digest, path=text)
+    if text == ".":
+        return Version(text, "tree")
+    if Path(text, "pyvenv.cfg").is_file():
+        return Version(text, "interpreter", path=str(Path(text, "bin", "python")))
+    return Version(text, "folder", path=text) if Path(text).is_dir() else None
 
 
 def find_incompatibility(baseline: Version, candidate: Version) -> str | None:

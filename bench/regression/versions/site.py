@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
 from bench.runner.process.interpreters import require_executable
@@ -39,10 +38,6 @@ def resolve_versions(
 
     install: extras with which each revision is built; None if revisions are not installed.
     """
-    versions = list(versions)
-    has_packages = install is not None or any(one.kind == "packages" for one in versions)
-    if pip != venv.PipOptions() and not has_packages:
-        raise UserError("only packages have options of pip. Name some, or leave the options out")
     resolved = []
     for version in versions:
         requirements = version.requirements
@@ -76,19 +71,19 @@ def prepare_site(
     if version.requirements:
         environment = venv.specify_environment(version.requirements, chosen, pip)
         python = venv.ensure_environment(environment, progress)
-    path = None if version.modules is None else Path(version.modules).resolve()
+    path = Path(str(version.path)).resolve() if version.kind == "folder" else None
     match version.kind:
         case "revision" if whole:
             with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
                 git.check_out(str(version.commit), folder := Path(name, "checkout"))
-                yield Site(Installation(python, path=path), checkout=folder)
+                yield Site(Installation(python), checkout=folder)
         case "revision":
             with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
                 folder = git.unpack(str(version.commit), version.name, Path(name))
                 registry = git.read_registry(folder, version.name, progress)
                 yield Site(Installation(implementations=folder), registry)
         case "interpreter":
-            yield Site(Installation(require_executable(str(version.path)), path=path))
+            yield Site(Installation(require_executable(str(version.path))))
         case _:
             yield Site(Installation(python, path=path))
 

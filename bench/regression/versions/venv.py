@@ -38,6 +38,8 @@ Progress = Callable[[str], None]
 _REASON_LINES = 10  # of pip's output, at most
 _BUILD_SECONDS = 1800.0  # for one step of pip
 _SOURCES = "sources"  # in the folder of an environment that is being built
+# With these pip finds other packages.
+PIP_VARIABLES = ("PIP_PRE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
 # A commit of a repository on this machine.
 _COMMIT = re.compile(r"git\+(file://[^@#]+)@([0-9a-f]{40})")
 
@@ -46,8 +48,8 @@ _COMMIT = re.compile(r"git\+(file://[^@#]+)@([0-9a-f]{40})")
 class PipOptions:
     """How pip looks for the packages of both sides.
 
-    constraints: lines of a constraint file. variables: pip's own, for its other options. They may
-    hold passwords, so that no record has them.
+    constraints: of the files of PIP_CONSTRAINT. variables: the others, by name. They may hold
+    passwords, so that no record has them.
     """
 
     constraints: tuple[str, ...] = ()
@@ -71,15 +73,13 @@ class EnvironmentSpec:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_options(
-    files: Iterable[Path], index: str | None, more_indexes: Iterable[str], *, pre: bool
-) -> PipOptions:
-    """Return pip's options. files: with constraints. Raises UserError for one that cannot be read.
+def read_options() -> PipOptions:
+    """Return the options that pip finds in its variables. Raises UserError for a bad constraint.
 
-    pre, index, more_indexes: the values of ``--pre``, ``--index-url`` and ``--extra-index-url``.
+    Source: https://pip.pypa.io/en/stable/topics/configuration/#environment-variables
     """
     constraints = []
-    for file in files:
+    for file in map(Path, os.environ.get("PIP_CONSTRAINT", "").split()):
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
             lines = list(filter(None, (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)))
@@ -87,14 +87,10 @@ def read_options(
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(
-                f"{file}: {reason}. Give a file with a constraint in each line, such as numpy<2.4"
+                f"PIP_CONSTRAINT: {file}: {reason}. Give a file with a constraint in each line, "
+                "such as numpy<2.4"
             ) from error
-    variables = {
-        "PIP_PRE": "1" if pre else "",
-        "PIP_INDEX_URL": index or "",
-        "PIP_EXTRA_INDEX_URL": " ".join(more_indexes),
-    }
-    given = {name: value for name, value in variables.items() if value}
+    given = {name: os.environ[name] for name in PIP_VARIABLES if os.environ.get(name)}
     return PipOptions(tuple(constraints), given)
 
 

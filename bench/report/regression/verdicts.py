@@ -223,12 +223,12 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
         thing, option = (
             ("implementation", "name one with --implementation")
             if result.parity
-            else ("file that git tracks", "add --same-code-ok")
+            else ("file that git tracks", "add --allow same-code")
         )
         lines.append(
             f"No {thing} differs between {result.baseline.name} and {result.candidate.name}, so "
             f"nothing was measured. To measure anyway, {option}; to let that pass, add "
-            "--allow-nothing."
+            "--allow nothing."
         )
     if result.advice and any(case.verdict == "undecided" for case in result.cases):
         lines.append(f"undecided: {result.advice}")

@@ -39,7 +39,7 @@ def measured(tmp_path, sides):
         plan = command_plan(**{"arguments": f"sh -c '{script}'", "budget": 0.0, **changes})
         store.create_run(folder, plan, layout.COMMAND_PLAN)
         (case,) = of_kind(measure(folder, plan, sides), CaseComparison)
-        return store.read_records(folder), case
+        return store.read_commands(folder), case
 
     return call
 
@@ -115,7 +115,7 @@ def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
     monkeypatch.setattr(measure_commands._CommandPairs, "_run", run)
     with pytest.raises(KeyboardInterrupt):
         measured("true")
-    records = store.read_records(tmp_path / "out")
+    records = store.read_commands(tmp_path / "out")
     assert [record.version for record in records] == calls
     assert [record.status for record in records] == ["ok", "interrupted"]
 

@@ -10,12 +10,8 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.commands.prepare_commands import choose_versions
-from bench.regression.commands.sides import (
-    CommandSide,
-    find_same_code,
-    parse_side,
-    prepare_side,
-)
+from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
+from bench.regression.paired.comparison_plan import Terms
 from bench.regression.versions.names import Version
 from bench.regression.versions.venv import PipOptions
 
@@ -126,8 +122,9 @@ def test_file_is_no_side(tmp_path):
 
 
 def test_install_needs_two_revisions(repository):
+    terms = Terms(baseline="main", candidate=".", command="", progress=pytest.fail, install=())
     with pytest.raises(UserError, match="--install builds two revisions"):
-        choose_versions(("main", "."), (), PipOptions(), pytest.fail)
+        choose_versions(terms)
 
 
 # ----- the same code

@@ -13,11 +13,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
-from bench.regression.paired.judge_pairs import (
-    METRICS,
-    judge_cases,
-    load_result,
-)
+from bench.regression.paired.judge_pairs import METRICS, judge_cases, load_result
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.report.regression.verdicts import describe_case
 

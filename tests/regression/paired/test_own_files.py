@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from bench.errors import UserError
+from bench.regression.paired.comparison_plan import Terms
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison
 from bench.worker import machine
 
@@ -25,12 +26,15 @@ def project(checkout, repository, tmp_path):
     return tmp_path
 
 
+def agree(baseline, candidate, **terms):
+    terms = {"command": "bench ab", "progress": pytest.fail, **terms}
+    return Terms(baseline=baseline, candidate=candidate, **terms)
+
+
 def compare(*sides, **terms):
     """Return the only pairing of the comparison of a file."""
     cases = CaseOptions(("benchmarks/mine.py",), data="digits")
-    with prepare_comparison(
-        *sides, cases=cases, command="bench ab", progress=pytest.fail, **terms
-    ) as prepared:
+    with prepare_comparison(agree(*sides, **terms), cases) as prepared:
         (pairing,) = prepared.plan.pairings
         return pairing, prepared
 
@@ -52,14 +56,13 @@ def test_file_that_one_revision_lacks_is_missing_there(project, repository):
     repository.git("mv", "benchmarks/mine.py", "benchmarks/new.py")
     repository.commit()
     cases = CaseOptions(("benchmarks/mine.py",), data="digits")
-    terms = {"cases": cases, "command": "", "progress": pytest.fail}
-    with prepare_comparison("HEAD~1", "HEAD", **terms) as prepared:
+    with prepare_comparison(agree("HEAD~1", "HEAD"), cases) as prepared:
         (absent,) = prepared.plan.absent
         assert (absent.side, absent.reason) == ("candidate", "not in HEAD")
         assert prepared.plan.pairings == ()
     with (
         pytest.raises(UserError, match=r"neither revision has the file benchmarks/mine\.py"),
-        prepare_comparison("HEAD", "HEAD", **terms),
+        prepare_comparison(agree("HEAD", "HEAD"), cases),
     ):
         pytest.fail("neither side has it")
 
@@ -68,7 +71,7 @@ def test_equal_commits_run_the_same_code(project):
     with pytest.raises(UserError, match="the same file and import the same modules") as error:
         compare("HEAD", "HEAD")
     assert "\n" not in str(error.value)
-    compare("HEAD", "HEAD", same_code_ok=True)
+    compare("HEAD", "HEAD", allowed={"same-code"})
     compare(None, ".", envs=({"A": "1"}, {"A": "2"}))
 
 
@@ -84,22 +87,22 @@ def importing(project):
 
 def test_package_that_both_sides_import_from_one_place_is_refused(importing):
     place = importing / "src"  # as if it were installed
+    sides = str(place), str(place)
     with pytest.raises(UserError) as error:
-        compare("HEAD~1", "HEAD", paths=(place, place))
+        compare(*sides)
     text = str(error.value)
     assert f"both sides import mypkg from {place / 'mypkg'}" in text
     assert "--install" in text
     assert "\n" not in text
-    compare("HEAD~1", "HEAD", paths=(place, place), same_code_ok=True)
+    compare(*sides, allowed={"same-code"})
 
 
 def test_folders_of_modules_tell_the_sides_apart(importing, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name / "mypkg").mkdir(parents=True)
         (tmp_path / name / "mypkg" / "__init__.py").touch()
-    _, prepared = compare(None, ".", paths=(tmp_path / "a", tmp_path / "b"))
-    plan = prepared.plan
-    assert (plan.baseline.label, plan.candidate.label) == (str(tmp_path / "a"), str(tmp_path / "b"))
+    _, prepared = compare(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert [one.path for one in prepared.installations.values()] == [tmp_path / "a", tmp_path / "b"]
 
 
 @pytest.mark.parametrize(
@@ -110,14 +113,14 @@ def test_folders_of_modules_tell_the_sides_apart(importing, tmp_path):
         (("HEAD", "."), ("benchmarks/mine.py",), {"install": ()}, "two revisions"),
         (("HEAD~1", "HEAD"), ("numpy",), {"install": ()}, "two revisions"),
         (("HEAD~1", "HEAD"), ("/elsewhere/mine.py",), {}, "outside of the repository"),
-        (("HEAD~1", "HEAD"), ("numpy",), {"paths": (None, "src")}, "need --implementation FILE"),
+        (("src", "."), ("numpy",), {}, "add --implementation FILE"),
     ],
 )
 def test_impossible_comparison_of_files_is_refused(project, sides, files, terms, words):
     cases = CaseOptions(files, data="digits")
     with (
         pytest.raises(UserError, match=words) as error,
-        prepare_comparison(*sides, cases=cases, command="", progress=print, **terms),
+        prepare_comparison(agree(*sides, progress=print, **terms), cases),
     ):
         pytest.fail("it was accepted")
     assert "\n" not in str(error.value)
@@ -128,6 +131,6 @@ def test_tree_of_another_project_is_not_the_suite(repository, tmp_path, monkeypa
     cases = CaseOptions(("numpy",), data="digits")
     with (
         pytest.raises(UserError, match="repository of another project"),
-        prepare_comparison("HEAD", ".", cases=cases, command="", progress=print),
+        prepare_comparison(agree("HEAD", "."), cases),
     ):
         pytest.fail("it was accepted")

@@ -9,11 +9,10 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.paired import prepare
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Terms
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
-from bench.regression.versions.venv import PipOptions
 from bench.runner.process.spec import Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
@@ -61,13 +60,15 @@ def installed(monkeypatch):
 
 @contextmanager
 def comparison(*sides, terms=None, **options):
-    with prepare_comparison(
-        *sides,
-        cases=CaseOptions(**{"data": "digits", **options}),
+    baseline, candidate = sides
+    terms = Terms(
+        baseline=baseline,
+        candidate=candidate,
         command="bench ab",
         progress=lambda line: None,
         **(terms or {}),
-    ) as prepared:
+    )
+    with prepare_comparison(terms, CaseOptions(**{"data": "digits", **options})) as prepared:
         yield prepared
 
 
@@ -164,7 +165,6 @@ def test_interpreter_runs_its_side(tmp_path):
         ((sys.executable, "."), {}, "--implementation"),
         (("polars==1.0", "polars==1.1"), {}, "--implementation"),
         (("numba==0.61", "."), {}, "numba is not installed here"),
-        ((".", "."), {"terms": {"pip": PipOptions(("numpy<3",))}}, "only packages have options"),
     ],
 )
 def test_impossible_comparison_is_refused_before_any_build(

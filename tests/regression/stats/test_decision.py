@@ -5,11 +5,7 @@ import math
 import pytest
 from support.comparisons import make_difference
 
-from bench.regression.stats.decision import (
-    Rule,
-    decide,
-    estimate_more_pairs,
-)
+from bench.regression.stats.decision import Rule, decide, estimate_more_pairs
 from bench.regression.stats.signed_rank import compare_pairs
 
 RULE = Rule(tolerance=0.02, alpha=0.01)

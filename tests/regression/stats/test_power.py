@@ -8,10 +8,7 @@ import pytest
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule, decide
 from bench.regression.stats.false_alarms import schedule_looks
-from bench.regression.stats.power import (
-    find_least_detected_log,
-    find_smallest_slowdown,
-)
+from bench.regression.stats.power import find_least_detected_log, find_smallest_slowdown
 from bench.regression.stats.signed_rank import compare_pairs
 
 STRICT = Rule(tolerance=0.0)

@@ -9,12 +9,7 @@ import pytest
 from bench.errors import UserError
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, parse_version
-from bench.regression.versions.site import (
-    Site,
-    find_changes,
-    prepare_site,
-    resolve_versions,
-)
+from bench.regression.versions.site import Site, find_changes, prepare_site, resolve_versions
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
@@ -111,5 +106,3 @@ def test_install_requires_the_commit_with_its_extras(repository, monkeypatch):
     assert built.requirements == (f"tool[x] @ {address}",)
     (plain,) = resolve_versions([version], None, venv.PipOptions(), pytest.fail)
     assert plain == version
-    with pytest.raises(UserError, match="only packages have options of pip"):
-        resolve_versions([version], None, venv.PipOptions(variables={"PIP_PRE": "1"}), pytest.fail)

@@ -115,11 +115,12 @@ def test_folder_is_refused_because_nothing_identifies_its_contents(tmp_path):
         resolve(folder.as_uri())
 
 
-def test_newest_release_of_an_index_is_looked_up_each_time(index, tmp_path, wheels):
-    release, pre = (
-        read_options((), index, (), pre=False),
-        read_options((), None, [index], pre=True),
-    )
+def test_newest_release_of_an_index_is_looked_up_each_time(index, tmp_path, wheels, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    release = read_options()
+    monkeypatch.setenv("PIP_PRE", "1")
+    pre = read_options()
+    monkeypatch.delenv("PIP_PRE")
     for version in ("2.0.dev1", "2.0.dev2"):
         wheels("tool", version)
         for wheel in (tmp_path / "wheels").glob(f"tool-{version}-*"):
@@ -129,11 +130,12 @@ def test_newest_release_of_an_index_is_looked_up_each_time(index, tmp_path, whee
     assert resolve("tool==2.0.dev1", release) == ("tool==2.0.dev1",)
 
 
-def test_failure_names_no_index(index, tmp_path):
+def test_failure_names_no_index(index, tmp_path, monkeypatch):
     page = '<a href="tool-8.0-py3-none-any.whl">tool-8.0-py3-none-any.whl</a>'  # is not there
     (tmp_path / "index" / "tool" / "index.html").write_text(page)
     lines = []
-    options = read_options((), index, (), pre=False)
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    options = read_options()
     with pytest.raises(UserError) as error:
         venv.resolve_requirements(("tool>7",), options, lines.append)
     text = "\n".join([*lines, str(error.value)])
@@ -147,18 +149,20 @@ def test_constraints_replace_the_installed_releases(tmp_path, monkeypatch):
     monkeypatch.setattr(venv.machine, "list_software", lambda: {"distributions": installed})
     file = tmp_path / "constraints.txt"
     file.write_text("# of alice\n\nNumPy<2.4  # not the newest\n")
-    options = read_options([file], None, (), pre=False)
+    monkeypatch.setenv("PIP_CONSTRAINT", str(file))
+    options = read_options()
     spec = venv.specify_environment(["keras==3.8"], (), options)
     assert spec.constraints == ("NumPy<2.4", "part==1.0")
 
 
 @pytest.mark.parametrize("content", [None, "-c more.txt\n", "numpy<\n"])
-def test_file_without_constraints_is_refused(tmp_path, content):
+def test_file_without_constraints_is_refused(tmp_path, monkeypatch, content):
     file = tmp_path / "constraints.txt"
     if content:
         file.write_text(content)
+    monkeypatch.setenv("PIP_CONSTRAINT", str(file))
     with pytest.raises(UserError, match="constraint in each line") as error:
-        read_options([file], None, (), pre=False)
+        read_options()
     assert "\n" not in str(error.value)
 
 
@@ -187,7 +191,8 @@ def test_plan_has_hashes_and_neither_paths_nor_indexes(
     here.mkdir()
     monkeypatch.chdir(here)
     arguments = (f"--base={first}", "--candidate", second, "--implementation=numpy")
-    arguments += ("--index-url", index, f"--extra-index-url={index}", "--pre")
+    for name, value in {"INDEX_URL": index, "EXTRA_INDEX_URL": index, "PRE": "1"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
     status, out, err = called("ab", *arguments, "--data=digits", "--format=json", "--output=out")
     assert status == 0
     assert json.loads(out)["candidate"]["name"] == f"<path>/{second.name}"
@@ -195,7 +200,6 @@ def test_plan_has_hashes_and_neither_paths_nor_indexes(
     assert plan.baseline.requirements == (
         f"tool @ file://<path>/{first.name}#sha256={hashlib.sha256(first.read_bytes()).hexdigest()}",
     )
-    assert plan.command.count("<hidden>") == 2
     files = [path for path in (here / "out").rglob("*") if path.is_file()]
     text = "\n".join([out, err, *(path.read_text() for path in files)])
     assert not {word for word in ("secret", "alice", "127.0.0.1") if word in text}
