@@ -1,7 +1,8 @@
 """Print what is measured while it is measured."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,23 +20,40 @@ class Transient(str):
     __slots__ = ()
 
 
-def print_progress(console: Console, lines: Iterable[str | Table]) -> None:
-    """Print lines as they come; on a terminal a table and a ``Transient`` line until the next.
+class Screen:
+    """Lines as they come; on a terminal a table and a ``Transient`` line stay until the next.
 
-    Between two lines nothing of this process may disturb what is measured, so the screen stays.
+    A context manager. Elsewhere tables stay, and transient lines are left out. Between two lines
+    nothing of this process may disturb what is measured, so the screen stays.
     """
-    status, tables = Text(), []
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        for line in lines:
-            if isinstance(line, Table):
-                tables = [line]
-            elif isinstance(line, Transient):
-                status = Text(clean_text(line))
-            else:  # a worker may have written its reason
-                console.print(clean_text(line), soft_wrap=True, markup=False)
-                continue
-            # The status first: a low terminal does not show the end of a long table.
-            live.update(Group(status, *tables), refresh=True)
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = Text()
+        self._tables: list[Table] = []
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, line: str | Table) -> None:
+        """Show a line or a table."""
+        if isinstance(line, Transient):
+            self._status = Text(clean_text(line))
+        elif isinstance(line, str):  # a worker may have written its reason
+            self._console.print(clean_text(line), soft_wrap=True, markup=False)
+            return
+        elif self._console.is_terminal:
+            self._tables = [line]
+        else:
+            self._console.print(line, "")
+            return
+        # The status first: a low terminal does not show the end of a long table.
+        self._live.update(Group(self._status, *self._tables), refresh=True)
 
 
 def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
@@ -43,7 +61,8 @@ def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
     return lock.hold_host_lock(lambda line: console.print(line, soft_wrap=True, markup=False))
 
 
-def print_measurement(console: Console, lines: Iterable[str | Table]) -> None:
-    """Hold the host's lock, and print what is measured meanwhile."""
-    with hold_host_lock(console):
-        print_progress(console, lines)
+@contextmanager
+def measuring(console: Console) -> Iterator[Screen]:
+    """Hold the host's lock in a block that measures, and yield the screen for its progress."""
+    with hold_host_lock(console), Screen(console) as screen:
+        yield screen

@@ -1,6 +1,6 @@
 """Print the plan of a run, and its trials as they start and end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -73,37 +73,46 @@ def print_plan(run: Run) -> None:
         print_line(f"no trial begins that would exceed {numbers.format_wall_time(run.budget)}")
 
 
-def format_events(
-    events: Iterable[loop.Event], times: Estimate, folder: Path | None = None
-) -> Iterator[str | Table]:
-    """Yield a line for each event of a run, and text as it is.
+class Progress:
+    """What is printed of a run's events: a line for each, and text as it is.
 
     folder: of the run, or None for no tables. On a terminal they show the trials that succeed.
     Elsewhere each trial has a line, and a table follows once all rows of a workload were tried.
     """
-    live, shown = stdout.is_terminal and folder is not None, set[str]()
-    for event in events:
+
+    def __init__(self, times: Estimate, folder: Path | None = None) -> None:
+        self._times = times
+        self._folder = folder
+        self._live = stdout.is_terminal and folder is not None
+        self._shown: set[str] = set()
+
+    def format(self, event: loop.Event) -> Iterator[str | Table]:
+        """Yield what is printed of an event."""
         match event:
             case str():
                 yield event
             case loop.WarmUpStarted(what):
                 yield Transient(f"{what} once, unmeasured")
             case loop.TrialStarted(trial, number, total, remaining, budget):
-                seconds = times.sum_seconds(remaining, budget)
+                seconds = self._times.sum_seconds(remaining, budget)
                 yield Transient(format_start(trial, number, total, seconds))
             case loop.TrialEnded(record, number, total):
-                times.add(record)
-                workload = record.case.workload
-                if not live or record.status != "ok":
+                self._times.add(record)
+                if not self._live or record.status != "ok":
                     yield format_end(record, number, total)
-                if folder is None or workload in shown or workload not in WORKLOADS:
-                    continue
-                rows = [row for row in load_run(folder).rows if row.case.workload == workload]
-                if live:  # the screen shows what there is
-                    rows = [replace(row, provisional=False) for row in rows]
-                elif not any(row.provisional for row in rows):
-                    shown.add(workload)
-                yield from format_comparisons(rows, stdout.width if live else PIPED_WIDTH)
+                if record.case.workload in WORKLOADS:
+                    yield from self._tabulate(record.case.workload)
+
+    def _tabulate(self, workload: str) -> Iterator[Table]:
+        """Yield the table of a workload, if it is time to."""
+        if self._folder is None or workload in self._shown:
+            return
+        rows = [row for row in load_run(self._folder).rows if row.case.workload == workload]
+        if self._live:  # the screen shows what there is
+            rows = [replace(row, provisional=False) for row in rows]
+        elif not any(row.provisional for row in rows):
+            self._shown.add(workload)
+        yield from format_comparisons(rows, stdout.width if self._live else PIPED_WIDTH)
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:

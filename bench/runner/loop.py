@@ -1,7 +1,7 @@
 """Measure the missing trials of a run one after the other, and estimate how long they take."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ class TrialEnded:
 Event = WarmUpStarted | TrialStarted | TrialEnded | str
 
 
-def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
     """Measure all missing trials of a run; yield an event before and after each, or a line.
 
     The caller holds the host's lock. Raises UserError, also if another process has the run's

@@ -5,11 +5,12 @@ import io
 import secrets
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -50,6 +51,15 @@ REPORTED = {
 # The most steps in a trace: a whole epoch could fill hundreds of megabytes.
 TRACED_STEPS = 100
 TRACE = "trace.json.gz"  # in a worker's folder
+
+
+@dataclass(slots=True)
+class Recording:
+    """Trials that are measured: their children, results and, at the end, records."""
+
+    children: Sequence[ChildSpec]
+    results: Sequence[Result]
+    records: Sequence[Record] = ()
 
 
 class Runner:
@@ -103,24 +113,45 @@ class Runner:
             self._end_round()
 
     def measure(self, trial: Trial) -> Record:
-        """Run one trial to its end, however it ends, and append its record.
+        """Measure one trial to its end, however it ends; judge it, and append its record.
 
         A trial that a signal interrupts is recorded as interrupted, and is still missing. Raises
         UserError if the run's folder or the worker's cannot be written.
         """
-        (record,) = self._measure([trial], self._run)
-        return record
+        ways = {"trial": self._drive, "trace": self._trace}
+        with self._recording([trial]) as recording:
+            (child,), result = recording.children, self._find_obstacle(trial.case)
+            if result is None:
+                # A cache may depend on the path of what was compiled.
+                warm = self._caches and trial.round >= self._warm_from
+                known = self._cached.get(trial.case.slug) if warm else None
+                with scratch.make_folder(known) as folder:
+                    before = machine.read_conditions()
+                    result = ways.get(trial.kind, self._launch)(trial, child, folder)
+                    conditions = machine.compare_readings(before, machine.read_conditions())
+                if result.status != "ok":
+                    scratch.check_room()  # if the disk is full even without its files: UserError
+                result = result.add(conditions=conditions)
+            recording.results = [result]
+        return recording.records[0]
 
-    def measure_pair(self, trials: Sequence[Trial], *, judge_one_epoch: bool) -> tuple[Record, ...]:
+    def measure_pair(self, trials: Sequence[Trial], *, judge_one_epoch: bool) -> Sequence[Record]:
         """Run two trials at the same time, whose workers train in turn, and append their records.
 
         judge_one_epoch: of one of the two, instead of all epochs (bench/runner/parity/judge.py).
         """
-        return self._measure(trials, partial(self._run_pair, judge_one_epoch=judge_one_epoch))
+        with self._recording(trials) as recording:
+            recording.results = self._run_pair(
+                trials, recording.children, judge_one_epoch=judge_one_epoch
+            )
+        return recording.records
 
-    def _measure(
-        self, trials: Sequence[Trial], run: Callable[..., Sequence[Result]]
-    ) -> tuple[Record, ...]:
+    @contextmanager
+    def _recording(self, trials: Sequence[Trial]) -> Iterator[Recording]:
+        """Append the records of trials at the end of a block that measures them.
+
+        A block that KeyboardInterrupt ends has the results of interrupted trials.
+        """
         # First of all: another Python may need long to describe itself.
         sides, timeout = self._installations or {}, self._context.timeout
         children = [
@@ -129,41 +160,22 @@ class Runner:
         ]
         environments = [self._describe_environment(child) for child in children]
         self._judging_seconds, started = 0.0, timestamps.format_now()
-        interrupt = None
+        recording, interrupt = Recording(children, [Result("interrupted")] * len(trials)), None
         try:
-            results = run(trials, children)
-            if self._judging_seconds:
-                share = self._judging_seconds / len(trials)
-                results = [result.add(judging_seconds=share) for result in results]
+            yield recording
         except KeyboardInterrupt as error:
-            results, interrupt = [Result("interrupted")] * len(trials), error
-        records = tuple(
+            interrupt = error
+        if self._judging_seconds and interrupt is None:
+            share = self._judging_seconds / len(trials)
+            recording.results = [one.add(judging_seconds=share) for one in recording.results]
+        recording.records = [
             self._append(trial, environment, started, result)
-            for trial, environment, result in zip(trials, environments, results, strict=True)
-        )
+            for trial, environment, result in zip(
+                trials, environments, recording.results, strict=True
+            )
+        ]
         if interrupt is not None:
             raise interrupt
-        return records
-
-    def _run(self, trials: Sequence[Trial], children: Sequence[ChildSpec]) -> list[Result]:
-        """Measure a trial, and judge it."""
-        (trial,), (child,) = trials, children
-        if obstacle := self._find_obstacle(trial.case):
-            return [obstacle]
-        # A cache may depend on the path of what was compiled.
-        warm = self._caches and trial.round >= self._warm_from
-        with scratch.make_folder(self._cached.get(trial.case.slug) if warm else None) as folder:
-            before = machine.read_conditions()
-            if trial.kind == "trial":
-                result = self._drive(trial, child, folder)
-            elif trial.kind == "trace":
-                result = self._trace(trial, child, folder)
-            else:
-                result = self._launch(trial, child, folder)
-            conditions = machine.compare_readings(before, machine.read_conditions())
-        if result.status != "ok":
-            scratch.check_room()  # if the disk is full even without its files: UserError
-        return [result.add(conditions=conditions)]
 
     def _drive(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
         """Drive a worker through a trial and judge it."""
@@ -382,7 +394,8 @@ class Runner:
         if trial.kind == "trial":
             identity["version"] = trial.version
         folders = find_case_folders(trial.case)
-        return store.append_values(self._folder, environment, identity, result.fields, folders)
+        record = store.append_values(self._folder, environment, identity, result.fields, folders)
+        return cast("Record", record)
 
     def _find_obstacle(self, case: Case) -> Result | None:
         """Return the result of a case that cannot be measured on this host, or None."""

@@ -12,7 +12,10 @@ import sys
 def main() -> None:
     """Import NumPy alone, so that the parent can time it as a part of a cold start; then serve."""
     commands, answers = map(int, sys.argv[2:4])
-    os.write(answers, b".")  # PING and NUMPY of the exchange, which itself needs NumPy
+    # PING and NUMPY of the exchange, which itself needs NumPy.
+    if not os.read(commands, 1):
+        return
+    os.write(answers, b".")
     if not os.read(commands, 1):
         return
     import numpy  # noqa: F401, ICN001 - what is timed

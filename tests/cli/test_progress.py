@@ -6,7 +6,7 @@ from support.records import bare, case, ok, run, write
 
 from bench.cli import progress
 from bench.cli.live import Transient
-from bench.cli.progress import format_end, format_events, format_start, print_plan
+from bench.cli.progress import Progress, format_end, format_start, print_plan
 from bench.records import store
 from bench.records.schema import StoppingRule, Trial
 from bench.runner import loop
@@ -46,7 +46,8 @@ def test_events_become_lines_and_tell_the_time_left():
         loop.TrialStarted(trial, 2, 3, (trial, trial)),
         loop.TrialStarted(trial, 2, 3, (trial, trial), budget=20.0),
     ]
-    lines = list(format_events(events, Estimate()))
+    show = Progress(Estimate()).format
+    lines = [line for event in events for line in show(event)]
     transient = [isinstance(line, Transient) for line in lines]
     assert transient == [True, True, False, False, True, True]
     assert lines[1].endswith("time left unknown")
@@ -112,7 +113,8 @@ def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path, monkeypatch):
     folder = write(tmp_path / "run", run(case("jax"), case("b")), good, bad)
     events = [loop.TrialEnded(good, 1, 2), loop.TrialEnded(bad, 2, 2)]
     monkeypatch.setattr(progress, "stdout", Console(force_terminal=True))
-    table, line, again = format_events(events, Estimate(), folder)
+    show = Progress(Estimate(), folder).format
+    table, line, again = [line for event in events for line in show(event)]
     assert isinstance(table, Table)
     assert isinstance(again, Table)
     assert line.endswith("failed: wrong")
@@ -122,11 +124,8 @@ def test_piped_output_has_a_table_once_all_rows_were_tried(tmp_path):
     records = [ok(case(name), number) for number in (1, 2) for name in ("jax", "b")]
     plan = run(case("jax"), case("b"), rounds={"sgd": 2})
     folder = write(tmp_path / "run", plan)
-
-    def measure():
-        for number, record in enumerate(records, 1):
-            store.append_record(folder, record)
-            yield loop.TrialEnded(record, number, 4)
-
-    lines = format_events(measure(), Estimate(), folder)
+    show, lines = Progress(Estimate(), folder).format, []
+    for number, record in enumerate(records, 1):
+        store.append_record(folder, record)
+        lines += show(loop.TrialEnded(record, number, 4))
     assert [isinstance(line, Table) for line in lines] == [False, False, True, False, False]

@@ -82,7 +82,7 @@ def test_worker_needs_numpy_contract_and_errors_only(tmp_path, prepare):
         (tmp_path / "path" / folder.name).symlink_to(folder)
     (tmp_path / "own.py").write_text("import sys\nOBJECTIVE = sorted(sys.modules)")
     request = {"mode": "preflight", "file": str(tmp_path / "own.py")}
-    arguments, _ = prepare(request, exchange.NUMPY + PREFLIGHT)
+    arguments, _ = prepare(request, exchange.PING + exchange.NUMPY + PREFLIGHT)
     # Without site (-S) there is nothing to import but the standard library and this path.
     command = [sys.executable, "-S", "-m", "bench.worker", *arguments]
     variables = {"PYTHONPATH": str(tmp_path / "path")}

@@ -1,5 +1,6 @@
 """``bench calibrate``: count the false alarms of ``bench ab`` on this machine."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import quote_command, stderr
-from bench.cli.live import Transient, print_measurement
+from bench.cli.live import Transient, measuring
 from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
 from bench.planning.plan import make_run_name
@@ -19,8 +20,8 @@ from bench.regression.calibration.spread import load_calibrations, locate_calibr
 from bench.regression.paired.comparison_plan import TIMEOUT
 from bench.regression.paired.prepare import CaseOptions, select_cases
 from bench.report.regression.calibration import build_calibration_output
-from bench.runner.host import signals
 from bench.runner.host.machine import describe
+from bench.runner.host.signals import Ending
 
 
 def calibrate(
@@ -86,7 +87,13 @@ def calibrate(
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
-        lines = map(Transient, session.measure_session(folder / run, plan, case_options))
-        stopped = signals.run_until_signal(print_measurement, stderr, lines)
+        with (
+            Ending() as ending,
+            measuring(stderr) as screen,
+            closing(session.measure_session(folder / run, plan, case_options)) as lines,
+        ):
+            for line in lines:
+                screen.show(Transient(line))
+        stopped = ending.status
     print_comparison(build_calibration_output(load_calibrations(folder)), style)
     raise typer.Exit(stopped)

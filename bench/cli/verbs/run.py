@@ -1,6 +1,7 @@
 """``bench run``: measure, then write the report."""
 
 import shlex
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -9,8 +10,8 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import print_line, quote_command, stdout
-from bench.cli.live import print_measurement
-from bench.cli.progress import format_events, print_plan
+from bench.cli.live import measuring
+from bench.cli.progress import Progress, print_plan
 from bench.cli.results import print_report
 from bench.data import dataset
 from bench.errors import UserError
@@ -20,8 +21,8 @@ from bench.planning.plan import Host, RunOptions, plan_run
 from bench.records import store
 from bench.records.schema import Run
 from bench.runner import loop
-from bench.runner.host import signals
 from bench.runner.host.machine import read_usable_memory
+from bench.runner.host.signals import Ending
 from bench.runner.process import interpreters, preflight
 from bench.runner.process.spec import parse_env
 from bench.worker.machine import list_usable_cores
@@ -228,18 +229,33 @@ def run(
         pythons=interpreters.parse_options(python or ()),
         env=parse_env(env or (), () if resume else device, implementation or ()),
     )
-    command = quote_command()
-    if resume:
-        folder = output or resuming.find_newest_run()
-        plan = resuming.read_plan(folder, request)
-    else:
-        host = Host(len(list_usable_cores()), memory=read_usable_memory())
-        inspect = partial(preflight.inspect, variables=request.env)
-        folder, plan = plan_run(request, output, command, host, inspect)
+    folder, plan = _plan(request, output, resume=resume)
     if dry_run:
         print_plan(plan)
-    else:
-        _measure(folder, plan, new=not resume)
+        return
+    images = dataset.find(plan.data_source)
+    if not resume:
+        store.create_run(folder, plan)
+    progress = Progress(loop.Estimate(loop.read_earlier_records(folder.parent)), folder)
+    with (
+        Ending() as ending,
+        measuring(stdout) as screen,
+        closing(loop.measure_run(folder, plan, images)) as events,
+    ):
+        for event in events:
+            for line in progress.format(event):
+                screen.show(line)
+    _end(folder, plan, ending.status)
+
+
+def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Path, Run]:
+    """Return the folder and the plan of a new run, or of the one that is resumed."""
+    if resume:
+        folder = output or resuming.find_newest_run()
+        return folder, resuming.read_plan(folder, request)
+    host = Host(len(list_usable_cores()), memory=read_usable_memory())
+    inspect = partial(preflight.inspect, variables=request.env)
+    return plan_run(request, output, quote_command(), host, inspect)
 
 
 def _refuse_changes(ctx: typer.Context) -> None:
@@ -256,14 +272,8 @@ def _refuse_changes(ctx: typer.Context) -> None:
         )
 
 
-def _measure(folder: Path, plan: Run, *, new: bool) -> NoReturn:
-    data = dataset.find(plan.data_source)
-    if new:
-        store.create_run(folder, plan)
-    times = loop.Estimate(loop.read_earlier_records(folder.parent))
-    events = loop.measure_run(folder, plan, data)
-    lines = format_events(events, times, folder)
-    status = signals.run_until_signal(print_measurement, stdout, lines)
+def _end(folder: Path, plan: Run, status: int) -> NoReturn:
+    """Print the report of a run and exit. status: that of a signal, or 0."""
     run = print_report(folder)
     if status:
         again = shlex.join(

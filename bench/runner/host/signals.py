@@ -1,9 +1,8 @@
 """End a run by signals: in good order at the first one, at once at the second one."""
 
 import signal
-from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Self
 
 # Ctrl-C; a batch system or CI that ends a job; a terminal that was closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,15 +41,20 @@ def get_exit_status() -> int:
     return 128 + _received[0] if _received else 0
 
 
-def run_until_signal(call: Callable[..., None], *args: Any) -> int:
-    """Call a function; return 0, or the exit status of the first signal if one ended the call.
+class Ending:
+    """A block that ends at the first signal, and what says so.
 
-    Raises KeyboardInterrupt at the second signal, after which nothing more may be written.
+    A second signal passes through, after which nothing more may be written. status: the exit status
+    of the signal that ended the block, or 0.
     """
-    try:
-        call(*args)
-    except KeyboardInterrupt:
-        if len(_received) > 1:
-            raise
-        return get_exit_status() or 128 + signal.SIGINT
-    return 0
+
+    status = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, KeyboardInterrupt) or len(_received) > 1:
+            return False
+        self.status = get_exit_status() or 128 + signal.SIGINT
+        return True

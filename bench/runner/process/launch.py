@@ -18,7 +18,7 @@ from bench.runner.host import gpu
 from bench.runner.process.outcome import Outcome, interpret_exit
 from bench.runner.process.placement import Family
 from bench.runner.process.scratch import make_folder, report_write_errors
-from bench.runner.process.session import Child, Pipe, ProcessStopped
+from bench.runner.process.session import Child, ProcessStopped
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
@@ -35,7 +35,7 @@ class Reply:
     clock; 0 where that is no time. delay: seconds meanwhile for which the worker's threads and the
     parent waited for a core, all together. cpu_seconds: of the worker and what it has started. Both
     are read from outside. params, labels: copies of what the exchange held when the worker
-    answered. looked: the worker was still at work when the parent was to look how its threads run.
+    answered. looked: the parent looked how the worker's threads run, while it was at work.
     """
 
     elapsed: float
@@ -73,7 +73,6 @@ class Worker(Child):
             self._memory = create_file(scratch, size)
         self.exchange = Exchange(self._memory, size)
         self._started = self._ended = False
-        self._look_at: float | None = None
         self._placement_fault: str | None = None
 
     def __exit__(self, *error: object) -> None:
@@ -118,7 +117,7 @@ class Worker(Child):
         if self._session is None:
             raise ProcessStopped
         self._started = True
-        self._await_answer(exchange.PING)
+        self.call(exchange.PING)
         self.numpy_seconds = self.call(exchange.NUMPY).elapsed
         self.call(exchange.PING)  # until it has imported the rest of the suite
 
@@ -134,6 +133,7 @@ class Worker(Child):
         indices, params: what the command needs, written when it begins. look_after: seconds after
         which the parent looks how the worker's threads run, unless it has answered.
         """
+        assert self._session is not None
         delay, cpu = self.family.read_delay(), self.family.read_cpu_seconds()
         begin = now()
         if params is not None:
@@ -142,8 +142,16 @@ class Worker(Child):
             self.exchange.write_indices(indices)
         with suppress(BrokenPipeError):
             os.write(self._commands, command)
-        self._look_at = None if look_after is None else begin + look_after
-        end = self._await_answer(command)
+        look_at = math.inf if look_after is None else begin + look_after
+        answered = self._session.wait(self._answers, look_at)
+        looked = answered is None and look_after is not None
+        if looked:
+            self.look()
+            answered = self._session.wait(self._answers)
+        end = now()
+        if not answered or self._answers.tail[-1:] != command:
+            self._ended = True
+            raise ProcessStopped
         # At once: threads may go on writing, or spinning.
         params, labels = self.exchange.params.copy(), self.exchange.labels.copy()
         noted = float(self.exchange.seconds[0])  # whatever the worker has written there
@@ -154,7 +162,7 @@ class Worker(Child):
             cpu_seconds=max(0.0, self.family.read_cpu_seconds() - cpu),
             params=params,
             labels=labels,
-            looked=look_after is not None and self._look_at is None,
+            looked=looked,
         )
 
     def finish(self) -> Outcome:
@@ -169,7 +177,7 @@ class Worker(Child):
             if not self._ended:
                 self.call(exchange.END)
         answered = not self._ended
-        self._wait(None)
+        self._session.wait()
         process_exit, wall_seconds = self._end(self._stderr)
         process_exit = replace(
             process_exit,
@@ -187,26 +195,6 @@ class Worker(Child):
         """Look how the worker's threads run; ``finish`` says what was wrong with them."""
         fault = self.family.find_placement_fault(self._cores)
         self._placement_fault = self._placement_fault or fault
-
-    def _await_answer(self, command: bytes) -> float:
-        """Sleep until the worker answers; return when, on the monotonic clock."""
-        answered = self._wait(self._answers)
-        time = now()
-        if not answered or self._answers.tail[-1:] != command:
-            self._ended = True
-            raise ProcessStopped
-        return time
-
-    def _wait(self, pipe: Pipe | None) -> bool:
-        """Sleep until a byte comes through a pipe (True), the worker ends, or its time is up."""
-        assert self._session is not None
-        until = math.inf if self._look_at is None else self._look_at
-        answered = self._session.wait(pipe, until)
-        if answered is None and self._look_at is not None:
-            self._look_at = None
-            self.look()
-            answered = self._session.wait(pipe)
-        return bool(answered)
 
 
 def launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:

@@ -36,19 +36,22 @@ def test_signal_raises_keyboard_interrupt_with_the_status_of_a_shell(number):
         signals.check()  # Python may have discarded it
 
 
-def test_first_signal_ends_a_call_and_second_one_everything():
-    assert signals.run_until_signal(lambda: None) == 0
-    assert signals.run_until_signal(send, signal.SIGHUP) == 129
-    with pytest.raises(signals.StopSignal):
-        signals.run_until_signal(send)
+def test_first_signal_ends_a_block_and_second_one_everything():
+    with signals.Ending() as ending:
+        pass
+    assert ending.status == 0
+    with signals.Ending() as ending:
+        send(signal.SIGHUP)
+    assert ending.status == 129
+    with pytest.raises(signals.StopSignal), signals.Ending():
+        send()
     assert signals.get_exit_status() == 129
 
 
 def test_keyboard_interrupt_of_python_has_the_status_of_ctrl_c():
-    def interrupt():
+    with signals.Ending() as ending:
         raise KeyboardInterrupt
-
-    assert signals.run_until_signal(interrupt) == 130
+    assert ending.status == 130
 
 
 def test_signal_that_was_switched_off_stays_so():
