@@ -62,12 +62,19 @@ def describe() -> dict[str, object]:
 
 
 def read_cpu_model() -> str:
-    """Return the maker's name of the CPU without trademark signs and clock rate."""
+    """Return the maker's name of the CPU without trademark signs and clock rate.
+
+    A guest may see a name without a number, which CPUs of unlike speed share: it gets the family
+    and the model.
+    """
     name = _read_cpuinfo("model name")
     if not name and platform.system() == "Darwin":
         name = _run(["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"])
     name = re.sub(r"\((?:R|TM)\)", "", name or platform.processor() or platform.machine())
-    return " ".join(name.partition("@")[0].split())
+    name = " ".join(name.partition("@")[0].split())
+    family, model = _read_cpuinfo("cpu family"), _read_cpuinfo("model")
+    is_known = re.search(r"\d", name) or not family
+    return name if is_known else f"{name} family {family} model {model}"
 
 
 def read_usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:

@@ -73,6 +73,15 @@ def test_cpu_model_without_cpuinfo_is_of_sysctl_or_architecture(monkeypatch, sys
     assert host.read_cpu_model() == name
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("AMD EPYC", "AMD EPYC family 26 model 2"), ("Abacus(R) 3 @ 2 GHz", "Abacus 3")],
+)
+def test_cpu_without_a_number_in_its_name_has_its_family(cpuinfo, model, name):
+    cpuinfo(f"{model}\ncpu family\t: 26\nmodel\t\t: 2")
+    assert host.read_cpu_model() == name
+
+
 @pytest.mark.parametrize(("flag", "virtual"), [("hypervisor", True), ("hypervisors", False)])
 def test_first_processor_says_whether_the_machine_is_virtual(cpuinfo, flag, virtual):
     cpuinfo(flag=flag)
