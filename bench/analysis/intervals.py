@@ -16,6 +16,8 @@ from statistics import median
 from typing import TypeVar
 
 MAX_LOG = 700.0  # math.exp overflows at about 709
+# Bounds further beyond the values than ten times say nothing: two processes that differ by a third.
+MAX_MARGIN = math.log(10)
 # How often an interval may miss the typical value.
 MISSED = 0.05
 
@@ -70,8 +72,8 @@ def estimate_typical(values: Sequence[float]) -> Interval:
     on one side of the median, as tosses of a coin do. The range of five values holds it 93.75 % of
     the time; of fewer values, less often. That range is stretched on the logarithms (``stretch``).
 
-    A single value, or bounds beyond the range of floats, give no interval. Raises ValueError if
-    there is no value or a value is not positive.
+    A single value gives no interval, nor do few values that are far apart: bounds would lie further
+    beyond them than MAX_MARGIN. Raises ValueError if there is no value or one is not positive.
     """
     if not values:
         raise ValueError("no values, no interval")
@@ -83,7 +85,7 @@ def estimate_typical(values: Sequence[float]) -> Interval:
         return Interval(centre)
     low, high = find_range(ordered)
     margin = stretch(len(ordered)) * (math.log(high) - math.log(low))
-    if margin + max(map(abs, logs)) > MAX_LOG:
+    if margin > min(MAX_MARGIN, MAX_LOG - max(map(abs, logs))):
         return Interval(centre)
     return Interval(centre, low * math.exp(-margin), high * math.exp(margin))
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Generic
@@ -32,8 +32,15 @@ class Comparison(Generic[Key]):
     excludes 1: this one decision makes columns of ratios, ties and leaders.
     """
 
-    def __init__(self, times: Mapping[Key, Mapping[int, float]]) -> None:
-        """Compare cases by their processes. times: seconds of each case, by round."""
+    def __init__(
+        self, times: Mapping[Key, Mapping[int, float]], apart: Collection[Key] = ()
+    ) -> None:
+        """Compare cases by their processes. times: seconds of each case, by round.
+
+        apart: cases that wait. Their noise is not the machine's, and counts where they are compared
+        themselves.
+        """
+        self._apart = apart
         self._logs = {key: sorted(map(math.log, own.values())) for key, own in times.items()}
         self._squares = {
             key: sum((log - fmean(logs)) ** 2 for log in logs) for key, logs in self._logs.items()
@@ -62,7 +69,8 @@ class Comparison(Generic[Key]):
         It is the lesser of two bounds. One is of the difference of the medians, by the noise of the
         other cases: a median of n values has the standard error sqrt(pi / 2 / n). The other is the
         gap from the processes of the faster case, without the slowest of three or more, to those of
-        the slower one, less a multiple of the noise, or of the gap between its own two fastest.
+        the slower one, less a multiple of the noise, or, with fewer than ENOUGH processes, of the
+        gap between its own two fastest.
 
         A case's own noise does not count: a slow process must not make it less certainly slower.
         """
@@ -73,15 +81,16 @@ class Comparison(Generic[Key]):
         gap = find_range(logs)[0] - others[-1 - outside]
         difference = median(logs) - median(others)
         error = math.sqrt(math.pi / 2 * (1 / len(logs) + 1 / len(others)))
-        pools = [[one for one in self._logs if one != key]]
-        if min(len(logs), len(others)) >= ENOUGH:
+        many = min(len(logs), len(others)) >= ENOUGH
+        pools = [[one for one in self._logs if one == other or one not in {key, *self._apart}]]
+        if many:
             pools.append([one for one in pools[0] if not self._is_in_groups(one)])
         bounds = [-math.inf]
         for pool in pools:
             if freedom := sum(len(self._logs[one]) - 1 for one in pool):
                 noise = math.sqrt(sum(self._squares[one] for one in pool) / freedom)
                 margin = compute_t_quantile(freedom, math.comb(len(self._logs), 2)) * noise * error
-                own = SAFETY * max(noise, logs[1] - logs[0])
+                own = SAFETY * (noise if many else max(noise, logs[1] - logs[0]))
                 bounds.append(min(difference - margin, gap - own))
         return max(bounds)
 
@@ -155,7 +164,9 @@ def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def compare_all(rows: Iterable[Row]) -> Comparison[str]:
     """Compare the epochs of comparable rows, by their slugs."""
-    return Comparison({row.case.slug: row.adjusted_by_round for row in rows})
+    rows = list(rows)
+    times = {row.case.slug: row.adjusted_by_round for row in rows}
+    return Comparison(times, {row.case.slug for row in rows if row.waits})
 
 
 def compare_to_fastest(
@@ -168,15 +179,17 @@ def compare_to_fastest(
     That solves another problem, with an update for each image. list_times: returns what is
     compared of a row, by round.
     """
-    peers = {
-        other.case.slug: list_times(other)
+    table = [
+        other
         for other in rows
         if other.ranked
         and other.case.objective == "softmax"
         and _identify_problem(other) == _identify_problem(row)
         and list_times(other)
-    }
+    ]
+    peers = {other.case.slug: list_times(other) for other in table}
     if row.case.slug not in peers:
         return None
     fastest = min(peers, key=lambda slug: estimate_typical(list(peers[slug].values())).mean)
-    return Comparison(peers).estimate(row.case.slug, fastest)
+    waiting = {other.case.slug for other in table if other.waits}
+    return Comparison(peers, waiting).estimate(row.case.slug, fastest)

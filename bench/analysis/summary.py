@@ -41,16 +41,20 @@ TWO_GROUPS = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How a row waits in its epochs.
+    """Seconds of the timed epochs of a row that waits in some: of those, and of the others."""
 
-    epochs: seconds of all timed epochs. share: of those that wait. computing: median seconds in
-    which a core computed for the program. waiting: median seconds of the others, in those epochs.
-    """
+    waiting: Sequence[float]
+    others: Sequence[float]
 
-    epochs: Sequence[float]
-    share: float
-    computing: float
-    waiting: float
+    @property
+    def epochs(self) -> Sequence[float]:
+        """All of them."""
+        return *self.waiting, *self.others
+
+    @property
+    def share(self) -> float:
+        """The share of the epochs that wait."""
+        return len(self.waiting) / len(self.epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,22 +463,20 @@ def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) 
     Trials of which it is not known are left out: a program that waits for a core which another
     process or guest has is no program that waits.
     """
-    epochs: list[tuple[float, float, float]] = []
+    waiting: list[float] = []
+    others: list[float] = []
     for trial in trials:
         delays = trial.epoch_delay_seconds
         takers = {"steal_seconds": MAX_STEAL} | ({} if delays else {"others_seconds": MAX_OTHERS})
         known = {trial.environment: environment} if environment else {}
         if any((compute_share([trial], known, name) or 0) > most for name, most in takers.items()):
             continue
-        times = zip(
+        for took, cpu, delay in zip(
             trial.epoch_seconds, trial.epoch_cpu_seconds, delays or repeat(0.0), strict=False
-        )
-        epochs += [(took, min(took, cpu), took - cpu - delay) for took, cpu, delay in times]
-    waiting = [idle for took, _, idle in epochs if idle > MAX_IDLE * took]
-    if len(waiting) <= MAX_WAITING * len(epochs):
-        return None
-    times_taken, computing, _ = zip(*epochs, strict=True)
-    return Waits(times_taken, len(waiting) / len(epochs), median(computing), median(waiting))
+        ):
+            (waiting if took - cpu - delay > MAX_IDLE * took else others).append(took)
+    waits = Waits(waiting, others)
+    return waits if len(waiting) > MAX_WAITING * len(waits.epochs) else None
 
 
 def _sum_starts(trials: Iterable[TrialRecord | WarmStartRecord]) -> dict[int, float]:

@@ -230,6 +230,7 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
                     succeeded=len(own),
                     epoch=estimate_typical(list(own.values())),
                     adjusted_by_round=own,
+                    waits=None,
                 )
                 for of, own in zip(cases, times, strict=True)
             ]

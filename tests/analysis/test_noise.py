@@ -4,14 +4,16 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.records import HERE, MACHINE, case, environment, ok
 
 from bench.analysis.intervals import Interval
-from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.noise import Noise, estimate_between, measure_noise
 
+SPREAD = "spread_between_processes"
 QUIET = Noise(
     spread_within_process=0.5,
     spread_between_processes=0.02,
@@ -67,17 +69,24 @@ def residual_deviation(trials):
     )
 )
 def test_between_matches_whole_design_with_missing_trials(trials):
-    records = [
-        # The median decides, not the mean.
-        ok(case(name), number, epoch_seconds=[math.exp(log), 1e-6, 1e6])
-        for name, number, log in trials
-    ]
-    between, expected = (
-        measure_noise(records, HERE).spread_between_processes,
-        residual_deviation(trials),
-    )
+    between = estimate_between(pd.DataFrame(trials, columns=["case", "round", "log"]))
+    expected = residual_deviation(trials)
     assert (between is None) == (expected is None)
     assert expected is None or between == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+def test_spread_between_processes_is_that_of_the_typical_program():
+    logs = {
+        "a": (0.0, 0.02, 0.04),
+        "b": (0.0, 0.03, 0.06),
+        "waits": (0.0, 2.0, 0.0),
+        "once": (9.0,),
+    }
+    records = [trial for name, own in logs.items() for trial in timed(case(name), *own)]
+    # A deviation of 0.03 with two degrees of freedom: the median of chi-square is 2 ln 2.
+    spread = measure_noise(records, HERE).spread_between_processes
+    assert spread == pytest.approx(0.03 / math.sqrt(math.log(2)))
+    assert measure_noise(records[-1:], HERE).spread_between_processes is None
 
 
 # ----- drift
@@ -132,7 +141,7 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
         ("steal", 0.01, 0.0125, "the hypervisor took 1.2 % of the time"),
         ("clock", 0.05, 0.0625, "the clock varied by 6 %"),
         ("throttled", 0, 1.0, "cores were throttled 1 times"),
-        ("spread_between_processes", 0.10, 0.125, "processes of one program differ by 12 %"),
+        (SPREAD, 0.10, 0.125, "processes of the typical program differ by 12 %"),
     ],
 )
 def test_cause_is_named_above_its_threshold(name, limit, over, cause):

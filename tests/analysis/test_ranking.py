@@ -127,6 +127,17 @@ def test_noise_of_rows_in_two_groups_is_left_out_with_five_processes(count):
     assert compare(*(logs[:count] for logs in table)).is_slower(0, 1) == (count == 5)
 
 
+@pytest.mark.parametrize(("apart", "certain"), [((), False), ((2,), True)])
+def test_noise_of_a_row_that_waits_counts_in_its_own_comparisons_only(apart, certain):
+    times = [[1.0, 1.01, 1.02], [2.0, 2.01, 2.02], [3.0, 3.1, 9.0]]
+    table = Comparison({place: dict(enumerate(own)) for place, own in enumerate(times)}, apart)
+    assert table.is_slower(1, 0) == certain
+    # The noise of the row that waits is in what is said of it and a slower one.
+    assert not Comparison(
+        {0: dict(enumerate(times[2])), 1: {0: 4.0, 1: 4.0, 2: 4.0}, 2: {0: 1.0, 1: 1.0}}, (0,)
+    ).is_slower(1, 0)
+
+
 @given(LOGS, st.lists(LOGS, min_size=1, max_size=4), st.floats(0, 1), st.floats(0, 5))
 def test_slower_outlier_makes_no_row_less_certainly_slower(logs, others, slower, distance):
     row = [log + slower for log in logs]

@@ -8,11 +8,7 @@ import pytest
 from studies.shared_host import HOSTS, simulate
 from support.records import case, ok
 
-from bench.analysis.speed import (
-    adjust_epochs,
-    estimate_slopes,
-    tabulate_epochs,
-)
+from bench.analysis.speed import adjust_epochs, estimate_slopes, tabulate_epochs
 
 A, B = case("a"), case("b")
 

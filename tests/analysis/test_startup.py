@@ -46,11 +46,11 @@ def test_warm_starts_are_kept_apart_from_trials():
     cold = ok(case(), 1, **phases(1.0, 2.0, 4.0, 8.0))
     warm = [
         ok(case(), number, kind="warm-start", **phases(seconds, 0.25, 0.125, 0.0625))
-        for number, seconds in ((1, 1.0), (2, 4.0))
+        for number, seconds in ((1, 1.0), (2, 1.25))
     ]
     (row,), (alone,) = summarize([cold, *warm], HERE), summarize([cold], HERE)
-    assert row.start.warm_by_round == {1: 1.4375, 2: 4.4375}
-    assert row.start.warm.low < 1.4375 < row.start.warm.mean < 4.4375
+    assert row.start.warm_by_round == {1: 1.4375, 2: 1.6875}
+    assert row.start.warm.low < 1.4375 < row.start.warm.mean < 1.6875
     assert replace(row, start=replace(row.start, warm_by_round={})) == alone
     assert (alone.start.warm, summarize(warm, HERE)) == (None, [])
 

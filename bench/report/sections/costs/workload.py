@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import median
 
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row, Waits
@@ -19,7 +20,7 @@ from bench.report.labels import (
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section
 from bench.report.render.markdown import escape
-from bench.report.render.numbers import choose_unit, format_number, format_percent
+from bench.report.render.numbers import format_duration, format_percent
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
@@ -29,7 +30,8 @@ NOTHING_WELL = "Nothing is ranked: no trial succeeded, or programs were not meas
 INTERVALS_NOTE = (
     "Epoch: the typical process, which is the median. × fastest: the ratio of two such. "
     "In brackets: 95 % intervals, of an epoch on its own, of × fastest for all pairs of rows at "
-    "once; without one, a row was measured once and its place is not certain."
+    "once; without one, a row was measured once, or in processes too unlike, and its place is not "
+    "certain."
 )
 NEIGHBOURS_NOTE = (
     "Neighbours with intervals differ, with 95 % certainty for the whole table, unless a sentence "
@@ -127,12 +129,10 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
 
 
 def describe_waits(waits: Waits) -> str:
-    """Return in how many epochs a row waits, and computing and waiting apart; 0: below a tenth."""
-    scale, unit = choose_unit([waits.waiting])
-    computing, waiting = (format_number(scale * one) for one in (waits.computing, waits.waiting))
-    usual = "0 or " * (waits.share < 1)
-    share = format_percent(waits.share)
-    return f"in {share} of them: computing {computing} + waiting {usual}{waiting} {unit}"
+    """Return in how many epochs a row waits, and what those take and the others."""
+    text = f"in {format_percent(waits.share)} of them, which take "
+    text += format_duration(median(waits.waiting))
+    return f"{text} in place of {format_duration(median(waits.others))}" if waits.others else text
 
 
 def describe_ties(rows: Sequence[Row]) -> list[str]:

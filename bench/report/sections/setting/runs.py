@@ -7,14 +7,7 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.noise import (
-    MAX_BETWEEN,
-    MAX_CLOCK,
-    MAX_DRIFT,
-    MAX_OTHERS,
-    MAX_STEAL,
-    Noise,
-)
+from bench.analysis.noise import MAX_BETWEEN, MAX_CLOCK, MAX_DRIFT, MAX_OTHERS, MAX_STEAL, Noise
 from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
@@ -346,7 +339,7 @@ def list_noise(noise: Noise) -> dict[str, str]:
         "spread within a process (standard deviation of epochs)": format_percent(
             noise.spread_within_process
         ),
-        "spread between processes of a program, without drift": format_percent(
+        "spread between processes of the typical program": format_percent(
             noise.spread_between_processes
         ),
         "drift from the first round to the last, as a factor": (

@@ -57,7 +57,7 @@ def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
     loaded = load_run(write(tmp_path / "run", run(case("<waits>"), case("busy")), *records))
     section = describe_workload([loaded], "sgd")
     assert section.text.endswith(
-        "for them: &lt;waits&gt;, in 40 % of them: computing 1,000 + waiting 0 or 250 ms."
+        "for them: &lt;waits&gt;, in 40 % of them, which take 1.25 s in place of 1.00 s."
     )
     remarks = {cells["program"]: cells["processes"] for cells in read_cells(section.tables[0])}
     assert remarks == {"<waits>": "waits 40 %", "busy": ""}
@@ -88,7 +88,7 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
     loaded = load_run(write(tmp_path / "run", run(case("fast"), *cases), *records))
     section = describe_workload([loaded], "sgd")
     assert section.title == "Epoch time, workload sgd"
-    assert section.finding.startswith("Once running, fast (idiomatic) has the shortest epoch")
+    assert section.finding.startswith("Once running, fast (idiomatic) had the shortest epoch")
     assert section.text.startswith("The optimizer is SGD with learning rate 0.05.")
     assert section.text.endswith(
         "Measured: cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes of each program."
