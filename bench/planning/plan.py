@@ -32,15 +32,7 @@ from bench.planning.pilot import choose_threads, find_first, list_candidates
 from bench.planning.presets import PRESETS, Preset
 from bench.records import store
 from bench.records.cases import make_case
-from bench.records.schema import (
-    FORMAT,
-    Case,
-    Record,
-    Run,
-    Skipped,
-    StoppingRule,
-    Trial,
-)
+from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
 from bench.worker.workloads import WORKLOADS

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from bench.analysis.intervals import estimate_typical
-from bench.analysis.ranking import Comparison, select_comparable
+from bench.analysis.ranking import select_comparable
 from bench.analysis.startup import find_frontier
-from bench.analysis.summary import Row
+from bench.analysis.summary import Row, identify_size
 from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Environment
 from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
-from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, select_ranked
+from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_workloads, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture
 from bench.report.render import numbers
@@ -20,9 +19,11 @@ from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
     Timing,
+    compare,
     describe_agreement,
     list_warnings,
     select_softmax,
+    sort_timings,
     time_cold_starts,
     time_epochs,
     write_cold_start,
@@ -56,14 +57,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who is done first with a number of epochs from a cold start.
+    """The rows in the order of a quantity.
 
-    unit: of the times. lines: name, style, time and ratio to the first, the first on top. leaders:
-    how many of them are not certainly slower than the first; 0 if none of the others is.
+    key: a number of epochs from a cold start, or a name. caption: of another quantity than that.
+    heading: of the values. lines: name, style, value and ratio to the first, the first on top.
+    leaders: how many of them are not certainly more than the first; 0 if none of the others is.
     """
 
-    epochs: int
-    unit: str
+    key: str
+    caption: str
+    heading: str
     lines: Sequence[tuple[str, str, str, str]]
     leaders: int
 
@@ -127,7 +130,7 @@ def make_opening(run: LoadedRun) -> Opening:
             if (file := run.folder / name).is_file()
         },
         picture=picture,
-        standings=[rank_starts(started, count) for count in STEPS] if len(started) > 1 else [],
+        standings=list_standings(run, started) if len(started) > 1 else [],
     )
 
 
@@ -171,29 +174,59 @@ def name_leaders(timings: Sequence[Timing]) -> str:
     first = timings[0]
     rivals = first.find_rivals(timings)
     if not rivals or first.seconds.low is None:
-        once = ", measured once" if first.seconds.low is None else ""
-        return f"{first.name}, {numbers.format_duration(first.seconds.mean)}{once}"
+        often = f", measured {first.often}" if first.seconds.low is None else ""
+        return f"{first.name}, {numbers.format_duration(first.seconds.mean)}{often}"
     if len(rivals) < MAX_LEADERS and all(map(first.is_level, rivals)):
         return " or ".join(one.name for one in (first, *rivals))
     return "no certain leader"
 
 
-def rank_starts(rows: Sequence[Row], epochs: int) -> Standing:
-    """Return the rows by the time from a cold start until this number of epochs is trained."""
-    times = {label_case(row.case): row.sum_epochs(epochs) for row in rows}
-    typical = {name: estimate_typical(list(times[name].values())) for name in times}
-    rows = sorted(rows, key=lambda row: typical[label_case(row.case)].mean)
-    first, *names = (label_case(row.case) for row in rows)
-    scale, unit = numbers.choose_unit(list(typical.values()))
-    table = Comparison(times)
+def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
+    """Return comparable rows in the order of each quantity that a reader can choose.
+
+    rows: of the first workload; those of another one are of the same size.
+    """
+    standings = []
+    for count in STEPS:
+        times = [(row, row.sum_epochs(count)) for row in rows]
+        standings.append(rank([Timing(row, each, each) for row, each in times], str(count)))
+    more = {"steady": ("An epoch, once running", time_epochs(rows))}
+    for name in list_workloads(run.rows)[1:]:
+        others = [
+            row
+            for row in select_softmax(select_ranked(run.rows, name))
+            if identify_size(row.case) == identify_size(rows[0].case)
+        ]
+        more[name] = (f"An epoch of the workload {name}, once running", time_epochs(others))
+    single = [(row, row.prediction.single_by_round) for row in rows]
+    more["one"] = ("The label of one image", [Timing(row, each, each) for row, each in single])
+    peaks = [(row, {0: row.memory.peak_bytes or 0.0}) for row in rows]
+    more["memory"] = ("Peak memory", [Timing(row, each, each) for row, each in peaks])
+    shown = {label_case(row.case) for row in rows}
+    for key, (caption, timings) in more.items():
+        known = [one for one in timings if one.name in shown and any(one.compared.values())]
+        if len(known) > 1:
+            standings.append(rank(known, key, caption))
+    return standings
+
+
+def rank(timings: Sequence[Timing], key: str, caption: str = "") -> Standing:
+    """Return the standing of rows; see ``Standing``."""
+    first, *others = timings = sort_timings(timings)
+    if key == "memory":
+        scale, heading = 2.0**-20, "memory, MiB"
+    else:
+        scale, unit = numbers.choose_unit([one.seconds for one in timings])
+        heading = f"time, {unit}"
+    table = compare(timings)
     lines = [
         (
-            name,
-            row.case.style,
-            numbers.format_interval(typical[name], scale),
-            numbers.format_factor(table.estimate(name, first)),
+            one.name,
+            one.row.case.style,
+            numbers.format_interval(one.seconds, scale),
+            numbers.format_factor(table.estimate(one.name, first.name)),
         )
-        for row, name in zip(rows, (first, *names), strict=True)
+        for one in timings
     ]
-    leaders = 1 + sum(not table.is_slower(name, first) for name in names)
-    return Standing(epochs, unit, lines, leaders if leaders < len(times) else 0)
+    leaders = 1 + sum(not table.is_slower(one.name, first.name) for one in others)
+    return Standing(key, caption, heading, lines, leaders if leaders < len(timings) else 0)

@@ -36,8 +36,13 @@ def render_report(
         summary=" ".join(verdict.text for verdict in opening.verdicts) if opening else "",
         paragraphs=paragraphs,
         opening=opening,
-        shown_epochs=EPOCHS,
-        standings={one.epochs: [one.unit, one.lines, one.leaders] for one in opening.standings}
+        shown_epochs=str(EPOCHS),
+        standings={
+            one.key: [one.heading, one.lines, one.leaders, one.caption] for one in opening.standings
+        }
+        if opening
+        else {},
+        others={one.key: one.caption for one in opening.standings if one.caption}
         if opening
         else {},
         table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",

@@ -226,6 +226,30 @@ def test_slider_shows_who_is_first_and_the_address_keeps_it(opened, reference):
     assert rule.bounding_box()["x"] < end
 
 
+def test_choice_orders_the_programs_and_the_address_keeps_it(opened, reference):
+    view = opened(reference)
+    page = view.page
+    slider, choice = page.get_by_label("Epochs to train"), page.get_by_label("Order by")
+    choice.select_option("memory")
+    assert not slider.is_visible()
+    assert page.url.endswith("#quantity=memory")
+    page.reload()
+    assert view.texts("#standings thead span") == ["memory, MiB"]
+    assert view.texts("#standings caption") == ["Peak memory"]
+    memory = [float(text.replace(",", "")) for text in view.texts("#standings td:nth-child(2)")]
+    assert memory == sorted(memory)
+    choice.select_option("")
+    assert slider.is_visible()
+    assert view.texts("#standings thead span") == ["time, s"]
+
+
+def test_phone_shows_eight_programs_until_all_are_asked_for(opened, reference):
+    view = opened(reference, 390)
+    assert len(view.texts("#standings tbody tr:visible")) == 8
+    view.page.get_by_role("button", name="programs").click()
+    assert len(view.texts("#standings tbody tr:visible")) == 27
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_marks_say_what_they_are(opened, reference, scheme):
     page = opened(reference, color_scheme=scheme).page

@@ -4,11 +4,7 @@ import msgspec
 import pytest
 from support.records import bare, case, ok, run
 
-from bench.planning.pilot import (
-    choose_threads,
-    list_candidates,
-    split_pilot,
-)
+from bench.planning.pilot import choose_threads, list_candidates, split_pilot
 from bench.planning.plan import find_missing_trials
 
 OPEN = {"threads": 0, "tried_threads": (1, 2)}

@@ -15,13 +15,7 @@ from support.records import bare, case, ok, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import cases, plan
-from bench.planning.plan import (
-    Host,
-    RunOptions,
-    find_missing_trials,
-    plan_run,
-    plan_trials,
-)
+from bench.planning.plan import Host, RunOptions, find_missing_trials, plan_run, plan_trials
 from bench.planning.presets import ALL_CORES
 from bench.records.schema import StoppingRule, Trial
 from bench.worker.machine import list_usable_cores

@@ -53,13 +53,14 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
     assert [one.label for one in opening.verdicts] == ["", "five epochs: ", "long training: "]
     # The start takes 7 s longer, and each further epoch is 0.9 s shorter: 7 < 0.9 (n - 1) from 9.
     assert opening.picture.title == ("Up to 8 epochs early is done first, from 9 [9, 9] on late")
-    orders = {one.epochs: [line[0] for line in one.lines] for one in opening.standings}
-    assert orders[7] == ["early", "late"]
-    assert orders[10] == ["late", "early"]
-    five = next(one for one in opening.standings if one.epochs == 5)
-    assert (five.unit, five.leaders) == ("s", 1)
+    orders = {one.key: [line[0] for line in one.lines] for one in opening.standings}
+    assert orders["7"] == ["early", "late"]
+    assert orders["10"] == ["late", "early"]
+    five = next(one for one in opening.standings if one.key == "5")
+    assert (five.heading, five.leaders) == ("time, s", 1)
     assert five.lines[0][2].startswith("9.26 [")
     assert five.lines[0][3] == "1"
+    assert orders["steady"] == ["late", "early"]
     records = (loaded.folder / "trials.jsonl").read_bytes()
     assert opening.hashes["trials.jsonl"] == hashlib.sha256(records).hexdigest()
     assert str(tmp_path) not in repr((opening.facts, opening.command, opening.hashes))

@@ -57,6 +57,7 @@ def test_report_says_whether_orders_could_be_known(tmp_path, seed, words):
 
 def test_sweep_fills_every_section(tmp_path):
     values = {"phase_rss_bytes": {**PEAKS, "import": 2**21}, "predict_seconds": [0.02]}
+    values["predict_one_seconds"] = [0.001]
     records = [*swept(**values), probe(), probe(number=2, of={"threads": 1})]
     found = write_and_list(tmp_path, run(*(case(name) for name in "ab")), *records)
     assert [line[:2] for line in found[ROOFLINE].tables[0].lines] == [["cpu", "1"], ["cpu", "2"]]

@@ -94,7 +94,7 @@ def test_page_has_the_findings_before_the_sections(small):
     assert headings[0].startswith(
         "All 2 softmax programs end with the weights of the float64 oracle"
     )
-    (finding,) = (text for text in headings if text.startswith("Once running, fast (tuned) has"))
+    (finding,) = (text for text in headings if text.startswith("Once running, fast (tuned) had"))
     assert headings[-2:] == ["Machine and software", "Check and repeat"]
     assert any(text.startswith(finding[:-1]) for text in small.texts("p"))
     assert any(text.startswith("Planned trials missing: 5") for text in small.texts("p"))

@@ -5,15 +5,7 @@ import json
 import math
 
 import pytest
-from support.comparisons import (
-    RULE,
-    bad,
-    comparison,
-    pairs,
-    side,
-    stored_side,
-    stored_trials,
-)
+from support.comparisons import RULE, bad, comparison, pairs, side, stored_side, stored_trials
 from support.records import case
 
 from bench.analysis.intervals import Interval
@@ -28,11 +20,7 @@ from bench.regression.result import (
 )
 from bench.regression.stored.judge_runs import compare_runs
 from bench.report.regression.output import format_output
-from bench.report.regression.verdicts import (
-    build_output,
-    describe_software_changes,
-    format_change,
-)
+from bench.report.regression.verdicts import build_output, describe_software_changes, format_change
 
 SLOWER, FASTER, SAME, NOISY = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10, [0.2, -0.2] * 10
 SOFTWARE = {"torch": "2.9", "jax": "1", "keras": "3"}, {"torch": "2.10", "jax": "1", "numba": "0.6"}

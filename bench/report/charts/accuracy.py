@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.analysis.summary import Row
-from bench.report.charts.style import COLOURS, finish_chart
+from bench.report.charts.style import COLOURS, alt, finish_chart
 from bench.report.parts import JOINED
 from bench.report.render.numbers import format_share
 
@@ -19,8 +19,6 @@ def chart_accuracy(rows: Sequence[Row], title: str) -> Any:
     Ranked programs of one objective have the same weights to within the tolerance, so one line
     shows them all: the mean, and from the least to the largest over programs and seeds.
     """
-    import altair as alt
-
     points: list[dict[str, Any]] = []
     for objective in _OBJECTIVES:
         group = [row for row in rows if row.case.objective == objective]

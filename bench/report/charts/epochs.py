@@ -15,6 +15,7 @@ from bench.report.charts.style import (
     LIMIT,
     PALETTE,
     SHAPES,
+    alt,
     encode_names,
     finish_chart,
     make_log_axis,
@@ -34,8 +35,6 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
 
     A tick shows the roofline of each row.
     """
-    import altair as alt
-
     points = []
     for row in rows:
         tip = [*start_tip(row.case), row.case.style, f"epoch {format_duration(row.epoch)}"]
@@ -100,8 +99,6 @@ def _list_times(row: Row) -> list[tuple[str, float]]:
 
 def _draw_rings(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: Any) -> Any:
     """Return the layer of a ring for each process or epoch."""
-    import altair as alt
-
     points = [
         {
             "name": label_case(row.case),
@@ -125,8 +122,6 @@ def chart_machines(
 
     rows: ranked rows by implementation and machine. machines: in the order of the legend.
     """
-    import altair as alt
-
     points = []
     for name, by_machine in rows.items():
         for machine in machines:
@@ -182,8 +177,6 @@ def _make_point(row: Row) -> dict[str, Any]:
 
 def _encode_times(times: Sequence[float]) -> dict[str, Any]:
     """Return scale, axis and title of a channel of times in ms."""
-    import altair as alt
-
     scale = alt.Scale(type="log", nice=False, padding=20)
     return {"scale": scale, "axis": make_log_axis(times, format="~g"), "title": EPOCH_AXIS}
 
@@ -193,8 +186,6 @@ def _draw_dots(base: Any, x: Mapping[str, Any], *, size: int, color: Any, shape:
 
     The field tip is the tooltip of the dot, and the field of says what both are about.
     """
-    import altair as alt
-
     bar = base.mark_rule(strokeWidth=2, aria=True)
     dot = base.mark_point(size=size, filled=True, opacity=1, aria=True)
     return [

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
-from bench.report.charts.style import PALETTE, make_log_axis, set_title, spread_labels
+from bench.report.charts.style import PALETTE, alt, make_log_axis, set_title, spread_labels
 from bench.report.labels import label_case, start_tip
 from bench.report.parts import JOINED
 from bench.report.render.numbers import format_count, format_duration, format_threads
@@ -26,8 +26,6 @@ def chart_frontier(
     on; these rows have colours, and circles where one overtakes another. epochs: of the vertical
     line.
     """
-    import altair as alt
-
     names = [label_case(row.case) for row in rows]
     leaders = [label_case(one.row.case) for one in stretches]
     colours = dict(zip(leaders, PALETTE * len(leaders), strict=False))
@@ -111,8 +109,6 @@ def chart_frontier(
 
 def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, object]) -> list[Any]:
     """Return the layers of a circle and a text where one row overtakes another."""
-    import altair as alt
-
     points = [
         {
             "epochs": one.first,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.charts.style import COLOURS, set_title
+from bench.report.charts.style import COLOURS, alt, set_title
 from bench.report.render.numbers import format_number
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
@@ -57,8 +57,6 @@ def _draw_row(pictures: Pictures, names: Sequence[str], title: str, subtitle: st
 
     A row fits on a phone, so that the page needs only one drawing of all the pixels.
     """
-    import altair as alt
-
     points = [
         {"place": number, "image": _encode_png(picture), "name": name}
         for number, (picture, name) in enumerate(zip(pictures, names, strict=True))

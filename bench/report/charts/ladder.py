@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis.ladder import StepCost
 from bench.analysis.summary import Row
-from bench.report.charts.style import COLOURS, set_title
+from bench.report.charts.style import COLOURS, alt, set_title
 from bench.report.labels import label_case, start_tip
 from bench.report.parts import JOINED
 from bench.report.render.numbers import format_duration, format_interval
@@ -34,8 +34,6 @@ def chart_ladder(bars: Sequence[Bar], title: str) -> Any:
     A panel for each group of bars, with a scale of its own: the steps of one framework may cost a
     hundred times as much as those of another.
     """
-    import altair as alt
-
     points = [_make_point(bar) for bar in bars]
     base = alt.Chart().encode(
         y=alt.Y("name:N", sort=[point["name"] for point in points], title=None, axis=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
-from bench.report.charts.style import BARS, COLOURS, LIMIT, make_log_axis, set_title
+from bench.report.charts.style import BARS, COLOURS, LIMIT, alt, make_log_axis, set_title
 from bench.report.labels import label_case, name_case
 from bench.report.parts import JOINED
 from bench.report.render.numbers import format_number, format_threads
@@ -25,8 +25,6 @@ def chart_by_batch_size(sweep: Sequence[Row], crossovers: Iterable[Crossover], t
     A vertical line marks the batch size from which on the GPU is faster than the CPU, if there is
     one within the sweep.
     """
-    import altair as alt
-
     crossed = {
         crossover.name: crossover.batch_size.mean
         for crossover in crossovers
@@ -72,8 +70,6 @@ def _make_point(row: Row) -> dict[str, Any]:
 
 def _draw_layers(points: Points) -> list[Any]:
     """Return the lines, bars and points of a panel, and the crossover of the devices."""
-    import altair as alt
-
     scale = alt.Scale(type="log", nice=False, padding=8)
     sizes = sorted({point["batch_size"] for point in points})
     x_axis = alt.Axis(values=sizes, format=",", labelOverlap="greedy")
@@ -123,8 +119,6 @@ def _has_values(points: Points, field: str) -> bool:
 
 def _draw_crossover(scale: Any, sizes: Sequence[int]) -> list[Any]:
     """Return the vertical line from which on the GPU is faster, and its label."""
-    import altair as alt
-
     # Every point of an implementation has the same value: draw it once.
     base = (
         alt.Chart()

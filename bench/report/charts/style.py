@@ -1,9 +1,20 @@
 """What the charts share: colours, shapes, axes, titles."""
 
+import importlib
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+
+class _Altair:
+    """Altair, imported when a chart is drawn: not every command draws, and not everybody has it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("altair"), name)
+
+
+alt: Any = _Altair()
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish; shapes repeat them.
 COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
@@ -35,8 +46,6 @@ BARS = "bars: 95 % intervals"
 
 def encode_names(names: Sequence[object]) -> Any:
     """Return the y channel of a chart with a line for each name, in this order."""
-    import altair as alt
-
     axis = alt.Axis(labelFontSize=12, ticks=False, domain=False, grid=True)
     return alt.Y("name:N", sort=names, title=None, axis=axis)
 
@@ -46,8 +55,6 @@ def make_log_axis(values: Iterable[float | None], **settings: Any) -> Any:
 
     By default it would have a line for each of 1 to 9: most of a small chart's file.
     """
-    import altair as alt
-
     ticks = choose_ticks(values)
     few = {"values": ticks} if len(ticks) > 1 else {"tickCount": 4}
     return alt.Axis(**few, **settings)
@@ -68,8 +75,6 @@ def choose_ticks(values: Iterable[float | None]) -> list[float]:
 
 def set_title(chart: Any, title: str, subtitle: str = "", width: int = WIDTH) -> Any:
     """Set the title of a chart, in lines no wider than its panels, and white paper."""
-    import altair as alt
-
     # Pixels of a letter in DejaVu Sans, which a browser may take in place of the chart's fonts.
     lines, sublines = (
         textwrap.wrap(text, int(width / letter), break_on_hyphens=False)

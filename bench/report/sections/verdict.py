@@ -1,6 +1,6 @@
 """The finding of a run in plain sentences, no stronger than its intervals allow."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.intervals import Interval, estimate_typical, find_range
@@ -14,6 +14,7 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 
 NOTHING = "No program can be ranked."
+MARKS = {True: "", False: " (uncertain)"}
 # A sentence names at most this many programs; the table has all of them.
 MAX_NAMES = 3
 
@@ -36,6 +37,12 @@ class Timing:
         """Of the typical process, as measured."""
         return estimate_typical(list(self.measured.values()))
 
+    @property
+    def often(self) -> str:
+        """In how many processes it was measured, in words."""
+        count = len(self.measured)
+        return "once" if count == 1 else f"in {count} processes"
+
     def is_level(self, other: "Timing") -> bool:
         """Return whether neither is slower in every process; then both intervals overlap.
 
@@ -53,10 +60,25 @@ class Timing:
             table = [one for one in timings if one.row.case.device == device]
             if self.row.case.device != device:
                 table = [self, timing]
-            compared = Comparison({one.name: one.compared for one in table})
-            if timing is not self and not compared.is_slower(timing.name, self.name):
+            if timing is not self and not compare(table).is_slower(timing.name, self.name):
                 rivals.append(timing)
         return rivals
+
+
+# What is said of the fastest row: it is alone, it has no interval, it is certainly first, a few
+# others are level with it, or others may be first too.
+ALONE = "{first} takes {time}; no other program can be ranked"
+FEW = "{first} {did}: {time}, measured {often}, so the order is not certain"
+FIRST = "{first} {did}: {time}"
+LEVEL = "{names} or {last} {did}; the data do not show which"
+BEHIND = "{first} {did}: {time}, but {rivals} of {others} others cannot be told apart from it"
+
+
+def compare(timings: Iterable[Timing]) -> Comparison[str]:
+    """Compare timings by their names."""
+    timings = list(timings)
+    waiting = {one.name for one in timings if one.row.waits}
+    return Comparison({one.name: one.compared for one in timings}, waiting)
 
 
 # In which a leader may differ from the next program to name.
@@ -67,7 +89,7 @@ KINDS: tuple[tuple[Callable[[Timing], str], str], ...] = (
 
 
 def write_finding(rows: Sequence[Row]) -> list[str]:
-    """Return which program is done first and which has the shortest epoch: two sentences at most.
+    """Return which program was done first and which had the shortest epoch: two sentences at most.
 
     rows: of one workload at one size on one machine.
     """
@@ -151,24 +173,24 @@ def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
 
 
 def write_cold_start(rows: Sequence[Row]) -> str:
-    """Say which program is done first with five epochs, cold start included; empty if unknown."""
+    """Say which program was done first with five epochs, cold start included; empty if unknown."""
     timings = time_cold_starts(rows)
     if not timings:
         return ""
-    done = f"done first with {EPOCHS_IN_WORDS} epochs"
-    return "From a cold start, " + describe_first(timings, f"is {done}", f"was {done}")
+    did = f"was done first with {EPOCHS_IN_WORDS} epochs"
+    return f"From a cold start, {describe_first(timings, did)}"
 
 
 def write_headline(rows: Sequence[Row], *, leaders_only: bool = False) -> str:
-    """Say which program has the shortest steady-state epoch.
+    """Say which program had the shortest steady-state epoch.
 
     rows: of one workload at one size on one machine. leaders_only: see ``describe_first``.
     """
     timings = time_epochs(rows)
     if not timings:
         return NOTHING
-    words = ("has the shortest epoch", "had the shortest epoch")
-    return "Once running, " + describe_first(timings, *words, leaders_only=leaders_only)
+    did = "had the shortest epoch"
+    return f"Once running, {describe_first(timings, did, leaders_only=leaders_only)}"
 
 
 def write_frontier(stretches: Sequence[Stretch]) -> str:
@@ -176,22 +198,19 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
 
     In brackets: the 95 % interval of the number of epochs.
     """
-    known = [one for one in stretches if one.first <= MAX_EPOCHS]
-
-    first, *others = known
-    text = f"{label_case(first.row.case)} is done first"
+    first, *others = (one for one in stretches if one.first <= MAX_EPOCHS)
+    text, mark = f"{label_case(first.row.case)} is done first", MARKS[first.certain]
     if not others:
-        return f"{text} with any number of epochs" + " (uncertain)" * (not first.certain)
-    text = f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}"
-    text += " (uncertain)" * (not first.certain)
+        return f"{text} with any number of epochs{mark}"
+    parts = [f"Up to {numbers.format_count(others[0].first - 1)} epochs {text}{mark}"]
     for stretch in others:
-        text += f", from {numbers.format_count(stretch.first)}"
+        epochs = numbers.format_count(stretch.first)
         if stretch.certain and stretch.interval:
             low, high = map(numbers.format_count, stretch.interval)
-            text += f" [{low}, {high}]"
-        text += f" on {label_case(stretch.row.case)}"
-        text += " (uncertain)" * (not stretch.certain)
-    return text
+            epochs += f" [{low}, {high}]"
+        name = label_case(stretch.row.case)
+        parts.append(f"from {epochs} on {name}{MARKS[stretch.certain]}")
+    return ", ".join(parts)
 
 
 def select_softmax(rows: Sequence[Row]) -> list[Row]:
@@ -199,51 +218,46 @@ def select_softmax(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.ranked and row.case.objective == "softmax"]
 
 
-def describe_first(
-    timings: Sequence[Timing], does: str, did: str, *, leaders_only: bool = False
-) -> str:
+def describe_first(timings: Sequence[Timing], did: str, *, leaders_only: bool = False) -> str:
     """Name the leaders, and the fastest program of each style and on each device beside them.
 
-    timings: sorted. does, did: what the leader does, and what one did that was measured once.
-    leaders_only: name the leaders only.
+    timings: sorted. did: what a leader did. leaders_only: name the leaders only.
     """
-    first, *others = timings
-    styled = f"{first.name} ({first.row.case.style})"
+    (first, *others), rivals = timings, timings[0].find_rivals(timings)
+    named, form = [first], BEHIND
     if not others:
-        return (
-            f"{styled} takes {numbers.format_duration(first.seconds)}; no other program can be "
-            "ranked."
-        )
-    named, rivals = [first], first.find_rivals(timings)
-    if first.seconds.low is None:
-        text = (
-            f"{styled} {did}: {numbers.format_duration(first.seconds)}, measured once, so the "
-            "order is not certain"
-        )
+        form = ALONE
+    elif first.seconds.low is None:
+        form = FEW
     elif not rivals:
-        text = f"{styled} {does}: {numbers.format_duration(first.seconds)}"
+        form = FIRST
     elif len(rivals) < MAX_NAMES and all(map(first.is_level, rivals)):
-        named += rivals
-        names = [
-            f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
-            for timing in named
-        ]
-        text = f"{', '.join(names[:-1])} or {names[-1]} {does}; the data do not show which"
-    else:
-        text = (
-            f"{styled} {did}: {numbers.format_duration(first.seconds)}, but {len(rivals)} of "
-            f"{len(others)} others cannot be told apart from it"
-        )
-    for find_kind, words in () if leaders_only else KINDS:
-        known = {find_kind(timing) for timing in named}
-        for kind in dict.fromkeys(find_kind(timing) for timing in timings):
-            if kind in known:
-                continue
+        named, form = [first, *rivals], LEVEL
+    *names, last = (
+        f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
+        for timing in named
+    )
+    text = form.format(
+        first=f"{first.name} ({first.row.case.style})",
+        did=did,
+        time=numbers.format_duration(first.seconds),
+        often=first.often,
+        rivals=len(rivals),
+        others=len(others),
+        names=", ".join(names),
+        last=last,
+    )
+    kinds = describe_kinds(timings, named) if others and not leaders_only else []
+    return f"{'; '.join([text, *kinds])}."
+
+
+def describe_kinds(timings: Sequence[Timing], named: Sequence[Timing]) -> Iterator[str]:
+    """Name the fastest program of each style and on each device of which none is named yet."""
+    for find_kind, words in KINDS:
+        kinds = dict.fromkeys(map(find_kind, timings))
+        for kind in (one for one in kinds if one not in map(find_kind, named)):
             same = [timing for timing in timings if find_kind(timing) == kind]
             certain = set(map(id, same)).isdisjoint(map(id, same[0].find_rivals(timings)))
-            verb = "is fastest" if certain else "may be fastest"
-            if first.seconds.low is None:
-                verb = "was fastest"
+            verb = "was" if certain or timings[0].seconds.low is None else "may be"
             seconds = numbers.format_duration(same[0].seconds)
-            text += f"; of {words.format(kind)}, {same[0].name} {verb}: {seconds}"
-    return f"{text}."
+            yield f"of {words.format(kind)}, {same[0].name} {verb} fastest: {seconds}"

@@ -1,21 +1,28 @@
-// Show who is done first with as many epochs as the slider says.
+// Show the programs in the order of what a reader chose: some epochs from a cold start, or another.
 "use strict";
 for (const place of document.querySelectorAll("#standings")) {
   const standings = JSON.parse(place.querySelector("script").textContent);
-  const counts = Object.keys(standings).map(Number);
+  const counts = Object.keys(standings).map(Number).filter(Number.isFinite);
   const slider = place.querySelector("#epochs");
+  const select = place.querySelector("#quantity");
   const body = place.querySelector("tbody");
   const rows = new Map([...body.rows].map((row) => [row.dataset.of, row]));
+  const [cold, other] = place.querySelectorAll("caption span");
 
   const show = () => {
     const epochs = counts[slider.value];
-    const [unit, lines, leaders] = standings[epochs];
+    const [heading, lines, leaders, caption] = standings[select?.value || epochs];
+    slider.hidden = place.querySelector("label[for=epochs]").hidden = cold.hidden = caption !== "";
     slider.setAttribute("aria-valuetext", `${epochs} epochs`);
-    place.querySelector("thead span").textContent = unit;
+    place.querySelector("thead span").textContent = heading;
     place.querySelector("output").textContent = epochs.toLocaleString("en");
+    other.textContent = caption;
+    for (const row of rows.values()) row.classList.add("absent");
     body.append(...lines.map(([name, , ...numbers], number) => {
       const row = rows.get(name);
+      row.classList.remove("absent");
       row.classList.toggle("leader", number < leaders);
+      row.classList.toggle("beyond", number >= 8);
       numbers.forEach((text, column) => { row.cells[column + 1].textContent = text; });
       return row;
     }));
@@ -24,17 +31,24 @@ for (const place of document.querySelectorAll("#standings")) {
       const plot = rule.closest("svg").querySelector(".role-axis-grid line[x2]:not([x2='0'])");
       const share = Math.log(epochs) / Math.log(counts.at(-1));
       rule.setAttribute("transform", `translate(${plot.getAttribute("x2") * share},0)`);
-      rule.classList.add("chosen");
+      rule.classList.toggle("chosen", caption === "");
     }
   };
+  place.querySelector("#all")?.addEventListener("click", () => place.classList.add("all"));
   slider.addEventListener("input", () => {
     show();
     address.set("epochs", counts[slider.value]);
   });
+  select?.addEventListener("change", () => {
+    show();
+    address.set("quantity", select.value);
+  });
   address.follow((state) => {
     const index = counts.indexOf(Number(state.get("epochs")));
-    if (index < 0) return;
-    slider.value = index;
+    const quantity = state.get("quantity") ?? "";
+    if (index < 0 && !quantity && !select?.value) return;
+    if (index >= 0) slider.value = index;
+    if (select) select.value = quantity in standings ? quantity : "";
     show();
   });
 }

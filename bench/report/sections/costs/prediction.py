@@ -10,7 +10,6 @@ from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render.numbers import format_duration
 from bench.report.sections.costs.comparison import tabulate_programs
-from bench.report.sections.verdict import Timing, describe_first, select_softmax, sort_timings
 
 TITLE = "Predicting"
 NO_PREDICTIONS = "No record has the time of a prediction."
@@ -33,26 +32,18 @@ def describe_predictions(run: LoadedRun) -> Section:
     rows = [row for row in select_ranked(run.rows, run.workload) if row.prediction.by_round]
     if not rows:
         return Section(TITLE, empty=NO_PREDICTIONS)
-    timings = sort_timings(
-        Timing(row, row.prediction.by_round, row.prediction.by_round)
-        for row in select_softmax(rows)
-    )
-    finding = describe_singles(rows)
-    if not finding and len(timings) > 1:
-        words = ("labels the test images fastest", "labelled the test images fastest")
-        finding = "Once trained, " + describe_first(timings, *words, leaders_only=True)
-    return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
+    return Section(TITLE, [tabulate_predictions(rows)], finding=describe_singles(rows))
 
 
 def describe_singles(rows: Sequence[Row]) -> str:
-    """Say what the label of one image takes; empty unless two rows have it."""
+    """Say what the label of one image takes; empty if no row has it."""
     known = {row.case.slug: row.prediction.single.mean for row in rows if row.prediction.single}
     named = pick_frameworks(
         sorted(
             (row for row in rows if row.case.slug in known), key=lambda row: known[row.case.slug]
         )
     )
-    if len(named) < 2:
+    if not named:
         return ""
     times = [f"{label_case(one.case)} {format_duration(known[one.case.slug])}" for one in named]
     return f"The label of one image: {', '.join(times)}{say_once(named)}."
