@@ -35,12 +35,7 @@ from bench.report.charts.style import (
 from bench.report.labels import EPOCHS, time_from_cold
 from bench.report.load import load_run
 from bench.report.render.markdown import escape, render_table
-from bench.report.render.numbers import (
-    format_duration,
-    format_number,
-    format_percent,
-    format_share,
-)
+from bench.report.render.numbers import format_duration, format_number, format_percent, format_share
 from bench.report.sections.setting.runs import format_time
 from bench.report.tables import Column
 
@@ -533,14 +528,11 @@ def find_sleep(published: Published) -> Evidence:
     waits = row.waits
     if waits is None:
         raise ValueError("keras-tensorflow did not wait in this run: rewrite its finding")
-    # Those that wait are the longest.
-    longest = sorted(waits.epochs, reverse=True)
-    waiting = round(waits.share * len(longest))
     return Evidence(
         {
             "share": format_percent(waits.share),
-            "waiting": format_duration(median(longest[:waiting])),
-            "other": format_duration(median(longest[waiting:])),
+            "waiting": format_duration(median(waits.waiting)),
+            "other": format_duration(median(waits.others)),
         },
         (
             tables.list_words("epochs", ["that wait", "all"]),
