@@ -37,6 +37,8 @@ from bench.worker.measure import now
 KERNEL_RUNS = 5
 # The share of its time for which a command must compute, so that its CPU time is judged.
 COMPUTING = 0.8
+# The share of a command that the start of Python takes, above which the result says so.
+START = 0.1
 # The number of iterations in the first pair of --loops, which shows how long an iteration takes.
 FIRST_ITERATIONS = 2
 # --benchmark-max-time, in seconds, where the two processes of a pair share a core.
@@ -67,17 +69,28 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
     """
     if plan.threads > 1 or TIMER in plan.arguments:
         return plan
-    pairs, shares = _CommandPairs(Path(), plan, sides), []
+    pairs, outcomes = _CommandPairs(Path(), plan, sides), []
     for side in sides:
-        share = pairs.measure_computing(side)
-        if share is not None and share < COMPUTING:
-            share = pairs.measure_computing(side)
-        if share is None:
+        outcome = pairs.run_once(side)
+        if outcome and outcome.computing < COMPUTING:
+            outcome = pairs.run_once(side)
+        if outcome is None:
             return plan
-        shares.append(share)
-    metric, chosen = CPU_TIME, f"both sides compute for {min(shares):.0%} of their time or more"
-    if min(shares) < COMPUTING:
-        metric, chosen = TIME, f"a side computes for {min(shares):.0%} of its time only"
+        outcomes.append(outcome)
+    share = min(outcome.computing for outcome in outcomes)
+    metric, chosen = CPU_TIME, f"both sides compute for {share:.0%} of their time or more"
+    if share < COMPUTING:
+        metric, chosen = TIME, f"a side computes for {share:.0%} of its time only"
+    else:
+        python, *_ = shlex.split(plan.arguments)
+        is_python = Path(python).name.startswith("python") and not plan.pytest
+        empty = pairs.run_once(BASELINE, [python, "-c", ""]) if is_python else None
+        start = empty.cpu_seconds / outcomes[0].cpu_seconds if empty else 0.0
+        if start > START:
+            chosen += (
+                f"; the start of Python is {min(start, 1):.0%} of it, so a change of 5 % in the "
+                f"rest looks like {5 * max(0, 1 - start):.1f} % (--metric iteration leaves it out)"
+            )
     return msgspec.structs.replace(plan, metric=metric, chosen=chosen)
 
 
@@ -221,15 +234,15 @@ class _CommandPairs:
             return result.fail("it ended before its last iteration")
         return result.fail("its partner failed", "interrupted")
 
-    def measure_computing(self, side: str) -> float | None:
-        """Run a side once; return CPU time over time, at most 1, or None if it fails."""
+    def run_once(self, side: str, arguments: Sequence[str] = ()) -> Outcome | None:
+        """Run a side once, or other arguments there; return how it ended, or None if it fails."""
         with scratch.make_folder() as folder:
             if self._prepare(side, folder):
                 return None
-            with Command(self._specify(side, folder), folder) as command:
+            spec = self._specify(side, folder)
+            with Command(replace(spec, arguments=arguments or spec.arguments), folder) as command:
                 outcome = command.finish()
-        failed = outcome.status != "ok" or not outcome.wall_seconds
-        return None if failed else min(1.0, outcome.cpu_seconds / outcome.wall_seconds)
+        return outcome if outcome.status == "ok" and outcome.cpu_seconds else None
 
     def _prepare(self, side: str, folder: Path) -> Result | None:
         """Run the command that prepares a process; return the result if it fails."""

@@ -65,6 +65,11 @@ class Outcome:
     cpu_seconds: float = 0.0
     output: str = ""
 
+    @property
+    def computing(self) -> float:
+        """The share of its time for which a process computed, at most 1."""
+        return min(1.0, self.cpu_seconds / self.wall_seconds) if self.wall_seconds else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

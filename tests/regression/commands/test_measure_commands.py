@@ -12,7 +12,7 @@ from bench.regression.commands import measure_commands
 from bench.regression.commands.measure_commands import iterate_in_turn, measure
 from bench.regression.commands.sides import CommandSide
 from bench.regression.result import CaseComparison
-from bench.runner.process.outcome import Result
+from bench.runner.process.outcome import Outcome, Result
 from bench.runner.process.session import ProcessStopped
 
 LOOP = "while read line; do echo; done"
@@ -123,13 +123,18 @@ def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
 # ----- the metric
 
 COMPUTES = "both sides compute for 90% of their time or more"
+STARTS = (
+    "the start of Python is 40% of it, so a change of 5 % in the rest looks like 3.0 % "
+    "(--metric iteration leaves it out)"
+)
 
 
 @pytest.mark.parametrize(
     ("shares", "metric", "chosen"),
     [
-        ([0.95, 0.9], "cpu-time", COMPUTES),
-        ([0.5, 0.9, 0.95], "cpu-time", COMPUTES),  # a cold disk: the side runs again
+        ([0.95, 0.9, 0.05], "cpu-time", COMPUTES),
+        ([0.5, 0.9, 0.95, 0.05], "cpu-time", COMPUTES),  # a cold disk: the side runs again
+        ([0.95, 0.9, 0.38], "cpu-time", f"{COMPUTES}; {STARTS}"),
         ([0.95, 0.5, 0.4], "time", "a side computes for 40% of its time only"),
         ([0.95, None], "time", ""),  # it fails, and the first pair says why
     ],
@@ -137,7 +142,11 @@ COMPUTES = "both sides compute for 90% of their time or more"
 def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, metric, chosen):
     left = iter(shares)
     pairs = measure_commands._CommandPairs
-    monkeypatch.setattr(pairs, "measure_computing", lambda *_: next(left))
+    monkeypatch.setattr(
+        pairs,
+        "run_once",
+        lambda *_: (share := next(left)) and Outcome("ok", None, {}, "", 1, share),
+    )
     plan = measure_commands.choose_metric(command_plan(), sides)
     assert (plan.metric, plan.chosen, next(left, "none left")) == (metric, chosen, "none left")
 
@@ -152,12 +161,12 @@ def test_time_is_judged_where_processor_time_would_hide_something(sides, changes
 
 def test_share_of_computing_is_that_of_a_process(sides):
     pairs = measure_commands._CommandPairs
-    shares = []
+    outcomes = []
     for script in ("sleep 0.3", "exit 3"):
         plan = command_plan(arguments=f"sh -c '{script}'")
-        shares.append(pairs(Path(), plan, sides).measure_computing("base"))
-    assert 0 <= shares[0] < 0.9
-    assert shares[1] is None
+        outcomes.append(pairs(Path(), plan, sides).run_once("base"))
+    assert 0 <= outcomes[0].computing < 0.9
+    assert outcomes[1] is None
 
 
 # ----- both at once
