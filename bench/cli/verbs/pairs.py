@@ -18,6 +18,7 @@ from bench.errors import UserError
 from bench.planning.plan import check_writable
 from bench.records import store
 from bench.regression.paired.comparison_plan import PairedPlan, Terms
+from bench.regression.paired.loop import Notice
 from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
 from bench.regression.versions.venv import read_options
 from bench.report.regression.verdicts import build_output, describe_case
@@ -68,7 +69,10 @@ def measure(
     store.create_run(folder, plan, name)
     with Ending() as ending, measuring(stderr) as screen, closing(events):
         for event in events:
-            screen.show(Transient(event) if isinstance(event, str) else describe_case(event))
+            if isinstance(event, CaseComparison):
+                screen.show(describe_case(event))
+            else:
+                screen.show(event if isinstance(event, Notice) else Transient(event))
     return ending.status
 
 

@@ -45,10 +45,17 @@ class Pairs(Protocol):
         """Judge all pairs so far."""
 
 
+class Notice(str):
+    """A line of progress that stays."""
+
+    __slots__ = ()
+
+
 def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseComparison]:
     """Measure pairs until all is decided, a process failed, or the time is up.
 
-    Yields a line before each pair, and the cases whenever they were judged. end: on the monotonic
+    Yields a line before each pair, and the cases whenever they were judged; first a ``Notice`` if
+    the time is too short for any decision. end: on the monotonic
     clock. The length of a pair is chosen anew before each, so that the planned pairs fit even if
     the machine becomes slower. It depends on times that both sides share, not on their ratio.
     """
@@ -56,6 +63,13 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
         yield from pairs.judge()
         return
     fewest = count_fewest_pairs(pairs.alpha) + SPARE_PAIRS
+    seconds, least = pairs.plan((end - now()) / fewest), count_fewest_pairs(pairs.alpha)
+    if least * seconds > end - now():
+        minutes = math.ceil(least * seconds / 60)
+        yield Notice(
+            f"{pairs.name}: a pair takes {seconds:.1f} s, and a decision needs {least}. Give "
+            f"--budget {minutes}m or more, or measure less"
+        )
     looks: LookSchedule = (fewest,)
     number = 0
     while number < looks[-1]:

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.regression.paired import loop
-from bench.regression.paired.loop import measure_until_decided
+from bench.regression.paired.loop import Notice, measure_until_decided
 from bench.regression.result import CaseComparison
 
 
@@ -61,6 +61,14 @@ def test_measuring_ends_when_all_is_decided(measured):
     *_, first, second = [event for event in measured(pairs) if not isinstance(event, str)]
     assert pairs.numbers == [*range(35)]
     assert [first.name, second.name] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("end", "told"), [(8.0, False), (7.9, True)])
+def test_budget_that_no_decision_fits_into_is_told_first(measured, end, told):
+    events = measured(Stand([UNDECIDED] * 9), end)  # the first pair takes one of these seconds
+    assert [isinstance(event, Notice) for event in events[:2]] == [told, False]
+    words = "a pair takes 1.0 s, and a decision needs 7. Give --budget 1m or more"
+    assert (words in str(events[0])) == told
 
 
 @pytest.mark.parametrize("number", [0, 4])
