@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import math
 import os
 import random
 import secrets
@@ -305,9 +306,10 @@ def plan_trials(run: Run) -> list[Trial]:
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
     that drift of the machine affects all cases alike. The first round of the first workload comes
     first, because it gives a whole table; the roofline probes and the traces follow it. Then come
-    the rounds that no rule ends early, one round of each other workload, and all further rounds: a
-    budget may end the run before them. The textbook's programs precede its workload, and a sweep
-    follows everything. Trials whose threads the first round has not chosen have 0 threads.
+    the rounds that no rule ends early, but before the last of them one round of each other
+    workload: where a budget ends the run, rows count more than repetitions. All further rounds
+    follow. The textbook's programs precede its workload, and a sweep follows everything. Trials
+    whose threads the first round has not chosen have 0 threads.
     """
     names = dict.fromkeys(case.workload for case in run.cases)
     rounds = [(name, number) for name in names for number in range(1, run.rounds[name] + 1)]
@@ -336,15 +338,17 @@ def plan_trials(run: Run) -> list[Trial]:
 def is_needed(run: Run, trial: Trial) -> bool:
     """Return whether a run is incomplete without a trial; others only narrow its intervals."""
     fixed = run.budget is None or run.stopping is None
-    return fixed or _find_part(run, trial.case.workload, trial.round) < 2
+    return fixed or _find_part(run, trial.case.workload, trial.round) < 3
 
 
 def _find_part(run: Run, workload: str, number: int) -> int:
     """Return to which part of a run a round belongs: see ``plan_trials``."""
-    least = run.stopping.least_rounds if run.stopping else max(run.rounds.values())
-    if workload == run.cases[0].workload:
-        return 0 if number <= least else 3
-    return 1 if number == 1 else 2
+    least = run.stopping.least_rounds if run.stopping else math.inf
+    if workload != run.cases[0].workload:
+        return 1 if number == 1 else 3
+    if number == 1 or number < least:
+        return 0
+    return 2 if number == least else 4
 
 
 def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:

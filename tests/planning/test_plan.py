@@ -352,8 +352,7 @@ def test_each_row_is_complete_before_any_is_measured_more():
     cases = [case("a", workload=workload) for workload in rounds]
     trials = plan_trials(run(*cases, rounds=rounds, stopping=STOPPING))
     assert [(one.case.workload[0], one.round) for one in trials] == [
-        *[("s", 1), ("s", 2)],  # the least rounds
-        ("t", 1),
+        *[("s", 1), ("t", 1), ("s", 2)],  # the least rounds, but rows before repetitions
         *[("t", 2), ("t", 3), ("s", 3), ("s", 4)],
     ]
 
