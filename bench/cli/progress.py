@@ -110,7 +110,7 @@ class Progress:
         rows = [row for row in load_run(self._folder).rows if row.case.workload == workload]
         if self._live:  # the screen shows what there is
             rows = [replace(row, provisional=False) for row in rows]
-        elif not any(row.provisional for row in rows):
+        elif rows and not any(row.provisional for row in rows):
             self._shown.add(workload)
         yield from format_comparisons(rows, stdout.width if self._live else PIPED_WIDTH)
 

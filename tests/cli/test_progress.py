@@ -121,11 +121,15 @@ def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path, monkeypatch):
 
 
 def test_piped_output_has_a_table_once_all_rows_were_tried(tmp_path):
-    records = [ok(case(name), number) for number in (1, 2) for name in ("jax", "b")]
-    plan = run(case("jax"), case("b"), rounds={"sgd": 2})
+    # The textbook's programs have the name of its workload, and no row.
+    records = [ok(case("program", workload="textbook"), kind="textbook", quantities={})]
+    cases = [case("jax", workload="textbook"), case("b", workload="textbook")]
+    records += [ok(one, number) for number in (1, 2) for one in cases]
+    plan = run(*cases, rounds={"textbook": 2})
     folder = write(tmp_path / "run", plan)
     show, lines = Progress(Estimate(), folder).format, []
     for number, record in enumerate(records, 1):
         store.append_record(folder, record)
-        lines += show(loop.TrialEnded(record, number, 4))
-    assert [isinstance(line, Table) for line in lines] == [False, False, True, False, False]
+        lines += show(loop.TrialEnded(record, number, 5))
+    is_table = [isinstance(line, Table) for line in lines]
+    assert is_table == [False, False, False, True, False, False]
