@@ -325,13 +325,14 @@ Install = Annotated[
         "own.",
     ),
 ]
-Extra = Annotated[
+Additions = Annotated[
     list[str] | None,
     versions_option(
-        "--extra",
-        metavar="NAME",
-        help="With --install, install this extra of the project too. Repeat the option for "
-        "several.",
+        "--with",
+        metavar="PACKAGE",
+        help="Install this on both sides, too: a package as pip takes it, or with --install an "
+        "extra (extra:NAME) or a dependency group (group:NAME) of the project. Repeat the option "
+        "for several.",
     ),
 ]
 BaseEnv = Annotated[

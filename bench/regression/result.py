@@ -62,8 +62,9 @@ class CaseComparison:
     """The verdict on one case and what it rests on.
 
     metrics: steady epochs first; empty if nothing could be timed. required: the case was named by
-    the user, or one side has it, so that a comparison without it fails. detectable: the slowdown
-    that as many measurements detect with probability 95 %, as a share.
+    the user, or one side has it, so that a comparison without it fails. unsettled: more pairs may
+    find the time slower, although it is decided. detectable: the slowdown that as many measurements
+    detect with probability 95 %, as a share.
 
     Of live pairs: pairs; pair_seconds, what a pair took. Of stored runs, on both sides: processes,
     those that succeeded; tried, all processes; epochs, how many of each process were compared;
@@ -79,6 +80,7 @@ class CaseComparison:
     accuracy: Sides = (None, None)
     parity_error: Sides = (None, None)
     required: bool = False
+    unsettled: bool = False
     detectable: float | None = None
     pairs: int = 0
     pair_seconds: float | None = None

@@ -66,7 +66,7 @@ def verdicts(result):
 def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
     commit(job="sleep 0.1\n")
     commit(job="sleep 0.4\n")
-    status, result = compared("--command=sh job", "--timeout=9m", ENOUGH)
+    status, result = compared("--command=sh job", ENOUGH)
     assert (status, verdicts(result)) == (1, {"time": "slower"})
     (case,) = result["cases"]
     assert case["name"] == "sh job"
@@ -74,7 +74,7 @@ def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
     folder = tmp_path / "out"
     plan = store.read_plan(folder / "command.json", CommandPlan)
     assert (plan.arguments, plan.command.split()[3]) == ("sh job", "gate")
-    assert plan.timeout == 540.0
+    assert plan.timeout == plan.budget == 3600.0
     records = store.read_commands(folder)
     assert {record.status for record in records} == {"ok"}
     assert records[-1].round == case["pairs"] == store.read_looks(folder)["command"][0]
@@ -162,7 +162,30 @@ def test_processor_time_of_benchmarks_is_judged(commit, compared, monkeypatch):
     assert result["cases"][0]["metrics"][0]["name"] == "mean CPU time"
 
 
+def test_harness_of_the_candidate_is_run_on_both_sides(commit, compared):
+    commit(number="1")
+    commit(number="2", job="cat number")
+    options = ("--command=sh job", "--metric=last-number", ENOUGH)
+    assert compared(*options)[0] == 3
+    status, result = compared(*options, "--harness=job", "--output=other")
+    assert (status, verdicts(result)) == (1, {"last-number": "slower"})
+    commit(job="cat  number")
+    assert (
+        "no file differs but those of --harness"
+        in compared(*options, "--harness=job", "--output=none")[1]
+    )
+
+
 # ----- what fails
+
+
+def test_package_in_a_src_folder_is_to_be_installed(commit, compared, repository):
+    (repository.folder / "src").mkdir()
+    commit(**{"src/hotpack.py": "", "job.py": "import hotpack"})
+    commit(**{"src/hotpack.py": "new = 1"})
+    status, result = compared("--command=python job.py")
+    assert status == 3
+    assert all("(--install)" in remark for remark in result["cases"][0]["remarks"])
 
 
 def test_missing_pytest_benchmark_is_the_reason(commit, compared, monkeypatch):
@@ -350,8 +373,11 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--allow=same-code")
         (("gate", "--base=HEAD", "--pytest=bench.py", "--metric=json:a"), "or auto"),
         (("gate", "--base=HEAD", "--pytest=bench.py", "--metric=iteration"), "or auto"),
         ((*COMMAND, "--prepare=a 'b"), "Close the quotation"),
-        ((*COMMAND, "--timeout=0"), "--timeout"),
-        ((*COMMAND, "--warmup=0"), "--warmup"),
+        ((*COMMAND, "--with=extra:tests"), "need --install"),
+        ((*COMMAND, "--with=a b"), "as pip takes it"),
+        ((*COMMAND, "--harness=nowhere"), "no such file"),
+        ((*COMMAND, "--harness=../own.py"), "no such file"),
+        (("gate", "--base=.", *COMMAND[2:], "--harness=own.py"), "needs a revision"),
         ((*COMMAND, "--threads=4096"), "at most"),
         ((*COMMAND, "--output=earlier"), "earlier"),
         ((*COMMAND, "--install"), "Name both"),

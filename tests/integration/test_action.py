@@ -138,11 +138,11 @@ def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
         prints(1.0),
         command='python job.py ; touch hacked $(touch hacked) "; touch hacked"',
         metric="last-number",
-        arguments="--prepare=python -c 'print(1)'\n\n--warmup=2\n",
+        arguments="--prepare=python -c 'print(1)'\n\n--candidate-env=COLOUR=red\n",
     )
     records = store.read_commands(Path(outputs["records"]))
     assert (code, {record.status for record in records}) == (0, {"ok"})
-    assert sum(record.round == 0 for record in records) == 4
+    assert {record.version for record in records if record.subject.env} == {"candidate"}
     assert not list(tmp_path.rglob("hacked"))
 
 

@@ -28,7 +28,7 @@ def ab(
     ] = None,
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
-    extra: options.Extra = None,
+    additions: options.Additions = None,
     base_env: options.BaseEnv = None,
     candidate_env: options.CandidateEnv = None,
     implementation: Annotated[
@@ -73,7 +73,7 @@ def ab(
         envs=(base_env, candidate_env),
         devices=[device],
         install=install,
-        extra=extra,
+        additions=additions,
         allow=allow,
         output=output,
     )

@@ -11,6 +11,7 @@ from bench.planning.plan import RESULTS
 from bench.records.layout import COMMAND_PLAN
 from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import AUTO
+from bench.regression.commands.instructions import INSTRUCTIONS
 from bench.regression.commands.judge_commands import load_result
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 
@@ -30,7 +31,7 @@ def gate(
     ] = None,
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
-    extra: options.Extra = None,
+    additions: options.Additions = None,
     base_env: options.BaseEnv = None,
     candidate_env: options.CandidateEnv = None,
     command: Annotated[
@@ -55,10 +56,11 @@ def gate(
         options.cases_option(
             metavar="METRIC",
             help="Judge one of these: the time of the command (time), its CPU time while both "
-            "versions run at once on the same cores (cpu-time), the time of an iteration, before "
-            "which it reads a line and after which it prints one (iteration), the last number that "
-            "it prints (last-number), or a number in its JSON (json:KEY). Less is better. Default: "
-            "cpu-time for what computes rather than waits, else time.",
+            "versions run at once on the same cores (cpu-time), its instructions, which perf or "
+            "Valgrind counts, beside one of these two (instructions), the time of an iteration, "
+            "before which it reads a line and after which it prints one (iteration), the last "
+            "number that it prints (last-number), or a number in its JSON (json:KEY). Less is "
+            "better. Default: cpu-time for what computes rather than waits, else time.",
             show_default=False,
         ),
     ] = AUTO,
@@ -66,17 +68,15 @@ def gate(
         str | None,
         options.measuring_option(metavar="COMMAND", help="Run this before each process, untimed."),
     ] = None,
-    warmup: Annotated[
-        int,
-        options.measuring_option(
-            metavar="N",
-            min=1,
-            max=100,
-            help="Measure this number of pairs first, which do not count.",
+    harness: Annotated[
+        list[str] | None,
+        options.versions_option(
+            metavar="PATH",
+            help="Take this file or folder of the candidate on both sides, such as its benchmarks. "
+            "Repeat the option for several.",
         ),
-    ] = 1,
+    ] = None,
     threads: options.ThreadCount = 1,
-    timeout: options.Timeout = 600,
     budget: options.PairBudget = 180,
     tolerance: options.Tolerance = 0.02,
     fail_on: options.FailOn = "slower",
@@ -92,9 +92,8 @@ def gate(
         pytest,
         metric=metric,
         prepare=prepare or "",
-        warmup=warmup,
         threads=threads,
-        timeout=timeout,
+        harness=tuple(harness or ()),
     )
     terms = pairs.make_terms(
         (baseline, candidate),
@@ -103,13 +102,13 @@ def gate(
         envs=(base_env, candidate_env),
         devices=None,
         install=install,
-        extra=extra,
+        additions=additions,
         allow=allow,
         output=output,
     )
     with prepare_commands(terms, chosen) as (planned, prepared):
         plan = planned
-        if prepared and metric == AUTO:
+        if prepared and metric in {AUTO, INSTRUCTIONS}:
             with hold_host_lock(stderr):
                 line = "first a process of each side, which shows whether it computes or waits"
                 stderr.print(f"{plan.arguments}: {line}", soft_wrap=True, markup=False)

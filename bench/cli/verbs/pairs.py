@@ -14,7 +14,6 @@ from bench.cli.console import quote_command, stderr
 from bench.cli.live import Transient, measuring
 from bench.cli.verdicts import print_comparison
 from bench.contract import Device
-from bench.errors import UserError
 from bench.planning.plan import check_writable
 from bench.records import store
 from bench.regression.paired.comparison_plan import PairedPlan, Terms
@@ -34,7 +33,7 @@ def make_terms(
     envs: Sequence[Sequence[str] | None],
     devices: Sequence[Device] | None,
     install: bool,
-    extra: Sequence[str] | None,
+    additions: Sequence[str] | None,
     allow: Sequence[options.Names] | None,
     output: Path | None,
 ) -> Terms:
@@ -42,8 +41,6 @@ def make_terms(
 
     envs: the texts of both sides. devices: see ``parse_env``.
     """
-    if extra and not install:
-        raise UserError("--extra needs --install. Add it, or leave --extra out")
     if output is not None:
         check_writable(output)
     before, after = (parse_env(texts or (), devices) for texts in envs)
@@ -56,7 +53,8 @@ def make_terms(
         tolerance=tolerance,
         budget=budget,
         envs=(before, after),
-        install=tuple(extra or ()) if install else None,
+        install=install,
+        additions=tuple(additions or ()),
         allowed=options.join_names(allow),
         pip=read_options(),
     )

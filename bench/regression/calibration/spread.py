@@ -18,8 +18,8 @@ from bench.records.store import read_environments, read_looks, read_plan, read_t
 from bench.regression.calibration.session import Decision
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan
 from bench.regression.paired.judge_pairs import (
-    EPOCH,
     RecordPair,
+    choose_epoch,
     collect_pairs,
     compute_log_ratio,
     judge_cases,
@@ -67,8 +67,9 @@ class MeasuredDecision:
 
     @property
     def logs(self) -> list[float]:
-        """Logarithms of the candidate's epoch over the baseline's, by pair."""
-        logs = (compute_log_ratio(EPOCH, *pair) for pair in self.pairs)
+        """Logarithms of the candidate's judged epoch over the baseline's, by pair."""
+        epoch = choose_epoch(self.plan, self.records)
+        logs = (compute_log_ratio(epoch, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
     @property
@@ -107,7 +108,9 @@ def shift_decision(decision: MeasuredDecision, share: float) -> MeasuredDecision
     factors = {BASELINE: 1.0, CANDIDATE: 1 + share}
     records = [
         msgspec.structs.replace(
-            one, epoch_seconds=[s * factors[one.version] for s in one.epoch_seconds]
+            one,
+            epoch_seconds=[s * factors[one.version] for s in one.epoch_seconds],
+            epoch_cpu_seconds=[s * factors[one.version] for s in one.epoch_cpu_seconds],
         )
         for one in decision.records
     ]

@@ -15,14 +15,16 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
 
     arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
     for none. metric: TIME, CPU_TIME, LAST_NUMBER, or JSON with a key. chosen: why it is this one of
-    the first two; empty if the user named it. pytest: the command is
-    pytest, and the benchmarks of pytest-benchmark are judged one by one: the minimum of each, or
-    the mean of its CPU_TIME. loops: see ``CommandSpec``. warmup: pairs that do not count.
+    the first two; empty if the user named it. counter: counts the instructions, which are judged,
+    too; empty for none. pytest: the command is pytest, and the benchmarks of pytest-benchmark are
+    judged one by one: the minimum of each, or the mean of its CPU_TIME. loops: see ``CommandSpec``.
+    warmup: in records of earlier suites, pairs that do not count.
     """
 
     arguments: str
     metric: str = TIME
     chosen: str = ""
+    counter: tuple[str, ...] = ()
     pytest: bool = False
     prepare: str = ""
     loops: bool = False

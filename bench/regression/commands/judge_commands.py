@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 
 from bench.records.schema import CommandRecord, Environment
 from bench.records.store import read_commands, read_environments, read_looks
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
+from bench.regression.commands.instructions import (
+    INSTRUCTIONS,
+    SHARE_OF_TOLERANCE,
+    compare_counts,
+)
 from bench.regression.paired.comparison_plan import CANDIDATE
 from bench.regression.paired.judge_pairs import (
     MeasuredMetric,
@@ -17,7 +23,12 @@ from bench.regression.paired.judge_pairs import (
     list_failures,
     make_metric,
 )
-from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
+from bench.regression.result import (
+    CaseComparison,
+    CaseVerdict,
+    ComparisonResult,
+    MetricComparison,
+)
 from bench.regression.stats.decision import decide_all
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
@@ -39,16 +50,21 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
         environments = read_environments(folder)
         cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
     baseline, candidate = describe_sides(plan, records, environments)
+    reason, gated = plan.chosen, [name_metric(plan)]
+    if plan.counter:
+        share = 100 * SHARE_OF_TOLERANCE * plan.tolerance
+        reason += f"; instructions are slower if all counts are higher, by {share:g} % or more"
+        gated.insert(0, INSTRUCTIONS)
     return ComparisonResult(
         command="bench gate",
         baseline=baseline,
         candidate=candidate,
         rule=plan.make_rule(len(list_names(records))),
         cases=cases,
-        gated=(name_metric(plan),),
+        gated=tuple(gated),
         parity=False,
         advice="" if plan.loops or plan.chosen or plan.metric != TIME else ADVICE,
-        reason=plan.chosen,
+        reason=reason.removeprefix("; "),
     )
 
 
@@ -62,8 +78,9 @@ def name_metric(plan: CommandPlan) -> str:
 
 
 def list_names(records: Iterable[CommandRecord]) -> list[str]:
-    """Return the names of the values of either side, in the order measured."""
-    return list(dict.fromkeys(name for record in records for name in record.values))
+    """Return the names of the timed values of either side, in the order measured."""
+    names = dict.fromkeys(name for record in records for name in record.values)
+    return [name for name in names if name != INSTRUCTIONS]
 
 
 def judge_commands(
@@ -111,7 +128,28 @@ def judge_commands(
                 pair_seconds=median(seconds) if seconds else None,
             )
         )
+    if (counts := compare_counts(records, plan.tolerance)) and not failures:
+        return [judge_counts(case, counts) for case in cases]
     return cases
+
+
+def judge_counts(case: CaseComparison, counts: MetricComparison) -> CaseComparison:
+    """Return a case of which the instructions decide where its time shows no difference."""
+    times, remark = case.metrics, ""
+    if any(metric.ratio.low is None for metric in times):  # too few pairs to show any
+        times = tuple(replace(metric, verdict=None, more_pairs=None) for metric in times)
+    verdict = case.verdict
+    if verdict not in {"slower", "faster"} and counts.verdict not in {None, "undecided"}:
+        verdict = counts.verdict
+    elif verdict == "slower" and counts.verdict == "no change":
+        remark = "slower with as many instructions: look at caches, memory layout and the system"
+    return replace(
+        case,
+        verdict=verdict,
+        metrics=(counts, *times),
+        remarks=(*case.remarks, remark) if remark else case.remarks,
+        unsettled=case.verdict == "undecided" and verdict != "slower",
+    )
 
 
 def find_missing_side(name: str, records: Iterable[CommandRecord]) -> str | None:

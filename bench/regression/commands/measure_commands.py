@@ -1,5 +1,7 @@
 """Measure the commands of two versions in pairs of processes, and record each process."""
 
+import math
+import os
 import re
 import shlex
 import shutil
@@ -17,13 +19,23 @@ from bench.records import environments, store, timestamps
 from bench.records.schema import FORMAT, CommandRecord, Subject
 from bench.regression.commands import opened
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
+from bench.regression.commands.instructions import (
+    INSTRUCTIONS,
+    LEAST_RUNS,
+    MOST_RUNS,
+    compare_counts,
+    count,
+    read_count,
+)
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.sides import CommandSide
 from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, order_sides
-from bench.regression.paired.loop import choose_epochs, measure_until_decided
+from bench.regression.paired.judge_pairs import COMPUTING
+from bench.regression.paired.loop import Notice, choose_epochs, measure_until_decided
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
+from bench.regression.versions import git
 from bench.runner.host import machine
 from bench.runner.host.kernel import measure_kernel
 from bench.runner.process import scratch
@@ -35,8 +47,6 @@ from bench.worker.measure import now
 
 # Before and after a process the reference kernel runs this many times; the median counts.
 KERNEL_RUNS = 5
-# The share of its time for which a command must compute, so that its CPU time is judged.
-COMPUTING = 0.8
 # The share of a command that the start of Python takes, above which the result says so.
 START = 0.1
 # The number of iterations in the first pair of --loops, which shows how long an iteration takes.
@@ -45,6 +55,7 @@ FIRST_ITERATIONS = 2
 MAX_TIME = "0.2"
 TIMER = "--benchmark-timer"
 BENCHMARKS = "benchmarks.json"  # in the folder of a process
+MARKER = Path(__file__).with_name("codspeed_marker.py")
 
 
 def measure(
@@ -55,9 +66,31 @@ def measure(
     Yields a line before each pair, and the cases whenever they were judged. The caller has the
     host's lock.
     """
-    end = now() + plan.budget
+    end, pairs = now() + plan.budget, _CommandPairs(folder, plan, sides)
+    if plan.counter and not (yield from count_until_decided(pairs, end)):
+        yield from pairs.judge()
+        return
     yield f"{plan.arguments}: a first pair"
-    yield from measure_until_decided(_CommandPairs(folder, plan, sides), end)
+    yield from measure_until_decided(pairs, end)
+
+
+def count_until_decided(pairs: "_CommandPairs", end: float) -> Generator[str, None, bool]:
+    """Count the instructions of both sides; return whether all processes succeeded.
+
+    Yields a line before each two processes. end: on the monotonic clock.
+    """
+    for number in range(1, MOST_RUNS + 1):
+        yield f"{pairs.name}: instructions, process {number} of each side"
+        begin = now()
+        if not pairs.count():
+            return False
+        next_end = 2 * now() - begin
+        if number < LEAST_RUNS and next_end > end:
+            minutes = math.ceil((next_end - begin) / 60)
+            yield Notice(f"{pairs.name}: two counts need --budget {minutes}m or more")
+        if next_end > end or (number >= LEAST_RUNS and pairs.are_counts_decided):
+            break
+    return True
 
 
 def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> CommandPlan:
@@ -69,7 +102,9 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
     """
     if plan.threads > 1 or TIMER in plan.arguments:
         return plan
-    pairs, outcomes = _CommandPairs(Path(), plan, sides), []
+    # Tests take a part of a second each, as in the pairs of CPU_TIME.
+    first = msgspec.structs.replace(plan, metric=CPU_TIME) if plan.pytest else plan
+    pairs, outcomes = _CommandPairs(Path(), first, sides), []
     for side in sides:
         outcome = pairs.run_once(side)
         if outcome and outcome.computing < COMPUTING:
@@ -78,7 +113,7 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
             return plan
         outcomes.append(outcome)
     share = min(outcome.computing for outcome in outcomes)
-    metric, chosen = CPU_TIME, f"both sides compute for {share:.0%} of their time or more"
+    metric, chosen = CPU_TIME, f"both sides compute most of the time ({share:.0%})"
     if share < COMPUTING:
         metric, chosen = TIME, f"a side computes for {share:.0%} of its time only"
     else:
@@ -120,6 +155,7 @@ class _CommandPairs:
         }
         self._cores = list_usable_cores()[-plan.threads :]
         self._records: list[CommandRecord] = []
+        self._is_counting = False
         self._looks: LookSchedule = ()
         self._iterations = FIRST_ITERATIONS * plan.loops
         self._iteration = self._seconds = 0.0  # of an iteration, and of the rest of a pair
@@ -131,21 +167,17 @@ class _CommandPairs:
         return self._seconds + 2 * self._iterations * self._iteration
 
     def measure(self, number: int) -> bool:
-        """Measure a pair, or before the first one those that warm up.
-
-        Raises UserError if these opened no file that differs between the sides.
-        """
+        """Measure a pair. Raises UserError if the first opened no file that differs."""
         changed = [path for side in self._sides.values() for path in side.changed]
         if number == 0:
             opened.set_back(changed)
-        for _ in range(1 if number else self._plan.warmup):
-            begin = now()
-            records = self._measure_pair(number)
-            if any(record.status != "ok" for record in records):
-                return False
-            times = [time for record in records for time in record.iteration_seconds]
-            self._iteration = fmean(times) if times else 0.0
-            self._seconds = now() - begin - sum(times)
+        begin = now()
+        records = self._measure_pair(number)
+        if any(record.status != "ok" for record in records):
+            return False
+        times = [time for record in records for time in record.iteration_seconds]
+        self._iteration = fmean(times) if times else 0.0
+        self._seconds = now() - begin - sum(times)
         if number == 0 and (fault := opened.find_unopened_fault(changed)):
             shutil.rmtree(self._folder)  # else its two processes look like a comparison
             raise UserError(fault)
@@ -162,12 +194,25 @@ class _CommandPairs:
         """Judge the command, or each of its benchmarks."""
         return judge_commands(self._plan, self._records, self._looks)
 
+    def count(self) -> bool:
+        """Count the instructions of both sides at once; return whether both succeeded."""
+        self._is_counting = True
+        records = self._measure_pair(0)
+        self._is_counting = False
+        return all(record.status == "ok" for record in records)
+
+    @property
+    def are_counts_decided(self) -> bool:
+        """Whether the counts so far show a difference, or that there is none."""
+        counts = compare_counts(self._records, self._plan.tolerance)
+        return counts is not None and counts.verdict != "undecided"
+
     def _measure_pair(self, number: int) -> list[CommandRecord]:
         """Measure and record the two processes of a pair, one after the other or in turn."""
         order = order_sides()
         records = []
         try:
-            if self._plan.is_simultaneous:
+            if self._is_counting or self._plan.is_simultaneous:
                 results = self._run_together(order)
             else:
                 results = ((side, self._run(side)) for side in order)
@@ -192,13 +237,14 @@ class _CommandPairs:
                 outcome = command.finish()
             kernels.append(self._measure_kernel())
             conditions = machine.compare_readings(before, machine.read_conditions())
-            result = self._read(outcome, folder)
+            result = self._read(side, outcome, folder)
         return result.add(started=started, kernel_seconds=kernels, conditions=conditions)
 
     def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, Result]]:
         """Yield the results of two live processes.
 
         They iterate in turn, or run at once: on the same cores the system lets them take turns.
+        Those that are counted have a core each.
         """
         with ExitStack() as stack:
             folders = {side: stack.enter_context(scratch.make_folder()) for side in order}
@@ -218,7 +264,7 @@ class _CommandPairs:
                 if self._plan.loops:
                     result = self._describe_iterations(side, outcome, seconds[side], stopped)
                 else:
-                    result = self._read(outcome, folders[side])
+                    result = self._read(side, outcome, folders[side])
                 yield side, result.add(started=started)
 
     def _describe_iterations(
@@ -260,27 +306,36 @@ class _CommandPairs:
     def _specify(self, side: str, folder: Path) -> CommandSpec:
         """Return what a process of a side runs."""
         arguments, own = self._arguments, self._sides[side]
+        variables = own.variables
         if self._plan.pytest:
             results = f"--benchmark-json={folder / BENCHMARKS}"
-            arguments = [*arguments, "--benchmark-only", "--quiet", results]
+            arguments = [*arguments, "--benchmark-only", "--quiet", results, "-p", MARKER.stem]
+            shutil.copy(MARKER, folder)
+            path = [str(folder), *filter(None, [variables.get("PYTHONPATH")])]
+            variables = {**variables, "PYTHONPATH": os.pathsep.join(path)}
             if self._plan.metric == CPU_TIME:
                 # More pairs show more than more rounds. The option follows "python -m pytest", so
                 # that what the user gives comes later, and holds.
                 arguments = [*arguments[:3], f"--benchmark-max-time={MAX_TIME}", *arguments[3:]]
                 arguments.append(f"{TIMER}=time.process_time")
         times = self._plan.metric in {TIME, CPU_TIME} and not self._plan.pytest
-        return CommandSpec(
+        spec = CommandSpec(
             arguments=arguments,
             folder=own.folder,
-            variables=own.variables,
+            variables=variables,
             cores=self._cores,
             # Those that share their cores take twice as long.
             timeout=self._plan.timeout * (2 if self._plan.metric == CPU_TIME else 1),
             output_bytes=0 if times else OUTPUT_BYTES,
             loops=self._plan.loops,
         )
+        if self._is_counting:
+            cores = list_usable_cores()[-2:]
+            core = cores[0] if side == BASELINE else cores[-1]
+            return count(spec, self._plan.counter, folder, core, self._plan.budget)
+        return spec
 
-    def _read(self, outcome: Outcome, folder: Path) -> Result:
+    def _read(self, side: str, outcome: Outcome, folder: Path) -> Result:
         """Return how a process ended, with its values if it succeeded."""
         result = describe_outcome(outcome)
         if self._plan.pytest and "arguments: --benchmark" in outcome.stderr_tail:
@@ -291,9 +346,14 @@ class _CommandPairs:
             tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
             if tests:
                 result = result.fail(join_lines(tests[0]))
+        lacks = re.search(r"No module named '(\w+)", outcome.stderr_tail + outcome.output)
+        if lacks and lacks[1] in git.list_modules(self._sides[side].folder):
+            result = result.fail(f"{result.reason}. Install each side (--install)", outcome.status)
         if outcome.status != "ok":
             return result
         try:
+            if self._is_counting:
+                return result.add(values={INSTRUCTIONS: read_count(folder)})
             file = folder / BENCHMARKS if self._plan.pytest else None
             values = read_values(self._plan.metric, outcome, file)
         except ValueFault as fault:
@@ -309,13 +369,14 @@ class _CommandPairs:
 
     def _record(self, number: int, side: str, result: Result) -> CommandRecord:
         """Append the record of a process."""
-        environment = self._environments[side]
-        warmed = sum(one.round == 0 and one.version == side for one in self._records)
+        environment, kind = self._environments[side], "i" if self._is_counting else "w"
+        before = [one for one in self._records if one.trial.startswith(kind)]
+        place = sum(one.version == side for one in before) + 1
         identity = {
             "kind": "command",
             "format": FORMAT,
             "run": self._plan.run,
-            "trial": f"p{number}-{side}" if number else f"w{warmed + 1}-{side}",
+            "trial": f"p{number}-{side}" if number else f"{kind}{place}-{side}",
             "round": number,
             "case": Subject(self._plan.threads, self._versions[side].env),
             "environment": environment.id,

@@ -2,9 +2,11 @@
 
 import dataclasses
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.errors import UserError
 from bench.planning.plan import resolve_threads
@@ -19,6 +21,7 @@ from bench.regression.commands.command_plan import (
     CommandPlan,
     split_arguments,
 )
+from bench.regression.commands.instructions import INSTRUCTIONS, choose_counter
 from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Terms
 from bench.regression.versions import git
@@ -26,13 +29,17 @@ from bench.regression.versions.names import Version, are_equal
 from bench.regression.versions.site import resolve_versions
 from bench.worker.machine import list_usable_cores
 
+LEAST_TIMEOUT = 60.0  # seconds of a process; else the budget, because no pair takes longer
+_TIMES = {AUTO, TIME, ITERATION, INSTRUCTIONS}
+
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
     """What is run on both sides: a command, or pytest with these arguments.
 
-    threads: the cores that a process may use; 0 for every core. metric: AUTO is TIME until a
-    process of each side has shown that it computes; ITERATION is the time of each. Others: see
+    threads: the cores that a process may use; 0 for every core. harness: see ``share_harness``.
+    metric: AUTO is TIME until a process of each side has shown that it computes, and so is
+    INSTRUCTIONS, which are counted beside it; ITERATION is the time of each. Others: see
     ``CommandPlan``.
     """
 
@@ -40,9 +47,8 @@ class CommandOptions:
     pytest: str | None = None
     metric: str = TIME
     prepare: str = ""
-    warmup: int = 1
     threads: int = 1
-    timeout: float = 600.0
+    harness: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -56,8 +62,9 @@ def prepare_commands(
     """
     same_code_ok = "same-code" in terms.allowed
     arguments = read_arguments(options)
+    counter = choose_counter() if options.metric == INSTRUCTIONS else ()
     threads = resolve_threads(options.threads, len(list_usable_cores()))
-    versions = choose_versions(terms)
+    versions = choose_versions(terms, pytest=bool(options.pytest))
     kinds = [version.kind for version in versions]
     if kinds[1] == "revision" and "tree" not in kinds and (changes := git.count_changes()):
         plural = "s are" if changes > 1 else " is"
@@ -69,31 +76,57 @@ def prepare_commands(
         if same_code_ok or not are_equal(*versions):
             for name, version in zip((BASELINE, CANDIDATE), versions, strict=True):
                 sides[name] = stack.enter_context(prepare_side(version, terms.progress, terms.pip))
+            share_harness(sides, versions, options.harness)
             if not same_code_ok:
                 if fault := find_same_code([*sides.values()], arguments):
                     raise UserError(fault)
-                sides = watch_changes(sides, terms.progress)
+                sides = watch_changes(sides, terms.progress, is_shared=bool(options.harness))
         plan = terms.make_plan(
             CommandPlan,
             *versions,
             arguments=shlex.join(arguments),
-            metric=TIME if options.metric in {AUTO, ITERATION} else options.metric,
+            metric=TIME if options.metric in _TIMES else options.metric,
+            counter=counter,
             pytest=bool(options.pytest),
             prepare=options.prepare,
             loops=options.metric == ITERATION,
-            warmup=options.warmup,
             threads=threads,
-            timeout=options.timeout,
+            timeout=max(LEAST_TIMEOUT, terms.budget),
         )
         yield plan, sides
 
 
+def share_harness(
+    sides: Mapping[str, CommandSide], versions: Sequence[Version], harness: Sequence[str]
+) -> None:
+    """Replace files or folders of the base's checkout by the candidate's. Raises UserError.
+
+    harness: their paths, relative to the folder of both sides.
+    """
+    if harness and (versions[0].kind != "revision" or versions[1].kind not in {"revision", "tree"}):
+        raise UserError("--harness needs a revision as --base, and its candidate in the repository")
+    for name in harness if sides else ():
+        after, before = (sides[side].folder / name for side in (CANDIDATE, BASELINE))
+        if Path(name).is_absolute() or ".." in Path(name).parts or not after.exists():
+            raise UserError(f"--harness {name}: the candidate has no such file in this folder")
+        if before.is_dir():
+            shutil.rmtree(before)
+        before.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if after.is_dir() else shutil.copy2
+        copy(after, before)
+
+
 def watch_changes(
-    sides: Mapping[str, CommandSide], progress: Callable[[str], None]
+    sides: Mapping[str, CommandSide], progress: Callable[[str], None], *, is_shared: bool
 ) -> dict[str, CommandSide]:
-    """Return the sides with the files that differ, of which the first pair must open one."""
+    """Return the sides with the files that differ, of which the first pair must open one.
+
+    is_shared: files were made equal, so that others must differ. Raises UserError.
+    """
     both = [*sides.values()]
     changed = opened.find_changed([one.folder for one in both], [one.variables for one in both])
+    if is_shared and not any(changed):
+        raise UserError("no file differs but those of --harness, so there is nothing to compare")
     if not opened.keep_access_times([*changed[0], *changed[1]]):
         progress("this file system keeps no access times: nothing shows that the change runs")
         return dict(sides)
@@ -111,10 +144,10 @@ def read_arguments(options: CommandOptions) -> list[str]:
             "CPU time with cpu-time. Give one of these, or auto"
         )
     has_key = options.metric.startswith(JSON) and options.metric != JSON
-    if not has_key and options.metric not in {AUTO, TIME, CPU_TIME, ITERATION, LAST_NUMBER}:
+    if not has_key and options.metric not in {*_TIMES, CPU_TIME, LAST_NUMBER}:
         raise UserError(
-            f"--metric {options.metric}: choose auto, time, cpu-time, iteration, last-number, or "
-            "json:KEY, where dots lead into objects"
+            f"--metric {options.metric}: choose auto, time, cpu-time, instructions, iteration, "
+            "last-number, or json:KEY, where dots lead into objects"
         )
     if options.prepare:
         split_arguments(options.prepare, "--prepare")
@@ -123,12 +156,18 @@ def read_arguments(options: CommandOptions) -> list[str]:
     return split_arguments(str(options.command), "--command")
 
 
-def choose_versions(terms: Terms) -> list[Version]:
-    """Return the versions of the terms, with what each requires. Raises UserError."""
+def choose_versions(terms: Terms, *, pytest: bool) -> list[Version]:
+    """Return the versions of the terms, with what each requires. Raises UserError.
+
+    pytest: what --install builds gets pytest-benchmark, too.
+    """
     versions = terms.parse(parse_side)
     kinds = {version.kind for version in versions}
     if kinds == {"tree", "packages"}:
         raise UserError("a command compares packages with packages. Name releases on both sides")
-    if terms.install is not None and kinds != {"revision"}:
+    if terms.install and kinds != {"revision"}:
         raise UserError("--install builds two revisions of the current repository. Name both")
-    return resolve_versions(versions, terms.install, terms.pip, terms.progress)
+    additions = [*terms.additions, *(["pytest-benchmark"] if pytest and terms.install else [])]
+    return resolve_versions(
+        versions, terms.pip, terms.progress, install=terms.install, additions=additions
+    )

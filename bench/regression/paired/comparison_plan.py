@@ -60,12 +60,14 @@ class PairedPlan(BasePlan, frozen=True, kw_only=True):
 class ComparisonPlan(PairedPlan, frozen=True, kw_only=True):
     """The plan of ``bench ab`` of implementations, as it is stored.
 
-    gates: names of the metrics that are judged beside the epoch.
+    gates: names of the metrics that are judged beside the epoch. cpu_time: the epoch's CPU time is
+    judged where the process computes.
     """
 
     pairings: tuple[Pairing, ...]
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()
+    cpu_time: bool = False
 
     @property
     def rule(self) -> Rule:
@@ -82,9 +84,8 @@ class Terms:
 
     baseline: None for the candidate's version, where something else differs. command: as recorded.
     progress: gets a line for each slow step. tolerance: share. budget: seconds of measuring. envs:
-    variables of the processes of either side. install: extras with which each revision is built
-    and installed; None if it is not. allowed: "same-code", "missing", "nothing": what else ends the
-    comparison.
+    variables of the processes of either side. install, additions: see ``resolve_versions``.
+    allowed: "same-code", "missing", "nothing": what else ends the comparison.
     """
 
     baseline: str | None
@@ -94,7 +95,8 @@ class Terms:
     tolerance: float = TOLERANCE
     budget: float = 180.0
     envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
-    install: tuple[str, ...] | None = None
+    install: bool = False
+    additions: tuple[str, ...] = ()
     allowed: Collection[str] = ()
     pip: PipOptions = PipOptions()  # noqa: RUF009 - frozen
 

@@ -88,7 +88,7 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
         if number in looks[:-1]:
             cases = pairs.judge()
             yield from cases
-            if all(case.verdict != "undecided" for case in cases):
+            if not any(case.unsettled or case.verdict == "undecided" for case in cases):
                 return
     yield from pairs.judge()
 

@@ -81,9 +81,11 @@ def prepare_comparison(
     """
     versions = terms.parse(parse_version)
     own = [name for name in cases.implementations if name.endswith(".py")]
-    check_sources(versions, cases.implementations, install=terms.install is not None)
+    check_sources(versions, cases.implementations, install=terms.install)
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
-    versions = resolve_versions(versions, terms.install, terms.pip, terms.progress)
+    versions = resolve_versions(
+        versions, terms.pip, terms.progress, install=terms.install, additions=terms.additions
+    )
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
     chosen = _choose_implementations(before, after, cases)
     looks = terms.progress, terms.pip
@@ -115,6 +117,7 @@ def prepare_comparison(
                 timeout=TIMEOUT,
                 absent=tuple(absent),
                 gates=(MEAN_EPOCH, *gates),
+                cpu_time=cases.threads == 1 and cases.device == "cpu",
                 data_source=cases.data,
             ),
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},

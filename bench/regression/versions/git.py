@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from bench.errors import UserError
 from bench.runner.process.launch import launch
@@ -84,6 +87,31 @@ def require_commit(commit: str) -> str:
     top = find_repository()
     assert top is not None  # the commit was found in it
     return f"git+{top.as_uri()}@{commit}"
+
+
+def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the requirements of dependency groups of a commit's project. Raises UserError.
+
+    Source: https://packaging.python.org/en/latest/specifications/dependency-groups/
+    """
+    text = _run_git("show", f"{commit}:./pyproject.toml").stdout.decode("utf-8", "replace")
+    try:
+        given = tomllib.loads(text).get("dependency-groups", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"pyproject.toml of {commit[:12]}: {error}. Correct it") from error
+    groups: dict[str, list[Any]] = {canonicalize_name(name): given[name] for name in given}
+
+    def expand(name: str, path: tuple[str, ...] = ()) -> Iterator[str]:
+        if name in path or name not in groups:
+            reason = "includes itself" if name in path else "is not in its pyproject.toml"
+            raise UserError(f"the group {name} of {commit[:12]} {reason}. Name another")
+        for item in groups[name]:
+            if isinstance(item, str):
+                yield item
+            else:
+                yield from expand(canonicalize_name(item["include-group"]), (*path, name))
+
+    return tuple(item for name in names for item in expand(canonicalize_name(name)))
 
 
 def find_top(folder: Path) -> Path:

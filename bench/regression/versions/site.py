@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
 
+from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
 from bench.runner.process.interpreters import require_executable
@@ -30,22 +32,39 @@ class Site:
 
 def resolve_versions(
     versions: Iterable[Version],
-    install: Sequence[str] | None,
     pip: venv.PipOptions,
     progress: Callable[[str], None],
+    *,
+    install: bool,
+    additions: Sequence[str] = (),
 ) -> list[Version]:
     """Return versions with what their environments require. Raises UserError.
 
-    install: extras with which each revision is built; None if revisions are not installed.
+    install: whether each revision is built. additions: what both environments get besides:
+    packages, and ``extra:NAME`` and ``group:NAME`` of a revision that is built.
     """
+    kinds: dict[str, list[str]] = {"extra": [], "group": [], "": []}
+    for text in additions:
+        kind, _, name = text.partition(":")
+        known = kind in {"extra", "group"}
+        kinds[kind if known else ""].append(name if known else text)
+    if not install and (kinds["extra"] or kinds["group"]):
+        raise UserError("extra:NAME and group:NAME need --install. Add it, or name packages")
+    try:
+        packages = [str(Requirement(text)) for text in kinds[""]]
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--with: {reason}. Name a package as pip takes it") from error
     resolved = []
     for version in versions:
         requirements = version.requirements
-        if install is not None:
+        if install:
             requirements = (git.require_commit(str(version.commit)),)
         requirements = venv.resolve_requirements(requirements, pip, progress)
-        if install is not None:
-            requirements = venv.add_extras(requirements, install)
+        if install:
+            requirements = venv.add_extras(requirements, kinds["extra"])
+            requirements += git.read_groups(str(version.commit), kinds["group"])
+        requirements = tuple(dict.fromkeys((*requirements, *packages)))
         resolved.append(msgspec.structs.replace(version, requirements=requirements))
     return resolved
 

@@ -193,10 +193,17 @@ def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
 
     def build(_: Path) -> None:
         progress(f"building an environment with {' '.join(spec.named) or 'pip'}, once")
-        log = folder.with_suffix(".log")
-        _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], log, spec, progress)
+        log, uv = folder.with_suffix(".log"), None
+        # uv builds faster. It reads no variable of pip's.
+        if spec.requirements and not (spec.constraints or spec.variables):
+            uv = shutil.which("uv")
+        if uv:
+            make = [uv, "venv", "--seed", f"--python={sys.executable}", str(folder)]
+        else:
+            make = [sys.executable, "-P", "-m", "virtualenv", str(folder)]
+        _run(make, log, spec, progress)
         if spec.requirements:
-            _run(_write_command(python, folder, spec)[0], log, spec, progress)
+            _run(_write_command(python, folder, spec, uv)[0], log, spec, progress)
             shutil.rmtree(folder / _SOURCES, ignore_errors=True)
         stamp.write_bytes(os.fsencode(folder))  # last: it is whole, and was not moved
 
@@ -248,7 +255,7 @@ def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
 
 
 def _write_command(
-    python: Path, folder: Path, spec: EnvironmentSpec
+    python: Path, folder: Path, spec: EnvironmentSpec, uv: str | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command that installs what an environment consists of, with its files written.
 
@@ -258,6 +265,8 @@ def _write_command(
     """
     pip = [str(python), "-I", "-m", "pip", "install", "--no-input"]
     pip += ["--disable-pip-version-check", "--progress-bar=off"]
+    if uv:
+        pip = [uv, "pip", "install", "--no-progress", f"--python={python}"]
     commits: dict[str, str] = {}
     requirements: list[str] = []
     for text in spec.requirements:
@@ -271,7 +280,7 @@ def _write_command(
         requirements.append(text)
     for name, lines in (("requirement", requirements), ("constraint", spec.constraints)):
         (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
-        pip += [f"--{name}", str(folder / f"{name}s.txt")]
+        pip += [f"-{name[0]}", str(folder / f"{name}s.txt")]
     return pip, commits
 
 

@@ -148,7 +148,7 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
         for case in result.ordered_cases
         for metric in case.metrics[1:]
     ]
-    note = "A slowdown of only some epochs shows in their mean."
+    note = "A slowdown of only some epochs shows in their mean." if result.parity else ""
     return tables.tabulate_lines("Other metrics", lines, 2, note)
 
 
@@ -283,13 +283,13 @@ def format_change(ratio: Interval) -> str:
     if ratio.high >= 10:
         low, high = _format_ratio(ratio.low), _format_ratio(ratio.high)
     else:
-        low, high = (f"{100 * (bound - 1):+.1f}" for bound in (ratio.low, ratio.high))
+        low, high = (f"{100 * (bound - 1):+z.1f}" for bound in (ratio.low, ratio.high))
     return f"{_format_ratio(ratio.mean)} [{low}, {high}]"
 
 
 def _format_ratio(ratio: float) -> str:
     if ratio < 10:
-        return f"{100 * (ratio - 1):+.1f} %"
+        return f"{100 * (ratio - 1):+z.1f} %"
     return f"{numbers.format_number(ratio)} times"
 
 

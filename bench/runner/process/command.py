@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.errors import join_lines
 from bench.runner.process.leftovers import MARK
 from bench.runner.process.outcome import Outcome, find_misconduct, interpret_code
+from bench.runner.process.placement import read_queue_seconds
 from bench.runner.process.session import TAIL_BYTES, Child, ProcessStopped
 from bench.worker.measure import now
 
@@ -82,10 +83,11 @@ class Command(Child):
         if stdin := session.process.stdin:
             stdin.close()
         session.wait()
+        queue = read_queue_seconds(f"/proc/{session.process.pid}/schedstat")
         process_exit, seconds = self._end(self._stderr)
         stderr = process_exit.stderr_tail
         output = self._stdout.tail.decode("utf-8", errors="replace") if self._stdout else ""
-        status, reason = interpret_code(process_exit)
+        status, reason = interpret_code(process_exit, "--budget")
         lines = (stderr.strip() or output.strip()).splitlines()
         if status == "ok":
             reason = find_misconduct(process_exit) or self._find_wrong_count()
@@ -97,7 +99,7 @@ class Command(Child):
             status, reason = "out-of-memory", "the kernel ended it: the machine had no memory left"
         elif lines:
             reason = f"{reason}: {join_lines(lines[-1])}"
-        return Outcome(status, reason, {}, stderr, seconds, session.cpu_seconds, output)
+        return Outcome(status, reason, {}, stderr, seconds, session.cpu_seconds, output, queue)
 
     def _find_wrong_count(self) -> str | None:
         """Return how a command that loops answered wrongly: then its iterations are no such."""

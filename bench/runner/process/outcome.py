@@ -54,7 +54,8 @@ class Outcome:
 
     document: what a worker wrote, unvalidated; empty where it wrote nothing that can be read.
     wall_seconds: from its start until the parent saw its end. cpu_seconds, output: of a command and
-    of the processes that it waited for; the last of what it printed.
+    of the processes that it waited for; the last of what it printed. queue_seconds: for which its
+    first thread waited for a core, where the system says so.
     """
 
     status: str
@@ -64,11 +65,13 @@ class Outcome:
     wall_seconds: float
     cpu_seconds: float = 0.0
     output: str = ""
+    queue_seconds: float = 0.0
 
     @property
     def computing(self) -> float:
-        """The share of its time for which a process computed, at most 1."""
-        return min(1.0, self.cpu_seconds / self.wall_seconds) if self.wall_seconds else 1.0
+        """The share of its time for which a process computed, or would with a core for itself."""
+        wanted = self.wall_seconds - self.queue_seconds
+        return min(1.0, self.cpu_seconds / wanted) if wanted > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,11 @@ def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | 
     return status, reason, document
 
 
-def interpret_code(process_exit: ProcessExit) -> tuple[str, str | None]:
+def interpret_code(process_exit: ProcessExit, option: str = "--timeout") -> tuple[str, str | None]:
     """Return status and reason by the exit status alone; ok if it is 0, in time."""
     if process_exit.exceeded_seconds is not None:
         seconds = process_exit.exceeded_seconds
-        return "timeout", f"still running after {seconds:g} s. Raise --timeout"
+        return "timeout", f"still running after {seconds:g} s. Raise {option}"
     if process_exit.code < 0:
         number = -process_exit.code
         name = signal.strsignal(number) or f"signal {number}"

@@ -89,7 +89,9 @@ class Family:
         """
         folder = f"/proc/{self.leader}/task"
         threads = [f"{folder}/{thread}" for thread in _list_numbers(folder)]
-        return sum(_read_delay(f"{path}/schedstat") for path in ("/proc/thread-self", *threads))
+        return sum(
+            read_queue_seconds(f"{path}/schedstat") for path in ("/proc/thread-self", *threads)
+        )
 
     def find_placement_fault(self, cores: Collection[int]) -> str | None:
         """Return how a thread runs as it was not allowed to, or None. cores: those allowed."""
@@ -146,7 +148,8 @@ def _read_ended_cpu_seconds(process: int) -> float:
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
-def _read_delay(path: str) -> float:
+def read_queue_seconds(path: str) -> float:
+    """Return the seconds for which a thread has waited for a core, by its file ``schedstat``."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slower
             return int(file.read().split()[1]) / 1e9

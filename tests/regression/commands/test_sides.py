@@ -122,9 +122,9 @@ def test_file_is_no_side(tmp_path):
 
 
 def test_install_needs_two_revisions(repository):
-    terms = Terms(baseline="main", candidate=".", command="", progress=pytest.fail, install=())
+    terms = Terms(baseline="main", candidate=".", command="", progress=pytest.fail, install=True)
     with pytest.raises(UserError, match="--install builds two revisions"):
-        choose_versions(terms)
+        choose_versions(terms, pytest=False)
 
 
 # ----- the same code

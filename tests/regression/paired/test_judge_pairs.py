@@ -48,6 +48,34 @@ def test_gate_without_a_record_is_undecided(logs, verdict):
     assert one(records, comparison(gates=("memory",))).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("share", "delay", "cpu_time", "judged", "verdict"),
+    [
+        (0.9, 0.0, True, "median epoch's CPU time", "slower"),
+        (0.5, 0.0, True, "median epoch", "undecided"),  # it waits
+        (0.5, 0.5, True, "median epoch's CPU time", "slower"),  # for a core
+        (0.9, 0.0, False, "median epoch", "undecided"),
+    ],
+)
+def test_cpu_time_is_judged_where_the_first_pair_computes(share, delay, cpu_time, judged, verdict):
+    records = []
+    for number, log in enumerate([0.0, *NOISY]):
+        for version, factor in ((BASELINE, 1.0), (CANDIDATE, 1.1)):
+            epochs = [math.exp(log * (version == CANDIDATE))] * 5
+            others = {
+                "alternated": True,
+                "epoch_seconds": epochs,
+                "epoch_delay_seconds": [delay] * 5,
+                "epoch_cpu_seconds": [share * factor] * 5,
+            }
+            records.append(side(version, number, case("numpy"), 1.0, **others))
+    plan = comparison(gates=("mean epoch",), cpu_time=cpu_time)
+    result = one(records, plan)
+    (first, *others) = [item for item in result.metrics if item.verdict]
+    assert (first.label, result.verdict) == (judged, verdict)
+    assert [item.name for item in others] == ["mean epoch"]
+
+
 def test_interrupted_first_pair_is_undecided():
     judged = one([bad("base", 0, status="interrupted", reason=None)])
     assert (judged.verdict, judged.remarks, judged.pairs) == ("undecided", (), 0)

@@ -110,8 +110,8 @@ def test_folders_of_modules_tell_the_sides_apart(importing, tmp_path):
     [
         ((None, "."), ("benchmarks/mine.py",), {}, "nothing differs"),
         (("HEAD", "."), ("benchmarks/mine.py", "numpy"), {}, "not both"),
-        (("HEAD", "."), ("benchmarks/mine.py",), {"install": ()}, "two revisions"),
-        (("HEAD~1", "HEAD"), ("numpy",), {"install": ()}, "two revisions"),
+        (("HEAD", "."), ("benchmarks/mine.py",), {"install": True}, "two revisions"),
+        (("HEAD~1", "HEAD"), ("numpy",), {"install": True}, "two revisions"),
         (("HEAD~1", "HEAD"), ("/elsewhere/mine.py",), {}, "outside of the repository"),
         (("src", "."), ("numpy",), {}, "add --implementation FILE"),
     ],

@@ -54,6 +54,24 @@ def test_commit_that_a_shallow_clone_has_fetched_is_checked_out(repository, tmp_
     assert (tmp_path / "one/implementations/idiomatic/softmax_numpy.py").read_text() == "one = 1"
 
 
+GROUPS = """
+[dependency-groups]
+Tests = ["pytest>=8", {include-group = "base"}]
+base = ["numpy"]
+loop = [{include-group = "loop"}]
+"""
+
+
+def test_group_has_the_requirements_of_those_that_it_includes(repository):
+    (repository.folder / "pyproject.toml").write_text(GROUPS)
+    repository.git("add", ".")
+    commit = repository.commit()
+    assert git.read_groups(commit, ["tests"]) == ("pytest>=8", "numpy")
+    for name, words in (("loop", "includes itself"), ("docs", "is not in its pyproject.toml")):
+        with pytest.raises(UserError, match=words):
+            git.read_groups(commit, [name])
+
+
 def test_revision_without_implementations_is_refused(repository, tmp_path):
     repository.git("mv", "implementations", "elsewhere")
     with pytest.raises(UserError) as error:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UserError
-from bench.regression.versions import venv
+from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site, resolve_versions
 from bench.runner.process.spec import Installation
@@ -101,8 +101,12 @@ def test_install_requires_the_commit_with_its_extras(repository, monkeypatch):
     name = "tool @ {}".format  # as pip names what it finds there
     monkeypatch.setattr(venv, "resolve_requirements", lambda found, *_: tuple(map(name, found)))
     version = parse_version("main")
-    (built,) = resolve_versions([version], ("x",), venv.PipOptions(), pytest.fail)
+    monkeypatch.setattr(git, "read_groups", lambda commit, names: tuple(names))
+    options, additions = (venv.PipOptions(), pytest.fail), ["extra:x", "Other_Tool>=1", "group:y"]
+    (built,) = resolve_versions([version], *options, install=True, additions=additions)
     address = f"git+{repository.folder.as_uri()}@{version.commit}"
-    assert built.requirements == (f"tool[x] @ {address}",)
-    (plain,) = resolve_versions([version], None, venv.PipOptions(), pytest.fail)
+    assert built.requirements == (f"tool[x] @ {address}", "y", "Other_Tool>=1")
+    (plain,) = resolve_versions([version], *options, install=False)
     assert plain == version
+    (with_package,) = resolve_versions([version], *options, install=False, additions=["other"])
+    assert with_package.requirements == ("other",)
