@@ -1,5 +1,6 @@
 """The trials of a run as a table for pandas: a row for each trial, raw values in the columns."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -30,14 +31,16 @@ DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds"
 def load_frame(folder: Path) -> pd.DataFrame:
     """Return the trials of a run in the order measured; docs/records.md describes the columns.
 
-    Of a folder of ``bench gate``, the processes: side, number of the pair, times and values. Raises
-    UserError, one line, if the folder holds no run or if any of it is damaged.
+    Of a folder of ``bench gate``, the values of its processes. Raises UserError, one line, if the
+    folder holds no run or if any of it is damaged.
     """
     if not (folder / TRIALS).is_file():
         raise UserError(f"{folder} holds no run: there is no {TRIALS}. Name the folder of a run")
     records, environments = read_records(folder), read_environments(folder)
     if commands := read_commands(folder):
-        return pd.DataFrame([_list_command_values(record) for record in commands])
+        frame = pd.DataFrame([row for record in commands for row in _list_values(record)])
+        frame["started"] = _parse_times(frame)
+        return frame
     rows = []
     for record in records:
         if isinstance(record, TrialRecord):
@@ -58,24 +61,32 @@ def load_frame(folder: Path) -> pd.DataFrame:
                 }
             )
     frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *DERIVED_COLUMNS])
-    frame["started"] = pd.to_datetime(frame["started"], format="ISO8601", utc=True)
-    pilots: set[str] = set()
-    if (folder / RUN_PLAN).is_file():  # a comparison of bench ab has no pilot
-        plan = choose_threads(read_run(folder), records, provisional=True)
-        pilots = {record.trial for record in split_pilot(plan, records)[1]}
+    frame["started"] = _parse_times(frame)
+    if not (folder / RUN_PLAN).is_file():  # a comparison of bench ab has pairs, and no pilot
+        return frame.rename(columns={"version": "side", "round": "pair"})
+    plan = choose_threads(read_run(folder), records, provisional=True)
+    pilots = {record.trial for record in split_pilot(plan, records)[1]}
     frame["pilot"] = frame["trial"].isin(pilots)
-    return frame
+    return frame.drop(columns="version")
 
 
-def _list_command_values(record: CommandRecord) -> dict[str, object]:
-    return {
-        "side": record.version,
-        "pair": record.round,
-        "started": record.started,
-        "status": record.status,
-        "reason": record.reason,
-        "wall_seconds": record.wall_seconds,
-        "kernel_seconds": record.kernel_seconds,
-        "iteration_seconds": record.iteration_seconds,
-        **record.values,  # noqa: PD011 - no table
-    }
+def _parse_times(frame: pd.DataFrame) -> pd.Series:
+    return pd.to_datetime(frame["started"], format="ISO8601", utc=True)
+
+
+def _list_values(record: CommandRecord) -> Iterator[dict[str, object]]:
+    """Yield a row for each value of a process, or one without a value."""
+    values: list[tuple[str | None, float | None]] = [*record.values.items()]  # noqa: PD011
+    for name, value in values or [(None, None)]:
+        yield {
+            "side": record.version,
+            "pair": record.round,
+            "name": name,
+            "value": value,
+            "started": record.started,
+            "status": record.status,
+            "reason": record.reason,
+            "wall_seconds": record.wall_seconds,
+            "kernel_seconds": record.kernel_seconds,
+            "iteration_seconds": record.iteration_seconds,
+        }

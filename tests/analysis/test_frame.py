@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from support.commands import command_plan, process, write_commands
+from support.commands import command_plan, failure, process, write_pairs
+from support.comparisons import comparison, two
 from support.records import bare, case, environment, ok, probe, run, write
 
 import bench
@@ -50,12 +51,25 @@ def test_trials_with_threads_that_were_not_chosen_are_pilots(tmp_path):
     assert frame["pilot"].tolist() == [False, True, False]
 
 
-def test_processes_of_a_gate_are_rows(tmp_path):
-    records = [process(side, number) for number in (0, 1) for side in ("base", "candidate")]
-    frame = bench.load(write_commands(tmp_path / "gate", command_plan(), *records))
-    assert frame["side"].tolist() == ["base", "candidate"] * 2
-    assert frame["pair"].tolist() == [0, 0, 1, 1]
-    assert frame["time"].tolist() == [record.values["time"] for record in records]
+def test_values_of_a_gate_are_rows(tmp_path):
+    both = process("base", 1, values={"a": 2.0, "status": 3.0})
+    frame = bench.load(
+        write_pairs(tmp_path / "gate", command_plan(), both, failure("candidate", 1))
+    )
+    rows = frame[["side", "pair", "name", "value", "status"]].astype(object).fillna("").to_numpy()
+    assert rows.tolist() == [
+        ["base", 1, "a", 2.0, "ok"],
+        ["base", 1, "status", 3.0, "ok"],
+        ["candidate", 1, "", "", "failed"],
+    ]
+    assert frame["started"].dt.year.tolist() == [2025] * 3
+
+
+def test_trials_of_a_comparison_have_side_and_pair(tmp_path):
+    frame = bench.load(write_pairs(tmp_path / "ab", comparison(), *two(1, 0.5, 0.6)))
+    assert frame["side"].tolist() == ["base", "candidate"]
+    assert frame["pair"].tolist() == [1, 1]
+    assert not {"version", "round", "pilot"} & {*frame.columns}
 
 
 def test_run_without_trials_has_all_columns(tmp_path):

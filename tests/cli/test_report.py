@@ -1,6 +1,6 @@
 """``bench report`` writes the report of one run, of several, or the page of all of them."""
 
-from support.commands import command_plan, processes, write_commands
+from support.commands import command_plan, processes, write_pairs
 from support.records import case, ok, run, write
 
 
@@ -13,7 +13,7 @@ def test_report_without_a_run_leads_to_all(called, tmp_path):
 
 
 def test_result_of_a_comparison_is_printed_again(called, tmp_path):
-    write_commands(tmp_path / "gate", command_plan(), *processes([0.1] * 10))
+    write_pairs(tmp_path / "gate", command_plan(), *processes([0.1] * 10))
     status, out, err = called("report", "gate")
     assert (status, err) == (0, "")
     assert "1 case: 1 slower" in out

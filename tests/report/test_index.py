@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from support.commands import command_plan, failure, processes, write_commands
+from support.commands import command_plan, failure, processes, write_pairs
 from support.comparisons import bad, comparison, decided, pairs, two
-from support.records import MACHINE, case, environment, run, trials, write
+from support.records import MACHINE, case, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
@@ -26,14 +26,6 @@ def results(tmp_path):
 def read_one(root):
     (entry,) = read_entries(root)
     return entry
-
-
-def write_comparison(folder, plan, *records):
-    store.create_run(folder, plan, "comparison.json")
-    store.add_environment(folder, environment())
-    for record in records:
-        store.append_record(folder, record)
-    return folder
 
 
 def test_newest_come_first_and_undated_last(results):
@@ -93,7 +85,7 @@ def test_comparison_lists_its_verdicts(results):
     records = [*pairs([0.3] * 30, case("slow")), bad("candidate", 1, case("broken"))]
     for name in names:
         records += pairs([0.001, -0.001] * 15, case(name))
-    write_comparison(results / "a", plan, *records)
+    write_pairs(results / "a", plan, *records)
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("comparison", "1 of 7 cases not begun")
     assert re.fullmatch(
@@ -107,7 +99,7 @@ def test_comparison_lists_its_verdicts(results):
 def test_command_is_judged_by_its_looks(results):
     command = "python `job.py`"
     plan = command_plan(arguments=command)
-    folder = write_commands(results / "a", plan, *processes([0.3] * 7))
+    folder = write_pairs(results / "a", plan, *processes([0.3] * 7))
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("command", "complete")
     assert entry.finding.startswith(f". against main: **{escape(command)}** slower, +")
@@ -124,9 +116,9 @@ def test_command_is_judged_by_its_looks(results):
 def test_benchmarks_of_a_command_are_listed(results):
     plan = command_plan(arguments="pytest bench.py", pytest=True)
     slow = processes([0.3] * 30, name="bench.py::test_a")
-    write_commands(results / "a", plan, *slow)
-    write_commands(results / "b", plan, failure("base", 0))
-    write_commands(results / "c", plan)
+    write_pairs(results / "a", plan, *slow)
+    write_pairs(results / "b", plan, failure("base", 0))
+    write_pairs(results / "c", plan)
     entries = read_entries(results)
     assert [entry.state for entry in entries] == ["complete", "complete", "not begun"]
     findings = {entry.path: entry.finding for entry in entries}
@@ -167,7 +159,7 @@ def test_page_links_reports_and_escapes_records(results):
         results / "a & b", run(case(HOSTILE)), *trials(case(HOSTILE), 0.5), machine=hostile
     )
     (folder / "report.html").write_text("")
-    write_comparison(results / "b", comparison(HOSTILE), *two(1, 0.5, 0.5, case(HOSTILE)))
+    write_pairs(results / "b", comparison(HOSTILE), *two(1, 0.5, 0.5, case(HOSTILE)))
     hostile_plan = comparison(HOSTILE, tolerance=0.0)
     decided(results / "c", two(1, 0.5, 0.5, case(HOSTILE)), plan=hostile_plan)
     bad = write(results / "javascript:x", run(case()))

@@ -8,10 +8,10 @@ from typing import Any
 from support.records import environment
 
 from bench.records import store
-from bench.records.layout import COMMAND_PLAN
-from bench.records.schema import FORMAT, CommandRecord, Subject
+from bench.records.layout import COMMAND_PLAN, COMPARISON_PLAN
+from bench.records.schema import FORMAT, AnyRecord, CommandRecord, Subject
 from bench.regression.commands.command_plan import TIME, CommandPlan
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, PairedPlan
 from bench.regression.versions.names import Version
 
 # A module with a clock for pytest-benchmark that only the work moves.
@@ -84,9 +84,10 @@ def processes(logs: Iterable[float], **changes: Any) -> list[CommandRecord]:
     ]
 
 
-def write_commands(folder: Path, plan: CommandPlan, *records: CommandRecord) -> Path:
-    """Write a comparison's folder."""
-    store.create_run(folder, plan, COMMAND_PLAN)
+def write_pairs(folder: Path, plan: PairedPlan, *records: AnyRecord) -> Path:
+    """Write the folder of a comparison of ``bench gate`` or ``bench ab``."""
+    is_command = isinstance(plan, CommandPlan)
+    store.create_run(folder, plan, COMMAND_PLAN if is_command else COMPARISON_PLAN)
     store.add_environment(folder, environment())
     for record in records:
         store.append_record(folder, record)

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 import pytest
-from support.commands import command_plan, failure, process, processes, write_commands
+from support.commands import command_plan, failure, process, processes, write_pairs
 from support.records import environment
 
 from bench.records import store
@@ -185,7 +185,7 @@ def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
         msgspec.structs.replace(one, environment="there") if one.version == "candidate" else one
         for one in processes(SLOWER)
     ]
-    folder = write_commands(tmp_path / "out", plan, *records)
+    folder = write_pairs(tmp_path / "out", plan, *records)
     there = environment(id="there", software={"distributions": {"torch": "2.10.0"}})
     store.add_environment(folder, there)
     store.save_looks(folder, {"command": LOOKS})
@@ -208,6 +208,6 @@ def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
     ],
 )
 def test_times_of_processes_one_after_the_other_come_with_advice(tmp_path, changes, advised):
-    folder = write_commands(tmp_path / "out", command_plan(**changes), *processes(NOISY))
+    folder = write_pairs(tmp_path / "out", command_plan(**changes), *processes(NOISY))
     result = load_result(folder, command_plan(**changes))
     assert ("--metric cpu-time" in result.advice) == advised
