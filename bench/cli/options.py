@@ -294,7 +294,8 @@ Output = Annotated[
     files_option(
         "--output",
         metavar="DIR",
-        help="Write the records to this folder. Default: a new one in results/.",
+        help="Write the records to this folder. Default: a new one in results/; ab and gate take "
+        "one in the user's cache, unless they run in this suite's own folder.",
     ),
 ]
 OutputFormat = Annotated[

@@ -25,6 +25,7 @@ from bench.records.layout import (
     ENTROPY,
     ENVIRONMENTS,
     LOCK,
+    PAIRED_PLANS,
     PARAMS,
     RUN_PLAN,
     TRACES,
@@ -319,7 +320,11 @@ def _read(path: Path, limit: int = files.MAX_BYTES) -> bytes:
         return files.read_file(path, limit)
     except FileNotFoundError:
         reason = f"{path.parent} holds no run: there is no {path.name}"
-        raise UserError(f"{reason}. Name the folder of a run") from None
+        remedy = "Name the folder of a run"
+        if any((path.parent / plan).exists() for plan in PAIRED_PLANS):
+            reason = f"{path.parent} holds a comparison in pairs, no run"
+            remedy = "Read it with softmax_bench.load, or print it with softmax-bench report"
+        raise UserError(f"{reason}. {remedy}") from None
     except OSError as error:
         raise make_read_error(path, error) from error
 

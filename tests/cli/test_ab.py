@@ -42,7 +42,7 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def pretended(monkeypatch):
+def pretended(monkeypatch, own_cache):
     """Run no process: every pair takes two seconds of a clock that only measuring moves."""
     runner = Pretended()
     monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
@@ -102,7 +102,7 @@ def test_too_few_pairs_never_pass(called, pretended, fail_on, status):
     assert cells(out, "numpy")[1].startswith("undecided")
 
 
-def test_gates_are_judged_and_records_are_kept(called, pretended, tmp_path):
+def test_gates_are_judged_and_records_are_kept(called, pretended, own_cache):
     status, out, _ = called(*NUMPY, "--gate=memory,import", "--format=json")
     assert status == 0
     document = json.loads(out)
@@ -112,7 +112,7 @@ def test_gates_are_judged_and_records_are_kept(called, pretended, tmp_path):
         if metric["verdict"] is not None
     }
     assert (judged, document["family"]) == ({"epoch", "mean epoch", "memory", "import"}, 4)
-    (folder,) = (tmp_path / "results").iterdir()
+    (folder,) = (own_cache / "results").iterdir()
     assert folder.name == store.read_plan(folder / "comparison.json", ComparisonPlan).run
 
 
@@ -154,7 +154,7 @@ def test_interrupted_comparison_keeps_its_records(files, started, tmp_path):
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=600)
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (130, "records: out\n")
     assert "waits.py compared with fast.py" in out
     *complete, partner, last = store.read_records(tmp_path / "out")
     assert len(complete) >= 4

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from support.commands import CLOCK
 from support.processes import assert_nothing_left, wait_until
 from support.versions import BACKEND, PROJECT
 
+import bench
 from bench.records import store
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.paired import comparison_plan, loop
+from bench.worker import machine
 
 GATE = ("gate", "--base=HEAD~1", "--candidate=HEAD", "--format=json")
 # So long that it never ends a comparison, which ends at its first look.
@@ -176,6 +179,30 @@ def test_harness_of_the_candidate_is_run_on_both_sides(commit, compared):
     )
 
 
+# ----- the records
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["our own checkout", "another project"])
+def test_records_are_shown_again_and_loaded(commit, called, own_cache, monkeypatch, tmp_path, ours):
+    page = Path(bench.__file__, "../../docs/records.md").resolve().read_text(encoding="utf-8")
+    commit(job="echo 10 ms\n")
+    commit(job="echo 20 ms\n")
+    if not ours:
+        monkeypatch.setattr(machine, "ROOT", tmp_path / "elsewhere")
+    gate = ("gate", "--base=HEAD~1", "--candidate=HEAD", "--command=sh job", ENOUGH)
+    status, out, err = called(*gate, "--metric=last-number")
+    assert status == 1
+    folder = Path(err.splitlines()[-1].removeprefix("records: "))
+    assert folder.parent == (Path("results") if ours else own_cache / "results")
+    assert (tmp_path / "results").exists() == ours
+    assert called("report", folder) == (0, out, "")
+    assert "softmax_bench.load" in called("export", folder, "--format=pyperf")[2]
+    (line,) = re.findall(r"^(frame\..*)\.plot\(\)$", page, re.MULTILINE)
+    table = eval(line, {"frame": bench.load(folder)})
+    assert set(table["last-number ms"]["base"]) == {10.0}
+    assert set(table["last-number ms"]["candidate"]) == {20.0}
+
+
 # ----- what fails
 
 
@@ -319,7 +346,7 @@ def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_pa
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (130, "records: out\n")
     assert "sh job" in out
     assert "Parity is not judged" in out
     statuses = [record.status for record in store.read_commands(tmp_path / "out")]

@@ -17,3 +17,9 @@ def test_result_of_a_comparison_is_printed_again(called, tmp_path):
     status, out, err = called("report", "gate")
     assert (status, err) == (0, "")
     assert "1 case: 1 slower" in out
+
+
+def test_folder_of_comparisons_is_listed(called, tmp_path):
+    write_pairs(tmp_path / "kept" / "gate", command_plan(), *processes([0.1] * 10))
+    assert called("report", "kept") == (0, "kept/index.html\n", "")
+    assert ">gate <span>command<" in (tmp_path / "kept" / "index.html").read_text(encoding="utf-8")

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from bench.cli import options
 from bench.cli.verbs import pairs
-from bench.planning.plan import RESULTS
 from bench.records.layout import COMPARISON_PLAN
 from bench.regression.calibration.spread import load_calibrations, locate_calibrations
 from bench.regression.paired import measure_pairs
@@ -79,7 +78,7 @@ def ab(
     )
     with prepare_comparison(terms, cases, options.join_names(gate)) as comparison:
         plan = comparison.plan
-        folder, stopped = output or RESULTS / plan.run, 0
+        folder, stopped = pairs.choose_folder(plan, output), 0
         if plan.pairings:
             events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
             stopped = pairs.measure(folder, plan, COMPARISON_PLAN, events)
@@ -90,4 +89,4 @@ def ab(
         required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
     )
-    pairs.finish(result, terms, stopped, style, fail_on)
+    pairs.finish(result, terms, stopped, style, fail_on, folder=folder)

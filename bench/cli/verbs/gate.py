@@ -7,7 +7,6 @@ from bench.cli.console import stderr
 from bench.cli.live import hold_host_lock
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.planning.plan import RESULTS
 from bench.records.layout import COMMAND_PLAN
 from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import AUTO
@@ -113,9 +112,9 @@ def gate(
                 line = "first a process of each side, which shows whether it computes or waits"
                 stderr.print(f"{plan.arguments}: {line}", soft_wrap=True, markup=False)
                 plan = measure_commands.choose_metric(plan, prepared)
-        folder, stopped = output or RESULTS / plan.run, 0
+        folder, stopped = pairs.choose_folder(plan, output), 0
         if prepared:
             events = measure_commands.measure(folder, plan, prepared)
             stopped = pairs.measure(folder, plan, COMMAND_PLAN, events)
     result = load_result(folder, plan, measured=bool(prepared))
-    pairs.finish(result, terms, stopped, style, fail_on)
+    pairs.finish(result, terms, stopped, style, fail_on, folder=folder)

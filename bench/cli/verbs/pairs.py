@@ -14,8 +14,9 @@ from bench.cli.console import quote_command, stderr
 from bench.cli.live import Transient, measuring
 from bench.cli.verdicts import print_comparison
 from bench.contract import Device
-from bench.planning.plan import check_writable
-from bench.records import store
+from bench.data import cache
+from bench.planning.plan import RESULTS, check_writable
+from bench.records import layout, store
 from bench.regression.paired.comparison_plan import PairedPlan, Terms
 from bench.regression.paired.loop import Notice
 from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
@@ -23,6 +24,7 @@ from bench.regression.versions.venv import read_options
 from bench.report.regression.verdicts import build_output, describe_case
 from bench.runner.host.signals import Ending
 from bench.runner.process.spec import parse_env
+from bench.worker import machine
 
 
 def make_terms(
@@ -60,6 +62,16 @@ def make_terms(
     )
 
 
+def choose_folder(plan: PairedPlan, output: Path | None) -> Path:
+    """Return --output, or a new folder: in results/ of our own checkout, else in the cache.
+
+    A stranger's repository stays as it is.
+    """
+    if output is not None:
+        return output
+    return (RESULTS if Path.cwd() == machine.ROOT else cache.root() / RESULTS) / plan.run
+
+
 def measure(
     folder: Path, plan: PairedPlan, name: str, events: Generator[str | CaseComparison]
 ) -> int:
@@ -75,9 +87,15 @@ def measure(
 
 
 def finish(
-    result: ComparisonResult, terms: Terms, stopped: int, style: str, fail_on: CaseVerdict
+    result: ComparisonResult,
+    terms: Terms,
+    stopped: int,
+    style: str,
+    fail_on: CaseVerdict,
+    *,
+    folder: Path,
 ) -> NoReturn:
-    """Print a result and exit. stopped: the exit status of a signal, or 0."""
+    """Print a result, and where its records are; exit. stopped: the status of a signal, or 0."""
     result = replace(
         result,
         fail_on=(fail_on,),
@@ -85,4 +103,7 @@ def finish(
         allow_nothing="nothing" in terms.allowed,
     )
     print_comparison(build_output(result), style)
+    if (folder / layout.TRIALS).exists():
+        sys.stdout.flush()  # the folder comes last where both streams are one
+        terms.progress(f"records: {folder}")
     raise typer.Exit(stopped or result.exit_status)

@@ -30,7 +30,8 @@ def report(
         typer.Argument(
             metavar="RUN",
             help="Folders of runs, or folders that contain several runs. Without a RUN, write "
-            "results/index.html, which lists all runs, comparisons and calibrations.",
+            "results/index.html, which lists all runs, comparisons and calibrations. Of a folder "
+            "that contains comparisons only, write such a list, too.",
         ),
     ] = None,
     output: Annotated[
@@ -54,6 +55,8 @@ def report(
         print_line(str(index.write_index(RESULTS)))
     elif not several and (result := load_comparison(folders[0])):
         print_comparison(build_output(result), "table")
+    elif not several and any(any(folders[0].glob(f"*/{plan}")) for plan in layout.PAIRED_PLANS):
+        print_line(str(index.write_index(folders[0])))
     elif not several:
         print_report(folders[0])
     else:
