@@ -163,15 +163,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, import rules, the GitHub workflows, the action and the Dockerfile."""
+    """Check style, import rules, what GitHub reads, and the Dockerfile."""
     install(session, groups=("lint",))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", WORKFLOWS, ACTION)
+    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github", ACTION)
     session.run("hadolint", "Dockerfile")
     schema = "--builtin-schema=vendor.github-workflows"
     session.run("check-jsonschema", schema, *map(str, Path(WORKFLOWS).glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema=vendor.github-actions", ACTION)
+    session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
 
 
 @nox.session(default=False)

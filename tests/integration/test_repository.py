@@ -31,6 +31,10 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 REGISTRY = [*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES]
 
+# The first major release of each action that does not run on Node 20, which GitHub removes.
+OLDEST = {"cache": 5, "checkout": 5, "deploy-pages": 5, "download-artifact": 7, "setup-python": 6}
+OLDEST |= {"upload-artifact": 6, "upload-pages-artifact": 5, "gh-action-pypi-publish": 1}
+
 # What bench/ consists of, from top to bottom: each may import itself and those after it. A package
 # stands for what is in it and in none of the other lines.
 LAYERS = [
@@ -253,6 +257,15 @@ def test_sessions_named_in_pages_and_workflows_exist():
         names = " ".join(named).split()
         offenders += [f"{relative(path)}: {name}" for name in names if name not in sessions]
     assert not offenders, "\n".join(offenders)
+
+
+def test_actions_are_pinned_to_one_commit_of_a_release_without_node_20():
+    texts = [text(path) for path in (ROOT / "action.yml", ROOT / "docs" / "ci.md", *WORKFLOWS)]
+    used = set(re.findall(r"uses: (?!OWNER)(.*)", "\n".join(texts)))
+    pin = re.compile(r"(?:actions|pypa)/([\w-]+)(?:/\w+)?@([0-9a-f]{40}) # v(\d+)\.[\d.]+")
+    pins = {pin.fullmatch(use).groups() for use in used}
+    assert sorted(name for name, *_ in pins) == sorted(OLDEST)
+    assert [one for one in pins if int(one[2]) < OLDEST[one[0]]] == []
 
 
 def test_no_text_tells_to_install_the_suite_from_an_index():
