@@ -15,7 +15,15 @@ from bench.worker.machine import ROOT
 
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-YAML = [yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml"]
+GATE, COMMENT, GITLAB = (yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml")
+# GitHub's command: it downloads an artifact, names a pull request, and keeps what is posted there.
+GH = """#!/bin/sh
+case $1 in
+    run) mkdir softmax-bench-gate-0 && echo "a table" > softmax-bench-gate-0/comment.md ;;
+    api) echo 7 ;;
+    pr) cat > "posted-$3" ;;
+esac
+"""
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 # Of the suite itself, in its checkout or on runs: other tests run these verbs.
 OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (compare|export|report)) "
@@ -91,8 +99,21 @@ def assert_judged(process):
     )
 
 
+def test_comment_is_posted_by_a_workflow_that_runs_no_code_of_the_change(tmp_path):
+    (job,) = COMMENT["jobs"].values()
+    (step,) = job["steps"]
+    assert COMMENT[True]["workflow_run"]["workflows"] == [GATE["name"]]  # "on" is a bool in YAML
+    assert job["permissions"] == {"actions": "read", "pull-requests": "write"}
+    assert (step.keys(), "${{" in step["run"]) == ({"env", "run"}, False)
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    own = {**dict.fromkeys(step["env"], "1"), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=own, check=True)
+    assert (tmp_path / "posted-7").read_text() == "a table\n"
+
+
 def test_gitlab(execute, project):
-    (job,) = YAML[1].values()
+    (job,) = GITLAB.values()
     process = execute("\n".join(job["script"]))
     assert_judged(process)
     (folder,) = job["artifacts"]["paths"]
@@ -112,7 +133,7 @@ def test_each_side_is_installed(execute, tmp_path):
 
 
 def test_every_example_is_run_or_is_of_the_suite_itself():
-    """The action of the first block is used in test_action.py."""
-    assert (len(YAML), len(SHELL)) == (2, 2)
+    """The last step of the first block is run in test_action.py."""
+    assert len(SHELL) == 2
     others = [text for kind, text in BLOCKS if not kind]
     assert all(re.match(OURS, line) for text in others for line in text.splitlines())
