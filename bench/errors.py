@@ -2,6 +2,8 @@
 
 import difflib
 import errno
+import importlib.metadata
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +58,23 @@ def join_lines(text: str) -> str:
 def suggest_remedy(error: OSError, usual: str = "Fix its permissions") -> str:
     """Return what the user can do about an error of the system; ``usual`` fits most of them."""
     return _REMEDIES.get(error.errno or 0, usual)
+
+
+def suggest_install(extra: str) -> str:
+    """Return the command that adds an extra to the suite where that came from.
+
+    The name alone is enough where pip took the suite by name. In other cases pip has noted the
+    origin, which must be given: an index may have a stranger's package of this name.
+    """
+    if (Path(__file__).parents[1] / "pyproject.toml").exists():
+        return f"pip install -e '.[{extra}]' in the suite's folder"
+    requirement = f"softmax-bench[{extra}]"
+    suite = importlib.metadata.distribution("softmax-bench")
+    if origin := json.loads(suite.read_text("direct_url.json") or "{}"):
+        vcs = origin.get("vcs_info")
+        url = f"{vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else origin["url"]
+        requirement += f" @ {url}"
+    return f"pip install '{requirement}'"
 
 
 def make_read_error(path: Path, error: OSError) -> UserError:

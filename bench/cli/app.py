@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from bench.cli.verbs.list import list_implementations
-from bench.errors import UserError, join_lines, suggest_remedy
+from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
 
 MEASURE = "Measure"
@@ -204,8 +204,7 @@ def _explain_library(error: MemoryError | ImportError) -> str:
     if isinstance(error, ModuleNotFoundError):
         if error.name not in SUITE:
             raise error
-        remedy = "In the suite's folder: pip install -e '.[measure]'"
-        return f"this needs {error.name}, which is not installed. {remedy}"
+        return f"this needs {error.name}, which is not installed: {suggest_install('measure')}"
     # A library may not fit into the memory, either.
     return (
         f"the memory is used up, or a library is damaged: {error or 'MemoryError'}. Raise the "

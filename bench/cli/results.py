@@ -12,7 +12,7 @@ from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console
 from bench.cli.console import PIPED_WIDTH, format_table, print_line
-from bench.errors import clean_text
+from bench.errors import clean_text, suggest_install
 from bench.records.schema import format_env
 from bench.report import write
 from bench.report.labels import list_faults, list_workloads, select_ranked
@@ -23,9 +23,7 @@ from bench.report.sections.costs.comparison import SPEED, tabulate_comparison
 from bench.report.sections.setting.runs import list_left_out
 from bench.report.sections.verdict import describe_agreement, list_warnings, write_finding
 
-NO_CHARTS = (
-    "without charts and report.html, which need: pip install -e '.[report]' in the suite's folder"
-)
+NO_CHARTS = f"without charts and report.html, which need: {suggest_install('report')}"
 
 
 def print_report(folder: Path) -> LoadedRun:

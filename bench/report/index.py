@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import UserError, clean_text, join_lines, suggest_remedy
+from bench.errors import UserError, clean_text, join_lines, suggest_install, suggest_remedy
 from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
@@ -64,9 +64,7 @@ class Entry:
 def write_index(root: Path) -> Path:
     """Write index.html into a folder of results and return it; raises UserError."""
     if not can_draw():
-        raise UserError(
-            "an index needs the extra report. In the suite's folder: pip install -e '.[report]'"
-        )
+        raise UserError(f"an index needs the extra report: {suggest_install('report')}")
     entries = read_entries(root)
     counts = Counter(entry.kind for entry in entries if entry.kind != "calibration")
     texts = [

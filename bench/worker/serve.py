@@ -69,12 +69,11 @@ def execute(method: Callable[[], None], request: Document) -> Document | None:
         status = "unavailable" if isinstance(error, Unavailable) else "failed"
         return {"status": status, "reason": join_lines(str(error))}
     except ModuleNotFoundError as error:
-        name, extra = (error.name or "").partition(".")[0], request.get("extra")
-        if name in {"", "bench", "implementations"} or not extra:  # our own code lacks it
+        name, remedy = (error.name or "").partition(".")[0], request.get("install")
+        if name in {"", "bench", "implementations"} or not remedy:  # our own code lacks it
             traceback.print_exc()
             return {"status": "failed", "reason": _describe(error)}
-        reason = f"{name} is not installed: pip install -e '.[{extra}]' in the suite's folder"
-        return {"status": "unavailable", "reason": reason}
+        return {"status": "unavailable", "reason": f"{name} is not installed: {remedy}"}
     except MemoryError:
         return {"status": "out-of-memory", "reason": "the process ran out of memory"}
     except Exception as error:  # noqa: BLE001 - any failure of an implementation becomes a row

@@ -84,13 +84,16 @@ def test_editable_install_only_adds_the_checkout_to_the_path(tmp_path):
         assert archive.read(path).decode().split() == [str(ROOT)]
 
 
-def test_installed_program_runs_beside_a_stranger(python, installed, tmp_path):
+def test_installed_program_runs_beside_a_stranger(python, installed, tmp_path, wheel):
     program = installed / "bin" / "softmax-bench"
     listed = python(installed, program, "list")
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "sklearn-softmax" in listed.stdout
     ended = python(installed, program, *RUN)
     assert (ended.returncode, ended.stderr) == (0, "")
+    # It is in the reader's own project, so -e . would install that.
+    assert f"Missing: pip install 'softmax-bench[EXTRA] @ {wheel.as_uri()}'\n" in listed.stdout
+    assert f"need: pip install 'softmax-bench[report] @ {wheel.as_uri()}'\n" in ended.stdout
     assert {record.status for record in store.read_records(tmp_path / "out")} == {"ok"}
     plan = store.read_run(tmp_path / "out")
     assert plan.command.startswith("softmax-bench run --data=digits")

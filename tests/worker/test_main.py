@@ -128,15 +128,15 @@ def device_error(name, text):
 
 
 @pytest.mark.parametrize(
-    ("error", "extra", "status", "reason"),
+    ("error", "install", "status", "reason"),
     [
         (Unavailable("no GPU\n  here"), "", "unavailable", "no GPU here"),
         (ContractError("it did wrong"), "", "failed", "it did wrong"),
         (ValueError("first\n\nsecond"), "", "failed", "ValueError: first second"),
         (MemoryError(), "", "out-of-memory", "the process ran out of memory"),
-        (absent("jax.numpy"), "jax", "unavailable", "jax is not installed: pip install -e '.["),
+        (absent("jax.numpy"), "do", "unavailable", "jax is not installed: do"),
         (absent("abacus"), "", "failed", "ModuleNotFoundError: No module named 'abacus'"),
-        *((absent(name), "jax", "failed", "") for name in ("bench.no", "implementations.no", None)),
+        *((absent(name), "do", "failed", "") for name in ("bench.no", "implementations.no", None)),
         (device_error("OutOfMemoryError", "CUDA out of memory."), "", "out-of-memory", "OutOf"),
         (device_error("ResourceExhaustedError", "failed to allo"), "", "out-of-memory", "Resource"),
         (device_error("XlaError", "RESOURCE_EXHAUSTED: Out of"), "", "out-of-memory", "XlaError: "),
@@ -145,11 +145,11 @@ def device_error(name, text):
         (RuntimeError("CUDA error: device-side assert"), "", "failed", "RuntimeError: CUDA error"),
     ],
 )
-def test_error_has_a_status_and_a_reason(error, extra, status, reason):
+def test_error_has_a_status_and_a_reason(error, install, status, reason):
     def method():
         raise error
 
-    document = worker.execute(method, {"extra": extra})
+    document = worker.execute(method, {"install": install})
     assert document["status"] == status
     assert document["reason"].startswith(reason)
 

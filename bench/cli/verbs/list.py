@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cli.console import print_line, stdout
+from bench.errors import suggest_install
 from implementations import IMPLEMENTATIONS, Implementation
 
 
@@ -21,7 +22,7 @@ def list_implementations() -> None:
         table.add_row(entry.name, versions, ", ".join(entry.devices), ", ".join(remarks))
     stdout.print(table)
     print_line("Without a remark: idiomatic, resident data, softmax.")
-    print_line("Missing: in the suite's folder, pip install -e '.[EXTRA]'")
+    print_line(f"Missing: {suggest_install('EXTRA')}")
 
 
 def installed_versions(entry: Implementation) -> str:

@@ -111,8 +111,7 @@ def run(
             "The preset layers: also measure libraries on top of frameworks, such as Optax, Flax "
             "NNX and Lightning, and the frameworks MLX and tinygrad, with one thread. The first "
             "workload is measured at batch size 128, too, to separate the fixed cost of a step "
-            "from the cost of its images. To install them, in the suite's folder: "
-            "pip install -e '.\\[layers]'.",
+            "from the cost of its images. The extra layers installs them.",
         ),
     ] = False,
     sweep: Annotated[

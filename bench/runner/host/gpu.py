@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bench.errors import suggest_install
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 MIG = "MIG-"
 # What can hold the clocks down, and NVML's counter of how long it did.
@@ -317,8 +319,7 @@ def _call(function: str, *arguments: Any) -> Any:
         return getattr(nvml, function)(*values)
     except ModuleNotFoundError as error:
         raise NvmlError(
-            "nvidia-ml-py, which reads GPUs, is not installed. In the suite's folder: pip install "
-            "-e '.[gpu]'"
+            f"nvidia-ml-py, which reads GPUs, is not installed: {suggest_install('gpu')}"
         ) from error
     except Exception as error:  # also an old module, or a driver that does not fit it
         if type(error).__name__ == "NVMLError_LibraryNotFound":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.contract import Device
 from bench.data.dataset import Dataset
-from bench.errors import UserError, clean_text
+from bench.errors import UserError, clean_text, suggest_install
 from bench.records.schema import Case
 from bench.runner.host import gpu
 from bench.worker import machine
@@ -216,4 +216,5 @@ def request_training(case: Case, data: Dataset) -> dict[str, object]:
 def describe_source(case: Case) -> dict[str, object]:
     """Return the part of a request that says what to import."""
     file = None if case.file is None else str(Path(case.file).resolve())
-    return {"module": case.module, "file": file, "extra": case.extra}
+    install = suggest_install(case.extra) if case.extra else ""
+    return {"module": case.module, "file": file, "install": install}

@@ -31,7 +31,7 @@ GPU_ONLY = {
     "TORCHINDUCTOR_COMPILE_THREADS": "1",
 }
 PRECISION = {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
-SOURCE = {"module": "idiomatic.softmax_numpy", "file": None, "extra": ""}
+SOURCE = {"module": "idiomatic.softmax_numpy", "file": None, "install": ""}
 
 
 @pytest.mark.parametrize(
