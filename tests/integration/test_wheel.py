@@ -13,6 +13,14 @@ from bench.worker.machine import ROOT
 BUILD = "import hatchling.build, sys; print(hatchling.build.build_{}(sys.argv[1]))"
 # Charts take longer than everything else in a small run.
 NO_CHARTS = "import sys\nsys.modules.update(dict.fromkeys(('altair', 'vl_convert')))\n"
+# A stranger's module is there before a call of load, and is imported after it.
+LOAD = """
+import sys, softmax_bench
+sys.modules["bench"] = stranger = object()
+tables = [softmax_bench.load(sys.argv[1]) for _ in range(2)]
+print(tables[0].equals(tables[1]), sys.modules.pop("bench") is stranger)
+import bench
+"""
 RUN = (
     *("run", "--data=digits", "--implementation=numpy", "--quick", "--output=out"),
     *("--workload=sgd", "--batch-size=288", "--threads=1", "--no-roofline"),
@@ -99,11 +107,10 @@ def test_installed_program_runs_beside_a_stranger(python, installed, tmp_path, w
     assert plan.command.startswith("softmax-bench run --data=digits")
     (environment,) = store.read_environments(tmp_path / "out").values()
     assert environment.suite.keys() == {"version"}  # no commit: it is not the checkout
-    loaded = python(installed, "-c", "import softmax_bench as s; print(len(s.load('out')))")
-    assert (loaded.stdout, loaded.stderr) == (f"{len(store.read_records(tmp_path / 'out'))}\n", "")
 
 
-def test_checkout_finds_its_own_package_beside_a_stranger(python):
-    # As of an editable install, whose folder comes last.
-    ended = python(ROOT, "-c", "import softmax_bench, bench; print(bench.__file__)")
-    assert (ended.stdout, ended.stderr) == (f"{ROOT / 'bench' / '__init__.py'}\n", "")
+@pytest.mark.parametrize("checkout", [False, True])
+def test_load_is_ours_and_bench_is_the_strangers(python, installed, checkout):
+    plan, *_ = ROOT.glob("results/reference/*/run.json")
+    ended = python(ROOT if checkout else installed, "-c", LOAD, plan.parent)
+    assert (ended.stdout, ended.stderr) == ("True True\n", "a stranger is imported\n")
