@@ -236,10 +236,12 @@ def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
 
 @pytest.mark.parametrize(
     ("least", "words"),
-    [(0.0234, "20 pairs detect a slowdown of about 2.3 % with"), (math.inf, "however")],
+    [(0.0234, "20 pairs (50 s) detect a slowdown of about 2.3 % with"), (math.inf, "however")],
 )
 def test_detectable_slowdown_of_pairs_is_a_remark(least, words):
-    case = CaseComparison("numpy", "slug", "no change", pairs=20, detectable=least)
+    case = CaseComparison(
+        "numpy", "slug", "no change", pairs=20, pair_seconds=2.5, detectable=least
+    )
     output = build_output(live_result([], extra=[case]))
     assert words in output.remarks[-1]
     (document,) = json.loads(format_output(output, "json"))["cases"]

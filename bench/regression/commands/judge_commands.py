@@ -29,8 +29,9 @@ from bench.regression.result import (
     ComparisonResult,
     MetricComparison,
 )
-from bench.regression.stats.decision import decide_all
+from bench.regression.stats.decision import Rule, decide_all
 from bench.regression.stats.false_alarms import LookSchedule
+from bench.regression.stats.power import find_smallest_slowdown
 from bench.regression.stats.signed_rank import compare_pairs
 
 # Counted in docs/how-sure.md.
@@ -49,6 +50,8 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
         records = read_commands(folder)
         environments = read_environments(folder)
         cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
+        if plan.baseline == plan.candidate:
+            cases = add_detectable(cases, records, plan.make_rule(len(cases)))
     baseline, candidate = describe_sides(plan, records, environments)
     reason, gated = plan.chosen, [name_metric(plan)]
     if plan.counter:
@@ -150,6 +153,19 @@ def judge_counts(case: CaseComparison, counts: MetricComparison) -> CaseComparis
         remarks=(*case.remarks, remark) if remark else case.remarks,
         unsettled=case.verdict == "undecided" and verdict != "slower",
     )
+
+
+def add_detectable(
+    cases: Sequence[CaseComparison], records: Sequence[CommandRecord], rule: Rule
+) -> list[CaseComparison]:
+    """Add to the median case and to the worst one which slowdown pairs of equal code detect."""
+    pairs, least = collect_pairs(records), []
+    for name in (case.case for case in cases if case.pairs == len(pairs) > 0):
+        logs = [compare_values(name, *pair) for pair in pairs]
+        least.append((find_smallest_slowdown(logs, len(pairs), rule), name))
+    least.sort()
+    named = {name: slowdown for slowdown, name in (*least[len(least) // 2 :][:1], *least[-1:])}
+    return [replace(case, detectable=named.get(case.case)) for case in cases]
 
 
 def find_missing_side(name: str, records: Iterable[CommandRecord]) -> str | None:

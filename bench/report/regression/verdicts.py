@@ -213,6 +213,8 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
             lines.append(f"{case.name}: {open_median}")
         if case.detectable is not None:
             runs = f"{case.pairs} pairs"
+            if case.pair_seconds is not None:
+                runs += f" ({numbers.format_wall_time(case.pairs * case.pair_seconds)})"
             if any(case.processes):
                 runs = f"runs of {case.processes[0]} and {case.processes[1]} processes"
             least = "no slowdown, however large"
