@@ -59,6 +59,12 @@ VERBS = {
         "Compare two versions of a command or of tests; exit with 1 if the candidate is slower.",
         "gate --base main --metric cpu-time --command 'python job.py'",
     ),
+    "init": Verb(
+        MEASURE,
+        "init.init",
+        "Write the workflow of a gate for your repository, and measure what it detects.",
+        "init --budget 5m",
+    ),
     "calibrate": Verb(
         MEASURE,
         "calibrate.calibrate",

@@ -27,6 +27,7 @@ VERBS = (
     "check",
     "ab",
     "gate",
+    "init",
     "calibrate",
     "report",
     "compare",

@@ -61,7 +61,7 @@ def prepare_commands(
     measure.
     """
     same_code_ok = "same-code" in terms.allowed
-    arguments = read_arguments(options)
+    arguments = read_arguments(options, is_installed=terms.install)
     counter = choose_counter() if options.metric == INSTRUCTIONS else ()
     threads = resolve_threads(options.threads, len(list_usable_cores()))
     versions = choose_versions(terms, pytest=bool(options.pytest))
@@ -136,8 +136,11 @@ def watch_changes(
     }
 
 
-def read_arguments(options: CommandOptions) -> list[str]:
-    """Return the command that is measured. Raises UserError for options that do not fit it."""
+def read_arguments(options: CommandOptions, *, is_installed: bool) -> list[str]:
+    """Return the command that is measured. Raises UserError for options that do not fit it.
+
+    is_installed: in its checkout Python would find the project without its compiled modules.
+    """
     if options.pytest and options.metric not in {AUTO, TIME, CPU_TIME}:
         raise UserError(
             "--pytest judges the minimum of each benchmark with --metric time, and the mean of its "
@@ -152,7 +155,8 @@ def read_arguments(options: CommandOptions) -> list[str]:
     if options.prepare:
         split_arguments(options.prepare, "--prepare")
     if options.pytest:
-        return ["python", "-m", "pytest", *split_arguments(options.pytest, "--pytest")]
+        module = "-Pm" if is_installed else "-m"
+        return ["python", module, "pytest", *split_arguments(options.pytest, "--pytest")]
     return split_arguments(str(options.command), "--command")
 
 

@@ -120,10 +120,10 @@ def find_top(folder: Path) -> Path:
     return next(tops, folder)
 
 
-def list_files(top: Path) -> list[str]:
+def list_files(top: Path, *, tracked: bool = False) -> list[str]:
     """Return the files below a folder of a checkout that git does not ignore; else all of them."""
     if (find_top(top) / ".git").exists():
-        shown = ("--cached", "--others", "--exclude-standard")
+        shown = ("--cached", *([] if tracked else ("--others", "--exclude-standard")))
         names = _run_git("-C", str(top), "ls-files", "-z", *shown).stdout.split(b"\0")
         return [os.fsdecode(name) for name in names if name]
     return [path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()]

@@ -200,7 +200,7 @@ def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
 def test_median_and_worst_benchmark_of_equal_code_have_a_detectable_slowdown(tmp_path):
     plan = msgspec.structs.replace(SEVERAL, candidate=SEVERAL.baseline)
     records = benchmarks(quiet=[0.0] * 20, same=SAME, noisy=NOISY)
-    folder = write_commands(tmp_path / "out", plan, *records)
+    folder = write_pairs(tmp_path / "out", plan, *records)
     quiet, same, noisy = (case.detectable for case in load_result(folder, plan).cases)
     assert quiet is None
     assert 0.02 <= same < 0.2 < noisy
