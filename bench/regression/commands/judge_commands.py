@@ -34,9 +34,6 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.power import find_smallest_slowdown
 from bench.regression.stats.signed_rank import compare_pairs
 
-# Counted in docs/how-sure.md.
-ADVICE = "what computes rather than waits often needs fewer pairs with `--metric cpu-time`"
-
 
 def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> ComparisonResult:
     """Return the result of a comparison from its folder, which exists only if it was measured.
@@ -66,7 +63,6 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
         cases=cases,
         gated=tuple(gated),
         parity=False,
-        advice="" if plan.loops or plan.chosen or plan.metric != TIME else ADVICE,
         reason=reason.removeprefix("; "),
     )
 

@@ -205,19 +205,3 @@ def test_median_and_worst_benchmark_of_equal_code_have_a_detectable_slowdown(tmp
     assert quiet is None
     assert 0.02 <= same < 0.2 < noisy
     assert {case.detectable for case in load_result(folder, SEVERAL).cases} == {None}
-
-
-@pytest.mark.parametrize(
-    ("changes", "advised"),
-    [
-        ({}, True),
-        ({"pytest": True}, True),
-        ({"metric": "cpu-time"}, False),
-        ({"metric": "last-number"}, False),
-        ({"loops": True}, False),
-    ],
-)
-def test_times_of_processes_one_after_the_other_come_with_advice(tmp_path, changes, advised):
-    folder = write_pairs(tmp_path / "out", command_plan(**changes), *processes(NOISY))
-    result = load_result(folder, command_plan(**changes))
-    assert ("--metric cpu-time" in result.advice) == advised
