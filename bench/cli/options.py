@@ -309,6 +309,18 @@ OutputFormat = Annotated[
 
 # ----- of the verbs that compare in pairs
 
+BaseVersion = Annotated[
+    str | None,
+    versions_option(
+        "--base",
+        metavar="VERSION",
+        help="Compare with this version: a git revision, a folder, a Python, a virtual environment "
+        "or packages as pip takes them (tool==1.0, a wheel or its URL, name @ git+URL); of "
+        "programs a folder has the modules that your file finds first, or it is a .py file. Its "
+        "code runs with your rights. pip's own variables hold, such as PIP_INDEX_URL and PIP_PRE. "
+        "Default: that of --candidate, where --base-env and --candidate-env differ.",
+    ),
+]
 CandidateVersion = Annotated[
     str,
     versions_option(

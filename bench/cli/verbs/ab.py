@@ -13,18 +13,7 @@ from bench.runner.host.machine import describe
 
 
 def ab(
-    baseline: Annotated[
-        str | None,
-        options.versions_option(
-            "--base",
-            metavar="VERSION",
-            help="Compare with this version: a git revision, packages as pip takes them "
-            "(scikit-learn==1.8.0, a wheel or its URL, name @ git+URL), a Python, a virtual "
-            "environment, a .py file, or a folder whose modules your file finds first. Its code "
-            "runs with your rights. pip's own variables hold, such as PIP_INDEX_URL and PIP_PRE. "
-            "Default: that of --candidate, where --base-env and --candidate-env differ.",
-        ),
-    ] = None,
+    baseline: options.BaseVersion = None,
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
     additions: options.Additions = None,

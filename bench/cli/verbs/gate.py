@@ -16,18 +16,7 @@ from bench.regression.commands.prepare_commands import CommandOptions, prepare_c
 
 
 def gate(
-    baseline: Annotated[
-        str | None,
-        options.versions_option(
-            "--base",
-            metavar="VERSION",
-            help="Compare with this version: a git revision, a folder, a Python, a virtual "
-            "environment or packages as pip takes them (tool==1.0, a wheel or its URL, name @ "
-            "git+URL). Its code runs with your rights. pip's own variables hold, such as "
-            "PIP_INDEX_URL and PIP_PRE. Default: that of --candidate, where --base-env and "
-            "--candidate-env differ.",
-        ),
-    ] = None,
+    baseline: options.BaseVersion = None,
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
     additions: options.Additions = None,
