@@ -92,6 +92,19 @@ class CaseComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionCost:
+    """A function in a profile of both sides: calls, if they are counted, and cost without callees.
+
+    name: with its file and line. unit: ms or instructions.
+    """
+
+    name: str
+    unit: str
+    calls: list[int] = field(default_factory=lambda: [0, 0])
+    own: list[float] = field(default_factory=lambda: [0.0, 0.0])
+
+
+@dataclass(frozen=True, slots=True)
 class ComparedVersion:
     """One side of a comparison: software has the versions of its packages by name.
 
@@ -120,7 +133,7 @@ class ComparisonResult:
     allow_missing: it passes although the candidate lacks what the baseline has.
     parity: whether results were compared with the oracle's; those of commands are not. reason: why
     this is judged, where the suite chose it. advice: what decides more than this comparison could,
-    for cases that are undecided.
+    for cases that are undecided. functions: those that differ most in a profile of both sides.
     """
 
     command: str
@@ -138,6 +151,7 @@ class ComparisonResult:
     parity: bool = True
     reason: str = ""
     advice: str = ""
+    functions: Sequence[FunctionCost] = ()
 
     @property
     def ordered_cases(self) -> list[CaseComparison]:

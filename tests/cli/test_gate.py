@@ -203,6 +203,24 @@ def test_records_are_shown_again_and_loaded(commit, called, own_cache, monkeypat
     assert set(table["last-number ms"]["candidate"]) == {20.0}
 
 
+@pytest.mark.parametrize("command", ["python job.py", "sh job.sh"])
+def test_profile_names_what_became_slower(commit, called, command):
+    job = "def slow(n):\n    for _ in range(n):\n        pass\nslow({n})\nprint({n})\n"
+    script = "i=0; while [ $i -lt {n} ]; do i=$((i + 1)); done; echo {n}\n"
+    commit(**{"job.py": job.format(n=10**4), "job.sh": script.format(n=10**3)})
+    commit(**{"job.py": "\n\n" + job.format(n=10**6), "job.sh": script.format(n=10**4)})
+    options = (f"--command={command}", "--metric=last-number", ENOUGH, "--profile")
+    status, out, err = called(*GATE, "--output=out", *options)
+    assert status == 1
+    first, *_ = json.loads(out)["functions"] or [None]
+    if "Install valgrind" in err:
+        assert (command, first) == ("sh job.sh", None)
+    elif command == "python job.py":
+        assert (first["name"], first["unit"], first["calls"]) == ("job.py:3 slow", "ms", [1, 1])
+    else:
+        assert first["own"][1] > 5 * first["own"][0]
+
+
 # ----- what fails
 
 

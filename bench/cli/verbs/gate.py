@@ -1,5 +1,6 @@
 """``bench gate``: measure two versions of anybody's command or tests in pairs."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from bench.cli import options
@@ -13,6 +14,8 @@ from bench.regression.commands.command_plan import AUTO
 from bench.regression.commands.instructions import INSTRUCTIONS
 from bench.regression.commands.judge_commands import load_result
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
+from bench.regression.commands.profile import profile_sides
+from bench.runner.host.signals import Ending
 
 
 def gate(
@@ -65,6 +68,14 @@ def gate(
         ),
     ] = None,
     threads: options.ThreadCount = 1,
+    profile: Annotated[
+        bool,
+        options.flag(
+            options.measuring_option,
+            "--profile",
+            "Run each version once more under a profiler, and show which functions differ most.",
+        ),
+    ] = False,
     budget: options.PairBudget = 180,
     tolerance: options.Tolerance = 0.02,
     fail_on: options.FailOn = "slower",
@@ -94,6 +105,7 @@ def gate(
         allow=allow,
         output=output,
     )
+    functions = []
     with prepare_commands(terms, chosen) as (planned, prepared):
         plan = planned
         if prepared and metric in {AUTO, INSTRUCTIONS}:
@@ -105,5 +117,9 @@ def gate(
         if prepared:
             events = measure_commands.measure(folder, plan, prepared)
             stopped = pairs.measure(folder, plan, COMMAND_PLAN, events)
-    result = load_result(folder, plan, measured=bool(prepared))
+        if prepared and profile and not stopped:
+            with hold_host_lock(stderr), Ending() as ending:
+                functions.extend(profile_sides(plan, prepared, terms.progress))
+            stopped = ending.status
+    result = replace(load_result(folder, plan, measured=bool(prepared)), functions=functions)
     pairs.finish(result, terms, stopped, style, fail_on, folder=folder)

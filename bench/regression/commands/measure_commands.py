@@ -66,7 +66,7 @@ def measure(
     Yields a line before each pair, and the cases whenever they were judged. The caller has the
     host's lock.
     """
-    end, pairs = now() + plan.budget, _CommandPairs(folder, plan, sides)
+    end, pairs = now() + plan.budget, CommandPairs(folder, plan, sides)
     if plan.counter and not (yield from count_until_decided(pairs, end)):
         yield from pairs.judge()
         return
@@ -74,7 +74,7 @@ def measure(
     yield from measure_until_decided(pairs, end)
 
 
-def count_until_decided(pairs: "_CommandPairs", end: float) -> Generator[str, None, bool]:
+def count_until_decided(pairs: "CommandPairs", end: float) -> Generator[str, None, bool]:
     """Count the instructions of both sides; return whether all processes succeeded.
 
     Yields a line before each two processes. end: on the monotonic clock.
@@ -104,7 +104,7 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
         return plan
     # Tests take a part of a second each, as in the pairs of CPU_TIME.
     first = msgspec.structs.replace(plan, metric=CPU_TIME) if plan.pytest else plan
-    pairs, outcomes = _CommandPairs(Path(), first, sides), []
+    pairs, outcomes = CommandPairs(Path(), first, sides), []
     for side in sides:
         outcome = pairs.run_once(side)
         if outcome and outcome.computing < COMPUTING:
@@ -129,7 +129,7 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
     return msgspec.structs.replace(plan, metric=metric, chosen=chosen)
 
 
-class _CommandPairs:
+class CommandPairs:
     """The pairs of a command. Its benchmarks, if it has several, are measured together."""
 
     def __init__(self, folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide]) -> None:
@@ -287,6 +287,8 @@ class _CommandPairs:
                 return None
             spec = self._specify(side, folder)
             with Command(replace(spec, arguments=arguments or spec.arguments), folder) as command:
+                if self._plan.loops:
+                    iterate_in_turn({side: command}, FIRST_ITERATIONS)
                 outcome = command.finish()
         return outcome if outcome.status == "ok" and outcome.cpu_seconds else None
 

@@ -263,13 +263,17 @@ def _find_foreign_program(sides: Sequence[CommandSide], arguments: Sequence[str]
     return None
 
 
-def _find_python(program: Path) -> Path | None:
-    """Return the virtual environment, else the Python, that a program is of; None for others."""
+def read_interpreter(program: Path) -> str | None:
+    """Return the Python that runs a program which is a script; None for others."""
     script = None
     with suppress(OSError), program.open("rb") as file:
         script = _HEAD.match(file.read(1024))
-    if script:
-        program = Path(os.fsdecode(script[1]))
+    return os.fsdecode(script[1]) if script else None
+
+
+def _find_python(program: Path) -> Path | None:
+    """Return the virtual environment, else the Python, that a program is of; None for others."""
+    program = Path(read_interpreter(program) or program)
     for path in (program, program.resolve()):
         if (path.parent.parent / "pyvenv.cfg").is_file():
             return path.parent.parent.resolve()

@@ -1,7 +1,7 @@
 """Show the result of ``bench ab`` or ``bench compare`` as tables, remarks, annotations and JSON."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 
@@ -11,6 +11,7 @@ from bench.regression.result import (
     TIMED,
     CaseComparison,
     ComparisonResult,
+    FunctionCost,
     MetricComparison,
 )
 from bench.regression.stats.decision import Rule, is_within_tolerance
@@ -52,6 +53,7 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
         if case.verdict in _LEVELS
     ]
     table_list = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
+    table_list.append(_tabulate_functions(result.functions))
     return ComparisonOutput(
         [table for table in table_list if table.lines],
         [] if result.refusal else _list_remarks(result),
@@ -150,6 +152,18 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
     ]
     note = "A slowdown of only some epochs shows in their mean." if result.parity else ""
     return tables.tabulate_lines("Other metrics", lines, 2, note)
+
+
+def _tabulate_functions(functions: Sequence[FunctionCost]) -> Table:
+    """Return the functions that differ most in a profile of both sides."""
+    head = ("function", "unit", "calls, baseline", "candidate", "own, baseline", "candidate")
+    lines = []
+    for cost in functions:
+        calls = [f"{count:,}" for count in cost.calls]
+        own = [numbers.format_number(one, 4) for one in (*cost.own, cost.own[1] - cost.own[0])]
+        lines.append([cost.name, cost.unit, *calls, *own])
+    note = "One run of each side under a profiler shows where to look. The pairs decide."
+    return Table("Where the difference is", (*head, "difference"), lines, 2, note)
 
 
 def _format_value(metric: MetricComparison, value: float) -> str:
@@ -335,4 +349,5 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
             if before.get(name) != after.get(name)
         },
         "cases": cases,
+        "functions": [asdict(cost) for cost in result.functions],
     }

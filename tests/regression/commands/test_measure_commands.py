@@ -107,7 +107,7 @@ def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return Result("ok").add(values={"time": 1.0})
 
-    monkeypatch.setattr(measure_commands._CommandPairs, "_run", run)
+    monkeypatch.setattr(measure_commands.CommandPairs, "_run", run)
     with pytest.raises(KeyboardInterrupt):
         measured("true")
     records = store.read_commands(tmp_path / "out")
@@ -136,7 +136,7 @@ STARTS = (
 )
 def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, metric, chosen):
     left = iter(shares)
-    pairs = measure_commands._CommandPairs
+    pairs = measure_commands.CommandPairs
     monkeypatch.setattr(
         pairs,
         "run_once",
@@ -155,7 +155,7 @@ def test_time_is_judged_where_processor_time_would_hide_something(sides, changes
 
 
 def test_share_of_computing_is_that_of_a_process(sides):
-    pairs = measure_commands._CommandPairs
+    pairs = measure_commands.CommandPairs
     outcomes = []
     for script in ("sleep 0.3", "exit 3"):
         plan = command_plan(arguments=f"sh -c '{script}'")
