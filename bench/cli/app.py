@@ -65,6 +65,12 @@ VERBS = {
         "Write the workflow of a gate for your repository, and measure what it detects.",
         "init --budget 5m",
     ),
+    "bisect": Verb(
+        MEASURE,
+        "bisect.bisect",
+        "Find the first version that makes a command or tests slower, by binary search.",
+        "bisect --good v1.0 --bad main --command 'python job.py'",
+    ),
     "calibrate": Verb(
         MEASURE,
         "calibrate.calibrate",

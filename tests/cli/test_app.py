@@ -28,6 +28,7 @@ VERBS = (
     "ab",
     "gate",
     "init",
+    "bisect",
     "calibrate",
     "report",
     "compare",

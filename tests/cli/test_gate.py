@@ -14,6 +14,7 @@ from support.processes import assert_nothing_left, wait_until
 from support.versions import BACKEND, PROJECT
 
 import bench
+from bench.cli.verbs.bisect import find_first
 from bench.records import store
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.paired import comparison_plan, loop
@@ -474,3 +475,52 @@ def test_versions_without_a_difference_are_not_measured(commit, called, tmp_path
     assert called(*command, "--allow=nothing")[0] == 0
     assert not (tmp_path / "out").exists()
     assert called(*command, "--allow=same-code")[0] == 3
+
+
+# ----- which version was it
+
+
+@pytest.mark.parametrize(
+    ("versions", "found", "judged"),
+    [
+        ("00001111", (4, []), [3, 5, 4]),
+        ("01111111", (1, []), [3, 1]),
+        ("00?0?111", (5, [4]), [3, 5, 4]),
+        ("0?", (1, []), []),
+    ],
+)
+def test_binary_search_asks_neighbours_of_what_it_skips(versions, found, judged):
+    asked = []
+
+    def judge(step):
+        asked.append(step)
+        return {"0": False, "1": True, "?": None}[versions[step]]
+
+    assert find_first(len(versions), judge) == found
+    assert asked == judged
+
+
+def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # fewer pairs
+    for job in (*["echo 1"] * 4, "echo 2", "exit 7", "echo 2", "echo 2"):
+        commit(job=job)
+    search = ("--good=HEAD~7", "--bad=HEAD", "--output=out", ENOUGH, "--metric=last-number")
+    status, out, _ = called("bisect", *search, "--command=sh job")
+    name = repository.git("log", "-1", "--format=%h %s", "HEAD~3")
+    assert (status, out.count("; failed; candidate: ")) == (1, 1)
+    assert out.splitlines()[-1].startswith(f"first slower: {name}; slower; last-number +")
+    folders = sorted(path.parent.name for path in tmp_path.glob("out/*/command.json"))
+    assert folders == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(("job", "ended"), [("echo 1", 4), ("exit 7", 3)])
+def test_bisect_ends_where_the_last_version_is_not_slower(
+    called, tmp_path, monkeypatch, job, ended
+):
+    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # fewer pairs
+    for name, text in (("a", "echo 1"), ("b", "echo 2"), ("c", job)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job").write_text(f"{text} # {name}\n")
+    options = ("--command=sh job", "--metric=last-number", ENOUGH)
+    status, out, _ = called("bisect", "a", "b", "c", *options)
+    assert (status, "not slower than a" in out.splitlines()[-1]) == (ended, True)

@@ -26,7 +26,7 @@ esac
 """
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 # Of the suite itself, in its checkout or on runs: other tests run these verbs.
-OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (compare|export|report)) "
+OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (bisect|compare|export|report)) "
 IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 # The examples have the default budget of three minutes.
 SHORT = (" gate ", " gate --budget 8s ")

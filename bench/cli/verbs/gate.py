@@ -1,6 +1,7 @@
 """``bench gate``: measure two versions of anybody's command or tests in pairs."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 from bench.cli import options
@@ -10,11 +11,13 @@ from bench.cli.verbs import pairs
 from bench.errors import UserError
 from bench.records.layout import COMMAND_PLAN
 from bench.regression.commands import measure_commands
-from bench.regression.commands.command_plan import AUTO
+from bench.regression.commands.command_plan import AUTO, CommandPlan
 from bench.regression.commands.instructions import INSTRUCTIONS
 from bench.regression.commands.judge_commands import load_result
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 from bench.regression.commands.profile import profile_sides
+from bench.regression.paired.comparison_plan import Terms
+from bench.regression.result import ComparisonResult
 from bench.runner.host.signals import Ending
 
 
@@ -99,16 +102,24 @@ def gate(
         tolerance=tolerance,
         budget=budget,
         envs=(base_env, candidate_env),
-        devices=None,
         install=install,
         additions=additions,
         allow=allow,
         output=output,
     )
+    result, plan, stopped = compare(terms, chosen, output, profile=profile)
+    folder = pairs.choose_folder(plan, output)
+    pairs.finish(result, terms, stopped, style, fail_on, folder=folder)
+
+
+def compare(
+    terms: Terms, chosen: CommandOptions, output: Path | None, *, profile: bool = False
+) -> tuple[ComparisonResult, CommandPlan, int]:
+    """Measure two versions; return the result, the plan and the exit status of a signal, or 0."""
     functions = []
     with prepare_commands(terms, chosen) as (planned, prepared):
         plan = planned
-        if prepared and metric in {AUTO, INSTRUCTIONS}:
+        if prepared and chosen.metric in {AUTO, INSTRUCTIONS}:
             with hold_host_lock(stderr):
                 line = "first a process of each side, which shows whether it computes or waits"
                 stderr.print(f"{plan.arguments}: {line}", soft_wrap=True, markup=False)
@@ -121,5 +132,5 @@ def gate(
             with hold_host_lock(stderr), Ending() as ending:
                 functions.extend(profile_sides(plan, prepared, terms.progress))
             stopped = ending.status
-    result = replace(load_result(folder, plan, measured=bool(prepared)), functions=functions)
-    pairs.finish(result, terms, stopped, style, fail_on, folder=folder)
+    result = load_result(folder, plan, measured=bool(prepared))
+    return replace(result, functions=functions), plan, stopped

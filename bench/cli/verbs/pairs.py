@@ -32,12 +32,12 @@ def make_terms(
     *,
     tolerance: float,
     budget: float,
-    envs: Sequence[Sequence[str] | None],
-    devices: Sequence[Device] | None,
     install: bool,
-    additions: Sequence[str] | None,
-    allow: Sequence[options.Names] | None,
     output: Path | None,
+    additions: Sequence[str] | None = None,
+    envs: Sequence[Sequence[str] | None] = (None, None),
+    devices: Sequence[Device] | None = None,
+    allow: Sequence[options.Names] | None = None,
 ) -> Terms:
     """Return the terms of a comparison; raise UserError for options that do not fit.
 

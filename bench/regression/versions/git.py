@@ -54,6 +54,18 @@ def find_commit(name: str) -> str | None:
     return process.stdout.decode().strip() or None
 
 
+def list_commits(good: str, bad: str) -> list[tuple[str, str]]:
+    """Return a revision and its first-parent successors up to another, each with its subject.
+
+    Raises UserError if the first one is not in the history of the other one.
+    """
+    if _run_git("merge-base", "--is-ancestor", good, bad).returncode:
+        raise UserError(f"{good} is no revision in the history of {bad}. Name an earlier one")
+    log = ("log", "--first-parent", "--reverse", "--format=%h %s", f"{good}..{bad}")
+    lines = _run_git(*log).stdout.decode(errors="replace").splitlines()
+    return [(good, good), *((line.partition(" ")[0], line) for line in lines)]
+
+
 def hash_files(commit: str | None) -> str | None:
     """Return the hash of all files of a commit, or of the working tree, where that has no changes.
 

@@ -1,0 +1,117 @@
+"""``bench bisect``: find the first version that makes a command or tests slower."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from bench.cli import options
+from bench.cli.console import print_line
+from bench.cli.verbs import pairs
+from bench.cli.verbs.gate import compare
+from bench.errors import UserError
+from bench.regression.commands.command_plan import AUTO
+from bench.regression.commands.prepare_commands import CommandOptions
+from bench.regression.versions import git
+from bench.report.regression.verdicts import describe_basis
+from bench.report.render.numbers import format_wall_time
+from bench.worker.measure import now
+
+
+def bisect(
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="VERSION", help="Search these releases, the oldest first."),
+    ] = None,
+    good: Annotated[
+        str | None,
+        options.versions_option(metavar="REV", help="Search the commits after this revision."),
+    ] = None,
+    bad: Annotated[
+        str | None,
+        options.versions_option(metavar="REV", help="Search up to this one, which is slower."),
+    ] = None,
+    install: options.Install = False,
+    additions: options.Additions = None,
+    command: Annotated[
+        str | None, options.cases_option(metavar="COMMAND", help="Measure it as bench gate does.")
+    ] = None,
+    pytest: Annotated[
+        str | None, options.cases_option(metavar="ARGUMENTS", help="Measure tests likewise.")
+    ] = None,
+    metric: Annotated[
+        str, options.cases_option(metavar="METRIC", help="Judge this; bench gate has the list.")
+    ] = AUTO,
+    threads: options.ThreadCount = 1,
+    budget: options.PairBudget = 180,
+    tolerance: options.Tolerance = 0.02,
+    output: options.Output = None,
+) -> None:
+    """Find the first version that makes a command or tests slower, by binary search."""
+    steps = [(name, name) for name in versions or ()]
+    if good and bad:
+        steps += git.list_commits(good, bad)
+    if len(steps) < 2 or bool(versions) == bool(good or bad) or bool(command) == bool(pytest):
+        raise UserError("give --good and --bad, or versions; and either --command or --pytest")
+    terms = pairs.make_terms(
+        (steps[0][0], steps[-1][0]),
+        tolerance=tolerance,
+        budget=budget,
+        install=install,
+        additions=additions,
+        output=output,
+    )
+    chosen = CommandOptions(command, pytest, metric=metric, threads=threads)
+    begin, lines, slow = now(), dict[int, str](), set[str]()
+
+    def judge(step: int) -> bool | None:
+        """Return whether a step is slower than the first one, None if it is not decided."""
+        nonlocal chosen, slow
+        # When a slowdown was seen, a step that runs the same code as the first one is not slower.
+        own = replace(terms, candidate=steps[step][0], allowed=["same-code"] if slow else ())
+        try:
+            folder = output / str(len(lines) + 1) if output else None
+            result, plan, stopped = compare(own, chosen, folder)
+        except UserError as error:
+            if not slow:
+                raise
+            lines[step] = f"{steps[step][1]}: skipped: {error}"
+            print_line(lines[step])
+            return None
+        if stopped:
+            raise typer.Exit(stopped)
+        if chosen.metric == AUTO:
+            chosen = replace(chosen, metric=plan.metric)
+        slow = slow or {case.case for case in result.cases if case.verdict == "slower"}
+        cases = [case for case in result.ordered_cases if case.case in slow] or result.ordered_cases
+        basis = [f"{case.verdict}; {describe_basis(case)}" for case in cases[:1]]
+        lines[step] = "; ".join([steps[step][1], *basis])
+        print_line(lines[step])
+        if not slow:
+            print_line(f"it is not slower than {steps[0][1]}, so there is nothing to find")
+            raise typer.Exit(3 if result.exit_status == 3 else 4)
+        return {"slower": True, "faster": False, "no change": False}.get(cases[0].verdict)
+
+    judge(len(steps) - 1)
+    first, skipped = find_first(len(steps), judge)
+    for step in skipped:
+        print_line(f"perhaps earlier: {lines[step]}")
+    taken = f"{len(lines)} comparisons, {format_wall_time(now() - begin)}"
+    print_line(f"first slower: {lines[first]}; {taken}")
+    raise typer.Exit(1)
+
+
+def find_first(steps: int, judge: Callable[[int], bool | None]) -> tuple[int, list[int]]:
+    """Return the first slower step, and those right before it that could not be decided.
+
+    judge: returns whether a step is slower than step 0, or None. The last step is slower.
+    """
+    low, high, skipped = 0, steps - 1, set[int]()
+    while open_steps := {*range(low + 1, high)} - skipped:
+        step = min(open_steps, key=lambda step: abs(2 * step - low - high))
+        slower = judge(step)
+        if slower is None:
+            skipped.add(step)
+        low, high = step if slower is False else low, step if slower else high
+    return high, [*range(low + 1, high)]
