@@ -74,6 +74,16 @@ def test_processor_time_is_that_of_a_command_and_what_it_waits_for(finished):
     assert float(outcome.output) < outcome.cpu_seconds <= outcome.wall_seconds
 
 
+def test_time_in_the_queue_of_a_core_is_not_waiting(begun):
+    work = "sum(range(10**7))"
+    with begun(work) as one, begun(work) as other:  # on the same core
+        outcomes = [one.finish(), other.finish()]
+    assert sum(outcome.queue_seconds for outcome in outcomes) > 0
+    for outcome in outcomes:
+        alone = outcome.wall_seconds - outcome.queue_seconds
+        assert outcome.computing == min(1.0, outcome.cpu_seconds / alone)
+
+
 def test_waiting_is_no_processor_time(finished):
     outcome = finished(arguments=["sleep", "1"])
     assert outcome.cpu_seconds < outcome.wall_seconds - 0.9
@@ -84,7 +94,7 @@ def test_command_that_takes_too_long_is_ended_with_what_it_started(finished, tmp
     outcome = finished(code, timeout=2.0)
     assert (outcome.status, outcome.reason) == (
         "timeout",
-        "still running after 2 s. Raise --timeout",
+        "still running after 2 s. Raise --budget",
     )
     wait_until(lambda: not find_processes(tmp_path / "scratch"))
 
