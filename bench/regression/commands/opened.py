@@ -37,7 +37,7 @@ def find_changed(
         for name in sorted({*git.list_files(tops[0]), *git.list_files(tops[1])}):
             before, after = (top / name for top in tops)
             _add_pair(changed, before, after, same=_are_equal(before, after))
-    sites = [_find_site(one.get("PATH", os.defpath)) for one in variables]
+    sites = [find_site(one.get("PATH", os.defpath)) for one in variables]
     if sites[0] and sites[1] and sites[0] != sites[1]:
         hashes = [_read_hashes(site) for site in sites if site]
         for name in sorted({*hashes[0], *hashes[1]}):
@@ -61,7 +61,7 @@ def _are_equal(before: Path, after: Path) -> bool:
         return before.is_file() == after.is_file()
 
 
-def _find_site(path: str) -> Path | None:
+def find_site(path: str) -> Path | None:
     """Return the site-packages of the virtual environment whose Python is on this PATH."""
     python = shutil.which("python", path=path)
     if python is None or not (Path(python).parent.parent / "pyvenv.cfg").is_file():

@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
+from bench.regression.commands.opened import find_site
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
 from bench.runner.process.interpreters import find_executable, require_executable
@@ -187,8 +189,9 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
 
     They do if another Python than a side's own provides a program; if the command names a program
     or a script of a checkout by an absolute path; and if a module of the repository is not imported
-    from a side's own folder, such as an installed package of a Python that both sides share. Two
-    sides in one folder differ in something else.
+    from a side's own folder, such as an installed package of a Python that both sides share, or
+    from its checkout although it was compiled elsewhere. Two sides in one folder differ in
+    something else.
     """
     if fault := _find_foreign_program(sides, arguments):
         return fault
@@ -211,10 +214,12 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
     place = Path() if "-m" in words else Path(script).parent
     python = arguments[0] if is_python else None
     program = "" if is_python or "/" in arguments[0] else arguments[0]
+    flags = "".join(takewhile(lambda word: word.startswith("-"), arguments[1:])) if python else ""
+    safe = {"PYTHONSAFEPATH": "1"} if {*"PI"} & {*flags} else {}
     places = [
         ask_python(
             side.folder,
-            side.variables,
+            {**side.variables, **safe},
             python,
             place=place,
             program=program,
@@ -228,6 +233,13 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
             is_own = side.isolated or Path(origin).resolve().is_relative_to(
                 git.find_top(side.folder)
             )
+            site = find_site(side.variables.get("PATH", os.defpath)) if side.isolated else None
+            if site and not Path(origin).is_relative_to(site) and [*site.glob(f"{module}/**/*.so")]:
+                return (
+                    f"Python would import {module} from {origin}, without the modules that were "
+                    f"compiled for {site}. Run it as in python -P job.py, or allow it with --allow "
+                    "same-code"
+                )
             if is_shared or not is_own:
                 remedy = "Unset PYTHONPATH" if side.isolated else "Install each side (--install)"
                 return (

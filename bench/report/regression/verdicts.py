@@ -342,6 +342,7 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
         "family": result.rule.family,
         "between_runs": result.between_runs,
         "refusal": result.refusal,
+        "reason": result.reason,
         "status": result.exit_status,
         "software": {
             name: (before.get(name), after.get(name))

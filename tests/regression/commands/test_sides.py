@@ -203,6 +203,22 @@ def test_each_side_may_have_its_own_code(checkouts, installed):
     assert find_same_code(checkouts(IN_SOURCE, PATH="/nowhere"), arguments) is None
 
 
+@pytest.mark.parametrize(
+    ("command", "found"), [("python job.py", True), ("python -uP job.py", False)]
+)
+def test_checkout_without_its_compiled_modules_is_not_the_change(
+    checkouts, tmp_path, command, found
+):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True)
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    (site / "hotpack").mkdir()
+    for name in ("__init__.py", "_speedups.cpython.so"):
+        (site / "hotpack" / name).touch()
+    path = {"PATH": str(tmp_path / "env" / "bin")}
+    fault = find_same_code(checkouts(AT_THE_TOP, isolated=True, **path), command.split())
+    assert ("python -P job.py" in str(fault)) == found
+
+
 def test_program_that_is_installed_for_python_does_not_see_the_current_folder(
     checkouts, program, tmp_path, installed
 ):
