@@ -13,16 +13,11 @@ from bench.records.schema import Slowdown
 from bench.regression.calibration import session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.calibration.spread import load_calibrations
-from bench.regression.paired import loop, measure_pairs
+from bench.regression.paired import measure_pairs
 from bench.runner.host import machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n1440"
 NUMPY = ("--implementation=numpy", "--data=digits")
-
-
-def sessions(folder):
-    paths = sorted(folder.glob("*/calibration.json"))
-    return [store.read_plan(path, CalibrationPlan) for path in paths]
 
 
 @pytest.fixture
@@ -56,7 +51,8 @@ def test_real_session_finds_a_slowdown_that_only_the_candidate_has(
         "calibrate", *NUMPY, "--budget=1s", "--for=1s", "--calibrations=known", "--format=json"
     )
     assert (status, err) == (0, "")
-    (plan,) = sessions(tmp_path / "known")
+    (path,) = tmp_path.glob("known/*/calibration.json")
+    plan = store.read_plan(path, CalibrationPlan)
     assert (plan.budget, plan.decision_budget, plan.data_source) == (1.0, 1.0, "digits")
     assert plan.command.startswith("python -m bench calibrate --implementation=numpy")
     (decision,) = load_calibrations(tmp_path / "known").decisions
@@ -105,10 +101,7 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     plan = comparison(pairings=(pairing(),))
     folder = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
     decided(folder, pairs(spread_evenly(30, 0.02), pairing().baseline), plan=plan)
-    runner = Pretended(ratio=lambda _: 1.5)
-    monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
-    monkeypatch.setattr(measure_pairs, "now", runner.now)
-    monkeypatch.setattr(loop, "now", runner.now)
+    Pretended(ratio=lambda _: 1.5).install(monkeypatch)
     code, out, _ = called("ab", "--base=.", *NUMPY, "--format=markdown")
     assert code == 1
     (remark,) = [line for line in out.splitlines() if "on this machine" in line]

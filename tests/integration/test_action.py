@@ -174,12 +174,10 @@ def package(number):
     }
 
 
-@pytest.mark.parametrize(("install", "status"), [("true", 1), ("false", 3)])
-def test_each_revision_is_installed_on_request(use, install, status):
-    job = {"command": "python jobs/job.py", "metric": "last-number"}
-    code, _, summary = use(package(1.0), package(2.0), **job, install=install)
-    assert code == status
-    assert ("| slower" in summary) == (install == "true")
+def test_each_revision_is_installed_on_request(use):
+    job = {"command": "python jobs/job.py", "metric": "last-number", "install": "true"}
+    code, _, summary = use(package(1.0), package(2.0), **job)
+    assert (code, "| slower" in summary) == (1, True)
 
 
 SLOW = """

@@ -564,7 +564,5 @@ def test_other_pages_fit(opened, pages, name, width):
 )
 def test_axe_finds_nothing_serious(opened, pages, name, scheme):
     page = opened(pages[name], color_scheme=scheme).page
-    page.evaluate(
-        "[...document.querySelectorAll('details')].forEach((one) => { one.open = true; })"
-    )
+    page.evaluate(OPEN_ALL)
     assert serious(page) == []

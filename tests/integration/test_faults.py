@@ -1,6 +1,5 @@
 """Faults of workers, with real processes: each becomes a record, and nothing is left behind."""
 
-import hashlib
 import os
 import re
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.processes import find_processes
 from support.records import run as make_plan
+from support.workers import of_file
 
 from bench.records import store
 from bench.runner import loop
@@ -161,9 +161,7 @@ def test_workers_leave_no_descriptor_zombie_file_or_memory(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     file.write_text("from implementations.idiomatic.softmax_numpy import Trainer")
-    own = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    own |= {"module": "cheapest", "framework": "", "style": "own", "data_access": "own"}
-    case = make_case(implementation="cheapest", batch_size=480, epochs=1, **own)
+    case = of_file(make_case(batch_size=480, epochs=1), file)
     plan = make_plan(case, rounds={"sgd": count}, data_source="digits")
     store.create_run(tmp_path / "run", plan)
     before, orphans, memory = descriptors(), Counter(children()), []

@@ -47,6 +47,20 @@ def by_name(entries):
     return [pytest.param(entry, id=entry.name) for entry in entries]
 
 
+@pytest.fixture
+def check_on_digits(digits, monkeypatch):
+    """Check an implementation at one batch size of the digits; return the finding."""
+    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
+    checker = conformance.Checker([digits], threads=1, timeout=240, device="cpu")
+
+    def check(name):
+        case = msgspec.structs.replace(find_implementation(name, None), devices=("cpu",))
+        (finding,) = checker.check(case)
+        return finding
+
+    return check
+
+
 def require_framework(entry):
     """Skip an implementation whose framework is not installed here."""
     for name in (entry.framework, entry.variables.get("KERAS_BACKEND")):
@@ -94,24 +108,18 @@ def test_profiler_traces_steps_as_chrome_reads_them(digits, tmp_path, monkeypatc
         *(pytest.param(entry, id=entry.name, marks=pytest.mark.full) for entry in OTHER_LAYERS),
     ],
 )
-def test_framework_has_parity_on_digits(digits, monkeypatch, entry):
+def test_framework_has_parity_on_digits(check_on_digits, entry):
     require_framework(entry)
-    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
-    checker = conformance.Checker([digits], threads=1, timeout=240, device="cpu")
-    case = msgspec.structs.replace(find_implementation(entry.name, None), devices=("cpu",))
-    (finding,) = checker.check(case)
+    finding = check_on_digits(entry.name)
     assert (finding.status, finding.reason) == ("ok", None)
     assert finding.error <= TOLERANCE == 1e-5
 
 
 @pytest.mark.parametrize(("variable", "value"), [("PATH", "/nowhere"), ("CC", "/bin/false")])
-def test_tinygrad_without_clang_is_unavailable(digits, monkeypatch, variable, value):
+def test_tinygrad_without_clang_is_unavailable(check_on_digits, monkeypatch, variable, value):
     pytest.importorskip("tinygrad")
     monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
-    checker = conformance.Checker([digits], threads=1, timeout=240, device="cpu")
-    case = msgspec.structs.replace(find_implementation("tinygrad", None), devices=("cpu",))
-    (finding,) = checker.check(case)
+    finding = check_on_digits("tinygrad")
     assert finding.status == "unavailable"
     assert "Install clang" in finding.reason
 

@@ -1,11 +1,11 @@
 """A run with real processes: whatever a trial does, it becomes a record, and the run goes on."""
 
-import hashlib
 import json
 
 import msgspec
 import pytest
 from support.records import run as make_plan
+from support.workers import of_file
 
 from bench.records import store
 from bench.runner import loop
@@ -16,17 +16,7 @@ def measure_code(make_case, tmp_path, digits, short_trials):
     def measure(code, *, replace=None, **changes):
         path = tmp_path / "own_file.py"
         path.write_text(code)
-        case = make_case(
-            implementation="own_file",
-            module="own_file",
-            framework="",
-            style="own",
-            data_access="own",
-            devices=("cpu", "gpu"),
-            file=str(path),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            **changes,
-        )
+        case = of_file(make_case(**changes), path)
         textbook = case.workload == "textbook"
         case = msgspec.structs.replace(case, **(replace or {}))
         cases = {"textbook": (case,)} if textbook else {"cases": (case,)}

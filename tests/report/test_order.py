@@ -120,10 +120,8 @@ def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
 
 
 @pytest.fixture
-def prepared(tmp_path, monkeypatch):
+def prepared(tmp_path, own_cache):
     """Small data, prepared in a cache of their own."""
-    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
     write_idx(tmp_path / "pixels", idx_files(samples=50, tests=20))
     return dataset.find(str(tmp_path / "pixels"))
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from support.nvml import gpu
 from support.records import bare, case, environment, ok, run, write
-from support.workers import StoppedWorkers
+from support.workers import StoppedWorkers, of_file
 
-from bench.planning.cases import Size, complete_case, find_implementation, list_rooflines
+from bench.planning.cases import list_rooflines
 from bench.records import store
 from bench.records.schema import FORMAT, Run, StoppingRule, Trial
 from bench.runner import loop, runner
-from bench.runner.process.preflight import Inspection
 
 pytestmark = pytest.mark.usefixtures("short_trials")
 
@@ -246,9 +245,9 @@ def test_changed_own_file_is_neither_imported_nor_measured(
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")
-    own = find_implementation(str(path), lambda _: Inspection())
+    own = of_file(make_case(), path)
     change(path)
-    (record,) = records_of(measured(complete_case(own, "sgd", "cpu", Size(32, 1, 1440))))
+    (record,) = records_of(measured(own))
     assert (record.status, "mine.py" in record.reason) == ("failed", True)
 
 

@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 from support.pretended import comparison, pairing
-from support.workers import StoppedWorkers
+from support.workers import StoppedWorkers, of_file
 
-from bench.planning.cases import find_implementation
 from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.paired.comparison_plan import plan_pair
@@ -20,7 +19,6 @@ from bench.runner import runner
 from bench.runner.parity.draws import NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process.outcome import Outcome
-from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.workloads import WORKLOADS
@@ -81,11 +79,9 @@ def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, fo
 
 
 def test_side_that_computes_while_the_other_trains_fails(make_runner, saboteur):
-    own = find_implementation(str(saboteur("keeps_a_helper_busy")), lambda _: Inspection())
     # Epochs of some 20 ms: a busy machine may not run the helper at all within one of 1 ms.
     base, candidate = sides(2, batch_size=1).values()
-    changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
-    busy = msgspec.structs.replace(candidate.case, **changes)
+    busy = of_file(candidate.case, saboteur("keeps_a_helper_busy"))
     candidate = msgspec.structs.replace(candidate, case=busy)
     honest, failed = make_runner(INSTALLATIONS).measure_pair(
         [base, candidate], judge_one_epoch=True
@@ -214,10 +210,8 @@ def caching(tmp_path):
     def make(extra="pass"):
         path = tmp_path / "caching.py"
         path.write_text(CACHING.format(extra=extra))
-        own = find_implementation(str(path), lambda _: Inspection())
-        changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
-        changed = msgspec.structs.replace(ALONE.case, **changes)
-        return [Trial(f"r{number}-mine", "trial", number, changed) for number in (1, 2, 3)]
+        own = of_file(ALONE.case, path)
+        return [Trial(f"r{number}-mine", "trial", number, own) for number in (1, 2, 3)]
 
     return make
 
@@ -280,10 +274,7 @@ def traced(make_runner, tmp_path, monkeypatch):
         monkeypatch.setattr(runner, "TRACED_STEPS", 5)
         path = tmp_path / "traced.py"
         path.write_text(TRACED.format(code=code))
-        own = find_implementation(str(path), lambda _: Inspection())
-        changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
-        case = msgspec.structs.replace(ALONE.case, **changes)
-        return make_runner().measure(Trial("r1-trace", "trace", 1, case))
+        return make_runner().measure(Trial("r1-trace", "trace", 1, of_file(ALONE.case, path)))
 
     return measure
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from support import comparisons
 from support.records import NUMPY, bare, case, environment, ok
 
 from bench.records import store
 from bench.records.schema import BasePlan, Record, Trial
+from bench.regression.paired import loop, measure_pairs
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 
 
@@ -48,6 +50,13 @@ class Pretended:
     judge_one: list[bool] = field(default_factory=list)
     clock: float = 1000.0
     run: str = "a run"
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> Self:
+        """Let ``bench ab`` measure with this runner."""
+        monkeypatch.setattr(measure_pairs, "Runner", self.begin)
+        for module in (measure_pairs, loop):
+            monkeypatch.setattr(module, "now", self.now)
+        return self
 
     def now(self) -> float:
         return self.clock

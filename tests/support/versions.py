@@ -42,6 +42,14 @@ def build_wheel(folder, *_):
 """
 
 
+def write_project(folder, code):
+    """Write a project that builds itself; return the names of its files."""
+    files = {"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": code}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return [*files]
+
+
 class Repository:
     """A git repository that stands for this suite; a test writes its history.
 

@@ -34,11 +34,6 @@ def test_usable_cores_without_affinity_are_all(monkeypatch):
     assert machine.list_usable_cores() == [0, 1, 2, 3]
 
 
-class Distribution:
-    def __init__(self, name, version):
-        self.metadata = {"Name": name, "Version": version}
-
-
 def test_fingerprint_depends_on_values_and_not_on_their_order():
     assert machine.fingerprint({"a": 1, "b": 2}) == machine.fingerprint({"b": 2, "a": 1})
     assert machine.fingerprint({"a": 1}) != machine.fingerprint({"a": 2})

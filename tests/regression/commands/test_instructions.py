@@ -82,15 +82,14 @@ def test_counts_of_all_processes_are_added(tmp_path):
     assert read_count(tmp_path / "elsewhere") == 477_130_504
 
 
-def test_counter_of_the_processor_comes_before_valgrind(tmp_path, monkeypatch):
+def test_counter_of_the_processor_comes_before_valgrind(program, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="needs Valgrind"):
         instructions.choose_counter()
-    for name, text in (("valgrind", ""), ("perf", "echo '<not supported>,,x' >&2")):
-        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / name).chmod(0o700)
+    program("valgrind", "")
+    program("perf", "echo '<not supported>,,x' >&2")
     assert instructions.choose_counter() == instructions.VALGRIND
-    (tmp_path / "perf").write_text("#!/bin/sh\necho 123,,instructions:u >&2\n")
+    program("perf", "echo 123,,instructions:u >&2")
     assert instructions.choose_counter() == instructions.PERF
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from support.commands import write_pairs
 from support.comparisons import bad, comparison, pairs, side, two
-from support.records import case, environment, ok
+from support.records import case, ok
 
 from bench.analysis.intervals import Interval
 from bench.errors import UserError
@@ -113,10 +114,7 @@ def test_cases_are_one_family():
 
 
 def write(folder, plan, records):
-    store.create_run(folder, plan, "comparison.json")
-    store.add_environment(folder, environment())
-    for record in records:
-        store.append_record(folder, record)
+    write_pairs(folder, plan, *records)
     store.save_looks(folder, LOOKS)
 
 

@@ -8,7 +8,7 @@ from support.records import ok
 
 from bench.planning.cases import compute_max_samples
 from bench.records import store
-from bench.regression.paired import comparison_plan, loop, measure_pairs
+from bench.regression.paired import comparison_plan, measure_pairs
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.paired.loop import choose_epochs
 from bench.regression.paired.measure_pairs import estimate_seconds
@@ -49,9 +49,7 @@ def measured(folder, digits, monkeypatch):
     def measure(pretended, plan=None):
         plan = plan or comparison()
         store.create_run(folder, plan, "comparison.json")
-        monkeypatch.setattr(measure_pairs, "Runner", pretended.begin)
-        monkeypatch.setattr(measure_pairs, "now", pretended.now)
-        monkeypatch.setattr(loop, "now", pretended.now)
+        pretended.install(monkeypatch)
         return of_kind(measure_pairs.measure(folder, plan, digits, {}), CaseComparison)
 
     return measure

@@ -141,10 +141,8 @@ def test_tree_pins_all_packages_of_the_other_side(built, installed):
         assert result.plan.candidate.requirements == ("keras==3.11.0", "torch>=2.9.1,<=2.9.1")
 
 
-def test_interpreter_runs_its_side(tmp_path):
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
+def test_interpreter_runs_its_side(program):
+    python = program("python", f'exec {sys.executable} "$@"')
     with comparison(str(python), ".", implementations=("numpy",)) as result:
         assert result.installations["base"].python == str(python)
         assert result.installations["candidate"] == Installation()

@@ -11,11 +11,10 @@ import threading
 
 import pytest
 from support.pretended import Pretended
-from support.versions import BACKEND, PROJECT
+from support.versions import write_project
 
 from bench.errors import UserError
 from bench.records import store
-from bench.regression.paired import loop, measure_pairs
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.versions import venv
 from bench.regression.versions.names import parse_version
@@ -83,10 +82,7 @@ def test_branch_is_installed_at_its_commit(repository):
     folder = repository.folder
     versions = {}
     for version in ("one", "two"):
-        (folder / "pyproject.toml").write_text(PROJECT)
-        (folder / "backend.py").write_text(BACKEND)
-        (folder / "tool.py").write_text(f"version = {version!r}\n")
-        repository.git("add", "pyproject.toml", "backend.py", "tool.py")
+        repository.git("add", *write_project(folder, f"version = {version!r}\n"))
         commit = repository.commit()
         (requirement,) = resolve(f"git+{folder.as_uri()}@main")
         assert requirement == f"tool @ git+{folder.as_uri()}@{commit}"
@@ -95,24 +91,17 @@ def test_branch_is_installed_at_its_commit(repository):
 
 
 def test_project_in_a_subfolder_of_the_repository_keeps_its_place(repository):
-    folder = repository.folder / "py"
-    folder.mkdir()
-    (folder / "pyproject.toml").write_text(PROJECT)
-    (folder / "backend.py").write_text(BACKEND)
-    (folder / "tool.py").write_text("version = 'one'\n")
+    (repository.folder / "py").mkdir()
+    write_project(repository.folder / "py", "version = 'one'\n")
     repository.git("add", "py")
     text = f"git+{repository.folder.as_uri()}@{repository.commit()}#subdirectory=py"
     assert resolve(text) == (f"tool @ {text}",)
 
 
 def test_folder_is_refused_because_nothing_identifies_its_contents(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "pyproject.toml").write_text(PROJECT)
-    (folder / "backend.py").write_text(BACKEND)
-    (folder / "tool.py").write_text("version = 'one'\n")
+    write_project(tmp_path, "version = 'one'\n")
     with pytest.raises(UserError, match="Build a wheel"):
-        resolve(folder.as_uri())
+        resolve(tmp_path.as_uri())
 
 
 def test_newest_release_of_an_index_is_looked_up_each_time(index, tmp_path, wheels, monkeypatch):
@@ -176,10 +165,7 @@ def test_options_of_pip_build_another_environment():
 def test_plan_has_hashes_and_neither_paths_nor_indexes(
     index, called, cache, tmp_path, wheels, monkeypatch
 ):
-    runner = Pretended()
-    monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
-    monkeypatch.setattr(measure_pairs, "now", runner.now)
-    monkeypatch.setattr(loop, "now", runner.now)
+    Pretended().install(monkeypatch)
     (tmp_path / "elsewhere").mkdir()
     for release in ("1.0", "2.0"):
         wheels("tool", release)

@@ -15,9 +15,8 @@ from bench.report.sections.setting.data import count_confusion, read_weights
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
+def data(tmp_path, own_cache):
     """Ten test images of one white pixel each, whose position is their label."""
-    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
     images = np.zeros((10, 16), np.uint8)
     np.fill_diagonal(images, 255)
     tests = {
