@@ -85,16 +85,6 @@ def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("softmax-bench")]
 
 
-def test_command_that_takes_as_long_is_not_slower(commit, compared):
-    commit(job="sleep 0.1\n")
-    commit()
-    status, result = compared(
-        "--command=sh job", "--budget=10s", "--tolerance=50%", "--allow=same-code"
-    )
-    assert status in {0, 4}  # on a busy machine too few pairs fit
-    assert verdicts(result)["time"] in {"no change", "undecided"}
-
-
 WORK = "i=0; while [ $i -lt {} ]; do i=$((i + 1)); done\n"
 LOOP = "while read line; do sleep {}; echo; done\n"
 
@@ -153,17 +143,6 @@ def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatc
         "bench_job.py::test_same": "no change",
         "bench_job.py::test_new": "missing in baseline",
     }
-
-
-def test_processor_time_of_benchmarks_is_judged(commit, compared, monkeypatch):
-    bench = "def test_one(benchmark):\n    benchmark.pedantic(sum, (range({}),), rounds=3)\n"
-    commit(**{"bench_job.py": bench.format(10**5)})
-    commit(**{"bench_job.py": bench.format(10**6)})
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    options = "bench_job.py -p pytest_benchmark.plugin"
-    status, result = compared(f"--pytest={options}", "--metric=cpu-time", ENOUGH)
-    assert (status, verdicts(result)) == (1, {"bench_job.py::test_one": "slower"})
-    assert result["cases"][0]["metrics"][0]["name"] == "mean CPU time"
 
 
 def test_harness_of_the_candidate_is_run_on_both_sides(commit, compared):
@@ -299,15 +278,6 @@ def test_shallow_clone_of_two_commits_is_built_from_its_own_checkouts(
     assert values == {("base", 1.0), ("candidate", 2.0)}, result
 
 
-def test_side_that_does_not_build_ends_with_2(commit, compared, wheels, own_cache):
-    project = '[build-system]\nrequires = []\nbuild-backend = "nowhere"\nbackend-path = ["."]\n'
-    commit(**{"pyproject.toml": project, "job": "true\n"})
-    commit()
-    status, err = compared("--command=sh job", "--install")
-    assert status == 2
-    assert err.splitlines()[-1].startswith("bench: building an environment")
-
-
 def test_benchmark_that_fails_is_the_reason(commit, compared):
     commit(**{"bench_job.py": BENCH.format(1.0), "clock.py": CLOCK})
     commit(**{"bench_job.py": "def test_slow(benchmark):\n    assert 0\n"})
@@ -334,34 +304,29 @@ def test_side_that_fails_in_every_third_process_ends_with_3(commit, compared, tm
     assert counter.read_text() == ".\n" * 3
 
 
-def test_command_that_cannot_start_ends_with_2(commit, compared):
-    commit()
-    status, err = compared("--command=./nowhere", "--allow=same-code")
-    assert status == 2
-    assert "\nbench: cannot start ./nowhere: No such file or directory. " in err
-
-
-# From the fifth process on.
+# From the sixth process on.
 HANGS = """
 echo . >> counter
-[ $(wc -l < counter) -le 4 ] || {{ touch hangs; sleep 600; }}
+[ $(wc -l < counter) -le 5 ] || {{ touch hangs; sleep 600; }}
 {}
 """
 
 
 @pytest.mark.parametrize(
-    "options",
-    [("--metric=time",), ("--metric=iteration",), ("--metric=cpu-time",)],
+    ("metric", "job", "complete"),
+    [
+        ("time", "true", 5),
+        ("iteration", "while read line; do echo; done", 4),
+        ("cpu-time", "true", 4),
+    ],
     ids=["one by one", "in turn", "at once"],
 )
-def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_path, path, options):
-    (tmp_path / "job").write_text(
-        HANGS.format(
-            "while read line; do echo; done" if "--metric=iteration" in options else "true"
-        )
-    )
+def test_interrupt_keeps_the_records_and_ends_the_command(
+    started, alone, tmp_path, path, metric, job, complete
+):
+    (tmp_path / "job").write_text(HANGS.format(job))
     command = ("gate", "--base=.", "--command=sh job", "--allow=same-code", ENOUGH, "--output=out")
-    process = started(*command, *options, **alone, PATH=path)
+    process = started(*command, f"--metric={metric}", **alone, PATH=path)
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
@@ -369,7 +334,7 @@ def test_interrupt_keeps_the_records_and_ends_the_command(started, alone, tmp_pa
     assert "sh job" in out
     assert "Parity is not judged" in out
     statuses = [record.status for record in store.read_commands(tmp_path / "out")]
-    assert statuses == ["ok"] * 4 + ["interrupted"] * 2
+    assert statuses == ["ok"] * complete + ["interrupted"] * (6 - complete)
     assert_nothing_left(tmp_path / "tmp")
 
 
@@ -431,7 +396,7 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--allow=same-code")
         (("gate", "--base=HEAD", "--command=a 'b"), "Close the quotation"),
         (("gate", "--command=true"), "nothing differs"),
         (("gate", "--base=nowhere", "--command=true"), "nowhere"),
-        (("gate", "--base=own.py", "--command=true"), "own.py is a file"),
+        (("gate", "--base=own.py", "--candidate=own.py", "--command=true"), "own.py is a file"),
         (("gate", "--base=numpy==2.0.0", "--command=true"), "Name releases on both sides"),
         (("gate", "--base=HEAD", "--candidate=numpy==2.0.0", "--command=true"), "two of a kind"),
     ],

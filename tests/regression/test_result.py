@@ -99,8 +99,3 @@ def test_pairs_that_cannot_show_a_slowdown_end_with_4(verdict, bounds, expected)
     assert ComparisonResult("bench ab", *sides, RULE, [case]).exit_status == expected
     stored = replace(case, pairs=0, processes=(3, 3))
     assert ComparisonResult("bench compare", *sides, RULE, [stored]).exit_status == 0
-
-
-@pytest.mark.parametrize("fail_on", [(), ("undecided",)])
-def test_refused_comparison_ends_with_4(fail_on):
-    assert status("", refusal="other machines", fail_on=fail_on) == 4

@@ -101,16 +101,18 @@ def test_iterations_are_compared_with_their_neighbours():
     assert judged.pair_seconds == 1.5  # they live at the same time
 
 
-def test_processor_time_is_that_of_processes_that_live_together():
-    judged = one(processes(SLOWER, name="cpu-time"), command_plan(metric="cpu-time"))
-    assert judged.verdict == "slower"
-    assert (judged.metrics[0].name, judged.metrics[0].unit) == ("CPU time", "seconds")
-    assert judged.pair_seconds == 1.5
-
-
-def test_number_that_a_command_prints_has_no_unit():
-    judged = one(processes(SLOWER, name="last-number"), command_plan(metric="last-number"))
-    assert (judged.metrics[0].name, judged.metrics[0].unit) == ("last-number", "number")
+@pytest.mark.parametrize(
+    ("plan", "name", "unit", "seconds"),
+    [
+        ({"metric": "cpu-time"}, "CPU time", "seconds", 1.5),  # both live at the same time
+        ({"metric": "last-number"}, "last-number", "number", 3.0),
+        ({"metric": "cpu-time", "pytest": True}, "mean CPU time", "seconds", 1.5),
+    ],
+)
+def test_metric_has_its_name_its_unit_and_the_seconds_of_a_pair(plan, name, unit, seconds):
+    judged = one(processes(SLOWER, name=plan["metric"]), command_plan(**plan))
+    assert (judged.verdict, judged.pair_seconds) == ("slower", seconds)
+    assert (judged.metrics[0].name, judged.metrics[0].unit) == (name, unit)
 
 
 # ----- several benchmarks
@@ -146,14 +148,6 @@ def test_benchmarks_are_judged_by_name():
     assert [case.verdict for case in judged.values()] == ["slower", "no change"]
     assert [case.metrics[0].name for case in judged.values()] == ["minimum"] * 2
     assert not any(case.required for case in judged.values())
-
-
-def test_mean_processor_time_of_benchmarks_is_judged():
-    plan = command_plan(arguments="pytest bench.py", pytest=True, metric="cpu-time")
-    (judged,) = judge_commands(plan, benchmarks(slow=SLOWER), LOOKS)
-    assert judged.verdict == "slower"
-    assert judged.metrics[0].name == "mean CPU time"
-    assert judged.pair_seconds == 1.5
 
 
 @pytest.mark.parametrize(

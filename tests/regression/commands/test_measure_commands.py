@@ -12,7 +12,7 @@ from bench.regression.commands import measure_commands
 from bench.regression.commands.measure_commands import iterate_in_turn, measure
 from bench.regression.commands.sides import CommandSide
 from bench.regression.result import CaseComparison
-from bench.runner.process.outcome import Outcome, Result
+from bench.runner.process.outcome import Outcome
 from bench.runner.process.session import ProcessStopped
 
 LOOP = "while read line; do echo; done"
@@ -96,23 +96,6 @@ def test_value_that_no_record_holds_fails_its_process(measured):
 def test_output_without_a_value_fails_its_process(measured):
     records, _ = measured("echo nothing", metric="last-number")
     assert {record.reason for record in records} == {"it printed no number"}
-
-
-def test_interrupted_pair_is_recorded(measured, tmp_path, monkeypatch):
-    calls = []
-
-    def run(self, side):
-        calls.append(side)
-        if len(calls) > 1:
-            raise KeyboardInterrupt
-        return Result("ok").add(values={"time": 1.0})
-
-    monkeypatch.setattr(measure_commands.CommandPairs, "_run", run)
-    with pytest.raises(KeyboardInterrupt):
-        measured("true")
-    records = store.read_commands(tmp_path / "out")
-    assert [record.version for record in records] == calls
-    assert [record.status for record in records] == ["ok", "interrupted"]
 
 
 # ----- the metric

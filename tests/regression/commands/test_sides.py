@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.regression.commands.prepare_commands import choose_versions
 from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
-from bench.regression.paired.comparison_plan import Terms
 from bench.regression.versions.names import Version
 from bench.regression.versions.venv import PipOptions
 
@@ -113,18 +111,6 @@ def test_program_that_is_no_python_is_refused(program):
     version = parse_side(str(program("python3.other", "exit 7")))
     with pytest.raises(UserError, match=r"python3\.other is no Python"), prepare(version):
         pytest.fail("it does not start")
-
-
-def test_file_is_no_side(tmp_path):
-    (tmp_path / "own.py").touch()
-    with pytest.raises(UserError, match=r"own.py is a file"):
-        parse_side("own.py")
-
-
-def test_install_needs_two_revisions(repository):
-    terms = Terms(baseline="main", candidate=".", command="", progress=pytest.fail, install=True)
-    with pytest.raises(UserError, match="--install builds two revisions"):
-        choose_versions(terms, pytest=False)
 
 
 # ----- the same code

@@ -6,9 +6,7 @@ import pytest
 from support.comparisons import comparison
 from support.records import case
 
-from bench.records import store
-from bench.records.layout import COMPARISON_PLAN
-from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
+from bench.regression.paired.comparison_plan import Pairing, plan_pair
 from bench.regression.stats.decision import Rule
 
 PAIRING = Pairing(case("old"), case("new"))
@@ -38,8 +36,3 @@ def test_order_in_a_pair_is_a_fair_coin():
     first = [plan_pair(number, PAIRING, 3)[0].version == "base" for number in range(401)]
     assert 150 < sum(first[1:]) < 250
     assert 150 < sum(one == other for one, other in pairwise(first)) < 250
-
-
-def test_plan_of_an_earlier_suite_is_read_with_its_seed(tmp_path):
-    store.create_run(tmp_path / "out", comparison(seed=42), COMPARISON_PLAN)
-    assert store.read_plan(tmp_path / "out" / COMPARISON_PLAN, ComparisonPlan).seed == 42

@@ -12,11 +12,10 @@ class Stand:
 
     name = "a stand"
 
-    def __init__(self, verdicts, alpha=0.01, fails=None):
+    def __init__(self, verdicts, alpha=0.01):
         self.alpha = 1.0  # not known yet
         self._alpha = alpha
         self._verdicts = iter(verdicts)
-        self._fails = fails
         self.clock, self.numbers, self.looks = 0.0, [], []
 
     def plan(self, allowed):
@@ -26,7 +25,7 @@ class Stand:
         self.alpha = self._alpha
         self.clock += 1
         self.numbers.append(number)
-        return number != self._fails
+        return True
 
     def save_looks(self, looks):
         self.looks.append(looks)
@@ -69,10 +68,3 @@ def test_budget_that_no_decision_fits_into_is_told_first(measured, end, told):
     assert [isinstance(event, Notice) for event in events[:2]] == [told, False]
     words = "a pair takes 1.0 s, and a decision needs 7. Give --budget 1m or more"
     assert (words in str(events[0])) == told
-
-
-@pytest.mark.parametrize("number", [0, 4])
-def test_failure_ends_measuring(measured, number):
-    pairs = Stand([[("a", "failed")]], fails=number)
-    assert measured(pairs)[-1].verdict == "failed"
-    assert pairs.numbers == [*range(number + 1)]

@@ -9,10 +9,8 @@ from scipy.stats import multivariate_normal, norm
 from bench.regression.stats.false_alarms import (
     compute_nominal_level,
     compute_overall_level,
-    count_fewest_pairs,
     schedule_looks,
 )
-from bench.regression.stats.signed_rank import compare_pairs
 
 DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map(
     lambda looks: tuple(sorted(looks))
@@ -35,14 +33,6 @@ DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map
 )
 def test_looks_at_few_a_third_and_all_pairs(pairs, alpha, looks):
     assert schedule_looks(pairs, alpha) == looks
-
-
-# 2 ** -7 = 0.0078; of a family of four, 2 ** -9 = 0.00195.
-@pytest.mark.parametrize(("alpha", "fewest"), [(0.01, 7), (0.0025, 9)])
-def test_fewest_pairs_reject_when_they_agree(alpha, fewest):
-    assert count_fewest_pairs(alpha) == fewest
-    assert compare_pairs([0.1] * fewest, (fewest,), alpha).p_slower <= alpha
-    assert compare_pairs([0.1] * (fewest - 1), (fewest - 1,), alpha).p_slower > alpha
 
 
 # P. Armitage et al. and S. J. Pocock: critical values of the normal deviate for equally spaced
