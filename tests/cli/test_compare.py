@@ -1,8 +1,5 @@
 """``bench compare`` from its flags to its exit status."""
 
-import json
-from pathlib import Path
-
 import pytest
 from support.comparisons import comparison, decided, pairs
 from support.records import MACHINE, case, run, trials, write
@@ -10,7 +7,6 @@ from support.records import MACHINE, case, run, trials, write
 from bench.regression.calibration.spread import locate_calibrations
 from bench.regression.paired.comparison_plan import Pairing
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
 
 
@@ -82,10 +78,6 @@ def test_different_machines_are_compared_only_on_request(saved, compared):
     runs = saved("one", 1.0, 1.0), saved("two", 1.05, 1.0, machine={**MACHINE, "id": "another"})
     status, out = compared(*runs)
     assert (status, out.count("\n")) == (4, 1)
-    status, out = compared(*runs, "--format=json")
-    document = json.loads(out)
-    assert (status, document["status"], document["cases"]) == (4, 4, [])
-    assert document["refusal"]
     status, out = compared(*runs, "--across-machines")
     assert status == 0
     assert "across machines" in out.splitlines()[0]

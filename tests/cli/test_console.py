@@ -26,17 +26,6 @@ from bench.report import write as report_writer
 from bench.report.load import load_run
 
 
-def comparison(*records, width=240):
-    console = Console(width=width, file=io.StringIO())
-    console.print(*format_comparisons(summarize(records, HERE), width))
-    return console.file.getvalue()
-
-
-def list_headings(rows, width):
-    table, *_ = format_comparisons(rows, width)
-    return [str(column.header).replace("\n", " ") for column in table.columns]
-
-
 def list_wide_rows():
     """Return rows with everything that a table can show, and long names and numbers."""
     pilot = {"threads": 1, "tried_threads": (1, 2), "style": "idiomatic"}
@@ -70,7 +59,8 @@ def test_no_table_is_wider_than_the_terminal(list_rows, width):
 
 
 def test_table_of_100_columns_has_those_of_the_last_sentences():
-    headings = {heading.partition(",")[0] for heading in list_headings(list_published_rows(), 100)}
+    table, *_ = format_comparisons(list_published_rows(), 100)
+    headings = {str(one.header).replace("\n", " ").partition(",")[0] for one in table.columns}
     assert headings >= {"program", "epoch", "five epochs from a cold start"}
 
 
@@ -120,7 +110,9 @@ def test_tables_of_workloads_have_no_markup():
     ]
     titles = [str(table.title) for table in format_comparisons(summarize(records, HERE), 240)]
     assert titles == ["workload sgd", "workload textbook"]
-    text = comparison(*records[:1])
+    console = Console(width=240, file=io.StringIO())
+    console.print(*format_comparisons(summarize(records[:1], HERE), 240))
+    text = console.file.getvalue()
     assert text.startswith("workload sgd")
     assert "[red]x" in text
     assert len(text.splitlines()) == 3

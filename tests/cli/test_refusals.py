@@ -103,11 +103,3 @@ def test_numbers_out_of_range_are_refused(refused):
 def test_damaged_data_are_refused(refused, small_folder, verb):
     os.truncate(small_folder / idx.TRAIN_IMAGES, 700)
     assert idx.TRAIN_IMAGES in refused(verb, f"--data={small_folder}")
-
-
-def test_refusal_in_a_fresh_process_is_one_line(bench, tmp_path):
-    ended = bench("run", "--implementation=pytroch", "--data=digits")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("bench: unknown implementation 'pytroch'. Did you mean pytorch")
-    assert ended.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
