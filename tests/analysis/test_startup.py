@@ -115,10 +115,6 @@ def timed(implementation, start, epoch, *, factors=(1.0,), **changes):
     ]
 
 
-def break_evens(*records):
-    return find_break_evens(summarize(records, HERE))
-
-
 @pytest.mark.parametrize(
     ("tuned", "simpler", "lead"),
     [
@@ -127,7 +123,8 @@ def break_evens(*records):
     ],
 )
 def test_faster_epochs_make_up_for_a_slower_start(tuned, simpler, lead):
-    (pair,) = break_evens(*timed("tuned", *tuned, style="tuned"), *timed("plain", *simpler))
+    records = [*timed("tuned", *tuned, style="tuned"), *timed("plain", *simpler)]
+    (pair,) = find_break_evens(summarize(records, HERE))
     assert (pair.ahead_from, pair.ahead_until) == lead
     assert (names([pair.tuned]), names([pair.simpler])) == (["tuned"], ["plain"])
 

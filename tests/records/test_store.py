@@ -26,14 +26,6 @@ def test_append_syncs_the_record_to_disk(folder, monkeypatch):
     assert sizes == [(folder / "trials.jsonl").stat().st_size]
 
 
-@pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
-def test_folder_with_a_run_is_refused(tmp_path, name):
-    (tmp_path / name).touch()
-    with pytest.raises(UserError, match="holds another run"):
-        store.create_run(tmp_path, run())
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
 def test_second_of_two_concurrent_creations_is_refused(tmp_path, monkeypatch):
     looked, refuse = [], store.reject_used_folder
 

@@ -145,11 +145,6 @@ def test_calibrations_count_their_false_alarms(results):
     assert entry.path == "1 calibration"
 
 
-def test_missing_folder_is_a_user_error(tmp_path):
-    with pytest.raises(UserError, match=r"there is no folder .*results"):
-        read_entries(tmp_path / "results")
-
-
 # ----- the page
 
 

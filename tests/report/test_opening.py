@@ -82,11 +82,6 @@ def test_shortest_epoch_that_never_pays_off_is_not_for_long_training(tmp_path):
     assert opening.verdicts[-1].label == "once running: "
 
 
-def test_programs_that_were_measured_once_are_not_marked_as_leaders(tmp_path):
-    opening, _ = open_run(tmp_path, trials(case("a"), 0.5), trials(case("b"), 5.0))
-    assert {one.leaders for one in opening.standings} == {0}
-
-
 def test_busy_machine_and_missing_rows_stand_above_the_finding(tmp_path, capsys):
     busy = {"conditions": {"seconds": 10.0, "others_seconds": 17.2}}
     tried = [*trials(case("a"), 0.5, **busy), bare(case("b"), status="unavailable")]

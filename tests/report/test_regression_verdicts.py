@@ -162,10 +162,6 @@ def test_other_metrics_have_their_own_units_and_verdicts(live):
     assert metrics["same", "first-epoch"][-1] == "not judged"
 
 
-def test_no_change_says_of_which_epoch(live):
-    assert lines(live)["same"]["verdict"] == "no change of the minimum epoch"
-
-
 def test_open_median_is_remarked():
     # The third epoch decides the median: of the candidate it jumps by 5 %, on either side.
     records = [

@@ -1,14 +1,11 @@
 """The clocks."""
 
 import os
-import signal
-import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.processes import wait_until
 
 from bench.contract import Params
 from bench.worker import measure
@@ -65,29 +62,6 @@ def test_epoch_is_timed_from_the_look_up_until_the_params_are_copied(clock, exch
     params, seconds = measure.time_epoch(Trainer(), order, exchange)
     assert (seconds, type(params)) == (321, Params)
     assert np.all(exchange.params == 1)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="there is no such clock")
-def test_cpu_seconds_are_those_of_another_process():
-    def read():
-        return measure.read_cpu_seconds(process.pid)
-
-    def is_idle():
-        before = read()
-        signal.sigtimedwait([], 0.1)
-        return read() == before
-
-    code = "input()\nwhile True: sum(range(1000))"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
-        try:
-            wait_until(is_idle)
-            before = read()
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-            wait_until(lambda: read() > before + 0.1)
-        finally:
-            process.kill()
-    assert read() == 0
 
 
 def test_cpu_seconds_are_zero_where_there_is_no_such_clock(monkeypatch):

@@ -2,12 +2,10 @@
 
 import json
 import os
-import subprocess
 
 import pytest
 
-from bench.errors import UserError
-from bench.runner.process import launch, session
+from bench.runner.process import launch
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, Installation, build_variables
@@ -60,19 +58,6 @@ def test_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
     (tmp_path / "bench.py").write_text("raise RuntimeError('the wrong bench')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert launched().status == "ok"
-
-
-def test_parent_wakes_only_when_the_worker_answers_or_ends(launched, monkeypatch):
-    wakes = []
-    real = session.select.select
-
-    def select(*arguments):
-        wakes.append(arguments)
-        return real(*arguments)
-
-    monkeypatch.setattr(session.select, "select", select)
-    assert launched("import threading\nthreading.Event().wait(1)").status == "ok"
-    assert len(wakes) <= 10  # six answers, three pipes and the end
 
 
 @pytest.mark.parametrize(("device", "explanation"), [("gpu", "; no driver"), ("cpu", "")])
@@ -233,17 +218,3 @@ sys.stderr.write("half a line")
     )
     assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
     assert not (tmp_path / "child" / "late").exists()
-
-
-def test_process_that_cannot_start_is_a_user_error(launched, monkeypatch):
-    before, during = os.sched_getaffinity(0), []
-
-    def refuses(*_, **__):
-        during.append(sorted(os.sched_getaffinity(0)))
-        raise BlockingIOError(11, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(subprocess, "Popen", refuses)
-    with pytest.raises(UserError, match=r"cannot start .*: Resource temporarily unavailable"):
-        launched(child=ChildSpec(threads=1))
-    assert during == [machine.list_usable_cores()[-1:]]
-    assert os.sched_getaffinity(0) == before

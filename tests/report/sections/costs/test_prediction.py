@@ -4,7 +4,6 @@ from support.records import case, plan_of, trials, write
 
 from bench.report.load import load_run
 from bench.report.sections.costs.prediction import (
-    NO_PREDICTIONS,
     NO_SINGLE,
     SINGLE_NOTE,
     describe_predictions,
@@ -40,7 +39,3 @@ def test_one_image_has_a_column_or_a_remark(tmp_path):
     older = describe(tmp_path / "older", *old)
     assert older.tables[0].note.endswith(NO_SINGLE)
     assert older.tables[0].headings[-2:] == ("images/s", "style")
-
-
-def test_run_without_predictions_says_so(tmp_path):
-    assert describe(tmp_path, *trials(case("a"), 0.5)).empty == NO_PREDICTIONS
