@@ -1,6 +1,5 @@
 """``bench calibrate``: count the false alarms of ``bench ab`` on this machine."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +7,10 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import quote_command, stderr
-from bench.cli.live import Transient, measuring
+from bench.cli.verbs import pairs
 from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
 from bench.planning.plan import make_run_name
-from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT
 from bench.regression.calibration import session
@@ -21,7 +19,6 @@ from bench.regression.paired.comparison_plan import TIMEOUT
 from bench.regression.paired.prepare import CaseOptions, select_cases
 from bench.report.regression.calibration import build_calibration_output
 from bench.runner.host.machine import describe
-from bench.runner.host.signals import Ending
 
 
 def calibrate(
@@ -84,16 +81,9 @@ def calibrate(
             data_source=data,
             decision_budget=budget,
         )
-        store.create_run(folder / run, plan, CALIBRATION_PLAN)
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
-        with (
-            Ending() as ending,
-            measuring(stderr) as screen,
-            closing(session.measure_session(folder / run, plan, case_options)) as lines,
-        ):
-            for line in lines:
-                screen.show(Transient(line))
-        stopped = ending.status
+        lines = session.measure_session(folder / run, plan, case_options)
+        stopped = pairs.measure(folder / run, plan, CALIBRATION_PLAN, lines)
     print_comparison(build_calibration_output(load_calibrations(folder)), style)
     raise typer.Exit(stopped)

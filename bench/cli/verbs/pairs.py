@@ -1,4 +1,4 @@
-"""What ``bench ab`` and ``bench gate`` share: the terms of a comparison, and its end."""
+"""What the verbs that measure pairs share: the terms of a comparison, its progress and its end."""
 
 import sys
 from collections.abc import Generator, Sequence
@@ -17,6 +17,7 @@ from bench.contract import Device
 from bench.data import cache
 from bench.planning.plan import RESULTS, check_writable
 from bench.records import layout, store
+from bench.records.schema import BasePlan
 from bench.regression.paired.comparison_plan import PairedPlan, Terms
 from bench.regression.paired.loop import Notice
 from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
@@ -73,7 +74,7 @@ def choose_folder(plan: PairedPlan, output: Path | None) -> Path:
 
 
 def measure(
-    folder: Path, plan: PairedPlan, name: str, events: Generator[str | CaseComparison]
+    folder: Path, plan: BasePlan, name: str, events: Generator[str | CaseComparison]
 ) -> int:
     """Store a plan, and print what is measured; return the exit status of a signal, or 0."""
     store.create_run(folder, plan, name)

@@ -18,7 +18,6 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     the first two; empty if the user named it. counter: counts the instructions, which are judged,
     too; empty for none. pytest: the command is pytest, and the benchmarks of pytest-benchmark are
     judged one by one: the minimum of each, or the mean of its CPU_TIME. loops: see ``CommandSpec``.
-    warmup: in records of earlier suites, pairs that do not count.
     """
 
     arguments: str
@@ -28,7 +27,6 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     pytest: bool = False
     prepare: str = ""
     loops: bool = False
-    warmup: Count = 1
     threads: Count
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 
-from bench.records.schema import CommandRecord, Environment
+from bench.records.schema import CommandRecord
 from bench.records.store import read_commands, read_environments, read_looks
 from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
 from bench.regression.commands.instructions import (
@@ -40,15 +40,12 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
 
     Raises UserError if a file is damaged.
     """
-    records: list[CommandRecord] = []
-    environments: dict[str, Environment] = {}
-    cases: list[CaseComparison] = []
-    if measured:
-        records = read_commands(folder)
-        environments = read_environments(folder)
-        cases = judge_commands(plan, records, read_looks(folder).get("command", ()))
-        if plan.baseline == plan.candidate:
-            cases = add_detectable(cases, records, plan.make_rule(len(cases)))
+    records = read_commands(folder) if measured else []
+    environments = read_environments(folder) if measured else {}
+    looks = read_looks(folder).get("command", ()) if measured else ()
+    cases = judge_commands(plan, records, looks) if measured else []
+    if plan.baseline == plan.candidate:
+        cases = add_detectable(cases, records, plan.make_rule(len(cases)))
     baseline, candidate = describe_sides(plan, records, environments)
     reason, gated = plan.chosen, [name_metric(plan)]
     if plan.counter:

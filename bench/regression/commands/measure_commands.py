@@ -370,7 +370,6 @@ class CommandPairs:
         return median(measure_kernel(self._cores[-1]) for _ in range(KERNEL_RUNS))
 
     def _record(self, number: int, side: str, result: Result) -> CommandRecord:
-        """Append the record of a process."""
         environment, kind = self._environments[side], "i" if self._is_counting else "w"
         before = [one for one in self._records if one.trial.startswith(kind)]
         place = sum(one.version == side for one in before) + 1

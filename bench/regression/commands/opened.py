@@ -29,29 +29,21 @@ def find_changed(
     pip has installed. folders: in which the commands run. variables: with the PATH of each side's
     Python.
     """
-    changed: tuple[list[Path], list[Path]] = ([], [])
+    pairs: list[tuple[Path, Path]] = []
     tops = [git.find_top(folder) for folder in folders]
     if tops[0].resolve() == tops[1].resolve():  # two folders of one checkout, or one folder
         tops = list(folders)
     if tops[0].resolve() != tops[1].resolve():
-        for name in sorted({*git.list_files(tops[0]), *git.list_files(tops[1])}):
-            before, after = (top / name for top in tops)
-            _add_pair(changed, before, after, same=_are_equal(before, after))
-    sites = [find_site(one.get("PATH", os.defpath)) for one in variables]
-    if sites[0] and sites[1] and sites[0] != sites[1]:
-        hashes = [_read_hashes(site) for site in sites if site]
-        for name in sorted({*hashes[0], *hashes[1]}):
-            same = hashes[0].get(name) == hashes[1].get(name)
-            _add_pair(changed, sites[0] / name, sites[1] / name, same=same)
-    return changed
-
-
-def _add_pair(
-    changed: tuple[list[Path], list[Path]], before: Path, after: Path, *, same: bool
-) -> None:
-    for paths, path in zip(changed, (before, after), strict=True):
-        if not same and path.is_file():
-            paths.append(path)
+        names = sorted({*git.list_files(tops[0]), *git.list_files(tops[1])})
+        both = [(tops[0] / name, tops[1] / name) for name in names]
+        pairs += [pair for pair in both if not _are_equal(*pair)]
+    before, after = (find_site(one.get("PATH", os.defpath)) for one in variables)
+    if before and after and before != after:
+        # Of names with their hashes, those that only one side has.
+        differ = {name for name, _ in _read_hashes(before).items() ^ _read_hashes(after).items()}
+        pairs += [(before / name, after / name) for name in sorted(differ)]
+    first, second = ([one[side] for one in pairs if one[side].is_file()] for side in (0, 1))
+    return first, second
 
 
 def _are_equal(before: Path, after: Path) -> bool:

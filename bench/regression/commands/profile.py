@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.instructions import VALGRIND
 from bench.regression.commands.measure_commands import CommandPairs
 from bench.regression.commands.sides import CommandSide, read_interpreter
 from bench.regression.result import FunctionCost
 from bench.regression.versions import git
 
-VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--trace-children=yes")
 # Where a Python has its modules: each side may have a Python of its own.
 _MODULES = re.compile(r".*/(?:(?:site|dist)-packages|lib/python[\d.]+)/")
 

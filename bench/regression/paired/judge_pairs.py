@@ -20,6 +20,7 @@ from bench.regression.paired.comparison_plan import (
     Pairing,
 )
 from bench.regression.result import (
+    CASE_VERDICTS,
     CaseComparison,
     CaseVerdict,
     ComparedVersion,
@@ -289,10 +290,10 @@ def _judge_case(
     deciding = [
         one for one in metrics.values() if one.name != MEAN_EPOCH or one.verdict == "slower"
     ]
-    verdicts = {metric.verdict for metric in deciding}
-    # A judged metric that was not recorded, such as memory on some systems, is not known to pass.
-    unknown = gated - metrics.keys()
-    verdict: CaseVerdict
+    verdicts: set[CaseVerdict] = {"no change", *(one.verdict for one in deciding if one.verdict)}
+    if gated - metrics.keys():  # memory on some systems: what was not recorded need not pass
+        verdicts.add("undecided")
+    verdict = min(verdicts, key=CASE_VERDICTS.index)
     if wrong := _find_wrong_result(records, accuracy):
         verdict = "wrong"
         remarks = tuple(dict.fromkeys((*remarks, wrong)))
@@ -300,12 +301,6 @@ def _judge_case(
         verdict = "unavailable"
     elif remarks:
         verdict = "failed"
-    elif "slower" in verdicts:
-        verdict = "slower"
-    elif "undecided" in verdicts or unknown:
-        verdict = "undecided"
-    else:
-        verdict = "faster" if "faster" in verdicts else "no change"
     return CaseComparison(
         name=pairing.name,
         case=pairing.baseline.slug,

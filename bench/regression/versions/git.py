@@ -94,13 +94,6 @@ def make_unknown_revision_error(name: str) -> UserError:
     return UserError(f"unknown revision {name!r}, and no Python has this name. {hint}")
 
 
-def require_commit(commit: str) -> str:
-    """Return the requirement by which pip builds a commit of the repository."""
-    top = find_repository()
-    assert top is not None  # the commit was found in it
-    return f"git+{top.as_uri()}@{commit}"
-
-
 def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return the requirements of dependency groups of a commit's project. Raises UserError.
 

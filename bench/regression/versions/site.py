@@ -43,15 +43,15 @@ def resolve_versions(
     install: whether each revision is built. additions: what both environments get besides:
     packages, and ``extra:NAME`` and ``group:NAME`` of a revision that is built.
     """
-    kinds: dict[str, list[str]] = {"extra": [], "group": [], "": []}
-    for text in additions:
-        kind, _, name = text.partition(":")
-        known = kind in {"extra", "group"}
-        kinds[kind if known else ""].append(name if known else text)
-    if not install and (kinds["extra"] or kinds["group"]):
+    extras, groups = (
+        [text.removeprefix(kind) for text in additions if text.startswith(kind)]
+        for kind in ("extra:", "group:")
+    )
+    if not install and (extras or groups):
         raise UserError("extra:NAME and group:NAME need --install. Add it, or name packages")
+    others = [text for text in additions if not text.startswith(("extra:", "group:"))]
     try:
-        packages = [str(Requirement(text)) for text in kinds[""]]
+        packages = [str(Requirement(text)) for text in others]
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"--with: {reason}. Name a package as pip takes it") from error
@@ -59,11 +59,14 @@ def resolve_versions(
     for version in versions:
         requirements = version.requirements
         if install:
-            requirements = (git.require_commit(str(version.commit)),)
+            top = Path(str(git.find_repository()))  # the commit was found in it
+            requirements = (f"git+{top.as_uri()}@{version.commit}",)
         requirements = venv.resolve_requirements(requirements, pip, progress)
         if install:
-            requirements = venv.add_extras(requirements, kinds["extra"])
-            requirements += git.read_groups(str(version.commit), kinds["group"])
+            source = Requirement(requirements[0])
+            marks = f"[{','.join(sorted(extras))}]" if extras else ""
+            requirements = (f"{source.name}{marks} @ {source.url}",)
+            requirements += git.read_groups(str(version.commit), groups)
         requirements = tuple(dict.fromkeys((*requirements, *packages)))
         resolved.append(msgspec.structs.replace(version, requirements=requirements))
     return resolved

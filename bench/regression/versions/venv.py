@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -106,25 +106,15 @@ def resolve_requirements(
     changing = [text for text in requirements if not re.fullmatch(exact, text)]
     if not changing or not (pip.variables or any("://" in text for text in changing)):
         return tuple(requirements)
-    bare = specify_environment((), None)
-    python = ensure_environment(bare, progress)
+    python = ensure_environment(specify_environment((), None), progress)
     log = Path(python).parents[1].with_suffix(".log")
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-        texts = tuple(requirements)
-        spec = replace(bare, named=texts, requirements=texts, constraints=pip.constraints)
-        spec = replace(spec, variables=pip.variables)
+        spec = specify_environment(requirements, None, pip)
         command, commits = _write_command(Path(python), Path(name), spec)
         command += ["--dry-run", "--ignore-installed", "--no-deps", "--report", f"{name}/report"]
         _run(command, log, spec, progress)
         items = json.loads(Path(name, "report").read_bytes())["install"]
     return tuple(sorted(_name_source(item, commits) for item in items))
-
-
-def add_extras(requirements: Sequence[str], extras: Sequence[str]) -> tuple[str, ...]:
-    """Return requirements of URLs with extras of their packages."""
-    named = (Requirement(text) for text in requirements)
-    marks = f"[{','.join(sorted(extras))}]" if extras else ""
-    return tuple(f"{one.name}{marks} @ {one.url}" for one in named)
 
 
 def _name_source(item: Mapping[str, Any], commits: Mapping[str, str]) -> str:
