@@ -60,9 +60,6 @@ class Comparison(Generic[Key]):
             return Interval(math.exp(ratio))
         return Interval(math.exp(ratio), math.exp(low), math.exp(high))
 
-    def _is_in_groups(self, key: Key) -> bool:
-        return self._logs[key][-1] - median(self._logs[key]) > math.log(TWO_GROUPS)
-
     def _find_least(self, key: Key, other: Key) -> float:
         """Return the logarithm of the least ratio of two cases; minus infinity if it is unknown.
 
@@ -83,8 +80,9 @@ class Comparison(Generic[Key]):
         error = math.sqrt(math.pi / 2 * (1 / len(logs) + 1 / len(others)))
         many = min(len(logs), len(others)) >= ENOUGH
         pools = [[one for one in self._logs if one == other or one not in {key, *self._apart}]]
-        if many:
-            pools.append([one for one in pools[0] if not self._is_in_groups(one)])
+        if many:  # without cases in two groups, whose noise is not the machine's
+            ends = {one: self._logs[one][-1] - median(self._logs[one]) for one in pools[0]}
+            pools.append([one for one, end in ends.items() if end <= math.log(TWO_GROUPS)])
         bounds = [-math.inf]
         for pool in pools:
             if freedom := sum(len(self._logs[one]) - 1 for one in pool):

@@ -17,8 +17,8 @@ from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
 
-MEASURE = "Measure"
-SHOW = "Show and convert"
+# The others show and convert.
+MEASURING = {"run", "check", "ab", "gate", "init", "bisect", "calibrate"}
 
 
 class Verb(NamedTuple):
@@ -28,7 +28,6 @@ class Verb(NamedTuple):
     first line of its docstring. example: what follows ``softmax-bench``.
     """
 
-    panel: str
     function: str
     summary: str
     example: str
@@ -36,85 +35,71 @@ class Verb(NamedTuple):
 
 VERBS = {
     "run": Verb(
-        MEASURE,
         "run.run",
         "Measure implementations and write a report.",
         "run --quick --implementation jax --implementation pytorch",
     ),
     "check": Verb(
-        MEASURE,
         "check.check",
         "Check that implementations compute the same as the oracle, or check stored runs again.",
         "check ./my_softmax.py",
     ),
     "ab": Verb(
-        MEASURE,
         "ab.ab",
         "Compare two versions of programs in pairs; exit with 1 if the candidate is slower.",
         "ab --base jax==0.9.0 --candidate jax==0.10.2 --implementation jax",
     ),
     "gate": Verb(
-        MEASURE,
         "gate.gate",
         "Compare two versions of a command or of tests; exit with 1 if the candidate is slower.",
         "gate --base main --metric cpu-time --command 'python job.py'",
     ),
     "init": Verb(
-        MEASURE,
         "init.init",
         "Write the workflow of a gate for your repository, and measure what it detects.",
         "init --budget 5m",
     ),
     "bisect": Verb(
-        MEASURE,
         "bisect.bisect",
         "Find the first version that makes a command or tests slower, by binary search.",
         "bisect --good v1.0 --bad main --command 'python job.py'",
     ),
     "calibrate": Verb(
-        MEASURE,
         "calibrate.calibrate",
         "Count how often bench ab is wrong on this machine, and which slowdowns it finds.",
         "calibrate --implementation numpy --for 1h",
     ),
     "report": Verb(
-        SHOW,
         "report.report",
         "Write reports, CSV and charts of stored runs again, and print one run's tables.",
         "report results/20261129-100345-1c2d",
     ),
     "compare": Verb(
-        SHOW,
         "compare.compare",
         "Compare two stored runs; use bench ab to find slowdowns smaller than 20 %.",
         "compare results/monday results/friday",
     ),
     "export": Verb(
-        SHOW,
         "records.export",
         "Print a run in another tool's format; stderr lists what the export lacks.",
         "export results/monday --format pytest-benchmark",
     ),
     "merge": Verb(
-        SHOW,
         "records.merge",
         "Merge the parts of a run; several runs get a folder each.",
         "merge part1 part2 --output results/whole",
     ),
     "list": Verb(
-        SHOW,
         "list.list_implementations",
         "List the implementations and the installed versions of their frameworks.",
         "list",
     ),
     "machine": Verb(
-        SHOW,
         "machine.machine",
         "Describe this machine and what would disturb a run on it, or what works on its GPU.",
         "machine --gpu",
     ),
     "data": Verb(
-        SHOW,
         "data.show_data",
         "Print where the data are, their hashes, and the shapes of the arrays.",
         "data",
@@ -144,7 +129,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _name, _verb in VERBS.items():
-    app.command(_name, rich_help_panel=_verb.panel, help=_verb.summary)(lambda: None)
+    _panel = "Measure" if _name in MEASURING else "Show and convert"
+    app.command(_name, rich_help_panel=_panel, help=_verb.summary)(lambda: None)
 
 
 def load_verb(name: str) -> Any:

@@ -21,7 +21,12 @@ from bench.report.parts import Table
 from bench.report.render.numbers import format_share
 from bench.report.sections.costs.comparison import SPEED, tabulate_comparison
 from bench.report.sections.setting.runs import list_left_out
-from bench.report.sections.verdict import describe_agreement, list_warnings, write_finding
+from bench.report.sections.verdict import (
+    describe_agreement,
+    list_warnings,
+    write_cold_start,
+    write_headline,
+)
 
 NO_CHARTS = f"without charts and report.html, which need: {suggest_install('report')}"
 
@@ -41,7 +46,9 @@ def print_report(folder: Path) -> LoadedRun:
     for line in filter(None, lines):
         print_line(line)
     console.stdout.print()
-    for sentence in (*list_warnings(run), *write_finding(select_ranked(run.rows, run.workload))):
+    ranked = select_ranked(run.rows, run.workload)
+    finding = write_cold_start(ranked), write_headline(ranked)
+    for sentence in (*list_warnings(run), *filter(None, finding)):
         print_line(sentence)
     print_page(report)
     return run

@@ -32,11 +32,6 @@ def list_candidates(case: Case) -> list[Case]:
     return [replace(case, threads=n) for n in tried]
 
 
-def list_peers(run: Run) -> list[Case]:
-    """Return the cases of a run with each number of threads that they may be measured with."""
-    return [candidate for case in (*run.cases, *run.sweep) for candidate in list_candidates(case)]
-
-
 def waits_for_pilot(case: Case) -> bool:
     """Return whether a pilot has yet to choose the threads of a case."""
     return case.threads == 0 and bool(case.tried_threads)

@@ -1,4 +1,4 @@
-"""The presets of a run: each is a full row of values, and an option overrides single ones.
+"""The presets of a run: what each changes of the values below; an option overrides single ones.
 
 ``python docs/generate.py`` prints them as the table in docs/methodology.md.
 """
@@ -32,19 +32,19 @@ class Preset:
     budget: seconds for each device, or None.
     """
 
-    programs: Literal["standard", "all"]
-    workloads: tuple[str, ...]
-    second_batch_size: int
-    threads: tuple[int, ...]
-    choose_threads: bool
-    rounds: int
-    other_rounds: int
-    least_rounds: int
-    epochs: int
-    later_epochs: int
-    warm_from: int
-    sweep: bool
-    budget: float | None
+    programs: Literal["standard", "all"] = "standard"
+    workloads: tuple[str, ...] = ("sgd", "textbook")
+    second_batch_size: int = 0
+    threads: tuple[int, ...] = (1,)
+    choose_threads: bool = False
+    rounds: int = 5
+    other_rounds: int = 5
+    least_rounds: int = 5
+    epochs: int = 5
+    later_epochs: int = 5
+    warm_from: int = 0
+    sweep: bool = False
+    budget: float | None = None
 
 
 PRESETS = {
@@ -52,66 +52,32 @@ PRESETS = {
     # under the rule that may end after three. Keras's first epochs are slow: the median of two
     # would be too long.
     "default": Preset(
-        programs="standard",
-        workloads=("sgd", "textbook"),
-        second_batch_size=0,
         threads=(1, ALL_CORES),
         choose_threads=True,
-        rounds=5,
         other_rounds=3,
         least_rounds=3,
-        epochs=5,
         later_epochs=3,
         warm_from=3,
-        sweep=False,
         budget=600.0,
     ),
-    "quick": Preset(
-        programs="standard",
-        workloads=("sgd",),
-        second_batch_size=0,
-        threads=(1,),
-        choose_threads=False,
-        rounds=1,
-        other_rounds=1,
-        least_rounds=1,
-        epochs=5,
-        later_epochs=5,
-        warm_from=0,
-        sweep=False,
-        budget=None,  # on a busy machine it takes longer, and is complete
-    ),
+    # Without a budget: on a busy machine it takes longer, and is complete.
+    "quick": Preset(workloads=("sgd",), rounds=1, other_rounds=1, least_rounds=1),
     # A step's cost is a difference, which needs more processes than the time of an epoch. One
     # thread, so that a layer has the same ones as what it is built on, and no step overlaps with
     # the Python that a layer adds.
     "layers": Preset(
         programs="all",
-        workloads=("sgd", "textbook"),
         second_batch_size=LADDER_BATCH_SIZE,
-        threads=(1,),
-        choose_threads=False,
-        rounds=5,
         other_rounds=1,
-        least_rounds=5,
-        epochs=5,
         later_epochs=3,
         warm_from=4,
-        sweep=False,
         budget=1800.0,
     ),
     "publish": Preset(
         programs="all",
-        workloads=("sgd", "textbook"),
         second_batch_size=LADDER_BATCH_SIZE,
         threads=(1, ALL_CORES),
-        choose_threads=False,
-        rounds=5,
-        other_rounds=5,
-        least_rounds=5,
-        epochs=5,
-        later_epochs=5,
         warm_from=4,
         sweep=True,
-        budget=None,
     ),
 }

@@ -1,7 +1,7 @@
 """The words for a case, its size and its status, and which rows a part of the report is about."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.summary import Row
@@ -129,6 +129,12 @@ def pick_frameworks(rows: Iterable[Row], most: int = 5) -> list[Row]:
     return [first[round(place * (len(first) - 1) / (most - 1))] for place in range(most)]
 
 
+def quote_frameworks(rows: Iterable[Row], describe: Callable[[Row], str]) -> str:
+    """Return the first row of each framework with what is said of it; empty without rows."""
+    named = pick_frameworks(rows)
+    return ", ".join(f"{label_case(row.case)} {describe(row)}" for row in named) + say_once(named)
+
+
 def label_case(case: Case) -> str:
     """Name an implementation, its objective, and the GPU if it ran on one."""
     name = name_case(case)
@@ -159,12 +165,8 @@ def describe_threads(case: Case) -> str:
 
 def describe_problem(row: Row) -> str:
     """Name the device and the size of a case, as all comparable cases have them."""
-    return f"{row.case.device}, {describe_size(row.case)}"
-
-
-def describe_size(case: Case) -> str:
-    """Name batch size, threads and samples of a case, as all comparable cases have them."""
-    return f"batch size {case.batch_size}, {name_offered_threads(case)}, {case.samples:,} samples"
+    case, threads = row.case, name_offered_threads(row.case)
+    return f"{case.device}, batch size {case.batch_size}, {threads}, {case.samples:,} samples"
 
 
 def name_offered_threads(case: Case) -> str:

@@ -13,7 +13,7 @@ from bench.analysis.stopping import find_settled
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.planning.cases import get_size
-from bench.planning.pilot import list_peers
+from bench.planning.pilot import list_candidates
 from bench.planning.plan import FindSettled, find_missing_trials, is_needed
 from bench.records import store
 from bench.records.cases import list_distributions
@@ -85,8 +85,9 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         yield from compile_kernels(run, data, missing)
         begin += now() - compiling  # half an hour, once on a machine, is not the budget's
         # A roofline probe reads as many images as the cases do.
+        peers = [one for case in (*run.cases, *run.sweep) for one in list_candidates(case)]
         runner = stack.enter_context(
-            Runner(folder, run, data, peers=list_peers(run), warm_from=run.warm_from)
+            Runner(folder, run, data, peers=peers, warm_from=run.warm_from)
         )
         # The end of a pilot, and of a round under a stopping rule, decides which trials follow.
         while remaining := find_missing_trials(run, records, find_known):

@@ -1,7 +1,7 @@
 """The report as Markdown."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.report.parts import Chart, Section, Table
 from bench.report.render.numbers import keep_together
@@ -51,18 +51,6 @@ def render_report(
     return "\n".join(parts)
 
 
-def render_tables(tables: Iterable[Table]) -> list[str]:
-    """Return tables with their titles and notes."""
-    parts = []
-    for table in tables:
-        if table.title:
-            parts.append(f"### {escape(table.title)}\n")
-        parts.append(render_table(table))
-        if table.note:
-            parts.append(f"{table.note}\n")
-    return parts
-
-
 def render_section(
     section: Section, charts: Mapping[str, Chart], *, short: bool = False
 ) -> list[str]:
@@ -77,8 +65,10 @@ def render_section(
         parts.append(f"*{escape(section.title)}*\n")
     if section.text and not (short and section.is_text):
         parts.append(f"{section.text.rstrip()}\n")
-    if not short:
-        parts += render_tables(section.tables)
+    for table in () if short else section.tables:
+        title = f"### {escape(table.title)}\n" if table.title else ""
+        note = f"{table.note}\n" if table.note else ""
+        parts += filter(None, (title, render_table(table), note))
     drawn = [charts[picture.name] for picture in section.pictures if picture.name in charts]
     parts += [f"![{escape(chart.title)}]({chart.file})\n" for chart in drawn]
     if section.remarks:

@@ -88,14 +88,6 @@ KINDS: tuple[tuple[Callable[[Timing], str], str], ...] = (
 )
 
 
-def write_finding(rows: Sequence[Row]) -> list[str]:
-    """Return which program was done first and which had the shortest epoch: two sentences at most.
-
-    rows: of one workload at one size on one machine.
-    """
-    return list(filter(None, (write_cold_start(rows), write_headline(rows))))
-
-
 def list_warnings(run: LoadedRun) -> list[str]:
     """Say what disturbed a run, and which workloads are not complete; plain text."""
     missing = (

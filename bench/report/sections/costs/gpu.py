@@ -132,41 +132,34 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     """Return both devices' throughput and speedups, a line for each implementation."""
     crossed = any(pair.crossover for pair in pairs)
 
-    def format_both(pair: DeviceComparison, format_row: Callable[[Row], str]) -> list[str]:
-        return [
-            format_row(row)
+    def list_rates(
+        pair: DeviceComparison, heading: str, find_rate: Callable[[Row], float | None]
+    ) -> dict[str, str]:
+        return {
+            f"{heading}, {device.upper()}": numbers.format_number(find_rate(row))
             if (row := pair.ranked(device))
             else describe_status(pair.rows.get(device))
             for device in DEVICES
-        ]
+        }
 
-    lines = [
-        [
-            name_case(next(iter(pair.rows.values())).case),
-            *format_both(pair, lambda row: numbers.format_number(row.samples_per_second)),
-            describe_threads(row.case) if (row := pair.ranked("cpu")) else numbers.ABSENT,
-            numbers.format_factor(pair.training),
-            *[describe_crossover(pair.crossover)] * crossed,
-            *format_both(pair, lambda row: numbers.format_number(row.prediction.per_second)),
-            numbers.format_factor(pair.predicting),
-        ]
-        for pair in pairs
-    ]
-    headings = (
-        "implementation",
-        "samples/s, CPU",
-        "samples/s, GPU",
-        "CPU threads",
-        "speedup",
-        *["GPU faster from batch size"] * crossed,
-        "predictions/s, CPU",
-        "predictions/s, GPU",
-        "speedup of predicting",
-    )
+    lines = []
+    for pair in pairs:
+        cpu, crossover = pair.ranked("cpu"), describe_crossover(pair.crossover)
+        lines.append(
+            {
+                "implementation": name_case(next(iter(pair.rows.values())).case),
+                **list_rates(pair, "samples/s", lambda row: row.samples_per_second),
+                "CPU threads": describe_threads(cpu.case) if cpu else numbers.ABSENT,
+                "speedup": numbers.format_factor(pair.training),
+                **({"GPU faster from batch size": crossover} if crossed else {}),
+                **list_rates(pair, "predictions/s", lambda row: row.prediction.per_second),
+                "speedup of predicting": numbers.format_factor(pair.predicting),
+            }
+        )
     note = f"{COMPARED_NOTE} {CROSSOVER_NOTE}" if crossed else COMPARED_NOTE
     case = next(iter(pairs[0].rows.values())).case
     title = f"Training and predicting, {_describe_problem(case)}"
-    return Table(title, headings, lines, 1, note)
+    return tables.tabulate_lines(title, lines, 1, note)
 
 
 def _describe_problem(case: Case) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
 from bench.report import tables
-from bench.report.labels import label_case, pick_frameworks, say_once, select_ranked
+from bench.report.labels import quote_frameworks, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render.numbers import format_duration
@@ -38,15 +38,10 @@ def describe_predictions(run: LoadedRun) -> Section:
 def describe_singles(rows: Sequence[Row]) -> str:
     """Say what the label of one image takes; empty if no row has it."""
     known = {row.case.slug: row.prediction.single.mean for row in rows if row.prediction.single}
-    named = pick_frameworks(
-        sorted(
-            (row for row in rows if row.case.slug in known), key=lambda row: known[row.case.slug]
-        )
-    )
-    if not named:
-        return ""
-    times = [f"{label_case(one.case)} {format_duration(known[one.case.slug])}" for one in named]
-    return f"The label of one image: {', '.join(times)}{say_once(named)}."
+    timed = [row for row in rows if row.case.slug in known]
+    timed.sort(key=lambda row: known[row.case.slug])
+    times = quote_frameworks(timed, lambda row: format_duration(known[row.case.slug]))
+    return f"The label of one image: {times}." if times else ""
 
 
 def tabulate_predictions(rows: list[Row]) -> Table:

@@ -8,15 +8,14 @@ from bench.records.schema import Record, RooflineRecord
 from bench.report import tables
 from bench.report.labels import (
     group_by_device,
-    label_case,
     list_names,
     pick_frameworks,
-    say_once,
+    quote_frameworks,
     select_ranked,
 )
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
-from bench.report.render import numbers
+from bench.report.render.numbers import format_mebibytes, format_percent, format_threads
 from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import select_softmax
 
@@ -50,13 +49,8 @@ def describe_roofline(run: LoadedRun) -> Section:
     finding = ""
     named = pick_frameworks(row for row in rows if row.roofline_share is not None)
     if len(named) > 1:
-        reached = [
-            f"{label_case(row.case)} {numbers.format_percent(row.roofline_share)}" for row in named
-        ]
-        finding = (
-            f"Of the speed of two dense products, the programs reach: {', '.join(reached)}"
-            f"{say_once(named)}."
-        )
+        reached = quote_frameworks(named, lambda row: format_percent(row.roofline_share))
+        finding = f"Of the speed of two dense products, the programs reach: {reached}."
     remarks = list_failed_probes(run.records)
     good = [one for one in run.records if isinstance(one, RooflineRecord) and one.status == "ok"]
     if probed := sorted({one.case.framework for one in good}):
@@ -89,7 +83,7 @@ def tabulate_roofline(rooflines: Mapping[Resources, Roofline], image_bytes: int)
 def list_failed_probes(records: Iterable[Record]) -> list[str]:
     """Return a line for each probe that failed, with the reason."""
     lines = [
-        f"{case.implementation}, {case.device}, {numbers.format_threads(case.threads)}: "
+        f"{case.implementation}, {case.device}, {format_threads(case.threads)}: "
         f"{record.status}, {record.reason or 'no reason was given'}"
         for record in records
         if isinstance(record, RooflineRecord) and record.status not in {"ok", "interrupted"}
@@ -111,13 +105,10 @@ def describe_imports(rows: Sequence[Row]) -> str:
     imported = [row for row in rows if row.case.device == "cpu" and "import" in row.memory.by_phase]
     if len(imported) < 2:
         return ""
-    imported.sort(key=lambda row: row.memory.by_phase["import"])
-    named = pick_frameworks(imported)
-    sizes = [
-        f"{label_case(row.case)} {numbers.format_mebibytes(row.memory.by_phase['import'])}"
-        for row in named
-    ]
-    return f"Memory before the first image is read: {', '.join(sizes)}{say_once(named)}."
+    by_slug = {row.case.slug: row.memory.by_phase["import"] for row in imported}
+    imported.sort(key=lambda row: by_slug[row.case.slug])
+    sizes = quote_frameworks(imported, lambda row: format_mebibytes(by_slug[row.case.slug]))
+    return f"Memory before the first image is read: {sizes}."
 
 
 def tabulate_memory(rows: Iterable[Row]) -> list[Table]:

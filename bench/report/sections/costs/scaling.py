@@ -1,12 +1,13 @@
 """Epoch times by batch size and threads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
 from bench.planning.pilot import MIN_GAIN
+from bench.records.schema import Case
 from bench.report import tables
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.labels import (
@@ -116,30 +117,36 @@ def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
 
 
 def tabulate_batch_sizes(rows: Sequence[Row]) -> Table:
-    """Return a line for each program and a column for each batch size, in one unit."""
+    """Return the epoch times by batch size, in one unit."""
     title = f"Epoch time by batch size: {rows[0].case.samples:,} samples"
     chosen = any(row.case.tried_threads for row in rows)
     if not chosen:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     scale, unit = numbers.choose_unit(row.epoch for row in rows)
-    by_name: dict[str, dict[int, Row]] = {}
+    cells = []
     for row in rows:
-        by_name.setdefault(label_case(row.case), {})[row.case.batch_size] = row
-    columns = [tables.list_words("program", by_name)]
-    for size in sorted({row.case.batch_size for row in rows}):
-        at_size = [group.get(size) for group in by_name.values()]
-        cells = [
-            numbers.format_interval(row.epoch, scale) + f" ({row.case.threads})" * chosen
-            if row
-            else numbers.ABSENT
-            for row in at_size
-        ]
-        keys = [row.epoch.mean if row and row.epoch else None for row in at_size]
-        columns.append(tables.Column(f"{size:,}", cells, keys))
+        text = numbers.format_interval(row.epoch, scale) + f" ({row.case.threads})" * chosen
+        cells.append((row.case, text, row.typical_seconds))
     notes = [NOTE, *[CHOSEN_NOTE] * chosen, *[ADJUSTED_NOTE] * are_adjusted(rows)]
-    return tables.build_table(
-        f"{title}, in {unit}", columns, " ".join(notes), programs=list(by_name)
-    )
+    return _tabulate_by_size(f"{title}, in {unit}", "{:,}", cells, " ".join(notes))
+
+
+def _tabulate_by_size(
+    title: str, heading: str, cells: Iterable[tuple[Case, str, float]], note: str
+) -> Table:
+    """Return a line for each program and a column for each batch size.
+
+    heading: of a size. cells: with what lines are sorted by.
+    """
+    by_name: dict[str, dict[int, tuple[str, float | None]]] = {}
+    for case, text, key in cells:
+        by_name.setdefault(label_case(case), {})[case.batch_size] = text, key
+    columns = [tables.list_words("program", by_name)]
+    for size in sorted({size for by_size in by_name.values() for size in by_size}):
+        at_size = [by_size.get(size, (numbers.ABSENT, None)) for by_size in by_name.values()]
+        texts, keys = zip(*at_size, strict=True)
+        columns.append(tables.Column(heading.format(size), texts, keys))
+    return tables.build_table(title, columns, note, programs=list(by_name))
 
 
 def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table]:
@@ -153,21 +160,14 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table
         scale, unit = numbers.choose_unit(
             row.epoch for pair in group for row in (pair.single, pair.multiple)
         )
-        by_name: dict[str, dict[int, ThreadSpeedup]] = {}
-        for pair in group:
-            case = pair.single.case
-            by_name.setdefault(label_case(case), {})[case.batch_size] = pair
-        columns = [tables.list_words("program", by_name)]
-        for size in sorted({pair.single.case.batch_size for pair in group}):
-            at_size = [by_size.get(size) for by_size in by_name.values()]
-            cells = [_describe_speedup(pair, scale) if pair else numbers.ABSENT for pair in at_size]
-            keys = [pair.speedup.mean if pair else None for pair in at_size]
-            columns.append(tables.Column(f"batch size {size:,}", cells, keys))
+        cells = [
+            (pair.single.case, _describe_speedup(pair, scale), pair.speedup.mean) for pair in group
+        ]
         in_words = numbers.format_threads(threads)
         title = f"Speedup with {in_words}: {samples:,} samples"
         times = f"In round brackets: {unit} an epoch with one thread, and with {in_words}."
         notes = f"{NOTE} {times} {note}"
-        table_list.append(tables.build_table(title, columns, notes, programs=list(by_name)))
+        table_list.append(_tabulate_by_size(title, "batch size {:,}", cells, notes))
     return table_list
 
 

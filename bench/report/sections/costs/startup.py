@@ -14,10 +14,8 @@ from bench.report.labels import (
     EPOCHS,
     describe_workload_size,
     group_by_device,
-    label_case,
     name_case,
-    pick_frameworks,
-    say_once,
+    quote_frameworks,
     select_ranked,
     time_from_cold,
 )
@@ -91,11 +89,8 @@ def describe_starts(run: LoadedRun) -> Section:
     rows.sort(key=sort_key)
     finding = ""
     if len(rows) > 1:
-        named = pick_frameworks(rows)
-        times = [
-            f"{label_case(row.case)} {numbers.format_duration(sort_key(row))}" for row in named
-        ]
-        finding = f"Ready after the first epoch: {', '.join(times)}{say_once(named)}."
+        times = quote_frameworks(rows, lambda row: numbers.format_duration(sort_key(row)))
+        finding = f"Ready after the first epoch: {times}."
     return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
 
 

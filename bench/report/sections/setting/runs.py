@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,7 @@ def list_left_out(run: LoadedRun) -> list[str]:
 def describe_history(runs: Sequence[LoadedRun]) -> Section:
     """Return a table for each machine and data set that several runs measured."""
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
-    for run in sorted(runs, key=_read_created):
+    for run in sorted(runs, key=lambda run: timestamps.parse_time(run.run.created)):
         if run.rows:
             groups[str(run.machine.get("id")), *identify_data(run)].append(run)
     table_list = []
@@ -125,10 +124,6 @@ def format_time(created: str) -> str:
     return f"{time:%d %b %Y, %H:%M} UTC".lstrip("0")
 
 
-def _read_created(run: LoadedRun) -> datetime:
-    return timestamps.parse_time(run.run.created)
-
-
 def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     """Return a line for each case and for each version that changed, and a column for each run."""
     # Runs of which each chose the threads are compared, whatever they chose.
@@ -148,11 +143,10 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
         if len(set(values)) > 1:
             lines.append([f"version of {name}", *values])
-    times = [f"{_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
-    headings = [
-        ", ".join(filter(None, (run.folder_name, time, run.env)))
-        for run, time in zip(runs, times, strict=True)
-    ]
+    headings = []
+    for run in runs:
+        time = f"{timestamps.parse_time(run.run.created):%Y-%m-%d %H:%M}"
+        headings.append(", ".join(filter(None, (run.folder_name, time, run.env))))
     return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
 
 
