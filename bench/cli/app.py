@@ -24,85 +24,76 @@ MEASURING = {"run", "check", "ab", "gate", "init", "bisect", "calibrate"}
 class Verb(NamedTuple):
     """What ``bench`` lists of a verb, and where it is.
 
-    function: below bench.cli.verbs; its module is imported when the verb is used. summary: the
-    first line of its docstring. example: what follows ``softmax-bench``.
+    summary: the first line of its docstring. example: what follows ``softmax-bench``. function: its
+    module below bench.cli.verbs, which is imported when the verb is used, and its name; empty where
+    both have the verb's own.
     """
 
-    function: str
     summary: str
     example: str
+    function: str = ""
 
 
 VERBS = {
     "run": Verb(
-        "run.run",
         "Measure implementations and write a report.",
         "run --quick --implementation jax --implementation pytorch",
     ),
     "check": Verb(
-        "check.check",
         "Check that implementations compute the same as the oracle, or check stored runs again.",
         "check ./my_softmax.py",
     ),
     "ab": Verb(
-        "ab.ab",
         "Compare two versions of programs in pairs; exit with 1 if the candidate is slower.",
         "ab --base jax==0.9.0 --candidate jax==0.10.2 --implementation jax",
     ),
     "gate": Verb(
-        "gate.gate",
         "Compare two versions of a command or of tests; exit with 1 if the candidate is slower.",
         "gate --base main --metric cpu-time --command 'python job.py'",
     ),
     "init": Verb(
-        "init.init",
         "Write the workflow of a gate for your repository, and measure what it detects.",
         "init --budget 5m",
     ),
     "bisect": Verb(
-        "bisect.bisect",
         "Find the first version that makes a command or tests slower, by binary search.",
         "bisect --good v1.0 --bad main --command 'python job.py'",
     ),
     "calibrate": Verb(
-        "calibrate.calibrate",
         "Count how often bench ab is wrong on this machine, and which slowdowns it finds.",
         "calibrate --implementation numpy --for 1h",
     ),
     "report": Verb(
-        "report.report",
         "Write reports, CSV and charts of stored runs again, and print one run's tables.",
         "report results/20261129-100345-1c2d",
     ),
     "compare": Verb(
-        "compare.compare",
         "Compare two stored runs; use bench ab to find slowdowns smaller than 20 %.",
         "compare results/monday results/friday",
     ),
     "export": Verb(
-        "records.export",
         "Print a run in another tool's format; stderr lists what the export lacks.",
         "export results/monday --format pytest-benchmark",
+        "records.export",
     ),
     "merge": Verb(
-        "records.merge",
         "Merge the parts of a run; several runs get a folder each.",
         "merge part1 part2 --output results/whole",
+        "records.merge",
     ),
     "list": Verb(
-        "list.list_implementations",
         "List the implementations and the installed versions of their frameworks.",
         "list",
+        "list.list_implementations",
     ),
     "machine": Verb(
-        "machine.machine",
         "Describe this machine and what would disturb a run on it, or what works on its GPU.",
         "machine --gpu",
     ),
     "data": Verb(
-        "data.show_data",
         "Print where the data are, their hashes, and the shapes of the arrays.",
         "data",
+        "data.show_data",
     ),
 }
 # Options of another verb that people look for in ``ab``.
@@ -135,7 +126,7 @@ for _name, _verb in VERBS.items():
 
 def load_verb(name: str) -> Any:
     """Import a verb and return its command."""
-    module, _, function = VERBS[name].function.partition(".")
+    module, _, function = (VERBS[name].function or f"{name}.{name}").partition(".")
     verb = getattr(importlib.import_module(f"bench.cli.verbs.{module}"), function)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
     alone.command(name, epilog=f"Example: softmax-bench {VERBS[name].example}")(verb)

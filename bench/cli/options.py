@@ -33,12 +33,6 @@ class Names(tuple[str, ...]):
     __slots__ = ()
 
 
-class Devices(tuple[Literal["cpu", "gpu"], ...]):
-    """Devices in the order given, each once."""
-
-    __slots__ = ()
-
-
 class Slowdowns(tuple[Slowdown, ...]):
     """Slowdowns to inject."""
 
@@ -94,37 +88,27 @@ def parse_thread_count(text: str | int) -> int:
     return threads[0]
 
 
-def parse_names(text: str, known: Iterable[str]) -> Names:
-    """Read known names, with commas between them; raise BadParameter for any other."""
-    names = Names(dict.fromkeys(part.strip() for part in text.split(",")))
-    if set(names) - set(known):
-        raise typer.BadParameter(f"choose from {', '.join(known)}, with commas between several")
-    return names
+def make_parser(*known: str) -> Callable[[str], Names]:
+    """Return a function that reads these names, with commas in between; it raises BadParameter."""
+
+    def parse(text: str) -> Names:
+        names = Names(dict.fromkeys(part.strip() for part in text.split(",")))
+        if set(names) - set(known):
+            raise typer.BadParameter(f"choose from {', '.join(known)}, with commas between several")
+        return names
+
+    return parse
 
 
-def parse_workloads(text: str) -> Names:
-    """Read sgd, textbook or both; raise BadParameter."""
-    return parse_names(text, ("sgd", "textbook"))
-
-
-def parse_gates(text: str) -> Names:
-    """Read the quantities that bench ab judges on request; raise BadParameter."""
-    return parse_names(text, ("import", "memory", "first-epoch", "set-up", "predict"))
-
-
-def parse_allowed(text: str) -> Names:
-    """Read what a comparison lets pass; raise BadParameter."""
-    return parse_names(text, ("same-code", "missing", "nothing"))
+parse_devices = make_parser("cpu", "gpu")
+parse_workloads = make_parser("sgd", "textbook")
+parse_gates = make_parser("import", "memory", "first-epoch", "set-up", "predict")
+parse_allowed = make_parser("same-code", "missing", "nothing")
 
 
 def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
     """Return the names of all occurrences of an option, each once."""
     return tuple(dict.fromkeys(name for names in options or () for name in names))
-
-
-def parse_devices(text: str) -> Devices:
-    """Read cpu, gpu or both; raise BadParameter."""
-    return Devices(parse_names(text, ("cpu", "gpu")))  # type: ignore[arg-type]  # the names are checked
 
 
 def parse_slowdowns(text: str) -> Slowdowns:
@@ -162,26 +146,17 @@ def duration(help_text: str, *names: str, show_default: bool = False) -> Any:
 
 def implementations(metavar: str, help_text: str) -> Any:
     """Return an option with names of implementations, which a shell completes."""
-    return cases_option(
-        "--implementation",
-        metavar=metavar,
-        help=help_text,
-        autocompletion=complete_implementation,
-    )
+    return cases_option(metavar=metavar, help=help_text, autocompletion=complete_implementation)
 
 
-def env(name: str, help_text: str) -> Any:
+def env(help_text: str) -> Any:
     """Return an option with environment variables."""
     return measuring_option(
-        name,
-        metavar="NAME=VALUE",
-        help=f"{help_text} Repeat the option for several.",
+        metavar="NAME=VALUE", help=f"{help_text} Repeat the option for several."
     )
 
 
-Workload = Literal["sgd", "textbook"]
 PresetName = Literal["default", "quick", "layers", "publish"]
-Format = Literal["table", "markdown", "json", "github"]
 
 Implementations = Annotated[
     list[str] | None,
@@ -198,18 +173,14 @@ ImplementationsOrFiles = Annotated[
     ),
 ]
 OneWorkload = Annotated[
-    Workload,
+    Literal["sgd", "textbook"],
     cases_option(
-        "--workload",
         help="Measure minibatch training as in this suite (sgd) or as in the textbook.",
     ),
 ]
 Device = Annotated[
     Literal["cpu", "gpu"],
-    cases_option(
-        "--device",
-        help="Compute on this device.",
-    ),
+    cases_option(help="Compute on this device."),
 ]
 BatchSize = Annotated[
     int | None,
@@ -223,7 +194,6 @@ BatchSize = Annotated[
 SampleCount = Annotated[
     int | None,
     cases_option(
-        "--samples",
         metavar="N",
         min=1,
         max=MAX_INT,
@@ -234,7 +204,6 @@ SampleCount = Annotated[
 ThreadCount = Annotated[
     int,
     cases_option(
-        "--threads",
         metavar="N|all",
         parser=parse_thread_count,
         help="Compute with this number of threads.",
@@ -243,7 +212,6 @@ ThreadCount = Annotated[
 Data = Annotated[
     str | None,
     files_option(
-        "--data",
         metavar="DIR|digits",
         help="Use the four IDX files in this folder, or scikit-learn's small digits. "
         "Default: Fashion-MNIST, which is downloaded once.",
@@ -252,7 +220,6 @@ Data = Annotated[
 Pythons = Annotated[
     list[str] | None,
     measuring_option(
-        "--python",
         metavar="FRAMEWORK=EXECUTABLE",
         help="Run this framework with its own Python, such as torch=env/bin/python. "
         "Repeat the option for several.",
@@ -261,7 +228,6 @@ Pythons = Annotated[
 Env = Annotated[
     list[str] | None,
     env(
-        "--env",
         "Set this environment variable for every process that is measured. Its value is recorded.",
     ),
 ]
@@ -269,7 +235,6 @@ Timeout = Annotated[
     float,
     duration(
         "Stop a process that takes longer than this: seconds, or a time such as 10m.",
-        "--timeout",
         show_default=True,
     ),
 ]
@@ -285,21 +250,19 @@ Tolerance = Annotated[
 FailOn = Annotated[
     Literal["slower", "undecided"],
     verdict_option(
-        "--fail-on",
         help="Exit with status 1 for a slower candidate only, or for an undecided case too.",
     ),
 ]
 Output = Annotated[
     Path | None,
     files_option(
-        "--output",
         metavar="DIR",
         help="Write the records to this folder. Default: a new one in results/; ab and gate take "
         "one in the user's cache, unless they run in this suite's own folder.",
     ),
 ]
 OutputFormat = Annotated[
-    Format,
+    Literal["table", "markdown", "json", "github"],
     files_option(
         "--format",
         metavar="FORMAT",
@@ -324,7 +287,6 @@ BaseVersion = Annotated[
 CandidateVersion = Annotated[
     str,
     versions_option(
-        "--candidate",
         metavar="VERSION",
         help="Judge this version, named in the same ways; . is the working tree.",
     ),
@@ -350,20 +312,19 @@ Additions = Annotated[
 ]
 BaseEnv = Annotated[
     list[str] | None,
-    env("--base-env", "Set this environment variable for the base's processes."),
+    env("Set this environment variable for the base's processes."),
 ]
 CandidateEnv = Annotated[
     list[str] | None,
-    env("--candidate-env", "Set this environment variable for the candidate's processes."),
+    env("Set this environment variable for the candidate's processes."),
 ]
 PairBudget = Annotated[
     float,
-    duration("Measure for at most this time, which all cases share. Default: 3m.", "--budget"),
+    duration("Measure for at most this time, which all cases share. Default: 3m."),
 ]
 Allow = Annotated[
     list[Names] | None,
     verdict_option(
-        "--allow",
         metavar="NAME,NAME,…",
         parser=parse_allowed,
         help="Allow what else ends the comparison: both sides run the same code (same-code), the "

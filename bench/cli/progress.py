@@ -120,13 +120,12 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
     time = "time left unknown"
     if remaining is not None:
         time = f"about {numbers.format_wall_time(remaining)} left"
-    case, details = trial.case, ""
-    if trial.kind == "roofline":
-        details = f" ({case.device}, {_size(case)})"
-    elif trial.kind == "trial":
-        details = f" ({case.workload}, {_size(case)}, round {trial.round})"
-    elif trial.kind == "trace":
-        details = f" ({case.workload}, {_size(case)}, a trace, unmeasured)"
+    case = trial.case
+    details = {
+        "roofline": f" ({case.device}, {_size(case)})",
+        "trial": f" ({case.workload}, {_size(case)}, round {trial.round})",
+        "trace": f" ({case.workload}, {_size(case)}, a trace, unmeasured)",
+    }.get(trial.kind, "")
     return f"trial {number} of {total}: {case.implementation}{details}, {time}"
 
 

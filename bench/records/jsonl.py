@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import msgspec
 
-from bench.errors import clean_text, make_read_error
+from bench.errors import make_read_error
 from bench.records import decoding, files
-from bench.records.decoding import UNREADABLE, DamagedError
+from bench.records.decoding import DamagedError
 from bench.records.environments import is_file_name
 from bench.records.layout import DAMAGED, PLANS, TRIALS
 from bench.records.schema import (
@@ -126,9 +126,8 @@ def _run_name(folder: Path) -> str | None:
     """Return the name of the run, or None if no plan is readable, which other readers report."""
     for name in PLANS:
         try:
-            plan = msgspec.json.decode(files.read_file(folder / name), type=_Plan)
-            return clean_text(plan.run)
-        except (OSError, *UNREADABLE):
+            return decoding.decode(files.read_file(folder / name), _Plan).run
+        except (OSError, DamagedError):
             continue
     return None
 

@@ -316,10 +316,7 @@ class TraceRecord(CaseRecord, frozen=True, kw_only=True, tag="trace"):
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is measured of a command. env: the variables that the user asked for.
-
-    Older records have a whole case, whose other fields are not read.
-    """
+    """What is measured of a command. env: the variables that the user asked for."""
 
     threads: Count
     env: dict[str, str] = {}

@@ -380,7 +380,6 @@ class Runner:
     def _append(
         self, trial: Trial, environment: Environment, started: str, result: Result
     ) -> Record:
-        """Append a trial's record to the run."""
         identity: dict[str, object] = {
             "format": FORMAT,
             "kind": trial.kind,
@@ -416,9 +415,8 @@ class Runner:
         case, source = trial.case, spec.describe_source(trial.case)
         if trial.kind == "textbook":
             return {"mode": "textbook", **source, "data": str(self._data.folder)}
-        most = compute_max_samples(
-            self._data.features, read_usable_memory()
-        )  # trials with more are unavailable
+        # Trials with more are unavailable.
+        most = compute_max_samples(self._data.features, read_usable_memory())
         # A probe reads floats: as many images as its peers read, and as many bytes.
         samples = {
             count

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from bench.cli import options
 from bench.cli.verbs import pairs
+from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
 from bench.regression.calibration.spread import load_calibrations, locate_calibrations
 from bench.regression.paired import measure_pairs
@@ -69,8 +70,9 @@ def ab(
         plan = comparison.plan
         folder, stopped = pairs.choose_folder(plan, output), 0
         if plan.pairings:
+            store.create_run(folder, plan, COMPARISON_PLAN)
             events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
-            stopped = pairs.measure(folder, plan, COMPARISON_PLAN, events)
+            stopped = pairs.measure(events)
     calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
     result = load_result(
         folder,

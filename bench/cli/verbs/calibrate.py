@@ -11,6 +11,7 @@ from bench.cli.verbs import pairs
 from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
 from bench.planning.plan import make_run_name
+from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT
 from bench.regression.calibration import session
@@ -81,9 +82,9 @@ def calibrate(
             data_source=data,
             decision_budget=budget,
         )
+        store.create_run(folder / run, plan, CALIBRATION_PLAN)
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
-        lines = session.measure_session(folder / run, plan, case_options)
-        stopped = pairs.measure(folder / run, plan, CALIBRATION_PLAN, lines)
+        stopped = pairs.measure(session.measure_session(folder / run, plan, case_options))
     print_comparison(build_calibration_output(load_calibrations(folder)), style)
     raise typer.Exit(stopped)

@@ -9,6 +9,7 @@ from bench.cli.console import stderr
 from bench.cli.live import hold_host_lock
 from bench.cli.verbs import pairs
 from bench.errors import UserError
+from bench.records import store
 from bench.records.layout import COMMAND_PLAN
 from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import AUTO, CommandPlan
@@ -126,8 +127,8 @@ def compare(
                 plan = measure_commands.choose_metric(plan, prepared)
         folder, stopped = pairs.choose_folder(plan, output), 0
         if prepared:
-            events = measure_commands.measure(folder, plan, prepared)
-            stopped = pairs.measure(folder, plan, COMMAND_PLAN, events)
+            store.create_run(folder, plan, COMMAND_PLAN)
+            stopped = pairs.measure(measure_commands.measure(folder, plan, prepared))
         if prepared and profile and not stopped:
             with hold_host_lock(stderr), Ending() as ending:
                 functions.extend(profile_sides(plan, prepared, terms.progress))

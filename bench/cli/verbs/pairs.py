@@ -16,8 +16,7 @@ from bench.cli.verdicts import print_comparison
 from bench.contract import Device
 from bench.data import cache
 from bench.planning.plan import RESULTS, check_writable
-from bench.records import layout, store
-from bench.records.schema import BasePlan
+from bench.records import layout
 from bench.regression.paired.comparison_plan import PairedPlan, Terms
 from bench.regression.paired.loop import Notice
 from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
@@ -73,11 +72,8 @@ def choose_folder(plan: PairedPlan, output: Path | None) -> Path:
     return (RESULTS if Path.cwd() == machine.ROOT else cache.root() / RESULTS) / plan.run
 
 
-def measure(
-    folder: Path, plan: BasePlan, name: str, events: Generator[str | CaseComparison]
-) -> int:
-    """Store a plan, and print what is measured; return the exit status of a signal, or 0."""
-    store.create_run(folder, plan, name)
+def measure(events: Generator[str | CaseComparison]) -> int:
+    """Print what is measured; return the exit status of a signal, or 0."""
     with Ending() as ending, measuring(stderr) as screen, closing(events):
         for event in events:
             if isinstance(event, CaseComparison):

@@ -4,7 +4,7 @@ import shlex
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn, cast
 
 import typer
 
@@ -52,7 +52,7 @@ def run(
         ),
     ] = None,
     device: Annotated[
-        options.Devices,
+        options.Names,
         options.cases_option(
             metavar="cpu|gpu|cpu,gpu",
             parser=options.parse_devices,
@@ -89,7 +89,6 @@ def run(
     preset: Annotated[
         options.PresetName,
         options.cases_option(
-            "--preset",
             help="Measure with the values of this preset, which the other options override one by "
             "one: docs/methodology.md has them as a table.",
         ),
@@ -208,11 +207,12 @@ def run(
     chosen |= {preset} - {"default"}
     if len(chosen) > 1:
         raise UserError(f"{' and '.join(sorted(chosen))} are presets. Choose one of them")
+    devices = cast('tuple[Literal["cpu", "gpu"], ...]', device)  # the parser knows no others
     request = RunOptions(
         preset=next(iter(chosen), "default"),
         implementations=tuple(implementation or ()),
         workloads=options.join_names(workload),
-        devices=device,
+        devices=devices,
         batch_sizes=batch_size or (),
         threads=threads or (),
         samples=samples or (),
@@ -226,7 +226,7 @@ def run(
         data=data,
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
-        env=parse_env(env or (), () if resume else device, implementation or ()),
+        env=parse_env(env or (), () if resume else devices, implementation or ()),
     )
     folder, plan = _plan(request, output, resume=resume)
     if dry_run:

@@ -29,7 +29,10 @@ SHARE_OF_TOLERANCE = 0.25
 # How many processes of each side are counted: two show whether a count comes again.
 LEAST_RUNS, MOST_RUNS = 2, 5
 PERF = ("perf", "stat", "-x,", "-e", "instructions:u")
-VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--trace-children=yes")
+VALGRIND = (
+    *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--trace-children=yes"),
+    "--cachegrind-out-file=/dev/null",
+)
 
 
 def choose_counter() -> tuple[str, ...]:
@@ -49,8 +52,7 @@ def choose_counter() -> tuple[str, ...]:
         shutil.which(fixed[0])
         and not subprocess.run([*fixed, "true"], capture_output=True, check=False).returncode
     )
-    valgrind = (*VALGRIND, "--cachegrind-out-file=/dev/null")
-    return (*fixed, *valgrind) if allowed else valgrind
+    return (*fixed, *VALGRIND) if allowed else VALGRIND
 
 
 def count(

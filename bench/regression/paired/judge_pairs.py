@@ -213,7 +213,6 @@ def _check_median(
 def _group_records(
     plan: ComparisonPlan, records: Iterable[TrialRecord]
 ) -> dict[str, list[TrialRecord]]:
-    """Group records by the name of their pairing."""
     names = {(BASELINE, pairing.baseline.slug): pairing.name for pairing in plan.pairings}
     names |= {(CANDIDATE, pairing.candidate.slug): pairing.name for pairing in plan.pairings}
     groups = defaultdict(list)
@@ -345,7 +344,6 @@ def list_failures(records: Iterable[TrialRecord] | Iterable[CommandRecord]) -> t
 
 
 def _describe_failure(record: TrialRecord | CommandRecord) -> str:
-    """Return which side failed, and how."""
     side = "baseline" if record.version == BASELINE else "candidate"
     return f"{side}: {record.status}: {record.reason}"
 

@@ -55,15 +55,16 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
     """Measure pairs until all is decided, a process failed, or the time is up.
 
     Yields a line before each pair, and the cases whenever they were judged; first a ``Notice`` if
-    the time is too short for any decision. end: on the monotonic
-    clock. The length of a pair is chosen anew before each, so that the planned pairs fit even if
-    the machine becomes slower. It depends on times that both sides share, not on their ratio.
+    the time is too short for any decision. end: on the monotonic clock. The length of a pair is
+    chosen anew before each, so that the planned pairs fit even if the machine becomes slower. It
+    depends on times that both sides share, not on their ratio.
     """
     if not pairs.measure(0):
         yield from pairs.judge()
         return
-    fewest = count_fewest_pairs(pairs.alpha) + SPARE_PAIRS
-    seconds, least = pairs.plan((end - now()) / fewest), count_fewest_pairs(pairs.alpha)
+    least = count_fewest_pairs(pairs.alpha)
+    fewest = least + SPARE_PAIRS
+    seconds = pairs.plan((end - now()) / fewest)
     if least * seconds > end - now():
         minutes = math.ceil(least * seconds / 60)
         yield Notice(
@@ -77,7 +78,7 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
         seconds = pairs.plan((end - now()) / (planned - number))
         if number <= PLANNING_PAIRS:
             fitting = number + int((end - now()) / seconds)
-            looks = schedule_looks(max(count_fewest_pairs(pairs.alpha), fitting), pairs.alpha)
+            looks = schedule_looks(max(least, fitting), pairs.alpha)
             pairs.save_looks(looks)
         if now() + seconds > end:
             break

@@ -224,14 +224,10 @@ class GpuMonitor:
             remedy = "Allow it (nvidia-smi -c 0)"
             yield Diagnosis("compute mode", "no process may compute", remedy, blocks=True)
         persistent = self._ask("nvmlDeviceGetPersistenceMode")
-        if persistent:
-            yield Diagnosis("persistence mode", "on")
-        elif persistent is not None:
-            yield Diagnosis(
-                "persistence mode",
-                "off: the driver starts anew for the first process after a pause",
-                "Switch it on (nvidia-smi -pm 1)",
-            )
+        if persistent is not None:
+            off = "off: the driver starts anew for the first process after a pause"
+            remedy = "" if persistent else "Switch it on (nvidia-smi -pm 1)"
+            yield Diagnosis("persistence mode", "on" if persistent else off, remedy)
         cap = self._ask("nvmlDeviceGetEnforcedPowerLimit")  # milliwatts
         default = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
         if cap is not None and cap < (default or 0):
@@ -240,11 +236,10 @@ class GpuMonitor:
         elif cap is not None:
             yield Diagnosis("power limit", f"{cap / 1000:g} W")
         sharing = self._ask("nvmlDeviceGetMPSComputeRunningProcesses")
-        if sharing:
-            text = f"on: {len(sharing)} processes share the GPU"
-            yield Diagnosis("MPS", text, "Stop it (echo quit | nvidia-cuda-mps-control)")
-        elif sharing is not None:
-            yield Diagnosis("MPS", "off, or unused")
+        if sharing is not None:
+            on = f"on: {len(sharing)} processes share the GPU"
+            remedy = "Stop it (echo quit | nvidia-cuda-mps-control)" if sharing else ""
+            yield Diagnosis("MPS", on if sharing else "off, or unused", remedy)
 
     def _examine_state(self) -> Iterator[Diagnosis]:
         """Yield clocks, memory and other processes, as they are now."""
