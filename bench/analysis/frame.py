@@ -24,6 +24,8 @@ NO_COLUMNS = {
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
 RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]
+_TIMES = ("wall_seconds", "kernel_seconds", "iteration_seconds")
+COMMAND_COLUMNS = ("started", "status", "reason", *_TIMES)
 PARITIES = {"parity_error": "parity", "noise_parity_error": "noise_parity"}
 DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds", *PARITIES)
 
@@ -83,10 +85,5 @@ def _list_values(record: CommandRecord) -> Iterator[dict[str, object]]:
             "pair": record.round,
             "name": name,
             "value": value,
-            "started": record.started,
-            "status": record.status,
-            "reason": record.reason,
-            "wall_seconds": record.wall_seconds,
-            "kernel_seconds": record.kernel_seconds,
-            "iteration_seconds": record.iteration_seconds,
+            **{field: getattr(record, field) for field in COMMAND_COLUMNS},
         }

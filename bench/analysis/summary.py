@@ -30,6 +30,7 @@ from bench.records.schema import (
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
+START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
 # An epoch waits if no core computes for the program during more than MAX_IDLE of it, which is more
 # than clocks take on a quiet machine. A row does if more than MAX_WAITING of its epochs wait.
@@ -279,23 +280,10 @@ def summarize(
         if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
             least = rooflines[resources].epoch_seconds(case, features, classes)
         adjusted = adjustment.seconds.get(slug, {})
-        row = _summarize_case(trials, scored[slug], environment, adjusted, swept=swept)
-        warm = warm_starts[slug]
-        faults = [(status, f"in a warm start: {why}") for status, why in _list_failures(warm)]
-        row = replace(
-            row,
-            speed=speeds.get(slug),
-            roofline_seconds=least if row.epoch else None,
-            faults=(*row.faults, *faults),
-            start=replace(
-                row.start,
-                warm_by_round={
-                    **row.start.warm_by_round,
-                    **_sum_starts(one for one in warm if one.status == "ok"),
-                },
-            ),
-        )
-        rows.append(row)
+        known = trials, warm_starts[slug], scored[slug], environment, adjusted
+        row = _summarize_case(*known, swept=swept)
+        least = least if row.epoch else None
+        rows.append(replace(row, speed=speeds.get(slug), roofline_seconds=least))
     return sorted(rows, key=sort_key)
 
 
@@ -374,6 +362,7 @@ def sort_key(row: Row) -> tuple[object, ...]:
 
 def _summarize_case(
     trials: Sequence[TrialRecord],
+    warm: Sequence[WarmStartRecord],
     scored: Sequence[TrialRecord],
     environment: Environment | None,
     adjusted: Mapping[int, float],
@@ -382,12 +371,13 @@ def _summarize_case(
 ) -> Row:
     """Return the row of some trials. scored: those whose accuracies count.
 
-    adjusted: median epochs by round at the run's mean speed.
+    warm: of older runs. adjusted: median epochs by round at the run's mean speed.
     """
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
+    warm_faults = [(status, f"in a warm start: {why}") for status, why in _list_failures(warm)]
     return Row(
         case=case,
         swept=swept,
@@ -399,7 +389,7 @@ def _summarize_case(
         roofline_seconds=None,
         speed=None,
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
-        start=_summarize_starts(good),
+        start=_summarize_starts(good, [one for one in warm if one.status == "ok"]),
         prediction=Prediction(
             by_round={t.round: median(t.predict_seconds) for t in good if t.predict_seconds},
             single_by_round={
@@ -422,16 +412,16 @@ def _summarize_case(
             and not trial.device_conditions.get("other_processes")
         ),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=tuple(_list_failures(trials)),
+        faults=(*_list_failures(trials), *warm_faults),
     )
 
 
-def _summarize_starts(good: Sequence[TrialRecord]) -> Start:
+def _summarize_starts(good: Sequence[TrialRecord], warm: Sequence[WarmStartRecord]) -> Start:
     cold = [trial for trial in good if not trial.found_cache_bytes]
     warm_ups = [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in good]
     return Start(
         by_round=_sum_starts(cold),
-        warm_by_round=_sum_starts(trial for trial in good if trial.found_cache_bytes),
+        warm_by_round=_sum_starts([*(one for one in good if one.found_cache_bytes), *warm]),
         imports=_median(trial.import_seconds for trial in cold),
         setup=_median(trial.setup_seconds for trial in cold),
         reset=_median(trial.reset_seconds for trial in cold),
@@ -480,19 +470,13 @@ def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) 
 
 
 def _sum_starts(trials: Iterable[TrialRecord | WarmStartRecord]) -> dict[int, float]:
-    return {trial.round: sum(parts) for trial in trials if (parts := list_start(trial))}
-
-
-def list_start(trial: TrialRecord | WarmStartRecord) -> list[float] | None:
-    """Return the seconds of import, set-up, reset and first epoch; None if any is missing."""
-    phases = (
-        trial.import_seconds,
-        trial.setup_seconds,
-        trial.reset_seconds,
-        trial.first_epoch_seconds,
-    )
-    recorded = [seconds for seconds in phases if seconds is not None]
-    return recorded if len(recorded) == len(phases) and sum(recorded) > 0 else None
+    """Return the seconds until the first epoch is over by round, where all parts are recorded."""
+    sums = {}
+    for trial in trials:
+        parts = [getattr(trial, name) for name in START_PARTS]
+        if None not in parts and sum(parts) > 0:
+            sums[trial.round] = sum(parts)
+    return sums
 
 
 def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:

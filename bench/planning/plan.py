@@ -319,10 +319,11 @@ def plan_trials(run: Run) -> list[Trial]:
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
         for case in run.rooflines
     ]
-    if run.trace:
-        after_first += [
-            Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in _list_first(run)
-        ]
+    if run.trace:  # the cases of the first workload at its first size, with any threads
+        first = run.cases[0]
+        same = (first.workload, first.batch_size, first.samples)
+        traced = [one for one in run.cases if (one.workload, one.batch_size, one.samples) == same]
+        after_first += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in traced]
     trials: list[Trial] = []
     for workload, number in rounds:
         if workload == "textbook":
@@ -371,13 +372,6 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
         most = run.stopping.later_epochs
         block = [msgspec.structs.replace(c, epochs=min(c.epochs, most)) for c in block]
     return [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
-
-
-def _list_first(run: Run) -> list[Case]:
-    """Return the cases of the first workload at its first size."""
-    first = run.cases[0]
-    size = first.workload, first.batch_size, first.samples
-    return [case for case in run.cases if (case.workload, case.batch_size, case.samples) == size]
 
 
 def find_missing_trials(

@@ -192,7 +192,6 @@ def _describe_comparison(
     results: Sequence[CaseComparison],
     state: str,
 ) -> Entry:
-    """Return the entry of a comparison in pairs."""
     by_verdict = {
         verdict: [case for case in results if case.verdict == verdict] for verdict in CASE_VERDICTS
     }

@@ -32,6 +32,7 @@ from bench.report.sections.verdict import (
 )
 
 TITLE = "Softmax classifier: the frameworks compared"
+QUESTION = "One softmax classifier, {} frameworks: which one should train it?"
 # For how many epochs a reader can choose to see who is done first.
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 MAX_LEADERS = 2  # a headline names at most this number
@@ -113,13 +114,14 @@ def make_opening(run: LoadedRun) -> Opening:
         first = [one.row for one in stretches if one.first <= MAX_EPOCHS]
         label = "long training: " if first[-1:] == [timings[0].row] else "once running: "
         verdicts.append(Verdict(name_leaders(timings), write_headline(ranked), label))
+    frameworks = len({row.case.framework for row in ranked})
     picture = None
     if started:
         title = write_frontier(stretches)
         draw = partial(chart_frontier, started, stretches, EPOCHS, title)
         picture = Picture("cold-epochs", title, draw)
     return Opening(
-        title=write_title(ranked),
+        title=QUESTION.format(frameworks) if frameworks > 1 else TITLE,
         facts=list_facts(run, ranked),
         warnings=list_warnings(run),
         verdicts=verdicts,
@@ -132,14 +134,6 @@ def make_opening(run: LoadedRun) -> Opening:
         picture=picture,
         standings=list_standings(run, started) if len(started) > 1 else [],
     )
-
-
-def write_title(rows: Sequence[Row]) -> str:
-    """Return the title of a page of these rows."""
-    frameworks = {row.case.framework for row in rows}
-    if len(frameworks) < 2:
-        return TITLE
-    return f"One softmax classifier, {len(frameworks)} frameworks: which one should train it?"
 
 
 def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:

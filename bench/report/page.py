@@ -28,6 +28,7 @@ def render_report(
     can choose programs (list_features). ratios: of the first workload's rows, by the program that
     they are relative to. summary_csv: to download.
     """
+    standings = opening.standings if opening else ()
     return html.render_page(
         "report.html.j2",
         scripts=[html.read_part(name) for name in SCRIPTS],
@@ -38,13 +39,9 @@ def render_report(
         opening=opening,
         shown_epochs=str(EPOCHS),
         standings={
-            one.key: [one.heading, one.lines, one.leaders, one.caption] for one in opening.standings
-        }
-        if opening
-        else {},
-        others={one.key: one.caption for one in opening.standings if one.caption}
-        if opening
-        else {},
+            one.key: [one.heading, one.lines, one.leaders, one.caption] for one in standings
+        },
+        others={one.key: one.caption for one in standings if one.caption},
         table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",
         sections=sections,
         contents=list_contents(sections),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bench.analysis.intervals import Interval
@@ -52,21 +53,6 @@ def list_numbers(heading: str, values: Iterable[Value], scale: float = 1.0) -> C
     return _list_values(heading, values, format_cell)
 
 
-def list_counts(heading: str, counts: Iterable[int | None]) -> Column:
-    """Return a column of whole numbers."""
-    return _list_values(heading, counts, lambda count: f"{count:,}")
-
-
-def list_factors(heading: str, factors: Iterable[Interval | None]) -> Column:
-    """Return a column of ratios; exactly 1 is a row compared with itself."""
-    return _list_values(heading, factors, numbers.format_factor)
-
-
-def list_percents(heading: str, shares: Iterable[float | None]) -> Column:
-    """Return a column of shares in percent, which the heading names."""
-    return _list_values(heading, shares, lambda share: numbers.format_number(100 * share, 2))
-
-
 def list_accuracies(heading: str, accuracies: Iterable[Value]) -> Column:
     """Return a column of accuracies, with the least and the largest if there are several seeds."""
 
@@ -93,6 +79,14 @@ def _list_values(
     cells = [numbers.ABSENT if value is None else format_cell(value) for value in known]
     keys = [value.mean if isinstance(value, Interval) else value for value in known]
     return Column(heading, cells, keys)
+
+
+# Columns of whole numbers, of ratios, and of shares in percent, which the heading names.
+list_counts = partial(_list_values, format_cell="{:,}".format)
+list_factors = partial(_list_values, format_cell=numbers.format_factor)
+list_percents = partial(
+    _list_values, format_cell=lambda share: numbers.format_number(100 * share, 2)
+)
 
 
 def tabulate_lines(

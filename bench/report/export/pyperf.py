@@ -55,14 +55,11 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
 
 
 def _export_trial(trial: TrialRecord) -> dict[str, object]:
-    metadata: dict[str, object] = {"date": str(timestamps.parse_time(trial.started))}
-    if trial.wall_seconds is not None:
-        metadata["duration"] = trial.wall_seconds
-    if trial.peak_rss_bytes is not None:
-        metadata["mem_max_rss"] = trial.peak_rss_bytes
-    first = trial.first_epoch_seconds
+    date, first = str(timestamps.parse_time(trial.started)), trial.first_epoch_seconds
+    known = {"duration": trial.wall_seconds, "mem_max_rss": trial.peak_rss_bytes}
+    known = {name: value for name, value in known.items() if value is not None}
     return {
-        "metadata": metadata,
+        "metadata": {"date": date, **known},
         "warmups": [] if first is None else [[1, first]],
         "values": trial.epoch_seconds,
     }

@@ -50,7 +50,12 @@ def format_output(output: ComparisonOutput, style: str) -> str:
     """
     if style == "json":
         return json.dumps(output.document, indent=2, ensure_ascii=False, allow_nan=False)
-    page = _format_markdown(output)
+    parts = [f"**{escape(line)}**\n" for line in output.opening]
+    for table in filter(lambda table: table.lines, output.tables):
+        note = f"\n{escape(table.note)}\n" if table.note else ""
+        parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
+    parts += [f"- {escape(line)}" for line in output.remarks]
+    page = "\n".join(parts).strip() + "\n"
     if style == "markdown":
         return page
     if path := os.environ.get(SUMMARY):
@@ -67,16 +72,6 @@ def format_output(output: ComparisonOutput, style: str) -> str:
         heading = _escape_data(title).replace(":", "%3A").replace(",", "%2C")
         lines.append(f"::{level} title={heading}::{_escape_data(message)}")
     return "\n".join([*lines, page])
-
-
-def _format_markdown(output: ComparisonOutput) -> str:
-    parts = [f"**{escape(line)}**\n" for line in output.opening]
-    for table in output.tables:
-        if table.lines:
-            note = f"\n{escape(table.note)}\n" if table.note else ""
-            parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
-    parts += [f"- {escape(line)}" for line in output.remarks]
-    return "\n".join(parts).strip() + "\n"
 
 
 def _escape_data(text: str) -> str:

@@ -103,22 +103,18 @@ def describe_agreement(run: LoadedRun) -> tuple[str, str]:
 
     The suite's own tolerance judges. Both are empty if no softmax program was trained.
     """
-    softmax = [
-        record
-        for record in run.records
-        if isinstance(record, TrialRecord) and record.case.objective == "softmax"
-    ]
     errors: dict[str, float] = {}  # the largest of each program that was judged
-    for record in softmax:
+    noise: list[float] = []
+    unjudged: dict[str, None] = {}
+    for record in run.records:
+        if not isinstance(record, TrialRecord) or record.case.objective != "softmax":
+            continue
+        name = label_case(record.case)
         for parity in filter(None, (record.parity, record.noise_parity)):
-            name = label_case(record.case)
             errors[name] = max(errors.get(name, 0.0), parity.error)
-    noise = [record.noise_parity.error for record in softmax if record.noise_parity]
-    unjudged = {
-        label_case(record.case): None
-        for record in softmax
-        if record.parity is None and record.status == "ok"
-    }
+        noise += [record.noise_parity.error] if record.noise_parity else []
+        if record.parity is None and record.status == "ok":
+            unjudged[name] = None
     total, faults = len(errors | unjudged), []
     if wrong := [name for name, error in errors.items() if not error <= TOLERANCE]:
         verb = "ends" if len(wrong) == 1 else "end"

@@ -50,8 +50,9 @@ def tabulate_predictions(rows: list[Row]) -> Table:
         rows, key=lambda row: row.prediction.typical.mean if row.prediction.typical else 0.0
     )
     images = max(row.prediction.images or 0 for row in rows)
+    devices = [row.case.device for row in rows]
     columns = [
-        tables.list_words("device", [row.case.device for row in rows]),
+        *[tables.list_words("device", devices)] * (len(set(devices)) > 1),
         tables.list_times(
             f"{images:,} images" if images else "all test images",
             [row.prediction.typical for row in rows],
@@ -63,7 +64,5 @@ def tabulate_predictions(rows: list[Row]) -> Table:
         tables.list_numbers("images/s", [row.prediction.per_second for row in rows]),
         tables.list_times("one image", [row.prediction.single for row in rows]),
     ]
-    if len({row.case.device for row in rows}) == 1:
-        del columns[0]
     note = SINGLE_NOTE if any(row.prediction.single for row in rows) else NO_SINGLE
     return tabulate_programs("Labelling the test images", columns, f"{NOTE} {note}", rows)

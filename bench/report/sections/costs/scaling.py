@@ -82,19 +82,15 @@ def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
 
     Only those with an interval are counted: nothing is found from single processes.
     """
-    counts: dict[tuple[int, int], list[bool]] = {}
+    counts: dict[int, dict[int, list[bool]]] = {}
     for pair in speedups:
         if pair.speedup.low is not None:
             case = pair.multiple.case
-            by_program = counts.setdefault((case.batch_size, case.threads), [])
-            by_program.append(pair.speedup.low > WORTHWHILE)
+            by_size = counts.setdefault(case.threads, {})
+            by_size.setdefault(case.batch_size, []).append(pair.speedup.low > WORTHWHILE)
     sentences = []
-    for threads in sorted({threads for _, threads in counts}):
-        (least, worthwhile), *others = [
-            (batch_size, by_program)
-            for (batch_size, number), by_program in sorted(counts.items())
-            if number == threads
-        ]
+    for threads, by_size in sorted(counts.items()):
+        (least, worthwhile), *others = sorted(by_size.items())
         text = f"With {numbers.format_threads(threads)}, {sum(worthwhile)} of {len(worthwhile)} "
         text += f"programs are more than a fifth faster than with one at batch size {least:,}"
         for batch_size, by_program in others:

@@ -50,6 +50,7 @@ DISTRIBUTIONS = (
 )
 NO_TEXTBOOK = "Not part of this run; `bench run` without a selection measures them."
 NO_FAULTS = "None: every trial succeeded."
+NO_NOISE = "No limit of disturbance was exceeded over the whole run."
 MAX_FAULTS = 5
 # Facts of a machine that are true or false, or have a unit.
 IN_WORDS = {
@@ -209,11 +210,7 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
         return Section(NOISE, [tables.tabulate_lines("", lines, 1)])
     (run,) = runs
     causes = ", ".join(run.noise.causes)
-    finding = (
-        f"Noisy: {causes}."
-        if causes
-        else "No limit of disturbance was exceeded over the whole run."
-    )
+    finding = f"Noisy: {causes}." if causes else NO_NOISE
     text = describe_adjustment(adjust_epochs(run.records)).strip()
     measures = [list(item) for item in list_noise(run.noise).items()]
     table = Table("", ("measure", "value"), measures, 1, NOISE_NOTE)
