@@ -90,7 +90,7 @@ class Runner:
         self._peers = peers
         self._warm_from = warm_from
         self._stack = ExitStack()
-        self._caches: Path | None = None  # what workers have left, by the slug of the case
+        self._caches: Path | None = None  # what workers have left, by version and case
         self._cached: dict[str, Path] = {}  # the folders of these workers
         self._installations = installations
         self._judge = Judge(data.folder, data.classes)
@@ -122,10 +122,7 @@ class Runner:
         with self._recording([trial]) as recording:
             (child,), result = recording.children, self._find_obstacle(trial.case)
             if result is None:
-                # A cache may depend on the path of what was compiled.
-                warm = self._caches and trial.round >= self._warm_from
-                known = self._cached.get(trial.case.slug) if warm else None
-                with scratch.make_folder(known) as folder:
+                with scratch.make_folder(self._find_cached(trial)) as folder:
                     before = machine.read_conditions()
                     result = ways.get(trial.kind, self._launch)(trial, child, folder)
                     conditions = machine.compare_readings(before, machine.read_conditions())
@@ -177,12 +174,28 @@ class Runner:
         if interrupt is not None:
             raise interrupt
 
+    def _find_cached(self, trial: Trial) -> Path | None:
+        """Return the folder in which a trial finds compile caches: they may depend on its path."""
+        warm = self._caches and trial.round >= self._warm_from
+        return self._cached.get(trial.version + trial.case.slug) if warm else None
+
+    def _take_caches(self, trial: Trial, folder: Path) -> None:
+        """Move the compile caches of an earlier worker into the folder of a warm one."""
+        if self._caches and trial.round >= self._warm_from:
+            spec.move_compile_caches(self._caches / (trial.version + trial.case.slug), folder)
+
+    def _keep_caches(self, trial: Trial, folder: Path) -> None:
+        """Keep the compile caches that a worker has left."""
+        if self._caches:
+            name = trial.version + trial.case.slug
+            spec.move_compile_caches(folder, self._caches / name)
+            self._cached[name] = folder
+
     def _drive(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
         """Drive a worker through a trial and judge it."""
         draws, case = self._get_draws(trial), trial.case
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
-        if self._caches and trial.round >= self._warm_from:
-            spec.move_compile_caches(self._caches / case.slug, folder)
+        self._take_caches(trial, folder)
         found = spec.count_cache_bytes(folder)
         with self._start_worker(trial, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
@@ -201,9 +214,7 @@ class Runner:
         if outcome.status != "ok":
             return result
         left = spec.count_cache_bytes(folder)
-        if self._caches:
-            spec.move_compile_caches(folder, self._caches / case.slug)
-            self._cached[case.slug] = folder
+        self._keep_caches(trial, folder)
         result = result.add(cache_bytes=left, found_cache_bytes=found)
         return self._judge_drive(trial, drive, result, self._judge.judge)
 
@@ -244,9 +255,11 @@ class Runner:
             return [obstacle or other for obstacle in obstacles]
         before = machine.read_conditions()
         with ExitStack() as stack:
-            drives = []
+            drives, folders = [], []
             for trial, child in zip(trials, children, strict=True):
-                folder = stack.enter_context(scratch.make_folder())
+                folder = stack.enter_context(scratch.make_folder(self._find_cached(trial)))
+                self._take_caches(trial, folder)
+                folders.append(folder)
                 worker = stack.enter_context(self._start_worker(trial, child, folder))
                 # Orders of its own: neither worker learns anything from the other one's.
                 drives.append(Drive(worker, trial.case, Draws.make(None, trial.round)))
@@ -262,6 +275,8 @@ class Runner:
                         find_mistaken = self._judge.find_mistaken
                         drive.predict_all(partial(self._time, find_mistaken, drive.case))
             outcomes = [drive.worker.finish() for drive in drives]
+            for trial, folder in zip(trials, folders, strict=True):
+                self._keep_caches(trial, folder)
         conditions = machine.compare_readings(before, machine.read_conditions())
         results = [
             describe_outcome(outcome).add(drive.measurement, alternated=True, conditions=conditions)

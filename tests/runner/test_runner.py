@@ -228,6 +228,18 @@ def test_processes_find_the_caches_of_earlier_ones_from_a_round_on(make_runner, 
         assert {cold.measure(trial).found_cache_bytes for trial in caching()} == {0}
 
 
+@pytest.mark.parametrize(("warm_from", "status"), [(1, "failed"), (0, "ok")])
+def test_each_side_of_a_pair_finds_its_own_caches(make_runner, caching, warm_from, status):
+    (trial, *_) = caching("if BEFORE: raise ValueError('warm')")
+    with make_runner(INSTALLATIONS, warm_from=warm_from) as made:
+        statuses = []
+        for number in (0, 1):
+            both = [msgspec.structs.replace(one, case=trial.case) for one in sides(number).values()]
+            records = made.measure_pair(both, judge_one_epoch=True)
+            statuses.append({record.status for record in records} - {"interrupted"})
+    assert statuses == [{"ok"}, {status}]
+
+
 def test_link_in_place_of_a_cache_is_not_followed(make_runner, caching, tmp_path):
     (tmp_path / "private").write_text("a secret")
     link = f"(shutil.rmtree(folder), folder.symlink_to({str(tmp_path)!r}))"

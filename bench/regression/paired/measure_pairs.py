@@ -35,7 +35,9 @@ def measure(
     lock.
     """
     end = now() + plan.budget
-    with Runner(folder, plan, data, installations=installations) as runner:
+    # Compiled once for each side, unless the start itself is judged.
+    warm_from = 0 if {"import", "set-up", "first-epoch"} & {*plan.gates} else 1
+    with Runner(folder, plan, data, installations=installations, warm_from=warm_from) as runner:
         state = _State(folder, plan, runner, data.features)
         for number, pairing in enumerate(plan.pairings, 1):
             yield f"{pairing.name} ({number} of {len(plan.pairings)}): a first pair"
