@@ -45,7 +45,7 @@ def profile_sides(
             files = sorted(Path(name).glob(f"{side}-*"))
             if not (ended and files):
                 profiler = "cProfile" if is_python else VALGRIND[0]
-                progress(f"no profile: {side} fails under {profiler}. Try it, or raise --timeout")
+                progress(f"no profile: {side} fails under {profiler}. Try it, or raise --budget")
                 return []
             rows = read_cprofile(files) if is_python else read_cachegrind(files)
             costs.append([(shorten(row[0], own.folder), *row[1:]) for row in rows])

@@ -8,13 +8,12 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from packaging.utils import canonicalize_name
+from packaging.dependency_groups import resolve_dependency_groups
 
 from bench.errors import UserError
 from bench.runner.process.launch import launch
@@ -95,28 +94,13 @@ def make_unknown_revision_error(name: str) -> UserError:
 
 
 def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the requirements of dependency groups of a commit's project. Raises UserError.
-
-    Source: https://packaging.python.org/en/latest/specifications/dependency-groups/
-    """
+    """Return the requirements of dependency groups of a commit's project. Raises UserError."""
     text = _run_git("show", f"{commit}:./pyproject.toml").stdout.decode("utf-8", "replace")
     try:
-        given = tomllib.loads(text).get("dependency-groups", {})
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"pyproject.toml of {commit[:12]}: {error}. Correct it") from error
-    groups: dict[str, list[Any]] = {canonicalize_name(name): given[name] for name in given}
-
-    def expand(name: str, path: tuple[str, ...] = ()) -> Iterator[str]:
-        if name in path or name not in groups:
-            reason = "includes itself" if name in path else "is not in its pyproject.toml"
-            raise UserError(f"the group {name} of {commit[:12]} {reason}. Name another")
-        for item in groups[name]:
-            if isinstance(item, str):
-                yield item
-            else:
-                yield from expand(canonicalize_name(item["include-group"]), (*path, name))
-
-    return tuple(item for name in names for item in expand(canonicalize_name(name)))
+        return resolve_dependency_groups(tomllib.loads(text).get("dependency-groups", {}), *names)
+    except Exception as error:  # it may raise several errors at once, in groups of exceptions
+        causes = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+        raise UserError(f"pyproject.toml of {commit[:12]}: {causes[0]}. Correct it") from error
 
 
 def find_top(folder: Path) -> Path:
