@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -32,7 +33,8 @@ NAMES = ["test_parametrized[1]", "test_parametrized[2]", "test_method", "test_fi
 
 def test_marked_tests_are_measured_as_a_whole(tmp_path):
     (tmp_path / "bench_marked.py").write_text(MARKED)
-    variables = {**os.environ, "PYTHONPATH": str(MARKER.parent)}
+    shutil.copy(MARKER, tmp_path)
+    variables = dict(os.environ)
     variables.pop("PYTEST_XDIST_WORKER", None)
     command = [sys.executable, "-m", "pytest", "bench_marked.py"]
     options = ["--benchmark-only", "--benchmark-json=out.json", "--benchmark-max-time=0.01"]
