@@ -53,8 +53,7 @@ COMPUTING = 0.8
 # alternated processes is the median; their ratio comes from neighbouring epochs (``_read_pair``).
 # Of processes that ran one after the other it is the minimum, and no change is claimed unless the
 # median agrees. The mean shows a slowdown of only some epochs. It is noisier, so it decides only
-# where it is slower. The CPU time of alternated processes with one thread is judged instead of the
-# epoch: of the noise of a busy machine it has a half or a third. The mean epoch sees waiting.
+# where it is slower. The CPU time of one thread has less noise: it is judged instead of the epoch.
 METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     CPU_EPOCH: lambda record: median(record.epoch_cpu_seconds or [0.0]),
     EPOCH: lambda record: (median if record.alternated else min)(record.epoch_seconds),
