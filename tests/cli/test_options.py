@@ -72,7 +72,7 @@ def test_known_names_are_those_of_the_suite():
     assert options.parse_workloads(",".join(WORKLOADS)) == tuple(WORKLOADS)
     gates = ("import", "memory", "first-epoch", "set-up", "predict")
     assert options.parse_gates(",".join(gates)) == gates
-    assert METRICS.keys() - gates == {"epoch", "median epoch", "minimum epoch", "mean epoch"}
+    assert all("epoch" in name for name in METRICS.keys() - gates)
 
 
 def test_repeated_and_joined_names_count_once():
