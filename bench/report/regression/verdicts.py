@@ -176,8 +176,9 @@ def _format_value(metric: MetricComparison, value: float) -> str:
 
 def _describe_verdict(case: CaseComparison) -> str:
     """Return the verdict; for "no change", of what; for an undecided one, what would decide it."""
-    if case.verdict == "no change" and case.metrics:
-        return f"no change of the {case.metrics[0].label}"
+    same = [metric.label for metric in case.metrics if metric.verdict == "no change"]
+    if case.verdict == "no change" and same:
+        return f"no change of the {same[0]}"
     slower = [metric.label for metric in case.metrics if metric.verdict == "slower"]
     if case.verdict == "slower" and case.metrics[0].label not in slower:
         return f"slower ({' and '.join(slower)})"
