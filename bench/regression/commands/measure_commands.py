@@ -54,6 +54,7 @@ FIRST_ITERATIONS = 2
 # --benchmark-max-time, in seconds, where the two processes of a pair share a core.
 MAX_TIME = "0.2"
 TIMER = "--benchmark-timer"
+PYTEST_COMPUTING = 0.5  # in place of COMPUTING: its start waits for files and other processes
 BENCHMARKS = "benchmarks.json"  # in the folder of a process
 MARKER = Path(__file__).with_name("codspeed_marker.py")
 
@@ -102,19 +103,19 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
     """
     if plan.threads > 1 or TIMER in plan.arguments:
         return plan
-    # Tests take a part of a second each, as in the pairs of CPU_TIME.
     first = msgspec.structs.replace(plan, metric=CPU_TIME) if plan.pytest else plan
+    least = PYTEST_COMPUTING if plan.pytest else COMPUTING
     pairs, outcomes = CommandPairs(Path(), first, sides), []
     for side in sides:
         outcome = pairs.run_once(side)
-        if outcome and outcome.computing < COMPUTING:
+        if outcome and outcome.computing < least:
             outcome = pairs.run_once(side)
         if outcome is None:
             return plan
         outcomes.append(outcome)
     share = min(outcome.computing for outcome in outcomes)
     metric, chosen = CPU_TIME, f"both sides compute most of the time ({share:.0%})"
-    if share < COMPUTING:
+    if share < least:
         metric, chosen = TIME, f"a side computes for {share:.0%} of its time only"
     else:
         python, *_ = shlex.split(plan.arguments)

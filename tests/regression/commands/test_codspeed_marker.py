@@ -42,4 +42,3 @@ def test_marked_tests_are_measured_as_a_whole(tmp_path):
     subprocess.run(command, cwd=tmp_path, env=variables, check=True, capture_output=True)
     measured = json.loads((tmp_path / "out.json").read_text())["benchmarks"]
     assert [one["name"] for one in measured] == NAMES
-    assert all(one["stats"]["rounds"] >= 5 for one in measured)

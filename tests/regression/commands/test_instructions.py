@@ -50,7 +50,6 @@ MORE, EQUAL, FEWER, VAGUE = ([1010] * 2, [1000] * 2, [990] * 2, [900, 1100])
         (EQUAL, NOISY, "no change", True),
         (EQUAL, SLOWER, "slower", False),
         (FEWER, SAME, "faster", False),
-        (FEWER, SLOWER, "slower", False),
         (VAGUE, SAME, "no change", False),
         (VAGUE, NOISY, "undecided", True),
     ],

@@ -114,6 +114,7 @@ STARTS = (
         ([0.5, 0.9, 0.95, 0.05], "cpu-time", COMPUTES),  # a cold disk: the side runs again
         ([0.95, 0.9, 0.38], "cpu-time", f"{COMPUTES}; {STARTS}"),
         ([0.95, 0.5, 0.4], "time", "a side computes for 40% of its time only"),
+        ([0.6, 0.7], "cpu-time", "both sides compute most of the time (60%)"),  # of pytest
         ([0.95, None], "time", ""),  # it fails, and the first pair says why
     ],
 )
@@ -125,7 +126,7 @@ def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, 
         "run_once",
         lambda *_: (share := next(left)) and Outcome("ok", None, {}, "", 1, share),
     )
-    plan = measure_commands.choose_metric(command_plan(), sides)
+    plan = measure_commands.choose_metric(command_plan(pytest=chosen.endswith("(60%)")), sides)
     assert (plan.metric, plan.chosen, next(left, "none left")) == (metric, chosen, "none left")
 
 
