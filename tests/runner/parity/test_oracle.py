@@ -184,22 +184,6 @@ def test_softmax_agrees_with_a_perceptron_without_hidden_layer(digits):
         np.testing.assert_allclose(result.bias, network.intercepts_[0], atol=ROUNDING)
 
 
-def test_one_vs_rest_agrees_with_sgd_classifier(digits):
-    problem, start, orders = digits
-    classifier = pytest.importorskip("sklearn.linear_model").SGDClassifier(
-        loss="log_loss", penalty=None, learning_rate="constant", eta0=0.05 / 32, shuffle=False
-    )
-    images = problem.images.astype(np.float64)
-    classifier.partial_fit(images[:32], problem.labels[:32], classes=range(10))
-    classifier.coef_ = start.weight.T.astype(np.float64, order="C")
-    classifier.intercept_ = start.bias.astype(np.float64)
-    solutions = train(problem, start, orders, "one-vs-rest")
-    for order, result in zip(orders, solutions, strict=True):
-        classifier.partial_fit(images[order], problem.labels[order])
-        np.testing.assert_allclose(result.weight.T, classifier.coef_, atol=ROUNDING)
-        np.testing.assert_allclose(result.bias, classifier.intercept_, atol=ROUNDING)
-
-
 def parity(weight, bias):
     """Parity error of one weight and one bias, where the oracle moved from 1 to 3 and to 9."""
     initial = Params(np.array([[1]], np.float32), np.array([1], np.float32))
