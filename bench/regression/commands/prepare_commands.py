@@ -80,7 +80,9 @@ def prepare_commands(
             if not same_code_ok:
                 if fault := find_same_code([*sides.values()], arguments):
                     raise UserError(fault)
-                sides = watch_changes(sides, terms.progress, is_shared=bool(options.harness))
+                twins = kinds == ["interpreter"] * 2 and versions[0].env == versions[1].env
+                must_differ = bool(options.harness) or (twins and not options.prepare)
+                sides = watch_changes(sides, terms.progress, must_differ=must_differ)
         plan = terms.make_plan(
             CommandPlan,
             *versions,
@@ -117,16 +119,16 @@ def share_harness(
 
 
 def watch_changes(
-    sides: Mapping[str, CommandSide], progress: Callable[[str], None], *, is_shared: bool
+    sides: Mapping[str, CommandSide], progress: Callable[[str], None], *, must_differ: bool
 ) -> dict[str, CommandSide]:
     """Return the sides with the files that differ, of which the first pair must open one.
 
-    is_shared: files were made equal, so that others must differ. Raises UserError.
+    must_differ: nothing but files and software can make the sides differ. Raises UserError.
     """
     both = [*sides.values()]
     changed = opened.find_changed([one.folder for one in both], [one.variables for one in both])
-    if is_shared and not any(changed):
-        raise UserError("no file differs but those of --harness, so there is nothing to compare")
+    if must_differ and not any(changed) and both[0].software == both[1].software:
+        raise UserError("both sides have equal files. Name others, or add --allow same-code")
     if not opened.keep_access_times([*changed[0], *changed[1]]):
         progress("this file system keeps no access times: nothing shows that the change runs")
         return dict(sides)
