@@ -5,7 +5,8 @@ import errno
 import importlib.metadata
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _LINE_ENDS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
@@ -15,9 +16,11 @@ _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 _BEGINNING, _END = 1000, 500
+USUAL = "Fix its permissions"  # the remedy of most errors
 _REMEDIES = {
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some space",
+    errno.EFBIG: "Raise the limit of file sizes (ulimit -f)",
     errno.EMFILE: "Raise the limit of open files (ulimit -n)",
     errno.ENFILE: "Close other programs",
     errno.ENOMEM: "Free some memory",
@@ -55,9 +58,19 @@ def join_lines(text: str) -> str:
     return f"{line[:_BEGINNING]} … {line[-_END:]}"
 
 
-def suggest_remedy(error: OSError, usual: str = "Fix its permissions") -> str:
+def suggest_remedy(error: OSError, usual: str = USUAL) -> str:
     """Return what the user can do about an error of the system; ``usual`` fits most of them."""
     return _REMEDIES.get(error.errno or 0, usual)
+
+
+@contextmanager
+def report_write_errors(place: object, usual: str = USUAL, more: str = "") -> Iterator[None]:
+    """Raise UserError in place of OSError in a block that writes; more: what follows the remedy."""
+    try:
+        yield
+    except OSError as error:
+        remedy = suggest_remedy(error, usual) + more
+        raise UserError(f"cannot write to {place}: {error.strerror or error}. {remedy}") from error
 
 
 def suggest_install(extra: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from bench.errors import DataError
+from bench.errors import DataError, report_write_errors
 
 _CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 
@@ -39,7 +39,7 @@ def find(name: str) -> Path | None:
 def build(name: str, fill: Callable[[Path], object]) -> Path:
     """Return the folder of this name; build it first unless it is as it was built.
 
-    fill: writes the files into the empty folder that it receives. Raises DataError where the cache
+    fill: writes the files into the empty folder that it receives. Raises UserError where the cache
     cannot be written.
     """
 
@@ -54,12 +54,12 @@ def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[
     """Return a folder; fill it first, from empty, unless it is built.
 
     fill: see ``build``; writes last what ``is_built`` looks for, so that a killed build is none.
-    One process builds a folder at a time; the others wait, then use it. Raises DataError where the
+    One process builds a folder at a time; the others wait, then use it. Raises UserError where the
     folder cannot be written.
     """
     if is_built():
         return folder
-    try:
+    with report_write_errors(folder.parent, "Set SOFTMAX_BENCH_CACHE to another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not is_built():
@@ -70,11 +70,6 @@ def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[
                 except BaseException:
                     shutil.rmtree(folder, ignore_errors=True)
                     raise
-    except OSError as error:
-        raise DataError(
-            f"{folder.parent}: cannot be written ({error.strerror or error}). "
-            "Set SOFTMAX_BENCH_CACHE to another folder"
-        ) from error
     return folder
 
 

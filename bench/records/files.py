@@ -37,7 +37,7 @@ def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> byt
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         if status.st_size > limit:
-            raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
+            raise OSError(errno.EINVAL, f"it is larger than {limit} bytes")
         # Not the limit: read() would allocate that much. A larger file has just grown.
         return stream.read(status.st_size)
 

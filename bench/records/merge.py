@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.errors import UserError
+from bench.errors import UserError, report_write_errors
 from bench.records import files, jsonl, layout, store, timestamps
 from bench.records.decoding import encode
 from bench.records.environments import is_file_name
@@ -76,7 +76,7 @@ def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
     Parts of one run become one run. Several runs get a folder each in ``output``. Raises UserError,
     and writes nothing, if parts are damaged or contradict each other.
     """
-    destination = _check_output(output, folders)
+    whole = _check_output(output, folders)
     parts: list[Path] = []
     for folder in folders:
         runs = layout.find_runs(folder)
@@ -91,14 +91,9 @@ def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
         if not is_file_name(run.run):
             raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder name. {_HINT}")
         merged.setdefault(run.run, MergedRun()).add(part, run)
-    try:
-        with files.new_folder(destination) as folder:
-            for name, union in merged.items():
-                union.write(folder if len(merged) == 1 else folder / name)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {output}: {error.strerror}. Choose another --output"
-        ) from error
+    with report_write_errors(output, "Choose another --output"), files.new_folder(whole) as folder:
+        for name, union in merged.items():
+            union.write(folder if len(merged) == 1 else folder / name)
     return list(merged.values())
 
 

@@ -8,7 +8,7 @@ or raise UserError. Before a run is resumed they are set aside, in ``damaged.jso
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import msgspec
 from filelock import FileLock, Timeout
 
-from bench.errors import UserError, join_lines, make_read_error, suggest_remedy
-from bench.records import environments, files, jsonl
+from bench.errors import UserError, join_lines, make_read_error, report_write_errors
+from bench.records import environments, files, jsonl, schema
 from bench.records.decoding import DamagedError, check_format, decode, encode
 from bench.records.environments import is_file_name
 from bench.records.layout import (
@@ -146,8 +146,7 @@ def append_values(
 
 def save_params(folder: Path, trial: str, data: bytes) -> None:
     """Write a trial's params, the content of a ``.npy`` file. Raises UserError."""
-    with _report_write_errors(folder):
-        files.write_file(folder / PARAMS / f"{_file_name('trial', trial)}.npy", data)
+    _write(folder, PARAMS, f"{_file_name('trial', trial)}.npy", data)
 
 
 def identify_entropy(entropy: str) -> str:
@@ -157,16 +156,12 @@ def identify_entropy(entropy: str) -> str:
 
 def save_entropy(folder: Path, entropy: str) -> None:
     """Write the entropy of a round under its id, when the round is over. Raises UserError."""
-    with _report_write_errors(folder):
-        (folder / ENTROPY).mkdir(exist_ok=True)
-        files.write_file(folder / ENTROPY / f"{identify_entropy(entropy)}.txt", entropy.encode())
+    _write(folder, ENTROPY, f"{identify_entropy(entropy)}.txt", entropy.encode())
 
 
 def save_trace(folder: Path, slug: str, data: bytes) -> None:
     """Write the trace of a case. Raises UserError."""
-    with _report_write_errors(folder):
-        (folder / TRACES).mkdir(exist_ok=True)
-        files.write_file(folder / TRACES / name_trace(_file_name("case", slug)), data)
+    _write(folder, TRACES, name_trace(_file_name("case", slug)), data)
 
 
 def read_entropy(folder: Path) -> dict[str, str]:
@@ -182,22 +177,25 @@ def read_entropy(folder: Path) -> dict[str, str]:
 
 def add_environment(folder: Path, environment: Environment) -> None:
     """Write an environment under its id, before the first record that names it."""
-    path = folder / ENVIRONMENTS / f"{_file_name('environment', environment.id)}.json"
-    if not path.exists():
-        with _report_write_errors(folder):
-            files.write_file(path, encode(environment))
+    name = f"{_file_name('environment', environment.id)}.json"
+    if not (folder / ENVIRONMENTS / name).exists():
+        _write(folder, ENVIRONMENTS, name, encode(environment))
 
 
 def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Write the numbers of pairs after which each case of a comparison is tested."""
-    with _report_write_errors(folder):
-        files.write_file(folder / "looks.json", encode(looks))
+    _write(folder, ".", "looks.json", encode(looks))
 
 
 def save_decision(folder: Path, decision: msgspec.Struct) -> None:
     """Write how a comparison of a calibration was designed, which marks it as finished."""
+    _write(folder, ".", DECISION, encode(decision))
+
+
+def _write(folder: Path, part: str, name: str, data: bytes) -> None:
     with _report_write_errors(folder):
-        files.write_file(folder / DECISION, encode(decision))
+        (folder / part).mkdir(exist_ok=True)
+        files.write_file(folder / part / name, data)
 
 
 def repair_run(folder: Path) -> None:
@@ -336,16 +334,8 @@ def _file_name(what: str, name: str) -> str:
     raise UserError(f"{what} {name[:80]!r} cannot be a file name. Choose a shorter, plain one")
 
 
-@contextmanager
-def _report_write_errors(folder: Path) -> Iterator[None]:
+def _report_write_errors(folder: Path) -> AbstractContextManager[None]:
     """Raise UserError in place of OSError: the disk is full, or the folder is not writable."""
-    try:
-        yield
-    except OSError as error:
-        resumable = (folder / RUN_PLAN).exists()
-        hint = (
-            f"{suggest_remedy(error)} and continue with --resume --output {folder}"
-            if resumable
-            else "Choose another --output"
-        )
-        raise UserError(f"cannot write to {folder}: {error.strerror}. {hint}") from error
+    if (folder / RUN_PLAN).exists():
+        return report_write_errors(folder, more=f" and continue with --resume --output {folder}")
+    return report_write_errors(folder, "Choose another --output")

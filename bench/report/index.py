@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import UserError, clean_text, join_lines, suggest_install, suggest_remedy
+from bench.errors import UserError, clean_text, join_lines, report_write_errors, suggest_install
 from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
@@ -73,11 +73,8 @@ def write_index(root: Path) -> Path:
     listed = ", ".join([*texts, *(one.path for one in entries if one.kind == "calibration")])
     opening = f"{listed}; the newest of a kind first." if listed else "There are no results yet."
     page = html.render_page("index.html.j2", title=TITLE, opening=opening, entries=entries)
-    try:
+    with report_write_errors(root):
         write_file(root / "index.html", page.encode())
-    except OSError as error:
-        remedy = suggest_remedy(error)
-        raise UserError(f"cannot write to {root}: {error.strerror}. {remedy}") from error
     return root / "index.html"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.analysis.ranking import compare_all, select_comparable
-from bench.errors import UserError, suggest_remedy
+from bench.errors import UserError, report_write_errors
 from bench.records.files import write_file
 from bench.records.layout import PLANS
 from bench.report import page
@@ -52,7 +52,7 @@ def write_report(
             paragraphs.append(f"![{markdown.escape(opening.picture.title)}]({file})")
         charts = {picture.name: draw_chart(picture) for picture in pictures}
     table = csv.render_csv(rows)
-    try:
+    with report_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
@@ -75,9 +75,6 @@ def write_report(
             # An older page would show other numbers.
             (folder / "report.html").unlink(missing_ok=True)
         write_file(folder / "summary.csv", table)
-    except OSError as error:
-        remedy = suggest_remedy(error)
-        raise UserError(f"cannot write to {folder}: {error.strerror}. {remedy}") from error
     return folder / "report.md"
 
 

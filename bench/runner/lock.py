@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.errors import UserError, clean_text
+from bench.errors import UserError, clean_text, report_write_errors
 from bench.runner.process import scratch
 from bench.runner.process.spec import share_ptx_cache
 from bench.worker.measure import now
@@ -77,13 +77,10 @@ def describe_wait(path: Path, seconds: float) -> str:
 
 
 def _acquire(lock: FileLock, timeout: float) -> bool:
-    try:
-        lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
-    except Timeout:
-        return False
-    except OSError as error:
-        raise UserError(
-            f"cannot take the host's lock {lock.lock_file}: {error.strerror}. Set "
-            "SOFTMAX_BENCH_LOCK to a file that everybody who measures on this host can write to"
-        ) from error
-    return True
+    usual = "Set SOFTMAX_BENCH_LOCK to a file that everybody who measures here can write to"
+    with report_write_errors(lock.lock_file, usual):
+        try:
+            lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+        except Timeout:
+            return False
+        return True

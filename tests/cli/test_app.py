@@ -132,6 +132,7 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
     [
         (OSError(errno.EMFILE, "Too many open files", b"/proc"), "ulimit -n"),
         (OSError(errno.ENOSPC, "No space left on device"), "Free some space"),
+        (OSError(errno.EFBIG, "File too large"), "ulimit -f"),
         (PermissionError(errno.EACCES, "Permission denied", "a"), "Choose another file"),
         (MemoryError(), "ulimit -v"),
         (ImportError("failed to map segment from shared object"), "ulimit -v"),

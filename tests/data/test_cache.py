@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.data import cache
-from bench.errors import DataError
+from bench.errors import DataError, UserError
 from bench.worker.machine import ROOT
 
 
@@ -67,7 +67,7 @@ def test_failed_build_leaves_nothing(root):
 
 def test_unusable_cache_is_an_error_that_says_what_to_set(root, monkeypatch):
     root.write_text("a file where a folder should be")
-    with pytest.raises(DataError, match="Set SOFTMAX_BENCH_CACHE"):
+    with pytest.raises(UserError, match="Set SOFTMAX_BENCH_CACHE"):
         cache.build("key", fill)
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", "~no-such-user/own")
     with pytest.raises(DataError, match="Set SOFTMAX_BENCH_CACHE"):

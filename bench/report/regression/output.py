@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from bench.errors import UserError
+from bench.errors import report_write_errors
 from bench.report.parts import Table
 from bench.report.render.markdown import escape, render_table
 
@@ -59,14 +59,9 @@ def format_output(output: ComparisonOutput, style: str) -> str:
     if style == "markdown":
         return page
     if path := os.environ.get(SUMMARY):
-        try:
-            with Path(path).open("a", encoding="utf-8") as stream:
-                stream.write(f"{page.rstrip()}\n\n")
-        except OSError as error:
-            raise UserError(
-                f"cannot write to {path}: {error.strerror}. Unset {SUMMARY}, or choose another "
-                "--format"
-            ) from error
+        usual = f"Unset {SUMMARY}, or choose another --format"
+        with report_write_errors(path, usual), Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(f"{page.rstrip()}\n\n")
     lines = []
     for level, title, message in output.annotations:
         heading = _escape_data(title).replace(":", "%3A").replace(",", "%2C")

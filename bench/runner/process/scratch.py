@@ -8,12 +8,12 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.errors import UserError
+from bench import errors
 from bench.runner.process.leftovers import kill_leftovers
 
 # Beside each folder is a lock, which its owner holds: a folder whose lock is free is stale.
@@ -72,13 +72,7 @@ def check_room() -> None:
         stream.write(bytes(_ROOM_BYTES))
 
 
-@contextmanager
-def report_write_errors() -> Iterator[None]:
+def report_write_errors() -> AbstractContextManager[None]:
     """Turn an OSError, such as a full disk, into a UserError that names the temporary folder."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {tempfile.gettempdir()}: {error.strerror}. Free some space there, or "
-            "set TMPDIR to a folder on another disk"
-        ) from error
+    more = ", or set TMPDIR to a folder on another disk"
+    return errors.report_write_errors(tempfile.gettempdir(), "Free some space there", more)
