@@ -99,7 +99,7 @@ VERBS = {
 # Options of another verb that people look for in ``ab``.
 MOVED = ("--command", "--pytest", "--metric", "--prepare")
 # What measuring and reading programs need beyond the dependencies of bench gate.
-SUITE = {"pandas", "scipy", "pooch", "requests"}
+SUITE = {"pandas", "scipy", "requests", "urllib3"}
 
 
 class Verbs(TyperGroup):

@@ -20,6 +20,7 @@ import numpy as np
 from bench.data import idx
 from bench.data.idx import Raw
 from bench.errors import DataError
+from bench.worker.measure import now
 
 FASHION_MNIST = {
     idx.TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -28,8 +29,8 @@ FASHION_MNIST = {
     idx.TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 MIRRORS: tuple[str, ...] = (
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 )
 SYSTEM = Path("/usr/share/datasets/fashion-mnist")  # where the Debian package puts it
 PACKAGE = "dataset-fashion-mnist"
@@ -38,6 +39,7 @@ Source = tuple[str, Callable[[], Path]]  # its name, and the function that retur
 
 _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 30  # without a byte from a mirror that answered
+_MIRROR_SECONDS, _MAX_BYTES = 600, 2**26  # the largest file has 26 MB
 _APT_SECONDS = 120
 
 
@@ -69,24 +71,29 @@ def find_fashion_mnist() -> tuple[Raw, str]:
 
 
 def _download(mirror: str, scratch: Path) -> Path:
-    """Download the files that no other mirror has sent yet; return their folder."""
-    import pooch
+    """Download the files that no other mirror has sent yet into a folder; return it."""
     import requests
+    import urllib3
 
-    pooch.get_logger().setLevel("WARNING")
-    folder = scratch / "download"
-    downloader = pooch.HTTPDownloader(timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS))
+    timeout, end = (_CONNECT_SECONDS, _SILENCE_SECONDS), now() + _MIRROR_SECONDS
     for name, sha256 in FASHION_MNIST.items():
-        url, path = f"{mirror}{name}.gz", folder / f"{name}.gz"
+        url, path = f"{mirror}{name}.gz", scratch / f"{name}.gz"
+        if path.exists():  # from another mirror
+            continue
         try:
-            pooch.retrieve(url, None, path.name, folder, downloader=downloader)
+            with requests.get(url, stream=True, timeout=timeout) as answer, path.open("wb") as file:
+                answer.raise_for_status()
+                while part := answer.raw.read1(2**16, decode_content=True):
+                    file.write(part)
+                    if file.tell() > _MAX_BYTES or now() > end:
+                        raise ValueError("more than 64 MiB, or ten minutes")  # noqa: TRY301
             idx.read_file(path, sha256)
         except requests.ConnectionError as error:
             raise DataError(f"{url}: no connection") from error
-        except (OSError, ValueError, DataError) as error:
+        except (OSError, ValueError, urllib3.exceptions.HTTPError, DataError) as error:
             path.unlink(missing_ok=True)
             raise DataError(f"{url}: {error}") from error
-    return folder
+    return scratch
 
 
 def _fetch_debian_package(folder: Path) -> Path:

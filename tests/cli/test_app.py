@@ -90,7 +90,7 @@ finally:
             "scipy",
             "pandas",
             "altair",
-            "pooch",
+            "requests",
             "numpy",
             "msgspec",
         }

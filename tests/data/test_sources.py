@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):
         self.server.requests.append(self.path)
-        if self.path.startswith("/cut/"):
+        if self.path.startswith(("/endless/", "/slow/")):
+            self.send_response(200)
+            self.end_headers()
+            part = bytes(1 if "slow" in self.path else 2**20)
+            with suppress(OSError):  # until the client has had enough
+                while not self.server.is_over.wait(0.01 if "slow" in self.path else 0):
+                    self.wfile.write(part)
+        elif self.path.startswith("/cut/"):
             self.send_response(200)
             self.send_header("Content-Length", "1000")
             self.end_headers()
@@ -56,10 +65,11 @@ def server(tmp_path, monkeypatch):
     write_idx(served / "other", idx_files(seed=1), compress=True)
     handler = functools.partial(Handler, directory=served)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.requests = []
+        server.requests, server.is_over = [], threading.Event()
         server.mirror = f"http://127.0.0.1:{server.server_port}/{{}}/".format
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
+        server.is_over.set()
         server.shutdown()
 
 
@@ -87,6 +97,21 @@ def test_good_mirror_serves_after_damaged_sources(server, monkeypatch, tmp_path)
     assert (raw.sha256, source) == (sources.FASHION_MNIST, "downloaded from a mirror")
     assert np.array_equal(raw.labels, idx_files()[idx.TRAIN_LABELS])
     assert len(server.requests) == 3 + 4
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("endless", 600), ("slow", 0.2)])
+def test_mirror_that_never_ends_is_left(server, monkeypatch, tmp_path, name, seconds):
+    monkeypatch.setattr(sources, "MIRRORS", (server.mirror(name),))
+    monkeypatch.setattr(sources, "_MIRROR_SECONDS", seconds)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "served"))
+    with pytest.raises(DataError, match="more than 64 MiB, or ten minutes"):
+        sources.find_fashion_mnist()
+    assert {path.name for path in (tmp_path / "served").iterdir()} == {"good", "other"}
+
+
+def test_every_mirror_but_the_last_is_safe_on_the_way(monkeypatch):
+    monkeypatch.undo()
+    assert [url.partition(":")[0] for url in sources.MIRRORS] == ["https", "http"]
 
 
 def test_second_mirror_sends_only_what_is_missing(server, monkeypatch, tmp_path):

@@ -69,7 +69,7 @@ LAYERS = [
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx", "tinygrad", "cupy"}
 # What a user of bench gate has not installed: the extras measure and report.
-EXTRA = {"scipy", "pandas", "pooch", "requests", "altair", "vl_convert", "jinja2", "markdown_it"}
+EXTRA = {"scipy", "pandas", "requests", "urllib3", "altair", "vl_convert", "jinja2", "markdown_it"}
 # Modules and attributes that tell the time, those of the frameworks included.
 CLOCKS = {
     "time",
