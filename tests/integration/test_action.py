@@ -18,6 +18,8 @@ STEPS = {step.get("id"): step for step in ACTION["runs"]["steps"]}
 EXPRESSION = r"\$\{\{ (?:inputs|steps\.\w+\.outputs)\.([\w-]+) \}\}"
 # What the command prints is compared, so that no load of the machine changes the verdict.
 JOB = {"command": "python job.py", "metric": "last-number"}
+# Files at the top of a project, which Python may find before its own.
+SHADOWS = dict.fromkeys(("select.py", "types.py"), "raise SystemExit('a file of the project')\n")
 IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 
 
@@ -62,6 +64,8 @@ def runner(tmp_path_factory, surroundings):
 def suite(tmp_path_factory, runner):
     """Run the step that installs the suite; return its folder."""
     place = tmp_path_factory.mktemp("install")
+    for name, text in SHADOWS.items():
+        (place / name).write_text(text)
     values = {"requirements": "--no-build-isolation", "implementation": ""}
     process, outputs = run_step("install", place, runner, values)
     assert process.returncode == 0, process.stderr
@@ -116,7 +120,7 @@ def test_every_input_is_used_and_every_used_input_exists():
 
 
 def prints(number):
-    return {"job.py": f"print({number})\n"}
+    return {"job.py": f"print({number})\n", **SHADOWS}
 
 
 @pytest.mark.parametrize(
