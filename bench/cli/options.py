@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bench.planning.bounds import MAX_INT, MAX_SECONDS
-from bench.records.schema import Slowdown
+from bench.errors import UserError
+from bench.records.schema import MAX_INT, MAX_SECONDS, Slowdown
 from implementations import IMPLEMENTATIONS
 
 # Options by the panel of the help that they are in.

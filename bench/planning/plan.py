@@ -128,7 +128,7 @@ def plan_run(
     name, created = make_run_name()
     folder = folder or RESULTS / name
     check_writable(folder)
-    return folder, Run(
+    run = Run(
         format=FORMAT,
         run=name,
         command=command,
@@ -152,6 +152,9 @@ def plan_run(
         trace=options.trace,
         warm_from=values.warm_from,
     )
+    if fault := run.find_fault():
+        raise UserError(f"{fault}. Choose fewer rounds or sizes")
+    return folder, run
 
 
 def make_run_name(kind: str = "") -> tuple[str, str]:

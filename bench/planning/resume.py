@@ -6,24 +6,27 @@ Pythons and the variables of ``--env`` from the command line. What is missing of
 measured by ``bench.runner.loop``.
 """
 
-import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from bench.data import dataset
 from bench.errors import UserError
-from bench.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, MAX_SECONDS
 from bench.planning.cases import Inspection, assign_python, find_implementation, get_size
 from bench.planning.plan import RESULTS, RunOptions
 from bench.records import environments, store
 from bench.records.cases import make_case
 from bench.records.paths import shorten_path
-from bench.records.schema import Case, Run
+from bench.records.schema import MAX_EPOCHS, MAX_INT, Case, Run
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
+# It has no value of a plan: those of a stranger would run commands if somebody pasted them.
+DIFFERENT_CODE = (
+    "--resume does not take files, Pythons and variables from the plan. Read run.json, and give "
+    "the same --implementation, --python and --env, no others"
+)
 # The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "tried_threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
@@ -65,26 +68,19 @@ def read_plan(folder: Path, options: RunOptions) -> Run:
 
 def find_plan_fault(run: Run) -> str | None:
     """Return what the command line would have refused of a plan, or None."""
-    cases, rule = (*run.cases, *run.sweep), run.stopping
+    cases = (*run.cases, *run.sweep)
     everything = (*cases, *run.textbook, *run.rooflines)
-    limits: list[tuple[str, Iterable[float | None], float, float]] = [
-        ("seed", [run.seed], 0, MAX_INT),
-        ("timeout", [run.timeout], 1, MAX_SECONDS),
-        ("budget", [run.budget], 1, MAX_SECONDS),
-        ("least_rounds", [rule.least_rounds if rule else None], 1, MAX_ROUNDS),
-        ("later_epochs", [rule.later_epochs if rule else None], 1, MAX_EPOCHS),
-        ("rounds", [run.sweep_rounds, *run.rounds.values()], 1, MAX_ROUNDS),
-        ("batch_size", [case.batch_size for case in cases], 1, MAX_INT),
-        ("samples", [case.samples for case in cases], 1, MAX_INT),
-        ("epochs", [case.epochs for case in cases], 1, MAX_EPOCHS),
+    limits = [
+        ("batch_size", [case.batch_size for case in cases], MAX_INT),
+        ("samples", [case.samples for case in cases], MAX_INT),
+        ("epochs", [case.epochs for case in cases], MAX_EPOCHS),
         # Where a pilot chooses the threads, they are 0 until then.
-        ("threads", [one.threads for one in everything if not one.tried_threads], 1, MAX_INT),
-        ("tried_threads", [n for case in cases for n in case.tried_threads], 1, MAX_INT),
+        ("threads", [one.threads for one in everything if not one.tried_threads], MAX_INT),
+        ("tried_threads", [n for case in cases for n in case.tried_threads], MAX_INT),
     ]
-    for name, values, least, most in limits:
-        for value in values:
-            if value is not None and not least <= value <= most:
-                return f"{name} is {value:g}, and may be from {least:g} to {most:g}"
+    for name, values, most in limits:
+        if wrong := [value for value in values if not 1 <= value <= most]:
+            return f"{name} is {wrong[0]}, and may be from 1 to {most}"
     for case in cases:
         if case.workload not in WORKLOADS:
             return f"there is no workload {case.workload!r:.80}"
@@ -119,14 +115,14 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
                     "measure anew"
                 )
         else:
-            raise _make_missing_options_error(run)
+            raise UserError(DIFFERENT_CODE)
         sizes = {name: getattr(case, name) for name in _SIZES}
         trusted = msgspec.structs.replace(trusted, env=options.env, **sizes)
         trusted = assign_python(trusted, options.pythons)
         # Plans of older versions have absolute paths.
         pythons = {shorten_path(one.interpreter or "") for one in (trusted, case)}
         if len(pythons) > 1 or trusted.env != case.env:
-            raise _make_missing_options_error(run)
+            raise UserError(DIFFERENT_CODE)
         return trusted
 
     groups = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
@@ -166,14 +162,6 @@ def list_repeated_options(run: Run) -> list[str]:
     if run.data_source is not None and shorten_path(run.data_source).startswith("<path>"):
         options += ["--data", run.data_source]
     return options
-
-
-def _make_missing_options_error(run: Run) -> UserError:
-    options = shlex.join(list_repeated_options(run)) or "no --python and no --env"
-    return UserError(
-        "--resume does not take files, Pythons and variables from the plan. Repeat the options of "
-        f"this run: {options}"
-    )
 
 
 def _list_cases(run: Run) -> Iterator[Case]:

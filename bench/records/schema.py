@@ -30,8 +30,16 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact as a float
 Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
-Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # a plan's; --rounds allows a tenth
-Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
+# Those of a plan are what the command line takes, because others may have written it.
+MAX_INT, MAX_ROUNDS, MAX_EPOCHS, MAX_SECONDS = 2**31 - 1, 1000, 200, 7 * 24 * 3600.0
+MAX_TRIALS = 100_000  # of a plan: a report makes all of them, to count those that are missing
+Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
+Rounds = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROUNDS)]
+Epochs = Annotated[int, msgspec.Meta(ge=1, le=MAX_EPOCHS)]
+Limit = Annotated[float, msgspec.Meta(ge=1, le=MAX_SECONDS)]
+Pairs = Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)]
+Looks = Annotated[tuple[Pairs, ...], msgspec.Meta(max_length=10)]  # ascending
+Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=0.5)]  # also a rate of false alarms
 
 # The largest parity error that may be ranked, whatever tolerance a record states. Float32 with
 # another order of summation stays below it. A weight decay of 1e-6, a learning rate off by 1e-4,
@@ -370,7 +378,7 @@ class StoppingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     least_rounds: Rounds
     precision: Precision
-    later_epochs: Count | None = None
+    later_epochs: Epochs | None = None
 
 
 class BasePlan(
@@ -391,8 +399,8 @@ class BasePlan(
     run: str
     command: str
     created: str
-    seed: int | None
-    timeout: Seconds
+    seed: Seed | None
+    timeout: Limit
     data_source: str | None = None
 
 
@@ -413,7 +421,7 @@ class Run(
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     textbook: tuple[Case, ...]
-    budget: Amount | None = None
+    budget: Limit | None = None
     sweep: tuple[Case, ...] = ()
     sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()
@@ -422,7 +430,17 @@ class Run(
     stopping: StoppingRule | None = None
     ladder: Count = 0
     trace: bool = False
-    warm_from: Rounds = 0
+    warm_from: Count = 0
+
+    def find_fault(self) -> str | None:
+        """Return why a plan cannot be used, which the types do not show, or None."""
+        if missing := {case.workload for case in self.cases} - self.rounds.keys():
+            return f"it has no rounds of {' or '.join(sorted(missing))}"
+        trials = sum(self.rounds[one.workload] + len(one.tried_threads) for one in self.cases)
+        trials += sum(self.sweep_rounds + len(one.tried_threads) for one in self.sweep)
+        if self.stopping:  # which is asked anew in each round
+            trials *= max(self.rounds.values(), default=0)
+        return f"a run has {MAX_TRIALS:,} trials at most" if trials > MAX_TRIALS else None
 
     @property
     def env(self) -> dict[str, str]:

@@ -227,10 +227,9 @@ def reject_links(folder: Path) -> None:
 
 def read_run(folder: Path) -> Run:
     """Read the plan of a run. Raises UserError."""
-    path = folder / RUN_PLAN
-    run = read_plan(path, Run)
-    if missing := {case.workload for case in run.cases} - run.rounds.keys():
-        raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(missing))}. Delete it")
+    run = read_plan(folder / RUN_PLAN, Run)
+    if fault := run.find_fault():
+        raise UserError(f"{folder / RUN_PLAN}: {fault}. Delete it")
     return run
 
 

@@ -47,7 +47,8 @@ def test_run_is_resumed_only_with_its_variables(called, refused, tmp_path):
     called(*RUN, *ENV)
     resume = ("run", "--resume", "--output=out", "--implementation=shows.py")
     for env in ((), ENV[:1], (*ENV, "--env=MORE=1"), (ENV[0], "--env=SHOWN=other")):
-        assert "--env 'SHOWN=--a=1 --b'" in refused(*resume, *env)
+        line = refused(*resume, *env)
+        assert ("--env" in line, "SHOWN" in line) == (True, False)  # pasted, a value may run
     before = (tmp_path / "out" / "trials.jsonl").read_bytes()
     status, _, err = called(*resume, *ENV)
     assert (status, err) == (0, "")

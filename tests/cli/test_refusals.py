@@ -9,6 +9,8 @@ from support.records import case, ok, run, write
 from bench.data import idx
 
 RUN = ("run", "--data=digits", "--implementation=numpy")
+SIZES = ",".join(str(size) for size in range(1, 1440) if 1440 % size == 0)
+MANY = ("run", "--data=digits", f"--batch-size={SIZES}", "--dry-run")
 OWN = ("run", "--data=digits", "--implementation")
 SABOTEURS = ASSETS / "saboteurs"
 
@@ -50,6 +52,7 @@ def files(tmp_path):
         ((*RUN, "--sweep", "--threads=1"), "Leave those out"),
         ((*RUN, "--samples=2147483647"), "memory holds"),
         ((*RUN, "--threads=4096"), "at most"),
+        ((*MANY, "--rounds=1000"), "a run has 100,000 trials at most. Choose fewer"),
         ((*RUN, "--python=torch"), "FRAMEWORK=EXECUTABLE"),
         ((*RUN, "--output=out"), "holds another run"),
         ((*RUN, "--output=file"), "cannot write to file"),

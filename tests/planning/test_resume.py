@@ -101,8 +101,9 @@ def test_variables_of_a_plan_run_nothing_where_its_file_is_named_again(mine, cal
 def test_python_runs_only_when_it_is_named_again():
     planned = run(case(interpreter=sys.executable))
     for pythons in ({}, {"jax": sys.executable}):
-        with pytest.raises(UserError, match="--python torch="):
+        with pytest.raises(UserError, match="the same --implementation, --python") as error:
             resolve_code(planned, (), pythons)
+        assert sys.executable not in str(error.value)
     assert resolve_code(planned, (), {"torch": sys.executable}) == planned
     with pytest.raises(UserError):
         resolve_code(run(case()), (), {"torch": sys.executable})
@@ -125,6 +126,7 @@ def test_python_runs_only_when_it_is_named_again():
         ("textbook", {"threads": 0}),
         ("rooflines", {"threads": 0}),
         ("", {"seed": -1}),
+        ("", {"seed": 10**400}),
         ("", {"timeout": 1e9}),
         ("", {"timeout": 0.0}),
         ("", {"budget": 1e9}),
@@ -144,7 +146,8 @@ def test_plan_beyond_the_bounds_of_the_command_line_is_refused(refused, tmp_path
         changes = {where: (changed,)}
     changes.setdefault("rounds", {"sgd": 1, "nosuch": 1})
     folder = write(tmp_path / "run", msgspec.structs.replace(planned, **changes))
-    assert "cannot be resumed" in refused("run", "--resume", "--output", folder)
+    line = refused("run", "--resume", "--output", folder)
+    assert "cannot be resumed" in line or "run.json: not a Run" in line
 
 
 def test_newest_run_is_found(tmp_path, monkeypatch):

@@ -16,10 +16,9 @@ from bench.cli.results import print_report
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import resume as resuming
-from bench.planning.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
 from bench.planning.plan import Host, RunOptions, plan_run
 from bench.records import store
-from bench.records.schema import Run
+from bench.records.schema import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, Run
 from bench.runner import loop
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.host.signals import Ending
