@@ -16,20 +16,24 @@ from bench.report.parts import Table
 # ::error. Results of a run have as many columns as fit into PIPED_WIDTH. A shell can close stdout.
 PIPED_WIDTH = 100
 on_terminal = sys.stdout is not None and sys.stdout.isatty()
-stdout = Console(width=None if on_terminal else 2000, highlight=False)
-stderr = Console(stderr=True, highlight=False)
+stdout = Console(width=None if on_terminal else 2000, highlight=False, emoji=False)
+stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
-def print_line(line: str) -> None:
-    """Print one line, unwrapped and without markup, because it may quote others' text."""
-    stdout.print(clean_text(line), soft_wrap=True, markup=False)
+def print_line(line: str, console: Console | None = None, style: str | None = None) -> None:
+    """Print one line, unwrapped and without markup, because it may quote others' text.
+
+    console: None for stdout. A CI obeys a line that begins with ::error, as a path may.
+    """
+    line = f"./{line}" if line.lstrip().startswith("::") else line
+    (console or stdout).print(clean_text(line), soft_wrap=True, markup=False, style=style)
 
 
 def quote_command() -> str:
     """Return the command that runs, as the records keep it. Raises UserError for bad Unicode."""
     for word in sys.argv:
         if word != (safe := word.encode(errors="replace").decode()):
-            raise UserError(f"{safe!r} is not valid Unicode. Rename it")
+            raise UserError(f"{safe!r} is not valid Unicode. Rename it, or set LC_ALL=C.UTF-8")
     # A wheel has no other program.
     program = "softmax-bench" if Path(sys.argv[0]).name == "softmax-bench" else "python -m bench"
     return f"{program} {shlex.join(sys.argv[1:])}"

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import stdout
+from bench.cli.console import print_line, stdout
 from bench.errors import clean_text
 from bench.runner import lock
 
@@ -45,7 +45,7 @@ class Screen:
         if isinstance(line, Transient):
             self._status = Text(clean_text(line))
         elif isinstance(line, str):  # a worker may have written its reason
-            self._console.print(clean_text(line), soft_wrap=True, markup=False)
+            print_line(line, self._console)
             return
         elif self._console.is_terminal:
             self._tables = [line]
@@ -58,7 +58,7 @@ class Screen:
 
 def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
     """Hold the host's lock in a block; say so before waiting for another run that has it."""
-    return lock.hold_host_lock(lambda line: console.print(line, soft_wrap=True, markup=False))
+    return lock.hold_host_lock(lambda line: print_line(line, console))
 
 
 @contextmanager

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console
 from bench.cli.console import PIPED_WIDTH, format_table, print_line
-from bench.errors import clean_text, suggest_install
+from bench.errors import suggest_install
 from bench.records.schema import format_env
 from bench.report import write
 from bench.report.labels import list_faults, list_workloads, select_ranked
@@ -61,7 +60,7 @@ def print_page(report: Path) -> None:
     else:
         print_line(NO_CHARTS)
     address = report.resolve().as_uri()
-    console.stdout.print(Text(clean_text(str(report)), style=f"link {address}"), soft_wrap=True)
+    print_line(str(report), style=f"link {address}")
 
 
 def describe_figures(figures: Iterable[TextbookRow]) -> Iterator[str]:

@@ -66,4 +66,5 @@ def encode(value: Any) -> bytes:
     try:
         return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
     except UnicodeEncodeError as error:  # an unpaired surrogate, as in a file name
-        raise UserError(f"{error.object!r} is not valid Unicode. Rename it") from error
+        fault = f"{error.object!r} is not valid Unicode. Rename it, or set LC_ALL=C.UTF-8"
+        raise UserError(fault) from error

@@ -118,6 +118,13 @@ def test_tables_of_workloads_have_no_markup():
     assert len(text.splitlines()) == 3
 
 
+def test_line_is_printed_as_it_is_and_is_no_command_of_a_ci(capsys):
+    for line in ("file.py:100: no [red]a:b:c", " ::error::x", "::error::x/report.md"):
+        bench_console.print_line(line)
+    out = capsys.readouterr().out.splitlines()
+    assert out == ["file.py:100: no [red]a:b:c", "./ ::error::x", "./::error::x/report.md"]
+
+
 def test_progress_keeps_the_table_below_the_line_that_changes():
     """A table stays until the next one; lines that stay are printed above both."""
     console = Console(width=60, height=20, file=io.StringIO(), force_terminal=True)

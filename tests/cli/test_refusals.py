@@ -79,7 +79,7 @@ def files(tmp_path):
         ((*RUN, "--output", ""), "--output"),
         ((*RUN, "--output="), "--output"),
         (("report", ""), "report is empty"),
-        ((*RUN, "--output", "\udcff"), "'?' is not valid Unicode"),
+        ((*RUN, "--output", "\udcff"), "'?' is not valid Unicode. Rename it, or set LC_ALL"),
         (("calibrate", "--calibrations", "\udcff"), "'?' is not valid Unicode"),
     ],
 )

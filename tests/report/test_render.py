@@ -252,6 +252,7 @@ def test_csv_has_every_number_unrounded():
         ("+1", "'+1"),
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
+        *((f"{sign}1", f"'{sign}1") for sign in "＝＋－＠"),  # noqa: RUF001 - full-width
         (" =1", "' =1"),
         ('a, "e"', 'a, "e"'),
         ("a=1", "a=1"),

@@ -11,7 +11,7 @@ from bench.records.schema import format_env
 
 # What a spreadsheet reads as the start of a formula
 # (https://owasp.org/www-community/attacks/CSV_Injection).
-FORMULA = ("=", "+", "-", "@")
+FORMULA = tuple("=+-@＝＋－＠")  # noqa: RUF001 - East Asian spreadsheets read these, too
 
 
 def render_csv(rows: Sequence[Row]) -> bytes:
