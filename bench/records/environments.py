@@ -26,6 +26,8 @@ class _Machine(TypedDict, total=False):
     id: str
     name: str | None
     gpus: list[str]
+    processors: Count | None
+    cores: Count | None
 
 
 class _Software(TypedDict, total=False):
@@ -101,10 +103,8 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
             msgspec.convert(environment, _Facts, from_attributes=True)
         except OSError as error:
             raise make_read_error(path, error) from error
-        except DamagedError as error:
-            yield path, str(error)
-        except msgspec.ValidationError as error:
-            yield path, f"not an Environment: {error}"
+        except (DamagedError, msgspec.ValidationError) as error:
+            yield path, f"{error}"
         else:
             matches = is_file_name(environment.id) and path.name == f"{environment.id}.json"
             yield path, environment if matches else f"it holds environment {environment.id!r}"

@@ -37,7 +37,7 @@ from bench.records.traces import name_trace
 
 MAX_ENTROPY_BYTES = 64
 
-Plan = TypeVar("Plan", bound=msgspec.Struct)
+Plan = TypeVar("Plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,15 +244,13 @@ def read_plan(path: Path, kind: type[Plan]) -> Plan:
         raise UserError(f"{path}: {error}. Delete it") from error
 
 
-def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
+def read_looks(folder: Path) -> dict[str, schema.Looks]:
     """Read the numbers of pairs after which each case is tested. Raises UserError."""
     path = folder / "looks.json"
-    if not path.exists():
-        return {}
-    try:
-        return decode(_read(path), dict[str, tuple[int, ...]])
-    except DamagedError as error:
-        raise UserError(f"{path}: not the looks of a comparison: {error}. Delete it") from error
+    looks = read_plan(path, dict[str, schema.Looks]) if path.exists() else {}
+    if any(list(one) != sorted({*one}) for one in looks.values()):
+        raise UserError(f"{path}: its numbers of pairs do not ascend. Delete it")
+    return looks
 
 
 def read_environments(folder: Path) -> dict[str, Environment]:
@@ -287,9 +285,8 @@ def read_trials(folder: Path) -> list[TrialRecord]:
 def _read_whole(folder: Path) -> RunContents:
     contents = read_contents(folder)
     if contents.faults:
-        raise UserError(
-            f"{folder}/{contents.faults[0]}. Delete it, or measure it again with run --resume"
-        )
+        again = ", or measure it again with run --resume" if (folder / RUN_PLAN).exists() else ""
+        raise UserError(f"{folder}/{contents.faults[0]}. Delete it{again}")
     return contents
 
 

@@ -87,12 +87,12 @@ def read_entries(root: Path) -> list[Entry]:
     """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}. Measure something first: softmax-bench run")
-    calibrations: list[Path] = []
+    calibrations, sessions = spread.Calibrations(), list[session.CalibrationPlan]()
     readers: dict[str, Callable[[Path], Entry | None]] = {
         "run": _read_run,
         "comparison": _read_comparison,
         "command": _read_command,
-        "calibration": lambda folder: _check_calibration(folder, calibrations),
+        "calibration": lambda folder: sessions.append(calibrations.add_session(folder)),
     }
     entries = []
     for name, folders, files in os.walk(root):
@@ -120,8 +120,8 @@ def read_entries(root: Path) -> list[Entry]:
         age = -entry.created.timestamp() if entry.created else math.inf
         return (KINDS.index(entry.kind), age, entry.path)
 
-    if calibrations:
-        entries.append(_describe_calibrations(calibrations))
+    if sessions:
+        entries.append(_describe_calibrations(calibrations, sessions))
     return sorted(entries, key=sort_key)
 
 
@@ -219,19 +219,10 @@ def _describe_cases(cases: Sequence[CaseComparison], verdict: CaseVerdict) -> st
     return "; ".join(texts)
 
 
-def _check_calibration(folder: Path, readable: list[Path]) -> None:
-    """Add a calibration to those that can be read; raises UserError."""
-    spread.Calibrations().add_session(folder)
-    read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
-    readable.append(folder)
-
-
-def _describe_calibrations(folders: Sequence[Path]) -> Entry:
+def _describe_calibrations(
+    calibrations: spread.Calibrations, plans: Sequence[session.CalibrationPlan]
+) -> Entry:
     """Return one entry for all calibrations: false alarms, and slowdowns that were seen."""
-    calibrations = spread.Calibrations()
-    for folder in folders:
-        calibrations.add_session(folder)
-    plans = (read_plan(one / layout.CALIBRATION_PLAN, session.CalibrationPlan) for one in folders)
     counts = count_decisions(calibrations.decisions)
     same = [count for count in counts if count.design.slowdown is None]
     alarms = sum(
@@ -252,7 +243,7 @@ def _describe_calibrations(folders: Sequence[Path]) -> Entry:
         max(plan.created for plan in plans),
         calibrations.environments,
     )
-    return replace(entry, path=f"{len(folders)} calibration{'s' * (len(folders) > 1)}")
+    return replace(entry, path=f"{len(plans)} calibration{'s' * (len(plans) > 1)}")
 
 
 def _make_entry(

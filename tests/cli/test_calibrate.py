@@ -7,7 +7,7 @@ import shutil
 import pytest
 from support.comparisons import comparison, decided, pairs, spread_evenly
 from support.pretended import Pretended, pairing
-from support.records import environment
+from support.records import MACHINE, environment
 
 from bench.records import store
 from bench.records.schema import Slowdown
@@ -120,6 +120,41 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
         (("--budget=3x",), "--budget"),
         (("--for=3x",), "--for"),
         (("--inject=5",), "--inject"),
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("environments/here.json", {"machine": {**MACHINE, "processors": "two"}}),
+        ("looks.json", {"numpy": [9, 5, 3]}),
+        ("looks.json", {"numpy": [-5, 0, 1]}),
+        ("looks.json", {"numpy": [3, 3]}),
+        ("looks.json", {"numpy": [*range(1, 100_000)]}),
+        *(("comparison.json", {"alpha": alpha}) for alpha in (0, -1, 2)),
+        ("comparison.json", {"budget": -1}),
+        ("decision.json", {"conditions": {"seconds": 1e300}}),
+        ("../calibration.json", {"budget": -1}),
+    ],
+)
+def test_calibration_with_impossible_values_is_left_out_with_a_line(
+    called, tmp_path, monkeypatch, file, change
+):
+    own = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
+    plan = comparison(pairings=(pairing(),))
+    folder = decided(own, pairs([0.1] * 9, pairing().baseline), plan=plan) / "a session/0001"
+    store.save_looks(folder, {"numpy": (9,)})
+    assert "left out: " not in called("calibrate", "--show")[1]
+    path = folder / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    for options in ((), ("--format=json",)):
+        status, out, err = called("calibrate", "--show", *options)
+        assert (status, err, path.name in out) == (0, "", True)
+    Pretended(ratio=lambda _: 1.5).install(monkeypatch)
+    status, out, err = called("ab", "--base=.", *NUMPY, "--format=markdown")
+    assert (status, "| slower" in out) == (1, True)
+    (line,) = [line for line in err.splitlines() if line.startswith("left out: ")]
+    assert path.name in line
+    assert "--resume" not in line
+
+
         (("--calibrations=file",), "file"),
     ],
 )

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from bench.cli import options
+from bench.cli.console import print_line, stderr
 from bench.cli.verbs import pairs
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
@@ -66,6 +67,9 @@ def ab(
         allow=allow,
         output=output,
     )
+    calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
+    for fault in calibrations.faults:
+        print_line(fault, stderr)
     with prepare_comparison(terms, cases, options.join_names(gate)) as comparison:
         plan = comparison.plan
         folder, stopped = pairs.choose_folder(plan, output), 0
@@ -73,7 +77,6 @@ def ab(
             store.create_run(folder, plan, COMPARISON_PLAN)
             events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
             stopped = pairs.measure(events)
-    calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
     result = load_result(
         folder,
         plan,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.console import print_line, stderr
 from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
 from bench.cli.verdicts import print_comparison
 from bench.records.environments import is_file_name
@@ -40,7 +41,10 @@ def compare(
     find_spread = None
     # The id is a record's: it must not lead out of the folder of calibrations.
     if (machine := sides[0].machine) and is_file_name(machine):
-        find_spread = load_calibrations(locate_calibrations(machine), machine).spread
+        calibrations = load_calibrations(locate_calibrations(machine), machine)
+        find_spread = calibrations.spread
+        for fault in calibrations.faults:
+            print_line(fault, stderr)
     result = compare_runs(
         *sides,
         find_spread,

@@ -18,7 +18,7 @@ import msgspec
 from bench.errors import UserError
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
-from bench.records.schema import BasePlan, Case, Slowdown
+from bench.records.schema import BasePlan, Case, Seconds, Slowdown, Value
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import CANDIDATE, Terms
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
@@ -44,8 +44,8 @@ class CalibrationPlan(BasePlan, frozen=True, kw_only=True):
 
     cases: tuple[Case, ...]
     slowdowns: tuple[Slowdown, ...]
-    budget: float
-    decision_budget: float
+    budget: Seconds
+    decision_budget: Seconds
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +57,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     slowdown: Slowdown | None
     swapped: bool
-    conditions: dict[str, float | None]
+    conditions: dict[str, Value | None]
 
 
 def describe_slowdown(slowdown: Slowdown | None) -> str:

@@ -15,19 +15,20 @@ from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import Environment, Slowdown, TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration.session import Decision
+from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan
 from bench.regression.paired.judge_pairs import (
     RecordPair,
     choose_epoch,
     collect_pairs,
     compute_log_ratio,
+    group_records,
     judge_cases,
 )
 from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
-from bench.regression.stats.false_alarms import count_fewest_pairs
+from bench.regression.stats.false_alarms import MAX_PAIRS, count_fewest_pairs
 
 HOUR, DAY = 3600.0, 86_400.0
 # Decisions of one hour share its state of the machine. With fewer hours, a quantile of Student's t
@@ -138,10 +139,14 @@ class Spread:
 
 @dataclass
 class Calibrations:
-    """All calibrations in a folder, in the order of their sessions."""
+    """All calibrations in a folder, in the order of their sessions.
+
+    faults: a line for each session that was left out, with the reason.
+    """
 
     decisions: list[MeasuredDecision] = field(default_factory=list)
     environments: list[Environment] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @property
     def cases(self) -> list[str]:
@@ -167,40 +172,42 @@ class Calibrations:
             return None
         return power.find_smallest_slowdown(logs, pairs, rule)
 
-    def add_session(self, folder: Path) -> None:
-        """Add what one session has measured. Raises UserError if a file is damaged."""
+    def add_session(self, folder: Path, machine: str | None = None) -> CalibrationPlan:
+        """Add what one session has measured, and return its plan.
+
+        machine: see ``load_calibrations``. Raises UserError, and adds nothing, if it is damaged.
+        """
+        session, decisions, known = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan), [], []
         for path in sorted(folder.glob(f"*/{DECISION}")):
-            environments = list(read_environments(path.parent).values())
             plan = read_plan(path.with_name(COMPARISON_PLAN), ComparisonPlan)
-            if len(plan.pairings) != 1:
-                raise UserError(
-                    f"{path.with_name(COMPARISON_PLAN)}: not a comparison of one case. "
-                    f"Delete {path.parent}"
-                )
-            machine = environments[0].machine if environments else {}
-            processors = float(machine.get("processors") or machine.get("cores") or 1)
-            measured = read_trials(path.parent), read_looks(path.parent)
-            self.decisions.append(
-                MeasuredDecision(plan, read_plan(path, Decision), *measured, processors)
-            )
-            self.environments += environments
+            records, looks = read_trials(path.parent), read_looks(path.parent)
+            if len(plan.pairings) != 1 or len(records) > 2 * MAX_PAIRS + 2:
+                raise UserError(f"{path.parent}: not a comparison of one case. Delete it")
+            group_records(plan, records)  # refuses a record of another case
+            environments = list(read_environments(path.parent).values())
+            if machine is not None and {one.machine.get("id") for one in environments} - {machine}:
+                raise UserError(f"{folder} was calibrated on another machine. Remove it")
+            facts = environments[0].machine if environments else {}
+            processors = float(facts.get("processors") or facts.get("cores") or 1)
+            design = read_plan(path, Decision)
+            decisions.append(MeasuredDecision(plan, design, records, looks, processors))
+            known += environments
+        self.decisions += decisions
+        self.environments += known
+        return session
 
 
 def load_calibrations(folder: Path, machine: str | None = None) -> Calibrations:
-    """Read all sessions in a folder; a missing folder holds none.
+    """Read all sessions in a folder but damaged ones; a missing folder holds none.
 
-    machine: the id of the machine that must have measured them. Raises UserError for a calibration
-    of another machine, or a damaged one.
+    machine: the id of the machine that must have measured them, None for any.
     """
     calibrations = Calibrations()
     for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
-        calibrations.add_session(path.parent)
-        measured = {str(one.machine.get("id")) for one in calibrations.environments}
-        if machine is not None and measured - {machine}:
-            raise UserError(
-                f"{path.parent} was calibrated on another machine than the runs were measured on. "
-                "Remove that calibration"
-            )
+        try:
+            calibrations.add_session(path.parent, machine)
+        except UserError as error:
+            calibrations.faults.append(f"left out: {error}")
     return calibrations
 
 

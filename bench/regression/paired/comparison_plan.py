@@ -9,7 +9,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.planning.plan import make_run_name
-from bench.records.schema import FORMAT, BasePlan, Case, Trial
+from bench.records.schema import FORMAT, BasePlan, Case, Precision, Seconds, Share, Trial
 from bench.regression.stats.decision import TOLERANCE, Rule
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions.names import Version, find_incompatibility
@@ -48,9 +48,9 @@ class PairedPlan(BasePlan, frozen=True, kw_only=True):
 
     baseline: Version = msgspec.field(name="base")
     candidate: Version
-    tolerance: float
-    alpha: float
-    budget: float
+    tolerance: Share
+    alpha: Precision
+    budget: Seconds
 
     def make_rule(self, tests: int) -> Rule:
         """Return the rule, if this number of tests is judged together."""

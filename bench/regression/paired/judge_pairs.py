@@ -36,7 +36,7 @@ from bench.regression.stats.decision import (
     estimate_more_pairs,
     is_within_tolerance,
 )
-from bench.regression.stats.false_alarms import LookSchedule
+from bench.regression.stats.false_alarms import MAX_PAIRS, LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
@@ -135,7 +135,7 @@ def judge_cases(
 
     looks: by the name of the pairing. Raises UserError for a record of an unknown case.
     """
-    by_case = _group_records(plan, records)
+    by_case = group_records(plan, records)
     rule = plan.rule
     gated = {name: {choose_epoch(plan, group), *plan.gates} for name, group in by_case.items()}
     measured: dict[tuple[str, str], MeasuredMetric] = {}
@@ -209,9 +209,10 @@ def _check_median(
     return replace(epoch, statistic="minimum")
 
 
-def _group_records(
+def group_records(
     plan: ComparisonPlan, records: Iterable[TrialRecord]
 ) -> dict[str, list[TrialRecord]]:
+    """Return records by the name of their pairing. Raises UserError for one of an unknown case."""
     names = {(BASELINE, pairing.baseline.slug): pairing.name for pairing in plan.pairings}
     names |= {(CANDIDATE, pairing.candidate.slug): pairing.name for pairing in plan.pairings}
     groups = defaultdict(list)
@@ -235,6 +236,8 @@ def collect_pairs(records: Iterable[PairedRecord]) -> list[tuple[PairedRecord, P
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record
     complete = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
+    if len(complete) > MAX_PAIRS:
+        raise UserError(f"a comparison has {MAX_PAIRS:,} pairs at most. Delete this one")
     return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
 
 
@@ -259,8 +262,8 @@ def _read_pair(
     if metric in {EPOCH, CPU_EPOCH} and baseline.alternated and candidate.alternated:
         name = "epoch_seconds" if metric == EPOCH else "epoch_cpu_seconds"
         neighbours = zip(getattr(baseline, name), getattr(candidate, name), strict=False)
-        logs = [math.log(after / before) for before, after in neighbours]
-        return values[0], values[0] * math.exp(median(logs))
+        logs = [math.log(after / before) for before, after in neighbours if before and after]
+        return (values[0], values[0] * math.exp(median(logs))) if logs else None
     return values
 
 

@@ -27,6 +27,8 @@ NODES, LOWER_END = 80, 8.0
 TOLERANCE = 1e-12  # of a nominal level
 
 Array = NDArray[np.float64]
+# The exact test of n pairs takes n ** 3 steps.
+MAX_PAIRS = 2000
 LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
 
 
@@ -39,13 +41,14 @@ def count_fewest_pairs(alpha: float) -> int:
 
 
 def schedule_looks(pairs: int, alpha: float = ALPHA) -> LookSchedule:
-    """Return after which pairs to look if this many are planned; the last look is at all of them.
+    """Return after which pairs to look if there is time for this many; the last look is at all.
 
     The first look is at the fewest pairs that reject although one small difference among them has
     the other sign: 10 at 1 %. With one pair fewer, a single burst of noise would hide a slowdown of
     5 %. The second look is at a third of all pairs. A look at hardly more pairs than the one before
     costs more than it finds.
     """
+    pairs = min(pairs, MAX_PAIRS)
     # Two or three looks have nominal levels of about 0.37 alpha, and three of the 2 ** n sign
     # patterns have a rank sum of at most 2.
     first = math.ceil(math.log2(8 / alpha))

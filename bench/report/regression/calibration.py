@@ -59,6 +59,7 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
             for case in calibrations.cases
         ],
         "pair_noise": [asdict(noise) for noise in pair_noise],
+        "left_out": calibrations.faults,
     }
     same = [count for count in counts if count.design.slowdown is None]
     slowed = [count for count in counts if count.design.slowdown is not None]
@@ -68,7 +69,7 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
         _tabulate_pair_noise(pair_noise),
         _tabulate_noise(calibrations),
     ]
-    remarks = [] if calibrations.cases or counts else [EMPTY]
+    remarks = [*calibrations.faults, *([] if calibrations.cases or counts else [EMPTY])]
     if failed := sum(count.failed for count in counts):
         remarks.append(f"{failed} comparisons failed and are not counted")
     return ComparisonOutput([table for table in table_list if table.lines], remarks, (), document)

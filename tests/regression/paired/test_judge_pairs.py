@@ -14,7 +14,13 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
-from bench.regression.paired.judge_pairs import METRICS, judge_cases, load_result
+from bench.regression.paired.judge_pairs import (
+    CPU_EPOCH,
+    METRICS,
+    compute_log_ratio,
+    judge_cases,
+    load_result,
+)
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.report.regression.verdicts import describe_case
 
@@ -75,6 +81,14 @@ def test_cpu_time_is_judged_where_the_first_pair_computes(share, delay, cpu_time
     (first, *others) = [item for item in result.metrics if item.verdict]
     assert (first.label, result.verdict) == (judged, verdict)
     assert [item.name for item in others] == ["mean epoch"]
+
+
+def test_epoch_without_cpu_time_is_left_out_of_its_pair():
+    before, after = (
+        side(name, 1, case("numpy"), 1.0, alternated=True, epoch_cpu_seconds=seconds)
+        for name, seconds in ((BASELINE, [0.0, 1.0, 1.0]), (CANDIDATE, [1.0, 2.0, 2.0]))
+    )
+    assert compute_log_ratio(CPU_EPOCH, before, after) == math.log(2)
 
 
 def test_interrupted_first_pair_is_undecided():

@@ -1,8 +1,11 @@
 """Pairs of anything until all is decided: what is planned, and when it ends."""
 
 import pytest
+from support import comparisons
 
+from bench.errors import UserError
 from bench.regression.paired import loop
+from bench.regression.paired.judge_pairs import collect_pairs
 from bench.regression.paired.loop import Notice, measure_until_decided
 from bench.regression.result import CaseComparison
 
@@ -53,6 +56,14 @@ def test_looks_are_planned_when_the_level_is_known(measured):
     # The fewest of three tests with a spare one, a third, and all for which there is time.
     assert pairs.looks == [(12, 34, 100)] * 4
     assert pairs.numbers == [*range(101)]
+
+
+def test_no_more_pairs_are_planned_than_can_be_judged(measured):
+    pairs = Stand([UNDECIDED] * 3)
+    measured(pairs, 9001.0)
+    assert (pairs.looks[-1], pairs.numbers[-1]) == ((10, 667, 2000), 2000)
+    with pytest.raises(UserError, match="2,000 pairs at most"):
+        collect_pairs(comparisons.pairs([0.0] * 2001))
 
 
 def test_measuring_ends_when_all_is_decided(measured):
