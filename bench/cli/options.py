@@ -1,7 +1,7 @@
 """The options of the command line: how each is named and explained, and how its text is read."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -120,6 +120,14 @@ def parse_slowdowns(text: str) -> Slowdowns:
             raise typer.BadParameter("give 1 to 99 after /, as in 20%/5 for every fifth epoch")
         slowdowns.append(Slowdown(parse_share(share), int(every or 1)))
     return Slowdowns(dict.fromkeys(slowdowns))
+
+
+def refuse_others(ctx: typer.Context, reason: str, known: Collection[str]) -> None:
+    """Raise UserError if the command line has other options than the known ones."""
+    sources = {one.opts[0]: ctx.get_parameter_source(one.name or "") for one in ctx.command.params}
+    given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+    if others := [name for name in given if name not in known]:
+        raise UserError(f"{reason}. Leave out {' and '.join(others)}")
 
 
 def complete_implementation(incomplete: str) -> list[str]:

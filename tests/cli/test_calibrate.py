@@ -98,6 +98,14 @@ def test_without_a_checkout_the_command_says_that_both_sides_share_a_place(
     assert "sides in one place" in out
 
 
+def test_failed_comparison_ends_with_3(called, tmp_path):
+    source = "from implementations.idiomatic.softmax_numpy import Trainer\ndel Trainer.predict\n"
+    (tmp_path / "lazy.py").write_text(source)
+    flags = ("--implementation=./lazy.py", "--data=digits", "--for=1s", "--calibrations=known")
+    status, out, _ = called("calibrate", *flags, "--inject=none")
+    assert (status, "1 comparisons failed" in out) == (3, True)
+
+
 def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     plan = comparison(pairings=(pairing(),))
     folder = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
@@ -112,14 +120,6 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
     assert "on this machine" not in out
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (("--show", "--format=xml"), "--format"),
-        (("--implementation=nmupy",), "'nmupy'. Did you mean numpy"),
-        (("--budget=3x",), "--budget"),
-        (("--for=3x",), "--for"),
-        (("--inject=5",), "--inject"),
 @pytest.mark.parametrize(
     ("file", "change"),
     [
@@ -155,7 +155,16 @@ def test_calibration_with_impossible_values_is_left_out_with_a_line(
     assert "--resume" not in line
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--show", "--format=xml"), "--format"),
+        (("--implementation=nmupy",), "'nmupy'. Did you mean numpy"),
+        (("--budget=3x",), "--budget"),
+        (("--for=3x",), "--for"),
+        (("--inject=5",), "--inject"),
         (("--calibrations=file",), "file"),
+        (("--show",), "Leave out --implementation and --data"),
     ],
 )
 def test_impossible_calibration_is_refused_in_one_line(refused, tmp_path, flags, words):

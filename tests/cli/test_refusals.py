@@ -67,6 +67,8 @@ def files(tmp_path):
         (("check", "no/such.py"), "there is no implementation file no/such.py"),
         (("check", "--device=tpu"), "--device"),
         (("compare", "out", "x" * 300), "File name too long"),
+        (("check", "out", "--device=gpu"), "Leave out --device"),
+        (("check", "out", "--python=x", "--env=y"), "Leave out --python and --env"),
         (("merge", "one", "two"), "--output"),
         (("merge", "--output=new"), "RUN"),
         (("merge", "one", "two", "--output=new"), "one holds no run"),

@@ -14,15 +14,17 @@ from bench.planning.plan import make_run_name
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT
-from bench.regression.calibration import session
-from bench.regression.calibration.spread import load_calibrations, locate_calibrations
+from bench.regression.calibration import session, spread
 from bench.regression.paired.comparison_plan import TIMEOUT
 from bench.regression.paired.prepare import CaseOptions, select_cases
 from bench.report.regression.calibration import build_calibration_output
 from bench.runner.host.machine import describe
 
+SHOW_OPTIONS = {"--show", "--format", "--calibrations"}
+
 
 def calibrate(
+    ctx: typer.Context,
     implementation: options.Implementations = None,
     samples: options.SampleCount = None,
     inject: Annotated[
@@ -62,11 +64,13 @@ def calibrate(
     ] = None,
 ) -> None:
     """Count how often bench ab is wrong on this machine, and which slowdowns it finds."""
-    folder = calibrations or locate_calibrations(str(describe()["id"]))
+    folder = calibrations or spread.locate_calibrations(str(describe()["id"]))
     if show and calibrations is not None and not calibrations.is_dir():
         raise UserError(f"there is no folder {calibrations}. Give one that holds calibrations")
-    stopped = 0
-    if not show:
+    status = 0
+    if show:
+        options.refuse_others(ctx, "--show measures nothing", SHOW_OPTIONS)
+    else:
         run, created = make_run_name()
         case_options = CaseOptions(tuple(implementation or ()), data=data, samples=samples)
         plan = session.CalibrationPlan(
@@ -85,6 +89,10 @@ def calibrate(
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
-        stopped = pairs.measure(session.measure_session(folder / run, plan, case_options))
-    print_comparison(build_calibration_output(load_calibrations(folder)), style)
-    raise typer.Exit(stopped)
+        status = pairs.measure(session.measure_session(folder / run, plan, case_options))
+        own = spread.Calibrations()
+        own.add_session(folder / run)
+        if not status and any(one.verdict in {"failed", "wrong"} for one in own.decisions):
+            status = 3
+    print_comparison(build_calibration_output(spread.load_calibrations(folder)), style)
+    raise typer.Exit(status)

@@ -8,9 +8,9 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
+from bench.cli import options
 from bench.cli.console import print_line
 from bench.cli.live import hold_host_lock
-from bench.cli.options import Data, Device, Env, Pythons, Timeout, complete_implementation
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning.cases import assign_python, find_implementation
@@ -28,6 +28,7 @@ from implementations import IMPLEMENTATIONS
 
 
 def check(
+    ctx: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -35,14 +36,14 @@ def check(
             help="Check these implementations or your own files, whose code runs with your rights; "
             "or compute the parity of stored runs again from their params, and look for paths and "
             "addresses in their files. Default: all implementations.",
-            autocompletion=complete_implementation,
+            autocompletion=options.complete_implementation,
         ),
     ] = None,
-    device: Device = "cpu",
-    timeout: Timeout = 300,
-    python: Pythons = None,
-    env: Env = None,
-    data: Data = None,
+    device: options.Device = "cpu",
+    timeout: options.Timeout = 300,
+    python: options.Pythons = None,
+    env: options.Env = None,
+    data: options.Data = None,
 ) -> None:
     """Check that implementations compute the same as the oracle, or check stored runs again."""
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
@@ -50,6 +51,7 @@ def check(
     if any(folders.values()):
         if not all(folders.values()):
             raise UserError("check either runs or implementations. Leave out the others")
+        options.refuse_others(ctx, "stored runs are not measured again", {"names", "--data"})
         check_runs([folder for runs in folders.values() for folder in runs], data)
     pythons = interpreters.parse_options(python or ())
     variables = parse_env(env or (), [device], chosen)

@@ -27,15 +27,8 @@ from bench.runner.process.spec import parse_env
 from bench.worker.machine import list_usable_cores
 
 # What a command that resumes a run may name; the plan has everything else.
-RESUME_OPTIONS = {
-    "implementation",
-    "python",
-    "env",
-    "data",
-    "output",
-    "resume",
-    "dry_run",
-}
+RESUME_OPTIONS = {"--resume", "--dry-run", "--output", "--data"}
+RESUME_OPTIONS |= {"--implementation", "--python", "--env"}
 
 
 def run(
@@ -201,7 +194,8 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     if resume:
-        _refuse_changes(ctx)
+        reason = "--resume goes on with the plan of the run"
+        options.refuse_others(ctx, reason, RESUME_OPTIONS)
     chosen = {name for name, given in (("quick", quick), ("layers", layers)) if given}
     chosen |= {preset} - {"default"}
     if len(chosen) > 1:
@@ -254,20 +248,6 @@ def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Pa
     host = Host(len(list_usable_cores()), memory=read_usable_memory())
     inspect = partial(preflight.inspect, variables=request.env)
     return plan_run(request, output, quote_command(), host, inspect)
-
-
-def _refuse_changes(ctx: typer.Context) -> None:
-    """Raise UserError if options are given that would change the plan of a run."""
-    changed = []
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in RESUME_OPTIONS:
-            changed.append(parameter.opts[0])
-    if changed:
-        raise UserError(
-            f"--resume goes on with the plan of the run. Leave out {' and '.join(changed)}"
-        )
 
 
 def _end(folder: Path, plan: Run, status: int) -> NoReturn:
