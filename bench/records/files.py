@@ -99,9 +99,11 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Yields a temporary folder, which is renamed to ``path`` at the end.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)  # a killed process with this id left it
+    left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part", re.DOTALL)
+    for one in path.parent.iterdir():
+        if left.fullmatch(one.name):  # by a killed process
+            shutil.rmtree(one, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary

@@ -4,14 +4,14 @@ import datetime as dt
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError, clean_text, join_lines, report_write_errors, suggest_install
 from bench.records import layout, timestamps
 from bench.records.files import write_file
-from bench.records.schema import CommandRecord, Environment, TrialRecord
+from bench.records.schema import CommandRecord, Environment, Looks, TrialRecord
 from bench.records.store import read_commands, read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration import session, spread
 from bench.regression.calibration.counts import count_decisions
@@ -19,7 +19,7 @@ from bench.regression.commands import command_plan
 from bench.regression.commands.judge_commands import judge_commands
 from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.result import CASE_VERDICTS, CaseComparison, CaseVerdict, ComparedVersion
+from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparedVersion
 from bench.report.labels import select_ranked
 from bench.report.load import load_by_machine
 from bench.report.opening import name_suite
@@ -30,6 +30,7 @@ from bench.report.sections.setting.runs import PAGES
 from bench.report.sections.verdict import list_warnings, write_cold_start, write_headline
 from bench.report.write import can_draw
 
+Records = Sequence[TrialRecord] | Sequence[CommandRecord]
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
 # The kinds of entries, in the order of the page.
@@ -156,30 +157,35 @@ def _read_run(folder: Path) -> Entry:
 
 def _read_comparison(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMPARISON_PLAN, comparison_plan.ComparisonPlan)
-    records = read_trials(folder)
-    results = judge_cases(plan, records, read_looks(folder))
-    missing = len(plan.pairings) - len(results)
-    return _describe_comparison(
-        "comparison",
-        folder,
-        plan,
-        results,
-        f"{missing} of {len(plan.pairings)} cases not begun" if missing else _find_end(records),
-    )
+    records, looks = read_trials(folder), read_looks(folder)
+    results = judge_cases(plan, records, looks)
+    state = _find_end(records, results, looks)
+    if missing := len(plan.pairings) - len(results):
+        state = f"{missing} of {len(plan.pairings)} cases not begun"
+    return _describe_comparison("comparison", folder, plan, results, state)
 
 
 def _read_command(folder: Path) -> Entry:
     plan = read_plan(folder / layout.COMMAND_PLAN, command_plan.CommandPlan)
-    records = read_commands(folder)
-    results = judge_commands(plan, records, read_looks(folder).get("command", ()))
-    state = _find_end(records) if records else "not begun"
+    records, looks = read_commands(folder), read_looks(folder)
+    results = judge_commands(plan, records, looks.get("command", ()))
+    longest = max(results, key=lambda case: case.pairs)
+    state = _find_end(records, [longest], looks) if records else "not begun"
     return _describe_comparison("command", folder, plan, results, state)
 
 
-def _find_end(records: Sequence[TrialRecord] | Sequence[CommandRecord]) -> str:
-    """Return whether a signal ended a comparison; a failed partner interrupts with a reason."""
-    interrupted = any(one.status == "interrupted" and one.reason is None for one in records)
-    return "interrupted" if interrupted else "complete"
+def _find_end(records: Records, cases: Iterable[CaseComparison], looks: Mapping[str, Looks]) -> str:
+    """Return whether a signal or a kill ended a comparison; a failed partner has a reason.
+
+    A case ends at a look, or where a process failed. Without time for a pair it has no look.
+    """
+    ended = all(
+        one.verdict not in TIMED
+        or one.pairs in (looks.get(one.name, looks.get("command", (-1,))) or (0,))
+        for one in cases
+    )
+    signalled = any(one.status == "interrupted" and one.reason is None for one in records)
+    return "complete" if ended and not signalled else "interrupted"
 
 
 def _describe_comparison(
@@ -206,7 +212,7 @@ def _describe_comparison(
     )
 
 
-def _describe_cases(cases: Sequence[CaseComparison], verdict: CaseVerdict) -> str:
+def _describe_cases(cases: Sequence[CaseComparison], verdict: str) -> str:
     """Name a few cases with their change in time, or count them; Markdown."""
     if len(cases) > MAX_NAMES:
         return f"{len(cases)} cases {verdict}"

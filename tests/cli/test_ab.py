@@ -9,6 +9,7 @@ from support.processes import WAITS, wait_until
 
 from bench.records import store
 from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.report.index import read_entries
 
 SOURCES = {
     "fast": "from implementations.idiomatic.softmax_numpy import Trainer\n",
@@ -137,7 +138,8 @@ def test_skipped_registry_entry_is_reported_on_stderr(repository, called):
     assert err.startswith("HEAD: skipped registry entry old")
 
 
-def test_interrupted_comparison_keeps_its_records(files, started, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_comparison_keeps_its_records(files, started, tmp_path, number):
     process = started(*files("waits"), "--output=out")
     lines = tmp_path / "out" / "trials.jsonl"
     wait_until(
@@ -147,8 +149,12 @@ def test_interrupted_comparison_keeps_its_records(files, started, tmp_path):
     )
     (tmp_path / "hang").touch()
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=600)
+    (entry,) = read_entries(tmp_path)
+    assert entry.state == "interrupted"
+    if number == signal.SIGKILL:
+        return
     assert (process.returncode, err) == (130, "records: out\n")
     assert "waits.py compared with fast.py" in out
     *complete, partner, last = store.read_records(tmp_path / "out")

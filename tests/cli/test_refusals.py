@@ -18,6 +18,7 @@ SABOTEURS = ASSETS / "saboteurs"
 @pytest.fixture
 def files(tmp_path):
     write(tmp_path / "out", run(case()), ok(case()))
+    write(tmp_path / "out2", run(case()), ok(case()))
     for folder in ("empty", "folder", "folder.py"):
         (tmp_path / folder).mkdir()
     for name in ("file", "my-softmax.py", "numpy.py"):
@@ -51,8 +52,8 @@ def files(tmp_path):
         ((*RUN, "--batch-size=33"), "32 or 36 would"),
         ((*RUN, "--sweep", "--threads=1"), "Leave those out"),
         ((*RUN, "--samples=2147483647"), "memory holds"),
-        ((*RUN, "--threads=4096"), "at most"),
         ((*MANY, "--rounds=1000"), "a run has 100,000 trials at most. Choose fewer"),
+        ((*RUN, "--threads=4096"), "at most"),
         ((*RUN, "--python=torch"), "FRAMEWORK=EXECUTABLE"),
         ((*RUN, "--output=out"), "holds another run"),
         ((*RUN, "--output=file"), "cannot write to file"),
@@ -66,12 +67,13 @@ def files(tmp_path):
         (("check", "nmupy"), "Did you mean numpy"),
         (("check", "no/such.py"), "there is no implementation file no/such.py"),
         (("check", "--device=tpu"), "--device"),
-        (("compare", "out", "x" * 300), "File name too long"),
         (("check", "out", "--device=gpu"), "Leave out --device"),
         (("check", "out", "--python=x", "--env=y"), "Leave out --python and --env"),
+        (("compare", "out", "x" * 300), "File name too long"),
         (("merge", "one", "two"), "--output"),
         (("merge", "--output=new"), "RUN"),
         (("merge", "one", "two", "--output=new"), "one holds no run"),
+        (("merge", "out", "out2", "--output=typo/new"), "cannot write to typo/new"),
         (("report", "nowhere"), "nowhere holds no run"),
         (("report",), "there is no folder results"),
         (("report", "--output=new"), "--output needs several runs"),

@@ -93,6 +93,7 @@ def test_merged_run_is_complete_and_parts_unchanged(parts, tmp_path):
         stream.write(b'{"format":5,"ki')  # a torn line
     before = [contents(part) for part in parts]
     output = tmp_path / "new" / "out"
+    output.parent.mkdir()
     (merged,) = merge.merge_runs(parts, output)
     assert (merged.parts, len(merged.records), merged.repeated) == (3, 8, 2)
     assert [contents(part) for part in parts] == before

@@ -100,6 +100,10 @@ def test_command_is_judged_by_its_looks(results):
     command = "python `job.py`"
     plan = command_plan(arguments=command)
     folder = write_pairs(results / "a", plan, *processes([0.3] * 7))
+    assert read_one(results).state == "interrupted"  # killed: it planned no looks
+    store.save_looks(folder, {"command": (10, 30)})
+    assert read_one(results).state == "interrupted"
+    store.save_looks(folder, {"command": (7,)})
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("command", "complete")
     assert entry.finding.startswith(f". against main: **{escape(command)}** slower, +")
@@ -116,7 +120,7 @@ def test_command_is_judged_by_its_looks(results):
 def test_benchmarks_of_a_command_are_listed(results):
     plan = command_plan(arguments="pytest bench.py", pytest=True)
     slow = processes([0.3] * 30, name="bench.py::test_a")
-    write_pairs(results / "a", plan, *slow)
+    store.save_looks(write_pairs(results / "a", plan, *slow), {"command": (30,)})
     write_pairs(results / "b", plan, failure("base", 0))
     write_pairs(results / "c", plan)
     entries = read_entries(results)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from bench.regression.paired.judge_pairs import close_schedule
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
 from bench.worker.measure import now
@@ -81,6 +82,8 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
             looks = schedule_looks(max(least, fitting), pairs.alpha)
             pairs.save_looks(looks)
         if now() + seconds > end:
+            # The index takes a comparison that ends between two looks for one that was killed.
+            pairs.save_looks(close_schedule(looks, number) if number else ())
             break
         number += 1
         yield f"{pairs.name}: pair {number} of {looks[-1]} at most"

@@ -131,7 +131,7 @@ def test_slower_machine_gets_fewer_epochs_in_the_budget(measured, later, pairs, 
 @pytest.mark.parametrize(("budget", "pairs"), [(9.0, 2), (3.0, 0)])
 def test_budget_that_is_too_short_has_one_look(measured, folder, budget, pairs):
     (case,) = measured(Pretended(ratio=lambda _: 1.2), comparison(budget=budget))
-    assert store.read_looks(folder) == {"numpy": (7,)}
+    assert store.read_looks(folder) == {"numpy": (pairs,) if pairs else ()}
     assert (case.verdict, case.pairs) == ("undecided", pairs)
 
 
