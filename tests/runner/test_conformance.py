@@ -199,9 +199,11 @@ def test_clock_of_a_worker_changes_no_time(driven, saboteur, name):
         measurement.epoch_cpu_seconds,
         strict=True,
     ):
-        # Each sleeps or computes for 50 ms at least, and notes a fifth of that at most.
-        assert seconds > max(0.05 - 0.01, 5 * noted)
-        assert cpu < (1 + drive.MORE_THREADS) * (seconds + measurement.ping_seconds) + 0.02
+        # Each sleeps or computes for 50 ms at least, and notes a fifth of that at most. On a busy
+        # machine the hand-over, which is subtracted, takes as long.
+        whole = seconds + measurement.ping_seconds
+        assert whole > max(0.05 - 0.01, 5 * noted)
+        assert cpu < (1 + drive.MORE_THREADS) * whole + 0.02
 
 
 def test_images_to_predict_are_new_each_time(driven, saboteur):
