@@ -92,7 +92,6 @@ def set_damaged_aside(folder: Path) -> None:
     for path, environment in _read_all(folder):
         if not isinstance(environment, Environment):
             path.rename(path.with_name(f"{path.name}.damaged"))
-            files.sync_folder(path.parent)
 
 
 def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:

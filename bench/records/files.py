@@ -62,7 +62,7 @@ def write_file(path: Path, data: bytes) -> Path:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync_folders(path.parent)
     return path
 
 
@@ -77,7 +77,7 @@ def append(path: Path, data: bytes) -> None:
             os.truncate(path, before)
             raise
     if not before:
-        sync_folder(path.parent)
+        sync_folders(path.parent)
 
 
 def _write(stream: BinaryIO, data: bytes) -> None:
@@ -87,10 +87,11 @@ def _write(stream: BinaryIO, data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Delete the temporary files that a killed process left in a folder."""
+    """Delete the temporary files that a killed process left in a folder; flush its other names."""
     for path in folder.glob("*.part"):
         if _UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink()
+    sync_folders(folder)
 
 
 @contextmanager
@@ -107,18 +108,20 @@ def new_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        sync_folders(temporary)
         temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    sync_folder(path.parent)
+    sync_folders(*path.resolve().parents)  # any of them may be new
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush the file names in a folder to the disk, if the file system supports that."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+def sync_folders(*folders: Path) -> None:
+    """Flush the names in folders to the disk, where that is allowed and supported."""
+    for folder in folders:
         with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -48,8 +48,7 @@ class MergedRun:
 
     def write(self, folder: Path) -> None:
         """Write the run, with its records in the order of their start. Raises OSError."""
-        for part in (layout.PARAMS, layout.ENVIRONMENTS):
-            (folder / part).mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
         for run, _ in self.runs.values():
             files.write_file(folder / layout.RUN_PLAN, encode(run))
         for environment, _ in self.environments.values():

@@ -66,12 +66,10 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = RUN_PLAN) -> None
     data = encode(hide_paths(plan))  # may raise UserError, before anything is written
     with _report_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        files.sync_folders(*folder.resolve().parents)  # any of them may be new
         with lock_folder(folder):
             reject_used_folder(folder)  # another process may have been faster
-            for part in (PARAMS, ENVIRONMENTS) if name == RUN_PLAN else (ENVIRONMENTS,):
-                (folder / part).mkdir(exist_ok=True)
             files.write_file(folder / name, data)
-        files.sync_folder(folder.parent)
 
 
 def reject_used_folder(folder: Path) -> None:
@@ -146,7 +144,7 @@ def append_values(
 
 def save_params(folder: Path, trial: str, data: bytes) -> None:
     """Write a trial's params, the content of a ``.npy`` file. Raises UserError."""
-    _write(folder, PARAMS, f"{_file_name('trial', trial)}.npy", data)
+    _write(folder, f"{PARAMS}/{_file_name('trial', trial)}.npy", data)
 
 
 def identify_entropy(entropy: str) -> str:
@@ -156,12 +154,12 @@ def identify_entropy(entropy: str) -> str:
 
 def save_entropy(folder: Path, entropy: str) -> None:
     """Write the entropy of a round under its id, when the round is over. Raises UserError."""
-    _write(folder, ENTROPY, f"{identify_entropy(entropy)}.txt", entropy.encode())
+    _write(folder, f"{ENTROPY}/{identify_entropy(entropy)}.txt", entropy.encode())
 
 
 def save_trace(folder: Path, slug: str, data: bytes) -> None:
     """Write the trace of a case. Raises UserError."""
-    _write(folder, TRACES, name_trace(_file_name("case", slug)), data)
+    _write(folder, f"{TRACES}/{name_trace(_file_name('case', slug))}", data)
 
 
 def read_entropy(folder: Path) -> dict[str, str]:
@@ -177,25 +175,27 @@ def read_entropy(folder: Path) -> dict[str, str]:
 
 def add_environment(folder: Path, environment: Environment) -> None:
     """Write an environment under its id, before the first record that names it."""
-    name = f"{_file_name('environment', environment.id)}.json"
-    if not (folder / ENVIRONMENTS / name).exists():
-        _write(folder, ENVIRONMENTS, name, encode(environment))
+    name = f"{ENVIRONMENTS}/{_file_name('environment', environment.id)}.json"
+    if not (folder / name).exists():
+        _write(folder, name, encode(environment))
 
 
 def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Write the numbers of pairs after which each case of a comparison is tested."""
-    _write(folder, ".", "looks.json", encode(looks))
+    _write(folder, "looks.json", encode(looks))
 
 
 def save_decision(folder: Path, decision: msgspec.Struct) -> None:
     """Write how a comparison of a calibration was designed, which marks it as finished."""
-    _write(folder, ".", DECISION, encode(decision))
+    _write(folder, DECISION, encode(decision))
 
 
-def _write(folder: Path, part: str, name: str, data: bytes) -> None:
+def _write(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of a run's folder, or of a folder in it that may be new. Raises UserError."""
     with _report_write_errors(folder):
-        (folder / part).mkdir(exist_ok=True)
-        files.write_file(folder / part / name, data)
+        (folder / name).parent.mkdir(exist_ok=True)
+        files.sync_folders(folder)
+        files.write_file(folder / name, data)
 
 
 def repair_run(folder: Path) -> None:
@@ -206,11 +206,11 @@ def repair_run(folder: Path) -> None:
     """
     reject_links(folder)
     with _report_write_errors(folder):
-        for part in (".", PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
-            files.remove_unfinished(folder / part)
         # Repair records first, because those of a damaged environment count as damaged.
         jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())
         environments.set_damaged_aside(folder)
+        for part in (".", PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
+            files.remove_unfinished(folder / part)
         files.append(folder / TRIALS, b"")  # fail now if no record could be written
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.analysis.ranking import compare_all, select_comparable
 from bench.errors import UserError, report_write_errors
-from bench.records.files import write_file
+from bench.records.files import sync_folders, write_file
 from bench.records.layout import PLANS
 from bench.report import page
 from bench.report.charts.chart import draw_chart, name_file
@@ -54,6 +54,7 @@ def write_report(
     table = csv.render_csv(rows)
     with report_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        sync_folders(*folder.resolve().parents)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
         html = "report.html" if can_draw() else ""

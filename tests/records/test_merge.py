@@ -42,6 +42,7 @@ def write_part(folder, records, plan=PLAN, **changes):
     for record in records:
         if record.status == "ok":
             path = folder / "params" / f"{record.trial}.npy"
+            path.parent.mkdir(exist_ok=True)
             np.save(path, np.full((1, 1, 1), record.round, "<f4"))
     return folder
 

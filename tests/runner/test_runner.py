@@ -131,7 +131,7 @@ def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, fold
         assert record.parity.passed
         assert record.noise_parity.passed
         assert len(record.training_loss) == len(record.training_accuracy) == 5
-        assert list((folder / "params").iterdir()) == []
+        assert list(folder.glob("params/*")) == []
         assert store.read_entropy(folder) == {}
         other = made.measure(Trial("r2-mine", "trial", 2, ALONE.case))
         assert [path.name for path in (folder / "params").iterdir()] == ["r1-mine.npy"]
@@ -298,7 +298,7 @@ def test_trace_has_few_steps_and_no_path_or_host(traced, folder):
     path = folder / "traces" / f"{record.case.slug}.json.gz"
     event = {"ph": "X", "name": "step", "file": "<path>/traced.py", "samples": 5 * 96}
     assert json.loads(gzip.decompress(path.read_bytes())) == {"traceEvents": [event]}
-    assert list((folder / "params").iterdir()) == []
+    assert list(folder.glob("params/*")) == []
 
 
 @pytest.mark.parametrize(
