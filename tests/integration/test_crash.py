@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 from support.processes import (
-    NO_CHARTS,
     RUN,
     STATUS,
     WAITS,
@@ -15,7 +14,6 @@ from support.processes import (
     assert_nothing_left,
     assert_read_by_every_verb,
     assert_readable,
-    assert_resumes,
     assert_whole,
     count_announced,
     find_processes,
@@ -40,49 +38,6 @@ def test_next_run_removes_what_a_killed_run_left(hanging, started, alone, tmp_pa
     _, err = other.communicate()
     assert (other.returncode, err) == (0, "")
     assert_nothing_left(tmp_path / "tmp")
-
-
-# Kill the run when a temporary file is renamed, when half of a record is written, or all of it.
-DIES_WRITING = """
-import os, signal
-from pathlib import Path
-from bench.records import files
-real = {{"replace": Path.replace, "_write": files._write, "append": files.append}}
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-def replace(path, target):
-    return die() if target.suffix == ".npy" else real["replace"](path, target)
-def _write(stream, data):
-    if not data or not str(stream.name).endswith("trials.jsonl"):
-        return real["_write"](stream, data)
-    real["_write"](stream, data[: len(data) // 2])
-    die()
-def append(path, data):
-    real["append"](path, data)
-    if data:
-        die()
-{0}.{1} = {1}
-"""
-
-
-def test_run_killed_while_it_writes_keeps_whole_records(started, alone, tmp_path):
-    command = (*NUMPY, "--rounds=3")
-    # Where it is killed; whether each line has its end.
-    for owner, name, line_ends in (
-        ("Path", "replace", [True]),  # the params of the first round, when the second one begins
-        ("files", "_write", [True, False]),
-        ("files", "append", [True, True]),
-    ):
-        run_first(tmp_path, NO_CHARTS + DIES_WRITING.format(owner, name))
-        process = started(*command, **alone)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        lines = read_lines(tmp_path / "out")
-        assert [line.endswith(b"\n") for line in lines] == line_ends, name
-        assert_readable(tmp_path / "out")
-        command = resume_command(tmp_path / "out")
-    run_first(tmp_path, NO_CHARTS)
-    assert_resumes(started, alone, tmp_path / "out", lines)
 
 
 DIES_STARTING = """

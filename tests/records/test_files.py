@@ -59,18 +59,6 @@ def test_read_file_follows_links_on_request_only(path):
         files.read_file(link, follow=False)
 
 
-def test_write_file_syncs_data_before_the_rename(path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
-    )
-    path.write_bytes(b"old")
-    assert files.write_file(path, b"new") == path
-    assert path.read_bytes() == b"new"
-    assert synced == [Path(f"{path}.{os.getpid()}.part"), path.parent]
-    assert list(path.parent.iterdir()) == [path]
-
-
 def test_write_file_on_full_disk_keeps_old_file(path, monkeypatch):
     path.write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", full)

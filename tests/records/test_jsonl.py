@@ -188,19 +188,6 @@ def test_newer_line_is_user_error_and_stays(folder):
     assert (folder / "trials.jsonl").read_bytes() == FIRST + newer + b"{}\n"
 
 
-def test_torn_last_line_is_dropped(folder):
-    path, whole = folder / "trials.jsonl", FIRST + SECOND
-    for cut in range(len(FIRST), len(whole)):
-        path.write_bytes(whole[:cut])
-        assert store.read_records(folder) == RECORDS[:1]
-    for cut in (len(FIRST) + 1, len(whole) - 1):
-        path.write_bytes(whole[:cut])
-        store.repair_run(folder)
-        assert path.read_bytes() == FIRST
-        store.append_record(folder, RECORDS[2])
-        assert store.read_records(folder) == [RECORDS[0], RECORDS[2]]
-
-
 def test_killed_repair_loses_no_line(folder, monkeypatch):
     (folder / "trials.jsonl").write_bytes(FIRST + b"{}\n" + SECOND)
     with monkeypatch.context() as patch:

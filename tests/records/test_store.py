@@ -18,14 +18,6 @@ def folder(tmp_path):
     return write(tmp_path / "run", run(case()))
 
 
-def test_append_syncs_the_record_to_disk(folder, monkeypatch):
-    store.append_record(folder, bare(case(), 1))
-    sizes = []
-    monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
-    store.append_record(folder, bare(case(), 2))
-    assert sizes == [(folder / "trials.jsonl").stat().st_size]
-
-
 def test_second_of_two_concurrent_creations_is_refused(tmp_path, monkeypatch):
     looked, refuse = [], store.reject_used_folder
 
@@ -174,10 +166,3 @@ def test_append_stops_at_the_size_limit(folder, monkeypatch):
     with pytest.raises(UserError, match="would be larger than"):
         store.append_record(folder, bare(case(), 2))
     assert (folder / "trials.jsonl").stat().st_size == size
-
-
-def test_repair_cleans_the_entropy_of_rounds_too(folder):
-    store.save_entropy(folder, "0123")
-    (folder / "entropy" / "def.txt.7.part").write_text("4")
-    store.repair_run(folder)
-    assert [path.stem for path in (folder / "entropy").iterdir()] == [Draws("0123").id]
