@@ -25,6 +25,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # A release with a known flaw (CVE-2023-32681): an audit that does not find it looked nowhere.
 VULNERABLE = "requests==2.30.0"
 WORKFLOWS = ".github/workflows"
+PUBLISHED = "results/reference/amd-epyc-zen5-2-cores"  # the run of the findings
 ACTION = "action.yml"
 # Frameworks that bring a CUDA of their own: they cannot share an environment.
 CUDA = ("torch", "jax", "tensorflow")
@@ -145,6 +146,14 @@ def chromium(session: nox.Session) -> None:
         session.error("these tests need Chromium: apt-get install chromium")
     session.run("apt-get", "update", "-q", external=True)
     session.run("apt-get", "install", "-qy", "--no-install-recommends", "chromium", external=True)
+
+
+@nox.session(default=False)
+def watch(session: nox.Session) -> None:
+    """Measure new releases and write this month's edition: nox -s watch -- jax."""
+    install(session, "-e", ".[all]")
+    session.run("python", "docs/releases.py", "watch", *session.posargs)
+    session.run("python", "docs/findings.py", PUBLISHED)
 
 
 @nox.session(default=False)

@@ -11,7 +11,10 @@ from sphinx.application import Sphinx
 project = "softmax-bench"
 extensions = ["myst_parser"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/*.md", "results/README.md", "results/reference/*/report.md"]
+include_patterns = [
+    *("*.md", "docs/*.md", "docs/editions/*.md"),
+    *("results/README.md", "results/reference/*/report.md"),
+]
 exclude_patterns = [".*", "**/.*", "site", "results/reference/*/params"]
 myst_heading_anchors = 4
 html_theme = "furo"
@@ -46,6 +49,12 @@ SIDEBAR = f"""
 :hidden:
 :caption: Reference
 {REFERENCE}
+```
+```{{toctree}}
+:hidden:
+:glob:
+:caption: Releases by month
+docs/editions/*
 ```
 ```{{toctree}}
 :hidden:

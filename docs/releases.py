@@ -1,12 +1,16 @@
 """Measure the releases of each framework, one against the next, and write docs/releases.md.
 
+``python docs/releases.py watch [CHAIN …]`` asks pip for newer releases, measures those, and writes
+the edition of this month.
 ``python docs/releases.py measure [CHAIN …]`` goes on where it stopped.
 ``python docs/releases.py write`` renews the lists, charts and tables from the records.
 """
 
 import csv
 import io
+import json
 import math
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,11 +18,13 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import altair as alt
+from packaging.version import Version
 
 from bench.analysis.intervals import Interval
 from bench.data import cache
@@ -32,12 +38,17 @@ from bench.report.charts.style import PALETTE, WIDTH, set_title
 from bench.report.regression.verdicts import format_change
 from bench.report.render import numbers
 from bench.report.render.markdown import escape
+from bench.runner.host.machine import read_cpu_model
 from implementations import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "results" / "releases"
 PUBLISHED = ROOT / "results" / "reference" / "releases"
+RELEASES = PUBLISHED / "releases.json"  # those of each chain, the oldest first
 PAGE = ROOT / "docs" / "releases.md"
+EDITIONS = ROOT / "docs" / "editions"
+EPOCHS = "docs/studies/epochs.py"
+PROFILED = "2m"  # the budget of a gate that names the functions of what became slower
 START, END = "<!-- made by `python docs/releases.py write` -->", "<!-- end of what is made -->"
 DIRECT = "directly"
 # What `bench ab` prints; the last file of a link, so a link that has it is complete.
@@ -53,17 +64,17 @@ THREADS = {
 class Chain:
     """Releases that follow one another, and what is measured of them.
 
-    packages: those that have these releases. others: requirements that all releases share, for
-    packages that do not fit in the versions that are installed here. seconds: the budget of each
-    implementation in a link; about ten pairs of processes, so that a change can be decided.
+    package: what has these releases, the oldest first. others: requirements that all releases
+    share, for packages that do not fit in the versions that are installed here. seconds: the budget
+    of each implementation in a link; about ten pairs of processes, so that a change can be decided.
     """
 
-    packages: Sequence[str]
-    releases: Sequence[str]
+    package: str
     implementations: Sequence[str]
     others: str = ""
     samples: int = 48_000
     seconds: int = 60
+    releases: Sequence[str] = ()
 
     @property
     def links(self) -> Iterator[tuple[str, str]]:
@@ -73,17 +84,13 @@ class Chain:
 
     def name_version(self, release: str) -> str:
         """Return a release as ``bench ab`` reads it."""
-        return " ".join([*(f"{name}=={release}" for name in self.packages), self.others]).strip()
+        return f"{self.package}=={release} {self.others}".strip()
 
 
 # What programs are called now, by their names in older records.
 FORMER = {entry.former_name: entry.name for entry in IMPLEMENTATIONS if entry.former_name}
 KERAS = Chain(
-    ("keras",),
-    (
-        *("3.6.0", "3.7.0", "3.8.0", "3.9.2", "3.10.0"),
-        *("3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1"),
-    ),
+    "keras",
     # keras-tensorflow waits at the end of an epoch: docs/framework.md.
     ("keras-tensorflow-loop", "keras-torch"),
     others="tensorflow==2.19.1 numpy==2.1.3 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 "
@@ -91,58 +98,76 @@ KERAS = Chain(
     samples=12_000,
     seconds=160,  # a pair of keras-torch takes 16
 )
-CHAINS = {
-    "jax": Chain(
-        ("jax",),
-        (
-            *("0.4.31", "0.4.33", "0.4.34", "0.4.35", "0.4.36", "0.4.37", "0.4.38"),
-            *("0.5.0", "0.5.1", "0.5.2", "0.5.3"),
-            *("0.6.0", "0.6.1", "0.6.2"),
-            *("0.7.0", "0.7.1", "0.7.2"),
-            *("0.8.0", "0.8.1", "0.8.2", "0.8.3"),
-            *("0.9.0", "0.9.1", "0.9.2"),
-            *("0.10.0", "0.10.1", "0.10.2"),
-        ),
-        ("jax", "jax-scan"),
-        others="jaxlib>=0.4.30",  # pip takes the release that belongs to that of JAX
-    ),
-    "numba": Chain(
-        ("numba",),
-        (
-            *("0.60.0", "0.61.0", "0.61.2", "0.62.0", "0.62.1", "0.63.0", "0.63.1"),
-            *("0.64.0", "0.65.0", "0.65.1", "0.66.0", "0.67.0", "0.68.0", "0.68.1"),
-        ),
-        ("numba",),
-        others="numpy==2.0.2 llvmlite>=0.43",
-        seconds=150,  # a process compiles for five seconds
-    ),
-    "scikit-learn": Chain(
-        ("scikit-learn",),
-        ("1.5.2", "1.6.0", "1.6.1", "1.7.0", "1.7.1", "1.7.2", "1.8.0", "1.9.0", "1.9.1"),
-        ("sklearn-softmax", "sklearn-sgd"),
-        samples=12_000,
-    ),
+_CHAINS = {
+    # pip takes the release of jaxlib that belongs to that of JAX.
+    "jax": Chain("jax", ("jax", "jax-scan"), others="jaxlib>=0.4.30"),
+    # A process compiles for five seconds.
+    "numba": Chain("numba", ("numba",), others="numpy==2.0.2 llvmlite>=0.43", seconds=150),
+    "scikit-learn": Chain("scikit-learn", ("sklearn-softmax", "sklearn-sgd"), samples=12_000),
     "tensorflow": Chain(
-        ("tensorflow",),
-        ("2.18.0", "2.18.1", "2.19.0", "2.19.1", "2.20.0", "2.21.0"),
+        "tensorflow",
         ("tensorflow-loop", "keras-tensorflow-loop"),
         others="keras==3.15.1 numpy==2.0.2 h5py>=3.11 ml-dtypes>=0.4 protobuf>=5 tensorboard>=2",
         seconds=150,
     ),
     "keras": KERAS,
     # Keras before 3.10 uses jax.spmd_mode, which the JAX that is installed here does not have.
-    "keras-jax": replace(KERAS, releases=KERAS.releases[4:], implementations=("keras-jax",)),
+    "keras-jax": replace(KERAS, implementations=("keras-jax",)),
     "pytorch": Chain(
-        ("torch",),
-        (
-            *("2.5.1", "2.6.0", "2.7.0", "2.7.1", "2.8.0", "2.9.0", "2.9.1"),
-            *("2.10.0", "2.11.0", "2.12.0", "2.12.1", "2.13.0", "2.14.0", "2.14.1", "2.15.0"),
-        ),
+        "torch",
         ("pytorch",),
         others="setuptools>=60 sympy>=1.13 networkx>=3",
         seconds=120,
     ),
 }
+_RELEASES: dict[str, list[str]] = json.loads(RELEASES.read_text(encoding="utf-8"))
+CHAINS = {name: replace(chain, releases=_RELEASES[name]) for name, chain in _CHAINS.items()}
+
+
+def watch(names: Sequence[str], month: str) -> None:
+    """Measure the releases that pip has after those of the chains; write the edition of a month."""
+    EDITIONS.mkdir(exist_ok=True)
+    for name in names:
+        chain = CHAINS[name]
+        CHAINS[name] = replace(chain, releases=[*chain.releases, *list_newer(chain)])
+        # First, so that what is stopped goes on with the same releases.
+        lines = [f'  "{key}": {json.dumps([*one.releases])}' for key, one in CHAINS.items()]
+        RELEASES.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        known = {(link.before, link.after) for link in read_links(name, CHAINS[name])}
+        measure(name, CHAINS[name])
+        new = {*pairwise(CHAINS[name].releases)} - known
+        for link in read_links(name, CHAINS[name]):
+            slower = [case for case in link.cases if case.verdict == "slower"]
+            if slower and (link.before, link.after) in new:
+                parts = [f"# Slower with {CHAINS[name].package} {link.after}"]
+                parts += [draft_report(CHAINS[name], link, case) for case in slower]
+                draft = EDITIONS / f"{month}-{name}-{link.after}.md"
+                draft.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_edition(month)
+    write()
+
+
+def list_newer(chain: Chain) -> list[str]:
+    """Return the releases after the last one of a chain, the oldest first.
+
+    Without previews, and without builds that only one index has, such as 2.13.0+cpu.
+    """
+    command = [sys.executable, "-m", "pip", "index", "versions", chain.package]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    listed = answer.stdout.partition("Available versions:")[2].partition("\n")[0]
+    if not listed:
+        sys.exit(f"pip lists no releases of {chain.package}: {answer.stderr.strip()}")
+    releases = [Version(text.strip()) for text in listed.split(",")]
+    usual = [one for one in releases if not (one.is_prerelease or one.local)]
+    return [str(one) for one in sorted(usual) if one > Version(chain.releases[-1])]
+
+
+def list_options(chain: Chain, before: str, after: str) -> list[str]:
+    """Return the options of ``bench ab`` that measure a link."""
+    options = ["--base", chain.name_version(before), "--candidate", chain.name_version(after)]
+    options += [f"--implementation={one}" for one in chain.implementations]
+    options += ["--samples", str(chain.samples)]
+    return [*options, "--budget", f"{chain.seconds * len(chain.implementations)}s"]
 
 
 def measure(name: str, chain: Chain) -> None:
@@ -161,10 +186,7 @@ def measure(name: str, chain: Chain) -> None:
             continue
         shutil.rmtree(folder, ignore_errors=True)
         command = [sys.executable, "-m", "bench", "ab", "--output", str(folder)]
-        command += ["--base", chain.name_version(before), "--candidate", chain.name_version(after)]
-        command += [f"--implementation={one}" for one in chain.implementations]
-        command += ["--samples", str(chain.samples)]
-        command += ["--budget", f"{chain.seconds * len(chain.implementations)}s"]
+        command += list_options(chain, before, after)
         sys.stderr.write(f"{name}: {before} → {after}\n")
         known = set(list_environments())
         process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -177,7 +199,11 @@ def measure(name: str, chain: Chain) -> None:
         while len(built) > 2:
             shutil.rmtree(built.pop(0), ignore_errors=True)
     PUBLISHED.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(PUBLISHED / f"{name}.tar.xz", "w:xz") as packed:
+    archive = PUBLISHED / f"{name}.tar.xz"
+    newest = max(path.stat().st_mtime for path in (MEASURED / name).glob(f"*/{VERDICT}"))
+    if archive.exists() and archive.stat().st_mtime >= newest:
+        return
+    with tarfile.open(archive, "w:xz") as packed:
         packed.add(MEASURED / name, name, filter=lambda one: one if keep(one.name) else None)
 
 
@@ -195,20 +221,24 @@ def keep(name: str) -> bool:
 class Link:
     """Two releases and what the records say of them.
 
-    reason: why nothing was measured; empty if something was.
+    date: of the plan, UTC. reason: why nothing was measured; empty if something was.
     """
 
     before: str
     after: str
+    date: str = ""
     cases: Sequence[CaseComparison] = ()
     reason: str = ""
 
 
 def read_links(name: str, chain: Chain) -> list[Link]:
-    """Return the links of a chain that its published records have."""
-    links = []
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(PUBLISHED / f"{name}.tar.xz") as one:
-        one.extractall(folder, filter="data")
+    """Return the links of a chain that its published records have; none without records."""
+    links: list[Link] = []
+    archive = PUBLISHED / f"{name}.tar.xz"
+    if not archive.exists():
+        return links
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
         for before, after in chain.links:
             path = Path(folder, name, f"{before}-{after}")
             if (path / COMPARISON_PLAN).exists():
@@ -218,7 +248,7 @@ def read_links(name: str, chain: Chain) -> list[Link]:
                     replace(case, name=FORMER.get(case.name, case.name)) for case in result.cases
                 ]
                 cases = [case for case in cases if case.name in chain.implementations]
-                links.append(Link(before, after, cases))
+                links.append(Link(before, after, plan.created[:10], cases))
             elif (path / VERDICT).exists():
                 lines = (path / VERDICT).read_text(encoding="utf-8").splitlines()
                 links.append(Link(before, after, reason=lines[-1] if lines else "no reason"))
@@ -249,6 +279,7 @@ def tabulate_chain(links: Sequence[Link]) -> str:
             lines.append(
                 {
                     "releases": f"{link.before} → {link.after}",
+                    "date": link.date,
                     "program": case.name,
                     "before": numbers.format_duration(epoch.baseline if epoch else None),
                     "after": numbers.format_duration(epoch.candidate if epoch else None),
@@ -339,21 +370,86 @@ def multiply(product: Interval, ratio: Interval) -> Interval:
     return Interval(mean, mean / half, mean * half)
 
 
+def write_edition(month: str) -> None:
+    """Write what was measured in a month, which stays as it is. month: as in 2026-12."""
+    opening = (
+        "What was measured in this month: each new release against the one before it, and the "
+        "first\nof a chain against the last. [releases.md](../releases.md) says how."
+    )
+    parts = [f"# Releases, {month}", opening]
+    for name, chain in CHAINS.items():
+        links = read_links(name, chain)
+        new = [link for link in links if link.date.startswith(month)]
+        if not new:
+            continue
+        chart = render_svg(chart_chain(name, chain, links).to_dict())
+        (EDITIONS / f"{month}-{name}.svg").write_text(chart, encoding="utf-8")
+        lines = [
+            f"- {link.date}, {link.before} → {link.after}: `{case.name}` {case.verdict}"
+            + (f", {escape(format_change(case.metrics[0].ratio))}" if case.metrics else "")
+            for link in new
+            for case in link.cases
+        ]
+        drafts = sorted(EDITIONS.glob(f"{month}-{name}-*.md"))
+        parts += [
+            f"## {name}",
+            f"![{name}: time of an epoch by release]({month}-{name}.svg)",
+            "\n".join(lines),
+            f"[Records](../../results/reference/releases/{name}.tar.xz)",
+            *(f"[Draft of a report: {path.stem}]({path.name})" for path in drafts),
+        ]
+    (EDITIONS / f"{month}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def draft_report(chain: Chain, link: Link, case: CaseComparison) -> str:
+    """Return a text about what became slower, for a person to check and to post.
+
+    It runs both releases once more under cProfile, which names the functions that differ.
+    """
+    sys.stderr.write(f"{case.name}: both releases once more, under cProfile\n")
+    versions = [chain.name_version(release) for release in (link.before, link.after)]
+    command = [sys.executable, "-m", "bench", "gate", "--profile", "--format", "markdown"]
+    command += ["--base", versions[0], "--candidate", versions[1], "--budget", PROFILED]
+    command += ["--command", f"python {EPOCHS} {case.name}"]
+    profiled = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    error = max((one for one in case.parity_error if one is not None), default=None)
+    shown = shlex.join(["softmax-bench", "ab", *list_options(chain, link.before, link.after)])
+    return f"""An epoch of a softmax classifier (784 pixels, 10 classes, {chain.samples:,} images in
+batches of 32) is slower with {chain.package} {link.after} than with {link.before}: the difference
+is {escape(format_change(case.metrics[0].ratio))}, on one core of a {escape(read_cpu_model())}. In
+{case.pairs} pairs of processes both releases trained in turn, epoch by epoch, on {link.date}. The
+brackets are the interval of the test. Both end with the weights of a float64 reference; the
+largest error is {numbers.format_error(error)}.
+
+The program is [{case.name}](../../{find_source(case.name)}). This repeats the measurement:
+
+```
+{shown}
+```
+
+{profiled.stdout.strip() or escape(profiled.stderr)}"""
+
+
+def find_source(name: str) -> str:
+    """Return the path of an implementation below the repository."""
+    module = next(entry.module for entry in IMPLEMENTATIONS if entry.name == name)
+    return f"implementations/{module.replace('.', '/')}.py"
+
+
 def write() -> None:
     """Renew the charts, and the part of the page that is made from the records."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
     parts = [before + START]
-    missing = [name for name in CHAINS if not (PUBLISHED / f"{name}.tar.xz").exists()]
-    if missing:
-        parts.append(f"Not measured yet: {', '.join(missing)}.")
     for name, chain in CHAINS.items():
-        if (PUBLISHED / f"{name}.tar.xz").exists():
-            links = read_links(name, chain)
+        if links := read_links(name, chain):
             parts.append(describe_chain(name, chain, links))
             svg = render_svg(chart_chain(name, chain, links).to_dict())
             (PUBLISHED / f"{name}.svg").write_text(svg, encoding="utf-8")
             (PUBLISHED / f"{name}.csv").write_text(tabulate_chain(links), encoding="utf-8")
+    editions = sorted(EDITIONS.glob("????-??.md"))
+    months = [f"[{path.stem}](editions/{path.name})" for path in editions]
+    parts.append(f"By month: {', '.join(months)}")
     PAGE.write_text("\n\n".join([*parts, END + after]), encoding="utf-8")
 
 
@@ -363,5 +459,7 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["measure"] and set(sys.argv[2:]) <= set(CHAINS):
         for name in sys.argv[2:] or CHAINS:
             measure(name, CHAINS[name])
+    elif sys.argv[1:2] == ["watch"] and set(sys.argv[2:]) <= set(CHAINS):
+        watch(sys.argv[2:] or [*CHAINS], f"{datetime.now(UTC):%Y-%m}")
     else:
-        sys.exit(f"usage: python docs/releases.py measure [{'|'.join(CHAINS)}]… | write")
+        sys.exit(f"usage: python docs/releases.py watch|measure [{'|'.join(CHAINS)}]… | write")

@@ -1,7 +1,9 @@
 """docs/releases.py: chains of releases that are measured with ``bench ab``, and their page."""
 
 import importlib.util
+import json
 import math
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -31,9 +33,13 @@ def tool(real_tool, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "MEASURED", tmp_path / "measured")
     monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published")
     monkeypatch.setattr(module, "PAGE", tmp_path / "releases.md")
+    monkeypatch.setattr(module, "RELEASES", tmp_path / "releases.json")
+    monkeypatch.setattr(module, "EDITIONS", tmp_path / "editions")
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
-        module, "CHAINS", {"jax": module.Chain(("jax",), ("0.1", "0.2", "0.3"), ("jax",), "x>=1")}
+        module,
+        "CHAINS",
+        {"jax": module.Chain("jax", ("jax",), "x>=1", releases=("0.1", "0.2", "0.3"))},
     )
     return module
 
@@ -44,6 +50,9 @@ def commands(tool, monkeypatch):
     calls = []
 
     def run(command, **_):
+        if "pip" in command:
+            listed = "Available versions: 0.5rc1, 0.4+cpu, 0.4, 0.10, 0.3, 0.2"
+            return SimpleNamespace(stdout=f"jax (0.10)\n{listed}\n  INSTALLED: 0.2\n")
         calls.append(command)
         version = command[command.index("--candidate") + 1]
         environment = tool.cache.root() / "environments" / f"{len(calls)}"
@@ -70,6 +79,45 @@ def test_measure_goes_on_from_the_published_records(tool, commands):
     tool.shutil.rmtree(tool.MEASURED / "jax" / "0.1-0.2")
     tool.measure("jax", tool.CHAINS["jax"])
     assert len(commands) == 4
+
+
+def test_watch_measures_what_pip_has_after_the_last_release(tool, commands):
+    tool.PAGE.write_text(f"{tool.START}\n{tool.END}", encoding="utf-8")
+    tool.measure("jax", tool.CHAINS["jax"])
+    for _ in range(2):  # the second time there is nothing new
+        tool.watch(["jax"], "2026-12")
+        assert len(commands) == 6  # the steps to 0.4 and 0.10, and from the first to the last
+    assert json.loads(tool.RELEASES.read_text()) == {"jax": ["0.1", "0.2", "0.3", "0.4", "0.10"]}
+    assert "By month: [2026-12](editions/2026-12.md)" in tool.PAGE.read_text(encoding="utf-8")
+
+
+def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_path):
+    for folder in ("EDITIONS", "PUBLISHED"):
+        monkeypatch.setattr(real_tool, folder, tmp_path / folder)
+    for name in ("RELEASES", "PAGE"):
+        monkeypatch.setattr(real_tool, name, tmp_path / name)
+    real_tool.PAGE.write_text(f"{real_tool.START}\n{real_tool.END}", encoding="utf-8")
+    real_tool.PUBLISHED.mkdir()
+    chain, published = real_tool.CHAINS["scikit-learn"], real_tool.ROOT / "results/reference"
+    archive = real_tool.PUBLISHED / "scikit-learn.tar.xz"
+    monkeypatch.setattr(real_tool, "CHAINS", {"scikit-learn": chain})
+
+    def measure(*_):
+        shutil.copy(published / "releases" / archive.name, archive)
+
+    monkeypatch.setattr(real_tool, "measure", measure)
+    answer = SimpleNamespace(stdout="functions, Available versions: 0.1", stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    real_tool.watch(["scikit-learn"], "2026-11")
+    (draft,) = real_tool.EDITIONS.glob("*-*-*.md")  # the direct comparison is no step
+    assert draft.name == "2026-11-scikit-learn-1.7.0.md"
+    text = draft.read_text(encoding="utf-8")
+    assert "difference\nis +5.8 %" in text
+    assert "softmax-bench ab --base scikit-learn==1.6.1 --candidate" in text
+    assert "functions" in text
+    edition = (real_tool.EDITIONS / "2026-11.md").read_text(encoding="utf-8")
+    assert "1.6.1 → 1.7.0: `sklearn-softmax` slower, +5.8 %" in edition
+    assert f"]({draft.name})" in edition
 
 
 def test_measure_keeps_the_environments_of_one_pair(tool, commands):
