@@ -169,8 +169,8 @@ def test_all_interruptions_of_all_verbs_that_write(recorded, replayed, tmp_path)
     torn = shutil.copytree(tmp_path / "killed", tmp_path / "torn") / "deep/a/trials.jsonl"
     torn.write_bytes(torn.read_bytes()[:-9])
     simulate("torn", ("run", "--resume", "--output=torn/deep/a"))
-    for name in ("killed", "torn"):
-        processes.assert_whole(tmp_path / name / "deep/a")
+    for name in ("killed", "torn"):  # both are resumed to their end
+        assert len(processes.assert_readable(tmp_path / name / "deep/a")) == 2
     simulate("ab", (*AB, "--output=ab/deep/a"))
     simulate("gate", (*GATE, "--output=gate/deep/a"))
     simulate("known", (*CALIBRATE, "--calibrations=known/deep"))

@@ -105,9 +105,9 @@ class Disk:
 def list_contents(node, step):
     """Return what a file may hold that was not synced; step: see ``interrupt``."""
     before, after = node.versions[-2:]
-    size = len(after) - len(before)
+    size = max(0, len(after) - len(before))
     ends = {*range(1, min(BLOCK, size), step), *range(max(1, size - BLOCK), size, step)}
-    return [*node.versions, *(after[: len(before) + end] for end in ends), before + bytes(max(0, size))]
+    return [*node.versions, *(after[: len(before) + end] for end in ends), before + bytes(size)]
 
 
 def is_temporary(path):
