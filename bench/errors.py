@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _LINE_ENDS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
-# Control characters, which a terminal obeys; bidirectional marks, which reorder a line (Unicode
-# Standard Annex #9, table 4); halves of characters, which no file takes; and what XML forbids.
+# Control characters, which a terminal obeys; ##[ and a first ::, which a CI obeys; bidirectional
+# marks (Unicode Standard Annex #9, table 4); halves of characters; and what XML forbids.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    r"|##(?=(?:vso)?\[)|\A\s*::"
 )
 _BEGINNING, _END = 1000, 500
 USUAL = "Fix its permissions"  # the remedy of most errors
@@ -40,8 +41,8 @@ class UserError(Exception):
 def clean_text(text: str) -> str:
     """Return an untrusted text as one line that can be printed.
 
-    Line ends and tabs become spaces. Control characters, bidirectional marks and what is no
-    character become question marks.
+    Line ends and tabs become spaces. Control characters, bidirectional marks, what is no character
+    and the start of a command of a CI become question marks.
     """
     return _UNPRINTABLE.sub("?", _LINE_ENDS.sub(" ", text))
 

@@ -196,7 +196,7 @@ def _explain_library(error: MemoryError | ImportError) -> str:
         return f"this needs {error.name}, which is not installed: {suggest_install('measure')}"
     # A library may not fit into the memory, either.
     return (
-        f"the memory is used up, or a library is damaged: {error or 'MemoryError'}. Raise the "
+        f"the memory is used up, or a library is damaged: {str(error) or 'MemoryError'}. Raise the "
         "limit (ulimit -v) or install it anew, and add --resume to go on with a run"
     )
 

@@ -21,11 +21,7 @@ stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_line(line: str, console: Console | None = None, style: str | None = None) -> None:
-    """Print one line, unwrapped and without markup, because it may quote others' text.
-
-    console: None for stdout. A CI obeys a line that begins with ::error, as a path may.
-    """
-    line = f"./{line}" if line.lstrip().startswith("::") else line
+    """Print one line, unwrapped and without markup, because it may quote others' text."""
     (console or stdout).print(clean_text(line), soft_wrap=True, markup=False, style=style)
 
 

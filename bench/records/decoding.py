@@ -15,7 +15,7 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 # In JSON: the characters that ``clean_text`` replaces, in UTF-8 or escaped. Most files have none.
 _UNCLEAN = re.compile(
     rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|"
-    rb"\xef\xbf[\xbe\xbf]"
+    rb"\xef\xbf[\xbe\xbf]|##|::"
 )
 
 

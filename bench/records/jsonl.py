@@ -167,14 +167,15 @@ def _is_complete(record: AnyRecord) -> bool:
             return True
         case CommandRecord(values=values):
             times = (*record.iteration_seconds, *record.kernel_seconds)
-            return min(values.values(), default=0) > 0 and min(times, default=1) >= MIN_SECONDS
+            return bool(values) and min(times, default=1) >= MIN_SECONDS
         case TrialRecord(case=case):
             scored = min(len(record.validation_accuracy), len(record.test_accuracy))
+            others = *record.kernel_seconds, *record.predict_seconds, *record.predict_one_seconds
             return (
                 0 < case.batch_size <= case.samples
                 and case.threads > 0
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
-                and min(record.kernel_seconds, default=1) >= MIN_SECONDS
+                and min(others, default=1) >= MIN_SECONDS
                 and case.epochs > 0
                 # A pair is compared by its times, and judged by parity alone.
                 and (record.alternated or case.epochs <= scored)

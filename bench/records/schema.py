@@ -29,6 +29,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact as a float
 Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+Positive = Annotated[float, msgspec.Meta(ge=1e-18, le=1e18)]  # two of them have a ratio
 Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
 # Those of a plan are what the command line takes, because others may have written it.
 MAX_INT, MAX_ROUNDS, MAX_EPOCHS, MAX_SECONDS = 2**31 - 1, 1000, 200, 7 * 24 * 3600.0
@@ -340,7 +341,7 @@ class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
 
     subject: Subject = msgspec.field(name="case")
     version: str = ""
-    values: dict[str, Amount] = {}
+    values: dict[str, Positive] = {}
     iteration_seconds: list[Seconds] = []
 
 
@@ -434,8 +435,9 @@ class Run(
 
     def find_fault(self) -> str | None:
         """Return why a plan cannot be used, which the types do not show, or None."""
-        if missing := {case.workload for case in self.cases} - self.rounds.keys():
-            return f"it has no rounds of {' or '.join(sorted(missing))}"
+        missing = {case.workload for case in self.cases} - self.rounds.keys()
+        if missing or not self.cases:
+            return f"it has no rounds of {' or '.join(sorted(missing)) or 'any case'}"
         trials = sum(self.rounds[one.workload] + len(one.tried_threads) for one in self.cases)
         trials += sum(self.sweep_rounds + len(one.tried_threads) for one in self.sweep)
         if self.stopping:  # which is asked anew in each round

@@ -102,16 +102,17 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
         by_machine[machines[record.environment]].append(record)
-    whole = _load(folder, run, files)
+    missing = find_missing_trials(run, files.records, find_settled)
+    missing_count = sum(is_needed(run, trial) for trial in missing)
     if len(by_machine) < 2:
-        return [whole]
+        return [_load(folder, run, files, missing_count)]
     parts = []
     for machine, records in sorted(by_machine.items(), key=lambda item: -len(item[1])):
         environments = {
             key: known for key, known in files.environments.items() if machines[key] == machine
         }
-        part = _load(folder, run, RunContents(records, environments, files.faults))
-        parts.append(replace(part, missing_count=whole.missing_count))
+        contents = RunContents(records, environments, files.faults)
+        parts.append(_load(folder, run, contents, missing_count))
     return parts
 
 
@@ -153,7 +154,7 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
     return names
 
 
-def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
+def _load(folder: Path, run: Run, files: RunContents, missing_count: int) -> LoadedRun:
     records, others = split_pilot(run, files.records)
     tried = {(one.case.workload, one.case.implementation, one.case.batch_size) for one in others}
     pilot = [
@@ -180,9 +181,7 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         pilot=summary.summarize(pilot, files.environments, run),
         textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing_count=sum(
-            is_needed(run, trial) for trial in find_missing_trials(run, files.records, find_settled)
-        ),
+        missing_count=missing_count,
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

@@ -122,7 +122,7 @@ def test_line_is_printed_as_it_is_and_is_no_command_of_a_ci(capsys):
     for line in ("file.py:100: no [red]a:b:c", " ::error::x", "::error::x/report.md"):
         bench_console.print_line(line)
     out = capsys.readouterr().out.splitlines()
-    assert out == ["file.py:100: no [red]a:b:c", "./ ::error::x", "./::error::x/report.md"]
+    assert out == ["file.py:100: no [red]a:b:c", "?error::x", "?error::x/report.md"]
 
 
 def test_progress_keeps_the_table_below_the_line_that_changes():

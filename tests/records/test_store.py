@@ -8,7 +8,7 @@ import pytest
 from support.records import bare, case, environment, run, write
 
 from bench.errors import UserError
-from bench.records import files, layout, store
+from bench.records import files, jsonl, layout, store
 from bench.records.schema import FORMAT
 from bench.runner.parity.draws import Draws
 
@@ -166,3 +166,12 @@ def test_append_stops_at_the_size_limit(folder, monkeypatch):
     with pytest.raises(UserError, match="would be larger than"):
         store.append_record(folder, bare(case(), 2))
     assert (folder / "trials.jsonl").stat().st_size == size
+
+
+def test_more_rows_than_a_report_can_compare_are_refused(folder):
+    lines = [jsonl.encode(bare(case(batch_size=size), size)) for size in range(1001)]
+    (folder / "trials.jsonl").write_bytes(b"".join(lines[:1000]))
+    assert len(store.read_records(folder)) == 1000
+    (folder / "trials.jsonl").write_bytes(b"".join(lines))
+    with pytest.raises(UserError, match="1,000 cases"):
+        store.read_records(folder)

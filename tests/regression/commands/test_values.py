@@ -67,9 +67,9 @@ def test_number_that_can_be_read_in_two_ways_is_a_fault(read, output):
     [
         ("last-number", "", "printed no number"),
         ("last-number", "nothing", "printed no number"),
-        ("last-number", "5\n-3", "only positive numbers"),
-        ("last-number", "0", "only positive numbers"),
-        ("last-number", "1e999", "only positive numbers"),
+        ("last-number", "5\n-3", "only numbers from"),
+        ("last-number", "0", "only numbers from"),
+        ("last-number", "1e999", "only numbers from"),
         ("json:a", "", "is JSON"),
         ("json:a", "{", "is JSON"),
         ("json:a", "[" * 100_000, "is JSON"),
@@ -81,9 +81,9 @@ def test_number_that_can_be_read_in_two_ways_is_a_fault(read, output):
         ("json:a", '{"a": "1"}', "is no number"),
         ("json:a", '{"a": true}', "is no number"),
         ("json:a", '{"a": null}', "is no number"),
-        ("json:a", '{"a": NaN}', "only positive numbers"),
-        ("json:a", f'{{"a": {"9" * 400}}}', "only positive numbers"),
-        ("json:a", '{"a": -1}', "only positive numbers"),
+        ("json:a", '{"a": NaN}', "only numbers from"),
+        ("json:a", f'{{"a": {"9" * 400}}}', "only numbers from"),
+        ("json:a", '{"a": -1}', "only numbers from"),
     ],
 )
 def test_output_without_a_positive_number_is_a_fault(read, metric, output, reason):
@@ -111,7 +111,7 @@ def test_benchmarks_have_their_names_and_minima_or_means(read, tmp_path):
         ("[]", "cannot be read"),
         ('{"benchmarks": [{"fullname": "a"}]}', "cannot be read"),
         ('{"benchmarks": []}', "no benchmark"),
-        ('{"benchmarks": [{"fullname": "a", "stats": {"min": 0}}]}', "a is 0; only positive"),
+        ('{"benchmarks": [{"fullname": "a", "stats": {"min": 0}}]}', "a is 0; only numbers from"),
         (None, "no benchmark ran"),
     ],
 )
