@@ -24,7 +24,6 @@ VERBS = (
 )
 # By folder: the rows of bench.load, None if it refuses, and the exit status of each verb.
 EXHIBITS = {
-    "::error::a folder": (1, "0000000"),
     "ab": (2, "0222220"),
     "ab-format-3": (None, "2222220"),
     "ab-format-7": (2, "0222220"),
@@ -60,6 +59,7 @@ EXHIBITS = {
     "run-format-7-first": (2, "0000000"),
     "run-format-8": (3, "0000100"),
     "run-huge-seed": (None, "2222220"),
+    "run-in-hostile-folder": (1, "0000000"),
     "run-link-for-entropy": (None, "2222220"),
     "run-loose-tolerance": (1, "0100000"),
     "run-newer-format": (None, "2222220"),
@@ -89,10 +89,12 @@ def count_rows(folder):
 )
 def test_every_verb_reads_or_refuses_exhibit(name, called, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "altair", None)  # charts take long
-    shutil.copytree(MUSEUM / name, tmp_path / name, symlinks=True)
-    rows, statuses = count_rows(tmp_path / name), []
+    # Git on Windows takes no such name.
+    folder = "::error::a folder" if name == "run-in-hostile-folder" else name
+    shutil.copytree(MUSEUM / name, tmp_path / folder, symlinks=True)
+    rows, statuses = count_rows(tmp_path / folder), []
     for verb in VERBS:
-        status, out, err = called(*(word.replace("IT", name) for word in verb))
+        status, out, err = called(*(word.replace("IT", folder) for word in verb))
         assert status != 2 or (out, err.count("\n")) == ("", 1), (verb, out, err)
         assert not COMMAND.search(out + err)
         statuses.append(str(status))
@@ -104,6 +106,6 @@ def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):
     status, _, err = called("report")
     assert (status, err) == (0, "")
     page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
-    # Calibrations are one entry, and no text begins with ::.
+    # Calibrations are one entry.
     missing = {name for name in EXHIBITS if name not in page and "calibration" not in name}
-    assert missing == {"run-without-plan", "::error::a folder"}
+    assert missing == {"run-without-plan"}
