@@ -125,15 +125,6 @@ def test_contradiction_is_refused_without_output(parts, tmp_path, records, plan,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("file", ["trials.jsonl", "environments/here.json", "run.json"])
-def test_damaged_part_is_refused(parts, tmp_path, file):
-    path = parts[1] / file
-    path.write_bytes(path.read_bytes().replace(b"format", b"formed").replace(b"cores", b"\xff"))
-    with pytest.raises(UserError):
-        merge.merge_runs(parts, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
 def test_traces_are_merged_with_their_records(parts, tmp_path):
     store.append_record(parts[2], ok(case("b"), kind="trace"))
     store.save_trace(parts[2], case("b").slug, b"events")

@@ -9,7 +9,6 @@ from support.records import bare, case, environment, run, write
 
 from bench.errors import UserError
 from bench.records import files, jsonl, layout, store
-from bench.records.schema import FORMAT
 from bench.runner.parity.draws import Draws
 
 
@@ -74,29 +73,6 @@ def test_full_disk_is_user_error_and_changes_nothing(folder, tmp_path, monkeypat
         getattr(store, action)(folder, *arguments[action])
     after = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert after == before
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "{",
-        "[" * 10**5,
-        '{"format": 1}',
-        f'{{"format": {FORMAT + 1}, "new": 1}}',
-        ('"sgd": 2', '"s": 2'),
-        ('"sgd": 2', '"sgd": 10001'),
-        ("600.0", "-1"),
-    ],
-)
-def test_unreadable_plan_is_user_error(folder, text):
-    path = folder / "run.json"
-    plan = path.read_text(encoding="utf-8")
-    path.unlink()
-    if text is not None:
-        path.write_text(plan.replace(*text) if isinstance(text, tuple) else text)
-    with pytest.raises(UserError):
-        store.read_run(folder)
 
 
 def test_params_and_entropy_are_kept(folder):
