@@ -62,6 +62,8 @@ Optimizer = SGD | RMSprop
 class Params(NamedTuple):
     """Weight (features, classes) and bias (classes,), float32, on the host.
 
+    Of several models: weight (models, features, classes) and bias (models, classes).
+
     What ``train_epoch`` returns must be a fresh copy (``np.array(..., copy=True)``): a view of a
     device buffer or of live weights would change after the fact. Because the copy depends on every
     step of the epoch, the device has finished when it is there, and the clock may stop.
@@ -78,6 +80,8 @@ class Problem:
     images: float32 (samples, features), in [0, 1]; not to be written to.
     labels: int32 (samples,), in [0, classes).
     batch_size: divides the samples, so that no batch is ragged and one shape is compiled.
+    models: None for one model. Else float32 (models,), the learning rates of several models: they
+        train together by SGD over the same batches, each at its rate in place of the optimizer's.
     """
 
     images: NDArray[np.float32]
@@ -85,6 +89,7 @@ class Problem:
     classes: int
     batch_size: int
     optimizer: Optimizer
+    models: NDArray[np.float32] | None = None
 
     @property
     def samples(self) -> int:
@@ -119,7 +124,10 @@ class Trainer(Protocol):
         """
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Label each image (n, features) with ``argmax(images @ weight + bias)``, (n,) int64."""
+        """Label each image (n, features) with ``argmax(images @ weight + bias)``, (n,) int64.
+
+        It is not called, and need not be there, where a problem has several models.
+        """
 
 
 @dataclass(frozen=True, slots=True)

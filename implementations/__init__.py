@@ -1,7 +1,8 @@
 """The registry of everything that can be measured. It imports no framework.
 
-``idiomatic`` and ``tuned`` hold the implementations, ``textbook`` the textbook's two programs,
-``roofline`` the probes of the machine, and ``_devices`` the device look-ups of the frameworks.
+``idiomatic`` and ``tuned`` hold the implementations, ``many`` those that train several models
+together, ``textbook`` the textbook's two programs, ``roofline`` the probes of the machine, and
+``_devices`` the device look-ups of the frameworks.
 """
 
 from dataclasses import dataclass, field
@@ -46,8 +47,13 @@ class Implementation:
 
     @property
     def style(self) -> Literal["idiomatic", "tuned"]:
-        """Return "tuned" for a module of that folder, else "idiomatic"."""
-        return "tuned" if self.module.startswith("tuned.") else "idiomatic"
+        """Return "tuned" for a module of such a folder, else "idiomatic"."""
+        return "tuned" if "tuned" in self.module.split(".") else "idiomatic"
+
+    @property
+    def many(self) -> bool:
+        """Return whether it trains several models together: the workloads many-N."""
+        return self.module.startswith("many.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +307,95 @@ IMPLEMENTATIONS = (
         extra="cupy",
         devices=("gpu",),
         always=False,
+    ),
+)
+
+# Programs that train several models together, and those that do so one by one in several processes.
+MANY = (
+    Implementation(
+        name="numpy-batched",
+        module="many.idiomatic.many_numpy",
+        framework="numpy",
+        extra="",
+        devices=("cpu",),
+    ),
+    Implementation(
+        name="numba-models",
+        module="many.tuned.many_numba",
+        framework="numba",
+        extra="numba",
+        devices=("cpu",),
+        pixel_bytes={"cpu": 1},
+    ),
+    Implementation(name="jax-vmap", module="many.idiomatic.many_jax", framework="jax", extra="jax"),
+    Implementation(
+        name="jax-vmap-scan",
+        module="many.tuned.many_jax_scan",
+        framework="jax",
+        extra="jax",
+        variables=HUGE_PAGES,
+        pixel_bytes={"cpu": 1, "gpu": 1},
+    ),
+    Implementation(
+        name="pytorch-vmap",
+        module="many.idiomatic.many_pytorch",
+        framework="torch",
+        extra="pytorch",
+    ),
+    Implementation(
+        name="keras-tensorflow-wide",
+        module="many.idiomatic.many_keras",
+        framework="keras",
+        extra="tensorflow",
+        data="streamed",
+        variables={"KERAS_BACKEND": "tensorflow"},
+    ),
+    Implementation(
+        name="keras-jax-wide",
+        module="many.idiomatic.many_keras",
+        framework="keras",
+        extra="keras,jax",
+        data="streamed",
+        variables={"KERAS_BACKEND": "jax"},
+    ),
+    Implementation(
+        name="keras-torch-wide",
+        module="many.idiomatic.many_keras",
+        framework="keras",
+        extra="keras,pytorch",
+        data="streamed",
+        variables={"KERAS_BACKEND": "torch"},
+    ),
+    Implementation(
+        name="mlx-vmap",
+        module="many.idiomatic.many_mlx",
+        framework="mlx",
+        extra="mlx",
+        always=False,
+    ),
+    Implementation(
+        name="numpy-processes",
+        module="many.idiomatic.processes_numpy",
+        framework="numpy",
+        extra="",
+        devices=("cpu",),
+    ),
+    Implementation(
+        name="numba-processes",
+        module="many.tuned.processes_numba",
+        framework="numba",
+        extra="numba",
+        devices=("cpu",),
+        pixel_bytes={"cpu": 1},
+    ),
+    Implementation(
+        name="jax-scan-processes",
+        module="many.tuned.processes_jax_scan",
+        framework="jax",
+        extra="jax",
+        devices=("cpu",),
+        variables=HUGE_PAGES,
+        pixel_bytes={"cpu": 1},
     ),
 )
 

@@ -15,16 +15,17 @@ from bench.contract import Device
 
 @dataclass(frozen=True, slots=True)
 class Crossover:
-    """The batch size from which on an implementation is faster on the GPU than on the CPU.
+    """The size from which on an implementation is faster in one way than in another.
 
-    speedups: CPU time over GPU time, by ascending batch size; at least one.
-    batch_size: as of ``interpolate_crossing``. Its interval reaches from where the speedups' upper
+    As the batch size from which on the GPU is faster than the CPU, or a number of models.
+    speedups: time of the other over that of the one, by ascending size; at least one.
+    size: as of ``interpolate_crossing``. Its interval reaches from where the speedups' upper
         bounds cross 1 to where their lower bounds do; none if a speedup has no bounds (one round).
     """
 
     name: str
     speedups: Mapping[int, Interval]
-    batch_size: Interval
+    size: Interval
 
     @classmethod
     def from_speedups(cls, name: str, speedups: Mapping[int, Interval]) -> "Crossover":
@@ -63,9 +64,9 @@ class DeviceComparison:
 
 
 def interpolate_crossing(speedups: Mapping[int, float]) -> float:
-    """Return the batch size from which on the speedups, by ascending batch size, exceed 1.
+    """Return the size from which on the speedups, by ascending size, exceed 1.
 
-    Interpolates linearly between the logarithms of batch sizes and speedups. If they cross 1
+    Interpolates linearly between the logarithms of sizes and speedups. If they cross 1
     several times, the last upward crossing counts: between neighbours a and b with
     s(a) <= 1 < s(b) it is at
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bench.contract import Device
 from bench.records.schema import Case, Record, RooflineRecord
+from bench.worker.workloads import count_models
 
 Resources = tuple[Device, int]  # a device, and the number of threads on the host
 
@@ -38,7 +39,8 @@ class Roofline:
         """
         # The logits and the gradient of the weights: two matrix products. Softmax, bias and update
         # are left out, so that the roofline is never too slow.
-        operations = 4 * case.samples * features * classes
+        models = max(1, count_models(case.workload))
+        operations = 4 * case.samples * features * classes * models
         image_bytes = case.bytes_per_pixel * case.samples * features
         bandwidth = self.bandwidth.get(image_bytes)
         return max(

@@ -10,7 +10,8 @@ import typer
 
 from bench.errors import UserError
 from bench.records.schema import MAX_INT, MAX_SECONDS, Slowdown
-from implementations import IMPLEMENTATIONS
+from bench.worker.workloads import MANY_WORKLOADS, is_workload
+from implementations import IMPLEMENTATIONS, MANY
 
 # Options by the panel of the help that they are in.
 cases_option = partial(typer.Option, rich_help_panel="What to measure")
@@ -101,9 +102,18 @@ def make_parser(*known: str) -> Callable[[str], Names]:
 
 
 parse_devices = make_parser("cpu", "gpu")
-parse_workloads = make_parser("sgd", "textbook")
 parse_gates = make_parser("import", "memory", "first-epoch", "set-up", "predict")
 parse_allowed = make_parser("same-code", "missing", "nothing")
+
+
+def parse_workloads(text: str) -> Names:
+    """Read names of workloads, of which ``many`` stands for several; raise BadParameter."""
+    parts = [part.strip() for part in text.split(",")]
+    several = [MANY_WORKLOADS if part == "many" else (part,) for part in parts]
+    names = Names(dict.fromkeys(name for group in several for name in group))
+    if not all(map(is_workload, names)):
+        raise typer.BadParameter("choose from sgd, textbook, many or many-N, with commas between")
+    return names
 
 
 def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
@@ -132,7 +142,8 @@ def refuse_others(ctx: typer.Context, reason: str, known: Collection[str]) -> No
 
 def complete_implementation(incomplete: str) -> list[str]:
     """Return the implementations whose names begin with a text."""
-    return [entry.name for entry in IMPLEMENTATIONS if entry.name.startswith(incomplete)]
+    programs = (*IMPLEMENTATIONS, *MANY)
+    return [entry.name for entry in programs if entry.name.startswith(incomplete)]
 
 
 def flag(option: Callable[..., Any], name: str, help_text: str) -> Any:

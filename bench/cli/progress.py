@@ -28,7 +28,7 @@ from bench.report.load import load_run
 from bench.report.render import numbers
 from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import is_workload
 
 
 def print_plan(run: Run) -> None:
@@ -100,7 +100,7 @@ class Progress:
                 self._times.add(record)
                 if not self._live or record.status != "ok":
                     yield format_end(record, number, total)
-                if record.case.workload in WORKLOADS:
+                if is_workload(record.case.workload):
                     yield from self._tabulate(record.case.workload)
 
     def _tabulate(self, workload: str) -> Iterator[Table]:

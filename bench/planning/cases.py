@@ -16,8 +16,8 @@ from bench.planning.pilot import list_candidates
 from bench.records.cases import list_distributions, make_case
 from bench.records.files import hash_file
 from bench.records.schema import Case
-from bench.worker.workloads import WORKLOADS
-from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
+from bench.worker.workloads import get_workload
+from implementations import IMPLEMENTATIONS, MANY, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
 # From 8 images to a fifth of the data. One batch of all images is left to --batch-size: from zero
 # weights, the rounding of some libraries then exceeds the tolerance (docs/parity.md).
@@ -30,6 +30,8 @@ MEMORY_SHARE = 0.6
 # The images, and copies of them. TensorFlow's loops need the most memory: 8,128 MiB with 480,000
 # images and 1,597 MiB with 48,000 (results/reference/amd-epyc-2-cores), which is five copies.
 COPIES = 5
+# The weights of several models, and copies of them: what the worker and the parent keep.
+MODEL_COPIES = 25
 
 
 # ----- sizes
@@ -71,6 +73,12 @@ def compute_max_samples(features: int, memory: int) -> int:
     return int(MEMORY_SHARE * memory / (4 * features * COPIES))
 
 
+def compute_max_models(samples: int, features: int, classes: int, memory: int) -> int:
+    """Return how many models fit into a process beside its images. memory: of the machine."""
+    remaining = MEMORY_SHARE * memory - 4 * features * COPIES * samples
+    return int(remaining / (4 * (features + 1) * classes * MODEL_COPIES))
+
+
 def check_memory(samples: int, features: int, memory: int) -> None:
     """Raise UserError if the memory of this machine, in bytes, does not hold this many samples."""
     if samples > (most := compute_max_samples(features, memory)):
@@ -84,7 +92,7 @@ def complete_case(
     case: Case, workload: str, device: Device, size: Size, epochs: int | None = None
 ) -> Case:
     """Return a case with its workload, device, size and epochs."""
-    epochs = epochs or WORKLOADS[workload].epochs
+    epochs = epochs or get_workload(workload).epochs
     return replace(case, workload=workload, device=device, epochs=epochs, **size._asdict())
 
 
@@ -93,12 +101,14 @@ class Inspection:
     """What a user's own file is, and what it imports when it is loaded.
 
     siblings: SHA-256 of the files below its folder, by relative path. modules: the path of each
-    top-level module that is neither a sibling, nor of the suite or the standard library.
+    top-level module that is neither a sibling, nor of the suite or the standard library. many: see
+    ``Case``.
     """
 
     objective: Objective = "softmax"
     siblings: Mapping[str, str] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
+    many: bool = False
 
 
 def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Case:
@@ -107,18 +117,19 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
     inspect: imports a user's own file in a child. Raises UserError for an unknown name, and for a
     file that cannot be used.
     """
-    for entry in IMPLEMENTATIONS:
+    programs = (*IMPLEMENTATIONS, *MANY)
+    for entry in programs:
         if entry.name == name:
             return make_case(entry)
         if name and entry.former_name == name:
             raise UserError(f"{name} is called {entry.name} now. Give that name")
     if not (name.endswith(".py") or "/" in name):
-        known = [entry.name for entry in IMPLEMENTATIONS]
+        known = [entry.name for entry in programs]
         raise make_unknown_name_error("implementation", name, known)
     path = Path(name)
     if not path.is_file():
         raise UserError(f"there is no implementation file {path}. Give a name or a .py file")
-    taken = {name for entry in IMPLEMENTATIONS for name in (entry.name, entry.framework)}
+    taken = {name for entry in programs for name in (entry.name, entry.framework)}
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
     # How a user's file stores images is unknown. No program of ours reads less than a byte.
@@ -138,6 +149,7 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
         file=str(path),
         sha256=hash_file(path),
         siblings=dict(found.siblings),
+        many=found.many,
     )
 
 

@@ -36,8 +36,8 @@ from bench.records.cases import make_case
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
-from bench.worker.workloads import WORKLOADS
-from implementations import IMPLEMENTATIONS
+from bench.worker.workloads import count_models, get_workload
+from implementations import IMPLEMENTATIONS, MANY
 
 RESULTS = Path("results")
 # The share of a typical process within which the bounds of a complete row are.
@@ -113,7 +113,8 @@ def plan_run(
         cases = (msgspec.structs.replace(case, env=options.env) for case in cases)
         return tuple(assign_python(case, options.pythons) for case in cases)
 
-    sizes = list_sizes(options, values)
+    available = len(read_labels(dataset.find(options.data).folder, "train"))
+    sizes = list_sizes(options, values, available)
     cases = with_surroundings(plan_cases(options, values, sizes, host.cores, inspect))
     sweep = list_sweep(cases, options.implementations) if values.sweep else ()
     if values.sweep:
@@ -164,7 +165,7 @@ def make_run_name(kind: str = "") -> tuple[str, str]:
 
 
 def resolve_options(options: RunOptions, host: Host) -> RunOptions:
-    """Return the options with devices, threads and samples of this machine and data set.
+    """Return the options with the threads of this machine.
 
     Raises UserError where the machine has less than what is asked for.
     """
@@ -179,7 +180,6 @@ def resolve_options(options: RunOptions, host: Host) -> RunOptions:
         options,
         workloads=tuple(dict.fromkeys(options.workloads)),
         threads=tuple(dict.fromkeys(threads)),
-        samples=options.samples or (len(read_labels(data, "train")),),
     )
 
 
@@ -253,11 +253,8 @@ def plan_cases(
             raise UserError(f"implementation {name} is chosen twice. Name it once")
     every = values.programs == "all"
     if every or not entries:
-        entries += [
-            make_case(entry)
-            for entry in IMPLEMENTATIONS
-            if entry.name not in names and (every or entry.always)
-        ]
+        others = [make_case(entry) for entry in (*IMPLEMENTATIONS, *MANY) if every or entry.always]
+        entries += [case for case in others if case.implementation not in names]
     if all(size.fault for _, size in sizes):
         raise UserError(next(str(size.fault) for _, size in sizes))
     cases = (
@@ -266,6 +263,8 @@ def plan_cases(
         if size.fault is None
         for device in options.devices
         for case in entries
+        # A program that is named and does not fit the workload becomes a row with its reason.
+        if case.many == (count_models(workload) > 0) or case.implementation in names
         # The time of one-vs-rest does not depend on the batch size.
         if size.batch_size != values.second_batch_size or case.objective == "softmax"
     )
@@ -283,19 +282,23 @@ def _place(case: Case, options: RunOptions, values: Preset, cores: int) -> Case:
     return msgspec.structs.replace(case, threads=1) if case.one_core else case
 
 
-def list_sizes(options: RunOptions, values: Preset) -> list[tuple[str, Size]]:
+def list_sizes(options: RunOptions, values: Preset, available: int) -> list[tuple[str, Size]]:
     """Return each workload with every size once, whether its batches divide its samples or not.
 
-    Where the first round chooses the threads, they are 0.
+    Where the first round chooses the threads, they are 0. Several models get all threads.
+    available: number of training images.
     """
     pilot = values.choose_threads and len(values.threads) > 1
-    threads = (0,) if pilot else values.threads
     sizes: list[tuple[str, Size]] = []
     for name in values.workloads:
-        batch_sizes = options.batch_sizes or (WORKLOADS[name].batch_size,)
-        axes = [*product(options.samples, threads, batch_sizes)]
+        known, threads = get_workload(name), (0,) if pilot else values.threads
+        if known.models and not options.threads:
+            threads = values.threads[-1:]
+        batch_sizes = options.batch_sizes or (known.batch_size,)
+        samples = options.samples or (min(available, known.samples or available),)
+        axes = [*product(samples, threads, batch_sizes)]
         if values.second_batch_size and name == values.workloads[0]:
-            axes += product(options.samples, threads[:1], (values.second_batch_size,))
+            axes += product(samples, threads[:1], (values.second_batch_size,))
         sizes += [(name, Size(size, n, samples)) for samples, n, size in dict.fromkeys(axes)]
     return sizes
 

@@ -19,8 +19,8 @@ from bench.records import environments, store
 from bench.records.cases import make_case
 from bench.records.paths import shorten_path
 from bench.records.schema import MAX_EPOCHS, MAX_INT, Case, Run
-from bench.worker.workloads import WORKLOADS
-from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
+from bench.worker.workloads import is_workload
+from implementations import IMPLEMENTATIONS, MANY, PROBES, TEXTBOOK_PROGRAMS
 
 # It has no value of a plan: those of a stranger would run commands if somebody pasted them.
 DIFFERENT_CODE = (
@@ -31,7 +31,7 @@ DIFFERENT_CODE = (
 _SIZES = ("workload", "device", "batch_size", "threads", "tried_threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
 _REGISTRY = {
-    entry.name: make_case(entry) for entry in (*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES)
+    entry.name: make_case(entry) for entry in (*IMPLEMENTATIONS, *MANY, *TEXTBOOK_PROGRAMS, *PROBES)
 }
 
 
@@ -82,7 +82,7 @@ def find_plan_fault(run: Run) -> str | None:
         if wrong := [value for value in values if not 1 <= value <= most]:
             return f"{name} is {wrong[0]}, and may be from 1 to {most}"
     for case in cases:
-        if case.workload not in WORKLOADS:
+        if not is_workload(case.workload):
             return f"there is no workload {case.workload!r:.80}"
         if fault := get_size(case).fault:
             return fault
@@ -107,7 +107,7 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
             trusted = _REGISTRY[case.implementation]
         elif case.implementation in paths:
             file = paths[case.implementation]
-            planned = Inspection(case.objective, case.siblings)
+            planned = Inspection(case.objective, case.siblings, many=case.many)
             trusted = find_implementation(file, lambda _: planned)
             if trusted.sha256 != case.sha256:
                 raise UserError(

@@ -22,6 +22,7 @@ def make_case(entry: Implementation, **changes: Any) -> Case:
         variables=dict(entry.variables),
         pixel_bytes=dict(entry.pixel_bytes),
         one_core=entry.one_core,
+        many=entry.many,
         workload="",
         device="cpu",
         batch_size=0,

@@ -177,8 +177,8 @@ def _is_complete(record: AnyRecord) -> bool:
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
                 and min(others, default=1) >= MIN_SECONDS
                 and case.epochs > 0
-                # A pair is compared by its times, and judged by parity alone.
-                and (record.alternated or case.epochs <= scored)
+                # Pairs and several models are judged by parity alone.
+                and (record.alternated or case.many or case.epochs <= scored)
                 and all(one is None or one.passed for one in (record.parity, record.noise_parity))
             )
         case WarmStartRecord():

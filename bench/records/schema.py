@@ -67,7 +67,7 @@ class Case(
     a float32, where none is given.
     tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
     number was given. one_core: whether it computes on one core whatever it gets, so that a pilot
-    tries one thread only.
+    tries one thread only. many: whether it trains several models together: a workload many-N.
     """
 
     implementation: str
@@ -93,6 +93,7 @@ class Case(
     sha256: str | None = None
     siblings: dict[str, str] = {}
     pixel_bytes: dict[Device, Annotated[int, msgspec.Meta(ge=1, le=8)]] = {}
+    many: bool = False
 
     @property
     def bytes_per_pixel(self) -> int:

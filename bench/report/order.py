@@ -11,6 +11,7 @@ from bench.report.load import LoadedRun
 from bench.report.parts import Section
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.gpu import describe_gpu
+from bench.report.sections.costs.many import describe_many
 from bench.report.sections.costs.prediction import describe_predictions
 from bench.report.sections.costs.resources import describe_memory, describe_roofline
 from bench.report.sections.costs.scaling import describe_batch_sizes, describe_threads
@@ -146,6 +147,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             GROWTH: [
                 describe_batch_sizes(run, sweep, crossovers),
                 describe_threads(run),
+                describe_many(run),
                 describe_roofline(run),
             ],
             GPU: [describe_gpu(run, sweep, crossovers)],

@@ -21,13 +21,13 @@ from bench.records.schema import TOLERANCE, Case
 from bench.runner.drive import Drive, find_busy_fault, measure_exchange
 from bench.runner.parity import mistakes
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
-from bench.runner.parity.evidence import Evidence, split_params
-from bench.runner.parity.judge import Judge, Judgement
+from bench.runner.parity.evidence import Evidence, pick_model, split_params
+from bench.runner.parity.judge import Judge, Judgement, pick_problem
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.worker.data import read_labels
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import count_models, get_workload
 
 # The check with this batch size under sgd also watches the process after its last epoch.
 WATCHED_BATCH_SIZE = 32
@@ -40,10 +40,15 @@ WATCHED_BATCH_SIZE = 32
 # Over the digits in one batch, RMSprop errs by up to 1.25e-5 in 400 draws with the idiomatic NumPy
 # implementation; in batches of 288, by at most 5.5e-6.
 BATCH_SIZES: dict[str, dict[str, tuple[int | None, ...]]] = {
-    "digits": {"sgd": (8, WATCHED_BATCH_SIZE, None), "textbook": (WATCHED_BATCH_SIZE, 288)},
+    "digits": {
+        "sgd": (8, WATCHED_BATCH_SIZE, None),
+        "textbook": (WATCHED_BATCH_SIZE, 288),
+        "many-3": (WATCHED_BATCH_SIZE, 288),
+    },
     "fashion-mnist": {
         "sgd": (480, WATCHED_BATCH_SIZE, 9600),
         "textbook": (WATCHED_BATCH_SIZE, 9600),
+        "many-3": (WATCHED_BATCH_SIZE, 480),
     },
 }
 # With these variables, a process that asks for a GPU sees none.
@@ -99,7 +104,7 @@ class Checker:
         for data, judge in self._judges:
             known = data.name if data.name in BATCH_SIZES else "fashion-mnist"
             for workload, batch_sizes in BATCH_SIZES[known].items():
-                for batch_size in batch_sizes:
+                for batch_size in batch_sizes if bool(count_models(workload)) == case.many else ():
                     complete = self._complete_case(case, data, workload, batch_size)
                     finding = self._check_once(complete, data, judge)
                     yield finding
@@ -119,9 +124,10 @@ class Checker:
 
     def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         """Drive a trial as ``bench run`` does, go on with other weights, and judge all of it."""
-        watched = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
-        glorot, again = WORKLOADS["textbook"], Epoch("timed", 1)
-        others = self._other_draws.draw_initial_params(glorot, data.features, data.classes, again)
+        watched = case.workload != "textbook" and case.batch_size == WATCHED_BATCH_SIZE
+        known = get_workload(case.workload if case.many else "textbook")
+        again, shape = Epoch("timed", 1), (data.features, data.classes)
+        others = self._other_draws.draw_initial_params(known, *shape, again)
         other, busy_fault = Evidence(), None
         with scratch.make_folder() as folder, self._start_worker(case, data, folder) as worker:
             drive = Drive(worker, case, self._draws, watch_every_epoch=True)
@@ -173,10 +179,11 @@ class Checker:
         )
         if not wrong:
             return judgement.fault
+        model = judge.find_worst_model(case, self._draws, evidence, wrong[0])
         mistake = mistakes.name_mistake(
-            split_params(evidence.params[wrong[0]]),
-            judge.read_problem(case),
-            evidence.starts[wrong[0]],
+            pick_model(split_params(evidence.params[wrong[0]]), model),
+            pick_problem(judge.read_problem(case), model),
+            pick_model(evidence.starts[wrong[0]], model),
             self._draws.draw_order(wrong[0], case.samples),
             case.objective,
         )
@@ -188,7 +195,8 @@ class Checker:
     def _check_without_gpu(self, case: Case) -> Finding:
         """Ask for a GPU where the process sees none: the implementation must be unavailable."""
         data, _ = self._judges[0]
-        complete = self._complete_case(case, data, "sgd", WATCHED_BATCH_SIZE)
+        workload = "many-3" if case.many else "sgd"
+        complete = self._complete_case(case, data, workload, WATCHED_BATCH_SIZE)
         complete = msgspec.structs.replace(complete, device="gpu", env={**case.env, **NO_GPU})
         with (
             scratch.make_folder() as folder,
@@ -197,7 +205,7 @@ class Checker:
             with suppress(ProcessStopped):
                 Drive(worker, complete, self._draws).set_up()
             outcome = worker.finish()
-        find = partial(Finding, data.name, "sgd", "gpu", complete.batch_size)
+        find = partial(Finding, data.name, workload, "gpu", complete.batch_size)
         if outcome.status == "unavailable":
             return find("unavailable", outcome.reason)
         behaviour = outcome.reason or "it trained, so it claims a GPU that it does not use"

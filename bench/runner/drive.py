@@ -24,7 +24,7 @@ from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
 from bench.worker.machine import list_usable_cores, read_peak_memory
 from bench.worker.measure import now, pause
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import count_models, get_workload
 
 # A trial times at least this many seconds of epochs: single short epochs are noisy.
 TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
@@ -118,6 +118,7 @@ class Drive:
         self._monitor = monitor
         self._ping = 0.0  # of a command without indices
         self._watch_every_epoch = watch_every_epoch
+        self._several = count_models(case.workload) > 0
         self._looked_at = 1 + secrets.randbelow(case.epochs)
         self._last_elapsed = 0.0
         # A worker gets the last cores; the kernel runs on the last one.
@@ -183,7 +184,12 @@ class Drive:
         self.record_memory("first epoch")
 
     def train_stretch(self) -> None:
-        """Go on from the first epoch, untimed, to as many as the case has."""
+        """Go on from the first epoch, untimed, to as many as the case has.
+
+        Of several models there is no accuracy, which is what these epochs are for.
+        """
+        if self._several:
+            return
         for number in range(2, self.case.epochs + 1):
             self.train(FIRST_EPOCH._replace(number=number))
 
@@ -246,7 +252,12 @@ class Drive:
         when: str = "",
         command: bytes = exchange.PREDICT,
     ) -> float:
-        """Let the worker label averages of these pairs of images (2, n); return the seconds."""
+        """Let the worker label averages of these pairs of images (2, n); return the seconds.
+
+        Several models are not asked: 0 seconds.
+        """
+        if self._several:
+            return 0.0
         # Apart from the prediction, whose time it would exceed.
         self.worker.call(SELECT_COMMANDS[part], indices=indices.ravel())
         reply = self.worker.call(command)
@@ -263,8 +274,11 @@ class Drive:
         first call with one image is not timed: it may compile for this shape. One such call is
         shorter than a hand-over, so many are timed together. Last it asks for training images.
         choose_training: returns indices of training images whose labels these params get wrong: an
-        implementation that looks labels up would get them right.
+        implementation that looks labels up would get them right. Several models predict nothing.
         """
+        if self._several:
+            self.worker.call(exchange.VERIFY)
+            return
         measurement, count = self.measurement, len(self.worker.exchange.labels)
         generator = np.random.default_rng()
 
@@ -290,8 +304,10 @@ class Drive:
         self.worker.call(exchange.VERIFY)
 
     def record_memory(self, phase: str) -> None:
-        """Record the peak of the worker's resident memory at the end of a phase."""
-        self.measurement.phase_rss_bytes[phase] = read_peak_memory(self.worker.pid)
+        """Record the peak of the resident memory at the end of a phase: of all processes."""
+        pids = (self.worker.pid, *self.worker.family.list_helpers())
+        peaks = [peak for peak in map(read_peak_memory, pids) if peak is not None]
+        self.measurement.phase_rss_bytes[phase] = sum(peaks) if peaks else None
 
     def time_kernel(self) -> None:
         """Time the reference kernel while the worker waits, and see whether it does."""
@@ -374,9 +390,9 @@ class Drive:
         }
 
     def _draw_start(self, epoch: Epoch) -> Params:
-        features, classes = len(self._current) - 1, self._current.shape[1]
-        workload = WORKLOADS[self.case.workload]
-        return self.draws.draw_initial_params(workload, features, classes, epoch)
+        rows, classes = self._current.shape[-2:]
+        workload = get_workload(self.case.workload)
+        return self.draws.draw_initial_params(workload, rows - 1, classes, epoch)
 
     def _time_pings(self, indices: int) -> float:
         """Return the median seconds of a hand-over of this many indices."""
@@ -399,7 +415,8 @@ def subtract(elapsed: float, ping: float) -> float:
 def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
     """Return how much the parent and the worker of a case exchange."""
     images = len(read_labels(data.folder, "test"))
-    return ExchangeSize(case.samples, images, data.features, data.classes)
+    models = count_models(case.workload)
+    return ExchangeSize(case.samples, images, data.features, data.classes, models)
 
 
 def alternate(sides: Sequence[Drive], epochs: int) -> None:

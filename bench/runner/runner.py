@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.data.dataset import Dataset
 from bench.errors import join_lines
-from bench.planning.cases import compute_max_samples
+from bench.planning.cases import compute_max_models, compute_max_samples
 from bench.records import environments, store, timestamps
 from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
@@ -40,6 +40,7 @@ from bench.worker import exchange
 from bench.worker.machine import list_software, list_usable_cores
 from bench.worker.measure import now
 from bench.worker.roofline import RooflineSample
+from bench.worker.workloads import count_models
 
 Returned = TypeVar("Returned")
 
@@ -51,6 +52,8 @@ REPORTED = {
 # The most steps in a trace: a whole epoch could fill hundreds of megabytes.
 TRACED_STEPS = 100
 TRACE = "trace.json.gz"  # in a worker's folder
+TOGETHER = "it trains several models together. Measure it with --workload many"
+ONE_BY_ONE = "it trains one model. Measure it with --workload sgd or textbook"
 
 
 @dataclass(slots=True)
@@ -327,7 +330,9 @@ class Runner:
         if judge is not None:
             judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
         threads, threads_fault = drive.judge_threads()
-        if self._installations is None and judgement.parity is not None:
+        # Those of several models would fill gigabytes.
+        kept = self._installations is None and not count_models(trial.case.workload)
+        if kept and judgement.parity is not None:
             stream = io.BytesIO()
             np.save(stream, stack_params(drive.evidence))
             self._params[trial.id] = stream.getvalue()
@@ -413,12 +418,17 @@ class Runner:
 
     def _find_obstacle(self, case: Case) -> Result | None:
         """Return the result of a case that cannot be measured on this host, or None."""
+        data, memory, models = self._data, read_usable_memory(), count_models(case.workload)
         if case.device not in case.devices:
             reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        elif case.samples > (
-            most := compute_max_samples(self._data.features, read_usable_memory())
-        ):
+        elif case.many != (models > 0):
+            reason = TOGETHER if case.many else ONE_BY_ONE
+        elif case.samples > (most := compute_max_samples(data.features, memory)):
             reason = f"{case.samples} samples: this machine's memory holds {most} at most"
+        elif models > (
+            most := compute_max_models(case.samples, data.features, data.classes, memory)
+        ):
+            reason = f"{models} models: this machine's memory holds {most} at most"
         elif case.threads > (cores := len(list_usable_cores())):
             reason = f"{case.threads} threads: only {cores} cores are usable on this machine"
         else:

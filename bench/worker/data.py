@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.contract import Problem, Textbook
 from bench.errors import DataError
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import get_workload
 
 Part = Literal["train", "validation", "test"]
 
@@ -47,7 +47,8 @@ def read_problem(
 ) -> Problem:
     """Return the problem of a workload on the first ``samples`` images. Raises DataError."""
     images, labels = read_samples(folder, samples)
-    return Problem(images, labels, classes, batch_size, WORKLOADS[workload].optimizer)
+    known = get_workload(workload)
+    return Problem(images, labels, classes, batch_size, known.optimizer, known.rates)
 
 
 def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:

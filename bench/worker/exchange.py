@@ -29,24 +29,26 @@ NOISE = "noise"  # in the worker's folder: the noise that a trial ends with
 class ExchangeSize:
     """How much an exchange holds: one order of the samples, and params and labels.
 
-    images: that one command may ask to label.
+    images: that one command may ask to label. models: 0 for one model by itself.
     """
 
     samples: int = 0
     images: int = 0
     features: int = 0
     classes: int = 0
+    models: int = 0
 
     @property
     def layout(self) -> np.dtype[Any]:
         """The arrays of the file, one after the other."""
+        params = self.features + 1, self.classes
         return np.dtype(
             [
                 ("seconds", np.float64),
                 ("count", np.int64),
                 ("indices", np.int64, (max(self.samples, 2 * self.images),)),
                 ("labels", np.int64, (self.images,)),
-                ("params", np.float32, (self.features + 1, self.classes)),
+                ("params", np.float32, (self.models, *params) if self.models else params),
             ]
         )
 
@@ -75,8 +77,8 @@ class Exchange:
     seconds: float64 (1,), of an epoch by the worker's clock, a note that decides nothing. count:
     int64 (1,), how many of the indices are meant. indices: int64, the order of an epoch (samples,),
     or which images to average and label (2 * images,). params: float32 (features + 1, classes), the
-    bias as the last row; of RESET on the way to the worker, of TRAIN on the way back. labels: int64
-    (images,), predicted.
+    bias as the last row, or (models, features + 1, classes); of RESET on the way to the worker, of
+    TRAIN on the way back. labels: int64 (images,), predicted.
     """
 
     def __init__(self, descriptor: int, size: ExchangeSize) -> None:

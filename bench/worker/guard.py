@@ -22,19 +22,20 @@ class ContractError(Exception):
 def copy_params(params: Any, target: NDArray[np.float32]) -> None:
     """Copy what train_epoch returned to (features + 1, classes), the bias as the last row.
 
+    Of several models, to (models, features + 1, classes).
     Exactly ``Params`` of two NumPy arrays are accepted: a subclass could compute when it is read.
     Raises ContractError.
     """
     if type(params) is not Params:
         raise ContractError(f"train_epoch must return Params, not {type(params).__name__}")
-    features, classes = len(target) - 1, target.shape[1]
-    shapes = {"weight": (features, classes), "bias": (classes,)}
+    *models, rows, classes = target.shape
+    shapes = {"weight": (*models, rows - 1, classes), "bias": (*models, classes)}
     for (name, shape), array in zip(shapes.items(), params, strict=True):
         if type(array) is not np.ndarray or array.dtype != np.float32:
             raise ContractError(f"train_epoch must return the {name} as a float32 NumPy array")
         if array.shape != shape:
             raise ContractError(f"train_epoch returned a {name} of {array.shape}, not {shape}")
-    target[:-1], target[-1] = params
+    target[..., :-1, :], target[..., -1, :] = params
 
 
 def require_own_memory(params: Params) -> None:

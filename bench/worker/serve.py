@@ -100,6 +100,7 @@ def run_mode(request: Document, session: Session) -> None:
         case "preflight":
             results["trainer"] = callable(getattr(session.module, "Trainer", None))
             results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")
+            results["many"] = getattr(session.module, "MANY", False) is True
             if request.get("file"):
                 results |= find_imports(Path(request["file"]))
         case "device":  # it raises Unavailable if it sees no such device

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,7 @@ class Session:
     def train_on_noise(self) -> None:
         """Train one epoch on the noise, by a second Trainer in place of the first."""
         self._note_framework_peak()
+        models = self._problem.models
         del self._trainer, self._problem, self._test_images
         gc.collect()
         samples = int(self._exchange.count[0])
@@ -154,6 +156,7 @@ class Session:
             batch_size=min(NOISE_WORKLOAD.batch_size, samples),
             samples=samples,
         )
+        problem = replace(problem, models=models)
         self._trainer = self.module.Trainer(problem, self._request["device"])
         self.reset()
         self.train()
@@ -218,7 +221,8 @@ class Session:
             self.results["framework_peak_bytes"] = read_framework_peak()
 
     def _copy_params(self) -> Params:
-        return Params(self._exchange.params[:-1].copy(), self._exchange.params[-1].copy())
+        params = self._exchange.params
+        return Params(params[..., :-1, :].copy(), params[..., -1, :].copy())
 
     def _require_unchanged(self) -> None:
         for what, params, copy in self._lent:

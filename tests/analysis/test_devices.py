@@ -67,7 +67,7 @@ def test_interval_reaches_from_upper_to_lower_bounds(first, second, low, mean, h
         )
     ]
     (crossover,) = crossovers(*records)
-    interval = crossover.batch_size
+    interval = crossover.size
     assert (interval.low, interval.mean, interval.high) == pytest.approx((low, mean, high), 1e-4)
 
 

@@ -5,9 +5,9 @@ import importlib.metadata
 import pytest
 
 from bench.cli.verbs.list import installed_versions
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, MANY
 
-ENTRIES = {entry.name: entry for entry in IMPLEMENTATIONS}
+ENTRIES = {entry.name: entry for entry in (*IMPLEMENTATIONS, *MANY)}
 
 
 def test_list_names_every_implementation(called):
@@ -15,7 +15,7 @@ def test_list_names_every_implementation(called):
     assert (code, err) == (0, "")
     *lines, _, install = out.splitlines()
     names = [line.split()[0] for line in lines]
-    assert names == ["name", *(entry.name for entry in IMPLEMENTATIONS)]
+    assert names == ["name", *ENTRIES]
     assert max(map(len, lines)) <= 80
     assert install == "Missing: pip install -e '.[EXTRA]' in the suite's folder"
 

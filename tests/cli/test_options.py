@@ -70,6 +70,8 @@ def test_wrong_text_is_refused(parse, texts):
 
 def test_known_names_are_those_of_the_suite():
     assert options.parse_workloads(",".join(WORKLOADS)) == tuple(WORKLOADS)
+    several = ("many-7", "many-1", "many-10", "many-100", "sgd")
+    assert options.parse_workloads("many-7,many,sgd,many-10") == several
     gates = ("import", "memory", "first-epoch", "set-up", "predict")
     assert options.parse_gates(",".join(gates)) == gates
     assert all("epoch" in name for name in METRICS.keys() - gates)
@@ -92,4 +94,6 @@ def test_defaults_of_the_command_line_are_those_of_the_options():
 
 
 def test_completion_offers_implementations():
-    assert options.complete_implementation("nu") == ["numpy", "numba"]
+    assert options.complete_implementation("num") == [
+        *("numpy", "numba", "numpy-batched", "numba-models", "numpy-processes", "numba-processes")
+    ]

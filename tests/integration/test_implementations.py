@@ -32,7 +32,7 @@ from bench.runner.process.spec import ChildSpec
 from bench.runner.runner import Runner
 from bench.worker import exchange, machine
 from bench.worker.machine import list_usable_cores
-from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
+from implementations import IMPLEMENTATIONS, MANY, TEXTBOOK_PROGRAMS
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}
 FIRST_OF_FRAMEWORK = {
@@ -50,7 +50,8 @@ def by_name(entries):
 @pytest.fixture
 def check_on_digits(digits, monkeypatch):
     """Check an implementation at one batch size of the digits; return the finding."""
-    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
+    sizes = {"sgd": (96,), "many-3": (96,)}
+    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": sizes})
     checker = conformance.Checker([digits], threads=1, timeout=240, device="cpu")
 
     def check(name):
@@ -104,6 +105,7 @@ def test_profiler_traces_steps_as_chrome_reads_them(digits, tmp_path, monkeypatc
     "entry",
     [
         *by_name(FIRST_OF_FRAMEWORK.values()),
+        *by_name(MANY),
         # These compile for a minute.
         *(pytest.param(entry, id=entry.name, marks=pytest.mark.full) for entry in OTHER_LAYERS),
     ],

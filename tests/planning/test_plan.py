@@ -19,7 +19,7 @@ from bench.planning.plan import Host, RunOptions, find_missing_trials, plan_run,
 from bench.planning.presets import ALL_CORES
 from bench.records.schema import StoppingRule, Trial
 from bench.worker.machine import list_usable_cores
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, MANY
 
 NAMES = [entry.name for entry in IMPLEMENTATIONS if entry.always]
 SEEDS = st.integers(0, 2**31 - 1)
@@ -80,6 +80,21 @@ def test_layers_are_measured_when_asked_for(make, chosen):
     assert planned.budget == 1800.0
     (alone,) = make(implementations=("optax",), workloads=("sgd",)).cases
     assert alone.framework == "optax"
+
+
+def test_several_models_have_their_programs_and_all_threads(make, monkeypatch):
+    planned = make(workloads=("sgd", "many-1", "many-10"))
+    for workload, programs in (("sgd", IMPLEMENTATIONS), ("many-1", MANY), ("many-10", MANY)):
+        chosen = [one for one in planned.cases if one.workload == workload]
+        expected = [entry.name for entry in programs if entry.always]
+        assert [one.implementation for one in chosen] == expected
+        tried = {(one.threads, one.tried_threads) for one in chosen if one.many}
+        assert tried <= {(len(list_usable_cores()), ())}
+    named = make(workloads=("sgd", "many-1"), implementations=("numpy", "jax-vmap")).cases
+    assert len(named) == 4  # those that do not fit become rows with their reason
+    monkeypatch.setattr(plan, "read_labels", lambda *_: range(48_000))
+    cases = make(workloads=("sgd", "many-1"), batch_sizes=(32,)).cases
+    assert {(one.many, one.samples) for one in cases} == {(False, 48_000), (True, 9_600)}
 
 
 @pytest.fixture

@@ -58,6 +58,13 @@ REASONS = {
     "raises": "RuntimeError: the gradient is gone",
     "hangs": "still running after 1 s. Raise --timeout",
 }
+# Those of several models.
+MANY = {
+    "one_wrong_rate": "model 3 of 3, and in the first epoch",
+    "swaps_two_models": "of 3, and in the first epoch",
+    "trains_one_model_twice": "model 3 of 3, and in the first epoch",
+}
+REASONS |= MANY
 # Those that set out to deceive the process that times them.
 REASONS |= {
     "behaves_when_checked": PARITY,
@@ -106,6 +113,7 @@ PLACES = {
     "keeps_a_helper_busy": ("digits", "sgd", 32),
     # Only a real epoch of textbook shows it.
     "keras_jax_probabilities": ("fashion-mnist", "textbook", 32),
+    **dict.fromkeys(MANY, ("digits", "many-3", 32)),
 }
 
 NEEDS_CORES = {"leaves_its_cores", "many_threads", "trains_in_a_helper"}
@@ -118,7 +126,8 @@ def may_raise_priorities():
 
 
 def case_of(name):
-    return find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: Inspection())
+    found = Inspection(many=name in MANY)
+    return find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: found)
 
 
 @pytest.fixture(scope="module")

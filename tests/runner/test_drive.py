@@ -38,7 +38,7 @@ class FakeWorker:
         self.exchange = Exchange(create_file(folder, SIZE), SIZE)
         self.pid = os.getpid()
         self.folder = folder
-        self.family = SimpleNamespace(read_cpu_seconds=lambda: 0.0)
+        self.family = SimpleNamespace(read_cpu_seconds=lambda: 0.0, list_helpers=list)
         self.numpy_seconds = 0.0
         self.busy = 1.0  # threads in force, by the CPU clock
         self.noted = 0.0
@@ -384,13 +384,15 @@ def test_nothing_is_known_of_threads_where_there_is_no_cpu_clock(drives, monkeyp
     assert of.judge_threads() == (None, None)
 
 
-def test_memory_is_the_workers_at_the_end_of_each_phase(drives, monkeypatch):
+def test_memory_is_that_of_the_worker_and_its_helpers_at_the_end_of_each_phase(drives, monkeypatch):
     of, count = drives(), itertools.count(1)
-    monkeypatch.setattr(drive, "read_peak_memory", lambda pid: (pid, next(count)))
+    of.worker.family.list_helpers = lambda: [-1, -2]  # the second one has ended
+    peaks = {os.getpid(): lambda: next(count), -1: lambda: 100, -2: lambda: None}
+    monkeypatch.setattr(drive, "read_peak_memory", lambda pid: peaks[pid]())
     measurement = run(of, enough=0.0)
     phases = ["start", "import", "data", "set-up", "first epoch", "epochs", "predictions"]
     assert list(measurement.phase_rss_bytes) == phases
-    assert list(measurement.phase_rss_bytes.values()) == [(os.getpid(), n) for n in range(1, 8)]
+    assert list(measurement.phase_rss_bytes.values()) == [100 + n for n in range(1, 8)]
     assert measurement.peak_rss_bytes == measurement.phase_rss_bytes["epochs"]
 
 
@@ -449,7 +451,7 @@ def cpu(monkeypatch):
 
         monkeypatch.setattr(drive, "now", lambda: clock.time)
         monkeypatch.setattr(drive, "pause", pause)
-        clock.read_cpu_seconds = lambda: clock.cpu
+        clock.read_cpu_seconds, clock.list_helpers = lambda: clock.cpu, list
         return clock
 
     return fix

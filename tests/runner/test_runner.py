@@ -145,6 +145,43 @@ def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, fold
     assert len(params) == 5 + len(record.epoch_seconds) + 1
 
 
+def test_several_models_are_judged_and_leave_no_params(make_runner, folder):
+    case = msgspec.structs.replace(
+        ALONE.case, module="many.idiomatic.many_numpy", workload="many-3", many=True
+    )
+    with make_runner() as made:
+        record = made.measure(Trial("r1-mine", "trial", 1, case))
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.parity.passed
+    assert record.noise_parity.passed
+    assert (record.validation_accuracy, record.predict_seconds) == ([], [])
+    assert record.peak_rss_bytes > 0
+    assert list((folder / "params").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "memory", "reason"),
+    [
+        ({"workload": "many-3"}, 2**40, runner.ONE_BY_ONE),
+        ({"many": True}, 2**40, runner.TOGETHER),
+        # 60 % of it hold five copies of the images, and 25 of the weights of 1,000 models.
+        (
+            {"workload": "many-1001", "many": True},
+            111_406_667,
+            "1001 models: this machine's memory",
+        ),
+    ],
+)
+def test_case_that_its_program_or_the_memory_cannot_do_is_unavailable(
+    make_runner, starts, monkeypatch, changes, memory, reason
+):
+    monkeypatch.setattr(runner, "read_usable_memory", lambda: memory)
+    case = msgspec.structs.replace(ALONE.case, **changes)
+    record = make_runner().measure(Trial("r1-mine", "trial", 1, case))
+    assert (record.status, starts) == ("unavailable", [])
+    assert record.reason.startswith(reason)
+
+
 def test_kept_params_follow_from_the_entropy(make_runner, folder, digits):
     with make_runner() as made:
         record = made.measure(ALONE)

@@ -24,7 +24,7 @@ from bench.runner.parity.stored import check_run
 from bench.runner.process import interpreters, preflight
 from bench.runner.process.spec import parse_env
 from bench.worker.machine import list_usable_cores
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, MANY
 
 
 def check(
@@ -46,7 +46,7 @@ def check(
     data: options.Data = None,
 ) -> None:
     """Check that implementations compute the same as the oracle, or check stored runs again."""
-    chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
+    chosen = dict.fromkeys(names or (entry.name for entry in (*IMPLEMENTATIONS, *MANY)))
     folders = {name: find_runs(Path(name)) for name in chosen}
     if any(folders.values()):
         if not all(folders.values()):

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from bench.cli.console import print_line, stdout
 from bench.errors import suggest_install
-from implementations import IMPLEMENTATIONS, Implementation
+from implementations import IMPLEMENTATIONS, MANY, Implementation
 
 
 def list_implementations() -> None:
@@ -15,8 +15,8 @@ def list_implementations() -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "framework", "devices", "remarks"):
         table.add_column(heading, no_wrap=True)  # a name that is cut off cannot be typed
-    for entry in IMPLEMENTATIONS:
-        kind = (entry.style, entry.data, entry.objective)
+    for entry in (*IMPLEMENTATIONS, *MANY):
+        kind = ("many models",) if entry.many else (entry.style, entry.data, entry.objective)
         remarks = [word for word in kind if word not in {"idiomatic", "resident", "softmax"}]
         versions = Text(installed_versions(entry))
         table.add_row(entry.name, versions, ", ".join(entry.devices), ", ".join(remarks))

@@ -37,10 +37,11 @@ def run(
     workload: Annotated[
         list[options.Names] | None,
         options.cases_option(
-            metavar="sgd|textbook",
+            metavar="sgd|textbook|many|many-N",
             parser=options.parse_workloads,
             help="Measure this workload: minibatch training as in this suite (sgd) or as in the "
-            "textbook. Default: first sgd, then textbook.",
+            "textbook, or N models with learning rates of their own over the same batches (many-N; "
+            "many stands for 1, 10 and 100). Default: first sgd, then textbook.",
         ),
     ] = None,
     device: Annotated[

@@ -26,9 +26,9 @@ def chart_by_batch_size(sweep: Sequence[Row], crossovers: Iterable[Crossover], t
     one within the sweep.
     """
     crossed = {
-        crossover.name: crossover.batch_size.mean
+        crossover.name: crossover.size.mean
         for crossover in crossovers
-        if 0 < crossover.batch_size.mean < math.inf
+        if 0 < crossover.size.mean < math.inf
     }
     points = [
         {**_make_point(row), "gpu_from": crossed.get(row.case.implementation)} for row in sweep

@@ -15,7 +15,7 @@ from bench.report.labels import label_case, name_case, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Fold, Link, Section
 from bench.report.render.markdown import escape
-from implementations import IMPLEMENTATIONS, Implementation
+from implementations import IMPLEMENTATIONS, MANY, Implementation
 
 TITLE = "What each row is"
 NOTHING = "No program can be ranked."
@@ -35,6 +35,7 @@ TRACED = (
 )
 UNKNOWN = "not a program of this version of the suite"
 ROOT = Path(__file__).parents[3]
+PROGRAMS = (*IMPLEMENTATIONS, *MANY)
 
 
 def describe_programs(run: LoadedRun, output: Path) -> Section:
@@ -107,7 +108,7 @@ def find_traces(run: LoadedRun, output: Path) -> tuple[list[Link], list[str]]:
 
 def find_entry(case: Case) -> Implementation | None:
     """Return the registry's entry of a case; None for a file of a user, or a name that is gone."""
-    for entry in IMPLEMENTATIONS if case.file is None else ():
+    for entry in PROGRAMS if case.file is None else ():
         names = {entry.name, entry.former_name}
         if case.implementation in names and entry.framework == case.framework:
             return entry
@@ -120,8 +121,8 @@ def find_twin(entry: Implementation) -> Implementation | None:
     None for that program itself, and where it is the same source on another backend.
     """
     if entry.layer_over:
-        return next(other for other in IMPLEMENTATIONS if other.name == entry.layer_over)
-    for other in IMPLEMENTATIONS[: IMPLEMENTATIONS.index(entry)]:
+        return next(other for other in PROGRAMS if other.name == entry.layer_over)
+    for other in PROGRAMS[: PROGRAMS.index(entry)]:
         if (other.framework, other.style) == (entry.framework, "idiomatic"):
             return other if other.module != entry.module else None
     return None

@@ -22,6 +22,9 @@ _HEX_DIGITS = 32
 # The noise has this many images, and no more than the case.
 NOISE_SAMPLES = 9600
 
+# Of several models, so many are judged after the first epoch, and after every other one that is.
+# All of a round's rows share them, and with them the oracle's work.
+FIRST_MODELS, OTHER_MODELS = 1000, 5
 
 EpochPart = Literal["stretch", "timed", "warm-up", "noise"]
 
@@ -43,7 +46,7 @@ NOISE_EPOCH = Epoch("noise", 1)
 
 # The numbers of what is drawn, for the generator.
 _PARTS = ("stretch", "timed", "warm-up", "noise")
-_ORDER, _WEIGHTS, _NOISE = 1, 2, 3
+_ORDER, _WEIGHTS, _NOISE, _MODELS = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +78,27 @@ class Draws:
     def draw_initial_params(
         self, workload: Workload, features: int, classes: int, epoch: Epoch
     ) -> Params:
-        """Return the weights before an epoch: zeros, or Glorot uniform; the bias is zero.
+        """Return the weights before an epoch: zeros, Glorot uniform, or small; the bias is zero.
 
-        On noise they are zeros.
+        On noise they are zeros. Small ones are a tenth of Glorot's: the smaller, the less rounding.
 
         Glorot uniform: ``U(-limit, limit)`` with ``limit = sqrt(6 / (features + classes))``, the
         default of Keras's Dense layer (Glorot and Bengio 2010, equation 16).
         """
-        if workload.initial == "zeros" or epoch == NOISE_EPOCH:
-            weight = np.zeros((features, classes), np.float32)
-        else:
-            limit = np.sqrt(6 / (features + classes))
+        models = (workload.models,) if workload.models else ()
+        weight = np.zeros((*models, features, classes), np.float32)
+        if workload.initial != "zeros" and epoch != NOISE_EPOCH:
+            limit = np.sqrt(6 / (features + classes)) * (0.1 if workload.initial == "small" else 1)
             generator = self._start_generator(epoch, _WEIGHTS)
-            weight = generator.uniform(-limit, limit, (features, classes)).astype(np.float32)
-        return Params(weight, np.zeros(classes, np.float32))
+            weight = generator.uniform(-limit, limit, weight.shape).astype(np.float32)
+        return Params(weight, np.zeros((*models, classes), np.float32))
+
+    def draw_models(self, epoch: Epoch, models: int) -> list[int]:
+        """Return which of several models, by their numbers from 1 on, are judged after an epoch."""
+        most = FIRST_MODELS if epoch == FIRST_EPOCH else OTHER_MODELS
+        generator = self._start_generator(epoch, _MODELS)
+        chosen: list[int] = generator.permutation(models)[:most].tolist()
+        return sorted(1 + model for model in chosen)
 
     def draw_noise(self, problem: Problem) -> Problem:
         """Return a problem of uniform noise in [0, 1) with random labels, of another one's shape.
@@ -103,10 +113,11 @@ class Draws:
         images = generator.random((samples, problem.features), np.float32)
         labels = generator.integers(problem.classes, size=samples).astype(np.int32)
         optimizer = NOISE_WORKLOAD.optimizer
-        return Problem(images, labels, problem.classes, size, optimizer)
+        return Problem(images, labels, problem.classes, size, optimizer, problem.models)
 
     def _start_generator(self, epoch: Epoch, what: int) -> np.random.Generator:
         numbers = [_PARTS.index(epoch.part), epoch.number, what]
-        if epoch.part == "stretch":  # as in format 7, whose accuracies are of the same epochs
+        if epoch.part == "stretch" and what != _MODELS:
+            # As in format 7, whose accuracies are of the same epochs.
             numbers = [epoch.number] if what == _ORDER else []
         return np.random.default_rng([int(self.entropy, 16), *numbers])

@@ -34,7 +34,7 @@ class Evidence:
 
     starts: the params that it was given before an epoch; an epoch of the stretch without any went
     on from the one before it. params: float32 (features + 1, classes) after each epoch; the bias is
-    the last row. predictions: in the order made.
+    the last row. Of several models, their axis is the first. predictions: in the order made.
     """
 
     starts: dict[Epoch, Params] = field(default_factory=dict)
@@ -57,10 +57,15 @@ def stack_params(evidence: Evidence) -> NDArray[np.float32]:
 
 
 def split_params(params: NDArray[np.float32]) -> Params:
-    """Return weight and bias of (features + 1, classes)."""
-    return Params(params[:-1], params[-1])
+    """Return weight and bias of (features + 1, classes), or of (models, features + 1, classes)."""
+    return Params(params[..., :-1, :], params[..., -1, :])
+
+
+def pick_model(params: Params, model: int) -> Params:
+    """Return one of several models, by its number from 1 on; of one by itself (0), all."""
+    return Params(*(part[model - 1] for part in params)) if model else params
 
 
 def join_params(params: Params) -> NDArray[np.float32]:
-    """Return (features + 1, classes), the bias as the last row."""
-    return np.vstack([params.weight, params.bias])
+    """Return (features + 1, classes), the bias as the last row; of several models, for each."""
+    return np.concatenate([params.weight, params.bias[..., None, :]], axis=-2)

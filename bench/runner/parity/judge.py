@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Params, Problem
+from bench.contract import SGD, Params, Problem
 from bench.records.schema import TOLERANCE, Case, Parity
 from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
-from bench.runner.parity.evidence import Evidence, split_params
+from bench.runner.parity.evidence import Evidence, pick_model, split_params
 from bench.worker import data
+from bench.worker.workloads import count_models
 from implementations import TEXTBOOK_PROGRAMS
 
 # Two labels may differ where the two best logits are this close: rounding decides.
@@ -30,8 +31,8 @@ FOLLOWED_EPOCHS = 5
 # So many timed epochs are drawn when the worker has ended. The rows of a round share the oracle's.
 JUDGED_EPOCHS = 5
 SEARCHED_IMAGES = 4000
-# Of the oracle: those of a round at some sizes. One takes 0.2 MB.
-MAX_STATES = 500
+# Of the oracle: those of a round at some sizes. One takes 0.13 MB.
+MAX_STATES = 2000
 
 WHERE = {
     "stretch": ": other mathematics, in epoch {}",
@@ -103,8 +104,14 @@ class Judge:
         judgement = make_judgement(
             {epoch: self.compare(case, draws, evidence, epoch) for epoch in compared}
         )
-        if len(stretch) == case.epochs:  # not of a pair or a warm start, which are short
+        models = count_models(case.workload)
+        # Not of a pair, of a warm start or of several models, whose stretches are short.
+        if len(stretch) == case.epochs and not models:
             judgement = self._score(case, draws, evidence, judgement)
+        if judgement.fault and models:
+            epoch = max(judgement.errors, key=judgement.errors.__getitem__)
+            model = self.find_worst_model(case, draws, evidence, epoch)
+            return replace(judgement, fault=f"{judgement.fault}, model {model} of {models}")
         if judgement.fault:
             return judgement
         return replace(judgement, fault=self._find_prediction_fault(case, evidence))
@@ -117,18 +124,35 @@ class Judge:
         return make_judgement({epoch: self.compare(case, draws, evidence, epoch)})
 
     def compare(self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch) -> float:
-        """Return the parity error of the params after an epoch."""
-        start = evidence.get_start(epoch)
-        solution = self.get_state(case, draws, start, epoch).solution
-        return oracle.parity_error(split_params(evidence.params[epoch]), solution, start)
+        """Return the parity error of the params after an epoch; of several models, the largest."""
+        return max(self._compare_models(case, draws, evidence, epoch).values())
 
-    def get_state(self, case: Case, draws: Draws, start: Params, epoch: Epoch) -> oracle.State:
+    def find_worst_model(self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch) -> int:
+        """Return the number, from 1 on, of the judged model with the largest error; 0 of one."""
+        errors = self._compare_models(case, draws, evidence, epoch)
+        return max(errors, key=errors.__getitem__)
+
+    def _compare_models(
+        self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch
+    ) -> dict[int, float]:
+        """Return the parity errors after an epoch by the number of the model, which is 0 of one."""
+        begin, end, errors = evidence.get_start(epoch), split_params(evidence.params[epoch]), {}
+        models = count_models(case.workload)
+        for model in draws.draw_models(epoch, models) if models else [0]:
+            start, params = pick_model(begin, model), pick_model(end, model)
+            solution = self.get_state(case, draws, start, epoch, model).solution
+            errors[model] = oracle.parity_error(params, solution, start)
+        return errors
+
+    def get_state(
+        self, case: Case, draws: Draws, start: Params, epoch: Epoch, model: int = 0
+    ) -> oracle.State:
         """Return the oracle's state after an epoch, by these draws and from these params.
 
         Of the stretch: after all epochs up to this one. About 0.2 s for each epoch that is new.
-        Raises DataError if the data cannot be read.
+        model: number of one of several. Raises DataError if the data cannot be read.
         """
-        problem = (case.workload, case.objective, case.batch_size, case.samples)
+        problem = (case.workload, case.objective, case.batch_size, case.samples, model)
         key = (draws.id, start.weight.tobytes(), epoch, *problem)
         if key not in self._states:
             if len(self._states) > MAX_STATES:
@@ -140,6 +164,7 @@ class Judge:
                 before = self.get_state(case, draws, start, earlier)
             given = self.read_problem(case)
             given = draws.draw_noise(given) if epoch == NOISE_EPOCH else given
+            given = pick_problem(given, model)
             order = draws.draw_order(epoch, given.samples)
             self._states[key] = oracle.train_epoch(given, before, order, case.objective)
         return self._states[key]
@@ -207,6 +232,14 @@ class Judge:
                 )
             }
         return self._problems[key]
+
+
+def pick_problem(problem: Problem, model: int) -> Problem:
+    """Return the problem of one of several models, by its number; of one by itself, as it is."""
+    if problem.models is None:
+        return problem
+    rate = float(problem.models[model - 1])
+    return replace(problem, optimizer=SGD(rate), models=None)
 
 
 def make_judgement(errors: Mapping[Epoch, float]) -> Judgement:

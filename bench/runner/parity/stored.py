@@ -23,7 +23,7 @@ from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import STORED_PARTS, Evidence
 from bench.runner.parity.judge import Judge, Judgement
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import get_workload
 
 # Another processor rounds the oracle's float64 in another way: OpenBLAS's kernels of six processors
 # (OPENBLAS_CORETYPE) differ by 1.5e-15 after five epochs on Fashion-MNIST.
@@ -153,7 +153,7 @@ def read_evidence(
         raise UserError(f"it has params of {len(params)} epochs, and trained {len(epochs)}")
     if missing := {*record.judged_epochs} - {*range(1, 1 + len(timed))}:
         raise UserError(f"epoch {min(missing)} was judged, which it has not timed")
-    workload = WORKLOADS[record.case.workload]
+    workload = get_workload(record.case.workload)
     starts = {
         epoch: draws.draw_initial_params(workload, data.features, data.classes, epoch)
         for epoch in epochs

@@ -55,4 +55,5 @@ def inspect(
         cast("Objective", objective),
         {name: hash_file(path.parent / name) for name in outcome.document["siblings"]},
         outcome.document["modules"],
+        many=bool(outcome.document.get("many")),
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.contract import SGD, Problem
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import WORKLOADS, get_workload
 
 DRAWS = st.builds(Draws, st.binary(min_size=16, max_size=16).map(bytes.hex))
 TEXTBOOK = WORKLOADS["textbook"]
@@ -34,6 +34,25 @@ def test_textbook_starts_from_glorot_uniform(draws):
     # leave one draw in a thousand million.
     assert abs(weight.mean()) < 6 * limit / np.sqrt(3 * 7840)
     assert weight.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
+
+
+def test_several_models_have_weights_of_their_own():
+    for epoch, different in ((FIRST_EPOCH, 12), (Epoch("timed", 2), 12), (NOISE_EPOCH, 1)):
+        weight, bias = DRAWN.draw_initial_params(get_workload("many-12"), 8, 3, epoch)
+        assert (weight.shape, weight.dtype) == ((12, 8, 3), np.float32)
+        assert (bias.shape, bias.dtype, bias.any()) == ((12, 3), np.float32, False)
+        assert len({one.tobytes() for one in weight}) == different
+
+
+@given(draws=DRAWS, models=st.integers(1, 2000))
+def test_all_models_are_judged_first_and_five_later(draws, models):
+    assert len(set(draws.draw_models(FIRST_EPOCH, models))) == min(models, 1000)
+    drawn = draws.draw_models(Epoch("timed", 1), models)
+    assert len(set(drawn)) == min(models, 5)
+    assert set(drawn) <= set(range(1, models + 1))
+    assert drawn == Draws(draws.entropy).draw_models(Epoch("timed", 1), models)
+    others = {tuple(draws.draw_models(Epoch("timed", n), 1000)) for n in range(1, 6)}
+    assert len(others) == 5
 
 
 @given(draws=DRAWS, other=DRAWS)

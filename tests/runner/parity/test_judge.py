@@ -1,6 +1,7 @@
 """The parent's judgement: what is honest passes, what is a little off does not."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, Prediction, join_params, split_params
 from bench.runner.parity.judge import Judge, Judgement
 from bench.worker import data
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import WORKLOADS, get_workload
 from implementations import TEXTBOOK_PROGRAMS
 from implementations.idiomatic import ovr_sklearn, softmax_numpy
+from implementations.many.idiomatic import many_numpy
 
 DRAWS = Draws.make(42, 1)
 
@@ -367,6 +369,66 @@ def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
     assert np.array_equal(digits_judge.find_mistaken(case, params), mistaken[mistaken < 200])
     ties = np.zeros_like(params)
     assert digits_judge.find_mistaken(case, ties).size == 0
+
+
+# ----- several models
+
+
+@pytest.fixture
+def judged_models(digits_judge, make_case):
+    """Judge twenty models; ``spoil`` changes their params after an epoch, ``rate`` one's rate."""
+
+    def run(spoil=lambda params: None, spoiled=FIRST_EPOCH, rate=1.0):
+        case, evidence = make_case(workload="many-20", many=True), Evidence()
+        problem = digits_judge.read_problem(case)
+        for epoch in (FIRST_EPOCH, Epoch("timed", 1), NOISE_EPOCH):
+            given = DRAWS.draw_noise(problem) if epoch == NOISE_EPOCH else problem
+            rates = given.models.copy()
+            rates[16] *= rate
+            program = many_numpy.Trainer(dataclasses.replace(given, models=rates), "cpu")
+            start = DRAWS.draw_initial_params(get_workload("many-20"), 64, 10, epoch)
+            program.reset(start)
+            params = join_params(program.train_epoch(DRAWS.draw_order(epoch, given.samples)))
+            evidence.starts[epoch], evidence.params[epoch] = start, params
+            if epoch == spoiled:
+                spoil(params)
+        return digits_judge.judge(case, DRAWS, evidence)
+
+    return run
+
+
+def swap(params):
+    params[[7, 16]] = params[[16, 7]]
+
+
+def train_twice(params):
+    params[16] = params[7]
+
+
+def test_honest_models_pass(judged_models):
+    judgement = judged_models()
+    assert judgement.fault is None
+    assert 0 < judgement.parity.error < 1e-5
+    assert judgement.validation_accuracy == ()
+
+
+@pytest.mark.parametrize("wrong", [{"spoil": swap}, {"spoil": train_twice}, {"rate": 1 + 1e-4}])
+def test_one_wrong_model_of_many_is_found_after_the_first_epoch(judged_models, wrong):
+    fault = judged_models(**wrong).fault
+    assert re.fullmatch(r"parity error .* in epoch 1, model (8|17) of 20", fault)
+
+
+@pytest.mark.parametrize("epoch", [Epoch("timed", 1), NOISE_EPOCH])
+def test_drawn_models_are_judged_after_other_epochs(judged_models, epoch):
+    drawn = DRAWS.draw_models(epoch, 20)
+    for number in range(1, 21):
+
+        def spoil(params, number=number):
+            params[number - 1] *= 1.01
+
+        fault = judged_models(spoil, epoch).fault
+        assert (fault is not None) == (number in drawn)
+        assert fault is None or fault.endswith(f", model {number} of 20")
 
 
 # ----- the oracle

@@ -171,7 +171,7 @@ def describe_crossover(crossover: Crossover | None) -> str:
     """Return the batch size from which on the second device is faster, with its interval."""
     if crossover is None:
         return numbers.ABSENT
-    size, sizes = crossover.batch_size, list(crossover.speedups)
+    size, sizes = crossover.size, list(crossover.speedups)
     words = {0.0: "every size measured", math.inf: "never within the sweep"}
     text = words.get(size.mean) or _format_size(size.mean, sizes)
     if size.low is None or size.high is None:

@@ -24,7 +24,7 @@ from bench.report.render.numbers import format_duration, format_percent
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
-from bench.worker.workloads import WORKLOADS
+from bench.worker.workloads import get_workload, is_workload
 
 NOTHING_WELL = "Nothing is ranked: no trial succeeded, or programs were not measured yet."
 INTERVALS_NOTE = (
@@ -64,7 +64,7 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     by_run = [(run, rows) for run in runs if (rows := select_ranked(run.rows, workload))]
     if not by_run:
         return Section(title, empty=NOTHING_WELL)
-    known = WORKLOADS.get(workload)
+    known = get_workload(workload) if is_workload(workload) else None
     lines = [f"The optimizer is {describe_optimizer(known.optimizer)}."] if known else []
     if len(runs) > MAX_COLUMNS:
         lines.append(CROWDED)

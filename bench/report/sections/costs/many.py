@@ -1,0 +1,116 @@
+"""Several models at once: how many each program trains, in which memory, and when that pays."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from bench.analysis.many import Growth, compute_rate, find_fastest_processes, measure_growth
+from bench.analysis.summary import Row
+from bench.report import tables
+from bench.report.charts.many import chart_models
+from bench.report.labels import label_case, list_names
+from bench.report.load import LoadedRun
+from bench.report.parts import Picture, Section, Table
+from bench.report.render.numbers import format_count
+from bench.report.sections.costs.gpu import describe_crossover
+from bench.report.sections.verdict import describe_first, select_softmax, time_epochs
+
+TITLE = "Many models at once"
+NO_MODELS = (
+    "Not part of this run: `bench run --workload many` trains 1, 10 and 100 models at once, each "
+    "at a learning rate of its own."
+)
+RATES_NOTE = (
+    "How many epochs of single models a program trains in a second. Together faster from: the "
+    "number of models from which on it is faster than {}, the fastest that trains them one by one, "
+    "in one process a core; in brackets, where the ends of the intervals cross. Uncertain: some "
+    "were measured once. GPU faster from: than the same program on the CPU."
+)
+MEMORY_NOTE = "Peak of the resident memory of all processes of a program, after the last epoch."
+MAX_NAMES = 3
+
+
+def describe_many(run: LoadedRun) -> Section:
+    """Return tables and a chart of the programs that train several models, or how to get them."""
+    growths = measure_growth(run.rows)
+    if not growths:
+        return Section(TITLE, empty=NO_MODELS)
+    title = "Epochs of single models in a second, over the number of models"
+    pictures = [Picture("many-models", title, partial(chart_models, growths, title))]
+    table_list = [tabulate_rates(growths), tabulate_memory(growths)]
+    finding = " ".join(filter(None, (write_leaders(growths), write_crossovers(growths))))
+    return Section(TITLE, table_list, pictures=pictures, finding=finding)
+
+
+def list_sizes(growths: Sequence[Growth]) -> list[int]:
+    """Return the numbers of models that were measured."""
+    return sorted({models for growth in growths for models in growth.rows})
+
+
+def write_leaders(growths: Sequence[Growth]) -> str:
+    """Say which program trains most models fastest, no stronger than the intervals allow."""
+    most = list_sizes(growths)[-1]
+    rows = [growth.rows[most] for growth in growths if most in growth.rows]
+    timings = time_epochs(select_softmax(rows))
+    did = f"had the shortest epoch of {format_count(most)} models"
+    return describe_first(timings, did, leaders_only=True)
+
+
+def write_crossovers(growths: Sequence[Growth]) -> str:
+    """Say from which number of models on training together is faster than one by one."""
+    alone = find_fastest_processes(growths)
+    crossed = [one.over_processes for one in growths if one.over_processes]
+    if alone is None or not crossed:
+        return ""
+    crossed.sort(key=lambda one: one.size.mean)
+    faster = [
+        f"{one.name} from {describe_crossover(one)}" for one in crossed if one.size.mean < math.inf
+    ]
+    text = f"Faster than {label_case(alone.case)}, which trains them one by one: "
+    return f"{text}{list_names(faster, MAX_NAMES) or 'no program'}."
+
+
+def tabulate_rates(growths: Sequence[Growth]) -> Table:
+    """Return the epochs of single models in a second, and from which number on together pays."""
+    alone = find_fastest_processes(growths)
+    columns = _list_columns(
+        growths, "{}, models × epochs a second", compute_rate, tables.list_numbers
+    )
+    crossed = {
+        "together faster from": [one.over_processes for one in growths],
+        "GPU faster from": [one.over_cpu for one in growths],
+    }
+    for heading, crossovers in crossed.items():
+        columns.append(tables.list_words(heading, map(describe_crossover, crossovers)))
+    columns.append(tables.list_words("style", [one.case.style for one in growths]))
+    note = RATES_NOTE.format(label_case(alone.case) if alone else "those")
+    return _build("Models × epochs a second", columns, note, growths)
+
+
+def tabulate_memory(growths: Sequence[Growth]) -> Table:
+    """Return the peak memory by the number of models."""
+    columns = _list_columns(growths, "{}", lambda row: row.memory.peak_bytes, tables.list_memory)
+    return _build("Peak memory by the number of models", columns, MEMORY_NOTE, growths)
+
+
+def _list_columns(
+    growths: Sequence[Growth],
+    heading: str,
+    find: Callable[[Row], Any],
+    make: Callable[..., tables.Column],
+) -> list[tables.Column]:
+    """Return a column for each number of models. find: returns the value of a row."""
+    return [
+        make(
+            heading.format(f"{models:,}"),
+            [find(one.rows[models]) if models in one.rows else None for one in growths],
+        )
+        for models in list_sizes(growths)
+    ]
+
+
+def _build(title: str, columns: list[tables.Column], note: str, growths: Sequence[Growth]) -> Table:
+    names = [label_case(one.case) for one in growths]
+    columns = [tables.list_words("program", names), *columns]
+    return tables.build_table(title, columns, note, programs=names)

@@ -1,0 +1,1 @@
+"""Programs that train several models at once: a sweep over learning rates."""

@@ -1,0 +1,1 @@
+"""Implementations that follow a page of their framework's documentation."""
