@@ -365,6 +365,7 @@ MANY = (
         extra="keras,pytorch",
         data="streamed",
         variables={"KERAS_BACKEND": "torch"},
+        always=False,
     ),
     Implementation(
         name="mlx-vmap",

@@ -285,7 +285,7 @@ def _place(case: Case, options: RunOptions, values: Preset, cores: int) -> Case:
 def list_sizes(options: RunOptions, values: Preset, available: int) -> list[tuple[str, Size]]:
     """Return each workload with every size once, whether its batches divide its samples or not.
 
-    Where the first round chooses the threads, they are 0. Several models get all threads.
+    Where the first round chooses the threads, they are 0. Several models get the most threads.
     available: number of training images.
     """
     pilot = values.choose_threads and len(values.threads) > 1

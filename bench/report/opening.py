@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
+from bench.analysis.many import measure_growth
 from bench.analysis.ranking import select_comparable
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row, identify_size
@@ -15,6 +17,7 @@ from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_worklo
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture
 from bench.report.render import numbers
+from bench.report.sections.costs.many import write_crossovers
 from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
@@ -30,6 +33,7 @@ from bench.report.sections.verdict import (
     write_frontier,
     write_headline,
 )
+from bench.worker.workloads import count_models
 
 TITLE = "Softmax classifier: the frameworks compared"
 QUESTION = "One softmax classifier, {} frameworks: which one should train it?"
@@ -60,7 +64,8 @@ class Verdict:
 class Standing:
     """The rows in the order of a quantity.
 
-    key: a number of epochs from a cold start, or a name. caption: of another quantity than that.
+    key: a number of epochs from a cold start, with @ and a number of models if it is not that of
+    the first workload, or a name. caption: of another quantity than that.
     heading: of the values. lines: name, style, value and ratio to the first, the first on top.
     leaders: how many of them are not certainly more than the first; 0 if none of the others is.
     """
@@ -80,6 +85,7 @@ class Opening:
     hold. command: writes the page again, run
     beside the folder. hashes: SHA-256 of the files of the run by name. picture, standings: of the
     comparable rows of the first workload; without any that recorded its start, None and empty.
+    models: among which numbers of models a reader can choose; empty if there are not several.
     """
 
     title: str
@@ -90,6 +96,7 @@ class Opening:
     hashes: Mapping[str, str]
     picture: Picture | None
     standings: Sequence[Standing]
+    models: Sequence[int]
 
 
 def make_opening(run: LoadedRun) -> Opening:
@@ -114,6 +121,11 @@ def make_opening(run: LoadedRun) -> Opening:
         first = [one.row for one in stretches if one.first <= MAX_EPOCHS]
         label = "long training: " if first[-1:] == [timings[0].row] else "once running: "
         verdicts.append(Verdict(name_leaders(timings), write_headline(ranked), label))
+    models = list_models(run)
+    if models:
+        several = time_epochs(select_ranked(run.rows, f"many-{max(models)}"))
+        text = write_crossovers(measure_growth(run.rows))
+        verdicts.append(Verdict(name_leaders(several), text, f"{max(models):,} models at once: "))
     frameworks = len({row.case.framework for row in ranked})
     picture = None
     if started:
@@ -133,7 +145,18 @@ def make_opening(run: LoadedRun) -> Opening:
         },
         picture=picture,
         standings=list_standings(run, started) if len(started) > 1 else [],
+        models=models,
     )
+
+
+def list_models(run: LoadedRun) -> list[int]:
+    """Return the numbers of models of a run of such workloads alone, if there are several.
+
+    That of the first workload comes first.
+    """
+    ranked = [name for name in list_workloads(run.rows) if select_ranked(run.rows, name)]
+    models = sorted(map(count_models, ranked), key=lambda n: (n != count_models(run.workload), n))
+    return models if len(models) > 1 and all(models) else []
 
 
 def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
@@ -181,9 +204,15 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
     rows: of the first workload; those of another one are of the same size.
     """
     standings = []
-    for count in STEPS:
-        times = [(row, row.sum_epochs(count)) for row in rows]
-        standings.append(rank([Timing(row, each, each) for row, each in times], str(count)))
+    groups = {"": rows}  # by the end of their keys: @N for another number of models
+    for name in (f"many-{models}" for models in list_models(run)):
+        if name != run.workload:
+            others = select_softmax(select_ranked(run.rows, name))
+            groups[f"@{count_models(name)}"] = [row for row in others if row.start.by_round]
+    for count, (end, group) in product(STEPS, groups.items()):
+        times = [(row, row.sum_epochs(count)) for row in group]
+        timings = [Timing(row, each, each) for row, each in times]
+        standings += [rank(timings, f"{count}{end}")] if timings else []
     more = {"steady": ("An epoch, once running", time_epochs(rows))}
     for name in list_workloads(run.rows)[1:]:
         others = [

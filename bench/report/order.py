@@ -105,8 +105,8 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     """Return the sections of a report in their order, each with its group.
 
     A section without data says in one line how to get them. A report of several runs leaves most
-    sections to the reports of its runs. In that of one run the tables of the first workload are
-    open, all others folded. output: the folder of the report.
+    sections to the reports of its runs. In that of one run the tables of the first workload and of
+    many models are open, all others folded. output: the folder of the report.
     """
     names = list_workloads([row for run in runs for row in run.rows])
     workloads = [describe_workload(runs, name) for name in names]
@@ -133,6 +133,8 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     else:
         (run,) = runs
         sweep = find_sweep(run.rows, run.workload)
+        many = describe_many(run)
+        opened.add(id(many))
         crossovers = find_crossovers(run.rows, run.workload)
         groups = {
             SAME: [describe_parity(run), describe_textbook(runs)],
@@ -147,7 +149,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             GROWTH: [
                 describe_batch_sizes(run, sweep, crossovers),
                 describe_threads(run),
-                describe_many(run),
+                many,
                 describe_roofline(run),
             ],
             GPU: [describe_gpu(run, sweep, crossovers)],

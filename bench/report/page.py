@@ -42,6 +42,7 @@ def render_report(
             one.key: [one.heading, one.lines, one.leaders, one.caption] for one in standings
         },
         others={one.key: one.caption for one in standings if one.caption},
+        counts=[one.key for one in standings if one.key.isdecimal()],
         table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",
         sections=sections,
         contents=list_contents(sections),

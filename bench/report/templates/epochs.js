@@ -5,17 +5,28 @@ for (const place of document.querySelectorAll("#standings")) {
   const counts = Object.keys(standings).map(Number).filter(Number.isFinite);
   const slider = place.querySelector("#epochs");
   const select = place.querySelector("#quantity");
+  const models = place.querySelector("#models");
+  const sizes = models?.dataset.sizes.split(" ");
   const body = place.querySelector("tbody");
   const rows = new Map([...body.rows].map((row) => [row.dataset.of, row]));
   const [cold, other] = place.querySelectorAll("caption span");
 
   const show = () => {
     const epochs = counts[slider.value];
-    const [heading, lines, leaders, caption] = standings[select?.value || epochs];
-    slider.hidden = place.querySelector("label[for=epochs]").hidden = cold.hidden = caption !== "";
+    // Of the first workload's number of models, keys are epochs alone.
+    const size = sizes?.[models.value];
+    const [heading, lines, leaders, caption] =
+      standings[select?.value || `${epochs}@${size}`] ?? standings[epochs];
+    cold.hidden = caption !== "";
+    for (const part of place.querySelectorAll("input, label:not([for=quantity])")) part.hidden = cold.hidden;
     slider.setAttribute("aria-valuetext", `${epochs} epochs`);
     place.querySelector("thead span").textContent = heading;
-    place.querySelector("output").textContent = epochs.toLocaleString("en");
+    const [epochsShown, modelsShown] = place.querySelectorAll("output");
+    epochsShown.textContent = epochs.toLocaleString("en");
+    if (models) {
+      models.setAttribute("aria-valuetext", `${size} models`);
+      modelsShown.textContent = Number(size).toLocaleString("en");
+    }
     other.textContent = caption;
     for (const row of rows.values()) row.classList.add("absent");
     body.append(...lines.map(([name, , ...numbers], number) => {
@@ -39,6 +50,10 @@ for (const place of document.querySelectorAll("#standings")) {
     show();
     address.set("epochs", counts[slider.value]);
   });
+  models?.addEventListener("input", () => {
+    show();
+    address.set("models", sizes[models.value]);
+  });
   select?.addEventListener("change", () => {
     show();
     address.set("quantity", select.value);
@@ -46,8 +61,10 @@ for (const place of document.querySelectorAll("#standings")) {
   address.follow((state) => {
     const index = counts.indexOf(Number(state.get("epochs")));
     const quantity = state.get("quantity") ?? "";
-    if (index < 0 && !quantity && !select?.value) return;
+    const size = sizes?.indexOf(state.get("models")) ?? -1;
+    if (index < 0 && size < 0 && !quantity && !select?.value) return;
     if (index >= 0) slider.value = index;
+    if (size >= 0) models.value = size;
     if (select) select.value = quantity in standings ? quantity : "";
     show();
   });

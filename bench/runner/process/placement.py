@@ -83,12 +83,12 @@ class Family:
         return own + ended + sum(map(read_cpu_seconds, helpers))
 
     def read_delay(self) -> float:
-        """Return the seconds for which the worker's threads and this one have waited for a core.
+        """Return the seconds for which the family's threads and this one have waited for a core.
 
         Source: Linux, Documentation/scheduler/sched-stats.rst.
         """
-        folder = f"/proc/{self.leader}/task"
-        threads = [f"{folder}/{thread}" for thread in _list_numbers(folder)]
+        folders = [f"/proc/{pid}/task" for pid in (self.leader, *self.list_helpers())]
+        threads = [f"{folder}/{thread}" for folder in folders for thread in _list_numbers(folder)]
         return sum(
             read_queue_seconds(f"{path}/schedstat") for path in ("/proc/thread-self", *threads)
         )

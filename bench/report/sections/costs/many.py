@@ -12,9 +12,7 @@ from bench.report.charts.many import chart_models
 from bench.report.labels import label_case, list_names
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
-from bench.report.render.numbers import format_count
 from bench.report.sections.costs.gpu import describe_crossover
-from bench.report.sections.verdict import describe_first, select_softmax, time_epochs
 
 TITLE = "Many models at once"
 NO_MODELS = (
@@ -39,22 +37,13 @@ def describe_many(run: LoadedRun) -> Section:
     title = "Epochs of single models in a second, over the number of models"
     pictures = [Picture("many-models", title, partial(chart_models, growths, title))]
     table_list = [tabulate_rates(growths), tabulate_memory(growths)]
-    finding = " ".join(filter(None, (write_leaders(growths), write_crossovers(growths))))
+    finding = write_crossovers(growths)
     return Section(TITLE, table_list, pictures=pictures, finding=finding)
 
 
 def list_sizes(growths: Sequence[Growth]) -> list[int]:
     """Return the numbers of models that were measured."""
     return sorted({models for growth in growths for models in growth.rows})
-
-
-def write_leaders(growths: Sequence[Growth]) -> str:
-    """Say which program trains most models fastest, no stronger than the intervals allow."""
-    most = list_sizes(growths)[-1]
-    rows = [growth.rows[most] for growth in growths if most in growth.rows]
-    timings = time_epochs(select_softmax(rows))
-    did = f"had the shortest epoch of {format_count(most)} models"
-    return describe_first(timings, did, leaders_only=True)
 
 
 def write_crossovers(growths: Sequence[Growth]) -> str:
@@ -65,18 +54,18 @@ def write_crossovers(growths: Sequence[Growth]) -> str:
         return ""
     crossed.sort(key=lambda one: one.size.mean)
     faster = [
-        f"{one.name} from {describe_crossover(one)}" for one in crossed if one.size.mean < math.inf
+        f"{one.name} from {describe_crossover(one)} on" if one.size.mean else f"{one.name} always"
+        for one in crossed
+        if one.size.mean < math.inf
     ]
-    text = f"Faster than {label_case(alone.case)}, which trains them one by one: "
-    return f"{text}{list_names(faster, MAX_NAMES) or 'no program'}."
+    text = f"Training models together is faster than one by one, as {label_case(alone.case)} does: "
+    return f"{text}{list_names(faster, MAX_NAMES) or 'in no program'}."
 
 
 def tabulate_rates(growths: Sequence[Growth]) -> Table:
     """Return the epochs of single models in a second, and from which number on together pays."""
     alone = find_fastest_processes(growths)
-    columns = _list_columns(
-        growths, "{}, models × epochs a second", compute_rate, tables.list_numbers
-    )
+    columns = _list_columns(growths, compute_rate, tables.list_numbers)
     crossed = {
         "together faster from": [one.over_processes for one in growths],
         "GPU faster from": [one.over_cpu for one in growths],
@@ -85,25 +74,24 @@ def tabulate_rates(growths: Sequence[Growth]) -> Table:
         columns.append(tables.list_words(heading, map(describe_crossover, crossovers)))
     columns.append(tables.list_words("style", [one.case.style for one in growths]))
     note = RATES_NOTE.format(label_case(alone.case) if alone else "those")
-    return _build("Models × epochs a second", columns, note, growths)
+    return _build("Models × epochs a second by the number of models", columns, note, growths)
 
 
 def tabulate_memory(growths: Sequence[Growth]) -> Table:
     """Return the peak memory by the number of models."""
-    columns = _list_columns(growths, "{}", lambda row: row.memory.peak_bytes, tables.list_memory)
+    columns = _list_columns(growths, lambda row: row.memory.peak_bytes, tables.list_memory)
     return _build("Peak memory by the number of models", columns, MEMORY_NOTE, growths)
 
 
 def _list_columns(
     growths: Sequence[Growth],
-    heading: str,
     find: Callable[[Row], Any],
     make: Callable[..., tables.Column],
 ) -> list[tables.Column]:
     """Return a column for each number of models. find: returns the value of a row."""
     return [
         make(
-            heading.format(f"{models:,}"),
+            f"{models:,}",
             [find(one.rows[models]) if models in one.rows else None for one in growths],
         )
         for models in list_sizes(growths)
