@@ -30,8 +30,9 @@ MEMORY_SHARE = 0.6
 # The images, and copies of them. TensorFlow's loops need the most memory: 8,128 MiB with 480,000
 # images and 1,597 MiB with 48,000 (results/reference/amd-epyc-2-cores), which is five copies.
 COPIES = 5
-# The weights of several models, and copies of them: what the worker and the parent keep.
-MODEL_COPIES = 25
+# The weights of several models, and copies of them. Programs take nine at most (jax-vmap with 1,000
+# models), and what parent and worker keep of seven epochs to judge them the others.
+MODEL_COPIES = 32
 
 
 # ----- sizes

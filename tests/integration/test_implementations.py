@@ -12,13 +12,14 @@ import re
 import shutil
 import sys
 from contextlib import suppress
+from itertools import product
 
 import msgspec
 import numpy as np
 import pytest
 from support.records import run
 
-from bench.contract import SGD, Problem
+from bench.contract import SGD, Params, Problem
 from bench.data import dataset
 from bench.errors import DataError
 from bench.planning.cases import Size, complete_case, find_implementation
@@ -30,9 +31,10 @@ from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.runner.process.spec import ChildSpec
 from bench.runner.runner import Runner
-from bench.worker import exchange, machine
+from bench.worker import data, exchange, machine
 from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, MANY, TEXTBOOK_PROGRAMS
+from implementations.many.idiomatic import many_numpy, processes_numpy
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}
 FIRST_OF_FRAMEWORK = {
@@ -143,11 +145,11 @@ def test_quick_run_measures_every_implementation_with_parity(bench, tmp_path):
 def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
     require_framework(figure)
     try:
-        data = dataset.find()
+        folder = dataset.find().folder
     except DataError as error:
         pytest.skip(str(error))
     request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
-    request["data"] = str(data.folder)
+    request["data"] = str(folder)
     child = ChildSpec(threads=len(list_usable_cores()), variables=figure.variables, timeout=280)
     with Worker(request, child, tmp_path / "child") as worker:
         worker.await_start()
@@ -164,6 +166,42 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
         assert values["training_accuracy_5"] == pytest.approx(0.8553, abs=0.003)
     else:
         assert values["cross_validation_accuracy"] == pytest.approx(0.8196, abs=0.003)
+
+
+def test_processes_train_their_shares_and_end_with_the_trainer(digits, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("PYTHONPATH", str(machine.ROOT))
+    rates = np.array([0.01, 0.02, 0.05], np.float32)
+    problem = Problem(*data.read(digits.folder, "train"), 10, 32, SGD(0.05), rates)
+    trainers = [module.Trainer(problem, "cpu") for module in (processes_numpy, many_numpy)]
+    params = Params(np.zeros((3, 64, 10), np.float32), np.zeros((3, 10), np.float32))
+    for trainer in trainers:
+        trainer.reset(params)
+    (weight, bias), (other_weight, other_bias) = (
+        one.train_epoch(np.arange(1440)) for one in trainers
+    )
+    np.testing.assert_allclose(weight, other_weight, atol=1e-6)
+    np.testing.assert_allclose(bias, other_bias, atol=1e-6)
+    processes = trainers[0].processes
+    assert [len(range(3)[share]) for share in trainers[0].shares] == [2, 1]
+    for process in processes:
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+        process.stdout.close()
+
+
+def test_run_of_several_models_says_which_cannot(bench, tmp_path):
+    programs = ("numpy", "numpy-batched", "numpy-processes")
+    chosen = [f"--implementation={name}" for name in programs]
+    options = ("--data=digits", "--workload=many-1,many-3", "--rounds=1", "--no-roofline")
+    ended = bench("run", *options, *chosen, "--output=out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    records = store.read_trials(tmp_path / "out")
+    statuses = {(one.case.workload, one.case.implementation): one.status for one in records}
+    ranked = dict.fromkeys(product(("many-1", "many-3"), programs[1:]), "ok")
+    unavailable = dict.fromkeys(product(("many-1", "many-3"), programs[:1]), "unavailable")
+    assert statuses == ranked | unavailable
+    assert "Many models at once" in (tmp_path / "out" / "report.md").read_text()
 
 
 def pack(name, images):

@@ -9,11 +9,12 @@ import altair as alt
 import numpy as np
 import pytest
 from support.records import HERE, case, run, trials
-from support.sweeps import BATCHES, on, swept
+from support.sweeps import BATCHES, models, on, swept
 
 from bench.analysis.devices import find_crossovers
 from bench.analysis.intervals import Interval
 from bench.analysis.ladder import StepCost
+from bench.analysis.many import measure_growth
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
@@ -22,6 +23,7 @@ from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import chart_epochs, chart_machines
 from bench.report.charts.ladder import Bar, chart_ladder
+from bench.report.charts.many import chart_models
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
 from bench.report.parts import Picture
@@ -30,6 +32,8 @@ from bench.report.parts import Picture
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)
 SWEEP = find_sweep(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
+ONE, TEN = {1: [1.0]}, {1: [1.0, 2.0], 10: [3.0, 4.0]}
+MODELS = summarize([*models(ODD, TEN), *models("b-processes", ONE)], HERE)
 MACHINES = {ODD: {"box": BOTH[0], "server": BOTH[2]}, "b": {"server": BOTH[1]}}
 
 
@@ -44,6 +48,7 @@ CHARTS = {
     "machines": lambda: chart_machines(MACHINES, ["none", "server", "box"], ODD),
     "accuracy": lambda: chart_accuracy(BOTH, ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
+    "models": lambda: chart_models(measure_growth(MODELS), ODD),
     "ladder": lambda: chart_ladder(BARS, ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),

@@ -14,7 +14,7 @@ from bench.records import store
 from bench.records.schema import Skipped
 from bench.report import order
 from bench.report.load import load_run
-from bench.report.sections.costs import gpu
+from bench.report.sections.costs import gpu, many
 
 DATA = {"features": 784, "classes": 10}
 PEAKS = {"start": 2**20, "epochs": 2**30}
@@ -35,7 +35,7 @@ def write_and_list(tmp_path, plan, *records, **changes):
 
 def test_empty_run_has_every_section_and_says_how_to_fill_it(tmp_path):
     found = write_and_list(tmp_path, run(case()))
-    assert len(found) == 19
+    assert len(found) == 20
     for section in found.values():
         if section.group != order.METHOD:
             assert not section.tables
@@ -64,7 +64,7 @@ def test_sweep_fills_every_section(tmp_path):
     assert pictures[BATCHES] == ["growth-batch-size"]
     assert pictures[CURVES] == ["accuracy-sgd"]
     assert [line[0] for line in found[MEMORY].tables[0].lines] == ["a", "b"]
-    absent = {TEXTBOOK, gpu.TITLE, LEARNED, IMAGES}
+    absent = {TEXTBOOK, gpu.TITLE, many.TITLE, LEARNED, IMAGES}
     assert {title for title, section in found.items() if section.empty and not section.tables} == (
         absent | {"Failed and unavailable"}
     )

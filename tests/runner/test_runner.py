@@ -164,10 +164,10 @@ def test_several_models_are_judged_and_leave_no_params(make_runner, folder):
     [
         ({"workload": "many-3"}, 2**40, runner.ONE_BY_ONE),
         ({"many": True}, 2**40, runner.TOGETHER),
-        # 60 % of it hold five copies of the images, and 25 of the weights of 1,000 models.
+        # 60 % of it hold five copies of the images, and 32 of the weights of 1,000 models.
         (
             {"workload": "many-1001", "many": True},
-            111_406_667,
+            141_740_000,
             "1001 models: this machine's memory",
         ),
     ],

@@ -85,3 +85,18 @@ def _seconds(name, batch_size, samples, threads):
 def unavailable(name, reason="no GPU can be used", **changes):
     """Return the record of an implementation that could not run on a GPU."""
     return bare(case(name, device="gpu", **changes), status="unavailable", reason=reason)
+
+
+def models(name, times, style="idiomatic", device="cpu", **changes):
+    """Return trials of a program with these epochs, by the number of models.
+
+    changes: of the records.
+    """
+    module = f"many.{'processes' if name.endswith('-processes') else 'many'}_any"
+    of = {"many": True, "module": module, "style": style, "device": device}
+    unscored = {"validation_accuracy": [], "test_accuracy": [], **changes}
+    return [
+        record
+        for number, epochs in times.items()
+        for record in trials(case(name, workload=f"many-{number}", **of), *epochs, **unscored)
+    ]

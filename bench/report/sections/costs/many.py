@@ -1,10 +1,11 @@
 """Several models at once: how many each program trains, in which memory, and when that pays."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from bench.analysis.devices import Crossover
 from bench.analysis.many import Growth, compute_rate, find_fastest_processes, measure_growth
 from bench.analysis.summary import Row
 from bench.report import tables
@@ -13,6 +14,7 @@ from bench.report.labels import label_case, list_names
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
 from bench.report.sections.costs.gpu import describe_crossover
+from bench.report.sections.verdict import MARKS
 
 TITLE = "Many models at once"
 NO_MODELS = (
@@ -47,19 +49,32 @@ def list_sizes(growths: Sequence[Growth]) -> list[int]:
 
 
 def write_crossovers(growths: Sequence[Growth]) -> str:
-    """Say from which number of models on training together is faster than one by one."""
+    """Say from which number of models on together is faster than one by one, and a GPU than a CPU.
+
+    Nothing of what was not measured.
+    """
     alone = find_fastest_processes(growths)
-    crossed = [one.over_processes for one in growths if one.over_processes]
-    if alone is None or not crossed:
-        return ""
-    crossed.sort(key=lambda one: one.size.mean)
-    faster = [
-        f"{one.name} from {describe_crossover(one)} on" if one.size.mean else f"{one.name} always"
-        for one in crossed
+    name = label_case(alone.case) if alone else ""
+    claims = {
+        f"Training models together is faster than one by one, as {name} does: ": [
+            one.over_processes for one in growths
+        ],
+        "The GPU is faster than the CPU: ": [one.over_cpu for one in growths],
+    }
+    known = {claim: [*filter(None, crossovers)] for claim, crossovers in claims.items()}
+    return " ".join(f"{claim}{_list_crossed(group)}." for claim, group in known.items() if group)
+
+
+def _list_crossed(crossovers: Iterable[Crossover]) -> str:
+    """Name the programs that become faster, and from which number on."""
+    texts = [
+        f"{one.name} from {describe_crossover(one)} on"
+        if one.size.mean
+        else f"{one.name} at every number{MARKS[one.size.high == 0]}"
+        for one in sorted(crossovers, key=lambda one: one.size.mean)
         if one.size.mean < math.inf
     ]
-    text = f"Training models together is faster than one by one, as {label_case(alone.case)} does: "
-    return f"{text}{list_names(faster, MAX_NAMES) or 'in no program'}."
+    return list_names(texts, MAX_NAMES) if texts else "in no program"
 
 
 def tabulate_rates(growths: Sequence[Growth]) -> Table:

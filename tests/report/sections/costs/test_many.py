@@ -1,0 +1,79 @@
+"""What a report says of several models at once."""
+
+import pytest
+from support.records import case, plan_of, read_cells, run, write
+from support.sweeps import models
+
+from bench.report.load import load_run
+from bench.report.opening import make_opening
+from bench.report.sections.costs import many
+
+ALONE = models("one-processes", {n: [n, n, n] for n in (1, 10, 100)}, style="tuned")
+
+
+def load(tmp_path, *records):
+    names = dict.fromkeys(record.case.workload for record in records)
+    plan = plan_of(*records, rounds=dict.fromkeys(names, 3))
+    return load_run(write(tmp_path / "run", plan, *records))
+
+
+def test_tables_have_rates_memory_and_crossing(tmp_path):
+    records = models("jax-vmap", {1: [4.0] * 3, 10: [10.0] * 3, 100: [25.0] * 3})
+    never = models("slow", {n: [3 * n] * 3 for n in (1, 10, 100)}, peak_rss_bytes=2**30)
+    section = many.describe_many(load(tmp_path, *ALONE, *records, *never))
+    rates, memory = map(read_cells, section.tables)
+    assert [line["program"] for line in rates] == ["jax-vmap", "one-processes", "slow"]
+    assert rates[0] == {
+        "program": "jax-vmap",
+        "1": "0.250 [0.250, 0.250]",
+        "10": "1.00 [1.00, 1.00]",
+        "100": "4.00 [4.00, 4.00]",
+        "together faster from": "10",
+        "style": "idiomatic",
+    }
+    assert [line["together faster from"] for line in rates[1:]] == ["—", "never within the sweep"]
+    assert [line["100, MiB"] for line in memory] == ["512", "512", "1,020"]
+    assert section.finding == (
+        "Training models together is faster than one by one, as one-processes does: jax-vmap from "
+        "10 on."
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ([0.5], "jax-vmap at every number (uncertain)."),
+        ([0.5] * 3, "jax-vmap at every number."),
+        ([2.0] * 3, "in no program."),
+    ],
+)
+def test_finding_is_no_stronger_than_the_times(tmp_path, times, words):
+    records = models("jax-vmap", {n: [n * one for one in times] for n in (1, 10)})
+    assert many.describe_many(load(tmp_path, *ALONE, *records)).finding.endswith(words)
+
+
+def test_finding_names_the_gpu(tmp_path):
+    cpu, gpu = ({n: [n * factor] * 3 for n in (1, 10)} for factor in (2.0, 1.0))
+    records = [*models("a", cpu), *models("a", gpu, device="gpu")]
+    section = many.describe_many(load(tmp_path, *records))
+    assert section.finding == "The GPU is faster than the CPU: a at every number."
+
+
+def test_run_of_other_workloads_says_how_to_get_them(tmp_path):
+    plan = run(case())
+    section = many.describe_many(load_run(write(tmp_path / "run", plan)))
+    assert "--workload many" in section.empty
+
+
+def test_reader_chooses_models_beside_epochs(tmp_path):
+    records = models("jax-vmap", {1: [4.0] * 3, 10: [5.0] * 3, 100: [25.0] * 3})
+    opening = make_opening(load(tmp_path, *ALONE, *records))
+    assert opening.models == [1, 10, 100]
+    first = {one.key: one.lines[0][0] for one in opening.standings}
+    assert (first["1000"], first["1000@10"], first["1000@100"]) == (
+        *("one-processes", "jax-vmap", "jax-vmap"),
+    )
+    verdict = opening.verdicts[-1]
+    assert (verdict.label, verdict.headline[:9]) == ("100 models at once: ", "jax-vmap,")
+    single = make_opening(load(tmp_path / "other", *models("a", {1: [1.0] * 3})))
+    assert (single.models, single.standings) == ([], [])
