@@ -48,6 +48,11 @@ def test_epoch_takes_the_longest_of_operations_bytes_steps(roofline, batch_size,
     assert roofline.epoch_seconds(case(batch_size=batch_size), 784, 10) == pytest.approx(seconds)
 
 
+def test_each_of_several_models_has_its_products():
+    roofline = Roofline(1e11, "", {150_528_000: 1e12}, {})
+    assert roofline.epoch_seconds(case(workload="many-30"), 784, 10) == pytest.approx(0.451584)
+
+
 def test_epoch_reads_the_bytes_that_the_implementation_keeps():
     roofline = Roofline(1e15, "", {37_632_000: 1e10, 150_528_000: 1e10}, {})
     of = case(pixel_bytes={"cpu": 1})

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from support import hostile_run
-from support.records import case, run, trials, write
+from support.records import case, plan_of, run, trials, write
+from support.sweeps import models
 
 import bench
 from bench.report import index
@@ -224,6 +225,21 @@ def test_slider_shows_who_is_first_and_the_address_keeps_it(opened, reference):
     assert view.texts("#standings output") == ["1,000"]
     slider.press("ArrowLeft")
     assert rule.bounding_box()["x"] < end
+
+
+def test_slider_of_models_shows_who_is_first_and_the_address_keeps_it(opened, tmp_path):
+    together = models("together", {1: [4.0] * 3, 10: [5.0] * 3})
+    records = [*together, *models("one-processes", {n: [n] * 3 for n in (1, 10)})]
+    plan = plan_of(*records, rounds={"many-1": 3, "many-10": 3})
+    write_report([load_run(write(tmp_path / "run", plan, *records))])
+    view = opened(tmp_path / "run" / "report.html")
+    assert view.texts("#standings output") == ["5", "1"]
+    assert view.texts("#standings tbody th")[0].startswith("one-processes")
+    view.page.get_by_label("Models at once").press("ArrowRight")
+    assert view.page.url.endswith("#models=10")
+    view.page.reload()
+    assert view.texts("#standings output") == ["5", "10"]
+    assert view.texts("#standings tbody th")[0].startswith("together")
 
 
 def test_choice_orders_the_programs_and_the_address_keeps_it(opened, reference):

@@ -17,6 +17,7 @@ from bench.runner import conformance, drive
 from bench.runner.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import FOLLOWED_EPOCHS
+from bench.runner.process import preflight
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import request_training
@@ -237,6 +238,11 @@ def test_probabilities_taken_for_logits_are_rejected(full_checker, check_once):
     case = msgspec.structs.replace(case_of(name), devices=("cpu",))
     (finding,) = check_once(full_checker, case, *PLACES[name])
     assert REASONS[name] in finding.reason
+
+
+@pytest.mark.parametrize(("name", "many"), [("one_wrong_rate", True), ("honest", False)])
+def test_own_file_says_whether_it_trains_several_models(name, many):
+    assert preflight.inspect(ASSETS / "saboteurs" / f"{name}.py").many == many
 
 
 def test_hanging_implementation_is_checked_once(digits):

@@ -4,6 +4,8 @@ import dataclasses
 
 from implementations.many.idiomatic import many_numpy
 
+MANY = True
+
 
 class Trainer(many_numpy.Trainer):
     def __init__(self, problem, device):

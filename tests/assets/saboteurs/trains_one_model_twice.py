@@ -2,6 +2,8 @@
 
 from implementations.many.idiomatic import many_numpy
 
+MANY = True
+
 
 class Trainer(many_numpy.Trainer):
     def train_epoch(self, order):
