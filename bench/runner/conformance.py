@@ -179,7 +179,8 @@ class Checker:
         )
         if not wrong:
             return judgement.fault
-        model = judge.find_worst_model(case, self._draws, evidence, wrong[0])
+        errors = judge.compare_models(case, self._draws, evidence, wrong[0])
+        model = max(errors, key=errors.__getitem__)
         mistake = mistakes.name_mistake(
             pick_model(split_params(evidence.params[wrong[0]]), model),
             pick_problem(judge.read_problem(case), model),

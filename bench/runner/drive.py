@@ -184,11 +184,8 @@ class Drive:
         self.record_memory("first epoch")
 
     def train_stretch(self) -> None:
-        """Go on from the first epoch, untimed, to as many as the case has.
-
-        Of several models there is no accuracy, which is what these epochs are for.
-        """
-        if self._several:
+        """Go on from the first epoch, untimed, to as many as the case has."""
+        if self._several:  # they have no accuracies, which these epochs are for
             return
         for number in range(2, self.case.epochs + 1):
             self.train(FIRST_EPOCH._replace(number=number))
@@ -252,11 +249,8 @@ class Drive:
         when: str = "",
         command: bytes = exchange.PREDICT,
     ) -> float:
-        """Let the worker label averages of these pairs of images (2, n); return the seconds.
-
-        Several models are not asked: 0 seconds.
-        """
-        if self._several:
+        """Let the worker label averages of these pairs of images (2, n); return the seconds."""
+        if self._several:  # they predict nothing
             return 0.0
         # Apart from the prediction, whose time it would exceed.
         self.worker.call(SELECT_COMMANDS[part], indices=indices.ravel())
@@ -274,7 +268,7 @@ class Drive:
         first call with one image is not timed: it may compile for this shape. One such call is
         shorter than a hand-over, so many are timed together. Last it asks for training images.
         choose_training: returns indices of training images whose labels these params get wrong: an
-        implementation that looks labels up would get them right. Several models predict nothing.
+        implementation that looks labels up would get them right.
         """
         if self._several:
             self.worker.call(exchange.VERIFY)

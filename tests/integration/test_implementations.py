@@ -173,18 +173,13 @@ def test_processes_train_their_shares_and_end_with_the_trainer(digits, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(machine.ROOT))
     rates = np.array([0.01, 0.02, 0.05], np.float32)
     problem = Problem(*data.read(digits.folder, "train"), 10, 32, SGD(0.05), rates)
-    trainers = [module.Trainer(problem, "cpu") for module in (processes_numpy, many_numpy)]
-    params = Params(np.zeros((3, 64, 10), np.float32), np.zeros((3, 10), np.float32))
-    for trainer in trainers:
-        trainer.reset(params)
-    (weight, bias), (other_weight, other_bias) = (
-        one.train_epoch(np.arange(1440)) for one in trainers
-    )
-    np.testing.assert_allclose(weight, other_weight, atol=1e-6)
-    np.testing.assert_allclose(bias, other_bias, atol=1e-6)
-    processes = trainers[0].processes
-    assert [len(range(3)[share]) for share in trainers[0].shares] == [2, 1]
-    for process in processes:
+    shared, whole = (one.Trainer(problem, "cpu") for one in (processes_numpy, many_numpy))
+    for trainer in (shared, whole):
+        trainer.reset(Params(np.zeros((3, 64, 10), np.float32), np.zeros((3, 10), np.float32)))
+    pairs = zip(*(one.train_epoch(np.arange(1440)) for one in (shared, whole)), strict=True)
+    assert all(np.allclose(*pair, atol=1e-6) for pair in pairs)
+    assert [len(range(3)[share]) for share in shared.shares] == [2, 1]
+    for process in shared.processes:
         process.stdin.close()
         assert process.wait(timeout=60) == 0
         process.stdout.close()

@@ -110,8 +110,9 @@ class Judge:
             judgement = self._score(case, draws, evidence, judgement)
         if judgement.fault and models:
             epoch = max(judgement.errors, key=judgement.errors.__getitem__)
-            model = self.find_worst_model(case, draws, evidence, epoch)
-            return replace(judgement, fault=f"{judgement.fault}, model {model} of {models}")
+            errors = self.compare_models(case, draws, evidence, epoch)
+            worst = max(errors, key=errors.__getitem__)
+            return replace(judgement, fault=f"{judgement.fault}, model {worst} of {models}")
         if judgement.fault:
             return judgement
         return replace(judgement, fault=self._find_prediction_fault(case, evidence))
@@ -125,17 +126,12 @@ class Judge:
 
     def compare(self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch) -> float:
         """Return the parity error of the params after an epoch; of several models, the largest."""
-        return max(self._compare_models(case, draws, evidence, epoch).values())
+        return max(self.compare_models(case, draws, evidence, epoch).values())
 
-    def find_worst_model(self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch) -> int:
-        """Return the number, from 1 on, of the judged model with the largest error; 0 of one."""
-        errors = self._compare_models(case, draws, evidence, epoch)
-        return max(errors, key=errors.__getitem__)
-
-    def _compare_models(
+    def compare_models(
         self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch
     ) -> dict[int, float]:
-        """Return the parity errors after an epoch by the number of the model, which is 0 of one."""
+        """Return the parity errors after an epoch by the number of the model; of one it is 0."""
         begin, end, errors = evidence.get_start(epoch), split_params(evidence.params[epoch]), {}
         models = count_models(case.workload)
         for model in draws.draw_models(epoch, models) if models else [0]:

@@ -15,6 +15,7 @@ from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
 from bench.report.sections.costs.gpu import describe_crossover
 from bench.report.sections.verdict import MARKS
+from bench.report.tables import Column
 
 TITLE = "Many models at once"
 NO_MODELS = (
@@ -28,6 +29,7 @@ RATES_NOTE = (
     "were measured once. GPU faster from: than the same program on the CPU."
 )
 MEMORY_NOTE = "Peak of the resident memory of all processes of a program, after the last epoch."
+RATES, MEMORY = "Models × epochs a second", "Peak memory"
 MAX_NAMES = 3
 
 
@@ -38,21 +40,25 @@ def describe_many(run: LoadedRun) -> Section:
         return Section(TITLE, empty=NO_MODELS)
     title = "Epochs of single models in a second, over the number of models"
     pictures = [Picture("many-models", title, partial(chart_models, growths, title))]
-    table_list = [tabulate_rates(growths), tabulate_memory(growths)]
-    finding = write_crossovers(growths)
-    return Section(TITLE, table_list, pictures=pictures, finding=finding)
-
-
-def list_sizes(growths: Sequence[Growth]) -> list[int]:
-    """Return the numbers of models that were measured."""
-    return sorted({models for growth in growths for models in growth.rows})
+    crossed = {
+        "together faster from": [one.over_processes for one in growths],
+        "GPU faster from": [one.over_cpu for one in growths],
+    }
+    words = [
+        tables.list_words(name, map(describe_crossover, ones)) for name, ones in crossed.items()
+    ]
+    words.append(tables.list_words("style", [one.case.style for one in growths]))
+    alone = find_fastest_processes(growths)
+    note = RATES_NOTE.format(label_case(alone.case) if alone else "those")
+    rates = tabulate(RATES, growths, compute_rate, tables.list_numbers, *words, note=note)
+    memory = tabulate(
+        MEMORY, growths, lambda row: row.memory.peak_bytes, tables.list_memory, note=MEMORY_NOTE
+    )
+    return Section(TITLE, [rates, memory], pictures=pictures, finding=write_crossovers(growths))
 
 
 def write_crossovers(growths: Sequence[Growth]) -> str:
-    """Say from which number of models on together is faster than one by one, and a GPU than a CPU.
-
-    Nothing of what was not measured.
-    """
+    """Say from which number of models on together, and a GPU, is faster; if it was measured."""
     alone = find_fastest_processes(growths)
     name = label_case(alone.case) if alone else ""
     claims = {
@@ -77,43 +83,22 @@ def _list_crossed(crossovers: Iterable[Crossover]) -> str:
     return list_names(texts, MAX_NAMES) if texts else "in no program"
 
 
-def tabulate_rates(growths: Sequence[Growth]) -> Table:
-    """Return the epochs of single models in a second, and from which number on together pays."""
-    alone = find_fastest_processes(growths)
-    columns = _list_columns(growths, compute_rate, tables.list_numbers)
-    crossed = {
-        "together faster from": [one.over_processes for one in growths],
-        "GPU faster from": [one.over_cpu for one in growths],
-    }
-    for heading, crossovers in crossed.items():
-        columns.append(tables.list_words(heading, map(describe_crossover, crossovers)))
-    columns.append(tables.list_words("style", [one.case.style for one in growths]))
-    note = RATES_NOTE.format(label_case(alone.case) if alone else "those")
-    return _build("Models × epochs a second by the number of models", columns, note, growths)
-
-
-def tabulate_memory(growths: Sequence[Growth]) -> Table:
-    """Return the peak memory by the number of models."""
-    columns = _list_columns(growths, lambda row: row.memory.peak_bytes, tables.list_memory)
-    return _build("Peak memory by the number of models", columns, MEMORY_NOTE, growths)
-
-
-def _list_columns(
+def tabulate(
+    title: str,
     growths: Sequence[Growth],
     find: Callable[[Row], Any],
-    make: Callable[..., tables.Column],
-) -> list[tables.Column]:
-    """Return a column for each number of models. find: returns the value of a row."""
-    return [
-        make(
-            f"{models:,}",
-            [find(one.rows[models]) if models in one.rows else None for one in growths],
-        )
-        for models in list_sizes(growths)
-    ]
+    make: Callable[..., Column],
+    *others: Column,
+    note: str,
+) -> Table:
+    """Return a line for each program, a column for each number of models, and other columns.
 
-
-def _build(title: str, columns: list[tables.Column], note: str, growths: Sequence[Growth]) -> Table:
+    find: returns the value of a row, of which ``make`` makes columns.
+    """
     names = [label_case(one.case) for one in growths]
-    columns = [tables.list_words("program", names), *columns]
-    return tables.build_table(title, columns, note, programs=names)
+    columns = [tables.list_words("program", names)]
+    for models in sorted({models for growth in growths for models in growth.rows}):
+        values = [find(one.rows[models]) if models in one.rows else None for one in growths]
+        columns.append(make(f"{models:,}", values))
+    title = f"{title} by the number of models"
+    return tables.build_table(title, [*columns, *others], note, programs=names)

@@ -1,7 +1,7 @@
 """What a report says of several models at once."""
 
 import pytest
-from support.records import case, plan_of, read_cells, run, write
+from support.records import plan_of, read_cells, write
 from support.sweeps import models
 
 from bench.report.load import load_run
@@ -57,12 +57,6 @@ def test_finding_names_the_gpu(tmp_path):
     records = [*models("a", cpu), *models("a", gpu, device="gpu")]
     section = many.describe_many(load(tmp_path, *records))
     assert section.finding == "The GPU is faster than the CPU: a at every number."
-
-
-def test_run_of_other_workloads_says_how_to_get_them(tmp_path):
-    plan = run(case())
-    section = many.describe_many(load_run(write(tmp_path / "run", plan)))
-    assert "--workload many" in section.empty
 
 
 def test_reader_chooses_models_beside_epochs(tmp_path):
