@@ -139,10 +139,7 @@ class Spread:
 
 @dataclass
 class Calibrations:
-    """All calibrations in a folder, in the order of their sessions.
-
-    faults: a line for each session that was left out, with the reason.
-    """
+    """All sessions in a folder, in their order. faults: why others were left out, a line each."""
 
     decisions: list[MeasuredDecision] = field(default_factory=list)
     environments: list[Environment] = field(default_factory=list)
