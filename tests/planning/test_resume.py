@@ -156,7 +156,7 @@ def test_newest_run_is_found(tmp_path, monkeypatch):
         resume.find_newest_run()
     for name, year in (("a", 2025), ("b", 2026), ("lab/m", 2027), ("reference/z", 2030)):
         created = f"{year}-01-01T00:00:00+00:00"
-        write(tmp_path / "results" / name, run(run=name.replace("/", "-"), created=created))
+        write(tmp_path / "results" / name, run(case(), run=name.replace("/", "-"), created=created))
     assert resume.find_newest_run() == Path("results/b")
 
 
@@ -165,7 +165,7 @@ def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):
     write_idx(tmp_path / "small", idx_files())
     small = str(tmp_path / "small")
     known = {"sha256": dataset.find(small).sha256}
-    folder = write(tmp_path / "run", run(data_source="/srv/data"), data=known)
+    folder = write(tmp_path / "run", run(case(), data_source="/srv/data"), data=known)
     for data in (None, "digits"):
         with pytest.raises(UserError, match="--data"):
             resume.read_plan(folder, RunOptions(data=data))
