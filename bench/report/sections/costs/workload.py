@@ -8,7 +8,6 @@ from statistics import median
 
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row, Waits
-from bench.contract import Optimizer
 from bench.report.charts.epochs import chart_epochs
 from bench.report.labels import (
     ADJUSTED_NOTE,
@@ -24,7 +23,7 @@ from bench.report.render.numbers import format_duration, format_percent
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
-from bench.worker.workloads import get_workload, is_workload
+from bench.worker.workloads import Workload, get_workload, is_workload
 
 NOTHING_WELL = "Nothing is ranked: no trial succeeded, or programs were not measured yet."
 INTERVALS_NOTE = (
@@ -65,7 +64,7 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     if not by_run:
         return Section(title, empty=NOTHING_WELL)
     known = get_workload(workload) if is_workload(workload) else None
-    lines = [f"The optimizer is {describe_optimizer(known.optimizer)}."] if known else []
+    lines = [f"The optimizer is {describe_optimizer(known)}."] if known else []
     if len(runs) > MAX_COLUMNS:
         lines.append(CROWDED)
     else:
@@ -84,13 +83,15 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     return Section(title, [table], pictures=[picture], text=text, finding=finding)
 
 
-def describe_optimizer(optimizer: Optimizer) -> str:
+def describe_optimizer(workload: Workload) -> str:
     """Return the name of an optimizer with its settings in words."""
+    if workload.rates is not None:
+        return f"SGD with learning rates from {workload.rates[0]:g} to {workload.rates[-1]:g}"
     settings = (
         f"{name.replace('_', ' ')} {value:g}"
-        for name, value in dataclasses.asdict(optimizer).items()
+        for name, value in dataclasses.asdict(workload.optimizer).items()
     )
-    return f"{type(optimizer).__name__} with {', '.join(settings)}"
+    return f"{type(workload.optimizer).__name__} with {', '.join(settings)}"
 
 
 def write_note(rows: Sequence[Row]) -> str:
@@ -98,7 +99,8 @@ def write_note(rows: Sequence[Row]) -> str:
     seeds = max(len(row.accuracy_by_seed) for row in rows)
     notes = [INTERVALS_NOTE, *[ADJUSTED_NOTE] * are_adjusted(rows)]
     notes += [NEIGHBOURS_NOTE] * any(row.epoch and row.epoch.low is not None for row in rows)
-    notes.append(SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
+    if seeds:  # several models have no accuracy
+        notes.append(SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
     notes += [
         ONE_VS_REST_NOTE.format(row.case.samples)
         for row in rows
