@@ -109,3 +109,5 @@ def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):
     # Calibrations are one entry.
     missing = {name for name in EXHIBITS if name not in page and "calibration" not in name}
     assert missing == {"run-without-plan"}
+    for reason in ("is newer than this suite", "run.json: not a Run"):
+        assert reason in page

@@ -56,27 +56,6 @@ def test_folders_below_have_entries_and_links_are_not_followed(results):
     }
 
 
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda folder: (folder / "run.json").write_text("{"), "run.json: not a Run"),
-        (lambda folder: (folder / "run.json").write_text('{"format": 99}'), "format 99 is newer"),
-        (lambda folder: (folder / "trials.jsonl").mkdir(), "trials.jsonl: cannot be read"),
-    ],
-)
-def test_damaged_folder_is_an_entry_with_its_reason(results, damage, reason):
-    write(results / "good", run(case()), *trials(case(), 0.5, 0.5))
-    folder = write(results / "bad", run(case()))
-    (folder / "report.md").write_text("")
-    damage(folder)
-    good, entry = read_entries(results)
-    assert (good.path, good.kind) == ("good", "run")
-    assert (entry.path, entry.page) == ("bad", "bad/report.md")
-    assert (entry.kind, entry.state) == ("unreadable", "damaged")
-    assert reason in entry.finding
-    assert str(results) not in entry.finding
-
-
 def test_comparison_lists_its_verdicts(results):
     names = [f"same{number}" for number in range(4)]
     plan = comparison(
