@@ -416,7 +416,7 @@ def draft_report(chain: Chain, link: Link, case: CaseComparison) -> str:
     shown = shlex.join(["softmax-bench", "ab", *list_options(chain, link.before, link.after)])
     return f"""An epoch of a softmax classifier (784 pixels, 10 classes, {chain.samples:,} images in
 batches of 32) is slower with {chain.package} {link.after} than with {link.before}: the difference
-is {escape(format_change(case.metrics[0].ratio))}, on one core of a {escape(read_cpu_model())}. In
+is {escape(format_change(case.metrics[0].ratio))}, on one core ({escape(read_cpu_model())}). In
 {case.pairs} pairs of processes both releases trained in turn, epoch by epoch, on {link.date}. The
 brackets are the interval of the test. Both end with the weights of a float64 reference; the
 largest error is {numbers.format_error(error)}.
