@@ -20,10 +20,12 @@ import releases
 
 from bench.analysis.intervals import Interval, estimate_difference, estimate_typical
 from bench.analysis.ladder import StepCost, measure_steps
+from bench.analysis.many import compute_rate, measure_growth
 from bench.analysis.ranking import compare_epochs
 from bench.analysis.summary import Row
 from bench.report import tables
 from bench.report.charts.chart import make_specification, render_svg
+from bench.report.charts.many import chart_models
 from bench.report.charts.style import (
     COLOURS,
     PALETTE,
@@ -173,6 +175,7 @@ def collect(folder: Path) -> dict[str, Evidence]:
         "releases": find_releases(),
         "predictions": find_predictions(published),
         "many": find_many(published),
+        "together": find_together(folder.with_name(f"{folder.name}-many")),
         "threads": find_threads(published),
         "optimizer": find_optimizers(published),
         "sleep": find_sleep(published),
@@ -460,6 +463,49 @@ def find_many(published: Published) -> Evidence:
             "hours; blue: in one process; red: a process each; bars: 95 % intervals",
             style="~g",
         ),
+    )
+
+
+def find_together(folder: Path) -> Evidence:
+    """From which number of models on training them together is faster than one by one.
+
+    folder: of a run of the workload ``many``.
+    """
+    growths = measure_growth(load_run(folder).rows)
+    if any(row.succeeded < PROCESSES for one in growths for row in one.rows.values()):
+        raise ValueError(f"{folder} has rows of fewer than {PROCESSES} processes")
+    names = [one.case.implementation for one in growths]
+    rates = {
+        name: {models: compute_rate(row) for models, row in one.rows.items()}
+        for name, one in zip(names, growths, strict=True)
+    }
+    sizes = sorted({models for by_size in rates.values() for models in by_size})
+    return Evidence(
+        {
+            "rate": {
+                name: {models: format_number(rate.mean) for models, rate in by_size.items()}
+                for name, by_size in rates.items()
+            },
+            "best": names[0],
+            "alone": {
+                size: format_number(
+                    max(rates[name][size].mean for name in names if name.endswith("-processes"))
+                )
+                for size in sizes
+            },
+        },
+        (
+            list_programs(names),
+            *(
+                tables.list_numbers(f"{size:,} models", [rates[name].get(size) for name in names])
+                for size in sizes
+            ),
+            tables.list_memory(
+                f"memory at {sizes[-1]:,}",
+                [one.rows[sizes[-1]].memory.peak_bytes for one in growths],
+            ),
+        ),
+        lambda: chart_models(growths, "Epochs of single models in a second, by models at once"),
     )
 
 
