@@ -114,7 +114,7 @@ def plan_run(
         return tuple(assign_python(case, options.pythons) for case in cases)
 
     available = len(read_labels(dataset.find(options.data).folder, "train"))
-    sizes = list_sizes(options, values, available)
+    sizes = list_sizes(options, values, available, host.cores)
     cases = with_surroundings(plan_cases(options, values, sizes, host.cores, inspect))
     sweep = list_sweep(cases, options.implementations) if values.sweep else ()
     if values.sweep:
@@ -282,10 +282,12 @@ def _place(case: Case, options: RunOptions, values: Preset, cores: int) -> Case:
     return msgspec.structs.replace(case, threads=1) if case.one_core else case
 
 
-def list_sizes(options: RunOptions, values: Preset, available: int) -> list[tuple[str, Size]]:
+def list_sizes(
+    options: RunOptions, values: Preset, available: int, cores: int
+) -> list[tuple[str, Size]]:
     """Return each workload with every size once, whether its batches divide its samples or not.
 
-    Where the first round chooses the threads, they are 0. Several models get the most threads.
+    Where the first round chooses the threads, they are 0. Several models get all cores.
     available: number of training images.
     """
     pilot = values.choose_threads and len(values.threads) > 1
@@ -293,7 +295,7 @@ def list_sizes(options: RunOptions, values: Preset, available: int) -> list[tupl
     for name in values.workloads:
         known, threads = get_workload(name), (0,) if pilot else values.threads
         if known.models and not options.threads:
-            threads = values.threads[-1:]
+            threads = (cores,)
         batch_sizes = options.batch_sizes or (known.batch_size,)
         samples = options.samples or (min(available, known.samples or available),)
         axes = [*product(samples, threads, batch_sizes)]

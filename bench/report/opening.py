@@ -122,10 +122,10 @@ def make_opening(run: LoadedRun) -> Opening:
         label = "long training: " if first[-1:] == [timings[0].row] else "once running: "
         verdicts.append(Verdict(name_leaders(timings), write_headline(ranked), label))
     models = list_models(run)
-    if models:
-        several = time_epochs(select_ranked(run.rows, f"many-{max(models)}"))
-        text = write_crossovers(measure_growth(run.rows))
-        verdicts.append(Verdict(name_leaders(several), text, f"{max(models):,} models at once: "))
+    several = select_ranked(run.rows, f"many-{max(models, default=0)}")
+    if timings := time_epochs(several):
+        text = write_crossovers(measure_growth(run.rows)) or write_headline(several)
+        verdicts.append(Verdict(name_leaders(timings), text, f"{max(models):,} models at once: "))
     frameworks = len({row.case.framework for row in ranked})
     picture = None
     if started:
@@ -203,12 +203,14 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
 
     rows: of the first workload; those of another one are of the same size.
     """
-    standings = []
+    standings, shown = [], {label_case(row.case) for row in rows}
     groups = {"": rows}  # by the end of their keys: @N for another number of models
     for name in (f"many-{models}" for models in list_models(run)):
         if name != run.workload:
             others = select_softmax(select_ranked(run.rows, name))
-            groups[f"@{count_models(name)}"] = [row for row in others if row.start.by_round]
+            groups[f"@{count_models(name)}"] = [
+                row for row in others if row.start.by_round and label_case(row.case) in shown
+            ]
     for count, (end, group) in product(STEPS, groups.items()):
         times = [(row, row.sum_epochs(count)) for row in group]
         timings = [Timing(row, each, each) for row, each in times]
@@ -225,7 +227,6 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
     more["one"] = ("The label of one image", [Timing(row, each, each) for row, each in single])
     peaks = [(row, {0: row.memory.peak_bytes or 0.0}) for row in rows]
     more["memory"] = ("Peak memory", [Timing(row, each, each) for row, each in peaks])
-    shown = {label_case(row.case) for row in rows}
     for key, (caption, timings) in more.items():
         known = [one for one in timings if one.name in shown and any(one.compared.values())]
         if len(known) > 1:

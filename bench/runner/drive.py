@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.contract import Device, Params, Problem
 from bench.data.dataset import Dataset
+from bench.planning.cases import MODEL_COPIES
 from bench.records.schema import Case
 from bench.runner.host.gpu import GpuMonitor, subtract_joules
 from bench.runner.host.kernel import measure_kernel
@@ -33,6 +34,8 @@ WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
 PREDICTIONS, MAX_PREDICTIONS = 5, 50
 MAX_REPEATS = 200
+# Of several models, an epoch keeps two of the copies of params for which a plan has memory.
+MAX_REPEATS_OF_MANY = MODEL_COPIES // 4
 PINGS = 10
 # A time is at least this share of what the parent's clock showed: a hand-over may take less than
 # its median, and what takes much less than a hand-over cannot be told from none.
@@ -208,8 +211,9 @@ class Drive:
         self.warm_up()
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
+            most = MAX_REPEATS_OF_MANY if self._several else MAX_REPEATS
             while len(seconds) < self.case.epochs or (
-                len(seconds) < MAX_REPEATS and sum(seconds) < enough
+                len(seconds) < most and sum(seconds) < enough
             ):
                 self.train_timed(len(seconds) + 1, kernel=kernel)
             if kernel:

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params, Problem, Unavailable
 
 # One thread for each process: what libraries read when they are loaded.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"),
+    "NUMBA_NUM_THREADS",
+)
 
 
 class Share(Protocol):

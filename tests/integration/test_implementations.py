@@ -10,12 +10,14 @@ import json
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from contextlib import suppress
 from itertools import product
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from support.records import run
 
@@ -182,6 +184,9 @@ def test_processes_train_their_shares_and_end_with_the_trainer(digits, monkeypat
     pairs = zip(*(one.train_epoch(np.arange(1440)) for one in (shared, whole)), strict=True)
     assert all(np.allclose(*pair, atol=1e-6) for pair in pairs)
     assert [len(range(3)[share]) for share in shared.shares] == [2, 1]
+    env = psutil.Process(shared.processes[0].pid).environ()
+    count = [sys.executable, "-c", "import numba; print(numba.get_num_threads())"]
+    assert subprocess.run(count, env=env, capture_output=True, check=True).stdout == b"1\n"
     for process in shared.processes:
         process.stdin.close()
         assert process.wait(timeout=60) == 0

@@ -109,10 +109,11 @@ class Judge:
         if len(stretch) == case.epochs and not models:
             judgement = self._score(case, draws, evidence, judgement)
         if judgement.fault and models:
-            epoch = max(judgement.errors, key=judgement.errors.__getitem__)
+            worst = max(judgement.errors.keys() - {NOISE_EPOCH}, key=judgement.errors.__getitem__)
+            epoch = NOISE_EPOCH if judgement.parity and judgement.parity.passed else worst
             errors = self.compare_models(case, draws, evidence, epoch)
-            worst = max(errors, key=errors.__getitem__)
-            return replace(judgement, fault=f"{judgement.fault}, model {worst} of {models}")
+            model = max(errors, key=errors.__getitem__)
+            return replace(judgement, fault=f"{judgement.fault}, model {model} of {models}")
         if judgement.fault:
             return judgement
         return replace(judgement, fault=self._find_prediction_fault(case, evidence))

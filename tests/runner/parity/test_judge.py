@@ -376,9 +376,9 @@ def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
 
 @pytest.fixture
 def judged_models(digits_judge, make_case):
-    """Judge twenty models; ``spoil`` changes their params after an epoch, ``rate`` one's rate."""
+    """Judge twenty models; ``spoil`` changes their params after epochs, ``rate`` one's rate."""
 
-    def run(spoil=lambda params: None, spoiled=FIRST_EPOCH, rate=1.0):
+    def run(spoil=lambda params: None, *spoiled, rate=1.0):
         case, evidence = make_case(workload="many-20", many=True), Evidence()
         problem = digits_judge.read_problem(case)
         for epoch in (FIRST_EPOCH, Epoch("timed", 1), NOISE_EPOCH):
@@ -390,7 +390,7 @@ def judged_models(digits_judge, make_case):
             program.reset(start)
             params = join_params(program.train_epoch(DRAWS.draw_order(epoch, given.samples)))
             evidence.starts[epoch], evidence.params[epoch] = start, params
-            if epoch == spoiled:
+            if epoch in (spoiled or {FIRST_EPOCH}):
                 spoil(params)
         return digits_judge.judge(case, DRAWS, evidence)
 
@@ -423,6 +423,19 @@ def test_drawn_models_are_judged_after_other_epochs(judged_models, epoch):
         assert (judgement.fault is not None) == (number in drawn)
         assert judgement.fault is None or judgement.fault.endswith(f", model {number} of 20")
         assert judgement.validation_accuracy == ()
+
+
+def test_model_is_of_the_epoch_that_is_named(judged_models):
+    timed = Epoch("timed", 1)
+    drawn = [{*DRAWS.draw_models(epoch, 20)} for epoch in (timed, NOISE_EPOCH)]
+    first, other = min(drawn[0] - drawn[1]), min(drawn[1] - drawn[0])
+
+    def spoil(params):
+        params[first - 1] *= 1.01
+        params[other - 1] *= 2
+
+    fault = judged_models(spoil, timed, NOISE_EPOCH).fault
+    assert fault.endswith(f"in timed epoch 1, model {first} of 20")
 
 
 # ----- the oracle

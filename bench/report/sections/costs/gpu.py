@@ -172,7 +172,7 @@ def describe_crossover(crossover: Crossover | None) -> str:
     if crossover is None:
         return numbers.ABSENT
     size, sizes = crossover.size, list(crossover.speedups)
-    words = {0.0: "every size measured", math.inf: "never within the sweep"}
+    words = {0.0: "every size measured", math.inf: "no size measured"}
     text = words.get(size.mean) or _format_size(size.mean, sizes)
     if size.low is None or size.high is None:
         return f"{text} (uncertain)"

@@ -1,7 +1,7 @@
 """Several models at once: how many each program trains, in which memory, and when that pays."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,11 +22,11 @@ NO_MODELS = (
     "Not part of this run: `bench run --workload many` trains 1, 10 and 100 models at once, each "
     "at a learning rate of its own."
 )
-RATES_NOTE = (
-    "How many epochs of single models a program trains in a second. Together faster from: the "
-    "number of models from which on it is faster than {}, the fastest that trains them one by one, "
-    "in one process a core; in brackets, where the ends of the intervals cross. Uncertain: some "
-    "were measured once. GPU faster from: than the same program on the CPU."
+RATES_NOTE = "How many epochs of single models a program trains in a second."
+CROSSED_NOTE = (
+    "Together faster from: the number of models from which on it is faster than {}, the fastest "
+    "that trains them one by one, in one process a core; GPU faster from: than the same program on "
+    "the CPU. In brackets, where the ends of the intervals cross. Uncertain: measured once."
 )
 MEMORY_NOTE = "Peak of the resident memory of all processes of a program, after the last epoch."
 RATES, MEMORY = "Models × epochs a second", "Peak memory"
@@ -49,7 +49,7 @@ def describe_many(run: LoadedRun) -> Section:
     ]
     words.append(tables.list_words("style", [one.case.style for one in growths]))
     alone = find_fastest_processes(growths)
-    note = RATES_NOTE.format(label_case(alone.case) if alone else "those")
+    note = f"{RATES_NOTE} {CROSSED_NOTE.format(label_case(alone.case))}" if alone else RATES_NOTE
     rates = tabulate(RATES, growths, compute_rate, tables.list_numbers, *words, note=note)
     memory = tabulate(
         MEMORY, growths, lambda row: row.memory.peak_bytes, tables.list_memory, note=MEMORY_NOTE
@@ -62,25 +62,29 @@ def write_crossovers(growths: Sequence[Growth]) -> str:
     alone = find_fastest_processes(growths)
     name = label_case(alone.case) if alone else ""
     claims = {
-        f"Training models together is faster than one by one, as {name} does: ": [
-            one.over_processes for one in growths
+        f"models train faster together than one by one in {name}": [
+            (label_case(one.case), one.over_processes) for one in growths
         ],
-        "The GPU is faster than the CPU: ": [one.over_cpu for one in growths],
+        "the GPU is faster than the CPU": [
+            (one.case.implementation, one.over_cpu) for one in growths
+        ],
     }
-    known = {claim: [*filter(None, crossovers)] for claim, crossovers in claims.items()}
-    return " ".join(f"{claim}{_list_crossed(group)}." for claim, group in known.items() if group)
+    return " ".join(_write_claim(claim, pairs) for claim, pairs in claims.items()).strip()
 
 
-def _list_crossed(crossovers: Iterable[Crossover]) -> str:
-    """Name the programs that become faster, and from which number on."""
+def _write_claim(claim: str, pairs: Sequence[tuple[str, Crossover | None]]) -> str:
+    """Say with which programs it holds, and from which number of models on; if it was measured."""
+    known = [(name, one) for name, one in pairs if one]
     texts = [
-        f"{one.name} from {describe_crossover(one)} on"
+        f"{name} from {describe_crossover(one)} models on"
         if one.size.mean
-        else f"{one.name} at every number{MARKS[one.size.high == 0]}"
-        for one in sorted(crossovers, key=lambda one: one.size.mean)
+        else f"{name} at every number{MARKS[one.size.high == 0]}"
+        for name, one in sorted(known, key=lambda pair: pair[1].size.mean)
         if one.size.mean < math.inf
     ]
-    return list_names(texts, MAX_NAMES) if texts else "in no program"
+    if texts:
+        return f"{claim[0].upper()}{claim[1:]}: with {list_names(texts, MAX_NAMES)}."
+    return f"With no program {claim}." if known else ""
 
 
 def tabulate(

@@ -66,7 +66,7 @@ def test_sweep_adds_crossover_and_batch_sizes():
         (Interval(63.7), "64 (uncertain)"),
         (Interval(0, 0, 0), "every size measured"),
         (Interval(0, 0, 40.2), "every size measured [< 8, 40]"),
-        (Interval(math.inf, math.inf, math.inf), "never within the sweep"),
+        (Interval(math.inf, math.inf, math.inf), "no size measured"),
         (None, "—"),
     ],
 )

@@ -31,11 +31,11 @@ def test_tables_have_rates_memory_and_crossing(tmp_path):
         "together faster from": "10",
         "style": "idiomatic",
     }
-    assert [line["together faster from"] for line in rates[1:]] == ["—", "never within the sweep"]
+    assert [line["together faster from"] for line in rates[1:]] == ["—", "no size measured"]
     assert [line["100, MiB"] for line in memory] == ["512", "512", "1,020"]
     assert section.finding == (
-        "Training models together is faster than one by one, as one-processes does: jax-vmap from "
-        "10 on."
+        "Models train faster together than one by one in one-processes: with jax-vmap from 10 "
+        "models on."
     )
 
 
@@ -44,7 +44,7 @@ def test_tables_have_rates_memory_and_crossing(tmp_path):
     [
         ([0.5], "jax-vmap at every number (uncertain)."),
         ([0.5] * 3, "jax-vmap at every number."),
-        ([2.0] * 3, "in no program."),
+        ([2.0] * 3, "one by one in one-processes."),
     ],
 )
 def test_finding_is_no_stronger_than_the_times(tmp_path, times, words):
@@ -55,13 +55,18 @@ def test_finding_is_no_stronger_than_the_times(tmp_path, times, words):
 def test_finding_names_the_gpu(tmp_path):
     cpu, gpu = ({n: [n * factor] * 3 for n in (1, 10)} for factor in (2.0, 1.0))
     records = [*models("a", cpu), *models("a", gpu, device="gpu")]
-    section = many.describe_many(load(tmp_path, *records))
-    assert section.finding == "The GPU is faster than the CPU: a at every number."
+    faster = "The GPU is faster than the CPU: with a at every number."
+    assert many.describe_many(load(tmp_path / "2", *records)).finding == faster
+    together = "Models train faster together than one by one in one-processes: with "
+    records += models("one-processes", {n: [n * 1.5] * 3 for n in (1, 10)})
+    finding = many.describe_many(load(tmp_path / "3", *records)).finding
+    assert finding == f"{together}a (gpu) at every number. {faster}"
 
 
 def test_reader_chooses_models_beside_epochs(tmp_path):
     records = models("jax-vmap", {1: [4.0] * 3, 10: [5.0] * 3, 100: [25.0] * 3})
-    opening = make_opening(load(tmp_path, *ALONE, *records))
+    only = models("b", {10: [0.1] * 3})  # not with the number of models that the page begins with
+    opening = make_opening(load(tmp_path, *ALONE, *records, *only))
     assert opening.models == [1, 10, 100]
     first = {one.key: one.lines[0][0] for one in opening.standings}
     assert (first["1000"], first["1000@10"], first["1000@100"]) == (
@@ -69,5 +74,7 @@ def test_reader_chooses_models_beside_epochs(tmp_path):
     )
     verdict = opening.verdicts[-1]
     assert (verdict.label, verdict.headline[:9]) == ("100 models at once: ", "jax-vmap,")
+    no_baseline = make_opening(load(tmp_path / "2", *records))
+    assert no_baseline.verdicts[-1].text.startswith("Once running, jax-vmap")
     single = make_opening(load(tmp_path / "other", *models("a", {1: [1.0] * 3})))
     assert (single.models, single.standings) == ([], [])
