@@ -19,15 +19,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import altair as alt
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from bench.analysis.intervals import Interval
 from bench.data import cache
+from bench.records.cases import list_distributions
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.store import read_plan
 from bench.regression.paired.comparison_plan import ComparisonPlan
@@ -125,8 +128,13 @@ CHAINS = {name: replace(chain, releases=_RELEASES[name]) for name, chain in _CHA
 
 
 def watch(names: Sequence[str], month: str) -> None:
-    """Measure the releases that pip has after those of the chains; write the edition of a month."""
+    """Measure the releases that pip has after those of the chains; write the edition of a month.
+
+    Exits with 3 if one could not be measured. It is not tried again: remove its folder in
+    results/releases/ for that.
+    """
     EDITIONS.mkdir(exist_ok=True)
+    failed = []
     for name in names:
         chain = CHAINS[name]
         CHAINS[name] = replace(chain, releases=[*chain.releases, *list_newer(chain)])
@@ -137,6 +145,8 @@ def watch(names: Sequence[str], month: str) -> None:
         measure(name, CHAINS[name])
         new = {*pairwise(CHAINS[name].releases)} - known
         for link in read_links(name, CHAINS[name]):
+            if link.reason and (link.before, link.after) in new:
+                failed.append(f"{name}: {link.before} → {link.after}: {link.reason}")
             slower = [case for case in link.cases if case.verdict == "slower"]
             if slower and (link.before, link.after) in new:
                 parts = [f"# Slower with {CHAINS[name].package} {link.after}"]
@@ -145,6 +155,9 @@ def watch(names: Sequence[str], month: str) -> None:
                 draft.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     write_edition(month)
     write()
+    if failed:
+        sys.stderr.write("\n".join(["not measured:", *failed, ""]))
+        sys.exit(3)
 
 
 def list_newer(chain: Chain) -> list[str]:
@@ -251,7 +264,8 @@ def read_links(name: str, chain: Chain) -> list[Link]:
                 links.append(Link(before, after, plan.created[:10], cases))
             elif (path / VERDICT).exists():
                 lines = (path / VERDICT).read_text(encoding="utf-8").splitlines()
-                links.append(Link(before, after, reason=lines[-1] if lines else "no reason"))
+                date = f"{datetime.fromtimestamp((path / VERDICT).stat().st_mtime, UTC):%Y-%m-%d}"
+                links.append(Link(before, after, date, reason=lines[-1] if lines else "no reason"))
     return links
 
 
@@ -371,10 +385,11 @@ def multiply(product: Interval, ratio: Interval) -> Interval:
 
 
 def write_edition(month: str) -> None:
-    """Write what was measured in a month, which stays as it is. month: as in 2026-12."""
+    """Write what was measured in a month, if anything was; it stays as it is. month: 2026-12."""
     opening = (
         "What was measured in this month: each new release against the one before it, and the "
-        "first\nof a chain against the last. [releases.md](../releases.md) says how."
+        f"first\nof a chain against the last, on one core of {read_cpu_model()}.\n"
+        "[releases.md](../releases.md) says how."
     )
     parts = [f"# Releases, {month}", opening]
     for name, chain in CHAINS.items():
@@ -390,6 +405,11 @@ def write_edition(month: str) -> None:
             for link in new
             for case in link.cases
         ]
+        lines += [
+            f"- {link.date}, {link.before} → {link.after}: not measured: {escape(link.reason)}"
+            for link in new
+            if link.reason
+        ]
         drafts = sorted(EDITIONS.glob(f"{month}-{name}-*.md"))
         parts += [
             f"## {name}",
@@ -398,7 +418,8 @@ def write_edition(month: str) -> None:
             f"[Records](../../results/reference/releases/{name}.tar.xz)",
             *(f"[Draft of a report: {path.stem}]({path.name})" for path in drafts),
         ]
-    (EDITIONS / f"{month}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    if parts[2:]:
+        (EDITIONS / f"{month}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def draft_report(chain: Chain, link: Link, case: CaseComparison) -> str:
@@ -407,7 +428,8 @@ def draft_report(chain: Chain, link: Link, case: CaseComparison) -> str:
     It runs both releases once more under cProfile, which names the functions that differ.
     """
     sys.stderr.write(f"{case.name}: both releases once more, under cProfile\n")
-    versions = [chain.name_version(release) for release in (link.before, link.after)]
+    releases = (link.before, link.after)
+    versions = [name_requirements(chain.name_version(one), case.name) for one in releases]
     command = [sys.executable, "-m", "bench", "gate", "--profile", "--format", "markdown"]
     command += ["--base", versions[0], "--candidate", versions[1], "--budget", PROFILED]
     command += ["--command", f"python {EPOCHS} {case.name}"]
@@ -428,6 +450,19 @@ The program is [{case.name}](../../{find_source(case.name)}). This repeats the m
 ```
 
 {profiled.stdout.strip() or escape(profiled.stderr)}"""
+
+
+def name_requirements(version: str, name: str) -> str:
+    """Return a version with all that a program needs: ``bench gate`` adds nothing by itself.
+
+    version: requirements with their releases, which stay; the others get those of this Python.
+    """
+    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == name)
+    named = {Requirement(one).name for one in version.split()}
+    missing = sorted({"numpy", *list_distributions(entry)} - named)
+    return " ".join(
+        [version, *(f"{one}=={Version(metadata.version(one)).public}" for one in missing)]
+    )
 
 
 def find_source(name: str) -> str:

@@ -24,7 +24,8 @@ def main(name: str) -> None:
     os.environ.update(entry.variables)
     module = importlib.import_module(f"implementations.{entry.module}")
     numbers = np.random.default_rng(1)
-    images = numbers.random((SAMPLES, FEATURES), dtype=np.float32)
+    # Bytes over 255, as in the data: some programs keep them as bytes.
+    images = numbers.integers(256, size=(SAMPLES, FEATURES)).astype(np.float32) / np.float32(255)
     labels = numbers.integers(CLASSES, size=SAMPLES, dtype=np.int32)
     trainer = module.Trainer(Problem(images, labels, CLASSES, 32, SGD(0.01)), "cpu")
     weight = np.zeros((FEATURES, CLASSES), dtype=np.float32)

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from datetime import UTC, datetime
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +70,8 @@ def test_chain_compares_neighbours_and_the_first_with_the_last(tool):
     chain = tool.CHAINS["jax"]
     assert list(chain.links) == [("0.1", "0.2"), ("0.2", "0.3"), ("0.1", "0.3")]
     assert chain.name_version("0.2") == "jax==0.2 x>=1"
+    needed = f"keras=={version('keras')} numpy=={version('numpy')}"
+    assert tool.name_requirements("jax==0.2 x>=1", "keras-jax") == f"jax==0.2 x>=1 {needed}"
 
 
 def test_measure_goes_on_from_the_published_records(tool, commands):
@@ -84,11 +88,16 @@ def test_measure_goes_on_from_the_published_records(tool, commands):
 def test_watch_measures_what_pip_has_after_the_last_release(tool, commands):
     tool.PAGE.write_text(f"{tool.START}\n{tool.END}", encoding="utf-8")
     tool.measure("jax", tool.CHAINS["jax"])
-    for _ in range(2):  # the second time there is nothing new
-        tool.watch(["jax"], "2026-12")
-        assert len(commands) == 6  # the steps to 0.4 and 0.10, and from the first to the last
+    month = f"{datetime.now(UTC):%Y-%m}"
+    with pytest.raises(SystemExit, match="3"):  # the new ones have no records
+        tool.watch(["jax"], month)
+    for again in (month, "2000-01"):
+        tool.watch(["jax"], again)  # nothing is new
+    assert len(commands) == 6  # the steps to 0.4 and 0.10, and from the first to the last
+    edition = (tool.EDITIONS / f"{month}.md").read_text(encoding="utf-8")
+    assert ", 0.4 → 0.10: not measured: ok" in edition
     assert json.loads(tool.RELEASES.read_text()) == {"jax": ["0.1", "0.2", "0.3", "0.4", "0.10"]}
-    assert "By month: [2026-12](editions/2026-12.md)" in tool.PAGE.read_text(encoding="utf-8")
+    assert f"By month: [{month}](editions/{month}.md)\n" in tool.PAGE.read_text(encoding="utf-8")
 
 
 def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_path):
