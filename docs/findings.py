@@ -497,7 +497,9 @@ def find_together(folder: Path) -> Evidence:
         (
             list_programs(names),
             *(
-                tables.list_numbers(f"{size:,} models", [rates[name].get(size) for name in names])
+                tables.list_numbers(
+                    f"{size:,} model{'s' * (size > 1)}", [rates[name].get(size) for name in names]
+                )
                 for size in sizes
             ),
             tables.list_memory(
@@ -576,7 +578,7 @@ def find_sleep(published: Published) -> Evidence:
         raise ValueError("keras-tensorflow did not wait in this run: rewrite its finding")
     return Evidence(
         {
-            "share": format_percent(waits.share),
+            "share": f"{len(waits.waiting)} of {len(waits.epochs)}",
             "waiting": format_duration(median(waits.waiting)),
             "other": format_duration(median(waits.others)),
         },

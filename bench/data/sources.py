@@ -86,6 +86,7 @@ def _download(mirror: str, scratch: Path) -> Path:
                 while part := answer.raw.read1(2**16, decode_content=True):
                     file.write(part)
                     if file.tell() > _MAX_BYTES or now() > end:
+                        # TRY301: the except below adds the address and removes the file.
                         raise ValueError("more than 64 MiB, or ten minutes")  # noqa: TRY301
             idx.read_file(path, sha256)
         except requests.ConnectionError as error:

@@ -58,7 +58,7 @@ def list_commits(good: str, bad: str) -> list[tuple[str, str]]:
 
     Raises UserError if the first one is not in the history of the other one.
     """
-    if _run_git("merge-base", "--is-ancestor", good, bad).returncode:
+    if not find_commit(good) or _run_git("merge-base", "--is-ancestor", good, bad).returncode:
         raise UserError(f"{good} is no revision in the history of {bad}. Name an earlier one")
     log = ("log", "--first-parent", "--reverse", "--format=%h %s", f"{good}..{bad}")
     lines = _run_git(*log).stdout.decode(errors="replace").splitlines()

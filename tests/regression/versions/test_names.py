@@ -6,6 +6,7 @@ import importlib.metadata
 import pytest
 
 from bench.errors import UserError
+from bench.regression.versions.git import list_commits
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 
 NUMPY = f"say which release, e.g. numpy=={importlib.metadata.version('numpy')}"
@@ -108,6 +109,8 @@ def test_shallow_clone_suggests_unshallow(repository, tmp_path, monkeypatch):
 def test_revision_without_a_usable_repository_is_refused(repository, monkeypatch):
     (repository.folder / ".git" / "config").write_text("[core\n")
     assert "git says: fatal: bad config" in refuse("main")
+    with pytest.raises(UserError, match="git says: fatal: bad config"):
+        list_commits("HEAD~1", "main")
     monkeypatch.setenv("PATH", "/nowhere")
     assert "git, which is not installed" in refuse("main")
 
