@@ -37,7 +37,13 @@ from bench.report.charts.style import (
 from bench.report.labels import EPOCHS, time_from_cold
 from bench.report.load import load_run
 from bench.report.render.markdown import escape, render_table
-from bench.report.render.numbers import format_duration, format_number, format_percent, format_share
+from bench.report.render.numbers import (
+    format_duration,
+    format_factor,
+    format_number,
+    format_percent,
+    format_share,
+)
 from bench.report.sections.setting.runs import format_time
 from bench.report.tables import Column
 
@@ -51,6 +57,12 @@ MODELS = 10_000
 UNWRAPPED = ("|", "#", "!", "<", "```")
 WRAPPING = {"break_long_words": False, "break_on_hyphens": False}
 GREY, ROW_HEIGHT = "#999999", 22
+# What trains several models together, and the same one by one, by framework.
+TOGETHER = {
+    "numba": ("numba-models", "numba-processes"),
+    "jax": ("jax-vmap-scan", "jax-scan-processes"),
+    "numpy": ("numpy-batched", "numpy-processes"),
+}
 # A program, the same one with a flag or a loop of its framework, and what that is.
 TWINS = (
     ("pytorch", "pytorch-compiled-step", "torch.compile around a step"),
@@ -467,32 +479,33 @@ def find_many(published: Published) -> Evidence:
 
 
 def find_together(folder: Path) -> Evidence:
-    """From which number of models on training them together is faster than one by one.
+    """How many models programs train at once, and how much faster than one by one.
 
-    folder: of a run of the workload ``many``.
+    folder: of a run of the workload ``many``. gain: the time of one by one over that of together,
+    with the largest number of models, by framework.
     """
     growths = measure_growth(load_run(folder).rows)
     if any(row.succeeded < PROCESSES for one in growths for row in one.rows.values()):
         raise ValueError(f"{folder} has rows of fewer than {PROCESSES} processes")
     names = [one.case.implementation for one in growths]
+    rows = {one.case.implementation: one.rows for one in growths}
     rates = {
-        name: {models: compute_rate(row) for models, row in one.rows.items()}
-        for name, one in zip(names, growths, strict=True)
+        name: {models: compute_rate(row) for models, row in own.items()}
+        for name, own in rows.items()
     }
     sizes = sorted({models for by_size in rates.values() for models in by_size})
+    gains = {
+        name: compare_epochs(rows[alone][sizes[-1]], rows[together][sizes[-1]])
+        for name, (together, alone) in TOGETHER.items()
+    }
     return Evidence(
         {
             "rate": {
                 name: {models: format_number(rate.mean) for models, rate in by_size.items()}
                 for name, by_size in rates.items()
             },
-            "best": names[0],
-            "alone": {
-                size: format_number(
-                    max(rates[name][size].mean for name in names if name.endswith("-processes"))
-                )
-                for size in sizes
-            },
+            "gain": {name: format_factor(one) for name, one in gains.items()},
+            "times": {name: format_number(one.mean, 2) for name, one in gains.items() if one},
         },
         (
             list_programs(names),
