@@ -162,7 +162,7 @@ def test_command_without_streams_ends_as_with_them(
     tmp_path, surroundings, arguments, streams, status
 ):
     ended = subprocess.run(
-        f"exec {sys.executable} -m bench {arguments} {streams}",
+        f"exec {shlex.quote(sys.executable)} -m bench {arguments} {streams}",
         shell=True,
         cwd=tmp_path,
         env={**surroundings, **run_first(tmp_path, NO_CHARTS)},

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -420,7 +421,8 @@ def test_environments_with_one_editable_tree_are_refused(refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["tool", "sh -c 'x=$(tool|cat)'", f"nice {sys.executable} job.py", "old", "long"]
+    "command",
+    ["tool", "sh -c 'x=$(tool|cat)'", f"nice {shlex.quote(sys.executable)} job.py", "old", "long"],
 )
 def test_program_of_neither_side_is_refused(refused, users, program, command):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "own"], check=True)

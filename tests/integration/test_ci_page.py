@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def execute(tmp_path, project, surroundings, wheels):
     for name in ("python", "python3"):
         (programs / name).symlink_to(sys.executable)
     program = programs / "softmax-bench"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m bench "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m bench "$@"\n')
     program.chmod(0o755)
     packages = [path for path in sys.path if path.endswith("site-packages")]
     variables = {

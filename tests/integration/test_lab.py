@@ -53,7 +53,9 @@ def shell(tmp_path, program, surroundings):
     """Run a block of the page in the test's folder; return what it printed."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    program("programs/sbatch", "").write_text(SBATCH.format(python=sys.executable, small=SMALL))
+    (programs / "any-python").symlink_to(sys.executable)  # whose path may have a space
+    sbatch = SBATCH.format(python=programs / "any-python", small=SMALL)
+    program("programs/sbatch", "").write_text(sbatch)
     program("programs/module", 'test "$1" = load')
     program("programs/python3", f'exec {shlex.quote(sys.executable)} "$@"')
     script, *_ = list_blocks("With SLURM")

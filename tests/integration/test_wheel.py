@@ -89,7 +89,7 @@ def test_wheel_has_one_package(wheel):
 def test_editable_install_only_adds_the_checkout_to_the_path(tmp_path):
     with zipfile.ZipFile(build("editable", tmp_path)) as archive:
         (path,) = (name for name in archive.namelist() if ".dist-info/" not in name)
-        assert archive.read(path).decode().split() == [str(ROOT)]
+        assert archive.read(path).decode().splitlines() == [str(ROOT)]
 
 
 def test_installed_program_runs_beside_a_stranger(python, installed, tmp_path, wheel):

@@ -1,6 +1,7 @@
 """Instructions: how they are counted, and what their counts decide beside a time."""
 
 import os
+import shlex
 import sys
 
 import pytest
@@ -101,7 +102,8 @@ def test_equal_work_has_equal_counts_and_more_work_a_higher_one(tmp_path):
     for number, work in enumerate((20_000, 20_000, 200_000)):
         folder = tmp_path / str(number)
         folder.mkdir()
-        arguments = ["sh", "-c", f"{sys.executable} -c 'sum(range({work}))'"]  # of a child, too
+        python = shlex.quote(sys.executable)
+        arguments = ["sh", "-c", f"{python} -c 'sum(range({work}))'"]  # of a child, too
         spec = CommandSpec(arguments, folder, dict(os.environ), [0], 1.0)
         counted = instructions.count(spec, counter, folder, min(os.sched_getaffinity(0)), 600.0)
         with Command(counted, folder) as command:

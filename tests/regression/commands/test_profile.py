@@ -38,13 +38,14 @@ def test_files_of_cachegrind_are_added_up(tmp_path):
     [
         ("python -W error -u job.py -c", "python -W error -u -m cProfile -o 1-python job.py -c"),
         ("pypy3 -m job", "pypy3 -m cProfile -o 1-python -m job"),
-        ("./tool x", f"{sys.executable} -m cProfile -o 1-python {{}}/tool x"),
+        ("./tool x", "{0}/python3 -m cProfile -o 1-python {0}/tool x"),
         ("python -c 1", None),
         ("sh job.py", None),
     ],
 )
 def test_what_python_runs_gets_cprofile(tmp_path, program, arguments, profiled):
-    program("tool", "").write_text(f"#!{sys.executable}\n")
+    (tmp_path / "python3").symlink_to(sys.executable)  # whose path may have a space
+    program("tool", "").write_text(f"#!{tmp_path}/python3\n")
     side = CommandSide(tmp_path, os.environ, False, {})
     command = use_cprofile(command_plan(arguments=arguments), side, "1-")
     assert command == (profiled and profiled.format(tmp_path).split())

@@ -1,6 +1,7 @@
 """Where the commands of a side run: folder, variables, Python; and whose code they import."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -223,7 +224,7 @@ def test_safe_path_hides_the_current_folder(checkouts, installed):
 
 def test_other_python_than_that_on_the_path_is_asked(checkouts, program, installed, tmp_path):
     for name in ("python3", "pypy"):
-        program(name, f'exec {sys.executable} "$@"')
+        program(name, f'exec {shlex.quote(sys.executable)} "$@"')
     sides = checkouts(IN_SOURCE, PYTHONPATH=installed, PATH=str(tmp_path))
     assert "hotpack" in find_same_code(sides, ["hotpack"])
     sides = checkouts(IN_SOURCE, PYTHONPATH=installed, PATH="/nowhere")

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import shlex
 import sys
 from contextlib import contextmanager
 
@@ -142,7 +143,7 @@ def test_tree_pins_all_packages_of_the_other_side(built, installed):
 
 
 def test_interpreter_runs_its_side(program):
-    python = program("python", f'exec {sys.executable} "$@"')
+    python = program("python", f'exec {shlex.quote(sys.executable)} "$@"')
     with comparison(str(python), ".", implementations=("numpy",)) as result:
         assert result.installations["base"].python == str(python)
         assert result.installations["candidate"] == Installation()
