@@ -111,10 +111,11 @@ def resolve_requirements(
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
         spec = specify_environment(requirements, None, pip)
         command, commits = _write_command(Path(python), Path(name), spec)
-        command += ["--dry-run", "--ignore-installed", "--no-deps", "--report", f"{name}/report"]
+        # With what the others need: the newest release of a range may fit none of them.
+        command += ["--dry-run", "--ignore-installed", "--report", f"{name}/report"]
         _run(command, log, spec, progress)
         items = json.loads(Path(name, "report").read_bytes())["install"]
-    return tuple(sorted(_name_source(item, commits) for item in items))
+    return tuple(sorted(_name_source(item, commits) for item in items if item["requested"]))
 
 
 def _name_source(item: Mapping[str, Any], commits: Mapping[str, str]) -> str:

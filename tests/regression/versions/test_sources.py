@@ -119,6 +119,12 @@ def test_newest_release_of_an_index_is_looked_up_each_time(index, tmp_path, whee
     assert resolve("tool==2.0.dev1", release) == ("tool==2.0.dev1",)
 
 
+def test_range_fits_what_the_other_requirements_need(wheels):
+    wheels("part", "2.0")
+    wheels("tool", "1.0", "part<2")
+    assert resolve("tool==1.0 part>=1", read_options()) == ("part==1.0", "tool==1.0")
+
+
 def test_failure_names_no_index(index, tmp_path, monkeypatch):
     page = '<a href="tool-8.0-py3-none-any.whl">tool-8.0-py3-none-any.whl</a>'  # is not there
     (tmp_path / "index" / "tool" / "index.html").write_text(page)
