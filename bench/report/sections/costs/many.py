@@ -13,8 +13,8 @@ from bench.report.charts.many import chart_models
 from bench.report.labels import label_case, list_names
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
+from bench.report.render import numbers
 from bench.report.sections.costs.gpu import describe_crossover
-from bench.report.sections.verdict import MARKS
 from bench.report.tables import Column
 
 TITLE = "Many models at once"
@@ -73,18 +73,16 @@ def write_crossovers(growths: Sequence[Growth]) -> str:
 
 
 def _write_claim(claim: str, pairs: Sequence[tuple[str, Crossover | None]]) -> str:
-    """Say with which programs it holds, and from which number of models on; if it was measured."""
-    known = [(name, one) for name, one in pairs if one]
+    """Say of which programs it is certain, and from which number of models on; if measured."""
+    known = [(one.size.high, name) for name, one in pairs if one]
+    certain = sorted((high, name) for high, name in known if high is not None and high < math.inf)
     texts = [
-        f"{name} from {describe_crossover(one)} models on"
-        if one.size.mean
-        else f"{name} at every number{MARKS[one.size.high == 0]}"
-        for name, one in sorted(known, key=lambda pair: pair[1].size.mean)
-        if one.size.mean < math.inf
+        f"{name} from {numbers.format_count(round(high))} models on" if high else f"{name} always"
+        for high, name in certain
     ]
     if texts:
-        return f"{claim[0].upper()}{claim[1:]}: with {list_names(texts, MAX_NAMES)}."
-    return f"With no program {claim}." if known else ""
+        return f"It is certain that {claim}: with {list_names(texts, MAX_NAMES)}."
+    return f"It is certain of no program that {claim}." if known else ""
 
 
 def tabulate(

@@ -8,6 +8,7 @@ from bench.report.load import load_run
 from bench.report.opening import make_opening
 from bench.report.sections.costs import many
 
+TOGETHER = "models train faster together than one by one in one-processes"
 ALONE = models("one-processes", {n: [n, n, n] for n in (1, 10, 100)}, style="tuned")
 
 
@@ -33,18 +34,15 @@ def test_tables_have_rates_memory_and_crossing(tmp_path):
     }
     assert [line["together faster from"] for line in rates[1:]] == ["—", "no size measured"]
     assert [line["100, MiB"] for line in memory] == ["512", "512", "1,020"]
-    assert section.finding == (
-        "Models train faster together than one by one in one-processes: with jax-vmap from 10 "
-        "models on."
-    )
+    assert section.finding == f"It is certain that {TOGETHER}: with jax-vmap from 10 models on."
 
 
 @pytest.mark.parametrize(
     ("times", "words"),
     [
-        ([0.5], "jax-vmap at every number (uncertain)."),
-        ([0.5] * 3, "jax-vmap at every number."),
-        ([2.0] * 3, "one by one in one-processes."),
+        ([0.5], f"of no program that {TOGETHER}."),
+        ([0.5] * 3, f"that {TOGETHER}: with jax-vmap always."),
+        ([2.0] * 3, f"of no program that {TOGETHER}."),
     ],
 )
 def test_finding_is_no_stronger_than_the_times(tmp_path, times, words):
@@ -55,12 +53,11 @@ def test_finding_is_no_stronger_than_the_times(tmp_path, times, words):
 def test_finding_names_the_gpu(tmp_path):
     cpu, gpu = ({n: [n * factor] * 3 for n in (1, 10)} for factor in (2.0, 1.0))
     records = [*models("a", cpu), *models("a", gpu, device="gpu")]
-    faster = "The GPU is faster than the CPU: with a at every number."
+    faster = "It is certain that the GPU is faster than the CPU: with a always."
     assert many.describe_many(load(tmp_path / "2", *records)).finding == faster
-    together = "Models train faster together than one by one in one-processes: with "
     records += models("one-processes", {n: [n * 1.5] * 3 for n in (1, 10)})
     finding = many.describe_many(load(tmp_path / "3", *records)).finding
-    assert finding == f"{together}a (gpu) at every number. {faster}"
+    assert finding == f"It is certain that {TOGETHER}: with a (gpu) always. {faster}"
 
 
 def test_reader_chooses_models_beside_epochs(tmp_path):
