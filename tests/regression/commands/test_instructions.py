@@ -103,7 +103,7 @@ def test_equal_work_has_equal_counts_and_more_work_a_higher_one(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         python = shlex.quote(sys.executable)
-        arguments = ["sh", "-c", f"{python} -c 'sum(range({work}))'"]  # of a child, too
+        arguments = ["sh", "-c", f"{python} -S -c 'sum(range({work}))'"]  # of a child, too
         spec = CommandSpec(arguments, folder, dict(os.environ), [0], 1.0)
         counted = instructions.count(spec, counter, folder, min(os.sched_getaffinity(0)), 600.0)
         with Command(counted, folder) as command:
