@@ -124,7 +124,9 @@ def make_opening(run: LoadedRun) -> Opening:
     models = list_models(run)
     several = select_ranked(run.rows, f"many-{max(models, default=0)}")
     if timings := time_epochs(several):
-        text = write_crossovers(measure_growth(run.rows)) or write_headline(several)
+        headline = write_headline(several)
+        text = f"With {max(models):,} models, {headline[:1].lower()}{headline[1:]}"
+        text = write_crossovers(measure_growth(run.rows)) or text
         verdicts.append(Verdict(name_leaders(timings), text, f"{max(models):,} models at once: "))
     frameworks = len({row.case.framework for row in ranked})
     picture = None
