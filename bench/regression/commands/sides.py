@@ -255,7 +255,7 @@ def _find_foreign_program(sides: Sequence[CommandSide], arguments: Sequence[str]
 
     All words of the command count if its first is a program of the system, such as a shell.
     """
-    words = [arguments[0], *re.split(r"[\s|&;()`$'\"<>]+", " ".join(arguments))]
+    words = [*arguments, *re.split(r"[\s|&;()`$'\"<>]+", " ".join(arguments))]
     for side in (one for one in sides if one.isolated):
         path = side.variables.get("PATH", os.defpath)
         own = _find_python(Path(shutil.which("python", path=path) or "python"))
