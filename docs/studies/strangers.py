@@ -33,7 +33,7 @@ import sysconfig
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
@@ -101,7 +101,7 @@ class Pair:
     commits: tuple[str, str]
     folders: tuple[Path, Path]
     set_up: float
-    scratch: Path = field(default=Path())
+    scratch: Path
 
     def command(self, side: int) -> list[str]:
         """Return the words that measure a side from any folder."""
