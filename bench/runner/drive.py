@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ MAX_REPEATS = 200
 # Of several models, an epoch keeps two of the copies of params for which a plan has memory.
 MAX_REPEATS_OF_MANY = MODEL_COPIES // 4
 PINGS = 10
+# In a pair both sides' epochs have one hand-over, so its error hardly changes their ratio.
+PINGS_OF_A_SIDE = 3
 # A time is at least this share of what the parent's clock showed: a hand-over may take less than
 # its median, and what takes much less than a hand-over cannot be told from none.
 LEAST_SHARE = 0.1
@@ -99,7 +101,8 @@ class Drive:
     """One trial, from the worker's start to its last prediction.
 
     watch_every_epoch: look in every timed epoch how the worker's threads run, not in one that is
-    drawn. disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
+    drawn. pings: how often a hand-over is timed. disturbed_epochs: how many epochs of another
+    worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Drive:
         monitor: GpuMonitor | None = None,
         *,
         watch_every_epoch: bool = False,
+        pings: int = PINGS,
     ) -> None:
         self.worker = worker
         self.case = case
@@ -119,7 +123,7 @@ class Drive:
         self.draws = draws
         self.evidence = Evidence()
         self._monitor = monitor
-        self._ping = 0.0  # of a command without indices
+        self._pings, self._ping = pings, 0.0  # of a command without indices
         self._watch_every_epoch = watch_every_epoch
         self._several = count_models(case.workload) > 0
         self._looked_at = 1 + secrets.randbelow(case.epochs)
@@ -395,7 +399,7 @@ class Drive:
     def _time_pings(self, indices: int) -> float:
         """Return the median seconds of a hand-over of this many indices."""
         order, pings = np.arange(indices), []
-        for _ in range(PINGS):
+        for _ in range(self._pings):
             self.settle()
             reply = self.worker.call(exchange.PING, indices=order)
             pings.append(reply.elapsed - reply.noted)
@@ -418,8 +422,13 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
 
 
 def alternate(sides: Sequence[Drive], epochs: int) -> None:
-    """Time epochs of two workers that live at the same time, in turn; coins decide who is first."""
+    """Time epochs of two workers that live at the same time, in turn; coins decide who is first.
+
+    The mean of both hand-overs is subtracted from either's: what these differ by is noise.
+    """
+    ping = fmean(side.measurement.ping_seconds for side in sides)
     for side in sides:
+        side.measurement.ping_seconds = ping
         side.settle()
     for epoch in range(1, epochs + 1):
         first, second = secrets.SystemRandom().sample(sides, 2)

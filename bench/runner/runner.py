@@ -24,7 +24,7 @@ from bench.records.files import hash_file
 from bench.records.paths import find_case_folders
 from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
 from bench.records.traces import read_trace
-from bench.runner.drive import Drive, alternate, measure_exchange
+from bench.runner.drive import PINGS_OF_A_SIDE, Drive, alternate, measure_exchange
 from bench.runner.host import gpu, machine
 from bench.runner.host.gpu import GpuMonitor
 from bench.runner.host.machine import read_usable_memory
@@ -265,7 +265,8 @@ class Runner:
                 folders.append(folder)
                 worker = stack.enter_context(self._start_worker(trial, child, folder))
                 # Orders of its own: neither worker learns anything from the other one's.
-                drives.append(Drive(worker, trial.case, Draws.make(None, trial.round)))
+                draws = Draws.make(None, trial.round)
+                drives.append(Drive(worker, trial.case, draws, pings=PINGS_OF_A_SIDE))
             with suppress(ProcessStopped):
                 for drive in drives:
                     drive.set_up()

@@ -87,9 +87,7 @@ def drives(tmp_path, monkeypatch):
     """Make drives of a fake worker that is idle; the kernel and the pauses take no time."""
     monkeypatch.setattr(drive, "pause", lambda _: None)
 
-    def make(
-        epochs=2, device="cpu", workload="sgd", monitor=None, *, watch_every_epoch=False, **times
-    ):
+    def make(epochs=2, device="cpu", workload="sgd", monitor=None, options=None, **times):
         worker = FakeWorker(tmp_path, **times)
         changes = {"samples": SAMPLES, "epochs": epochs, "device": device, "workload": workload}
         of = case("numpy", **{**NUMPY, **changes})
@@ -99,7 +97,7 @@ def drives(tmp_path, monkeypatch):
             return len(worker.events)
 
         monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
-        return Drive(worker, of, DRAWS, monitor, watch_every_epoch=watch_every_epoch)
+        return Drive(worker, of, DRAWS, monitor, **(options or {}))
 
     return make
 
@@ -117,7 +115,7 @@ def run(of, **options):
 def test_threads_are_looked_at_after_set_up_during_and_after_epochs(
     drives, watch_every_epoch, looks
 ):
-    of = drives(epochs=5, t=[2.0], watch_every_epoch=watch_every_epoch)
+    of = drives(epochs=5, t=[2.0], options={"watch_every_epoch": watch_every_epoch})
     run(of, enough=0.0)
     after_set_up, *during, after_epochs = of.worker.looks
     assert after_set_up is after_epochs is None
@@ -513,6 +511,7 @@ class Side:
     def __init__(self, name, turns, busy=()):
         self.name, self.turns = name, turns
         self.disturbed_epochs, self.cpu, self.busy = 0, 1.0, iter(busy)
+        self.measurement = drive.Measurement()
 
     def read_cpu_seconds(self):
         self.cpu += next(self.busy, 0.0)
@@ -538,6 +537,16 @@ def test_epochs_alternate_in_a_random_order_and_both_have_as_many():
     for number, (name, what) in enumerate(turns):
         if what != "settles":
             assert turns[number + 1] == (name, "settles")
+
+
+def test_mean_hand_over_is_subtracted_from_both_sides_of_a_pair(drives):
+    options = {"pings": 3}
+    sides = [drives(t=[2.0], options=options, **{".": [ping]}) for ping in (0.25, 0.75)]
+    for side in sides:
+        side.set_up()
+        assert side.worker.events.count(".") == 6
+    drive.alternate(sides, 2)
+    assert [side.measurement.epoch_seconds for side in sides] == [[1.5, 1.5]] * 2
 
 
 @pytest.mark.parametrize(("busy", "count"), [(0.04, 0), (0.06, 4)])
