@@ -37,8 +37,7 @@ MAX_REPEATS = 200
 # Of several models, an epoch keeps two of the copies of params for which a plan has memory.
 MAX_REPEATS_OF_MANY = MODEL_COPIES // 4
 PINGS = 10
-# In a pair both sides' epochs have one hand-over, so its error hardly changes their ratio.
-PINGS_OF_A_SIDE = 3
+PINGS_OF_A_SIDE = 3  # in a pair, whose sides have one hand-over: its error nearly cancels
 # A time is at least this share of what the parent's clock showed: a hand-over may take less than
 # its median, and what takes much less than a hand-over cannot be told from none.
 LEAST_SHARE = 0.1

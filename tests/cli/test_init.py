@@ -38,9 +38,11 @@ def test_workflow_is_written_and_head_is_measured_against_itself(
         status, out, err = called("init", "--budget=1s")
         assert status in ends, err
         assert "--allow=same-code --budget=1s '--pytest=-o addopts= test_one.py'\n" in out
-        *_, step, action = yaml.safe_load(workflow.read_text())["jobs"]["gate"]["steps"]
-        assert action["with"] == expected
-        assert ("run" in step) == (files is FILES)
+        steps = yaml.safe_load(workflow.read_text())["jobs"]["gate"]["steps"]
+        assert steps[-1]["with"] == expected
+        assert ("run" in steps[-2]) == (files is FILES)
+        cached = steps[1]["with"]["cache-dependency-path"]
+        assert workflow in tmp_path.glob(cached)  # without any file, caching fails
         assert "exists" in refused("init")
         workflow.unlink()
     assert expected.keys() <= ACTION["inputs"].keys()

@@ -112,9 +112,7 @@ def run(of, **options):
 
 
 @pytest.mark.parametrize(("watch_every_epoch", "looks"), [(False, 1), (True, 5)])
-def test_threads_are_looked_at_after_set_up_during_and_after_epochs(
-    drives, watch_every_epoch, looks
-):
+def test_threads_are_looked_at_around_and_in_epochs(drives, watch_every_epoch, looks):
     of = drives(epochs=5, t=[2.0], options={"watch_every_epoch": watch_every_epoch})
     run(of, enough=0.0)
     after_set_up, *during, after_epochs = of.worker.looks
@@ -540,8 +538,7 @@ def test_epochs_alternate_in_a_random_order_and_both_have_as_many():
 
 
 def test_mean_hand_over_is_subtracted_from_both_sides_of_a_pair(drives):
-    options = {"pings": 3}
-    sides = [drives(t=[2.0], options=options, **{".": [ping]}) for ping in (0.25, 0.75)]
+    sides = [drives(t=[2.0], options={"pings": 3}, **{".": [ping]}) for ping in (0.25, 0.75)]
     for side in sides:
         side.set_up()
         assert side.worker.events.count(".") == 6

@@ -32,7 +32,7 @@ jobs:
       - uses: actions/checkout@v7
         with: {{fetch-depth: 2, persist-credentials: false}}
       - uses: actions/setup-python@v7
-        with: {{python-version: "{}.{}"}}
+        with: {{python-version: "{}.{}", cache: pip, cache-dependency-path: .github/workflows/*}}
 {}      - uses: OWNER/softmax-bench@COMMIT
         with:
 {}"""
