@@ -65,14 +65,14 @@ class Measurement:
     """The raw values of one trial; their names give the unit.
 
     All seconds are by the parent's clock, less the hand-over: ping_seconds, the median of some that
-    were timed before the implementation was there. import_seconds: with that of NumPy.
-    worker_epoch_seconds: of the timed epochs by the worker's clock, a note. kernel_seconds: the
-    reference kernel before each timed epoch, and after the last (host/kernel.py). Empty if
-    the worker computed during more than half of them. epoch_cpu_seconds: of the worker and what it
-    started. epoch_delay_seconds: for which its threads and the parent waited for a core. Both are
-    read from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.
-    device_conditions: what a GPU was like before and after the timed epochs. energy_joules: of the
-    GPU during them.
+    were timed before the implementation was there; in a pair, for the timed epochs, the mean of
+    both sides'. import_seconds: with that of NumPy. worker_epoch_seconds: of the timed epochs by
+    the worker's clock, a note. kernel_seconds: the reference kernel before each timed epoch, and
+    after the last (host/kernel.py). Empty if the worker computed during more than half of them.
+    epoch_cpu_seconds: of the worker and what it started. epoch_delay_seconds: for which its threads
+    and the parent waited for a core. Both are read from outside. phase_rss_bytes: the peak of the
+    resident memory at the end of each phase. device_conditions: what a GPU was like before and
+    after the timed epochs. energy_joules: of the GPU during them.
     """
 
     ping_seconds: float = 0.0
