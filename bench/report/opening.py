@@ -131,7 +131,7 @@ def make_opening(run: LoadedRun) -> Opening:
     frameworks = len({row.case.framework for row in ranked})
     picture = None
     if started:
-        title = write_frontier(stretches)
+        title = write_frontier(stretches) if len(started) > 1 else "Seconds from a cold start"
         draw = partial(chart_frontier, started, stretches, EPOCHS, title)
         picture = Picture("cold-epochs", title, draw)
     return Opening(
@@ -175,8 +175,9 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     if rows:
         counts = sorted({row.succeeded for row in rows})
         processes = " or ".join(map(str, counts))
-        plural = "es" if counts != [1] else ""
-        facts.append(f"{len(rows)} programs, {processes} fresh process{plural} each")
+        plural = "es" * (counts != [1])
+        several = "s" * (len(rows) > 1)
+        facts.append(f"{len(rows)} program{several}, {processes} fresh process{plural} each")
     if any(row.epoch and row.epoch.low is not None for row in rows):
         facts.append("in brackets: 95 % intervals")
     return [*facts, *[f"with {run.env}"] * bool(run.env), *sorted(suites)]

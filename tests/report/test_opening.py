@@ -127,6 +127,12 @@ def test_run_without_starts_has_no_chart_of_them(tmp_path):
     assert len(opening.verdicts) == 2
 
 
+def test_single_program_is_first_of_none(tmp_path):
+    opening, _ = open_run(tmp_path, trials(case("alone"), *near(1.0)))
+    assert "1 program, 6 fresh processes each" in opening.facts
+    assert opening.picture.title == "Seconds from a cold start"
+
+
 def test_leader_is_named_with_its_measured_time():
     near, far = dict.fromkeys(range(1, 6), 0.026), dict.fromkeys(range(1, 6), 0.05)
     a, b, c = summarize([record for name in "abc" for record in trials(case(name), 0.5)], HERE)
