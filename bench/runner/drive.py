@@ -423,7 +423,7 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
 def alternate(sides: Sequence[Drive], epochs: int) -> None:
     """Time epochs of two workers that live at the same time, in turn; coins decide who is first.
 
-    The mean of both hand-overs is subtracted from either's: what these differ by is noise.
+    The mean of both hand-overs is subtracted on either side: their difference is mostly noise.
     """
     ping = fmean(side.measurement.ping_seconds for side in sides)
     for side in sides:
