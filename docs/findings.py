@@ -34,7 +34,7 @@ from bench.report.charts.style import (
     set_title,
     spread_labels,
 )
-from bench.report.labels import EPOCHS, time_from_cold
+from bench.report.labels import EPOCHS
 from bench.report.load import load_run
 from bench.report.render.markdown import escape, render_table
 from bench.report.render.numbers import (
@@ -237,7 +237,7 @@ def describe_overview(published: Published) -> dict[str, Any]:
             epochs: {
                 row.case.implementation: format_wall(time.mean)
                 for row in rows
-                if (time := time_from_cold(row, epochs))
+                if (time := row.time_from_cold(epochs))
             }
             for epochs in (5, 1000)
         },
@@ -446,7 +446,7 @@ def find_many(published: Published) -> Evidence:
     """
     hours: dict[str, tuple[Interval, Interval]] = {}
     for row in published.list_rows():
-        each = time_from_cold(row, EPOCHS)
+        each = row.time_from_cold(EPOCHS)
         epoch, reset = row.epoch, row.start.reset
         if row.case.objective == "softmax" and each and epoch and reset is not None:
             low, mean, high = (

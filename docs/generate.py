@@ -3,14 +3,17 @@
 docs/findings.py renews what they take from a published run.
 """
 
+import csv
 import inspect
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench.planning.cases import SWEEP_BATCH_SIZES
+from bench.planning.plan import LEAN_EPOCHS
 from bench.planning.presets import ALL_CORES, PRESETS, Preset
 from bench.records.schema import FORMAT, AnyRecord
 from bench.records.store import read_environments
@@ -19,8 +22,12 @@ from bench.report.render.markdown import render_table
 from bench.worker.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "docs"))
+from studies import schedule  # noqa: E402 - docs/ is no package
+
 SCHEMA = ROOT / "docs" / "record.schema.json"
 METHODOLOGY = ROOT / "docs" / "methodology.md"
+HOW_SURE = ROOT / "docs" / "how-sure.md"
 RESULTS = ROOT / "results" / "README.md"
 
 
@@ -80,10 +87,12 @@ def describe_preset(preset: Preset) -> list[tuple[str, str]]:
     sizes = [WORKLOADS[first].batch_size, preset.second_batch_size]
     threads = " or ".join("all" if n == ALL_CORES else str(n) for n in preset.threads)
     if len(preset.threads) > 1:
-        threads += ", the faster" if preset.choose_threads else ", each a row"
+        threads += ", each a row"
+    if preset.try_all_cores:
+        threads += ", then all where they are faster"
     least = 1 if preset.budget else preset.other_rounds
     others = count_processes(least, preset.other_rounds) if preset.workloads[1:] else "none"
-    later = f", later {preset.later_epochs}" if preset.later_epochs < preset.epochs else ""
+    lean = f", from round {preset.lean_from} on {1 + LEAN_EPOCHS}" if preset.lean_from else ""
     return [
         ("programs", preset.programs),
         ("workloads", ", ".join(preset.workloads)),
@@ -95,10 +104,45 @@ def describe_preset(preset: Preset) -> list[tuple[str, str]]:
         ("threads on a CPU", threads),
         ("processes of a row", count_processes(preset.least_rounds, preset.rounds)),
         ("in the other workload", others),
-        ("epochs of a process", f"{preset.epochs}{later}"),
+        ("least epochs of a process", f"{preset.epochs}{lean}"),
         ("finds compile caches", f"from round {preset.warm_from}" if preset.warm_from else "never"),
         ("time limit for each device", f"{preset.budget / 60:g} min" if preset.budget else "none"),
     ]
+
+
+def render_schedule() -> str:
+    """Return what a default run has after some minutes, on four machines."""
+    lines = schedule.tabulate()
+    columns = [tables.list_words(name, [line[name] for line in lines]) for name in lines[0]]
+    return render_table(tables.build_table("", columns, leading=len(columns)))
+
+
+# The noises that docs/how-sure.md shows, of those in intervals.csv.
+SHOWN = (
+    "quiet, each by itself",
+    "busy, each by itself",
+    "Zen 5, one thread",
+    "Zen 5, one thread, by program",
+    "Zen 5, two threads",
+    "Zen 4, one thread",
+    "Zen 4, busy",
+    "normal, one in five 1.6 × slower",
+    "normal, one in two 1.6 × slower",
+)
+
+
+def render_coverage() -> str:
+    """Return coverage and width of the intervals of few processes, from intervals.csv."""
+    with (ROOT / "docs" / "studies" / "intervals.csv").open(encoding="utf-8", newline="") as stream:
+        values = {line["noise"]: line for line in csv.DictReader(stream)}
+    columns = [tables.list_words("noise", SHOWN)]
+    for kind in ("alone", "row", "× fastest"):
+        for count in (2, 3, 5):
+            if kind == "alone" or count < 5:
+                name = f"{kind}, {count}"
+                cells = [f"{values[of][name]} / {values[of][f'{name} width']}" for of in SHOWN]
+                columns.append(tables.list_words(name, cells))
+    return render_table(tables.build_table("", columns, leading=len(columns)))
 
 
 def renew(page: Path, name: str, text: str) -> str:
@@ -114,3 +158,5 @@ if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
     RESULTS.write_text(renew(RESULTS, "machines", render_machines()), encoding="utf-8")
     METHODOLOGY.write_text(renew(METHODOLOGY, "presets", render_presets()), encoding="utf-8")
+    METHODOLOGY.write_text(renew(METHODOLOGY, "schedule", render_schedule()), encoding="utf-8")
+    HOW_SURE.write_text(renew(HOW_SURE, "coverage", render_coverage()), encoding="utf-8")

@@ -133,7 +133,7 @@ def compare_devices(
     at_first = [row for row in rows if (row.case.batch_size, row.case.samples) in first_sizes]
     tried: dict[str, set[int]] = defaultdict(set)
     for case in (row.case for row in at_first if row.case.device == "cpu"):
-        tried[case.implementation] |= {case.threads, *case.tried_threads}
+        tried[case.implementation].add(case.threads)
     for (name, device, _), row in find_fastest(at_first).items():
         by_name[name][device] = row
     if not any("gpu" in by_device for by_device in by_name.values()):

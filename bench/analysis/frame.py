@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analysis.summary import describe_framework
 from bench.errors import UserError
-from bench.planning.pilot import choose_threads, split_pilot
+from bench.planning.threads import choose_threads, split_tried
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Case, CommandRecord, TrialRecord, format_env
 from bench.records.store import read_commands, read_environments, read_records, read_run
@@ -64,11 +64,10 @@ def load_frame(folder: Path) -> pd.DataFrame:
             )
     frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *DERIVED_COLUMNS])
     frame["started"] = _parse_times(frame)
-    if not (folder / RUN_PLAN).is_file():  # a comparison of bench ab has pairs, and no pilot
+    if not (folder / RUN_PLAN).is_file():  # a comparison of bench ab has pairs
         return frame.rename(columns={"version": "side", "round": "pair"})
-    plan = choose_threads(read_run(folder), records, provisional=True)
-    pilots = {record.trial for record in split_pilot(plan, records)[1]}
-    frame["pilot"] = frame["trial"].isin(pilots)
+    plan = choose_threads(read_run(folder), records)
+    frame["pilot"] = frame["trial"].isin(one.trial for one in split_tried(plan, records)[1])
     return frame.drop(columns="version")
 
 

@@ -7,9 +7,8 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtri
 
-from bench.analysis.intervals import Interval, compute_t_quantile
+from bench.analysis.intervals import Interval, compute_t_quantile, share_deviation
 from bench.records.schema import Environment, Record, TrialRecord
 
 # Above these a run was disturbed. For comparison, on two idle shared cores other processes take
@@ -37,7 +36,7 @@ class Noise:
     """The disturbances of a run; None for what its records do not show.
 
     spread_within_process: standard deviation of the logarithms of the epochs of one process.
-    spread_between_processes: that of the processes' median epochs, in the typical case.
+    spread_between_processes: that of the processes' median epochs, which the cases share.
     drift: the factor by which times changed from the first round to the last.
     others, steal: share of all cores' time that other processes and other guests took.
     clock: largest mean clock over the smallest, minus 1.
@@ -108,7 +107,9 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
         spread_within_process=math.sqrt(squares / freedom) if freedom else None,
-        spread_between_processes=_find_typical_spread(medians),
+        spread_between_processes=share_deviation(
+            [logs.tolist() for _, logs in medians.groupby("case")["log"]]
+        ),
         drift=_estimate_drift(medians),
         others=compute_share(trials, environments, "others_seconds"),
         steal=compute_share(trials, environments, "steal_seconds"),
@@ -116,21 +117,6 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         throttled=sum(throttled) if throttled else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
-
-
-def _find_typical_spread(medians: pd.DataFrame) -> float | None:
-    """Return the deviation of the processes of the typical case; None if all were run once.
-
-    Half of the cases have a larger one. Pooled, a few programs that wait, or whose processes fall
-    into two groups, would look like a disturbed machine. The median of an estimate from few
-    processes is too small: chi-square's says by how much.
-    """
-    spreads = [
-        logs.std() / math.sqrt(chdtri(len(logs) - 1, 0.5) / (len(logs) - 1))
-        for _, logs in medians.groupby("case")["log"]
-        if len(logs) > 1
-    ]
-    return float(median(spreads)) if spreads else None
 
 
 def estimate_between(medians: pd.DataFrame) -> float | None:

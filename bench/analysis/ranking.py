@@ -2,25 +2,26 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Generic
 
 from bench.analysis.intervals import (
-    MAX_LOG,
+    ENOUGH,
+    TWO_GROUPS,
     Interval,
     Key,
+    Traits,
     compute_t_quantile,
     count_outside,
     estimate_ratio,
     estimate_typical,
     find_range,
+    share_noise,
 )
-from bench.analysis.summary import TWO_GROUPS, Row, identify_size
+from bench.analysis.summary import Row
 
-# Of fewer processes, all are in the slower of two groups too often, and look like one group.
-ENOUGH = 5
 # Rows of a table may have unlike noise: the gap between two must be wider by this factor.
 SAFETY = 1.5
 
@@ -28,40 +29,52 @@ SAFETY = 1.5
 class Comparison(Generic[Key]):
     """How many times as long the cases of a table take as one another.
 
-    With probability 95 %, the intervals of all pairs hold at once. Two cases differ if theirs
-    excludes 1: this one decision makes columns of ratios, ties and leaders.
+    Each interval of a ratio holds by itself with probability 95 %. Whether two cases differ is
+    decided for all pairs of the table at once: this makes leaders, ties and the stopping rule.
     """
 
-    def __init__(
-        self, times: Mapping[Key, Mapping[int, float]], apart: Collection[Key] = ()
-    ) -> None:
-        """Compare cases by their processes. times: seconds of each case, by round.
+    def __init__(self, table: Mapping[Key, tuple[Mapping[int, float], Traits]]) -> None:
+        """Compare cases by their processes: seconds of each, by round, and its traits.
 
-        apart: cases that wait. Their noise is not the machine's, and counts where they are compared
-        themselves.
+        The noise of a case that waits is not the machine's, and counts where it is compared itself.
         """
-        self._apart = apart
-        self._logs = {key: sorted(map(math.log, own.values())) for key, own in times.items()}
+        self._apart = {key for key, (_, traits) in table.items() if traits.waits}
+        self._logs = {key: sorted(map(math.log, own.values())) for key, (own, _) in table.items()}
+        means = {key: fmean(logs) for key, logs in self._logs.items()}
         self._squares = {
-            key: sum((log - fmean(logs)) ** 2 for log in logs) for key, logs in self._logs.items()
+            key: sum((log - means[key]) ** 2 for log in logs) for key, logs in self._logs.items()
+        }
+        noise = share_noise(table)
+        self.typical = {
+            key: estimate_typical(list(own.values()), noise[key]) for key, (own, _) in table.items()
         }
 
     def is_slower(self, key: Key, other: Key) -> bool:
         """Return whether a case is certainly slower than another."""
-        return self._find_least(key, other) > 0
+        return self._find_least(key, other, math.comb(len(self._logs), 2)) > 0
+
+    def is_behind(self, key: Key, leader: Key) -> bool:
+        """Return whether a case is certainly slower than the fastest one.
+
+        For all comparisons with that at once, which are fewer. Source: J. C. Hsu, "Simultaneous
+        confidence intervals for all distances from the best", Annals of Statistics 9 (1981).
+        """
+        return self._find_least(key, leader, len(self._logs) - 1) > 0
+
+    def differ(self, key: Key, other: Key) -> bool:
+        """Return whether it is certain which of two cases is slower."""
+        return self.is_slower(key, other) or self.is_slower(other, key)
 
     def estimate(self, key: Key, other: Key) -> Interval:
         """Return how many times as long a case takes as another; no bounds if one was run once."""
         if key == other:
             return Interval(1.0, 1.0, 1.0)
-        ratio = median(self._logs[key]) - median(self._logs[other])
-        low, high = self._find_least(key, other), -self._find_least(other, key)
-        if max(-low, high) > MAX_LOG:
-            return Interval(math.exp(ratio))
-        return Interval(math.exp(ratio), math.exp(low), math.exp(high))
+        return estimate_ratio(self.typical[key], self.typical[other])
 
-    def _find_least(self, key: Key, other: Key) -> float:
+    def _find_least(self, key: Key, other: Key, family: int) -> float:
         """Return the logarithm of the least ratio of two cases; minus infinity if it is unknown.
+
+        family: number of comparisons that hold at once.
 
         It is the lesser of two bounds. One is of the difference of the medians, by the noise of the
         other cases: a median of n values has the standard error sqrt(pi / 2 / n). The other is the
@@ -70,6 +83,8 @@ class Comparison(Generic[Key]):
         gap between its own two fastest.
 
         A case's own noise does not count: a slow process must not make it less certainly slower.
+        The noise that intervals share is not used: without the noisiest rows, these would differ
+        too often.
         """
         logs, others = self._logs[key], self._logs[other]
         if min(len(logs), len(others)) < 2:
@@ -87,14 +102,19 @@ class Comparison(Generic[Key]):
         for pool in pools:
             if freedom := sum(len(self._logs[one]) - 1 for one in pool):
                 noise = math.sqrt(sum(self._squares[one] for one in pool) / freedom)
-                margin = compute_t_quantile(freedom, math.comb(len(self._logs), 2)) * noise * error
+                margin = compute_t_quantile(freedom, family) * noise * error
                 own = SAFETY * (noise if many else max(noise, logs[1] - logs[0]))
                 bounds.append(min(difference - margin, gap - own))
         return max(bounds)
 
 
 def compare_epochs(slower: Row, faster: Row) -> Interval | None:
-    """Return how many times longer an epoch of one row typically takes than of another."""
+    """Return how many times longer an epoch of one row typically takes than of another.
+
+    Of few processes by the noise that their tables share, of others round by round.
+    """
+    if min(slower.succeeded, faster.succeeded) < ENOUGH and slower.epoch and faster.epoch:
+        return estimate_ratio(slower.epoch, faster.epoch)
     return compare_rounds(slower.adjusted_by_round, faster.adjusted_by_round)
 
 
@@ -118,7 +138,9 @@ def compare_machines(row: Row, base: Row) -> Interval | None:
         return None
     if row.machine == base.machine:
         return compare_epochs(base, row)
-    return estimate_ratio(list(base.epochs_by_round.values()), list(row.epochs_by_round.values()))
+    assert base.epoch is not None  # ranked rows have times
+    assert row.epoch is not None
+    return estimate_ratio(base.epoch, row.epoch)
 
 
 def group_by_machine(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -141,7 +163,7 @@ def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
 
 def _identify_problem(row: Row) -> tuple[object, ...]:
     """Return what rows must have in common to be compared, except the objective."""
-    return row.case.workload, row.case.device, *identify_size(row.case), row.machine
+    return row.case.workload, row.case.device, *row.size, row.machine
 
 
 def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -154,17 +176,19 @@ def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
             ties += [
                 (faster, slower)
                 for faster, slower in pairwise(group)
-                if not table.is_slower(slower.case.slug, faster.case.slug)
-                and not table.is_slower(faster.case.slug, slower.case.slug)
+                if not table.differ(slower.case.slug, faster.case.slug)
             ]
     return ties
 
 
-def compare_all(rows: Iterable[Row]) -> Comparison[str]:
-    """Compare the epochs of comparable rows, by their slugs."""
-    rows = list(rows)
-    times = {row.case.slug: row.adjusted_by_round for row in rows}
-    return Comparison(times, {row.case.slug for row in rows if row.waits})
+def compare_all(
+    rows: Iterable[Row],
+    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
+) -> Comparison[str]:
+    """Compare comparable rows by their slugs: their epochs, or other times by round."""
+    return Comparison(
+        {row.case.slug: (times, row.traits) for row in rows if (times := list_times(row))}
+    )
 
 
 def compare_to_fastest(
@@ -185,9 +209,8 @@ def compare_to_fastest(
         and _identify_problem(other) == _identify_problem(row)
         and list_times(other)
     ]
-    peers = {other.case.slug: list_times(other) for other in table}
+    peers = {other.case.slug: median(list_times(other).values()) for other in table}
     if row.case.slug not in peers:
         return None
-    fastest = min(peers, key=lambda slug: estimate_typical(list(peers[slug].values())).mean)
-    waiting = {other.case.slug for other in table if other.waits}
-    return Comparison(peers, waiting).estimate(row.case.slug, fastest)
+    fastest = min(peers, key=peers.__getitem__)
+    return compare_all(table, list_times).estimate(row.case.slug, fastest)

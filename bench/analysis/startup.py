@@ -1,4 +1,4 @@
-"""After how many epochs a slow start pays off, and which program is done first.
+"""Which program is done first with how many epochs, start included.
 
 The time of n epochs is the median of the row's processes, as in the report's tables and charts
 (``Row.sum_epochs``). Only ranked rows are included: a time is published beside its correctness.
@@ -13,32 +13,13 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import estimate_typical
-from bench.analysis.ranking import Comparison, compare_all, select_comparable
+from bench.analysis.intervals import ENOUGH, estimate_typical
+from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.summary import Row
 
 # Who is done first is looked for up to this many epochs: five minutes and more of training, on the
 # machines of the published runs.
 MAX_EPOCHS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class BreakEven:
-    """After how many epochs, counted from a fresh process, a tuned row is ahead of a simpler one.
-
-    ahead_from: the first number of epochs after which it is ahead: 1 means at once, None not within
-        MAX_EPOCHS.
-    ahead_until: the last such number, for a row that starts sooner but has slower epochs; None for
-        a row that stays ahead, or never is.
-    certain: whether both the starts and the epochs differ. If not, other processes may give
-        another answer, including "never".
-    """
-
-    tuned: Row
-    simpler: Row
-    ahead_from: int | None
-    ahead_until: int | None
-    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +38,9 @@ class Stretch:
     interval: tuple[int, int] | None = None
 
 
-def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
-    """Compare every tuned row with every idiomatic one of the same problem, in table order.
-
-    Skips users' own files, and pairs of which a start is missing.
-    """
-    break_evens = []
-    for tuned in rows:
-        if not tuned.ranked or tuned.case.style != "tuned" or not tuned.start.by_round:
-            continue
-        peers = select_comparable(rows, tuned)
-        tables = compare_starts(peers), compare_all(peers)
-        for simpler in peers:
-            if simpler.case.style == "idiomatic" and simpler.start.by_round:
-                lead = find_lead(sum_typical(tuned), sum_typical(simpler))
-                slugs = tuned.case.slug, simpler.case.slug
-                certain = all(table.estimate(*slugs).excludes(1) for table in tables)
-                break_evens.append(BreakEven(tuned, simpler, *lead, certain))
-    return break_evens
-
-
 def compare_starts(rows: Sequence[Row]) -> Comparison[str]:
     """Compare the cold starts of comparable rows, by their slugs."""
-    return Comparison({row.case.slug: row.start.by_round for row in rows if row.start.by_round})
+    return compare_all(rows, lambda row: row.start.by_round)
 
 
 def sum_typical(row: Row) -> NDArray[np.float64]:
@@ -90,20 +51,6 @@ def sum_typical(row: Row) -> NDArray[np.float64]:
         starts[:, None] + epochs[:, None] * np.arange(MAX_EPOCHS), axis=0
     )
     return totals
-
-
-def find_lead(
-    times: NDArray[np.float64], others: NDArray[np.float64]
-) -> tuple[int | None, int | None]:
-    """Return the first and the last number of epochs after which one row is ahead of another.
-
-    times, others: of both rows, as ``sum_typical`` returns them; a tie is not ahead. The first is
-    None if it is never ahead; the last is None if it stays ahead, or never is.
-    """
-    ahead = np.flatnonzero(times < others) + 1
-    if not len(ahead):
-        return None, None
-    return int(ahead[0]), None if ahead[-1] == len(times) else int(ahead[-1])
 
 
 def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
@@ -131,7 +78,7 @@ def estimate_overtaking(row: Row, before: Row, first: int) -> tuple[int, int] | 
     """Return the 95 % interval of the number of epochs from which a row is done before another.
 
     From the number in each round that both rows share, widened to include first, the number by the
-    medians. None with a single round, and if the row does not overtake in every round.
+    medians. None with few rounds, and if the row does not overtake in every round.
     """
     numbers = []
     for number in row.start.by_round.keys() & before.start.by_round.keys():
@@ -140,7 +87,7 @@ def estimate_overtaking(row: Row, before: Row, first: int) -> tuple[int, int] | 
         if late <= 0 or gain <= 0:
             return None
         numbers.append(1 + late / gain)
-    if len(numbers) < 2:
+    if len(numbers) < ENOUGH:
         return None
     interval = estimate_typical(numbers)
     if interval.low is None or interval.high is None:

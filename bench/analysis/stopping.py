@@ -7,15 +7,11 @@ from bench.analysis.summary import Row, summarize
 from bench.records.schema import Record, Run, StoppingRule
 
 
-def find_settled(run: Run, records: Sequence[Record]) -> set[str]:
-    """Return the slugs of the cases that the run's stopping rule measures no further.
-
-    run: with chosen threads and a stopping rule.
-    """
-    assert run.stopping is not None
+def find_settled(run: Run, records: Sequence[Record], rule: StoppingRule) -> set[str]:
+    """Return the slugs of the cases that a rule measures no further. run: with chosen threads."""
     slugs = {case.slug for case in run.cases}
     rows = summarize([record for record in records if record.case.slug in slugs], {}, run)
-    return apply_rule(run.stopping, rows)
+    return apply_rule(rule, rows)
 
 
 def apply_rule(rule: StoppingRule, rows: Sequence[Row]) -> set[str]:

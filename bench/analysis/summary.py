@@ -8,12 +8,19 @@ intervals far too narrow.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from statistics import fmean, median
 
-from bench.analysis.intervals import Interval, estimate_typical
+from bench.analysis.intervals import (
+    TWO_GROUPS,
+    Interval,
+    TableNoise,
+    Traits,
+    estimate_typical,
+    share_noise,
+)
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
@@ -36,8 +43,8 @@ START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_
 # than clocks take on a quiet machine. A row does if more than MAX_WAITING of its epochs wait.
 MAX_IDLE = MAX_WAITING = 0.1
 
-# The largest process over the median from which on they fall into two groups.
-TWO_GROUPS = 1.3
+# Programs whose processes are in one of two states, on every machine of the published runs.
+STATES = {"numba"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,8 @@ class Start:
 
     by_round: import, set-up, reset and first epoch of each successful trial that recorded all of
     them and found no compile caches. warm_by_round: the same of those that found the caches of
-    another process. imports, setup, reset, first_epoch: medians over the first. warm_up: the first
-    timed epoch over the median one of its process.
+    another process. imports, setup, reset, first_epoch: medians over the first. warm_ups: the first
+    timed epoch over the median one of its process. noise: see ``Row``.
     """
 
     by_round: Mapping[int, float]
@@ -74,37 +81,42 @@ class Start:
     setup: float | None
     reset: float | None
     first_epoch: float | None
-    warm_up: Interval | None
+    warm_ups: Sequence[float]
+    noise: TableNoise | None = None
 
     @property
     def warm(self) -> Interval | None:
         """Seconds of the typical start with the compile caches of another process."""
-        times = list(self.warm_by_round.values())
-        return estimate_typical(times) if times else None
+        return _estimate(self.warm_by_round.values(), self.noise)
+
+    @property
+    def warm_up(self) -> Interval | None:
+        """The typical first timed epoch, over the median one of its process."""
+        return _estimate(self.warm_ups, self.noise)
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Seconds of the median prediction of each successful trial, of the test images and of one.
 
-    images: number of test images.
+    images: number of test images. noise, single_noise: see ``Row``.
     """
 
     by_round: Mapping[int, float]
     single_by_round: Mapping[int, float]
     images: int | None
+    noise: TableNoise | None = None
+    single_noise: TableNoise | None = None
 
     @property
     def typical(self) -> Interval | None:
         """Seconds of the typical prediction of the test images."""
-        times = list(self.by_round.values())
-        return estimate_typical(times) if times else None
+        return _estimate(self.by_round.values(), self.noise)
 
     @property
     def single(self) -> Interval | None:
         """Seconds of the typical prediction of one image."""
-        times = list(self.single_by_round.values())
-        return estimate_typical(times) if times else None
+        return _estimate(self.single_by_round.values(), self.single_noise)
 
     @property
     def per_second(self) -> float | None:
@@ -148,6 +160,8 @@ class Accuracy:
 class Row:
     """One case in a table, from all of its trials; None for what no trial recorded.
 
+    size: batch size, threads and samples. Of threads 0, where each program has one number of them:
+        rows are comparable whatever their threads.
     swept: measured at another size than the first of its workload.
     version: of the framework.
     rounds: number of rounds with a trial, successful or not.
@@ -155,6 +169,7 @@ class Row:
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
         processes agree (speed.py), and else as they were measured. Ratios use them.
     epoch: seconds.
+    noise: of its epochs, by all rows of its table (intervals.py); None if unknown.
     roofline_seconds: of an epoch's two dense products by the probes. A program that skips zeros may
         be faster.
     speed: of the machine during the row, over the run's median; None where epochs do not follow it.
@@ -168,12 +183,14 @@ class Row:
     """
 
     case: Case
+    size: tuple[int, int, int]
     swept: bool
     version: str
     rounds: int
     epochs_by_round: Mapping[int, float]
     adjusted_by_round: Mapping[int, float]
     epoch: Interval | None
+    noise: TableNoise | None
     roofline_seconds: float | None
     speed: float | None
     waits: Waits | None
@@ -223,6 +240,17 @@ class Row:
         """Return whether some processes take far longer than the typical one."""
         return max(self.epochs_by_round.values(), default=0.0) > TWO_GROUPS * self.typical_seconds
 
+    @property
+    def traits(self) -> Traits:
+        """What its noise has of its own."""
+        case = self.case
+        return Traits(case.threads, self.waits is not None, case.implementation in STATES)
+
+    def time_from_cold(self, epochs: int) -> Interval | None:
+        """Return the seconds from a cold start until this many epochs are trained."""
+        noises = [noise for noise in (self.start.noise, self.noise) if noise]
+        return _estimate(self.sum_epochs(epochs).values(), max(noises, default=None))
+
     def sum_epochs(self, epochs: int) -> dict[int, float]:
         """Return the seconds from a cold start until this many epochs are trained, by round.
 
@@ -262,9 +290,11 @@ def summarize(
             by_case[record.case.slug].append(record)
         elif isinstance(record, WarmStartRecord) and record.status != "interrupted":
             warm_starts[record.case.slug].append(record)
-    first: dict[str, Case] = {}
-    for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first.setdefault(case.workload, case)
+    cases = *(run.cases if run else ()), *(trials[0].case for trials in by_case.values())
+    varied = _find_varied(cases)
+    first: dict[str, tuple[int, int, int]] = {}
+    for case in cases:
+        first.setdefault(case.workload, _identify_size(case, varied))
     adjustment = adjust_epochs(records)
     rooflines = find_rooflines(records)
     speeds = measure_speeds(records) if adjustment.seconds else {}
@@ -272,7 +302,7 @@ def summarize(
     rows = []
     for slug, trials in by_case.items():
         case, environment = _find_whole(trials), environments.get(trials[0].environment)
-        swept = not _has_size(case, first[case.workload])
+        size = _identify_size(case, varied)
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
         resources = (case.device, case.threads)
@@ -281,10 +311,46 @@ def summarize(
             least = rooflines[resources].epoch_seconds(case, features, classes)
         adjusted = adjustment.seconds.get(slug, {})
         known = trials, warm_starts[slug], scored[slug], environment, adjusted
-        row = _summarize_case(*known, swept=swept)
+        row = _summarize_case(*known, size=size, swept=size != first[case.workload])
         least = least if row.epoch else None
         rows.append(replace(row, speed=speeds.get(slug), roofline_seconds=least))
-    return sorted(rows, key=sort_key)
+    return sorted(_share_noise(rows), key=sort_key)
+
+
+def _share_noise(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows whose intervals know the noise of their tables."""
+    tables: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        tables[row.case.workload, row.case.device, row.size].append(row)
+    for table in tables.values():
+        noises = [
+            share_noise({id(row): (list_times(row), row.traits) for row in table})
+            for list_times in TIMES
+        ]
+        for row in table:
+            epochs, starts, predictions, singles = (known[id(row)] for known in noises)
+            yield replace(
+                row,
+                epoch=_estimate(row.epochs_by_round.values(), epochs),
+                noise=epochs,
+                start=replace(row.start, noise=starts),
+                prediction=replace(row.prediction, noise=predictions, single_noise=singles),
+            )
+
+
+# What rows of a table share the noise of: epochs, starts, predictions, and those of one image.
+TIMES: tuple[Callable[[Row], Mapping[int, float]], ...] = (
+    lambda row: row.epochs_by_round,
+    lambda row: row.start.by_round,
+    lambda row: row.prediction.by_round,
+    lambda row: row.prediction.single_by_round,
+)
+
+
+def _estimate(values: Iterable[float], noise: TableNoise | None) -> Interval | None:
+    """Return the typical one of some values, if there are any."""
+    known = list(values)
+    return estimate_typical(known, noise) if known else None
 
 
 def count_tried(run: Run, rows: Iterable[Row]) -> dict[str, tuple[int, int]]:
@@ -292,10 +358,12 @@ def count_tried(run: Run, rows: Iterable[Row]) -> dict[str, tuple[int, int]]:
 
     Of the workloads of which some were not: a row that is unavailable or failed was tried.
     """
-    tried, counts = {row.case.stable_slug for row in rows}, {}
+    tried, counts = {row.case.slug for row in rows}, {}
+    varied = _find_varied(run.cases)
     for workload in dict.fromkeys(case.workload for case in run.cases):
         cases = [case for case in run.cases if case.workload == workload]
-        planned = [case.stable_slug in tried for case in cases if _has_size(case, cases[0])]
+        first, *_ = sizes = [_identify_size(case, varied) for case in cases]
+        planned = [c.slug in tried for c, size in zip(cases, sizes, strict=True) if size == first]
         if not all(planned):
             counts[workload] = sum(planned), len(planned)
     return counts
@@ -338,24 +406,23 @@ def _identify_accuracy(case: Case) -> tuple[object, ...]:
     return case.workload, case.batch_size, case.samples
 
 
-def _has_size(case: Case, first: Case) -> bool:
-    """Return whether a case has the size of another; threads count unless pilots choose them."""
-    same_threads = first.tried_threads or case.threads == first.threads
-    same_images = (case.batch_size, case.samples) == (first.batch_size, first.samples)
-    return bool(same_threads and same_images)
+def _find_varied(cases: Iterable[Case]) -> set[str]:
+    """Return the workloads in which a program has several numbers of threads: each is a size."""
+    slugs: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for case in cases:
+        slugs[case.workload, case.base_slug].add(case.slug)
+    return {workload for (workload, _), of_base in slugs.items() if len(of_base) > 1}
 
 
-def identify_size(case: Case) -> tuple[object, ...]:
-    """Return batch size, threads and samples; of threads that a pilot chose, what it chose from.
-
-    So cases of which each has its own best number of threads are of one size.
-    """
-    return case.batch_size, case.tried_threads or (case.threads,), case.samples
+def _identify_size(case: Case, varied: set[str]) -> tuple[int, int, int]:
+    """Return the size of a row. varied: workloads with several numbers of threads."""
+    threads = case.threads if case.workload in varied else 0
+    return case.batch_size, threads, case.samples
 
 
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
-    case, size = row.case, identify_size(row.case) if row.swept else ()
+    case, size = row.case, row.size if row.swept else ()
     place = (case.workload, case.device, row.swept, size)
     return (*place, not row.ranked, row.typical_seconds, case.implementation)
 
@@ -367,6 +434,7 @@ def _summarize_case(
     environment: Environment | None,
     adjusted: Mapping[int, float],
     *,
+    size: tuple[int, int, int],
     swept: bool,
 ) -> Row:
     """Return the row of some trials. scored: those whose accuracies count.
@@ -376,16 +444,17 @@ def _summarize_case(
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    epoch = estimate_typical(list(medians.values())) if medians else None
     warm_faults = [(status, f"in a warm start: {why}") for status, why in _list_failures(warm)]
     return Row(
         case=case,
+        size=size,
         swept=swept,
         version=describe_framework(case, environment),
         rounds=len({trial.round for trial in trials}),
         epochs_by_round=medians,
         adjusted_by_round={**medians, **adjusted},
-        epoch=epoch,
+        epoch=_estimate(medians.values(), None),
+        noise=None,
         roofline_seconds=None,
         speed=None,
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
@@ -426,7 +495,7 @@ def _summarize_starts(good: Sequence[TrialRecord], warm: Sequence[WarmStartRecor
         setup=_median(trial.setup_seconds for trial in cold),
         reset=_median(trial.reset_seconds for trial in cold),
         first_epoch=_median(trial.first_epoch_seconds for trial in cold),
-        warm_up=estimate_typical(warm_ups) if good else None,
+        warm_ups=warm_ups,
     )
 
 

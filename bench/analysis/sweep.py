@@ -24,8 +24,8 @@ class ThreadSpeedup:
 def find_sweep(rows: Iterable[Row], workload: str) -> list[Row]:
     """Return the ranked rows of several batch sizes, in their order; none if there is one size.
 
-    All have one number of samples, and the threads that a pilot chose for them, or else the most
-    that were measured. Leaves out implementations that were measured at one size only.
+    All have one number of samples, and their one number of threads, or else the most that were
+    measured. Leaves out implementations that were measured at one size only.
     """
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -61,9 +61,9 @@ def find_thread_speedups(rows: Iterable[Row], workload: str) -> list[ThreadSpeed
 
 
 def select_threads(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with threads that a pilot chose, and of the others those with the most."""
-    most = max((row.case.threads for row in rows if not row.case.tried_threads), default=0)
-    return [row for row in rows if row.case.tried_threads or row.case.threads == most]
+    """Return the rows whose programs have one number of threads, else those with the most."""
+    most = max((row.case.threads for row in rows if row.size[1]), default=0)
+    return [row for row in rows if row.size[1] in {0, most}]
 
 
 def find_usual_samples(rows: Sequence[Row]) -> int:

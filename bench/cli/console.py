@@ -25,6 +25,11 @@ def print_line(line: str, console: Console | None = None, style: str | None = No
     (console or stdout).print(clean_text(line), soft_wrap=True, markup=False, style=style)
 
 
+def print_sentence(text: str) -> None:
+    """Print a sentence without markup, which a terminal wraps between words."""
+    stdout.print(clean_text(text), markup=False)
+
+
 def quote_command() -> str:
     """Return the command that runs, as the records keep it. Raises UserError for bad Unicode."""
     for word in sys.argv:

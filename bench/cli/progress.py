@@ -1,6 +1,7 @@
 """Print the plan of a run, and its trials as they start and end."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -11,8 +12,8 @@ from bench.analysis.textbook import compare_textbook
 from bench.cli.console import PIPED_WIDTH, print_line, stdout
 from bench.cli.live import Transient
 from bench.cli.results import format_comparisons
-from bench.planning.pilot import waits_for_pilot
 from bench.planning.plan import RESULTS, plan_trials
+from bench.planning.threads import TRIES
 from bench.records.schema import (
     Case,
     CommandRecord,
@@ -37,20 +38,16 @@ def print_plan(run: Run) -> None:
     table = Table(*headings, "epochs", "rounds", box=None, pad_edge=False)
     trials = plan_trials(run)
     swept = {case.slug for case in run.sweep}
-    for case in (*run.cases, *run.sweep, *run.rooflines, *run.textbook):
+    for case in (*run.cases, *run.variants, *run.sweep, *run.rooflines, *run.textbook):
         rounds: int | str = run.sweep_rounds if case.slug in swept else 1
-        if case in run.cases:
+        if case in run.variants:
+            rounds = f"0 to {TRIES}"
+        elif case in run.cases:
             rounds = run.rounds[case.workload]
-            if case.workload == run.cases[0].workload:
-                least = run.stopping.least_rounds if run.stopping else rounds
-            else:
-                least = 1 if run.budget else rounds
-            if rounds > least:
-                rounds = f"{least} to {rounds}"
+            least = run.stopping.least_rounds if run.stopping else rounds
+            rounds = f"{least} to {rounds}" if rounds > least else rounds
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]
-        if waits_for_pilot(case):
-            cells[1] = " or ".join(map(str, case.tried_threads))
         names = (case.workload, case.implementation, case.device)
         table.add_row(*names, *cells, str(rounds))
     stdout.print(table)
@@ -94,8 +91,12 @@ class Progress:
             case loop.WarmUpStarted(what):
                 yield Transient(f"{what} once, unmeasured")
             case loop.TrialStarted(trial, number, total, remaining, budget):
-                seconds = self._times.sum_seconds(remaining, budget)
-                yield Transient(format_start(trial, number, total, seconds))
+                times = (
+                    self._times.sum_seconds([trial]),
+                    self._times.sum_seconds(remaining, budget),
+                )
+                names = dict.fromkeys(map(_name_round, remaining))
+                yield Transient(format_start(trial, number, total, *times, [*names][1:2]))
             case loop.TrialEnded(record, number, total):
                 self._times.add(record)
                 if not self._live or record.status != "ok":
@@ -115,27 +116,47 @@ class Progress:
         yield from format_comparisons(rows, stdout.width if self._live else PIPED_WIDTH)
 
 
-def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:
-    """Return the line of a trial that starts; remaining: seconds of all that are left."""
-    time = "time left unknown"
-    if remaining is not None:
-        time = f"about {numbers.format_wall_time(remaining)} left"
+def format_start(
+    trial: Trial,
+    number: int,
+    total: int,
+    took: float | None = None,
+    left: float | None = None,
+    then: Sequence[str] = (),
+) -> str:
+    """Return the lines of a trial that starts.
+
+    took, left: its seconds, and those of all. Times are of the clock: nothing may tick while a
+    trial is measured. then: what follows its round, if anything does.
+    """
     case = trial.case
-    details = {
-        "roofline": f" ({case.device}, {_size(case)})",
-        "trial": f" ({case.workload}, {_size(case)}, round {trial.round})",
-        "trace": f" ({case.workload}, {_size(case)}, a trace, unmeasured)",
-    }.get(trial.kind, "")
-    return f"trial {number} of {total}: {case.implementation}{details}, {time}"
+    seconds = "" if took is None else f" (about {numbers.format_wall_time(took)})"
+    end = "an unknown time"
+    if left is not None:
+        end = f"about {dt.datetime.now().astimezone() + dt.timedelta(seconds=left):%H:%M}"
+    return (
+        f"{_name_round(trial)}, {number} of {total}: {case.implementation}{seconds}\n"
+        f"{''.join(f'then {name}; ' for name in then)}all by {end}. Ctrl-C keeps what is measured"
+    )
+
+
+def _name_round(trial: Trial | Record) -> str:
+    """Name what a trial is one of."""
+    names = {
+        "roofline": "roofline",
+        "textbook": "the textbook's programs",
+        "trace": "traces, unmeasured",
+    }
+    round_name = f"{trial.case.workload}, process {trial.round}"
+    return names.get(trial.kind, f"{round_name}, {numbers.format_threads(trial.case.threads)}")
 
 
 def format_end(record: Record, number: int, total: int) -> str:
     """Return the line of a trial that ended."""
     case = record.case
-    width = len(str(total))
+    place = f"{_name_round(record)}, {number} of {total}"
     size = "" if isinstance(record, TextbookRecord) else _size(case)
-    names = f"{case.workload:<8}  {case.implementation:<22}  {size:<16}"
-    return f"{number:>{width}}/{total}  {names}  {_result(record)}"
+    return f"{place:<38}  {case.implementation:<22}  {size:<16}  {_result(record)}"
 
 
 def _size(case: Case) -> str:

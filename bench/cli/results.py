@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console
-from bench.cli.console import PIPED_WIDTH, format_table, print_line
+from bench.cli.console import PIPED_WIDTH, format_table, print_line, print_sentence
 from bench.errors import suggest_install
 from bench.records.schema import format_env
 from bench.report import write
@@ -18,13 +18,19 @@ from bench.report.labels import list_faults, list_workloads, select_ranked
 from bench.report.load import LoadedRun, load_run
 from bench.report.parts import Table
 from bench.report.render.numbers import format_share
-from bench.report.sections.costs.comparison import SPEED, tabulate_comparison
+from bench.report.sections.costs.comparison import (
+    BRACKETED,
+    SPEED,
+    Brackets,
+    list_common,
+    tabulate_comparison,
+)
 from bench.report.sections.setting.runs import list_left_out
 from bench.report.sections.verdict import (
+    NOTHING,
     describe_agreement,
-    list_warnings,
-    write_cold_start,
-    write_headline,
+    list_answers,
+    list_remarks,
 )
 
 NO_CHARTS = f"without charts and report.html, which need: {suggest_install('report')}"
@@ -39,16 +45,19 @@ def print_report(folder: Path) -> LoadedRun:
     width = console.stdout.width if console.on_terminal else PIPED_WIDTH
     for table in format_comparisons(run.rows, width):
         console.stdout.print("\n", table, sep="")
-    _, agreement = describe_agreement(run)
-    lines = [agreement, *describe_figures(run.textbook), *describe_faults(run.rows)]
-    console.stdout.print()
-    for line in filter(None, lines):
+    lines = [*describe_figures(run.textbook), *describe_faults(run.rows)]
+    for line in ([""] if lines else []) + lines:
         print_line(line)
+    answers = list_answers(select_ranked(run.rows, run.workload))
+    sentences = [
+        f"{label[:1].upper()}{label[1:]}: {first}{more}." for label, first, more in answers
+    ]
+    _, agreement = describe_agreement(run)
     console.stdout.print()
-    ranked = select_ranked(run.rows, run.workload)
-    finding = write_cold_start(ranked), write_headline(ranked)
-    for sentence in (*list_warnings(run), *filter(None, finding)):
-        print_line(sentence)
+    sentences = sentences or [NOTHING]
+    for sentence in (run.noise.warning, *sentences, agreement, *list_remarks(run)):
+        if sentence:
+            print_sentence(sentence)
     print_page(report)
     return run
 
@@ -88,16 +97,34 @@ def _format_comparison(rows: Sequence[Row], ranked: Sequence[Row], width: int) -
     """Return the table of a workload with as many columns as fit."""
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = console.stdout.options.update_width(10_000)
-    for priority in range(SPEED.priority, 0, -1):  # that of the first column to go
-        content = tabulate_comparison(rows, ranked, priority)
-        case = ranked[0].case
-        env = f" with {format_env(case.env)}" if case.env else ""
-        content = replace(content, title=f"workload {case.workload}{env}")
+    # First columns go, then most brackets, then the style, then all brackets.
+    steps: list[tuple[int, Brackets]] = [
+        *((priority, "all") for priority in range(SPEED.priority, BRACKETED - 2, -1)),
+        (BRACKETED - 1, "epoch"),
+        (BRACKETED - 3, "epoch"),
+        *((priority, "none") for priority in range(BRACKETED - 1, 0, -1)),
+    ]
+    for priority, brackets in steps:
+        content = tabulate_comparison(rows, ranked, priority, brackets=brackets)
+        content = replace(content, title=write_title(ranked))
         for headings in (content.headings, wrap_headings(content)):
             table = format_table(replace(content, headings=headings), no_wrap=True)
             if console.stdout.measure(table, options=unlimited).maximum <= width:
                 return table
     return table
+
+
+def write_title(rows: Sequence[Row]) -> str:
+    """Return the workload, and what all of its rows have in common."""
+    case, counts = rows[0].case, sorted({row.succeeded for row in rows})
+    env = f" with {format_env(case.env)}" if case.env else ""
+    if counts == [1]:
+        order = ": a first order, not certain" * (len(rows) > 1)
+        return f"workload {case.workload}{env}, after one process each{order}"
+    processes = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return ", ".join(
+        [f"workload {case.workload}{env}", f"{processes} processes each", *list_common(rows)]
+    )
 
 
 def wrap_headings(content: Table) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Prepare a run: cases, plan, pilot, and what a resumed plan may do."""
+"""Prepare a run: cases, plan, threads, and what a resumed plan may do."""

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from bench.contract import Device, Objective
 from bench.errors import UserError, make_unknown_name_error
-from bench.planning.pilot import list_candidates
 from bench.records.cases import list_distributions, make_case
 from bench.records.files import hash_file
 from bench.records.schema import Case
@@ -39,7 +38,7 @@ MODEL_COPIES = 32
 
 
 class Size(NamedTuple):
-    """The size of an epoch: images per step, threads (0 before a pilot chose), images in all."""
+    """The size of an epoch: images per step, threads, images in all."""
 
     batch_size: int
     threads: int
@@ -192,13 +191,13 @@ def list_probes(device: Device, threads: int) -> list[Case]:
 
 
 def list_rooflines(cases: Iterable[Case]) -> tuple[Case, ...]:
-    """Return the roofline probes for every device and number of threads that cases may get.
+    """Return the roofline probes for every device and number of threads of the cases.
 
     Those of the frameworks of the cases, and NumPy's; on a GPU all, since any may be absent there.
     """
-    candidates = [candidate for case in cases for candidate in list_candidates(case)]
-    frameworks = {"numpy", *(name for case in candidates for name in list_distributions(case))}
-    places = dict.fromkeys((case.device, case.threads) for case in candidates)
+    cases = list(cases)
+    frameworks = {"numpy", *(name for case in cases for name in list_distributions(case))}
+    places = dict.fromkeys((case.device, case.threads) for case in cases)
     return tuple(
         probe
         for device, threads in places

@@ -2,12 +2,12 @@
 
 import dataclasses
 import datetime as dt
-import math
 import os
 import random
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,14 @@ from bench.planning.cases import (
     check_memory,
     complete_case,
     find_implementation,
+    get_size,
     list_rooflines,
     list_sweep,
     list_sweep_sizes,
     list_textbook_programs,
 )
-from bench.planning.pilot import choose_threads, find_first, list_candidates
 from bench.planning.presets import PRESETS, Preset
+from bench.planning.threads import TRIES, choose_threads, count_wins, list_times
 from bench.records import store
 from bench.records.cases import make_case
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
@@ -43,9 +44,14 @@ RESULTS = Path("results")
 # The share of a typical process within which the bounds of a complete row are.
 PRECISION = 0.05
 
-# Takes a run with chosen threads and its records so far. Returns the slugs of the cases that its
-# stopping rule measures no further (bench/analysis/stopping.py).
-FindSettled = Callable[[Run, Sequence[Record]], Collection[str]]
+# Timed epochs of a lean trial: processes differ more than the epochs of one do.
+LEAN_EPOCHS = 2
+
+# Takes a run with chosen threads, its records so far and a rule. Returns the slugs of the cases
+# that the rule measures no further (bench/analysis/stopping.py).
+FindSettled = Callable[[Run, Sequence[Record], StoppingRule], Collection[str]]
+# Leaves only the fastest row of each style, once it has two processes: others are within a half.
+LEADERS = StoppingRule(least_rounds=TRIES, precision=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +130,9 @@ def plan_run(
     whole_workload = not (options.implementations or options.data)
     programs = whole_workload and "textbook" in values.workloads
     rounds = dict.fromkeys(values.workloads, values.other_rounds)
-    # An epoch of a later round that is as long needs no rule.
-    ruled = values.least_rounds < values.rounds or values.later_epochs < values.epochs
+    variants = list_variants(cases, host.cores) if values.try_all_cores else ()
+    # A rule also measures no row again that cannot be ranked.
+    ruled = values.least_rounds < values.rounds or values.lean_from > 0
     name, created = make_run_name()
     folder = folder or RESULTS / name
     check_writable(folder)
@@ -141,17 +148,19 @@ def plan_run(
         timeout=options.timeout,
         data_source=options.data,
         budget=values.budget and values.budget * (1 if options.budget else len(options.devices)),
-        stopping=StoppingRule(values.least_rounds, PRECISION, values.later_epochs)
-        if ruled
-        else None,
+        stopping=StoppingRule(values.least_rounds, PRECISION) if ruled else None,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=tuple(Skipped(*size, fault) for size, fault in faults.items()),
-        rooflines=with_surroundings(list_rooflines((*cases, *sweep) if options.roofline else ())),
+        rooflines=with_surroundings(
+            list_rooflines((*cases, *sweep, *variants) if options.roofline else ())
+        ),
         order=secrets.token_hex(16),
         ladder=values.second_batch_size,
         trace=options.trace,
         warm_from=values.warm_from,
+        lean_from=values.lean_from,
+        variants=variants,
     )
     if fault := run.find_fault():
         raise UserError(f"{fault}. Choose fewer rounds or sizes")
@@ -189,26 +198,24 @@ def choose_values(options: RunOptions, host: Host) -> Preset:
     options: resolved.
     """
     preset = PRESETS[options.preset]
-    epochs = options.epochs or preset.epochs
     threads = [resolve_threads(n, host.cores) for n in preset.threads]
     changes: dict[str, Any] = {
         "workloads": options.workloads or preset.workloads,
         "threads": options.threads or tuple(dict.fromkeys(threads)),
-        "epochs": epochs,
-        "later_epochs": min(epochs, preset.later_epochs),
+        "epochs": options.epochs or preset.epochs,
     }
     if options.threads:
-        changes["choose_threads"] = False
+        changes["try_all_cores"] = False
     if options.batch_sizes:
         changes["second_batch_size"] = 0
     if options.epochs:
-        changes["later_epochs"] = epochs
+        changes["lean_from"] = 0
     if options.sweep:
         changes |= {"sweep": True, "budget": None}
     if options.rounds:
         rounds = options.rounds
         changes |= {"rounds": rounds, "least_rounds": rounds, "other_rounds": rounds}
-        changes |= {"later_epochs": epochs, "budget": None}
+        changes |= {"lean_from": 0, "budget": None}
     if options.budget:
         changes["budget"] = options.budget
     return dataclasses.replace(preset, **changes)
@@ -258,7 +265,7 @@ def plan_cases(
     if all(size.fault for _, size in sizes):
         raise UserError(next(str(size.fault) for _, size in sizes))
     cases = (
-        _place(complete_case(case, workload, device, size, values.epochs), options, values, cores)
+        _place(complete_case(case, workload, device, size, values.epochs), options, cores)
         for workload, size in sizes
         if size.fault is None
         for device in options.devices
@@ -271,15 +278,29 @@ def plan_cases(
     return tuple({case.slug: case for case in cases}.values())
 
 
-def _place(case: Case, options: RunOptions, values: Preset, cores: int) -> Case:
-    """Return a case with its threads, or with those that the first round tries."""
+def _place(case: Case, options: RunOptions, cores: int) -> Case:
+    """Return a case with its threads."""
     if options.threads:
         return case
     if case.device != "cpu":  # the CPU does little for a GPU
         return msgspec.structs.replace(case, threads=cores)
-    if case.threads == 0:
-        return msgspec.structs.replace(case, tried_threads=values.threads)
     return msgspec.structs.replace(case, threads=1) if case.one_core else case
+
+
+def list_variants(cases: Sequence[Case], cores: int) -> tuple[Case, ...]:
+    """Return the rows of the first workload with all cores, where they may be faster with them.
+
+    At its first size: those of other workloads and sizes stay on one thread.
+    """
+    first = get_size(cases[0])._replace(threads=1)
+    return tuple(
+        msgspec.structs.replace(case, threads=cores)
+        for case in cases
+        if (case.workload, get_size(case)) == (cases[0].workload, first)
+        and case.device == "cpu"
+        and cores > 1
+        and not case.one_core
+    )
 
 
 def list_sizes(
@@ -287,13 +308,11 @@ def list_sizes(
 ) -> list[tuple[str, Size]]:
     """Return each workload with every size once, whether its batches divide its samples or not.
 
-    Where the first round chooses the threads, they are 0. Several models get all cores.
-    available: number of training images.
+    Several models get all cores. available: number of training images.
     """
-    pilot = values.choose_threads and len(values.threads) > 1
     sizes: list[tuple[str, Size]] = []
     for name in values.workloads:
-        known, threads = get_workload(name), (0,) if pilot else values.threads
+        known, threads = get_workload(name), values.threads
         if known.models and not options.threads:
             threads = (cores,)
         batch_sizes = options.batch_sizes or (known.batch_size,)
@@ -309,21 +328,21 @@ def list_sizes(
 
 
 def plan_trials(run: Run) -> list[Trial]:
-    """Return all trials of a run in the order in which they are measured.
+    """Return all trials of a run, round by round; ``find_missing_trials`` has their order.
 
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
-    that drift of the machine affects all cases alike. The first round of the first workload comes
-    first, because it gives a whole table; the roofline probes and the traces follow it. Then come
-    the rounds that no rule ends early, but before the last of them one round of each other
-    workload: where a budget ends the run, rows count more than repetitions. All further rounds
-    follow. The textbook's programs precede its workload, and a sweep follows everything. Trials
-    whose threads the first round has not chosen have 0 threads.
+    that drift of the machine affects all cases alike.
     """
     names = dict.fromkeys(case.workload for case in run.cases)
-    rounds = [(name, number) for name in names for number in range(1, run.rounds[name] + 1)]
-    rounds.sort(key=lambda one: _find_part(run, *one))
-    programs = [Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook]
-    after_first = [
+    trials: list[Trial] = []
+    for number in range(1, max(run.rounds.values()) + 1):
+        for name in names:
+            if number <= run.rounds[name]:
+                trials += _plan_block(run, number, (c for c in run.cases if c.workload == name))
+        if number <= TRIES:
+            trials += _plan_block(run, number, run.variants)
+    trials += [Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook]
+    trials += [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
         for case in run.rooflines
     ]
@@ -331,88 +350,117 @@ def plan_trials(run: Run) -> list[Trial]:
         first = run.cases[0]
         same = (first.workload, first.batch_size, first.samples)
         traced = [one for one in run.cases if (one.workload, one.batch_size, one.samples) == same]
-        after_first += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in traced]
-    trials: list[Trial] = []
-    for workload, number in rounds:
-        if workload == "textbook":
-            trials, programs = [*trials, *programs], []
-        trials += _plan_block(run, number, (c for c in run.cases if c.workload == workload))
-        trials, after_first = [*trials, *after_first], []
-    trials += programs
+        trials += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in traced]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
     return trials
 
 
-def is_needed(run: Run, trial: Trial) -> bool:
-    """Return whether a run is incomplete without a trial; others only narrow its intervals."""
-    fixed = run.budget is None or run.stopping is None
-    return fixed or _find_part(run, trial.case.workload, trial.round) < 3
-
-
-def _find_part(run: Run, workload: str, number: int) -> int:
-    """Return to which part of a run a round belongs: see ``plan_trials``."""
-    least = run.stopping.least_rounds if run.stopping else math.inf
-    if workload != run.cases[0].workload:
-        return 1 if number == 1 else 3
-    if number == 1 or number < least:
-        return 0
-    return 2 if number == least else 4
-
-
 def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
-    """Return a round's trials of some cases.
-
-    In its first round a case with a pilot is measured with every number of threads: all cases with
-    the fewest, which makes a whole table, then all with the next number, then those that wait for
-    another case's pilot.
-    """
+    """Return a round's trials of some cases."""
+    cases = list(cases)
     draw = random.Random(f"{run.order or run.seed}/{number}")
-    pilots = find_first(run) if number == 1 else set()
-    passes: dict[int, list[Case]] = {}
-    for case in cases:
-        candidates = list_candidates(case) if case.stable_slug in pilots else [case]
-        last = len(case.tried_threads) if number == 1 and candidates == [case] else 0
-        for place, candidate in enumerate(candidates):
-            passes.setdefault(place + last, []).append(candidate)
-    block = [case for _, group in sorted(passes.items()) for case in draw.sample(group, len(group))]
-    if run.stopping and run.stopping.later_epochs and number > 1:
-        most = run.stopping.later_epochs
-        block = [msgspec.structs.replace(c, epochs=min(c.epochs, most)) for c in block]
-    return [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
+    variants = {case.slug for case in run.variants}
+    trials = []
+    for case in draw.sample(cases, len(cases)):
+        lean = case.slug in variants or 0 < run.lean_from <= number
+        short = msgspec.structs.replace(case, epochs=min(case.epochs, LEAN_EPOCHS))
+        name = f"r{number}-{case.slug}"
+        trials.append(Trial(name, "trial", number, short if lean else case, lean=lean))
+    return trials
+
+
+class Part(IntEnum):
+    """The parts of a run in their order: what exists at any moment is worth most to a reader."""
+
+    FIRST = 1  # a process of each row of all workloads
+    SECOND = 2
+    THREADS = 3  # all cores for the fastest row of each style
+    LEADERS = 4  # third processes of these rows
+    PROBES = 5  # the textbook's programs, rooflines and traces
+    OTHER_THREADS = 6
+    THIRD = 7  # processes of all other rows
+    MORE = 8  # processes, of rows that the stopping rule leaves
+    SWEEP = 9
 
 
 def find_missing_trials(
     run: Run, records: Iterable[Record], find_settled: FindSettled | None = None
-) -> list[Trial]:
-    """Return the trials without a record, in their order; interrupted ones are missing.
+) -> dict[Part, list[Trial]]:
+    """Return the trials without a record by their parts, in order; interrupted ones are missing.
 
-    Those that wait for a pilot have 0 threads. find_settled: judges the rows of a run that has a
-    stopping rule. What it leaves out of a round follows from the rounds before, so a run that is
-    resumed goes on with the same rows.
+    find_settled: judges the rows of a run that has a stopping rule; without it, each round has all
+    of them. What a round leaves out follows from the rounds before, so a run that is resumed goes
+    on with the same rows. For rounds that have not begun it is a guess.
     """
     records = list(records)
     complete = {record.trial for record in records if record.status != "interrupted"}
     chosen = choose_threads(run, records)
-    # A number of threads that was not chosen need not be measured any more.
-    threads = {case.stable_slug: case.threads for case in (*chosen.cases, *chosen.sweep)}
-    missing = [
-        trial
-        for trial in plan_trials(chosen)
-        if trial.id not in complete
-        and threads.get(trial.case.stable_slug, 0) in {0, trial.case.threads}
-    ]
-    if run.stopping is None or find_settled is None:
-        return missing
-    # Rounds that have not begun leave out the same rows, as far as is known.
-    last = max((record.round for record in records), default=0)
-    decided = {trial.round: min(trial.round, last + 1) for trial in missing if trial.round > 1}
-    settled = {
-        number: find_settled(chosen, [record for record in records if record.round < number])
-        for number in set(decided.values())
-    }
+    sorter = _Sorter(run, chosen, records, find_settled if run.stopping else None)
+    parts: dict[Part, list[Trial]] = {part: [] for part in Part}
+    for trial in plan_trials(chosen):
+        if trial.id not in complete and (part := sorter.find_part(trial)):
+            parts[part].append(trial)
+    return {part: trials for part, trials in parts.items() if trials}
+
+
+class _Sorter:
+    """Find the part of a trial. run, chosen: the plan, and with chosen threads."""
+
+    def __init__(
+        self, run: Run, chosen: Run, records: Sequence[Record], find_settled: FindSettled | None
+    ) -> None:
+        self._chosen, self._records, self._find_settled = chosen, records, find_settled
+        self._times = list_times(records)
+        self._rule = run.stopping or LEADERS
+        self._last = max((record.round for record in records), default=0)
+        self._single = {case.base_slug: case for case in run.cases}
+        self._variants = {case.slug for case in run.variants}
+        self._swept = {case.slug for case in run.sweep}
+        self._used = {(case.device, case.threads) for case in (*chosen.cases, *chosen.sweep)}
+        self._known: dict[tuple[int, StoppingRule], Collection[str]] = {}
+
+    def find_part(self, trial: Trial) -> Part | None:
+        """Return the part of a trial, or None if it is not needed."""
+        case, number = trial.case, trial.round
+        if trial.kind != "trial":
+            unused = trial.kind == "roofline" and (case.device, case.threads) not in self._used
+            return None if unused else Part.PROBES
+        if case.slug in self._swept:
+            return Part.SWEEP
+        if case.slug in self._variants and number <= TRIES:
+            return self._find_part_of_variant(case, number)
+        if number > 1 and self._is_settled(case, number, self._rule):
+            return None
+        if number < 3:
+            return Part(number)
+        settled = self._is_settled(case, number, LEADERS)
+        return Part.MORE if number > 3 else Part.THIRD if settled else Part.LEADERS
+
+    def _find_part_of_variant(self, case: Case, number: int) -> Part | None:
+        row = self._single[case.base_slug]
+        wins = count_wins(self._times[row.slug], self._times[case.slug])
+        lost = wins is None or number > wins + 1
+        if lost or self._is_settled(row, TRIES + 1, self._rule):
+            return None
+        settled = self._is_settled(row, TRIES + 1, LEADERS)
+        return Part.OTHER_THREADS if settled else Part.THREADS
+
+    def _is_settled(self, case: Case, number: int, rule: StoppingRule) -> bool:
+        """Return whether a rule measures a row no further, by the rounds before one."""
+        # Rounds that have not begun leave out the same rows, as far as is known.
+        key = min(number, self._last + 1), rule
+        if self._find_settled is None:
+            return False
+        if key not in self._known:
+            before = [record for record in self._records if record.round < key[0]]
+            self._known[key] = self._find_settled(self._chosen, before, rule)
+        return case.slug in self._known[key]
+
+
+def list_needed(run: Run, missing: Mapping[Part, Sequence[Trial]]) -> list[Trial]:
+    """Return the trials without which a run is incomplete; others only narrow its intervals."""
+    fixed = run.budget is None or run.stopping is None
     return [
-        trial
-        for trial in missing
-        if trial.round == 1 or trial.case.slug not in settled[decided[trial.round]]
+        trial for part, trials in missing.items() if fixed or part == Part.FIRST for trial in trials
     ]

@@ -21,12 +21,13 @@ class Preset:
     programs: those that the registry measures always, or all.
     workloads: in their order.
     second_batch_size: of the first workload, in the same rounds; 0 for none.
-    threads: numbers of a row on the CPU, of which ALL_CORES stands for those of the machine. On a
-        GPU a row has all cores.
-    choose_threads: keep the number with which the first round is fastest; otherwise each is a row.
+    threads: numbers on the CPU, each of which is a row; ALL_CORES stands for those of the machine.
+        On a GPU a row has all cores.
+    try_all_cores: try them where they could matter (threads.py).
     rounds, other_rounds: most processes of a row of the first workload, and of the others.
     least_rounds: from which on a row may be complete (bench/analysis/stopping.py).
-    epochs, later_epochs: that a process of the first round, and of a later one, times at least.
+    epochs: that a process trains in a row.
+    lean_from: the round from which on a process only starts and times few epochs; 0 for none.
     warm_from: the round from which on a process finds the compile caches of its row; 0 for none.
     sweep: measure the programs that are always measured at other batch sizes, too, once.
     budget: seconds for each device, or None.
@@ -36,27 +37,24 @@ class Preset:
     workloads: tuple[str, ...] = ("sgd", "textbook")
     second_batch_size: int = 0
     threads: tuple[int, ...] = (1,)
-    choose_threads: bool = False
+    try_all_cores: bool = False
     rounds: int = 5
     other_rounds: int = 5
     least_rounds: int = 5
     epochs: int = 5
-    later_epochs: int = 5
+    lean_from: int = 0
     warm_from: int = 0
     sweep: bool = False
     budget: float | None = None
 
 
 PRESETS = {
-    # Five processes give a usable interval; docs/how-sure.md says how often the intervals hold
-    # under the rule that may end after three. Keras's first epochs are slow: the median of two
-    # would be too long.
+    # docs/how-sure.md says how often the intervals hold under the rule that may end after three.
     "default": Preset(
-        threads=(1, ALL_CORES),
-        choose_threads=True,
+        try_all_cores=True,
         other_rounds=3,
         least_rounds=3,
-        later_epochs=3,
+        lean_from=2,
         warm_from=3,
         budget=600.0,
     ),
@@ -69,7 +67,7 @@ PRESETS = {
         programs="all",
         second_batch_size=LADDER_BATCH_SIZE,
         other_rounds=1,
-        later_epochs=3,
+        lean_from=2,
         warm_from=4,
         budget=1800.0,
     ),

@@ -8,6 +8,7 @@ measured by ``bench.runner.loop``.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ DIFFERENT_CODE = (
 )
 # The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "tried_threads", "samples", "epochs")
-_CASES = ("cases", "sweep", "textbook", "rooflines")
+_CASES = ("cases", "sweep", "variants", "textbook", "rooflines")
 _REGISTRY = {
     entry.name: make_case(entry) for entry in (*IMPLEMENTATIONS, *MANY, *TEXTBOOK_PROGRAMS, *PROBES)
 }
@@ -68,13 +69,13 @@ def read_plan(folder: Path, options: RunOptions) -> Run:
 
 def find_plan_fault(run: Run) -> str | None:
     """Return what the command line would have refused of a plan, or None."""
-    cases = (*run.cases, *run.sweep)
+    cases = (*run.cases, *run.sweep, *run.variants)
     everything = (*cases, *run.textbook, *run.rooflines)
     limits = [
         ("batch_size", [case.batch_size for case in cases], MAX_INT),
         ("samples", [case.samples for case in cases], MAX_INT),
         ("epochs", [case.epochs for case in cases], MAX_EPOCHS),
-        # Where a pilot chooses the threads, they are 0 until then.
+        # Older plans have 0 threads where the first round chose them.
         ("threads", [one.threads for one in everything if not one.tried_threads], MAX_INT),
         ("tried_threads", [n for case in cases for n in case.tried_threads], MAX_INT),
     ]
@@ -125,7 +126,9 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
             raise UserError(DIFFERENT_CODE)
         return trusted
 
-    groups = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
+    groups: dict[str, Any] = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
+    if run.stopping and run.stopping.later_epochs:  # of an older plan
+        groups["lean_from"] = 2
     return msgspec.structs.replace(run, **groups)
 
 

@@ -177,8 +177,13 @@ def _is_complete(record: AnyRecord) -> bool:
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
                 and min(others, default=1) >= MIN_SECONDS
                 and case.epochs > 0
-                # Pairs and several models are judged by parity alone.
-                and (record.alternated or case.many or case.epochs <= scored)
+                # Pairs, several models and lean trials are judged by parity alone.
+                and (
+                    record.alternated
+                    or case.many
+                    or record.stretch_epochs == 1
+                    or case.epochs <= scored
+                )
                 and all(one is None or one.passed for one in (record.parity, record.noise_parity))
             )
         case WarmStartRecord():

@@ -1,7 +1,8 @@
 """The schema of what was measured: frozen structs of raw values.
 
-Format 8: each timed epoch starts from weights of its own, all times are the parent's, and a trial
-ends on noise. Format 7: the parent drives the worker (bench/runner/drive.py). Format 6: one
+Format 9: numbers of threads are rows, trials may be lean, epochs of a stretch may be timed. Format
+8: each timed epoch starts from weights of its own, all times are the parent's, and a trial ends on
+noise. Format 7: the parent drives the worker (bench/runner/drive.py). Format 6: one
 type of record for each kind of trial. Older formats are not read.
 """
 
@@ -14,7 +15,7 @@ import msgspec
 from bench.contract import Device, Objective
 from bench.worker.machine import fingerprint
 
-FORMAT, OLDEST_FORMAT = 8, 6
+FORMAT, OLDEST_FORMAT = 9, 6
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -58,16 +59,17 @@ class Case(
     """What is measured: everything that determines the times, except machine and software.
 
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
-    epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
-    for the suite's own. file, sha256: path and hash of a user's own implementation. siblings: hash
-    of each file below its folder that it imports when it is loaded, by relative path.
+    epochs: of the stretch, and the least number of timed ones. interpreter: the Python given with
+    ``--python``, or None for the suite's own. file, sha256: path and hash of a user's own
+    implementation. siblings: hash of each file below its folder that it imports when it is loaded,
+    by relative path.
     variables: environment variables of the registry's entry. env: those that the user asked for,
     as they were given: no path in them is hidden. They override the others.
     pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
     a float32, where none is given.
-    tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
-    number was given. one_core: whether it computes on one core whatever it gets, so that a pilot
-    tries one thread only. many: whether it trains several models together: a workload many-N.
+    tried_threads: in older runs, from which their first round chose ``threads``. one_core: whether
+    it computes on one core whatever it gets. many: whether it trains several models together: a
+    workload many-N.
     """
 
     implementation: str
@@ -116,15 +118,9 @@ class Case(
         return self._name(f"b{self.batch_size}-t{self.threads}-n{self.samples}")
 
     @property
-    def stable_slug(self) -> str:
-        """Return the slug, without the threads if a pilot chose them: the same in every run."""
-        return self._name(self.stable_size)
-
-    @property
-    def stable_size(self) -> str:
-        """Return the size as a name that is the same in every run."""
-        threads = "best" if self.tried_threads else f"t{self.threads}"
-        return f"b{self.batch_size}-{threads}-n{self.samples}"
+    def base_slug(self) -> str:
+        """Return the slug without the threads: the same for all numbers of them."""
+        return self._name(f"b{self.batch_size}-n{self.samples}")
 
     def _name(self, size: str) -> str:
         env = f"-env-{fingerprint(self.env)}" if self.env else ""
@@ -146,7 +142,8 @@ class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Trial(msgspec.Struct, frozen=True):
     """One measurement of one case; ``id`` is unique within the run.
 
-    version: side of a comparison in pairs, where ``round`` is the number of the pair.
+    version: side of a comparison in pairs, where ``round`` is the number of the pair. lean: without
+    a stretch, which a row needs once.
     """
 
     id: str
@@ -154,6 +151,7 @@ class Trial(msgspec.Struct, frozen=True):
     round: int
     case: Case
     version: str = ""
+    lean: bool = False
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -241,17 +239,19 @@ class JudgedRecord(CaseRecord, frozen=True, kw_only=True):
 class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
-    See bench/runner/drive.py. worker_seconds: in older records. warmup_seconds: untimed
-    epochs of a GPU before the timed ones. ping_seconds: the hand-over that is subtracted from the
-    parent's time. worker_epoch_seconds: by the worker's clock, a note. epoch_delay_seconds: for
-    which its threads and the parent waited for a core. handover_seconds: in older records, whose
-    epochs are the worker's: the parent's time less that. alternated: its epochs were timed in turn
-    with those of its partner in a pair. predict_one_seconds: of single test images; older records
-    have none. cache_bytes: left in the folders of compile caches; None in older records.
-    found_cache_bytes: of the compile caches that an earlier process of the case has left; its start
-    was warm. peak_device_bytes, device_conditions: see bench/runner/host/gpu.py. energy_joules: of
-    a GPU, over all timed epochs; older records may have that of a CPU, which no report shows, and
-    energy_absent, the reason.
+    See bench/runner/drive.py. worker_seconds: in older records. stretch_epochs: that the process
+    trained in a row, the first one included; 0 in older records, where the case has their number.
+    stretch_timed: whether the timed epochs are those of the stretch, from the second on.
+    warmup_seconds: untimed epochs of a GPU before the timed ones. ping_seconds: the hand-over that
+    is subtracted from the parent's time. worker_epoch_seconds: by the worker's clock, a note.
+    epoch_delay_seconds: for which its threads and the parent waited for a core. handover_seconds:
+    in older records, whose epochs are the worker's: the parent's time less that. alternated: its
+    epochs were timed in turn with those of its partner in a pair. predict_one_seconds: of single
+    test images; older records have none. cache_bytes: left in the folders of compile caches; None
+    in older records. found_cache_bytes: of the compile caches that an earlier process of the case
+    has left; its start was warm. peak_device_bytes, device_conditions: see
+    bench/runner/host/gpu.py. energy_joules: of a GPU, over all timed epochs; older records may have
+    that of a CPU, which no report shows, and energy_absent, the reason.
     """
 
     worker_seconds: Seconds | None = None
@@ -259,6 +259,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     setup_seconds: Seconds | None = None
     reset_seconds: Seconds | None = None
     first_epoch_seconds: Seconds | None = None
+    stretch_epochs: Count = 0
+    stretch_timed: bool = False
     warmup_seconds: list[Seconds] = []
     epoch_seconds: list[Seconds] = []
     epoch_cpu_seconds: list[Seconds] = []
@@ -374,8 +376,7 @@ class StoppingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     After ``least_rounds`` processes, as soon as it is told apart from its neighbours in the
     ranking, or the bounds of its interval are within the share ``precision`` of its typical
-    process. From the second round on a process times ``later_epochs`` epochs, or as many as in the
-    first if None.
+    process. later_epochs: in older runs, of a process from the second round on.
     """
 
     least_rounds: Rounds
@@ -417,7 +418,9 @@ class Run(
     what the machine can do, by framework. ladder: a second batch size of the first workload,
     measured in the same rounds; 0 without one. trace: whether the frameworks' profilers trace the
     cases of the first workload. warm_from: the round from which on a process finds the compile
-    caches that the one before it has left; 0 if none does.
+    caches that the one before it has left; 0 if none does. lean_from: the round from which on
+    trials are lean; 0 if none is. variants: cases with more threads, to be tried where they could
+    matter (bench/planning/threads.py).
     """
 
     rounds: dict[str, Rounds]
@@ -433,6 +436,8 @@ class Run(
     ladder: Count = 0
     trace: bool = False
     warm_from: Count = 0
+    lean_from: Count = 0
+    variants: tuple[Case, ...] = ()
 
     def find_fault(self) -> str | None:
         """Return why a plan cannot be used, which the types do not show, or None."""
@@ -440,7 +445,7 @@ class Run(
         if missing or not self.cases:
             return f"it has no rounds of {' or '.join(sorted(missing)) or 'any case'}"
         trials = sum(self.rounds[one.workload] + len(one.tried_threads) for one in self.cases)
-        trials += sum(self.sweep_rounds + len(one.tried_threads) for one in self.sweep)
+        trials += self.sweep_rounds * len(self.sweep) + 2 * len(self.variants)
         if self.stopping:  # which is asked anew in each round
             trials *= max(self.rounds.values(), default=0)
         return f"a run has {MAX_TRIALS:,} trials at most" if trials > MAX_TRIALS else None

@@ -27,7 +27,7 @@ from bench.report.regression.verdicts import format_difference
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.setting.runs import PAGES
-from bench.report.sections.verdict import list_warnings, write_cold_start, write_headline
+from bench.report.sections.verdict import write_cold_start, write_headline
 from bench.report.write import can_draw
 
 Records = Sequence[TrialRecord] | Sequence[CommandRecord]
@@ -141,9 +141,9 @@ def _read_run(folder: Path) -> Entry:
     env = f"With {run.env}." if run.env else ""
     sentences = (
         env,
-        *list_warnings(run),
+        run.noise.warning,
         write_cold_start(rows),
-        write_headline(rows, leaders_only=True),
+        write_headline(rows),
     )
     finding = " ".join(filter(None, sentences))
     return _make_entry(

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.summary import Row
 from bench.records.schema import Case
 from bench.report.render import numbers
@@ -22,12 +21,6 @@ def list_remarks(row: Row) -> list[str]:
     if row.waits:
         remarks.append(f"waits {format_percent(row.waits.share)}")
     return remarks + ["faster than the roofline"] * ((row.roofline_share or 0) > 1)
-
-
-def time_from_cold(row: Row, epochs: int) -> Interval | None:
-    """Return the seconds from a cold start until this many epochs are trained."""
-    seconds = row.sum_epochs(epochs)
-    return estimate_typical(list(seconds.values())) if seconds else None
 
 
 # As many as the textbook trains.
@@ -66,9 +59,9 @@ def group_by_device(rows: Iterable[Row]) -> list[list[Row]]:
     return [group for group in groups.values() if group]
 
 
-def describe_workload_size(row: Row) -> str:
-    """Name the workload, the device and the size of a row."""
-    return f"workload {row.case.workload}: {describe_problem(row)}"
+def describe_workload_size(rows: Sequence[Row]) -> str:
+    """Name the workload, the device and the size of comparable rows."""
+    return f"workload {rows[0].case.workload}: {describe_problem(rows)}"
 
 
 # By the framework of a program: those whose users compare them first.
@@ -141,39 +134,27 @@ def label_case(case: Case) -> str:
     return name if case.device == "cpu" else f"{name} ({case.device})"
 
 
-def add_threads(name: str, case: Case) -> str:
-    """Add the threads of a case to a name if a pilot chose them."""
-    return f"{name}, {describe_threads(case)}" if case.tried_threads else name
-
-
 def start_tip(case: Case) -> list[str]:
-    """Return how a tooltip begins: the label of a case, and its threads if a pilot chose them."""
-    return [label_case(case), *[describe_threads(case)] * bool(case.tried_threads)]
+    """Return how a tooltip begins: the label of a case, and its threads."""
+    return [label_case(case), numbers.format_threads(case.threads)]
 
 
-def shorten_threads(case: Case) -> str:
-    """Return the number of threads below a heading that names them: 2, or 1 of 2."""
-    return describe_threads(case).partition(" thread")[0]
+def describe_problem(rows: Sequence[Row]) -> str:
+    """Name the device and the size of comparable rows."""
+    case = rows[0].case
+    size = f"batch size {case.batch_size}, {name_threads(rows)}, {case.samples:,} samples"
+    return f"{case.device}, {size}"
 
 
-def describe_threads(case: Case) -> str:
-    """Return the number of threads, and of how many if a pilot chose: 1 of 2 threads."""
-    if not case.tried_threads:
-        return numbers.format_threads(case.threads)
-    return f"{case.threads} of {numbers.format_threads(max(case.tried_threads))}"
+def name_threads(rows: Iterable[Row]) -> str:
+    """Return the numbers of threads of some rows in words: 1 or 2 threads."""
+    *fewer, most = sorted({row.case.threads for row in rows})
+    return " or ".join([*map(str, fewer), numbers.format_threads(most)])
 
 
-def describe_problem(row: Row) -> str:
-    """Name the device and the size of a case, as all comparable cases have them."""
-    case, threads = row.case, name_offered_threads(row.case)
-    return f"{case.device}, batch size {case.batch_size}, {threads}, {case.samples:,} samples"
-
-
-def name_offered_threads(case: Case) -> str:
-    """Return the threads that all comparable cases share: a number, or what pilots chose from."""
-    if not case.tried_threads:
-        return numbers.format_threads(case.threads)
-    return f"the better of {' and '.join(map(str, case.tried_threads))} threads"
+def vary_threads(rows: Iterable[Row]) -> bool:
+    """Return whether rows on the CPU have several numbers of threads."""
+    return len({row.case.threads for row in rows if row.case.device == "cpu"}) > 1
 
 
 def describe_status(row: Row | None) -> str:
@@ -199,7 +180,9 @@ def list_faults(rows: Sequence[Row]) -> list[dict[str, str]]:
         problem = f"{device}, {len(group)} sizes"
         if len(group) == 1:
             case = group[0].case
-            problem = f"{device}, batch size {case.batch_size}, {describe_threads(case)}, "
+            problem = (
+                f"{device}, batch size {case.batch_size}, {numbers.format_threads(case.threads)}, "
+            )
             problem += f"{case.samples:,} samples"
         count = sum(row.faults.count((status, reason)) for row in group)
         lines.append(

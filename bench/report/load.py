@@ -12,9 +12,9 @@ from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
-from bench.planning.pilot import choose_threads, split_pilot
-from bench.planning.plan import find_missing_trials, is_needed
-from bench.records.schema import Environment, Record, Run, TrialRecord, format_env
+from bench.planning.plan import Part, find_missing_trials, list_needed
+from bench.planning.threads import choose_threads, split_tried
+from bench.records.schema import Environment, Record, Run, Trial, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
 
 
@@ -22,10 +22,10 @@ from bench.records.store import RunContents, read_contents, read_run
 class LoadedRun:
     """A run on one machine: its plan, records and environments, and what follows from them.
 
-    run: with the threads that the pilot chose. records, rows: without those of threads that it did
-    not choose. incomplete: see ``count_tried``.
-    pilot: rows of the processes by which it chose, with each number of threads.
-    missing_count: of trials without a record that the run needs, as far as that is known.
+    run: with the threads that its records choose. records, rows: without those of other threads.
+    incomplete: see ``count_tried``.
+    tried: rows of the processes by which they were chosen, with each number of threads.
+    missing: trials without a record by their parts, as far as they are known.
     faults: why records or files were left out, one line each. name: unique among the runs of a
     report.
     """
@@ -36,12 +36,17 @@ class LoadedRun:
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
     incomplete: Mapping[str, tuple[int, int]]
-    pilot: Sequence[Row]
+    tried: Sequence[Row]
     textbook: Sequence[TextbookRow]
     noise: Noise
-    missing_count: int
+    missing: Mapping[Part, Sequence[Trial]]
     faults: Sequence[str]
     name: str
+
+    @property
+    def missing_count(self) -> int:
+        """The number of trials that the run still needs."""
+        return len(list_needed(self.run, self.missing))
 
     @property
     def folder_name(self) -> str:
@@ -97,22 +102,22 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     The machine with most records comes first. Raises UserError.
     """
     files = read_contents(folder)
-    run = choose_threads(read_run(folder), files.records, provisional=True)
+    planned = read_run(folder)
+    run = choose_threads(planned, files.records)
     machines = {key: str(known.machine.get("id")) for key, known in files.environments.items()}
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
         by_machine[machines[record.environment]].append(record)
-    missing = find_missing_trials(run, files.records, find_settled)
-    missing_count = sum(is_needed(run, trial) for trial in missing)
+    missing = find_missing_trials(planned, files.records, find_settled)
     if len(by_machine) < 2:
-        return [_load(folder, run, files, missing_count)]
+        return [_load(folder, run, files, missing)]
     parts = []
     for machine, records in sorted(by_machine.items(), key=lambda item: -len(item[1])):
         environments = {
             key: known for key, known in files.environments.items() if machines[key] == machine
         }
         contents = RunContents(records, environments, files.faults)
-        parts.append(_load(folder, run, contents, missing_count))
+        parts.append(_load(folder, run, contents, missing))
     return parts
 
 
@@ -154,15 +159,15 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
     return names
 
 
-def _load(folder: Path, run: Run, files: RunContents, missing_count: int) -> LoadedRun:
-    records, others = split_pilot(run, files.records)
-    tried = {(one.case.workload, one.case.implementation, one.case.batch_size) for one in others}
-    pilot = [
+def _load(
+    folder: Path, run: Run, files: RunContents, missing: Mapping[Part, Sequence[Trial]]
+) -> LoadedRun:
+    records, others = split_tried(run, files.records)
+    beside = {(one.case.base_slug, one.round) for one in others}
+    tried = [
         one
         for one in files.records
-        if isinstance(one, TrialRecord)
-        and one.round == min((other.round for other in others), default=1)
-        and (one.case.workload, one.case.implementation, one.case.batch_size) in tried
+        if isinstance(one, TrialRecord) and (one.case.base_slug, one.round) in beside
     ]
     slugs = {case.slug for case in run.cases}
     rows = summary.summarize(records, files.environments, run)
@@ -178,10 +183,10 @@ def _load(folder: Path, run: Run, files: RunContents, missing_count: int) -> Loa
             for row in rows
         ],
         incomplete=incomplete,
-        pilot=summary.summarize(pilot, files.environments, run),
+        tried=summary.summarize(tried, files.environments, run),
         textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing_count=missing_count,
+        missing=missing,
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

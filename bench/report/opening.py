@@ -8,12 +8,12 @@ from itertools import product
 from bench.analysis.many import measure_growth
 from bench.analysis.ranking import select_comparable
 from bench.analysis.startup import find_frontier
-from bench.analysis.summary import Row, identify_size
+from bench.analysis.summary import Row
 from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Environment
-from bench.report.charts.frontier import MAX_EPOCHS, chart_frontier
-from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_workloads, select_ranked
+from bench.report.charts.frontier import chart_frontier
+from bench.report.labels import EPOCHS, label_case, list_workloads, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture
 from bench.report.render import numbers
@@ -24,14 +24,13 @@ from bench.report.sections.verdict import (
     Timing,
     compare,
     describe_agreement,
-    list_warnings,
+    describe_first,
+    list_answers,
+    list_remarks,
     select_softmax,
     sort_timings,
-    time_cold_starts,
     time_epochs,
-    write_cold_start,
     write_frontier,
-    write_headline,
 )
 from bench.worker.workloads import count_models
 
@@ -39,7 +38,6 @@ TITLE = "Softmax classifier: the frameworks compared"
 QUESTION = "One softmax classifier, {} frameworks: which one should train it?"
 # For how many epochs a reader can choose to see who is done first.
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
-MAX_LEADERS = 2  # a headline names at most this number
 DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
 
 
@@ -53,6 +51,14 @@ class Verdict:
     headline: str
     text: str
     label: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it, for a page of text."""
+        if not self.label:
+            return self.text
+        claim = "; ".join(filter(None, (f"{self.label}{self.headline}", self.text)))
+        return f"{claim[:1].upper()}{claim[1:].removesuffix('.')}."
 
     def __post_init__(self) -> None:
         """Keep a number and its unit on one line, and an interval."""
@@ -81,16 +87,17 @@ class Standing:
 class Opening:
     """The first screen of a page.
 
-    title: of the page. facts: machine, date, suite, programs. warnings: why the verdicts may not
-    hold. command: writes the page again, run
-    beside the folder. hashes: SHA-256 of the files of the run by name. picture, standings: of the
+    title: of the page. facts: machine, date, suite, programs. warning: why the verdicts may not
+    hold. remarks: what was not measured. command: writes the page again, run beside the folder.
+    hashes: SHA-256 of the files of the run by name. picture, standings: of the
     comparable rows of the first workload; without any that recorded its start, None and empty.
     models: among which numbers of models a reader can choose; empty if there are not several.
     """
 
     title: str
     facts: Sequence[str]
-    warnings: Sequence[str]
+    warning: str
+    remarks: Sequence[str]
     verdicts: Sequence[Verdict]
     command: str
     hashes: Mapping[str, str]
@@ -112,22 +119,15 @@ def make_opening(run: LoadedRun) -> Opening:
         accuracy = describe_accuracy(softmax)
         accuracy = accuracy[:1].upper() + accuracy[1:]
         verdicts.append(Verdict(headline, f"{agreement} {accuracy}".strip()))
-    if started:
-        leaders = name_leaders(time_cold_starts(ranked))
-        verdicts.append(Verdict(leaders, write_cold_start(ranked), f"{EPOCHS_IN_WORDS} epochs: "))
-    if softmax:
-        timings = time_epochs(ranked)
-        # A long training, if the shortest epoch pays off within the epochs of the chart.
-        first = [one.row for one in stretches if one.first <= MAX_EPOCHS]
-        label = "long training: " if first[-1:] == [timings[0].row] else "once running: "
-        verdicts.append(Verdict(name_leaders(timings), write_headline(ranked), label))
+    verdicts += [
+        Verdict(first, more.lstrip(",; "), f"{label}: ")
+        for label, first, more in list_answers(ranked)
+    ]
     models = list_models(run)
-    several = select_ranked(run.rows, f"many-{max(models, default=0)}")
-    if timings := time_epochs(several):
-        headline = write_headline(several)
-        text = f"With {max(models):,} models, {headline[:1].lower()}{headline[1:]}"
-        text = write_crossovers(measure_growth(run.rows)) or text
-        verdicts.append(Verdict(name_leaders(timings), text, f"{max(models):,} models at once: "))
+    if timings := time_epochs(select_ranked(run.rows, f"many-{max(models, default=0)}")):
+        first, more = describe_first(timings)
+        text = write_crossovers(measure_growth(run.rows)) or more.lstrip(",; ")
+        verdicts.append(Verdict(first, text, f"{max(models):,} models at once: "))
     frameworks = len({row.case.framework for row in ranked})
     picture = None
     if started:
@@ -137,7 +137,8 @@ def make_opening(run: LoadedRun) -> Opening:
     return Opening(
         title=QUESTION.format(frameworks) if frameworks > 1 else TITLE,
         facts=list_facts(run, ranked),
-        warnings=list_warnings(run),
+        warning=run.noise.warning,
+        remarks=list_remarks(run),
         verdicts=verdicts,
         command=f"softmax-bench report {run.folder_name}",
         hashes={
@@ -189,18 +190,6 @@ def name_suite(environment: Environment) -> str:
     return str(suite.get("commit") or suite.get("version"))[:7]
 
 
-def name_leaders(timings: Sequence[Timing]) -> str:
-    """Name the fastest and its time, or those that the data do not tell apart. timings: sorted."""
-    first = timings[0]
-    rivals = first.find_rivals(timings)
-    if not rivals or first.seconds.low is None:
-        often = f", measured {first.often}" if first.seconds.low is None else ""
-        return f"{first.name}, {numbers.format_duration(first.seconds.mean)}{often}"
-    if len(rivals) < MAX_LEADERS and all(map(first.is_level, rivals)):
-        return " or ".join(one.name for one in (first, *rivals))
-    return "no certain leader"
-
-
 def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
     """Return comparable rows in the order of each quantity that a reader can choose.
 
@@ -221,9 +210,7 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
     more = {"steady": ("An epoch, once running", time_epochs(rows))}
     for name in list_workloads(run.rows)[1:]:
         others = [
-            row
-            for row in select_softmax(select_ranked(run.rows, name))
-            if identify_size(row.case) == identify_size(rows[0].case)
+            row for row in select_softmax(select_ranked(run.rows, name)) if row.size == rows[0].size
         ]
         more[name] = (f"An epoch of the workload {name}, once running", time_epochs(others))
     single = [(row, row.prediction.single_by_round) for row in rows]

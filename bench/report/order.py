@@ -31,7 +31,7 @@ from bench.report.sections.setting.runs import (
     describe_textbook,
     list_left_out,
 )
-from bench.report.sections.verdict import list_warnings
+from bench.report.sections.verdict import list_remarks
 
 HOW_MEASURED = "What is included in the measurements"
 # The parts of a report, in the order in which a reader asks.
@@ -80,7 +80,7 @@ INCLUDED = """\
   100 % does less, for example because it skips pixels that are zero, or the probes were disturbed.
 - **Machine's speed**: by a reference kernel that is timed before each epoch and after the last:
   while a row was measured, over that of the whole run.
-- **Threads**: those that the first round found faster, of those that it tried.
+- **Threads**: more than one where both processes that tried them were faster than all with one.
 - **Peak memory**: resident set (VmHWM) after the last timed epoch, including mapped data.
 """
 
@@ -89,15 +89,18 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
     """Return Markdown paragraphs: what a run lacks, or how to read a report of several runs."""
     if len(runs) == 1:
         (run,) = runs
-        missing = f"**Planned trials missing: {run.missing_count}**. Measure them with `--resume`."
-        left_out = [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
-        return [*[missing] * bool(run.missing_count), *left_out]
+        return [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
     how_to_read = (
         f"{len({run.folder for run in runs})} runs side by side. Rows are compared within one run "
         "on one machine: *× fastest* is relative to the fastest there. "
         f"*{COMPARED}* compares one case on several machines."
     )
-    warnings = [f"{run.name}: {line}" for run in runs for line in list_warnings(run)]
+    warnings = [
+        f"{run.name}: {line}"
+        for run in runs
+        for line in (run.noise.warning, *list_remarks(run))
+        if line
+    ]
     return [how_to_read, *map(escape, warnings)]
 
 

@@ -34,7 +34,7 @@ def render_report(
         scripts=[html.read_part(name) for name in SCRIPTS],
         title=title,
         tab=" · ".join([*opening.facts[:2], title]) if opening else title,
-        summary=" ".join(verdict.text for verdict in opening.verdicts) if opening else "",
+        summary=" ".join(verdict.sentence for verdict in opening.verdicts) if opening else "",
         paragraphs=paragraphs,
         opening=opening,
         shown_epochs=str(EPOCHS),

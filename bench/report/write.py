@@ -41,9 +41,10 @@ def write_report(
     title, paragraphs, charts = TITLE, notes, {}
     if opening:
         title = opening.title
-        verdicts = (markdown.escape(verdict.text) for verdict in opening.verdicts)
-        warnings = (f"**{markdown.escape(line)}**" for line in opening.warnings)
-        paragraphs = [markdown.escape(" · ".join(opening.facts)), *notes, *warnings, *verdicts]
+        lines = [*(verdict.sentence for verdict in opening.verdicts), *opening.remarks]
+        warning = [f"**{markdown.escape(opening.warning)}**"] if opening.warning else []
+        facts = markdown.escape(" · ".join(opening.facts))
+        paragraphs = [facts, *notes, *warning, *map(markdown.escape, lines)]
     if can_draw():
         pictures = [picture for section in sections for picture in section.pictures]
         if opening and opening.picture:

@@ -28,7 +28,11 @@ from bench.worker.measure import now, pause
 from bench.worker.workloads import count_models, get_workload
 
 # A trial times at least this many seconds of epochs: single short epochs are noisy.
-TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
+TIMED_SECONDS: dict[Device, float] = {"cpu": 0.3, "gpu": 2.0}
+# Where an epoch takes at least this long, the epochs of the stretch are timed, and no others.
+LONG_EPOCH = 0.125
+# Two timed epochs that differ by more than this share get a third: Keras's second is slow at times.
+UNLIKE = 0.05
 # A GPU lowers its clocks when it is idle, so it trains this long untimed before that.
 WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
@@ -36,8 +40,7 @@ PREDICTIONS, MAX_PREDICTIONS = 5, 50
 MAX_REPEATS = 200
 # Of several models, an epoch keeps two of the copies of params for which a plan has memory.
 MAX_REPEATS_OF_MANY = MODEL_COPIES // 4
-PINGS = 10
-PINGS_OF_A_SIDE = 3  # in a pair, whose sides have one hand-over: its error nearly cancels
+PINGS = 3
 # A time is at least this share of what the parent's clock showed: a hand-over may take less than
 # its median, and what takes much less than a hand-over cannot be told from none.
 LEAST_SHARE = 0.1
@@ -66,13 +69,14 @@ class Measurement:
 
     All seconds are by the parent's clock, less the hand-over: ping_seconds, the median of some that
     were timed before the implementation was there; in a pair, for the timed epochs, the mean of
-    both sides'. import_seconds: with that of NumPy. worker_epoch_seconds: of the timed epochs by
-    the worker's clock, a note. kernel_seconds: the reference kernel before each timed epoch, and
-    after the last (host/kernel.py). Empty if the worker computed during more than half of them.
-    epoch_cpu_seconds: of the worker and what it started. epoch_delay_seconds: for which its threads
-    and the parent waited for a core. Both are read from outside. phase_rss_bytes: the peak of the
-    resident memory at the end of each phase. device_conditions: what a GPU was like before and
-    after the timed epochs. energy_joules: of the GPU during them.
+    both sides'. stretch_epochs, stretch_timed: see ``TrialRecord``. import_seconds: with that of
+    NumPy. worker_epoch_seconds: of the timed epochs by the worker's clock, a note. kernel_seconds:
+    the reference kernel before each timed epoch, and after the last (host/kernel.py). Empty if the
+    worker computed during more than half of them. epoch_cpu_seconds: of the worker and what it
+    started. epoch_delay_seconds: for which its threads and the parent waited for a core. Both are
+    read from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.
+    device_conditions: what a GPU was like before and after the timed epochs. energy_joules: of the
+    GPU during them.
     """
 
     ping_seconds: float = 0.0
@@ -80,6 +84,8 @@ class Measurement:
     setup_seconds: float = 0.0
     reset_seconds: float = 0.0
     first_epoch_seconds: float = 0.0
+    stretch_epochs: int = 0
+    stretch_timed: bool = False
     warmup_seconds: list[float] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
     worker_epoch_seconds: list[float] = field(default_factory=list)
@@ -100,8 +106,7 @@ class Drive:
     """One trial, from the worker's start to its last prediction.
 
     watch_every_epoch: look in every timed epoch how the worker's threads run, not in one that is
-    drawn. pings: how often a hand-over is timed. disturbed_epochs: how many epochs of another
-    worker it disturbed by computing meanwhile.
+    drawn. disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -112,7 +117,6 @@ class Drive:
         monitor: GpuMonitor | None = None,
         *,
         watch_every_epoch: bool = False,
-        pings: int = PINGS,
     ) -> None:
         self.worker = worker
         self.case = case
@@ -122,7 +126,7 @@ class Drive:
         self.draws = draws
         self.evidence = Evidence()
         self._monitor = monitor
-        self._pings, self._ping = pings, 0.0  # of a command without indices
+        self._ping = 0.0  # of a command without indices
         self._watch_every_epoch = watch_every_epoch
         self._several = count_models(case.workload) > 0
         self._looked_at = 1 + secrets.randbelow(case.epochs)
@@ -165,12 +169,14 @@ class Drive:
         self.worker.call(exchange.COLLECT)
         return reply
 
-    def train_timed(self, number: int, *, kernel: bool = False) -> None:
-        """Train an epoch that is timed, from weights of its own."""
-        epoch, measurement, look_after = Epoch("timed", number), self.measurement, None
-        self.reset(epoch)
+    def train_timed(self, epoch: Epoch, *, kernel: bool = False) -> None:
+        """Train an epoch that is timed: from weights of its own, unless it is of the stretch."""
+        measurement, look_after = self.measurement, None
+        if epoch.part == "timed":
+            self.reset(epoch)
         if kernel:
             self.time_kernel()
+        number = 1 + len(measurement.epoch_seconds)
         if self._watch_every_epoch or number == self._looked_at:
             look_after = secrets.SystemRandom().random() * self._last_elapsed
         reply = self.train(epoch, look_after)
@@ -187,14 +193,43 @@ class Drive:
         measurement.reset_seconds = self.reset(FIRST_EPOCH)
         elapsed = self.train(FIRST_EPOCH).elapsed
         measurement.first_epoch_seconds = subtract(elapsed, measurement.ping_seconds)
+        measurement.stretch_epochs = 1
         self.record_memory("first epoch")
 
-    def train_stretch(self) -> None:
-        """Go on from the first epoch, untimed, to as many as the case has."""
+    def train_stretch(self, *, timed: bool = False) -> None:
+        """Go on from the first epoch to as many as the case has.
+
+        timed: time these epochs, and keep the times if they are long; there are no other ones then.
+        """
         if self._several:  # they have no accuracies, which these epochs are for
             return
-        for number in range(2, self.case.epochs + 1):
-            self.train(FIRST_EPOCH._replace(number=number))
+        epochs = [FIRST_EPOCH._replace(number=number) for number in range(2, self.case.epochs + 1)]
+        timed &= self.case.device == "cpu"  # a GPU has to be warm
+        self._looked_at = 1 + secrets.randbelow(len(epochs) or 1)
+        for epoch in epochs:
+            if timed:
+                self.train_timed(epoch, kernel=True)
+            else:
+                self.train(epoch)
+        measurement = self.measurement
+        measurement.stretch_epochs += len(epochs)
+        if timed and epochs:
+            measurement.stretch_timed = median(measurement.epoch_seconds) >= LONG_EPOCH
+            if not measurement.stretch_timed:
+                self._forget_epochs()
+
+    def _forget_epochs(self) -> None:
+        """Forget the times of the stretch."""
+        self._looked_at = 1 + secrets.randbelow(self.case.epochs)
+        measurement, self._disturbed_kernels = self.measurement, 0
+        for values in (
+            measurement.epoch_seconds,
+            measurement.worker_epoch_seconds,
+            measurement.epoch_cpu_seconds,
+            measurement.epoch_delay_seconds,
+            measurement.kernel_seconds,
+        ):
+            values.clear()
 
     def warm_up(self) -> None:
         """Train a GPU, untimed, until its clocks are up."""
@@ -208,17 +243,19 @@ class Drive:
     def train_all(self, enough: float | None = None, *, kernel: bool = True) -> None:
         """Time the epochs of the case, and more until they took ``enough`` seconds.
 
-        enough: None for TIMED_SECONDS.
+        None where those of the stretch were timed. enough: None for TIMED_SECONDS.
         """
         enough = TIMED_SECONDS[self.case.device] if enough is None else enough
         self.warm_up()
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
             most = MAX_REPEATS_OF_MANY if self._several else MAX_REPEATS
-            while len(seconds) < self.case.epochs or (
-                len(seconds) < most and sum(seconds) < enough
+            while not self.measurement.stretch_timed and (
+                len(seconds) < self.case.epochs
+                or (len(seconds) < most and sum(seconds) < enough)
+                or (len(seconds) == 2 and max(seconds) > (1 + UNLIKE) * min(seconds))
             ):
-                self.train_timed(len(seconds) + 1, kernel=kernel)
+                self.train_timed(Epoch("timed", len(seconds) + 1), kernel=kernel)
             if kernel:
                 self.time_kernel()
                 # They would show a slow machine, and so a fast program.
@@ -398,7 +435,7 @@ class Drive:
     def _time_pings(self, indices: int) -> float:
         """Return the median seconds of a hand-over of this many indices."""
         order, pings = np.arange(indices), []
-        for _ in range(self._pings):
+        for _ in range(PINGS):
             self.settle()
             reply = self.worker.call(exchange.PING, indices=order)
             pings.append(reply.elapsed - reply.noted)
@@ -433,7 +470,7 @@ def alternate(sides: Sequence[Drive], epochs: int) -> None:
         first, second = secrets.SystemRandom().sample(sides, 2)
         for side, waiting in ((first, second), (second, first)):
             cpu, begin = waiting.read_cpu_seconds(), now()
-            side.train_timed(epoch)
+            side.train_timed(Epoch("timed", epoch))
             if waiting.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
                 waiting.disturbed_epochs += 1
             side.settle()  # else its spinning threads would disturb the other one's epoch

@@ -13,11 +13,11 @@ from bench.analysis.stopping import find_settled
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.planning.cases import get_size
-from bench.planning.pilot import list_candidates
-from bench.planning.plan import FindSettled, find_missing_trials, is_needed
+from bench.planning.plan import FindSettled, Part, find_missing_trials
+from bench.planning.threads import choose_threads
 from bench.records import store
 from bench.records.cases import list_distributions
-from bench.records.schema import Record, Run, Trial
+from bench.records.schema import Record, Run, StoppingRule, Trial
 from bench.runner.host import gpu
 from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
@@ -27,7 +27,6 @@ from bench.worker.measure import now
 EARLIER_RUNS = 5
 # The driver may compile for half an hour: https://github.com/tensorflow/tensorflow/issues/62320.
 COMPILE_SECONDS = 3600.0
-NARROW = "processes would only narrow the intervals"
 
 
 # ----- measure
@@ -42,10 +41,9 @@ class WarmUpStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it.
+    """A trial begins: row ``number`` of ``total`` of its round, workload, threads and kind.
 
-    total: of the plan, however many of them a stopping rule leaves out. budget: the seconds that
-    are left of it, or None without one.
+    remaining: it and those after it. budget: the seconds that are left of it, or None without one.
     """
 
     trial: Trial
@@ -77,48 +75,62 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         stack.enter_context(store.lock_folder(folder))
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
-        missing = find_missing_trials(run, records)
-        total = sum(record.status != "interrupted" for record in records) + len(missing)
+        missing = [one for part in find_missing_trials(run, records).values() for one in part]
         find_known = _remember(find_settled)
         yield from import_frameworks(missing)
         compiling = now()
         yield from compile_kernels(run, data, missing)
         begin += now() - compiling  # half an hour, once on a machine, is not the budget's
         # A roofline probe reads as many images as the cases do.
-        peers = [one for case in (*run.cases, *run.sweep) for one in list_candidates(case)]
+        peers = (*choose_threads(run, records).cases, *run.sweep, *run.variants)
         runner = stack.enter_context(
             Runner(folder, run, data, peers=peers, warm_from=run.warm_from)
         )
-        # The end of a pilot, and of a round under a stopping rule, decides which trials follow.
-        while remaining := find_missing_trials(run, records, find_known):
+        # Each record may decide which trials follow.
+        while parts := find_missing_trials(run, records, find_known):
+            remaining = [trial for part in parts.values() for trial in part]
             trial, budget = remaining[0], None
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
-                of_case = [record for record in records if record.case.slug == trial.case.slug]
-                longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
-                if longest > budget:
-                    count = sum(is_needed(run, trial) for trial in remaining)
-                    trials = "1 trial was" if count == 1 else f"{count} trials were"
-                    left = f"{trials} not measured" if count else f"{len(remaining)} more {NARROW}"
-                    yield f"the budget is used up: {left}. Go on with --resume"
+                if Part.FIRST not in parts and _find_longest(records, trial) > budget:
+                    yield "the budget is used up"
                     return
-            number = sum(record.status != "interrupted" for record in records) + 1
-            yield TrialStarted(trial, number, total, remaining, budget)
+            done = sum(record.status != "interrupted" for record in records if _same(record, trial))
+            total = done + sum(_same(other, trial) for other in remaining)
+            yield TrialStarted(trial, done + 1, total, remaining, budget)
             started = now()
             records.append(runner.measure(trial))
             if trial.kind == "trace":  # unmeasured: its time is not the budget's
                 begin += now() - started
-            yield TrialEnded(records[-1], number, total)
+            yield TrialEnded(records[-1], done + 1, total)
+
+
+def _find_longest(records: Iterable[Record], trial: Trial) -> float:
+    """Return the longest time of a process like that of a trial, as far as it is known."""
+    key = trial.kind, trial.case.slug
+    like = [record for record in records if (record.kind, record.case.slug) == key]
+    like = [record for record in like if record.case.epochs == trial.case.epochs] or like
+    return max((record.wall_seconds or 0.0 for record in like), default=0.0)
+
+
+def _same(one: Trial | Record, other: Trial) -> bool:
+    """Return whether two trials are of one kind, round and workload, and of as many threads."""
+    first, second = (
+        (of.kind, of.round, of.case.workload, of.case.device, of.case.threads)
+        for of in (one, other)
+    )
+    return first == second
 
 
 def _remember(find: FindSettled) -> FindSettled:
     """Return the function with its results: the records of earlier rounds only grow in number."""
-    known: dict[int, Collection[str]] = {}
+    known: dict[tuple[int, StoppingRule], Collection[str]] = {}
 
-    def find_once(run: Run, records: Sequence[Record]) -> Collection[str]:
-        if len(records) not in known:
-            known[len(records)] = find(run, records)
-        return known[len(records)]
+    def find_once(run: Run, records: Sequence[Record], rule: StoppingRule) -> Collection[str]:
+        key = len(records), rule
+        if key not in known:
+            known[key] = find(run, records, rule)
+        return known[key]
 
     return find_once
 
@@ -161,7 +173,7 @@ def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterato
 
 
 class Estimate:
-    """Estimate how long trials take: the mean of their case, else of their group, else of all.
+    """Estimate how long trials take: the mean of their like, else of their group, else of all.
 
     A group is an implementation, a workload and a device. Trials of the same kind count before all
     others: a trace has few steps.
@@ -196,7 +208,8 @@ def _list_keys(trial: Trial | Record) -> list[tuple[object, ...]]:
     """Return the names of what a time is estimated from, the narrowest first."""
     case = trial.case
     group = case.workload, case.implementation, case.device
-    keys: list[tuple[object, ...]] = [(*group, *get_size(case)), group]
+    size = *group, *get_size(case)
+    keys: list[tuple[object, ...]] = [(*size, case.epochs), size, group]
     return [*((trial.kind, *key) for key in keys), *keys, ()]
 
 

@@ -24,7 +24,7 @@ from bench.records.files import hash_file
 from bench.records.paths import find_case_folders
 from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
 from bench.records.traces import read_trace
-from bench.runner.drive import PINGS_OF_A_SIDE, Drive, alternate, measure_exchange
+from bench.runner.drive import Drive, alternate, measure_exchange
 from bench.runner.host import gpu, machine
 from bench.runner.host.gpu import GpuMonitor
 from bench.runner.host.machine import read_usable_memory
@@ -51,6 +51,9 @@ REPORTED = {
 }
 # The most steps in a trace: a whole epoch could fill hundreds of megabytes.
 TRACED_STEPS = 100
+# Low precision is a property of a program: its first process trains on noise, and one in this many
+# of the others, which are drawn when their epochs are over.
+NOISE_ONE_IN = 8
 TRACE = "trace.json.gz"  # in a worker's folder
 TOGETHER = "it trains several models together. Measure it with --workload many"
 ONE_BY_ONE = "it trains one model. Measure it with --workload sgd or textbook"
@@ -101,6 +104,7 @@ class Runner:
         self._suite = machine.describe_suite()
         self._software: dict[str, Mapping[str, object]] = {}
         self._judging_seconds = 0.0  # of the trials that are measured now
+        self._on_noise: set[tuple[object, ...]] = set()  # the programs that were trained on noise
         self._round: int | None = None
         self._draws: list[Draws] = []  # of the round that goes on
         self._processes: Counter[tuple[object, ...]] = Counter()  # of each row in it
@@ -205,10 +209,14 @@ class Runner:
             with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
-                drive.train_stretch()
+                if not trial.lean:
+                    drive.train_stretch(timed=True)
                 drive.train_all(None if self._installations is None else 0.0)
                 drive.predict_all(partial(self._time, self._judge.find_mistaken, case))
-                drive.train_on_noise(self._judge.read_problem(case))
+                program = trial.version, case.implementation, case.device
+                if program not in self._on_noise or not secrets.randbelow(NOISE_ONE_IN):
+                    drive.train_on_noise(self._judge.read_problem(case))
+                    self._on_noise.add(program)
             outcome = worker.finish()
         if "framework_peak_bytes" in outcome.document:
             peak = outcome.document["framework_peak_bytes"]
@@ -266,7 +274,7 @@ class Runner:
                 worker = stack.enter_context(self._start_worker(trial, child, folder))
                 # Orders of its own: neither worker learns anything from the other one's.
                 draws = Draws.make(None, trial.round)
-                drives.append(Drive(worker, trial.case, draws, pings=PINGS_OF_A_SIDE))
+                drives.append(Drive(worker, trial.case, draws))
             with suppress(ProcessStopped):
                 for drive in drives:
                     drive.set_up()

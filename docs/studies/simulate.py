@@ -7,7 +7,7 @@ bench/analysis.
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import median
@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import Interval, estimate_ratio, estimate_typical
+from bench.analysis.intervals import Interval, Traits, estimate_typical
 from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.stopping import apply_rule
-from bench.planning.pilot import MIN_GAIN
 from bench.planning.plan import PRECISION
 from bench.planning.presets import PRESETS
 from bench.records import store
@@ -28,15 +27,15 @@ from bench.records.schema import StoppingRule, TrialRecord
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"
-COUNTS = (3, 5, 6, 10)
-REPEATS = 10_000
+COUNTS = (2, 3, 5)
+ROWS, APART = 16, 1.1  # of a default run
 TABLES, ROUNDS = 1500, 5
 STOPPING = StoppingRule(PRESETS["default"].least_rounds, PRECISION)
 # Tables by the heading of their column: rows, processes of each, and how many times as long as the
-# row before it each row takes. A default run has 13 rows, and one with layers 24.
+# row before it each row takes. A run with layers has 24.
 COLUMNS = {
-    **{f"{size} equal rows, {count}": (size, count, 1.0) for count in (3, 5) for size in (13, 24)},
-    **{f"1.4 times, {count}": (24, count, 1.4) for count in (3, 5)},
+    **{f"{size} equal rows, {n}": (size, n, 1.0) for n in COUNTS for size in (ROWS, 24)},
+    **{f"{times:g} times, {n}": (ROWS, n, times) for times in (1.2, 1.4) for n in COUNTS},
 }
 # Under the stopping rule each of these pairs of equal rows is this many times as slow as the last.
 PAIRS = 7
@@ -59,21 +58,48 @@ def read_session(folder: Path) -> Logs:
     return np.log([median(t.epoch_seconds) for t in trials if t.status == "ok" and not t.slowdown])
 
 
-def read_residuals(folder: Path) -> list[float]:
+def read_residuals(folder: Path, threads: int | None = None) -> dict[str, list[float]]:
     """Return how far the processes of each row of a run are from its mean, on the logarithms.
 
-    Widened, because a mean of few processes lies closer to them than the true one does.
+    By program. Widened, because a mean of few processes lies closer to them than the true one does.
+    threads: of the rows; None for any.
     """
-    rows: dict[str, list[float]] = {}
+    rows: dict[tuple[str, str], list[float]] = {}
     for record in store.read_records(folder):
-        if isinstance(record, TrialRecord) and record.status == "ok":
-            rows.setdefault(record.case.slug, []).append(math.log(median(record.epoch_seconds)))
-    residuals: list[float] = []
-    for logs in rows.values():
+        if not isinstance(record, TrialRecord) or record.status != "ok":
+            continue
+        if threads in {None, record.case.threads}:
+            key = record.case.implementation, record.case.slug
+            rows.setdefault(key, []).append(math.log(median(record.epoch_seconds)))
+    residuals: dict[str, list[float]] = {}
+    for (program, _), logs in rows.items():
         if len(logs) > 2:
             wider = math.sqrt(len(logs) / (len(logs) - 1))
-            residuals += (wider * (np.array(logs) - np.mean(logs))).tolist()
+            own = residuals.setdefault(program, [])
+            own += (wider * (np.array(logs) - np.mean(logs))).tolist()
     return residuals
+
+
+def pool(residuals: dict[str, list[float]]) -> Logs:
+    return np.array([value for own in residuals.values() for value in own])
+
+
+def resample_by_program(residuals: dict[str, list[float]]) -> Noise:
+    """Return noise in which each row has the processes of one program, drawn for the table."""
+    own = [np.array(one) for one in residuals.values() if len(one) >= 9]
+
+    def draw(random: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Logs, Logs]:
+        rows, repeats, count = shape
+        logs, truths = np.empty(shape), np.empty((rows, repeats, 1))
+        for table in range(repeats):
+            for row, program in enumerate(random.permutation(len(own))[:rows]):
+                # Smoothed: a population of few values has no density at its median.
+                width = 0.3 * np.median(np.abs(own[program])) + 1e-4
+                drawn = random.choice(own[program], count) + random.normal(0, width, count)
+                logs[row, table], truths[row, table] = drawn, np.median(own[program])
+        return logs, truths
+
+    return draw
 
 
 def make_normal(spread: float) -> Noise:
@@ -109,8 +135,8 @@ def add_slow_processes(population: Logs, one_in: int) -> Noise:
 def list_noises() -> dict[str, Noise]:
     sessions = CALIBRATION.glob("*/trials.jsonl")
     quiet, busy = sorted((read_session(file.parent) for file in sessions), key=np.std)
-    runs = sorted(REFERENCE.glob("*/run.json"))
-    residuals = np.array([value for plan in runs for value in read_residuals(plan.parent)])
+    zen5, zen4 = REFERENCE / "amd-epyc-zen5-2-cores", REFERENCE / "amd-epyc-2-cores"
+    again = REFERENCE / "amd-epyc-zen5-2-cores-second"
     normal = np.random.default_rng(0).normal(0, SPREAD, 10_000)
     return {
         "normal, 4 %": make_normal(SPREAD),
@@ -120,7 +146,12 @@ def list_noises() -> dict[str, Noise]:
             f"busy, in bursts, {stretch} s a round": resample_in_order(busy, stretch)
             for stretch in STRETCHES
         },
-        "published runs": resample(residuals),
+        "Zen 5, one thread": resample(pool(read_residuals(zen5, 1))),
+        "Zen 5, one thread, by program": resample_by_program(read_residuals(zen5, 1)),
+        "Zen 5, three hours later": resample(pool(read_residuals(again, 1))),
+        "Zen 5, two threads": resample(pool(read_residuals(zen5, 2))),
+        "Zen 4, one thread": resample(pool(read_residuals(zen4, 1))),
+        "Zen 4, busy": resample(pool(read_residuals(REFERENCE / "amd-epyc-2-cores-busy"))),
         "normal, one in five 1.6 × slower": add_slow_processes(normal, 5),
         "busy, one in five 1.6 × slower": add_slow_processes(busy, 5),
         "normal, one in two 1.6 × slower": add_slow_processes(normal, 2),
@@ -130,7 +161,7 @@ def list_noises() -> dict[str, Noise]:
 def list_table_noises() -> dict[str, Noise]:
     """Return the noise of a quiet and of a busy published run, also with rows that are unlike."""
     runs = (REFERENCE / name for name in ("amd-epyc-2-cores", "amd-epyc-2-cores-busy"))
-    quiet, busy = (np.array(read_residuals(run)) for run in runs)
+    quiet, busy = (pool(read_residuals(run)) for run in runs)
 
     def mix(other: Noise, one_in: int) -> Noise:
         def draw(random: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Logs, float]:
@@ -150,32 +181,40 @@ def list_table_noises() -> dict[str, Noise]:
     }
 
 
-def compute_coverage(intervals: Iterator[Interval], truths: Sequence[float]) -> float:
-    """Return the share of intervals that contain the true value, a logarithm."""
-    hits = [
-        interval.low is not None
-        and interval.high is not None
-        and interval.low <= math.exp(truth) <= interval.high
-        for interval, truth in zip(intervals, truths, strict=True)
-    ]
-    return sum(hits) / len(hits)
+def cover(noise: Noise, count: int, tables: int) -> list[float]:
+    """Return shares and widths of the intervals of tables, whose rows are APART times apart.
+
+    Of rows each by itself: the coverage of those with bounds, the median width, and the share
+    without bounds. The same of rows that share their noise, and of their ratios to the fastest.
+    """
+    logs, truth = noise(np.random.default_rng(42), (ROWS, tables, count))
+    apart = np.arange(ROWS)[:, None] * math.log(APART)
+    truths = np.broadcast_to(truth, (ROWS, tables, 1))[..., 0] + apart
+    logs += apart[..., None]
+    kinds: list[list[tuple[Interval, float]]] = [[], [], []]
+    for place in range(tables):
+        table, true = np.exp(logs[:, place]).tolist(), truths[:, place].tolist()
+        comparison = Comparison(
+            {row: (dict(enumerate(own)), Traits()) for row, own in enumerate(table)}
+        )
+        fastest = min(range(ROWS), key=lambda row: median(table[row]))
+        for row in range(ROWS):
+            kinds[0].append((estimate_typical(table[row]), true[row]))
+            kinds[1].append((comparison.typical[row], true[row]))
+            if row != fastest:
+                ratio = comparison.estimate(row, fastest)
+                kinds[2].append((ratio, true[row] - true[fastest]))
+    return [value for kind in kinds for value in summarize_coverage(kind)]
 
 
-def cover_row(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
-    """Return the coverage of the interval of a row."""
-    (row,), truth = noise(random, (1, repeats, count))
-    truths = np.broadcast_to(truth, (repeats, 1))[:, 0]
-    return compute_coverage(map(estimate_typical, np.exp(row).tolist()), truths.tolist())
-
-
-def cover_machines(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
-    """Return the coverage of the interval of a ratio to a machine with normal noise."""
-    (row,), truth = noise(random, (1, repeats, count))
-    base = np.exp(random.normal(0, SPREAD, (repeats, count)))
-    truths = np.broadcast_to(truth, (repeats, 1))[:, 0]
-    return compute_coverage(
-        map(estimate_ratio, np.exp(row).tolist(), base.tolist()), truths.tolist()
-    )
+def summarize_coverage(intervals: Sequence[tuple[Interval, float]]) -> list[float]:
+    """Return the coverage of intervals with bounds, their median width, and the share of others."""
+    ends = [(one.low, one.high, math.exp(true)) for one, true in intervals if one.low and one.high]
+    hits = [low <= true <= high for low, high, true in ends]
+    # An interval without bounds is infinitely wide.
+    widths = [high / low - 1 for low, high, _ in ends]
+    widths += [math.inf] * (len(intervals) - len(ends))
+    return [sum(hits) / max(1, len(hits)), median(widths), 1 - len(hits) / len(intervals)]
 
 
 def find_differences(
@@ -188,31 +227,27 @@ def find_differences(
     for table in logs.transpose(1, 0, 2):
         times = sorted(np.exp(table + slower).tolist(), key=median)
         pairs = combinations(range(size), 2) if times_as_long == 1 else pairwise(range(size))
-        comparison = Comparison({place: dict(enumerate(row)) for place, row in enumerate(times)})
+        comparison = Comparison(
+            {place: (dict(enumerate(row)), Traits()) for place, row in enumerate(times)}
+        )
         differ = [comparison.is_slower(two, one) for one, two in pairs]
         shares.append(any(differ) if times_as_long == 1 else np.mean(differ))
     return float(np.mean(shares))
 
 
-def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[float]:
+def follow_rule(noise: Noise, tables: int) -> list[float]:
     """Return the shares in a line of the table for the stopping rule.
 
     The coverage for rows, the share of tables with a false difference, and that of five processes a
-    row that are measured. In round 1 each row is measured twice, as by a pilot of two equal numbers
-    of threads, and the choice counts.
+    row that are measured.
     """
-    logs, truth = noise(random, (2 * PAIRS, tables, ROUNDS + 1))
-    truths = np.broadcast_to(truth, (tables, 1))[:, 0]
-    fewest, most = logs[..., 0], logs[..., 1]
-    chosen = np.where(fewest + math.log(1 - MIN_GAIN) <= most, fewest, most)
-    rounds = np.concatenate([chosen[..., None], logs[..., 2:]], axis=2)
+    logs, truth = noise(np.random.default_rng(42), (2 * PAIRS, tables, ROUNDS))
+    truths = np.broadcast_to(truth, (2 * PAIRS, tables, 1))[..., 0]
     scale = np.repeat(np.log(np.cumprod([1.0, *STEPS])), 2)
-    same = dict.fromkeys(("workload", "objective", "device", "style", "batch_size", "samples"), 0)
-    cases = [
-        SimpleNamespace(slug=place, tried_threads=(1, 2), **same) for place in range(2 * PAIRS)
-    ]
-    row_coverage, errors, measured = [], 0, 0
-    for table, true in zip(rounds.transpose(1, 0, 2), truths, strict=True):
+    same = dict.fromkeys(("workload", "device", "style"), 0) | {"objective": "softmax"}
+    cases = [SimpleNamespace(slug=place, **same) for place in range(2 * PAIRS)]
+    coverage, errors, measured = [], 0, 0
+    for table, true in zip(logs.transpose(1, 0, 2), truths.T, strict=True):
         epochs = np.exp(table + scale[:, None])
         rows: list[Any] = []
         times: list[dict[int, float]] = [{} for _ in cases]
@@ -222,58 +257,50 @@ def follow_rule(noise: Noise, tables: int, random: np.random.Generator) -> list[
                 times[place][number] = epochs[place, number]
             if number + 1 < STOPPING.least_rounds:
                 continue
+            comparison = Comparison({place: (own, Traits()) for place, own in enumerate(times)})
             rows = [
                 SimpleNamespace(
                     case=of,
                     machine="",
                     ranked=True,
                     succeeded=len(own),
-                    epoch=estimate_typical(list(own.values())),
+                    epoch=comparison.typical[of.slug],
                     adjusted_by_round=own,
-                    waits=None,
+                    traits=Traits(),
+                    size=(0, 0, 0),
                 )
                 for of, own in zip(cases, times, strict=True)
             ]
             rows.sort(key=lambda row: row.epoch.mean)
         by_place = sorted(rows, key=lambda row: row.case.slug)
-        row_coverage.append(
-            compute_coverage((row.epoch for row in by_place), (true + scale).tolist())
-        )
-        comparison: Any = compare_all(rows)
-        equal = range(0, 2 * PAIRS, 2)
-        errors += any(comparison.estimate(place, place + 1).excludes(1) for place in equal)
+        coverage += zip((row.epoch for row in by_place), (true + scale).tolist(), strict=True)
+        final = compare_all(rows)
+        errors += any(final.differ(place, place + 1) for place in range(0, 2 * PAIRS, 2))
         measured += sum(map(len, times))
     share_measured = measured / (tables * 2 * PAIRS * ROUNDS)
-    return [float(np.mean(row_coverage)), errors / tables, share_measured]
+    return [summarize_coverage(coverage)[0], errors / tables, share_measured]
 
 
+KINDS = ("alone", "row", "× fastest")
 HEADINGS = (
     "noise",
-    *(f"row, {count}" for count in COUNTS),
-    f"two machines, {ROUNDS}",
+    *(f"{kind}, {n}{what}" for n in COUNTS for kind in KINDS for what in ("", " width", " none")),
 )
 RULE_HEADINGS = ("noise", "row", "false differences", "processes")
 TABLE_HEADINGS = ("noise", *COLUMNS)
 
 
-def simulate(repeats: int) -> dict[str, list[float]]:
-    """Return the shares in the columns of the table, by noise."""
-    lines = {}
-    for name, noise in list_noises().items():
-        random = np.random.default_rng(42)
-        lines[name] = [
-            *(cover_row(noise, count, repeats, random) for count in COUNTS),
-            cover_machines(noise, ROUNDS, repeats, random),
-        ]
-    return lines
+def simulate(tables: int) -> dict[str, list[float]]:
+    """Return the values in the columns of the table of coverage, by noise."""
+    return {
+        name: [value for count in COUNTS for value in cover(noise, count, tables)]
+        for name, noise in list_noises().items()
+    }
 
 
 def simulate_rule(tables: int) -> dict[str, list[float]]:
     """Return the shares in the columns of the table for the stopping rule, by noise."""
-    return {
-        name: follow_rule(noise, tables, np.random.default_rng(42))
-        for name, noise in list_noises().items()
-    }
+    return {name: follow_rule(noise, tables) for name, noise in list_noises().items()}
 
 
 def simulate_tables(tables: int) -> dict[str, list[float]]:
@@ -285,7 +312,7 @@ def simulate_tables(tables: int) -> dict[str, list[float]]:
 
 
 TABLES_OF_PAGE: dict[str, tuple[Sequence[str], Callable[[int], dict[str, list[float]]], int]] = {
-    "intervals.csv": (HEADINGS, simulate, REPEATS),
+    "intervals.csv": (HEADINGS, simulate, TABLES),
     "differences.csv": (TABLE_HEADINGS, simulate_tables, TABLES),
     "stopping.csv": (RULE_HEADINGS, simulate_rule, TABLES),
 }

@@ -2,13 +2,14 @@
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from studies import simulate
 
-REPEATS, TABLES = 1000, 100
+TABLES = 100
 STUDIES = Path(simulate.__file__).parent
 
 
@@ -21,30 +22,35 @@ def read_documented(name):
 @pytest.mark.parametrize("name", simulate.TABLES_OF_PAGE)
 def test_documented_coverage_is_that_of_the_code(name):
     headings, run, _ = simulate.TABLES_OF_PAGE[name]
-    repeats = REPEATS if name == "intervals.csv" else TABLES
-    (documented_headings, documented), simulated = read_documented(name), run(repeats)
+    (documented_headings, documented), simulated = read_documented(name), run(TABLES)
     assert documented_headings == list(headings)
     assert list(simulated) == list(documented)
     for noise, shares in simulated.items():
         for heading, share, published in zip(headings[1:], shares, documented[noise], strict=True):
-            # Four standard errors of what is simulated here.
-            error = 4 * math.sqrt(max(0.01, published * (1 - published)) / repeats)
-            assert share == pytest.approx(published, abs=error), (noise, heading)
+            if not heading.endswith("width"):
+                # Four standard errors of what is simulated here; rows of a table are not alike.
+                error = 4 * math.sqrt(max(0.01, published * (1 - published)) / TABLES)
+                assert share == pytest.approx(published, abs=error), (noise, heading)
 
 
-def test_documented_coverage_is_at_least_95_percent():
-    # 10,000 repeats have a standard error of 0.22 points.
-    for name, coverage in read_documented("intervals.csv")[1].items():
-        # Half of the processes in another state: only six or more need no assumption.
-        shares = coverage[2:4] if "one in two" in name else coverage
-        assert min(shares) >= 0.945, name
+def test_documented_coverage_is_at_least_94_percent():
+    headings, documented = read_documented("intervals.csv")
+    shared = [place for place, name in enumerate(headings[1:]) if re.match(r"(row|×).*\d$", name)]
+    for name, values in documented.items():
+        # Where one process in five is slow, tables of three share too little; the page says so.
+        least = 0.91 if "one in five" in name else 0.935
+        assert min(values[place] for place in shared) >= least, name
+    width = {name: headings.index(f"{name}, 2 width") - 1 for name in ("alone", "row")}
+    quiet = documented["quiet, each by itself"]
+    assert quiet[width["alone"]] > 4 * quiet[width["row"]]
 
 
 def test_documented_errors_are_5_percent_and_differences_are_found():
-    _, documented = read_documented("differences.csv")
+    headings, documented = read_documented("differences.csv")
     documented.pop("a quarter of the rows as busy")  # the page says so
-    assert max(max(shares[:4]) for shares in documented.values()) <= 0.05
-    assert documented["quiet"][4] >= 0.99
+    equal = [place for place, name in enumerate(headings[1:]) if "equal" in name]
+    assert max(max(shares[place] for place in equal) for shares in documented.values()) <= 0.05
+    assert documented["quiet"][headings.index("1.4 times, 3") - 1] >= 0.99
 
 
 def test_bursts_stay_together_and_have_the_median_of_their_stretch():

@@ -2,15 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from bench.analysis.intervals import (
     Interval,
+    TableNoise,
+    Traits,
     adjust_holm,
     compute_sign_p,
     estimate_difference,
     estimate_ratio,
     estimate_typical,
+    share_deviation,
+    share_noise,
 )
 
 
@@ -20,7 +25,7 @@ from bench.analysis.intervals import (
     ("values", "centre", "low", "high"),
     [
         ([1, 1.2], math.sqrt(1.2), 1.2**-9, 1.2 * 1.2**9),
-        ([4, 1, 2], 2, 4**-1.23607, 4 * 4**1.23607),
+        ([1.2, 1, 1.1], 1.1, 1.2**-1.23607, 1.2 * 1.2**1.23607),
         ([16, 2, 4, 8, 1], 4, 16**-0.05737, 16 * 16**0.05737),
         ([3] * 5, 3, 3, 3),
         # No stretching: the range of 6 to 8 values holds the median 31 of 32 times or more often.
@@ -37,11 +42,77 @@ def test_typical_value_is_the_median_with_order_statistics(values, centre, low, 
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-4)
 
 
-@pytest.mark.parametrize("values", [[1.0, 1.3], [5e-324, 1e308], [1e300, 1e308]])
-def test_bounds_far_beyond_the_values_are_unknown(values):
+def test_bounds_far_beyond_the_values_are_unknown():
+    interval = estimate_typical([1.0, 1.3])
+    assert interval == Interval(pytest.approx(math.sqrt(1.3)))
+
+
+@pytest.mark.parametrize(
+    ("values", "groups"),
+    [
+        ([1.0, 1.4], (1.0, 1.4)),
+        ([5e-324, 1e308], (5e-324, 1e308)),
+        ([2.0, 1.0, 1.1], (1.0, 2.0)),
+        ([2.0, 1.0, 2.2, 1.1], (1.0, 2.0)),
+        ([1.0, 2.0, 2.0], None),  # a fast one is no slower group
+        ([1.0, 1.0, 1.0, 1.0, 9.0], None),  # five have an interval
+    ],
+)
+def test_few_values_in_two_groups_have_both_and_no_middle(values, groups):
     interval = estimate_typical(values)
-    assert interval.mean == pytest.approx(math.exp(sum(map(math.log, values)) / len(values)))
-    assert (interval.low, interval.high) == (None, None)
+    assert ((interval.mean, interval.other) if interval.other else None) == groups
+    assert (interval.low is None) == (groups is not None)
+
+
+# ----- few values, by the noise of their table
+
+# Two processes 0.02 apart have the variance 0.0002. With s0 = 0.01, s² = (3 * 0.0001 + 0.0002) / 4.
+TWO = (1.0, math.exp(0.02))
+MARGIN = 2.776445 * 0.707 * math.sqrt((3 * 0.0001 + 0.0002) / 4)
+
+
+def test_interval_of_few_values_is_moderated():
+    interval = estimate_typical(TWO, TableNoise(0.01, 0.01))
+    bounds = [math.log(bound) for bound in (interval.low, interval.mean, interval.high)]
+    assert bounds == pytest.approx([0.01 - MARGIN, 0.01, 0.01 + MARGIN], rel=1e-5)
+    # More than four deviations apart: as a row that is not like the others, or by itself.
+    apart = estimate_typical(TWO, TableNoise(0.0049, 0.0049))
+    assert apart == estimate_typical(TWO, TableNoise(math.hypot(0.0049, 0.08), 0.0049))
+    far = [1.0, 1.4, 1.41]
+    assert estimate_typical([1.0, 1.0], TableNoise(0.01, 0.01)).high < 1.02
+    assert estimate_typical(far, TableNoise(0.01, 0.01)) == estimate_typical(far)
+    five = [1.0, 1.1, 1.2, 1.3, 1.4]
+    assert estimate_typical(five, TableNoise(0.01, 0.01)) == estimate_typical(five)
+
+
+def test_values_as_noisy_as_their_table_are_in_one_group():
+    assert estimate_typical([1.0, 1.4], TableNoise(0.1, 0.1)).other is None
+    assert estimate_typical([1.0, 1.4], TableNoise(0.1, 0.05)).other == 1.4
+
+
+def test_deviation_of_a_table_is_consistent_and_leaves_out_the_noisiest_rows():
+    random = np.random.default_rng(0)
+    tables = random.normal(0, 0.04, (2000, 16, 3)).tolist()
+    variances = [share_deviation(table) ** 2 for table in tables]
+    assert math.sqrt(sum(variances) / 2000) == pytest.approx(0.04, rel=0.04)
+    table = tables[0]
+    wild = [[9 * log for log in row] for row in table[:3]]
+    assert share_deviation([*wild, *table[3:]]) < 2 * share_deviation(table)
+    assert share_deviation([*table[:3], [0.0]]) is None  # three rows say too little
+
+
+def test_rows_with_other_threads_or_states_have_noise_of_their_own():
+    rows = {place: ([1.0, 1.01 + place / 100], Traits()) for place in range(4)}
+    rows |= {place: ([1.0, 1.0 + place / 10], Traits(threads=2)) for place in range(5, 9)}
+    rows[9] = [1.0, 1.02], Traits(states=True)
+    rows[10] = [1.0, 9.0], Traits(waits=True)
+    rows[11] = [1.0, 1.5], Traits(threads=4)
+    noise = share_noise({key: (dict(enumerate(own)), of) for key, (own, of) in rows.items()})
+    base = noise[0].row
+    assert noise[0] == TableNoise(base, base)
+    assert noise[5].row > 5 * base
+    assert {noise[place] for place in (9, 10, 11)} == {TableNoise(math.hypot(base, 0.08), base)}
+    assert share_noise({0: ({1: 1.0, 2: 2.0}, Traits())}) == {0: None}
 
 
 @pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, -2.0]])
@@ -103,37 +174,28 @@ def test_adjusted_p_is_at_most_1():
 # ----- two independent samples
 
 
-# The bounds of 1, 2, 4 are ln 2 + 1.23607 * ln 4 = 2.40669 from the median, on the logarithms.
 @pytest.mark.parametrize(
-    ("sample", "base", "ratio", "below", "above"),
+    ("above", "below", "ratio"),
     [
-        ([1, 2, 4], [1, 1, 1], 2, 2.40669, 2.40669),
-        ([1, 2, 4], [3, 6, 12], 1 / 3, 2.40669 * math.sqrt(2), 2.40669 * math.sqrt(2)),
-        # 1.23607 * ln 4 = 1.71356 below the first of 1, 1, 4, and ln 4 more above it.
-        ([1, 1, 4], [1, 1, 1], 1, 1.71356, 3.09985),
-        ([1, 1, 1], [1, 1, 4], 1, 3.09985, 1.71356),
-        ([4, 4], [2, 2], 2, 0, 0),
+        ((2, 1, 4), (1, 1, 1), (2, 1, 4)),
+        ((2, 1, 4), (4, 2, 8), (0.5, 0.5 / 2 ** math.sqrt(2), 0.5 * 2 ** math.sqrt(2))),
+        # Above, the factor 4 of the first one counts, below that of the other one.
+        ((1, 1, 4), (1, 1, 2), (1, 0.5, 4)),
     ],
 )
-def test_ratio_combines_the_bounds_of_both(sample, base, ratio, below, above):
-    interval = estimate_ratio(sample, base)
-    assert interval.mean == pytest.approx(ratio)
-    assert interval.low == pytest.approx(ratio / math.exp(below), rel=1e-4)
-    assert interval.high == pytest.approx(ratio * math.exp(above), rel=1e-4)
+def test_ratio_combines_the_bounds_of_both(above, below, ratio):
+    interval = estimate_ratio(Interval(*map(float, above)), Interval(*map(float, below)))
+    assert (interval.mean, interval.low, interval.high) == pytest.approx(ratio)
 
 
-def test_ratio_without_spread_or_range_has_no_bounds():
-    assert estimate_ratio([4.0], [2.0, 2.0, 2.0]) == Interval(2.0)
-    assert estimate_ratio([4.0, 4.0], [2.0]) == Interval(2.0)
-    assert estimate_ratio([5e-324, 1e9], [1.0, 1.0]).low is None
-    # Both have bounds, whose combination is beyond the range of floats.
-    assert estimate_ratio([1e-15, 1e15], [1e15, 1e-15]).low is None
-
-
-@pytest.mark.parametrize(("sample", "base"), [([], [1.0]), ([1.0], [])])
-def test_ratio_of_empty_sample_raises(sample, base):
-    with pytest.raises(ValueError, match="no values"):
-        estimate_ratio(sample, base)
+def test_ratio_without_bounds_or_range_has_none():
+    bounded = Interval(2.0, 1.0, 4.0)
+    assert estimate_ratio(Interval(4.0), bounded) == estimate_ratio(Interval(4.0), Interval(2.0))
+    assert estimate_ratio(bounded, Interval(2.0)) == Interval(1.0)
+    assert estimate_ratio(Interval(4.0, other=6.0), bounded) == Interval(2.0, other=3.0)
+    # The combination is beyond the range of floats.
+    wide = Interval(1.0, 5e-324, 1e308)
+    assert estimate_ratio(wide, wide).low is None
 
 
 # ----- an interval
@@ -141,7 +203,8 @@ def test_ratio_of_empty_sample_raises(sample, base):
 
 def test_dividing_by_an_interval_swaps_bounds():
     assert 16 / Interval(2.0, 1.0, 8.0) == Interval(8.0, 2.0, 16.0)
-    assert 1 / Interval(2.0) == Interval(0.5)
+    assert 1 / Interval(2.0, other=4.0) == Interval(0.5, other=0.25)
+    assert Interval(2.0, other=4.0) / 2 == Interval(1.0, other=2.0)
 
 
 @pytest.mark.parametrize(

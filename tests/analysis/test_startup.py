@@ -4,16 +4,13 @@ from dataclasses import replace
 from statistics import median
 
 import msgspec
-import numpy as np
 import pytest
 from support.records import HERE, bare, case, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
     MAX_EPOCHS,
-    find_break_evens,
     find_frontier,
-    find_lead,
     sum_typical,
 )
 from bench.analysis.summary import summarize
@@ -73,22 +70,6 @@ def test_incomplete_starts_and_other_trials_are_ignored():
         assert summarize(records, HERE)[0].start.by_round == {1: 4.0, 9: 4.0}
 
 
-# ----- break-even
-
-
-@pytest.mark.parametrize(
-    ("times", "others", "lead"),
-    [
-        ([4, 3, 3], [3, 3, 4], (3, None)),  # a tie is not ahead
-        ([3, 3, 3], [4, 3, 2], (1, 1)),
-        ([1, 1, 1], [2, 2, 2], (1, None)),
-        ([1, 1, 1], [1, 1, 1], (None, None)),
-    ],
-)
-def test_lead_begins_and_ends_at_the_deciding_epoch(times, others, lead):
-    assert find_lead(np.array(times), np.array(others)) == lead
-
-
 def test_time_of_epochs_is_the_median_of_the_processes():
     # After 1 epoch 1, 2 and 5 s; after 101 epochs 401, 102 and 205 s.
     records = [
@@ -113,20 +94,6 @@ def timed(implementation, start, epoch, *, factors=(1.0,), **changes):
         )
         for number, factor in enumerate(factors, 1)
     ]
-
-
-@pytest.mark.parametrize(
-    ("tuned", "simpler", "lead"),
-    [
-        ((10, 1), (4, 2), (8, None)),  # 10 + (n - 1) * 1 < 4 + (n - 1) * 2 from n = 8 on
-        ((1, 2), (4.5, 1), (1, 4)),  # 1 + (n - 1) * 2 < 4.5 + (n - 1) * 1 up to n = 4
-    ],
-)
-def test_faster_epochs_make_up_for_a_slower_start(tuned, simpler, lead):
-    records = [*timed("tuned", *tuned, style="tuned"), *timed("plain", *simpler)]
-    (pair,) = find_break_evens(summarize(records, HERE))
-    assert (pair.ahead_from, pair.ahead_until) == lead
-    assert (names([pair.tuned]), names([pair.simpler])) == (["tuned"], ["plain"])
 
 
 NOISE = (0.99, 1.0, 1.01)

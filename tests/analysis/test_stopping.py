@@ -12,8 +12,8 @@ NOISY = (1.0, 1.2, 0.9)
 
 def list_settled(*records, least_rounds=3, precision=0.05):
     cases = {record.case.slug: record.case for record in records}
-    planned = run(*cases.values(), stopping=StoppingRule(least_rounds, precision))
-    return sorted(cases[slug].implementation for slug in find_settled(planned, records))
+    rule, planned = StoppingRule(least_rounds, precision), run(*cases.values())
+    return sorted(cases[slug].implementation for slug in find_settled(planned, records, rule))
 
 
 def scale(times, factor):

@@ -28,9 +28,8 @@ from bench.report.load import load_run
 
 def list_wide_rows():
     """Return rows with everything that a table can show, and long names and numbers."""
-    pilot = {"threads": 1, "tried_threads": (1, 2), "style": "idiomatic"}
-    fused = case("keras-tensorflow-fused", **pilot)
-    rest = case("sklearn-sgd", objective="one-vs-rest", **pilot)
+    fused = case("keras-tensorflow-fused", threads=1)
+    rest = case("sklearn-sgd", objective="one-vs-rest", threads=2)
     on_gpu = case("keras-tensorflow-fused", device="gpu", style="idiomatic")
     records = [
         *trials(fused, 1.85, 1.47, 4.77),
@@ -61,7 +60,20 @@ def test_no_table_is_wider_than_the_terminal(list_rows, width):
 def test_table_of_100_columns_has_those_of_the_last_sentences():
     table, *_ = format_comparisons(list_published_rows(), 100)
     headings = {str(one.header).replace("\n", " ").partition(",")[0] for one in table.columns}
-    assert headings >= {"program", "epoch", "five epochs from a cold start"}
+    assert headings >= {"program", "epoch", "× fastest", "five epochs from a cold start"}
+
+
+def test_table_loses_parity_then_processes_then_brackets_and_never_the_ratio():
+    rows, shown = list_wide_rows()[:2], []
+    for width in range(160, 60, -1):
+        (table,) = format_comparisons(rows, width)
+        headings = " ".join(str(column.header).replace("\n", " ") for column in table.columns)
+        cells = [str(cell) for column in table.columns for cell in column.cells]
+        assert "fastest" in headings
+        ratio = next(c for c in table.columns if "fastest" in str(c.header).replace("\n", " "))
+        bounded = any("[" in str(cell) for cell in ratio.cells)
+        shown.append(("parity" in headings, "processes" in headings, bounded or "[" in cells))
+    assert shown == sorted(shown, reverse=True)
 
 
 @pytest.fixture
@@ -74,19 +86,20 @@ def on_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize(("drawn", "page"), [(False, "report.md"), (True, "report.html")])
-def test_report_ends_with_two_sentences_and_a_link(tmp_path, monkeypatch, on_terminal, drawn, page):
+def test_report_ends_with_answers_and_a_link(tmp_path, monkeypatch, on_terminal, drawn, page):
     records = [*trials(case("a"), 0.5, 0.51), *trials(case("b"), 1.0, 1.01)]
     folder = write(tmp_path / "a run", run(case("a"), case("b")), *records)
     monkeypatch.setattr(report_writer, "can_draw", lambda: drawn)
     monkeypatch.setattr(report_writer, "write_report", lambda runs: runs[0].folder / "report.md")
     print_report(folder)
-    *_, table, agreement, ending = on_terminal.file.getvalue().split("\n\n")
+    *_, table, ending = on_terminal.file.getvalue().split("\n\n")
     assert "program" in table
-    assert agreement.startswith("All 2 softmax programs end with")
-    first, second, *remark, last = ending.splitlines()
-    assert first.startswith("From a cold start, a ")
-    assert second.startswith("Once running, a ")
-    assert remark == [NO_CHARTS] * (not drawn)
+    first, second, *rest, last = ending.splitlines()
+    assert first.startswith("Five epochs: a, ")
+    assert second.startswith("Many epochs: a, ")
+    text = " ".join(rest)
+    assert "All 2 softmax programs end with" in text
+    assert (NO_CHARTS in rest) == (not drawn)
     address = (folder / page).resolve().as_uri()
     assert re.fullmatch(rf"\x1b\]8;id=\d+;{re.escape(address)}\x1b\\.*{page}.*", last)
 
@@ -109,7 +122,7 @@ def test_tables_of_workloads_have_no_markup():
         *trials(case("bad"), 0.5, status="failed"),
     ]
     titles = [str(table.title) for table in format_comparisons(summarize(records, HERE), 240)]
-    assert titles == ["workload sgd", "workload textbook"]
+    assert [title.partition(",")[0] for title in titles] == ["workload sgd", "workload textbook"]
     console = Console(width=240, file=io.StringIO())
     console.print(*format_comparisons(summarize(records[:1], HERE), 240))
     text = console.file.getvalue()

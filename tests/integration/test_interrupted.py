@@ -50,7 +50,7 @@ def test_ctrl_c_on_a_terminal_ends_the_live_table_and_reports(hanging, tmp_path)
     assert process.returncode == 130
     live, shows_cursor, rest = out.partition("\x1b[?25h")
     assert shows_cursor
-    assert "trial 2 of 3: waits" in live
+    assert "sgd, process 2, 1 thread, 1 of 1: waits" in live
     for part in (live, rest):
         assert "workload sgd" in part
         assert "waits  " in part

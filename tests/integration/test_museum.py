@@ -50,7 +50,7 @@ EXHIBITS = {
     "run-changed-entropy": (1, "0002000"),
     "run-changed-environment": (None, "0222100"),
     "run-changed-line": (None, "0222100"),
-    "run-crash-of-later-rounds": (2, "0000100"),
+    "run-crash-of-later-rounds": (2, "0000000"),
     "run-deep-plan": (None, "2222220"),
     "run-format-1": (None, "2222220"),
     "run-format-2": (None, "2222220"),

@@ -144,12 +144,13 @@ def test_every_verb_reads_a_default_run_of_a_fast_program(command, called, tmp_p
     done = command(tmp_path, *DEFAULT, "--output=run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_read_by_every_verb(called, tmp_path / "run")
-    # An older suite validated until a target was reached, and tested the three epochs of the case.
+    # An older suite validated until a target was reached, and tested the epochs of the case.
     first, *later = store.read_trials(tmp_path / "run")
-    later = [replace(one, validation_accuracy=one.validation_accuracy * 2) for one in later]
+    longer = {"validation_accuracy": first.validation_accuracy * 2}
+    later = [replace(one, test_accuracy=first.test_accuracy, **longer) for one in later]
     lines = [jsonl.encode(one) for one in (first, *later)]
     (tmp_path / "run" / "trials.jsonl").write_bytes(b"".join(lines))
-    assert {(len(one.validation_accuracy), len(one.test_accuracy)) for one in later} == {(6, 3)}
+    assert {(len(one.validation_accuracy), len(one.test_accuracy)) for one in later} == {(10, 5)}
     assert_read_by_every_verb(called, tmp_path / "run")
 
 
@@ -187,7 +188,8 @@ def test_runs_and_implementations_are_checked_apart(stored, refused):
 
 # Published before params were asked for, or by us: records hold their parity.
 WITHOUT_PARAMS = {
-    *("amd-epyc-2-cores", "intel-xeon-2-cores"),
+    *("amd-epyc-2-cores", "amd-epyc-zen4-2-cores"),
+    *("intel-xeon-2-cores", "intel-xeon-167-2-cores"),
     *(f"amd-epyc-zen5-2-cores-{name}" for name in ("many", "second")),
 }
 

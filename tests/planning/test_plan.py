@@ -15,7 +15,16 @@ from support.records import bare, case, ok, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import cases, plan
-from bench.planning.plan import Host, RunOptions, find_missing_trials, plan_run, plan_trials
+from bench.planning.plan import (
+    LEADERS,
+    Host,
+    Part,
+    RunOptions,
+    find_missing_trials,
+    list_needed,
+    plan_run,
+    plan_trials,
+)
 from bench.planning.presets import ALL_CORES
 from bench.records.schema import StoppingRule, Trial
 from bench.worker.machine import list_usable_cores
@@ -88,8 +97,7 @@ def test_several_models_have_their_programs_and_all_threads(make, monkeypatch):
         chosen = [one for one in planned.cases if one.workload == workload]
         expected = [entry.name for entry in programs if entry.always]
         assert [one.implementation for one in chosen] == expected
-        tried = {(one.threads, one.tried_threads) for one in chosen if one.many}
-        assert tried <= {(len(list_usable_cores()), ())}
+        assert {one.threads for one in chosen if one.many} <= {len(list_usable_cores())}
     named = make(workloads=("sgd", "many-1"), implementations=("numpy", "jax-vmap")).cases
     assert len(named) == 4  # those that do not fit become rows with their reason
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48_000))
@@ -213,23 +221,30 @@ def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
 
 
 @pytest.mark.parametrize(
-    ("changes", "cores", "threads"),
+    ("changes", "cores", "threads", "tried"),
     [
-        ({}, 4, {("cpu", 0, (1, 4)), ("gpu", 4, ())}),
-        ({}, 1, {("cpu", 1, ()), ("gpu", 1, ())}),
-        ({"preset": "quick"}, 4, {("cpu", 1, ()), ("gpu", 4, ())}),
-        ({"preset": "publish"}, 4, {("cpu", 1, ()), ("cpu", 4, ()), ("gpu", 4, ())}),
-        ({"threads": (ALL_CORES,)}, 4, {("cpu", 4, ()), ("gpu", 4, ())}),
+        ({}, 4, {("cpu", 1), ("gpu", 4)}, {4}),
+        ({}, 1, {("cpu", 1), ("gpu", 1)}, set()),
+        ({"preset": "quick"}, 4, {("cpu", 1), ("gpu", 4)}, set()),
+        ({"preset": "publish"}, 4, {("cpu", 1), ("cpu", 4), ("gpu", 4)}, set()),
+        ({"threads": (ALL_CORES,)}, 4, {("cpu", 4), ("gpu", 4)}, set()),
     ],
 )
-def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, cores, threads):
+def test_all_cores_of_the_cpu_are_variants_of_a_default_run(small, changes, cores, threads, tried):
     options = RunOptions(
         data=small, batch_sizes=(8,), implementations=("jax",), devices=("cpu", "gpu"), **changes
     )
     planned = plan_run(options, None, "", Host(cores))[1]
-    assert {(one.device, one.threads, one.tried_threads) for one in planned.cases} == threads
+    assert {(one.device, one.threads) for one in planned.cases} == threads
+    assert {(one.workload, one.threads) for one in planned.variants} == {("sgd", n) for n in tried}
     probed = {(one.device, one.threads) for one in planned.rooflines}
-    assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
+    assert probed == threads | {("cpu", n) for n in tried}
+
+
+def test_row_of_one_core_has_no_variant():
+    planned = plan_run(RunOptions(data="digits"), None, "", Host(4))[1]
+    one_core = {one.implementation for one in planned.cases if one.one_core}
+    assert {one.implementation for one in planned.variants} == set(NAMES) - one_core
 
 
 def test_published_run_has_ladder_and_sweep_with_one_thread(monkeypatch):
@@ -319,124 +334,127 @@ def test_order_follows_from_the_seed_and_the_round(seed, other):
     assert len({*orders(seed), *orders(other)}) == (3 if seed == other else 6)
 
 
-def test_probes_and_programs_follow_the_first_round():
+STOPPING = StoppingRule(least_rounds=3, precision=0.05)
+
+
+def flatten(missing):
+    return [trial for trials in missing.values() for trial in trials]
+
+
+def test_parts_of_a_run_follow_one_another_by_what_they_are_worth():
+    a, b, variant = case("a", threads=1), case("b", threads=1), case("b", threads=2)
+    book = case("a", workload="textbook", threads=1)
+    probes = tuple(case("roofline-numpy", workload="roofline", threads=n) for n in (1, 2))
     planned = run(
-        case("a"),
-        case("a", workload="textbook"),
-        rounds={"sgd": 2, "textbook": 1},
-        rooflines=(case("roofline-numpy", workload="roofline"),),
-        sweep=(case("a", batch_size=8),),
+        *(a, b, book),
+        rounds={"sgd": 5, "textbook": 3},
+        rooflines=probes,
+        sweep=(case("a", batch_size=8, threads=1),),
         textbook=(case("textbook-keras"),),
+        variants=(variant,),
+        stopping=STOPPING,
+        trace=True,
+        lean_from=2,
     )
-    ids = {
-        "r1-sgd-a-cpu-b32-t2-n48000": "trial",
-        "r1-roofline-numpy-cpu-t2": "roofline",
-        "r2-sgd-a-cpu-b32-t2-n48000": "trial",
-        "r1-textbook-keras": "textbook",
-        "r1-textbook-a-cpu-b32-t2-n48000": "trial",
-        "r1-sgd-a-cpu-b8-t2-n48000": "trial",
+
+    def find_settled(run, records, rule):
+        """Row b leads once there are two processes."""
+        return {a.slug, book.slug} if rule == LEADERS and len(records) > 4 else set()
+
+    def list_parts(records):
+        missing = find_missing_trials(planned, records, find_settled)
+        return {part: [trial.id for trial in missing[part]] for part in missing}
+
+    first = list_parts([])
+    assert set(first[Part.FIRST][:2]) == {f"r1-{a.slug}", f"r1-{b.slug}"}
+    assert first[Part.FIRST][2:] == [f"r1-{book.slug}"]
+    assert list(first) == [part for part in Part if part not in {6, 7}]
+    roofs = ["r1-roofline-numpy-cpu-t1", f"r1-trace-{a.slug}", f"r1-trace-{b.slug}"]
+    assert first[Part.PROBES] == ["r1-textbook-keras", *roofs]
+    records = [ok(of, number, 1.0) for number in (1, 2) for of in (a, b, book)]
+    later = list_parts(records)
+    assert later[Part.THREADS] == [f"r1-{variant.slug}"]
+    assert later[Part.LEADERS] == [f"r3-{b.slug}"]
+    assert later[Part.THIRD] == [f"r3-{a.slug}", f"r3-{book.slug}"]
+    assert {name[:2] for name in later[Part.MORE]} == {"r4", "r5"}
+    assert later[Part.SWEEP] == ["r1-sgd-a-cpu-b8-t1-n48000"]
+    won = [*records, *(ok(variant, number, 0.5) for number in (1, 2))]
+    assert "r1-roofline-numpy-cpu-t2" in list_parts(won)[Part.PROBES]
+    lean = {trial.id: trial.lean for trial in plan_trials(planned) if trial.kind == "trial"}
+    assert {name for name, short in lean.items() if not short} == {
+        *first[Part.FIRST],
+        *first[Part.SWEEP],
     }
-    assert [(trial.id, trial.kind) for trial in plan_trials(planned)] == list(ids.items())
-    alone = run(
-        case("a", workload="textbook"), rounds={"textbook": 1}, textbook=(case("textbook-keras"),)
-    )
-    assert [trial.kind for trial in plan_trials(alone)] == ["textbook", "trial"]
 
 
-STOPPING = StoppingRule(least_rounds=2, precision=0.05, later_epochs=2)
+def test_run_with_a_budget_is_complete_after_its_first_processes():
+    planned = run(case("a"), case("b"), rounds={"sgd": 4}, stopping=STOPPING, budget=9.0)
+    missing = find_missing_trials(planned, [])
+    assert {trial.round for trial in list_needed(planned, missing)} == {1}
+    fixed = msgspec.structs.replace(planned, stopping=None)
+    assert len(list_needed(fixed, missing)) == 8
 
 
-def test_each_row_is_complete_before_any_is_measured_more():
-    rounds = {"sgd": 4, "textbook": 3}
-    cases = [case("a", workload=workload) for workload in rounds]
-    trials = plan_trials(run(*cases, rounds=rounds, stopping=STOPPING))
-    assert [(one.case.workload[0], one.round) for one in trials] == [
-        *[("s", 1), ("t", 1), ("s", 2)],  # the least rounds, but rows before repetitions
-        *[("t", 2), ("t", 3), ("s", 3), ("s", 4)],
-    ]
-
-
-def test_traces_follow_the_first_round_of_the_first_workload_at_its_first_size():
+def test_traces_are_of_the_first_workload_at_its_first_size():
     cases = [case("a", **change) for change in ({}, {"samples": 96}, {"workload": "textbook"})]
     planned = run(*cases, rounds={"sgd": 2, "textbook": 1}, trace=True)
-    trials = [(trial.kind, trial.round, trial.case.workload) for trial in plan_trials(planned)]
-    assert trials == [
-        *[("trial", 1, "sgd")] * 2,
-        ("trace", 1, "sgd"),
-        *[("trial", 2, "sgd")] * 2,
-        ("trial", 1, "textbook"),
-    ]
     (trace,) = [trial for trial in plan_trials(planned) if trial.kind == "trace"]
     assert trace == Trial(f"r1-trace-{cases[0].slug}", "trace", 1, cases[0])
-    assert trace not in find_missing_trials(planned, [bare(cases[0], kind="trace")])
-
-
-def test_cases_that_share_a_pilot_wait_for_it():
-    open_case = {"threads": 0, "tried_threads": (1, 2)}
-    planned = run(
-        case("a", **open_case),
-        case("a", samples=96, **open_case),
-        rounds={"sgd": 1},
-        sweep=(case("a", batch_size=8, **open_case),),
-    )
-    trials = plan_trials(planned)
-    sizes = [(one.case.batch_size, one.case.samples, one.case.threads) for one in trials]
-    assert sizes == [(32, 48000, 1), (32, 48000, 2), (32, 96, 0), (8, 48000, 1), (8, 48000, 2)]
-    assert find_missing_trials(planned, []) == trials
-    records = [ok(trial.case, 1, 3 - trial.case.threads) for trial in trials[:2]]
-    ids = [trial.id for trial in find_missing_trials(planned, records)]
-    assert ids[0] == "r1-sgd-a-cpu-b32-t2-n96"
-    assert ids[1:] == [trial.id for trial in trials[3:]]
+    assert trace not in flatten(find_missing_trials(planned, [bare(cases[0], kind="trace")]))
 
 
 def test_settled_rows_are_left_out_of_later_rounds():
-    planned = run(case("a"), case("b"), rounds={"sgd": 3}, stopping=STOPPING)
+    planned = run(case("a"), case("b"), rounds={"sgd": 4}, stopping=STOPPING)
     asked = []
 
-    def find_settled(run, records):
-        asked.append(sorted(record.round for record in records))
-        return {case("a").slug} if len(records) == 4 else set()
+    def find_settled(run, records, rule):
+        if rule == STOPPING:
+            asked.append(sorted(record.round for record in records))
+        return {case("a").slug} if len(records) == 6 else set()
 
-    records = [ok(case(name), number) for number in (1, 2) for name in "ab"]
-    missing = find_missing_trials(planned, records, find_settled)
-    assert [trial.id for trial in missing] == [f"r3-{case('b').slug}"]
-    assert asked == [[1, 1, 2, 2]]
+    def find(records):
+        return [trial.id for trial in flatten(find_missing_trials(planned, records, find_settled))]
+
+    records = [ok(case(name), number) for number in (1, 2, 3) for name in "ab"]
+    assert find(records) == [f"r4-{case('b').slug}"]
+    assert asked == [[1, 1, 2, 2, 3, 3]]
     # What belongs to a round does not change while it is measured.
-    records.append(ok(case("b"), 3))
-    assert find_missing_trials(planned, records, find_settled) == []
-    assert asked[1:] == [[1, 1, 2, 2]]
+    records.append(ok(case("b"), 4))
+    assert find(records) == []
+    assert asked[1:] == [[1, 1, 2, 2, 3, 3]]
     fixed = msgspec.structs.replace(planned, stopping=None)
-    assert [trial.round for trial in find_missing_trials(fixed, records, find_settled)] == [3]
+    missing = flatten(find_missing_trials(fixed, records, find_settled))
+    assert [trial.round for trial in missing] == [4]
 
 
-def test_later_rounds_of_a_run_with_a_stopping_rule_are_short():
+def test_lean_trials_time_few_epochs():
     cases = [case("a"), case("b", epochs=1)]
-    planned = run(*cases, rounds={"sgd": 3}, stopping=STOPPING)
+    planned = run(*cases, rounds={"sgd": 3}, lean_from=2)
     epochs = {(one.case.implementation, one.round): one.case.epochs for one in plan_trials(planned)}
     assert [epochs["a", number] for number in (1, 2, 3)] == [5, 2, 2]
     assert [epochs["b", number] for number in (1, 2, 3)] == [1, 1, 1]
     assert len({trial.case.slug for trial in plan_trials(planned)}) == 2
-    whole = msgspec.structs.replace(STOPPING, later_epochs=None)
-    planned = msgspec.structs.replace(planned, stopping=whole)
+    planned = msgspec.structs.replace(planned, lean_from=0)
     assert {one.case.epochs for one in plan_trials(planned) if one.round > 1} == {1, 5}
 
 
-def test_chosen_epochs_are_timed_in_each_round(make):
-    assert make(**JAX).stopping.later_epochs == 3
+def test_chosen_epochs_are_trained_in_each_round(make):
+    assert make(**JAX).lean_from == 2
     planned = make(**JAX, epochs=9)
     assert planned.stopping is not None
-    epochs = {trial.case.epochs for trial in plan_trials(planned) if trial.kind == "trial"}
-    assert epochs == {9}
+    trials = [trial for trial in plan_trials(planned) if trial.kind == "trial"]
+    single = [trial for trial in trials if trial.case.threads == 1]
+    assert {(trial.case.epochs, trial.lean) for trial in single} == {(9, False)}
 
 
 def test_trial_without_a_complete_record_is_missing():
     planned = run(case("a"), case("b"), rounds={"sgd": 2})
     expected = plan_trials(planned)
-    assert find_missing_trials(planned, []) == expected
+    assert flatten(find_missing_trials(planned, [])) == expected
     records = [
         bare(trial.case, trial.round, trial=trial.id, status=status)
         for trial, status in zip(
             expected, ("failed", "interrupted", "timeout", "unavailable"), strict=True
         )
     ]
-    assert find_missing_trials(planned, records) == expected[1:2]
+    assert flatten(find_missing_trials(planned, records)) == expected[1:2]

@@ -97,11 +97,11 @@ def draw_svg(chart):
     return draw_chart(Picture("a", "a", lambda: chart)).svg
 
 
-def test_threads_that_the_pilot_chose_are_in_tooltips_only():
-    of = case("a", threads=1, tried_threads=(1, 2))
+def test_threads_are_in_tooltips_only():
+    of = case("a", threads=1)
     points = read_points(chart_epochs(summarize(trials(of, 0.5, 0.5), HERE), "t"))
     assert {one["name"] for one in points} == {"a"}
-    assert {tuple(one["tip"].split(" · ")[:2]) for one in points} == {("a", "1 of 2 threads")}
+    assert {tuple(one["tip"].split(" · ")[:2]) for one in points} == {("a", "1 thread")}
 
 
 def test_each_row_has_a_tick_at_its_roofline():
@@ -149,7 +149,9 @@ def test_ladder_has_the_parts_of_a_step_in_microseconds():
         "20.0 [10.0, 30.0] of 42.7 µs",
         "-5.00 of 85.3 µs",
     ]
-    assert points[1]["tip"] == ("b · a step 85.3 µs · fixed cost -5.00 µs · cost of images 90.0 µs")
+    assert points[1]["tip"] == (
+        "b · 2 threads · a step 85.3 µs · fixed cost -5.00 µs · cost of images 90.0 µs"
+    )
     once = chart_ladder(BARS[1:], "t")
     assert "intervals" not in once.to_json()
     assert draw_svg(once)

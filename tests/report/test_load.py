@@ -9,6 +9,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import StoppingRule
 from bench.report.load import load_by_machine, load_run, load_runs
+from bench.report.sections.verdict import describe_missing
 
 replace = msgspec.structs.replace
 
@@ -35,14 +36,23 @@ def test_run_is_loaded_with_rows_of_its_records(tmp_path):
     assert row.roofline_seconds == pytest.approx(0.150528)
 
 
-def test_pilot_is_apart_from_the_rows(tmp_path):
+def test_tried_threads_are_apart_from_the_rows(tmp_path):
+    first, second = (case("a", threads=n) for n in (1, 2))
+    plan = run(first, case("b"), variants=(second,))
+    records = [ok(of, n, time) for of, time in ((first, 0.2), (second, 0.1)) for n in (1, 2)]
+    loaded = load(tmp_path, plan, *records, *trials(case("b"), 0.5, 0.5))
+    assert (loaded.run.cases, loaded.missing_count) == ((second, case("b")), 0)
+    assert [row.case for row in loaded.rows] == [second, case("b")]
+    assert {row.case.threads for row in loaded.tried if row.ranked} == {1, 2}
+
+
+def test_older_run_is_loaded_with_the_threads_that_its_first_round_chose(tmp_path):
     open_case, first, second = (case("a", threads=n, tried_threads=(1, 2)) for n in (0, 1, 2))
     plan = run(open_case, case("b"), rounds={"sgd": 1})
     loaded = load(tmp_path, plan, ok(first, 1, 0.2), ok(second, 1, 0.1), ok(case("b")))
-    assert (loaded.run.cases, loaded.missing_count) == ((second, case("b")), 0)
-    assert [row.case for row in loaded.rows] == [record.case for record in loaded.records]
-    assert [row.case for row in loaded.rows] == [second, case("b")]
-    assert {row.case.threads for row in loaded.pilot if row.ranked} == {1, 2}
+    assert ([one.threads for one in loaded.run.cases], loaded.missing_count) == ([2, 2], 0)
+    assert [row.case.threads for row in loaded.rows] == [2, 2]
+    assert {row.case.threads for row in loaded.tried if row.ranked} == {1, 2}
 
 
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
@@ -84,10 +94,13 @@ def test_run_needs_no_round_that_only_narrows_its_intervals(tmp_path):
     rule = StoppingRule(least_rounds=2, precision=0.05)
     plan = run(*cases, rounds={"sgd": 4, "textbook": 3}, stopping=rule, budget=60.0)
     records = [*trials(cases[0], 0.5, 0.5), *trials(cases[1], 0.5)]
+    assert describe_missing(load_run(write(tmp_path / "whole", plan, *records))).startswith(
+        "Not measured: second processes and third processes of the leaders, about 24 s."
+    )
     counts = [
         load_run(write(tmp_path / str(n), plan, *records[:n])).missing_count for n in (1, 2, 3)
     ]
-    assert counts == [2, 1, 0]
+    assert counts == [1, 1, 0]  # a process of each row
     fixed = replace(plan, stopping=None)  # by --rounds
     assert load_run(write(tmp_path / "fixed", fixed, *records)).missing_count == 4
 

@@ -89,15 +89,18 @@ def test_page_has_the_findings_before_the_sections(small):
         "the same weights",
         "fast",
         "fast",
+        "1.00 s in slow",
     ]
     headings = small.texts("h2")
     assert headings[0].startswith(
         "All 2 softmax programs end with the weights of the float64 oracle"
     )
-    (finding,) = (text for text in headings if text.startswith("Once running, fast (tuned) had"))
+    (finding,) = (text for text in headings if text.startswith("An epoch, once running: fast,"))
     assert headings[-2:] == ["Machine and software", "Check and repeat"]
-    assert any(text.startswith(finding[:-1]) for text in small.texts("p"))
-    assert any(text.startswith("Planned trials missing: 5") for text in small.texts("p"))
+    answer, _, more = finding.removeprefix("An epoch, once running: ").partition("; ")
+    assert f"many epochs: {answer}" in headlines
+    assert more.removesuffix(".") in small.texts("p")
+    assert any(text.startswith("Not measured: second processes") for text in small.texts("p"))
     text = f"Epoch time, workload textbook {NOTHING_WELL}"
     assert text in small.texts("p")
 
@@ -189,8 +192,11 @@ def test_chart_is_drawn_twice_with_tooltips(small):
     epochs = "Epoch time, workload sgd bars: 95 % intervals; rings: processes"
     assert small.texts("figcaption")[1] == epochs
     tips = small.texts("title")
-    assert tips.count("slow · process of round 2 · 1.00 s") == 2
-    assert tips.count("slow · idiomatic · epoch 1.00 s [1.00, 1.00] · 2 of 2 processes") == 2
+    assert tips.count("slow · 2 threads · process of round 2 · 1.00 s") == 2
+    assert (
+        tips.count("slow · 2 threads · idiomatic · epoch 1.00 s [1.00, 1.00] · 2 of 2 processes")
+        == 2
+    )
     ids = [one["id"] for one in small.elements if "id" in one]
     assert len(ids) == len(set(ids))
 

@@ -53,9 +53,9 @@ def test_report_has_opening_workloads_sections_and_command(folder):
     text = write_one(folder)
     opening = text.partition("\n## ")[0]
     assert "2-core Test CPU, 8 GiB · 2 Jan 2025 · " in opening
-    assert "**Planned trials missing: 1**" in opening
-    assert "Once running, fast (idiomatic) had the shortest epoch: 500 ms \\[500, 500\\]" in opening
-    sgd = section(text, "Once running, fast (idiomatic) had the shortest epoch")
+    assert "Not measured: second processes" in opening
+    assert "Many epochs: fast, 500 ms \\[500, 500\\]" in opening
+    sgd = section(text, "An epoch, once running: fast, ")
     assert "*Epoch time, workload sgd*" in sgd
     assert [row["program"] for row in read_table(sgd)] == ["fast", "slow"]
     links = re.findall(r"!\[.*?\]\((.*?)\)", sgd)
@@ -112,7 +112,7 @@ def test_files_of_several_runs_have_every_row_with_its_machine(two, tmp_path):
     table = read_table(workload)
     assert [(row["machine"], row["program"]) for row in table] == expected
     for machine in (FAST, SLOW):
-        assert f"**{machine['name']}**: Once running, a (idiomatic) had the shortest" in workload
+        assert f"**{machine['name']}**: An epoch, once running: a, " in workload
     with (output / "summary.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert [(line["machine"], line["implementation"]) for line in lines] == expected

@@ -131,12 +131,12 @@ def test_look_that_came_too_late_is_made_in_the_next_epoch(drives, monkeypatch):
 
 def test_phases_are_driven_in_order(drives):
     times = {"i": [7.0], "s": [5.0], "r": [0.5, 9.0]}
-    of = drives(epochs=2, t=[3.0, 8.0, 1.0, 2.0], p=[0.125], P=[1.0], **times)
+    of = drives(epochs=2, t=[3.0, 8.0, 1.96, 2.0], p=[0.125], P=[1.0], **times)
     of.worker.busy, of.worker.numpy_seconds = 0.5, 10.0
     measurement = run(of)
     assert of.worker.events == [
         "start",
-        *["."] * 20,
+        *["."] * 6,
         *["i", "d", "s"],
         *["r", "t", "c", "t", "c"],
         *["r", "kernel", "t", "c"] * 2,
@@ -147,8 +147,8 @@ def test_phases_are_driven_in_order(drives):
     ]
     assert (measurement.import_seconds, measurement.setup_seconds) == (17, 5)
     assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
-    assert measurement.epoch_seconds == [1, 2]
-    assert measurement.epoch_cpu_seconds == [0.5, 1]
+    assert measurement.epoch_seconds == [1.96, 2]
+    assert measurement.epoch_cpu_seconds == [0.98, 1]
     assert measurement.epoch_delay_seconds == [0.125, 0.125]
     kernels = [n for n, event in enumerate(of.worker.events, 1) if event == "kernel"]
     assert measurement.kernel_seconds == kernels
@@ -230,6 +230,41 @@ def test_noise_is_written_when_the_trial_ends_and_trained_last(drives, tmp_path,
     assert NOISE_EPOCH in of.evidence.starts
 
 
+@pytest.mark.parametrize(
+    ("times", "kept"),
+    [([0.2, 0.3, 0.1], True), ([0.2, 0.1, 0.1], False)],
+)
+def test_epochs_of_the_stretch_are_timed_where_they_are_long(drives, times, kept):
+    of = drives(epochs=4, t=[1.0, *times, 7.0, 7.0, 7.0, 7.0])
+    of.set_up()
+    of.train_first()
+    of.train_stretch(timed=True)
+    of.train_all(enough=0.0)
+    measurement = of.measurement
+    assert measurement.epoch_seconds == (times if kept else [7.0] * 4)
+    assert len(measurement.kernel_seconds) == 1 + len(measurement.epoch_seconds)
+    assert len(of.evidence.list_part("stretch")) == 4
+    assert len(of.evidence.list_part("timed")) == (0 if kept else 4)
+    assert len(of.worker.looks) == (3 if kept else 4)  # two of them around the epochs
+
+
+def test_stretch_of_a_gpu_is_not_timed(drives):
+    of = drives(epochs=3, device="gpu", t=[1.0])
+    of.set_up()
+    of.train_first()
+    of.train_stretch(timed=True)
+    assert of.measurement.epoch_seconds == []
+
+
+@pytest.mark.parametrize(("second", "count"), [(1.04, 2), (1.06, 3)])
+def test_two_unlike_epochs_get_a_third(drives, second, count):
+    of = drives(epochs=2, t=[5.0, 1.0, second, 1.0])
+    of.set_up()
+    of.train_first()
+    of.train_all(enough=0.0)
+    assert len(of.measurement.epoch_seconds) == count
+
+
 # ----- the parent's clock
 
 
@@ -251,7 +286,7 @@ def test_nothing_that_the_worker_notes_changes_a_time(drives, noted):
 
 
 def test_median_hand_over_is_subtracted_and_a_tenth_stays(drives):
-    with_order, without = [9.0] * 4 + [0.75] * 6, [0.5] * 10
+    with_order, without = [9.0, 0.75, 0.5], [0.5] * 3
     of = drives(epochs=3, t=[1.0, 1.0, 1.0, 2.0, 0.8, 0.5], p=[1.0], **{".": with_order + without})
     of.worker.noted = 0.25  # a ping computes for a while
     measurement = run(of, enough=0.0)
@@ -267,8 +302,8 @@ def test_median_hand_over_is_subtracted_and_a_tenth_stays(drives):
 @pytest.mark.parametrize(
     ("device", "least", "epoch", "epochs"),
     [
-        ("cpu", 1, 0.2, 3),  # 0.4 s are too few, 0.6 s enough
-        ("cpu", 1, 0.25, 2),  # exactly half a second
+        ("cpu", 1, 0.125, 3),  # 0.25 s are too few, 0.375 s enough
+        ("cpu", 1, 0.15, 2),  # exactly 0.3 s
         ("cpu", 5, 0.2, 5),
         ("cpu", 1, 0.001, 200),
         ("cpu", 201, 0.2, 201),
@@ -519,7 +554,7 @@ class Side:
         self.turns.append((self.name, "settles"))
 
     def train_timed(self, epoch):
-        self.turns.append((self.name, epoch))
+        self.turns.append((self.name, epoch.number))
 
 
 def test_epochs_alternate_in_a_random_order_and_both_have_as_many():
@@ -538,7 +573,7 @@ def test_epochs_alternate_in_a_random_order_and_both_have_as_many():
 
 
 def test_mean_hand_over_is_subtracted_from_both_sides_of_a_pair(drives):
-    sides = [drives(t=[2.0], options={"pings": 3}, **{".": [ping]}) for ping in (0.25, 0.75)]
+    sides = [drives(t=[2.0], **{".": [ping]}) for ping in (0.25, 0.75)]
     for side in sides:
         side.set_up()
         assert side.worker.events.count(".") == 6

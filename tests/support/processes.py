@@ -92,8 +92,8 @@ def read_lines(folder):
 
 
 def count_announced(out):
-    """Return the number of the last trial that a run announced as ended, 0 if none."""
-    return max(map(int, re.findall(r"^ *(\d+)/\d+ ", out, re.MULTILINE)), default=0)
+    """Return the number of trials that a run announced as ended."""
+    return len(re.findall(r", \d+ of \d+  ", out))
 
 
 def find_processes(folder):

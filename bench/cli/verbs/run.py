@@ -67,7 +67,7 @@ def run(
             metavar="N,all,…",
             parser=options.parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "one or all, whichever the first round finds faster for each row.",
+            "one, and all where two processes of a row are faster with them.",
         ),
     ] = None,
     samples: Annotated[
@@ -138,8 +138,8 @@ def run(
             metavar="N",
             min=1,
             max=MAX_EPOCHS,
-            help="Time at least this many epochs in each process. Default: five, and three from "
-            "the second round on.",
+            help="Train this many epochs in a row in each process, and time them or as many "
+            "others. Default: five, and from a row's second process on two after the first.",
         ),
     ] = None,
     rounds: Annotated[
@@ -149,16 +149,17 @@ def run(
             min=1,
             max=MAX_ROUNDS,
             help="Measure each row in exactly this many fresh processes of equally many epochs, "
-            "without a budget. Default: 3 to 5 processes for the first workload, and 1 to 3 for "
-            "the second. After 3 processes, a row is complete if it differs from its neighbours "
-            "in the ranking with certainty, or if its interval is within 5 %.",
+            "without a budget. Default: as the budget allows, 3 to 5 processes for the first "
+            "workload and 3 for the second. After 3, a row is complete if it differs from its "
+            "neighbours in the ranking with certainty, or if its interval is within 5 %.",
         ),
     ] = None,
     budget: Annotated[
         float | None,
         options.duration(
-            "Start no process that would exceed this time, such as 90s, 10m or 2h. Default for "
-            "each device: 10m, with --layers 30m, and none with --quick, --rounds or --sweep."
+            "Once each row has a process, start none that would exceed this time, such as 90s, 10m "
+            "or 2h. Default for each device: 10m, with --layers 30m, and none with --quick, "
+            "--rounds or --sweep."
         ),
     ] = None,
     timeout: options.Timeout = 600,

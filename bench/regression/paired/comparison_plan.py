@@ -153,6 +153,6 @@ def plan_pair(number: int, pairing: Pairing, epochs: int) -> list[Trial]:
     sides = {BASELINE: pairing.baseline, CANDIDATE: pairing.candidate}
     cases = {side: msgspec.structs.replace(case, epochs=epochs) for side, case in sides.items()}
     return [
-        Trial(f"p{number}-{side}-{cases[side].slug}", "trial", number, cases[side], side)
+        Trial(f"p{number}-{side}-{cases[side].slug}", "trial", number, cases[side], side, lean=True)
         for side in order_sides()
     ]

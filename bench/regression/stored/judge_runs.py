@@ -96,25 +96,9 @@ def _find_refusal(baseline: Side, candidate: Side, *, comparable: bool) -> str |
 def pair_cases(
     baseline: Mapping[str, StoredCase], candidate: Mapping[str, StoredCase]
 ) -> list[tuple[str, StoredCase | None, StoredCase | None]]:
-    """Return a name for each case, and the case on both sides; None where a side lacks it.
-
-    Two cases whose pilots chose different numbers of threads are a pair, too. Its name has no
-    number, so that no calibration, which is of one number, is taken for it.
-    """
-    chosen = {
-        case.row.case.stable_slug: slug
-        for slug, case in candidate.items()
-        if case.row.case.tried_threads
-    }
-    pairs: list[tuple[str, StoredCase | None, StoredCase | None]] = []
-    partners = set()
-    for slug, case in baseline.items():
-        stable_slug = case.row.case.stable_slug
-        partner = slug if slug in candidate else chosen.get(stable_slug, slug)
-        partners.add(partner)
-        name = slug if partner == slug else stable_slug
-        pairs.append((name, case, candidate.get(partner)))
-    return pairs + [(slug, None, case) for slug, case in candidate.items() if slug not in partners]
+    """Return a name for each case, and the case on both sides; None where a side lacks it."""
+    slugs = dict.fromkeys((*baseline, *candidate))
+    return [(slug, baseline.get(slug), candidate.get(slug)) for slug in slugs]
 
 
 def _compare_case(

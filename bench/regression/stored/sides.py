@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError, clean_text
-from bench.planning.pilot import choose_threads, split_pilot
+from bench.planning.threads import choose_threads, split_tried
 from bench.records.environments import list_versions
 from bench.records.schema import TOLERANCE, Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
@@ -71,12 +71,12 @@ def load_side(folder: Path) -> Side:
 def make_side(
     name: str, everything: Sequence[Record], environments: Mapping[str, Environment], run: Run
 ) -> Side:
-    """Group the records of a run by case, without the threads that its pilot did not choose.
+    """Group the records of a run by case, without the threads that they did not choose.
 
     Raises UserError if they are of several machines.
     """
-    run = choose_threads(run, everything, provisional=True)
-    records, _ = split_pilot(run, everything)
+    run = choose_threads(run, everything)
+    records, _ = split_tried(run, everything)
     trials = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":

@@ -1,8 +1,4 @@
-"""Charts of epoch time, on one machine or several.
-
-Only tooltips name the threads that a pilot chose: it chooses once for each row, so the shorter
-labels of the axis are unique without them.
-"""
+"""Charts of epoch time, on one machine or several."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -7,9 +7,9 @@ from typing import Any
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.report.charts.style import PALETTE, alt, make_log_axis, set_title, spread_labels
-from bench.report.labels import label_case, start_tip
+from bench.report.labels import label_case, name_threads, start_tip
 from bench.report.parts import JOINED
-from bench.report.render.numbers import format_count, format_duration, format_threads
+from bench.report.render.numbers import format_count, format_duration
 
 MAX_EPOCHS = 1000
 _OTHERS = "#CCCCCC"
@@ -97,8 +97,7 @@ def chart_frontier(
     ]
     case = rows[0].case
     size = [f"batch size {case.batch_size}", f"{case.samples:,} samples"]
-    if not case.tried_threads:
-        size.insert(1, format_threads(case.threads))
+    size.insert(1, name_threads(rows))
     subtitle = (
         "cold start, then steady epochs; medians of the processes. Workload "
         f"{case.workload}, {', '.join(size)}"

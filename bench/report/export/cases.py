@@ -24,7 +24,7 @@ class ExportedCase:
     @property
     def name(self) -> str:
         """A name that is the same in every run, and safe in a path or a URL."""
-        return self.row.case.stable_slug
+        return self.row.case.slug
 
 
 def select_cases(run: LoadedRun) -> list[ExportedCase]:
@@ -59,9 +59,10 @@ def list_remarks(run: LoadedRun) -> list[str]:
         elif row.faults:
             remarks.append(f"{name}: {len(row.faults)} of {row.rounds} trials failed: {reasons}")
     known = {row.case.slug for row in run.rows}
-    planned = {case.slug: case.stable_slug for case in (*run.run.cases, *run.run.sweep)}
     remarks += [
-        f"left out: {name}: not measured" for slug, name in planned.items() if slug not in known
+        f"left out: {case.slug}: not measured"
+        for case in (*run.run.cases, *run.run.sweep)
+        if case.slug not in known
     ]
     if any(one.suite.get("dirty") for one in run.environments.values()):
         remarks.append("measured with changes that are not in the commit")

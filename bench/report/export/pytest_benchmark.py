@@ -61,7 +61,7 @@ def _export_case(exported: ExportedCase) -> dict[str, object]:
     row, epoch = exported.row, exported.epoch
     case = row.case
     return {
-        "group": f"{case.workload}-{case.device}-{case.stable_size}",
+        "group": exported.name.replace(f"{case.implementation}-", "", 1),
         "name": exported.name,
         "fullname": exported.name,
         "params": {

@@ -58,10 +58,12 @@ def format_duration(value: Interval | float | None) -> str:
 
 
 def format_interval(interval: Interval | None, scale: float = 1.0, unit: str = "") -> str:
-    """Return a mean times a scale, with its unit, and the interval if there is one."""
+    """Return a mean times a scale, with its unit, and the interval or the other group, if any."""
     if interval is None:
         return ABSENT
     mean = f"{format_number(interval.mean * scale)} {unit}".rstrip()
+    if interval.other is not None:
+        return f"{mean} or {format_number(interval.other * scale)} {unit}".rstrip()
     if interval.low is None or interval.high is None:
         return mean
     low, high = (format_number(bound * scale) for bound in (interval.low, interval.high))
@@ -113,6 +115,11 @@ def keep_together(text: str) -> str:
     ['24.2\xa0ms\xa0[23.1,\xa025.2],', 'two', 'groups']
     """
     return _INSIDE_NUMBER.sub("\N{NO-BREAK SPACE}", text)
+
+
+def format_minutes(seconds: float) -> str:
+    """Return a duration in whole minutes, or in seconds if it is shorter."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
 
 
 def format_wall_time(seconds: float) -> str:

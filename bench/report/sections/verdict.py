@@ -1,31 +1,40 @@
 """The finding of a run in plain sentences, no stronger than its intervals allow."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from statistics import median
 
-from bench.analysis.intervals import Interval, estimate_typical, find_range
+from bench.analysis.intervals import Interval, TableNoise, estimate_typical, find_range, share_noise
 from bench.analysis.ranking import Comparison
 from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
+from bench.planning.plan import Part
 from bench.records.schema import TOLERANCE, TrialRecord
 from bench.report.charts.frontier import MAX_EPOCHS
 from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
+from bench.runner.loop import Estimate
 
 NOTHING = "No program can be ranked."
 MARKS = {True: "", False: " (uncertain)"}
 # A sentence names at most this many programs; the table has all of them.
 MAX_NAMES = 3
+FAR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a ranked row took: seconds by round, as measured and as they are compared."""
+    """What a ranked row took: seconds by round, as measured and as they are compared.
+
+    noise: by all rows of its table, or None.
+    """
 
     row: Row
     measured: Mapping[int, float]
     compared: Mapping[int, float]
+    noise: TableNoise | None = None
 
     @property
     def name(self) -> str:
@@ -35,13 +44,7 @@ class Timing:
     @property
     def seconds(self) -> Interval:
         """Of the typical process, as measured."""
-        return estimate_typical(list(self.measured.values()))
-
-    @property
-    def often(self) -> str:
-        """In how many processes it was measured, in words."""
-        count = len(self.measured)
-        return "once" if count == 1 else f"in {count} processes"
+        return estimate_typical(list(self.measured.values()), self.noise)
 
     def is_level(self, other: "Timing") -> bool:
         """Return whether neither is slower in every process; then both intervals overlap.
@@ -53,49 +56,113 @@ class Timing:
         return low <= most and least <= high
 
     def find_rivals(self, timings: Sequence["Timing"]) -> list["Timing"]:
-        """Return the other rows that are not certainly slower, in the table of their device."""
-        rivals = []
-        for timing in timings:
-            device = timing.row.case.device
-            table = [one for one in timings if one.row.case.device == device]
-            if self.row.case.device != device:
-                table = [self, timing]
-            if timing is not self and not compare(table).is_slower(timing.name, self.name):
-                rivals.append(timing)
-        return rivals
+        """Return the other rows that are not certainly slower, in the table of their device.
 
-
-# What is said of the fastest row: it is alone, it has no interval, it is certainly first, a few
-# others are level with it, or others may be first too.
-ALONE = "{first} takes {time}; no other program can be ranked"
-FEW = "{first} {did}: {time}, measured {often}, so the order is not certain"
-FIRST = "{first} {did}: {time}"
-LEVEL = "{names} or {last} {did}; the data do not show which"
-BEHIND = "{first} {did}: {time}, but {rivals} of {others} others cannot be told apart from it"
+        A row that takes FAR as long is no rival, also where few or unlike processes prove nothing.
+        """
+        device, far = self.row.case.device, FAR * self.seconds.mean
+        same = compare([one for one in timings if one.row.case.device == device])
+        return [
+            timing
+            for timing in timings
+            if timing is not self
+            and timing.seconds.mean < far
+            and not (
+                same if timing.row.case.device == device else compare([self, timing])
+            ).is_behind(timing.name, self.name)
+        ]
 
 
 def compare(timings: Iterable[Timing]) -> Comparison[str]:
     """Compare timings by their names."""
-    timings = list(timings)
-    waiting = {one.name for one in timings if one.row.waits}
-    return Comparison({one.name: one.compared for one in timings}, waiting)
+    return Comparison({one.name: (one.compared, one.row.traits) for one in timings})
 
 
-# In which a leader may differ from the next program to name.
-KINDS: tuple[tuple[Callable[[Timing], str], str], ...] = (
-    (lambda timing: timing.row.case.style, "the {} programs"),
-    (lambda timing: timing.row.case.device.upper(), "the programs on the {}"),
-)
+# What a run may lack, by its parts.
+LACKING = {
+    Part.FIRST: "first processes",
+    Part.SECOND: "second processes",
+    Part.THREADS: "all cores for the leaders",
+    Part.LEADERS: "third processes of the leaders",
+    Part.PROBES: "the machine's limits and the textbook's programs",
+    Part.OTHER_THREADS: "all cores for other programs",
+    Part.THIRD: "third processes",
+    Part.MORE: "further processes of close rows",
+    Part.SWEEP: "other batch sizes",
+}
 
 
-def list_warnings(run: LoadedRun) -> list[str]:
-    """Say what disturbed a run, and which workloads are not complete; plain text."""
-    missing = (
-        f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked. "
-        "Measure the others with --resume."
+def list_remarks(run: LoadedRun) -> list[str]:
+    """Say that a run was quiet, which of its workloads are not complete, and what else it lacks."""
+    incomplete = (
+        f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked."
         for workload, (tried, planned) in run.incomplete.items()
     )
-    return list(filter(None, (run.noise.warning, *missing)))
+    return list(filter(None, (describe_quiet(run), *incomplete, describe_missing(run))))
+
+
+def describe_missing(run: LoadedRun) -> str:
+    """Say what a run has not measured, and how long that would take; empty for a whole run."""
+    if not run.missing:
+        return ""
+    seconds = Estimate(run.records).sum_seconds(chain.from_iterable(run.missing.values()))
+    took = f", about {numbers.format_minutes(seconds)}" if seconds else ""
+    parts = list_names([LACKING[part] for part in run.missing], len(LACKING))
+    return f"Not measured: {parts}{took}. Go on with --resume."
+
+
+def describe_quiet(run: LoadedRun) -> str:
+    """Say that nothing disturbed a run, if that is known."""
+    if run.noise.causes or run.noise.others is None:
+        return ""
+    taken = numbers.format_percent(run.noise.others)
+    return f"The machine was quiet: other processes took {taken} of its cores."
+
+
+# The frameworks whose users compare their forms, by the name that cases have.
+ASKED = {"keras": "Keras", "torch": "PyTorch"}
+
+
+def list_answers(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
+    """Yield what a reader asks first, the answer, and more of it. rows: of one workload."""
+    for label, timings in (
+        (f"{EPOCHS_IN_WORDS} epochs", time_cold_starts(rows)),
+        ("many epochs", time_epochs(rows)),
+    ):
+        if timings:
+            yield label, *describe_first(timings)
+    timings = [one for one in time_epochs(rows) if one.row.case.device == "cpu"]
+    for framework, name in ASKED.items():
+        of_style: dict[str, list[str]] = {}
+        for one in timings:
+            if one.row.case.framework == framework:
+                time = numbers.format_duration(one.seconds.without_bounds())
+                of_style.setdefault(one.row.case.style, []).append(f"{time} in {one.name}")
+        if forms := of_style.get("idiomatic"):
+            more = [list_names(forms[1:], MAX_NAMES)] if forms[1:] else []
+            if tuned := of_style.get("tuned"):
+                more.append(f"tuned, {list_names(tuned, MAX_NAMES)}")
+            yield name, forms[0], "".join(f"; {one}" for one in more)
+
+
+def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
+    """Name the fastest and its time, and what makes that uncertain. timings: sorted.
+
+    If it is certain: how much longer the second one takes.
+    """
+    first, *others = timings
+    rivals, time = first.find_rivals(timings), numbers.format_duration(first.seconds)
+    more = ""
+    if others and len(first.measured) == 1:
+        more = ", measured once"
+    elif others and not rivals:
+        factor = compare([first, others[0]]).estimate(others[0].name, first.name).mean
+        more = f"; {others[0].name} takes {numbers.format_number(factor, 2)} times as long"
+    elif rivals and len(rivals) < MAX_NAMES and all(map(first.is_level, rivals)):
+        return f"{' or '.join(one.name for one in (first, *rivals))}, {time}", ""
+    elif rivals:
+        more = f", but {rivals[0].name} may be as fast"
+    return f"{first.name}, {time}", more
 
 
 def describe_agreement(run: LoadedRun) -> tuple[str, str]:
@@ -156,29 +223,25 @@ def time_epochs(rows: Sequence[Row]) -> list[Timing]:
 
 
 def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
-    """Return timings in the order of what is compared."""
-    return sorted(timings, key=lambda one: estimate_typical(list(one.compared.values())).mean)
+    """Return timings in the order of what is compared, which know the noise of their table."""
+    ordered = sorted(timings, key=lambda one: median(one.compared.values()))
+    noise = share_noise({one.name: (one.measured, one.row.traits) for one in ordered})
+    return [replace(one, noise=noise[one.name]) for one in ordered]
 
 
 def write_cold_start(rows: Sequence[Row]) -> str:
     """Say which program was done first with five epochs, cold start included; empty if unknown."""
     timings = time_cold_starts(rows)
-    if not timings:
-        return ""
-    did = f"was done first with {EPOCHS_IN_WORDS} epochs"
-    return f"From a cold start, {describe_first(timings, did)}"
+    return f"Five epochs from a cold start: {''.join(describe_first(timings))}." if timings else ""
 
 
-def write_headline(rows: Sequence[Row], *, leaders_only: bool = False) -> str:
+def write_headline(rows: Sequence[Row]) -> str:
     """Say which program had the shortest steady-state epoch.
 
-    rows: of one workload at one size on one machine. leaders_only: see ``describe_first``.
+    rows: of one workload at one size on one machine.
     """
     timings = time_epochs(rows)
-    if not timings:
-        return NOTHING
-    did = "had the shortest epoch"
-    return f"Once running, {describe_first(timings, did, leaders_only=leaders_only)}"
+    return f"An epoch, once running: {''.join(describe_first(timings))}." if timings else NOTHING
 
 
 def write_frontier(stretches: Sequence[Stretch]) -> str:
@@ -204,48 +267,3 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
 def select_softmax(rows: Sequence[Row]) -> list[Row]:
     """Return the ranked rows of the softmax objective."""
     return [row for row in rows if row.ranked and row.case.objective == "softmax"]
-
-
-def describe_first(timings: Sequence[Timing], did: str, *, leaders_only: bool = False) -> str:
-    """Name the leaders, and the fastest program of each style and on each device beside them.
-
-    timings: sorted. did: what a leader did. leaders_only: name the leaders only.
-    """
-    (first, *others), rivals = timings, timings[0].find_rivals(timings)
-    named, form = [first], BEHIND
-    if not others:
-        form = ALONE
-    elif first.seconds.low is None:
-        form = FEW
-    elif not rivals:
-        form = FIRST
-    elif len(rivals) < MAX_NAMES and all(map(first.is_level, rivals)):
-        named, form = [first, *rivals], LEVEL
-    *names, last = (
-        f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
-        for timing in named
-    )
-    text = form.format(
-        first=f"{first.name} ({first.row.case.style})",
-        did=did,
-        time=numbers.format_duration(first.seconds),
-        often=first.often,
-        rivals=len(rivals),
-        others=len(others),
-        names=", ".join(names),
-        last=last,
-    )
-    kinds = describe_kinds(timings, named) if others and not leaders_only else []
-    return f"{'; '.join([text, *kinds])}."
-
-
-def describe_kinds(timings: Sequence[Timing], named: Sequence[Timing]) -> Iterator[str]:
-    """Name the fastest program of each style and on each device of which none is named yet."""
-    for find_kind, words in KINDS:
-        kinds = dict.fromkeys(map(find_kind, timings))
-        for kind in (one for one in kinds if one not in map(find_kind, named)):
-            same = [timing for timing in timings if find_kind(timing) == kind]
-            certain = set(map(id, same)).isdisjoint(map(id, same[0].find_rivals(timings)))
-            verb = "was" if certain or timings[0].seconds.low is None else "may be"
-            seconds = numbers.format_duration(same[0].seconds)
-            yield f"of {words.format(kind)}, {same[0].name} {verb} fastest: {seconds}"

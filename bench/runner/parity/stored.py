@@ -4,7 +4,7 @@ Nothing in the folder is run, and nothing outside of it is read because it says 
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bench.planning.cases import compute_max_samples
 from bench.records import layout, store
 from bench.records.files import read_file
 from bench.records.paths import find_private_texts
-from bench.records.schema import FORMAT, TOLERANCE, JudgedRecord, Run, TrialRecord
+from bench.records.schema import TOLERANCE, JudgedRecord, Run, TrialRecord
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import STORED_PARTS, Evidence
@@ -30,6 +30,8 @@ from bench.worker.workloads import get_workload
 ROUNDING = 0.01 * TOLERANCE
 # That may also decide a tie between two classes.
 ACCURACY_ROUNDING = 1e-3
+# The oldest format whose params are judged as today's are.
+PARAMS_FORMAT = 8
 TEXTS = ("*.json", "*.jsonl", "*.md", "*.csv", "environments/*.json")
 
 
@@ -54,7 +56,7 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     """
     run, contents = store.read_run(folder), store.read_contents(folder)
     faults = [*contents.faults, *list_private_texts(folder)]
-    if run.format == FORMAT:  # older suites recorded the name of the host
+    if run.format >= PARAMS_FORMAT:  # older suites recorded the name of the host
         faults += [
             f"environments/{name}.json names its host. Measure with this version"
             for name, environment in contents.environments.items()
@@ -68,7 +70,7 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     with_params = [
         record for record in judged if (folder / layout.PARAMS / f"{record.trial}.npy").is_file()
     ]
-    if with_params and run.format != FORMAT:
+    if with_params and run.format < PARAMS_FORMAT:
         faults.append(f"its params are of format {run.format}: check them with its own version")
         with_params = []
     if with_params:
@@ -141,8 +143,11 @@ def read_evidence(
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
     draws, params = Draws(entropy[record.entropy]), read_params(folder, record.trial, data)
     # A warm start has a first epoch only.
-    timed = record.epoch_seconds if isinstance(record, TrialRecord) else []
-    stretch = record.case.epochs if timed else 1
+    timed: Sequence[float] = []
+    stretch = 1
+    if isinstance(record, TrialRecord):
+        timed = [] if record.stretch_timed else record.epoch_seconds
+        stretch = record.stretch_epochs or record.case.epochs
     counts = (stretch, len(timed), int(record.noise_parity is not None))
     epochs = [
         Epoch(part, number + 1)

@@ -56,7 +56,7 @@ def test_test_accuracies_are_the_same_or_have_a_range(tmp_path):
 
 
 def test_other_orders_explain_other_accuracies(tmp_path):
-    cases = [case(f"t{n}", threads=n, tried_threads=(1, 2)) for n in (1, 2)]
+    cases = [case(f"t{n}", threads=n) for n in (1, 2)]
     records = [
         *with_error(1e-6, cases[0], test_accuracy=[0.8] * 5),
         *with_error(1e-6, cases[1], test_accuracy=[0.81] * 5),

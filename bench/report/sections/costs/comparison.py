@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
@@ -15,8 +15,7 @@ from bench.report.labels import (
     label_case,
     list_remarks,
     name_case,
-    shorten_threads,
-    time_from_cold,
+    vary_threads,
 )
 from bench.report.parts import JOINED, Table
 from bench.report.tables import Column
@@ -44,30 +43,34 @@ def find_accuracy(row: Row) -> Interval | float | None:
 
 
 PROGRAM = Measure("program", lambda _, row: name_case(row.case), 1, tables.list_words)
+PROCESSES = Measure("processes", lambda _, row: list_remarks(row), 5, tables.list_words)
+EPOCH = Measure("epoch", lambda _, row: row.epoch, 1, tables.list_times)
+# From this priority on, a table that is too wide loses columns before bounds of intervals.
+BRACKETED = 5
+Brackets = Literal["all", "epoch", "none"]
 MEASURES = (
-    Measure("epoch", lambda _, row: row.epoch, 1, tables.list_times),
-    Measure("× fastest", compare_to_fastest, 5, tables.list_factors),
+    EPOCH,
+    Measure("× fastest", compare_to_fastest, 1, tables.list_factors),
     Measure(
         f"{EPOCHS_IN_WORDS} epochs from a cold start",
-        lambda _, row: time_from_cold(row, EPOCHS),
+        lambda _, row: row.time_from_cold(EPOCHS),
         2,
         tables.list_times,
     ),
-    Measure("% of roofline", lambda _, row: row.roofline_share, 7, tables.list_percents),
-    Measure("peak memory", lambda _, row: row.memory.peak_bytes, 8, tables.list_memory),
-    Measure("validation accuracy", lambda _, row: find_accuracy(row), 6, tables.list_accuracies),
-    Measure("parity error", lambda _, row: row.parity_error, 4, tables.list_errors),
+    Measure("% of roofline", lambda _, row: row.roofline_share, 8, tables.list_percents),
+    Measure("peak memory", lambda _, row: row.memory.peak_bytes, 9, tables.list_memory),
+    Measure("validation accuracy", lambda _, row: find_accuracy(row), 7, tables.list_accuracies),
+    Measure("parity error", lambda _, row: row.parity_error, 6, tables.list_errors),
     Measure("style", lambda _, row: row.case.style, 3, tables.list_words),
-    Measure("processes", lambda _, row: "; ".join(list_remarks(row)), 1, tables.list_words),
+    PROCESSES,
 )
 MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)
 DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
-# Where a pilot chose them, each row has its own.
-THREADS = Measure("threads", lambda _, row: shorten_threads(row.case), 5, tables.list_words)
+THREADS = Measure("threads", lambda _, row: str(row.case.threads), 4, tables.list_words)
 
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03
-SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 9, tables.list_numbers)
+SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 10, tables.list_numbers)
 
 
 def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:
@@ -81,22 +84,39 @@ def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure
         PROGRAM,
         *[MACHINE] * any(row.machine for row in rows),
         *[DEVICE] * (len({row.case.device for row in rows}) > 1),
-        *[THREADS] * any(row.case.tried_threads for row in rows),
+        *[THREADS] * vary_threads(rows),
         *MEASURES,
         *[SPEED] * varied,
     )
     return [measure for measure in measures if measure.priority <= max_priority]
 
 
+def list_common(rows: Sequence[Row]) -> list[str]:
+    """Return the remarks that all of several rows have in common, which a table says once."""
+    first, *others = [list_remarks(row) for row in rows]
+    return [one for one in first if others and all(one in remarks for remarks in others)]
+
+
 def tabulate_comparison(
-    all_rows: Sequence[Row], rows: Sequence[Row], max_priority: int = 99
+    all_rows: Sequence[Row],
+    rows: Sequence[Row],
+    max_priority: int = 99,
+    *,
+    brackets: Brackets = "all",
 ) -> Table:
-    """Return the comparison table of some of all rows; see select_measures."""
-    by_machine = group_by_machine(all_rows)
-    columns = [
-        measure.make(measure.heading, [measure.value(by_machine[row.machine], row) for row in rows])
-        for measure in select_measures(rows, max_priority)
-    ]
+    """Return the comparison table of some of all rows; see select_measures.
+
+    brackets: which columns show the bounds of their intervals.
+    """
+    by_machine, common = group_by_machine(all_rows), list_common(rows)
+    columns = []
+    for measure in select_measures(rows, max_priority):
+        values = [measure.value(by_machine[row.machine], row) for row in rows]
+        if measure is PROCESSES:
+            values = ["; ".join(one for one in own if one not in common) for own in values]
+        if brackets == "none" or (brackets == "epoch" and measure is not EPOCH):
+            values = [v.without_bounds() if isinstance(v, Interval) else v for v in values]
+        columns.append(measure.make(measure.heading, values))
     programs = [JOINED.join(filter(None, (label_case(row.case), row.machine))) for row in rows]
     leading = 2 if any(row.machine for row in rows) else 1
     return tables.build_table("", columns, programs=programs, leading=leading)
@@ -107,15 +127,14 @@ def tabulate_programs(
 ) -> Table:
     """Return a table with a line for each row: its program, its other columns, its style.
 
-    With the threads, where a pilot chose them. title: without the problem, which is added.
+    With the threads, where they differ. title: without the problem, which is added.
     """
-    title = f"{title}, {describe_workload_size(rows[0])}"
+    title = f"{title}, {describe_workload_size(rows)}"
     cases = [row.case for row in rows]
-    threads = [shorten_threads(case) for case in cases if case.tried_threads]
     columns = (
         tables.list_words("program", map(name_case, cases)),
         *columns,
         tables.list_words("style", [case.style for case in cases]),
-        *[tables.list_words("threads", threads)] * (len(threads) == len(cases)),
+        *[tables.list_words("threads", [str(c.threads) for c in cases])] * vary_threads(rows),
     )
     return tables.build_table(title, columns, note, programs=list(map(label_case, cases)))

@@ -8,7 +8,7 @@ from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.records.schema import Case
 from bench.report import tables
-from bench.report.labels import describe_status, describe_threads, list_workloads, name_case
+from bench.report.labels import describe_status, list_workloads, name_case
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render import numbers
@@ -56,9 +56,11 @@ def describe_gpu(run: LoadedRun, sweep: Sequence[Row], crossovers: Sequence[Cros
     if not run.on_gpu:
         return Section(TITLE, empty=NO_GPU)
     table_list, finding, remarks = [], "", []
+    chosen = {row.case.slug for row in run.rows}
+    tried = [row for row in run.tried if row.case.slug not in chosen]
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
-        pairs = compare_devices(run.rows, workload, crossed)
+        pairs = compare_devices([*run.rows, *tried], workload, crossed)
         table_list += tabulate_devices(pairs, crossed)
         # A stranger's file may have anything here.
         untuned = [] if run.machine.get("cores") == 1 else list_untuned(pairs)
@@ -149,7 +151,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
             {
                 "implementation": name_case(next(iter(pair.rows.values())).case),
                 **list_rates(pair, "samples/s", lambda row: row.samples_per_second),
-                "CPU threads": describe_threads(cpu.case) if cpu else numbers.ABSENT,
+                "CPU threads": numbers.format_threads(cpu.case.threads) if cpu else numbers.ABSENT,
                 "speedup": numbers.format_factor(pair.training),
                 **({"GPU faster from batch size": crossover} if crossed else {}),
                 **list_rates(pair, "predictions/s", lambda row: row.prediction.per_second),

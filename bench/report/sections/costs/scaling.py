@@ -6,16 +6,16 @@ from functools import partial
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
-from bench.planning.pilot import MIN_GAIN
+from bench.planning.threads import MIN_GAIN
 from bench.records.schema import Case
 from bench.report import tables
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.labels import (
     ADJUSTED_NOTE,
-    add_threads,
     are_adjusted,
     describe_status,
     label_case,
+    vary_threads,
 )
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
@@ -26,15 +26,15 @@ THREADS_TITLE = "Growth with the number of threads"
 NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size."
 NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
-CHOSEN_NOTE = "In round brackets: the threads, which the first round chose where it tried several."
+CHOSEN_NOTE = "In round brackets: the threads."
 THREADS_NOTE = (
     "Speedup: the time with one thread over the time with these threads, round by round. Rows that "
     "were not measured in the same rounds are left out."
 )
-PILOT_NOTE = (
-    "Speedup: the time with one thread over the time with these threads, in the first round, by "
-    "which the threads of a row are chosen: other tables have only the chosen ones. "
-    f"More threads are chosen where they save more than {MIN_GAIN:.0%} of the time."
+TRIED_NOTE = (
+    "Speedup: the time with one thread over the time with these threads, round by round. Other "
+    "tables have only the threads that were chosen: more than one where both processes save more "
+    f"than {MIN_GAIN:.0%} of the time (older runs: where the only one does)."
 ).replace("%", " %")
 NOT_AT_FIRST = (
     "Batch size {:,}, at which the programs are ranked: measured with one number of threads."
@@ -59,16 +59,16 @@ def describe_batch_sizes(
 def describe_threads(run: LoadedRun) -> Section:
     """Return tables of the speedups over one thread."""
     remarks = [
-        f"first round: {add_threads(row.case.implementation, row.case)}, batch size "
+        f"tried: {label_case(row.case)}, {numbers.format_threads(row.case.threads)}, batch size "
         f"{row.case.batch_size:,}: {describe_status(row)}"
-        for row in run.pilot
+        for row in run.tried
         if not row.ranked and row.case.workload == run.workload
     ]
-    pilot = find_thread_speedups(run.pilot, run.workload)
-    speedups = pilot or find_thread_speedups(run.rows, run.workload)
+    tried = find_thread_speedups(run.tried, run.workload)
+    speedups = tried or find_thread_speedups(run.rows, run.workload)
     if not speedups:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
-    table_list = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
+    table_list = tabulate_threads(speedups, TRIED_NOTE if tried else THREADS_NOTE)
     remarks += list_impossible(speedups)
     first = run.run.cases[0].batch_size if run.run.cases else 0
     if first not in {pair.single.case.batch_size for pair in speedups}:
@@ -115,7 +115,7 @@ def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
 def tabulate_batch_sizes(rows: Sequence[Row]) -> Table:
     """Return the epoch times by batch size, in one unit."""
     title = f"Epoch time by batch size: {rows[0].case.samples:,} samples"
-    chosen = any(row.case.tried_threads for row in rows)
+    chosen = vary_threads(rows)
     if not chosen:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     scale, unit = numbers.choose_unit(row.epoch for row in rows)

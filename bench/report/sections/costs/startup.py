@@ -1,23 +1,18 @@
 """Start-up: what a start costs, who is done first after how many epochs, and accuracy over time."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bench.analysis import startup
-from bench.analysis.startup import BreakEven
 from bench.analysis.summary import Row
 from bench.report import tables
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.labels import (
     EPOCHS,
-    describe_workload_size,
     group_by_device,
-    name_case,
     quote_frameworks,
     select_ranked,
-    time_from_cold,
 )
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
@@ -44,13 +39,6 @@ COSTS_NOTE = (
     "leave one; without an interval it was measured once. First timed epoch: it "
     "follows the first epoch, and is divided by the median one of its process. Where its interval "
     "lies above 1, a program is not warm yet after one epoch."
-)
-BREAK_EVEN_NOTE = (
-    "The number of epochs from which on the tuned program is done before the other, start "
-    "included, by the medians of the table above. 1: from the first epoch. Never: not within "
-    f"{startup.MAX_EPOCHS:,} epochs. Uncertain: the interval of the ratio of the two starts, or of "
-    "the two epochs, includes 1, and other processes may give another answer. Both intervals "
-    "hold at 95 % for all pairs of rows at once."
 )
 
 
@@ -95,12 +83,12 @@ def describe_starts(run: LoadedRun) -> Section:
 
 
 def describe_first(run: LoadedRun) -> Section:
-    """Return the time of many epochs from a cold start, and from when on tuned programs are ahead.
+    """Return the time of many epochs from a cold start.
 
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
     rows = select_ranked(run.rows, run.workload)
-    table_list = [*tabulate_totals(rows), *tabulate_break_evens(startup.find_break_evens(rows))]
+    table_list = tabulate_totals(rows)
     softmax = select_softmax(rows)
     stretches = startup.find_frontier(softmax)
     finding = f"{write_frontier(stretches)}." if stretches and len(softmax) > 1 else ""
@@ -109,7 +97,7 @@ def describe_first(run: LoadedRun) -> Section:
 
 def sort_key(row: Row, epochs: int = 1) -> float:
     """Order rows by the time from a cold start until this many epochs are trained."""
-    seconds = time_from_cold(row, epochs)
+    seconds = row.time_from_cold(epochs)
     return seconds.mean if seconds else math.inf
 
 
@@ -121,7 +109,7 @@ def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
         columns = [
             tables.list_numbers(
                 f"{count:,} epoch{'s' * (count > 1)}, s",
-                [time_from_cold(row, count) for row in group],
+                [row.time_from_cold(count) for row in group],
             )
             for count in MANY_EPOCHS
         ]
@@ -138,7 +126,7 @@ def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
             tables.list_times("set-up", [row.start.setup for row in group]),
             tables.list_times("reset", [row.start.reset for row in group]),
             tables.list_times("first epoch", [row.start.first_epoch for row in group]),
-            tables.list_times("cold start", [time_from_cold(row, 1) for row in group]),
+            tables.list_times("cold start", [row.time_from_cold(1) for row in group]),
             tables.list_times("warm start", [row.start.warm for row in group]),
             tables.list_numbers(
                 "first timed epoch, × median", [row.start.warm_up for row in group]
@@ -146,33 +134,3 @@ def tabulate_costs(rows: Iterable[Row]) -> list[Table]:
         )
         table_list.append(tabulate_programs("Parts of a start", columns, COSTS_NOTE, group))
     return table_list
-
-
-def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
-    """Return a matrix for each problem and objective: tuned rows, simpler programs in columns."""
-    groups: dict[str, list[BreakEven]] = defaultdict(list)
-    for pair in break_evens:
-        groups[describe_workload_size(pair.tuned)].append(pair)
-    table_list = []
-    for problem, group in groups.items():
-        cells: dict[str, dict[str, str]] = defaultdict(dict)
-        for pair in group:
-            tuned, simpler = name_case(pair.tuned.case), name_case(pair.simpler.case)
-            cells[tuned][simpler] = describe_break_even(pair)
-        names = list(dict.fromkeys(name_case(pair.simpler.case) for pair in group))
-        lines = [
-            [tuned, *(by_simpler.get(name, numbers.ABSENT) for name in names)]
-            for tuned, by_simpler in cells.items()
-        ]
-        title = f"From which epoch on a tuned program is ahead, {problem}"
-        table_list.append(Table(title, ("tuned, ahead of", *names), lines, 1, BREAK_EVEN_NOTE))
-    return table_list
-
-
-def describe_break_even(break_even: BreakEven) -> str:
-    """Return from which epoch on the tuned program is ahead, until when, and if it is certain."""
-    epochs, until = break_even.ahead_from, break_even.ahead_until
-    text = "never" if epochs is None else f"{epochs:,}"
-    if until is not None:
-        text += f" to {until:,}"
-    return text if break_even.certain else f"{text} (uncertain)"

@@ -22,6 +22,7 @@ from bench.report.labels import (
     pick_frameworks,
     say_once,
     select_ranked,
+    vary_threads,
 )
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
@@ -256,7 +257,7 @@ def describe_layers(rows: Sequence[Row]) -> str:
     once = any(rung.row.succeeded == 1 for ladder in ladders for rung in ladder)
     case = rows[0].case
     where = "this machine" if case.device == "cpu" else "this machine's GPU"
-    if case.device == "cpu" and not case.tried_threads:
+    if case.device == "cpu" and not vary_threads(rows):
         where += f", with {numbers.format_threads(case.threads)},"
     return (
         f"On {where} a step of {case.batch_size:,} images costs {costs}"
@@ -271,6 +272,8 @@ def _describe_rung(rung: Rung, table: Comparison[str]) -> str:
     time = numbers.format_duration(step.mean if step.is_within(PRECISE) else step)
     if rung.below is None:
         return f"{time} in {name}"
-    ratio = table.estimate(rung.row.case.slug, rung.below.case.slug)
-    doubt = f" (not told apart from {name_case(rung.below.case)})"
-    return f"{time} through {name}" + doubt * (ratio.low is not None and not ratio.excludes(1))
+    alike = min(rung.row.succeeded, rung.below.succeeded) > 1 and not table.differ(
+        rung.row.case.slug, rung.below.case.slug
+    )
+    doubt = f" (not told apart from {name_case(rung.below.case)})" if alike else ""
+    return f"{time} through {name}{doubt}"

@@ -6,13 +6,15 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
+from bench.analysis.intervals import TWO_GROUPS
 from bench.analysis.ranking import find_ties
-from bench.analysis.summary import TWO_GROUPS, Row, Waits
+from bench.analysis.summary import Row, Waits
 from bench.report.charts.epochs import chart_epochs
 from bench.report.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     describe_problem,
+    group_by_device,
     label_case,
     select_ranked,
 )
@@ -79,7 +81,7 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
         f"Epoch time of each implementation, workload {workload}",
         partial(chart_epochs, ranked, title),
     )
-    text, finding = "\n\n".join(lines), write_headline(ranked, leaders_only=True)
+    text, finding = "\n\n".join(lines), write_headline(ranked)
     return Section(title, [table], pictures=[picture], text=text, finding=finding)
 
 
@@ -115,7 +117,7 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
 
     A report of several runs has one paragraph for each run, with its name and its finding.
     """
-    problems = "; ".join(dict.fromkeys(escape(describe_problem(row)) for row in rows))
+    problems = "; ".join(escape(describe_problem(group)) for group in group_by_device(rows))
     counts = sorted({len(row.epochs_by_round) for row in rows})
     processes = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''}"
     lines = [

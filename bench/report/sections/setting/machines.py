@@ -10,10 +10,9 @@ from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.report.charts.epochs import chart_machines
 from bench.report.labels import (
-    add_threads,
     describe_status,
     name_case,
-    name_offered_threads,
+    name_threads,
     remark_processes,
 )
 from bench.report.load import LoadedRun
@@ -56,8 +55,8 @@ def name_devices(run: LoadedRun) -> dict[Device, str]:
     """Name the devices of a run on which anything was tried, the CPU with its threads first."""
     names: dict[Device, str] = {}
     if rows := [row for row in run.rows if row.case.device == "cpu"]:
-        first = min(rows, key=lambda row: row.swept)
-        names["cpu"] = f"{run.name}, {name_offered_threads(first.case)}"
+        first = [row for row in rows if not row.swept] or rows
+        names["cpu"] = f"{run.name}, {name_threads(first)}"
     if run.on_gpu:
         model = str(next(iter(run.machine.get("gpus") or ()), ""))
         names["gpu"] = f"{run.name}, gpu" if model in run.name else f"{run.name}, gpu {model}"
@@ -138,7 +137,7 @@ def format_rate(row: Row | None) -> str:
     if row is None or not row.ranked:
         return describe_status(row)
     rate = numbers.format_interval(row.epoch and row.case.samples / row.epoch)
-    return add_threads(rate, row.case) + remark_processes(row)
+    return rate + remark_processes(row)
 
 
 def format_speedup(row: Row | None, base: Row | None) -> str:

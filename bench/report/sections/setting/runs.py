@@ -15,7 +15,7 @@ from bench.records import timestamps
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
 from bench.report import tables
-from bench.report.labels import add_threads, describe_status, list_faults, remark_processes
+from bench.report.labels import describe_status, list_faults, remark_processes
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render import numbers
@@ -127,8 +127,7 @@ def format_time(created: str) -> str:
 
 def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     """Return a line for each case and for each version that changed, and a column for each run."""
-    # Runs of which each chose the threads are compared, whatever they chose.
-    rows = [{row.case.stable_slug: row for row in run.rows if not row.swept} for run in runs]
+    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
     slugs = dict.fromkeys(
         slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
     )
@@ -136,7 +135,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return add_threads(numbers.format_duration(row.epoch), row.case) + remark_processes(row)
+        return numbers.format_duration(row.epoch) + remark_processes(row)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [list_versions(run.environments.values()) for run in runs]

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.records import HERE, bare, case, ok
+from support.records import HERE, bare, case, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
@@ -11,7 +11,11 @@ from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.report.labels import list_faults
-from bench.report.sections.costs.comparison import tabulate_comparison, tabulate_programs
+from bench.report.sections.costs.comparison import (
+    list_common,
+    tabulate_comparison,
+    tabulate_programs,
+)
 from bench.report.sections.setting.runs import describe_adjustment, list_noise, tabulate_textbook
 from bench.report.tables import list_counts
 
@@ -62,7 +66,7 @@ def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, 
     rows = summarize(records, HERE)
     table = tabulate_comparison(rows, rows)
     assert ("machine's speed, × run's" in table.headings) == (cells is not None)
-    assert "machine's speed, × run's" not in tabulate_comparison(rows, rows, 8).headings
+    assert "machine's speed, × run's" not in tabulate_comparison(rows, rows, 9).headings
     if cells:
         speed = table.headings.index("machine's speed, × run's")
         assert [line[speed] for line in table.lines] == cells
@@ -115,28 +119,33 @@ def test_noise_has_every_measure():
     assert values == ["—", "—", "unknown", "—", "—", "—", "—"]
 
 
-def test_rows_name_the_threads_that_the_pilot_chose():
-    chosen = {"tried_threads": (1, 2)}
+def test_rows_name_their_threads_where_these_differ():
     records = [
-        ok(case("a", threads=1, **chosen), epoch=0.1),
-        ok(case("b", threads=2, **chosen), epoch=0.2),
-        bare(case("c", threads=2, **chosen), reason="wrong"),
+        ok(case("a", threads=1), epoch=0.1),
+        ok(case("b", threads=2), epoch=0.2),
+        bare(case("c", threads=2), reason="wrong"),
     ]
     rows = summarize(records, HERE)
     table = tabulate_comparison(rows, rows[:2])
     threads = table.headings.index("threads")
-    assert [line[threads] for line in table.lines] == ["1 of 2", "2 of 2"]
+    assert [line[threads] for line in table.lines] == ["1", "2"]
     (fault,) = list_faults(rows)
-    assert fault["problem"] == "cpu, batch size 32, 2 of 2 threads, 48,000 samples"
-    fixed = summarize([ok(case("a"))], HERE)
-    assert "threads" not in tabulate_comparison(fixed, fixed, 1).headings
-
-
-def test_threads_that_the_first_round_chose_stand_after_the_numbers():
-    chosen = [case(name, threads=n, tried_threads=(1, 2)) for n, name in ((1, "a"), (2, "b"))]
-    rows = summarize([ok(one) for one in chosen], HERE)
-    table = tabulate_programs("t", [list_counts("n", [5, 6])], "", rows)
+    assert fault["problem"] == "cpu, batch size 32, 2 threads, 48,000 samples"
+    table = tabulate_programs("t", [list_counts("n", [5, 6])], "", rows[:2])
     assert table.headings == ("program", "n", "style", "threads")
-    assert [line[-1] for line in table.lines] == ["1 of 2", "2 of 2"]
-    fixed = tabulate_programs("t", [list_counts("n", [5])], "", summarize([ok(case())], HERE))
+    assert table.title.endswith("batch size 32, 1 or 2 threads, 48,000 samples")
+    alike = rows[:1]
+    assert "threads" not in tabulate_comparison(alike, alike).headings
+    fixed = tabulate_programs("t", [list_counts("n", [5])], "", alike)
     assert fixed.headings == ("program", "n", "style")
+
+
+def test_what_all_rows_have_in_common_is_no_column():
+    def lost(name):
+        return [ok(case(name), 1), ok(case(name), 2), bare(case(name), 3, status="timeout")]
+
+    rows = summarize([*lost("a"), *lost("b")], HERE)
+    assert list_common(rows) == ["2 of 3"]
+    assert "processes" not in tabulate_comparison(rows, rows).headings
+    mixed = summarize([*lost("a"), *trials(case("b"), 0.5, 0.5)], HERE)
+    assert "processes" in tabulate_comparison(mixed, mixed).headings

@@ -107,7 +107,6 @@ def test_cell_without_a_number_gives_the_status():
         ([{"threads": 2}], ["a"]),
         ([{"threads": 1}], ["a"]),  # as --layers measures it
         ([{"threads": 1}, {"threads": 16}], []),
-        ([{"threads": 1, "tried_threads": (1, 16)}], []),
     ],
 )
 def test_speedup_over_a_cpu_with_one_number_of_threads_is_marked(cpu, untuned):

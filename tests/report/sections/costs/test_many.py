@@ -72,6 +72,6 @@ def test_reader_chooses_models_beside_epochs(tmp_path):
     verdict = opening.verdicts[-1]
     assert (verdict.label, verdict.headline[:9]) == ("100 models at once: ", "jax-vmap,")
     no_baseline = make_opening(load(tmp_path / "2", *records))
-    assert no_baseline.verdicts[-1].text.startswith("With 100 models, once running, jax-vmap")
+    assert no_baseline.verdicts[-1].sentence.startswith("100 models at once: jax-vmap,")
     single = make_opening(load(tmp_path / "other", *models("a", {1: [1.0] * 3})))
     assert (single.models, single.standings) == ([], [])

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
-from support.records import HERE, bare, case, ok, run, write
+from support.records import HERE, case, ok, run, write
 from support.sweeps import SWEEP, swept
 
 from bench.analysis.intervals import Interval
@@ -74,30 +75,25 @@ def test_only_speedups_whose_interval_is_above_a_fifth_count():
     assert list_impossible(pairs) == []
 
 
-def test_pilot_is_a_table_of_its_own(load):
-    """Each size names its threads, and the times of the first round are beside each other."""
-    open_case = {"threads": 0, "tried_threads": (1, 2)}
-    planned = run(
-        case("a", **open_case),
-        case("b", **open_case),
-        sweep=(case("a", batch_size=8, **open_case),),
-    )
-    records = []
-    for size, times, threads in ((32, (0.02, 0.03), 1), (8, (0.08, 0.04), 2)):
-        of = {"batch_size": size, "tried_threads": (1, 2)}
-        records += [ok(case("a", threads=n, **of), 1, time) for n, time in enumerate(times, 1)]
-        records += [ok(case("a", threads=threads, **of), 2, min(times))]
-    tried = [case("b", threads=n, tried_threads=(1, 2)) for n in (1, 2)]
-    records += [bare(tried[0], status="timeout"), ok(tried[1])]
+def test_threads_that_were_tried_are_a_table_of_their_own(load):
+    """A row has the chosen threads, and the times of the rounds in which both were measured."""
+    a, b = (case(name, threads=1) for name in "ab")
+    wide = [msgspec.structs.replace(one, threads=2) for one in (a, b)]
+    planned = run(a, b, sweep=(case("a", batch_size=8, threads=1),), variants=tuple(wide))
+    records = [ok(a, 1, 0.02), ok(a, 2, 0.02), ok(wide[0], 1, 0.03)]
+    records += [ok(b, 1, 0.08), ok(b, 2, 0.08)]
+    records += [ok(wide[1], number, 0.04) for number in (1, 2)]
+    records += [ok(planned.sweep[0], 1, 0.1)]
     loaded = load(*records, planned=planned)
+    assert [row.case.threads for row in loaded.rows if row.case.batch_size == 32] == [1, 2]
     (by_batch_size,), threads = describe(loaded).tables, describe_threads(loaded)
-    assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, in ms"
-    assert by_batch_size.lines == [["a", "40.0 [40.0, 40.0] (2)", "20.0 [20.0, 20.0] (1)"]]
+    assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, 1 thread, in ms"
     (by_threads,) = threads.tables
-    assert by_threads.headings[1:] == ("batch size 8", "batch size 32")
-    assert by_threads.lines == [["a", "2.00 (80.0, 40.0)", "0.667 (20.0, 30.0)"]]
-    assert not any("Batch size" in line for line in threads.remarks)
-    assert any("b, 1 of 2 threads" in line and "timeout" in line for line in threads.remarks)
+    assert by_threads.headings[1:] == ("batch size 32",)
+    assert by_threads.lines == [
+        ["a", "0.667 (20.0, 30.0)"],
+        ["b", "2.00 [2.00, 2.00] (80.0, 40.0)"],
+    ]
 
 
 def test_unmeasured_size_is_a_dash(load):

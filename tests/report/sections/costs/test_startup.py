@@ -1,17 +1,15 @@
-"""Tables of start-up, and of break-evens: worked out by hand."""
+"""Tables of start-up: worked out by hand."""
 
 from dataclasses import replace
 
 from support.records import HERE, case, ok, plan_of, read_cells, run, trials, write
 
-from bench.analysis.startup import BreakEven
 from bench.analysis.summary import Accuracy, summarize
 from bench.report.load import load_run
 from bench.report.sections.costs.startup import (
     describe_epochs,
     describe_first,
     describe_starts,
-    tabulate_break_evens,
     tabulate_costs,
     tabulate_totals,
 )
@@ -86,26 +84,6 @@ def test_finding_says_after_how_many_epochs_all_have_the_accuracy():
     )
 
 
-def test_break_evens_are_a_matrix():
-    scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
-    plain, other = row(case("plain")), row(case("other"))
-    (table,) = tabulate_break_evens(
-        [
-            BreakEven(scan, plain, 1, None, certain=True),
-            BreakEven(scan, other, 12, None, certain=True),
-            BreakEven(fused, plain, None, None, certain=False),
-            BreakEven(fused, other, 1, 7, certain=False),
-        ]
-    )
-    assert table.headings == ("tuned, ahead of", "plain", "other")
-    assert table.lines == [
-        ["scan", "1", "12"],
-        ["fused", "never (uncertain)", "1 to 7 (uncertain)"],
-    ]
-    assert table.numeric == {1, 2}
-    assert table.title.endswith(", workload sgd: cpu, batch size 32, 2 threads, 48,000 samples")
-
-
 def test_totals_are_sorted_by_five_epochs_in_a_table_for_each_device():
     # A start of 5.26 s, whose import takes 2.
     late = ok(case("late"), epoch=0.1, import_seconds=60.0)
@@ -136,7 +114,7 @@ def test_finding_names_who_is_done_first_and_from_when_on(tmp_path):
 
     # 10 + 2 m < 1 + 4 m from m = 5 further epochs on.
     twice_each = describe(tmp_path / "twice", *soon, *late)
-    assert twice_each == "Up to 5 epochs soon is done first, from 6 [6, 6] on late."
+    assert twice_each == "Up to 5 epochs soon is done first, from 6 on late."
     once = describe(tmp_path / "once", soon[0], late[0])
     assert once == "Up to 5 epochs soon is done first (uncertain), from 6 on late (uncertain)."
     assert describe(tmp_path / "alone", *soon) == ""

@@ -88,7 +88,7 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
     loaded = load_run(write(tmp_path / "run", run(case("fast"), *cases), *records))
     section = describe_workload([loaded], "sgd")
     assert section.title == "Epoch time, workload sgd"
-    assert section.finding.startswith("Once running, fast (idiomatic) had the shortest epoch")
+    assert section.finding.startswith("An epoch, once running: fast, ")
     assert section.text.startswith("The optimizer is SGD with learning rate 0.05.")
     assert section.text.endswith(
         "Measured: cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes of each program."

@@ -1,0 +1,110 @@
+"""The threads of each row follow from the plan and the records alone."""
+
+import msgspec
+import pytest
+from support.records import bare, case, ok, run
+
+from bench.planning.plan import Part, find_missing_trials, plan_trials
+from bench.planning.threads import choose_threads, split_tried
+
+SINGLE, ALL = case("a", threads=1), case("a", threads=2)
+PLAN = run(SINGLE, case("b", threads=1), variants=(ALL,), lean_from=2)
+SINGLES = [ok(SINGLE, 1, 1.0), ok(SINGLE, 2, 0.9)]
+
+
+def times(*epochs, of=ALL):
+    """Return records of a variant; epochs: seconds, None for a timeout."""
+    return [
+        bare(of, number, status="timeout") if epoch is None else ok(of, number, epoch)
+        for number, epoch in enumerate(epochs, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tried", "threads"),
+    [
+        ((0.5, 0.87), 2),
+        ((0.5, 0.88), 1),  # 2.2 % less than the fastest process on one thread
+        ((0.5,), 1),  # one process decides nothing
+        ((None, 0.5), 1),
+        ((), 1),
+    ],
+    ids=str,
+)
+def test_all_cores_are_chosen_if_both_processes_win(tried, threads):
+    chosen = choose_threads(PLAN, [*SINGLES, *times(*tried)])
+    assert [one.threads for one in chosen.cases] == [threads, 1]
+    late = ok(SINGLE, 3, 0.1)  # the choice does not change later
+    assert choose_threads(PLAN, [*SINGLES, *times(*tried), late]) == chosen
+
+
+def test_interrupted_trial_of_a_variant_decides_nothing():
+    interrupted = bare(ALL, 2, status="interrupted")
+    chosen = choose_threads(PLAN, [*SINGLES, *times(0.5), interrupted])
+    assert chosen.cases[0].threads == 1
+
+
+def test_second_process_of_a_variant_needs_a_win_and_later_rounds_have_the_chosen_threads():
+    others = [ok(PLAN.cases[1], number, 5.0) for number in (1, 2)]
+    planned = msgspec.structs.replace(PLAN, rounds={"sgd": 3})
+
+    def find(*tried):
+        missing = find_missing_trials(planned, [*SINGLES, *others, *times(*tried)])
+        return {part: [trial.id for trial in trials] for part, trials in missing.items()}
+
+    assert find()[Part.THREADS] == [f"r1-{ALL.slug}", f"r2-{ALL.slug}"][:1]
+    assert find(0.5)[Part.THREADS] == [f"r2-{ALL.slug}"]
+    assert Part.THREADS not in find(1.0)
+    for tried, slug in (((1.0,), SINGLE.slug), ((0.5, 0.5), ALL.slug)):
+        assert f"r3-{slug}" in find(*tried)[Part.LEADERS]
+        assert len(find(*tried)[Part.LEADERS]) == 2
+    ids = {trial.id: trial.lean for trial in plan_trials(planned)}
+    assert (ids[f"r1-{ALL.slug}"], ids[f"r1-{SINGLE.slug}"]) == (True, False)
+
+
+def test_records_of_threads_that_were_not_chosen_are_not_ranked():
+    tried = times(0.5, 0.5)
+    for records, ranked in (([*SINGLES, *tried[:1]], SINGLES), ([*SINGLES, *tried], tried)):
+        assert split_tried(choose_threads(PLAN, records), records)[0] == ranked
+    both = run(SINGLE, ALL)  # each number of threads is a row
+    assert split_tried(both, [*SINGLES, *tried]) == ([*SINGLES, *tried], [])
+
+
+# ----- older runs, whose first round tried each number of threads once
+
+
+def older(threads, number=1, seconds=1.0, **changes):
+    return ok(case("a", threads=threads, tried_threads=(1, 2), **changes), number, seconds)
+
+
+@pytest.mark.parametrize(
+    ("records", "threads"),
+    [
+        ([], 1),
+        ([older(1)], 1),
+        ([older(1), older(2, seconds=0.5)], 2),
+        ([older(1), older(2, seconds=2.0)], 1),
+        # The choice stays, though later processes would make another one.
+        ([older(1), older(2, seconds=0.5), older(2, 2, 9.0)], 2),
+        ([older(1), older(2, seconds=0.5), older(1, 2), older(1, 3)], 1),
+    ],
+)
+def test_older_run_has_the_threads_of_its_later_rounds_or_the_fastest(records, threads):
+    planned = run(case("a", threads=0, tried_threads=(1, 2)))
+    (chosen,) = choose_threads(planned, records).cases
+    assert (chosen.threads, chosen.tried_threads) == (threads, ())
+    ranked, others = split_tried(choose_threads(planned, records), records)
+    assert {one.case.threads for one in ranked} <= {threads}
+    assert len(ranked) + len(others) == len(records)
+
+
+def test_still_older_run_tried_them_in_a_round_before_the_first():
+    planned = run(case("a", threads=0, tried_threads=(1, 2)), rounds={"sgd": 1})
+    tried = [
+        msgspec.structs.replace(record, round=0, trial=f"r0-{record.case.slug}")
+        for record in (older(1), older(2, seconds=0.5))
+    ]
+    rounds = [older(2)]
+    chosen = choose_threads(planned, [*tried, *rounds])
+    assert split_tried(chosen, [*tried, *rounds]) == (rounds, tried)
+    assert find_missing_trials(planned, [*tried, *rounds]) == {}
