@@ -25,7 +25,7 @@ MISSED = 0.05
 # PRIOR further processes. Their median has this standard error, in deviations of one.
 ENOUGH, PRIOR = 5, 3
 MEDIAN_ERRORS = {2: 0.707, 3: 0.670, 4: 0.546}
-# Processes further apart than so many deviations of the table have noise of their own. If one of
+# Processes further apart than this many deviations of the table have noise of their own. If one of
 # them then takes more than TWO_GROUPS times as long as the typical one, they fall into two groups.
 OUTLYING, TWO_GROUPS = 4.0, 1.3
 # A table of fewer rows shares no noise, and this share of its rows may be noisier than the others.

@@ -32,7 +32,7 @@ TIMED_SECONDS: dict[Device, float] = {"cpu": 0.3, "gpu": 2.0}
 # Where an epoch takes at least this long, the epochs of the stretch are timed, and no others.
 LONG_EPOCH = 0.125
 # Two timed epochs that differ by more than this share get a third: Keras's second is slow at times.
-UNLIKE = 0.05
+MAX_DIFFERENCE = 0.05
 # A GPU lowers its clocks when it is idle, so it trains this long untimed before that.
 WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
@@ -199,7 +199,7 @@ class Drive:
     def train_stretch(self, *, timed: bool = False) -> None:
         """Go on from the first epoch to as many as the case has.
 
-        timed: time these epochs, and keep the times if they are long; there are no other ones then.
+        timed: time these epochs, and keep the times if they are long: no others follow then.
         """
         if self._several:  # they have no accuracies, which these epochs are for
             return
@@ -253,7 +253,7 @@ class Drive:
             while not self.measurement.stretch_timed and (
                 len(seconds) < self.case.epochs
                 or (len(seconds) < most and sum(seconds) < enough)
-                or (len(seconds) == 2 and max(seconds) > (1 + UNLIKE) * min(seconds))
+                or (len(seconds) == 2 and max(seconds) > (1 + MAX_DIFFERENCE) * min(seconds))
             ):
                 self.train_timed(Epoch("timed", len(seconds) + 1), kernel=kernel)
             if kernel:

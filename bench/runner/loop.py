@@ -76,7 +76,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
         missing = [one for part in find_missing_trials(run, records).values() for one in part]
-        find_known = _remember(find_settled)
+        find_known = remember(find_settled)
         yield from import_frameworks(missing)
         compiling = now()
         yield from compile_kernels(run, data, missing)
@@ -122,8 +122,8 @@ def _same(one: Trial | Record, other: Trial) -> bool:
     return first == second
 
 
-def _remember(find: FindSettled) -> FindSettled:
-    """Return the function with its results: the records of earlier rounds only grow in number."""
+def remember(find: FindSettled) -> FindSettled:
+    """Return the function with a memory: the records of earlier rounds only grow in number."""
     known: dict[tuple[int, StoppingRule], Collection[str]] = {}
 
     def find_once(run: Run, records: Sequence[Record], rule: StoppingRule) -> Collection[str]:

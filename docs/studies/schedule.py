@@ -30,6 +30,7 @@ from bench.records.schema import (
     TrialRecord,
 )
 from bench.runner.drive import LONG_EPOCH, TIMED_SECONDS
+from bench.runner.loop import remember
 from implementations import IMPLEMENTATIONS
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -154,16 +155,9 @@ def play(
     run, records, now = plan(), [], slowness * imports
     phases = {workload: read_phases(name, workload) for workload in WORKLOADS}
     fallback = {workload: read_phases(ZEN5, workload) for workload in WORKLOADS}
-    known: dict[tuple[int, StoppingRule], set[str]] = {}
-
-    def find(chosen: Run, before: Sequence[Record], rule: StoppingRule) -> set[str]:
-        key = len(before), rule
-        if key not in known:
-            known[key] = find_settled(chosen, before, rule)
-        return known[key]
-
+    find_known = remember(find_settled)
     ended: list[tuple[float, Trial]] = []
-    while (parts := find_missing_trials(run, records, find)) and now < 60 * minutes:
+    while (parts := find_missing_trials(run, records, find_known)) and now < 60 * minutes:
         trial = next(iter(parts.values()))[0]
         own = find_own(trial.case, phases, fallback) if trial.kind == "trial" else None
         noisy = trial.round == 1 and trial.case.workload == WORKLOADS[0]
@@ -196,8 +190,8 @@ def find_own(
         return None
     if own := phases[workload].get(name):
         return own
-    own, there = phases[WORKLOADS[0]][name], fallback[workload][name]
-    ratio = there.epoch / fallback[WORKLOADS[0]][name].epoch
+    own, other = phases[WORKLOADS[0]][name], fallback[workload][name]
+    ratio = other.epoch / fallback[WORKLOADS[0]][name].epoch
     return Phases(own.start, own.setup, ratio * own.epoch, own.predictions, own.noise, own.judging)
 
 
