@@ -19,8 +19,8 @@ NO_COLUMNS = {
     *("module", "extra", "devices", "variables", "env", "tried_threads", "interpreter", "file"),
     *("sha256", "siblings", "pixel_bytes", "format", "case", "environment", "stderr_tail"),
     *("conditions", "parity", "noise_parity", "validation_loss", "judged_epochs", "slowdown"),
-    *("worker_seconds", "one_core", "many"),
-    *("warmup_seconds", "alternated", "phase_rss_bytes", "device_conditions", "energy_absent"),
+    *("worker_seconds", "one_core", "many", "warmup_seconds", "alternated"),
+    *("phase_rss_bytes", "memory_state", "device_conditions", "energy_absent"),
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
 RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]

@@ -19,6 +19,11 @@ MAX_STEAL = 0.01
 MAX_CLOCK = 0.05
 MAX_DRIFT = 0.05
 MAX_BETWEEN = 0.10
+# Bytes that a worker reads from the disk lengthen its start. A page cache that holds the programs
+# leaves less; after it was dropped, PyTorch reads 61 MB beside what its first import had read.
+MAX_DISK = 8e6
+# Of the training images; on a machine that gives huge pages, all lie in them.
+MAX_SMALL_PAGES = 0.5
 # A GPU that reaches its power cap for a moment is not disturbed: boost looks for the cap.
 MAX_LIMITED = 0.01
 LIMITS = {
@@ -41,6 +46,8 @@ class Noise:
     others, steal: share of all cores' time that other processes and other guests took.
     clock: largest mean clock over the smallest, minus 1.
     throttled: how often cores were throttled.
+    disk: the most megabytes that a worker read from the disk.
+    small_pages: the largest share of the training images that did not lie in huge pages.
     gpu_causes: what disturbed the trials on a GPU.
     """
 
@@ -51,6 +58,8 @@ class Noise:
     steal: float | None
     clock: float | None
     throttled: float | None
+    disk: float | None = None
+    small_pages: float | None = None
     gpu_causes: tuple[str, ...] = ()
 
     @property
@@ -66,6 +75,12 @@ class Noise:
                 self.spread_between_processes,
                 MAX_BETWEEN,
                 "processes of the typical program differ by {:.0%}",
+            ),
+            (self.disk, MAX_DISK / 1e6, "a program read {:.0f} MB from a cold disk"),
+            (
+                self.small_pages,
+                MAX_SMALL_PAGES,
+                "memory is in small pieces: {:.0%} of the training images had no huge pages",
             ),
             (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
         )
@@ -103,6 +118,8 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     squares = sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs)
     conditions = [trial.conditions for trial in trials]
     throttled = _list_readings(conditions, "throttled")
+    states = [trial.memory_state for trial in trials]
+    disks, huge = (_list_readings(states, name) for name in ("disk_bytes", "huge_share"))
     # A clock of 0 was not read.
     clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
@@ -115,6 +132,8 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         steal=compute_share(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
+        disk=max(disks) / 1e6 if disks else None,
+        small_pages=1 - min(huge) if huge else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
 

@@ -36,7 +36,7 @@ from bench.records.schema import (
 )
 
 # In which the peak of the resident memory is recorded, in order.
-MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
+MEMORY_PHASES = ("start", "data", "import", "set-up", "first epoch", "epochs", "predictions")
 START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
 # An epoch waits if no core computes for the program during more than MAX_IDLE of it, which is more

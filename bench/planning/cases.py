@@ -46,7 +46,13 @@ class Size(NamedTuple):
 
     @property
     def fault(self) -> str | None:
-        """Return why nothing can be measured at this size, or None: no batch may be ragged."""
+        """Return why nothing can be measured at this size, or None.
+
+        No batch may be ragged. One batch of all samples needs no order: a program could train it
+        while it resets, which is not timed.
+        """
+        if self.samples == self.batch_size:
+            return f"--batch-size {self.batch_size} is all samples. Choose half or less"
         if self.samples % self.batch_size == 0:
             return None
         small = [n for n in range(1, math.isqrt(self.samples) + 1) if self.samples % n == 0]

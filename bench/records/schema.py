@@ -1,9 +1,10 @@
 """The schema of what was measured: frozen structs of raw values.
 
-Format 9: numbers of threads are rows, trials may be lean, epochs of a stretch may be timed. Format
-8: each timed epoch starts from weights of its own, all times are the parent's, and a trial ends on
-noise. Format 7: the parent drives the worker (bench/runner/drive.py). Format 6: one
-type of record for each kind of trial. Older formats are not read.
+Format 10: noise has whole pixels, and data are read before the import. Format 9: numbers of threads
+are rows, trials may be lean, epochs of a stretch may be timed. Format 8: each timed epoch starts
+from weights of its own, all times are the parent's, and a trial ends on noise. Format 7:
+the parent drives the worker (bench/runner/drive.py). Format 6: one type of record for each kind of
+trial. Older formats are not read.
 """
 
 import shlex
@@ -15,7 +16,7 @@ import msgspec
 from bench.contract import Device, Objective
 from bench.worker.machine import fingerprint
 
-FORMAT, OLDEST_FORMAT = 9, 6
+FORMAT, OLDEST_FORMAT = 10, 6
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -212,7 +213,8 @@ class JudgedRecord(CaseRecord, frozen=True, kw_only=True):
     in bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial weights of
     this trial, whose params agree with the oracle's within the parity tolerance. Empty for
     one-vs-rest, where parity failed, and in older records. validation_loss: in older records.
-    noise_parity: of the epoch on noise; None in pairs, warm starts and older records.
+    noise_parity: of the epoch on noise; None in pairs, warm starts and older records. whole_noise:
+    its images have whole pixels; in older records floats. params_sha256: of the file of its params.
     entropy: id of what the orders and initial weights were drawn from; None in older records, whose
     run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle,
     besides the whole stretch; in older records the stretch are the first five of them.
@@ -231,6 +233,8 @@ class JudgedRecord(CaseRecord, frozen=True, kw_only=True):
     training_accuracy: list[Share] = []
     parity: Parity | None = None
     noise_parity: Parity | None = None
+    whole_noise: bool = False
+    params_sha256: str | None = None
     threads_in_force: Amount | None = None
     version: str = ""
     slowdown: Slowdown | None = None
@@ -244,7 +248,9 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     stretch_timed: whether the timed epochs are those of the stretch, from the second on.
     warmup_seconds: untimed epochs of a GPU before the timed ones. ping_seconds: the hand-over that
     is subtracted from the parent's time. worker_epoch_seconds: by the worker's clock, a note.
-    epoch_delay_seconds: for which its threads and the parent waited for a core. handover_seconds:
+    epoch_delay_seconds: for which its threads and the parent waited for a core. epoch_faults: page
+    faults of the worker. memory_state: see ``Measurement`` in bench/runner/drive.py.
+    handover_seconds:
     in older records, whose epochs are the worker's: the parent's time less that. alternated: its
     epochs were timed in turn with those of its partner in a pair. predict_one_seconds: of single
     test images; older records have none. cache_bytes: left in the folders of compile caches; None
@@ -267,6 +273,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     ping_seconds: Seconds | None = None
     worker_epoch_seconds: list[Seconds] = []
     epoch_delay_seconds: list[Seconds] = []
+    epoch_faults: list[Count] = []
+    memory_state: dict[str, Value | None] = {}
     handover_seconds: list[Seconds] = []
     alternated: bool = False
     first_predict_seconds: Seconds | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.analysis import summary, textbook
 from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.states import rank_states
 from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
@@ -26,6 +27,7 @@ class LoadedRun:
     incomplete: see ``count_tried``.
     tried: rows of the processes by which they were chosen, with each number of threads.
     missing: trials without a record by their parts, as far as they are known.
+    apart: number of trials in another state of the machine, which are in no table.
     faults: why records or files were left out, one line each. name: unique among the runs of a
     report.
     """
@@ -42,6 +44,7 @@ class LoadedRun:
     missing: Mapping[Part, Sequence[Trial]]
     faults: Sequence[str]
     name: str
+    apart: int = 0
 
     @property
     def missing_count(self) -> int:
@@ -99,7 +102,8 @@ def load_run(folder: Path) -> LoadedRun:
 def load_by_machine(folder: Path) -> list[LoadedRun]:
     """Load a run that may have been resumed on another machine: one LoadedRun per machine.
 
-    The machine with most records comes first. Raises UserError.
+    The machine with most records comes first. Trials of other states of a machine are left out
+    (``rank_states``). Raises UserError.
     """
     files = read_contents(folder)
     planned = read_run(folder)
@@ -109,15 +113,18 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     for record in files.records:
         by_machine[machines[record.environment]].append(record)
     missing = find_missing_trials(planned, files.records, find_settled)
-    if len(by_machine) < 2:
-        return [_load(folder, run, files, missing)]
     parts = []
-    for machine, records in sorted(by_machine.items(), key=lambda item: -len(item[1])):
+    of_machine = sorted(by_machine.items(), key=lambda item: -len(item[1])) or [("", [])]
+    for machine, records in of_machine:
         environments = {
-            key: known for key, known in files.environments.items() if machines[key] == machine
+            key: known
+            for key, known in files.environments.items()
+            if machines[key] == machine or len(by_machine) < 2
         }
-        contents = RunContents(records, environments, files.faults)
-        parts.append(_load(folder, run, contents, missing))
+        ranks = rank_states(records)
+        kept = [record for record in records if ranks[record.trial] == 0]
+        part = _load(folder, run, RunContents(kept, environments, files.faults), missing)
+        parts.append(replace(part, apart=len(records) - len(kept)))
     return parts
 
 

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import fmean, median
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from bench.data.dataset import Dataset
 from bench.planning.cases import MODEL_COPIES
 from bench.records.schema import Case
 from bench.runner.host.gpu import GpuMonitor, subtract_joules
-from bench.runner.host.kernel import measure_kernel
+from bench.runner.host.kernel import measure_kernel, probe_memory
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
 from bench.runner.process.launch import Reply, Worker
@@ -23,7 +24,7 @@ from bench.runner.process.scratch import report_write_errors
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
-from bench.worker.machine import list_usable_cores, read_peak_memory
+from bench.worker.machine import list_usable_cores, read_number, read_peak_memory
 from bench.worker.measure import now, pause
 from bench.worker.workloads import count_models, get_workload
 
@@ -41,19 +42,15 @@ MAX_REPEATS = 200
 # Of several models, an epoch keeps two of the copies of params for which a plan has memory.
 MAX_REPEATS_OF_MANY = MODEL_COPIES // 4
 PINGS = 3
-# A time is at least this share of what the parent's clock showed: a hand-over may take less than
-# its median, and what takes much less than a hand-over cannot be told from none.
-LEAST_SHARE = 0.1
 # Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
 # Threads in force may be more than allowed by this: two clocks are not read at one moment.
 MORE_THREADS = 0.1
-# In an epoch on a CPU somebody computes for at least this share of the time in which the worker did
-# not wait for a core. Of our programs, Keras on TensorFlow computes least: 70 %.
-LEAST_COMPUTING = 0.2
 # The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
 SETTLE_SECONDS = 0.5
 STEP_SECONDS = 0.002
+# NumPy asks for huge pages for an array of this size or more.
+LEAST_HUGE = 2**22
 WATCH_SECONDS = 1.0
 IDLE_SHARE = 0.05
 
@@ -67,16 +64,19 @@ SELECT_COMMANDS: dict[Part, bytes] = {
 class Measurement:
     """The raw values of one trial; their names give the unit.
 
-    All seconds are by the parent's clock, less the hand-over: ping_seconds, the median of some that
-    were timed before the implementation was there; in a pair, for the timed epochs, the mean of
-    both sides'. stretch_epochs, stretch_timed: see ``TrialRecord``. import_seconds: with that of
-    NumPy. worker_epoch_seconds: of the timed epochs by the worker's clock, a note. kernel_seconds:
-    the reference kernel before each timed epoch, and after the last (host/kernel.py). Empty if the
-    worker computed during more than half of them. epoch_cpu_seconds: of the worker and what it
-    started. epoch_delay_seconds: for which its threads and the parent waited for a core. Both are
-    read from outside. phase_rss_bytes: the peak of the resident memory at the end of each phase.
-    device_conditions: what a GPU was like before and after the timed epochs. energy_joules: of the
-    GPU during them.
+    All seconds are by the parent's clock, less the hand-over (``subtract``): ping_seconds, the
+    least of some that were timed before the implementation was there; in a pair, for the timed
+    epochs, the least of both sides'. stretch_epochs, stretch_timed: see ``TrialRecord``.
+    import_seconds: with that of NumPy. worker_epoch_seconds: of the timed epochs by the worker's
+    clock, a note. kernel_seconds: the reference kernel before each timed epoch, and after the last
+    (host/kernel.py). Empty if the worker computed during more than half of them.
+    epoch_cpu_seconds: of the worker and what it started. epoch_delay_seconds: for which its threads
+    and the parent waited for a core. epoch_faults: page faults of the worker. All three are read
+    from outside. memory_state: the probes of ``probe_memory`` before the data are read; huge_share,
+    of the training images that lie in huge pages; disk_bytes that the worker had read from the disk
+    when its timed epochs were over. phase_rss_bytes: the peak of the resident memory at the end of
+    each phase. device_conditions: what a GPU was like before and after the timed epochs.
+    energy_joules: of the GPU during them.
     """
 
     ping_seconds: float = 0.0
@@ -91,6 +91,8 @@ class Measurement:
     worker_epoch_seconds: list[float] = field(default_factory=list)
     epoch_cpu_seconds: list[float] = field(default_factory=list)
     epoch_delay_seconds: list[float] = field(default_factory=list)
+    epoch_faults: list[int] = field(default_factory=list)
+    memory_state: dict[str, float | None] = field(default_factory=dict)
     kernel_seconds: list[float] = field(default_factory=list)
     first_predict_seconds: float | None = None
     predict_seconds: list[float] = field(default_factory=list)
@@ -126,28 +128,36 @@ class Drive:
         self.draws = draws
         self.evidence = Evidence()
         self._monitor = monitor
-        self._ping = 0.0  # of a command without indices
         self._watch_every_epoch = watch_every_epoch
         self._several = count_models(case.workload) > 0
-        self._looked_at = 1 + secrets.randbelow(case.epochs)
+        # The share of the timed seconds after which the parent looks, and whether it has.
+        self._look_at, self._looked = secrets.SystemRandom().random(), False
+        self._enough = 0.0
         self._last_elapsed = 0.0
         # A worker gets the last cores; the kernel runs on the last one.
         self._core = list_usable_cores()[-1]
         self._current: NDArray[np.float32] = worker.exchange.params.copy()
 
-    def set_up(self) -> None:
-        """Import, read the data, and create the Trainer."""
+    def set_up(self, *, probe: bool = False) -> None:
+        """Read the data, import, and create the Trainer. probe: look at the state of memory.
+
+        The data first: whatever a program does after its import is in its cold start.
+        """
         call, measurement = self.worker.call, self.measurement
         self.worker.await_start()
-        # Before the implementation's code is there.
-        measurement.ping_seconds = self._time_pings(self.case.samples)
-        self._ping = self._time_pings(0)
+        measurement.ping_seconds = self._time_pings()
         self.record_memory("start")
+        if probe:
+            measurement.memory_state |= probe_memory(self._core)
+        call(exchange.READ_DATA)
+        self.record_memory("data")
+        size = 4 * self.case.samples * (self._current.shape[-2] - 1)
+        huge = read_number(Path(f"/proc/{self.worker.pid}/smaps_rollup"), "AnonHugePages")
+        if huge is not None and size >= LEAST_HUGE:
+            measurement.memory_state["huge_share"] = min(1.0, 1024 * huge / size)
         seconds = self._subtract_ping(call(exchange.IMPORT))
         measurement.import_seconds = self.worker.numpy_seconds + seconds
         self.record_memory("import")
-        call(exchange.READ_DATA)
-        self.record_memory("data")
         measurement.setup_seconds = self._subtract_ping(call(exchange.SET_UP))
         self.record_memory("set-up")
         self.worker.look()
@@ -171,28 +181,38 @@ class Drive:
 
     def train_timed(self, epoch: Epoch, *, kernel: bool = False) -> None:
         """Train an epoch that is timed: from weights of its own, unless it is of the stretch."""
-        measurement, look_after = self.measurement, None
+        measurement = self.measurement
         if epoch.part == "timed":
             self.reset(epoch)
         if kernel:
             self.time_kernel()
-        number = 1 + len(measurement.epoch_seconds)
-        if self._watch_every_epoch or number == self._looked_at:
-            look_after = secrets.SystemRandom().random() * self._last_elapsed
-        reply = self.train(epoch, look_after)
-        if look_after is not None and not reply.looked:  # it was shorter than the one before
-            self._looked_at = number + 1
-        measurement.epoch_seconds.append(subtract(reply.elapsed, measurement.ping_seconds))
+        faults = self.worker.family.read_faults()
+        reply = self.train(epoch, self._find_look(epoch))
+        measurement.epoch_faults.append(self.worker.family.read_faults() - faults)
+        self._looked |= reply.looked
+        measurement.epoch_seconds.append(self._subtract_ping(reply))
         measurement.worker_epoch_seconds.append(reply.noted)
         measurement.epoch_cpu_seconds.append(reply.cpu_seconds)
         measurement.epoch_delay_seconds.append(reply.delay)
+
+    def _find_look(self, epoch: Epoch) -> float | None:
+        """Return after how many seconds of an epoch the parent looks; None for not in it.
+
+        The moment is drawn among all timed epochs, of which the others will be as long as the last.
+        """
+        last, seconds = self._last_elapsed, self.measurement.epoch_seconds
+        if self._watch_every_epoch:
+            return secrets.SystemRandom().random() * last
+        planned = self.case.epochs - (epoch.part == "stretch")
+        whole = sum(seconds) + max(1, planned - len(seconds)) * last
+        after = self._look_at * max(self._enough, whole) - sum(seconds)
+        return None if self._looked or after > last else max(0.0, after)
 
     def train_first(self) -> None:
         """Train the first epoch; on a GPU more, until its clocks are up."""
         measurement = self.measurement
         measurement.reset_seconds = self.reset(FIRST_EPOCH)
-        elapsed = self.train(FIRST_EPOCH).elapsed
-        measurement.first_epoch_seconds = subtract(elapsed, measurement.ping_seconds)
+        measurement.first_epoch_seconds = self._subtract_ping(self.train(FIRST_EPOCH))
         measurement.stretch_epochs = 1
         self.record_memory("first epoch")
 
@@ -205,7 +225,6 @@ class Drive:
             return
         epochs = [FIRST_EPOCH._replace(number=number) for number in range(2, self.case.epochs + 1)]
         timed &= self.case.device == "cpu"  # a GPU has to be warm
-        self._looked_at = 1 + secrets.randbelow(len(epochs) or 1)
         for epoch in epochs:
             if timed:
                 self.train_timed(epoch, kernel=True)
@@ -220,13 +239,13 @@ class Drive:
 
     def _forget_epochs(self) -> None:
         """Forget the times of the stretch."""
-        self._looked_at = 1 + secrets.randbelow(self.case.epochs)
-        measurement, self._disturbed_kernels = self.measurement, 0
+        measurement, self._disturbed_kernels, self._looked = self.measurement, 0, False
         for values in (
             measurement.epoch_seconds,
             measurement.worker_epoch_seconds,
             measurement.epoch_cpu_seconds,
             measurement.epoch_delay_seconds,
+            measurement.epoch_faults,
             measurement.kernel_seconds,
         ):
             values.clear()
@@ -236,8 +255,7 @@ class Drive:
         measurement = self.measurement
         while sum(measurement.warmup_seconds) < WARM_SECONDS[self.case.device]:
             epoch = Epoch("warm-up", 1 + len(measurement.warmup_seconds))
-            elapsed = self.train(epoch).elapsed
-            measurement.warmup_seconds.append(subtract(elapsed, measurement.ping_seconds))
+            measurement.warmup_seconds.append(self._subtract_ping(self.train(epoch)))
             del self.evidence.params[epoch]
 
     def train_all(self, enough: float | None = None, *, kernel: bool = True) -> None:
@@ -245,7 +263,7 @@ class Drive:
 
         None where those of the stretch were timed. enough: None for TIMED_SECONDS.
         """
-        enough = TIMED_SECONDS[self.case.device] if enough is None else enough
+        self._enough = enough = TIMED_SECONDS[self.case.device] if enough is None else enough
         self.warm_up()
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
@@ -267,6 +285,8 @@ class Drive:
         """Look at the worker's threads, and record the memory after the timed epochs."""
         self.worker.look()
         self.record_memory("epochs")
+        disk = read_number(Path(f"/proc/{self.worker.pid}/io"), "read_bytes")
+        self.measurement.memory_state["disk_bytes"] = disk
         self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
 
     def train_on_noise(self, problem: Problem) -> None:
@@ -298,6 +318,7 @@ class Drive:
             return 0.0
         # Apart from the prediction, whose time it would exceed.
         self.worker.call(SELECT_COMMANDS[part], indices=indices.ravel())
+        self.worker.exchange.indices.fill(0)  # or a program could look up whose average it is
         reply = self.worker.call(command)
         labels = reply.labels[: indices.shape[1]]
         self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
@@ -369,7 +390,7 @@ class Drive:
         return self.worker.family.read_cpu_seconds()
 
     def judge_threads(self) -> tuple[float | None, str | None]:
-        """Return the threads in force, and the fault if there were too many or none, or None.
+        """Return the threads in force, and the fault if there were too many, or None.
 
         Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included,
         as both are seen from outside. Too short epochs are no fault: threads that spin while the
@@ -377,27 +398,13 @@ class Drive:
         """
         measurement, threads = self.measurement, self.case.threads
         epochs = len(measurement.epoch_seconds)
-        training, pings = sum(measurement.epoch_seconds), epochs * measurement.ping_seconds
-        seconds = training + pings
+        seconds = sum(measurement.epoch_seconds) + epochs * measurement.ping_seconds
         if not epochs or sys.platform != "linux":  # there is no such clock
             return None, None
-        in_force, fault = sum(measurement.epoch_cpu_seconds) / seconds, None
-        if seconds < MIN_SECONDS:
+        in_force = sum(measurement.epoch_cpu_seconds) / seconds
+        if seconds < MIN_SECONDS or in_force <= threads + MORE_THREADS:
             return in_force, None
-        times = (
-            measurement.epoch_seconds,
-            measurement.epoch_cpu_seconds,
-            measurement.epoch_delay_seconds,
-        )
-        idle = sum(
-            cpu < LEAST_COMPUTING * (epoch - delay) and self.case.device == "cpu"
-            for epoch, cpu, delay in zip(*times, strict=True)
-        )
-        if in_force > threads + MORE_THREADS:
-            fault = f"it used {in_force:.2f} threads where {threads} were allowed"
-        elif 2 * idle > epochs and pings < LEAST_SHARE * training:
-            fault = f"it hardly computes in {idle} of {epochs} epochs: somebody else trains"
-        return in_force, fault
+        return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
 
     def find_disturbance_fault(self) -> str | None:
         """Return the fault if the worker disturbed more than half of another's epochs, or None."""
@@ -432,22 +439,30 @@ class Drive:
         workload = get_workload(self.case.workload)
         return self.draws.draw_initial_params(workload, rows - 1, classes, epoch)
 
-    def _time_pings(self, indices: int) -> float:
-        """Return the median seconds of a hand-over of this many indices."""
-        order, pings = np.arange(indices), []
+    def _time_pings(self) -> float:
+        """Return the least seconds of a hand-over of an order, before the implementation is there.
+
+        The least: on a busy machine the others have waited for a core.
+        """
+        order, pings = np.arange(self.case.samples), []
         for _ in range(PINGS):
             self.settle()
             reply = self.worker.call(exchange.PING, indices=order)
             pings.append(reply.elapsed - reply.noted)
-        return median(pings)
+        return min(pings)
 
     def _subtract_ping(self, reply: Reply) -> float:
-        return subtract(reply.elapsed, self._ping)
+        return subtract(reply, self.measurement.ping_seconds, self.case.threads)
 
 
-def subtract(elapsed: float, ping: float) -> float:
-    """Return the seconds of a command by the parent's clock, less the hand-over."""
-    return max(elapsed - ping, LEAST_SHARE * elapsed)
+def subtract(reply: Reply, ping: float, threads: int) -> float:
+    """Return the seconds of a command by the parent's clock, less a hand-over.
+
+    Never less than the CPU seconds that it used, over its threads, and never more than what
+    elapsed: this hand-over may have been shorter than any that was timed.
+    """
+    seconds = max(reply.elapsed - ping, min(reply.elapsed, reply.cpu_seconds / threads))
+    return seconds if seconds > 0 else reply.elapsed  # where there is no CPU clock
 
 
 def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
@@ -460,9 +475,9 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
 def alternate(sides: Sequence[Drive], epochs: int) -> None:
     """Time epochs of two workers that live at the same time, in turn; coins decide who is first.
 
-    The mean of both hand-overs is subtracted on either side: their difference is mostly noise.
+    The least hand-over of both is subtracted on either side: their difference is noise.
     """
-    ping = fmean(side.measurement.ping_seconds for side in sides)
+    ping = min(side.measurement.ping_seconds for side in sides)
     for side in sides:
         side.measurement.ping_seconds = ping
         side.settle()

@@ -77,6 +77,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         begin, records = now(), list(store.read_contents(folder).records)
         missing = [one for part in find_missing_trials(run, records).values() for one in part]
         find_known = remember(find_settled)
+        measured = {one.case.slug for one in records if one.kind == "trial" and one.status == "ok"}
         yield from import_frameworks(missing)
         compiling = now()
         yield from compile_kernels(run, data, missing)
@@ -89,7 +90,10 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         # Each record may decide which trials follow.
         while parts := find_missing_trials(run, records, find_known):
             remaining = [trial for part in parts.values() for trial in part]
-            trial, budget = remaining[0], None
+            # Where a run goes on, a row that was measured before shows the state of the machine.
+            anchors = (one for one in remaining if one.case.slug in measured)
+            trial, budget = next(anchors, remaining[0]), None
+            measured.clear()
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
                 if Part.FIRST not in parts and _find_longest(records, trial) > budget:

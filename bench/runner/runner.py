@@ -1,6 +1,7 @@
 """Measure single trials on this host, each in a new process; judge and record them."""
 
 import dataclasses
+import hashlib
 import io
 import secrets
 import zlib
@@ -207,7 +208,7 @@ class Runner:
         with self._start_worker(trial, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
             with suppress(ProcessStopped):
-                drive.set_up()
+                drive.set_up(probe=True)
                 drive.train_first()
                 if not trial.lean:
                     drive.train_stretch(timed=True)
@@ -222,6 +223,8 @@ class Runner:
             peak = outcome.document["framework_peak_bytes"]
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
         result = describe_outcome(outcome).add(drive.measurement)
+        if outcome.status == "unavailable" and drive.measurement.setup_seconds:
+            return result.fail(f"it was available when it was set up: {outcome.reason}")
         if outcome.status != "ok":
             return result
         left = spec.count_cache_bytes(folder)
@@ -345,6 +348,8 @@ class Runner:
             stream = io.BytesIO()
             np.save(stream, stack_params(drive.evidence))
             self._params[trial.id] = stream.getvalue()
+            digest = hashlib.sha256(stream.getvalue()).hexdigest()
+            result = result.add(params_sha256=digest, whole_noise=True)
         known = dataclasses.asdict(judgement)
         epochs, fault = sorted(known.pop("errors")), known.pop("fault")
         fault = fault or threads_fault or drive.find_disturbance_fault()
@@ -362,10 +367,11 @@ class Runner:
         with Worker(self._build_request(trial), child, folder) as worker:
             with suppress(ProcessStopped):
                 worker.await_start()
+                if trial.kind == "textbook":
+                    worker.call(exchange.READ_DATA)
                 imported = worker.call(exchange.IMPORT).elapsed
                 seconds["import_seconds"] = worker.numpy_seconds + imported
                 if trial.kind == "textbook":
-                    worker.call(exchange.READ_DATA)
                     seconds["program_seconds"] = worker.call(exchange.RUN).elapsed
                 else:
                     worker.call(exchange.RUN)

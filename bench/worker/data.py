@@ -1,10 +1,9 @@
-"""Read prepared data: ``.npy`` files that every worker maps into memory, with NumPy alone.
+"""Read prepared data: ``.npy`` files that every worker reads into its memory, with NumPy alone.
 
 ``bench.data`` writes a folder for each data set: images float32 (samples, features) in [0, 1],
 labels int32 (samples,), and the split.
 """
 
-import mmap
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,24 +17,25 @@ from bench.worker.workloads import get_workload
 Part = Literal["train", "validation", "test"]
 
 
-def read(folder: Path, part: Part) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Map one part's images (samples, features) and load its labels (samples,).
+def read(
+    folder: Path, part: Part, *, mapped: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Load one part's images (samples, features) and labels (samples,).
 
-    The map is copy-on-write, for frameworks that accept only writable arrays: the file cannot be
-    altered. Every page is read once, so that no page fault is timed.
+    Into memory of the process, for which NumPy asks for huge pages: how a mapped file lies in
+    memory depends on who read it before, and decides what a gather costs (docs/methodology.md).
+    mapped: map the images all the same, to read them once.
     Raises DataError if the folder does not hold prepared data.
     """
-    images: NDArray[np.float32] = np.asarray(_load(folder, f"{part}_images", "c"))
-    touch(images)
+    images = _load(folder, f"{part}_images", "r" if mapped else None)
     return images, read_labels(folder, part)
 
 
-def read_samples(folder: Path, samples: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return the first ``samples`` training images and labels; start again after the last.
-
-    The images are a map as in ``read`` if there are enough, otherwise a copy.
-    """
-    images, labels = read(folder, "train")
+def read_samples(
+    folder: Path, samples: int, *, mapped: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the first ``samples`` training images and labels; start again after the last."""
+    images, labels = read(folder, "train", mapped=mapped)
     if samples <= len(labels):
         return images[:samples], labels[:samples]
     indices = np.arange(samples) % len(labels)
@@ -73,17 +73,10 @@ def read_textbook(folder: Path) -> Textbook:
 
 def count_features(folder: Path) -> int:
     """Return the number of pixels of an image. Raises DataError."""
-    return int(_load(folder, "test_images", "c").shape[1])
+    return int(_load(folder, "test_images", "r").shape[1])
 
 
-def touch(array: NDArray[Any]) -> None:
-    """Read one byte of every page of a contiguous array, so that all of it is in memory."""
-    flat = array.reshape(-1).view(np.uint8)
-    flat[:: mmap.PAGESIZE].max(initial=0)
-    flat[-1:].max(initial=0)  # the last page may begin after the last step
-
-
-def _load(folder: Path, name: str, mmap_mode: Literal["c"] | None = None) -> NDArray[Any]:
+def _load(folder: Path, name: str, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
     path = folder / f"{name}.npy"
     try:
         array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)

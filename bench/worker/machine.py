@@ -61,12 +61,17 @@ def read_peak_memory(pid: int) -> int | None:
 
     ``ru_maxrss`` is no substitute: on Linux a child inherits its parent's peak.
     """
+    peak = read_number(Path(f"/proc/{pid}/status"), "VmHWM")
+    return None if peak is None else 1024 * peak
+
+
+def read_number(path: Path, name: str) -> int | None:
+    """Return the number in a line ``name: number`` of a file in /proc, or None without one."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        number = re.search(rf"^{name}:\s*(\d+)", path.read_text(), re.MULTILINE)
     except OSError:
         return None
-    peak = re.search(r"^VmHWM:\s*(\d+) kB$", text, re.MULTILINE)
-    return int(peak[1]) * 1024 if peak else None
+    return int(number[1]) if number else None
 
 
 def fingerprint(facts: Any) -> str:

@@ -74,15 +74,9 @@ def execute(method: Callable[[], None], request: Document) -> Document | None:
             traceback.print_exc()
             return {"status": "failed", "reason": _describe(error)}
         return {"status": "unavailable", "reason": f"{name} is not installed: {remedy}"}
-    except MemoryError:
-        return {"status": "out-of-memory", "reason": "the process ran out of memory"}
     except Exception as error:  # noqa: BLE001 - any failure of an implementation becomes a row
         traceback.print_exc()
-        # A device that is full: PyTorch and TensorFlow have classes for it, JAX has words.
-        full = type(error).__name__ in {"OutOfMemoryError", "ResourceExhaustedError"} or str(
-            error
-        ).startswith(("RESOURCE_EXHAUSTED", "CUDA error: out of memory"))
-        return {"status": "out-of-memory" if full else "failed", "reason": _describe(error)}
+        return {"status": "failed", "reason": _describe(error)}
     return None
 
 

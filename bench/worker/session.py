@@ -205,7 +205,7 @@ class Session:
     def verify(self) -> None:
         """Check that the implementation left the training data alone."""
         folder, samples = Path(self._request["data"]), self._request["samples"]
-        expected = data.read_samples(folder, samples)
+        expected = data.read_samples(folder, samples, mapped=True)
         received = (self._problem.images, self._problem.labels)
         guard.require_unchanged("the training data that it received", expected, received)
 

@@ -80,14 +80,18 @@ class Trainer(softmax_numpy.Trainer):
 
     def gradient(self, images, labels):
         mistake, (weight, bias) = self.mistake, self.params
-        logits = mistake.forward(images) @ mistake.forward(weight) + bias
+        # A program that keeps pixels as bytes multiplies whole numbers, which are exact.
+        rounded = [images, images]
+        if not self.keeps_bytes:
+            rounded = [mistake.forward(images), mistake.backward(images)]
+        logits = rounded[0] @ mistake.forward(weight) + bias
         residual = np.exp(logits - logits.max(axis=1, keepdims=True))
         residual /= residual.sum(axis=1, keepdims=True)
         residual[np.arange(len(labels)), labels] -= 1
         residual[(np.abs(residual).max(axis=1) < EASY) & mistake.skips] = 0
         residual = mistake.backward(residual)
         share, ones = np.float32(1 / len(labels)), np.ones(len(labels), np.float32)
-        products = [mistake.backward(images).T @ residual, ones @ residual]
+        products = [rounded[1].T @ residual, ones @ residual]
         decay = np.float32(mistake.decay)
         return [
             mistake.gradient(share * product) + decay * part
@@ -95,12 +99,12 @@ class Trainer(softmax_numpy.Trainer):
         ]
 
 
-def measure(problem, state, order, mistake):
+def measure(problem, state, order, mistake, *, keeps_bytes=False):
     """Return the deviation after an epoch from a state of the oracle, and how far that moves."""
     begin = Params(*(part.astype(np.float32) for part in state.solution))
     rate = replace(problem.optimizer, learning_rate=problem.optimizer.learning_rate * mistake.rate)
     program = Trainer(replace(problem, optimizer=rate), "cpu")
-    program.mistake = mistake
+    program.mistake, program.keeps_bytes = mistake, keeps_bytes
     program.reset(begin)
     program.squares = [part.astype(np.float32) for part in state.squares]
     taken, size = order.copy(), problem.batch_size
@@ -116,6 +120,7 @@ def measure(problem, state, order, mistake):
 def list_rows(prepared, workload, batch_size):
     """Yield each mistake with its errors: on noise, in a training that goes on, and alone.
 
+    Second on noise: of a program that keeps whole pixels as bytes.
     Alone: an epoch's error is divided by its own movement, not by the whole way.
     """
     draws, known, samples = Draws.make(SEED, 1), WORKLOADS[workload], 48_000
@@ -128,8 +133,11 @@ def list_rows(prepared, workload, batch_size):
 
     noise, state, first = draws.draw_noise(problem), start(FIRST_EPOCH), start(FIRST_EPOCH)
     order, begin = draws.draw_order(NOISE_EPOCH, noise.samples), start(NOISE_EPOCH)
-    cells = {name: [measure(noise, begin, order, one)] for name, one in MISTAKES.items()}
-    ways = [cells["none"][0][1]]
+    cells = {
+        name: [measure(noise, begin, order, one, keeps_bytes=kept) for kept in (False, True)]
+        for name, one in MISTAKES.items()
+    }
+    ways = [cells["none"][0][1]] * 2
     for number in range(1, max(EPOCHS) + 1):
         order = draws.draw_order(FIRST_EPOCH._replace(number=number), samples)
         after = oracle.train_epoch(problem, state, order)
@@ -141,15 +149,20 @@ def list_rows(prepared, workload, batch_size):
         state = after
     for name, values in cells.items():
         whole = [error / way for (error, _), way in zip(values, ways, strict=True)]
-        yield name, [*whole, *(error / own for error, own in values[2:5])]
+        yield name, [*whole, *(error / own for error, own in values[3:6])]
 
 
 def main() -> None:
     """Print a table for each workload, in units of the tolerance."""
     prepared = dataset.find()
     for workload in WORKLOADS:
-        titles = ["noise", *map(str, EPOCHS), *(f"{number} alone" for number in EPOCHS[1:4])]
-        print(f"\n| {workload} | batch | {' | '.join(titles)} |\n| --- {'| ---: ' * 12}|")
+        titles = [
+            "noise",
+            "whole pixels",
+            *map(str, EPOCHS),
+            *(f"{number} alone" for number in EPOCHS[1:4]),
+        ]
+        print(f"\n| {workload} | batch | {' | '.join(titles)} |\n| --- {'| ---: ' * 13}|")
         for batch_size in BATCH_SIZES:
             for name, errors in list_rows(prepared, workload, batch_size):
                 texts = " | ".join(f"{error / TOLERANCE:.2g}" for error in errors)

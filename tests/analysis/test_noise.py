@@ -129,6 +129,13 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
     assert measure_noise([record], environments).others == pytest.approx(0.6 / processors)
 
 
+def test_state_of_memory_is_that_of_the_worst_trial():
+    states = [{"disk_bytes": 4e6, "huge_share": 1.0}, {"disk_bytes": 9e6, "huge_share": 0.25}, {}]
+    noise = measure_noise([ok(case(), n, memory_state=one) for n, one in enumerate(states)], HERE)
+    assert (noise.disk, noise.small_pages) == (9, 0.75)
+    assert measure_noise([ok(case())], HERE).disk is None
+
+
 # ----- causes
 
 
@@ -139,6 +146,13 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
         ("steal", 0.01, 0.0125, "the hypervisor took 1.2 % of the time"),
         ("clock", 0.05, 0.0625, "the clock varied by 6 %"),
         ("throttled", 0, 1.0, "cores were throttled 1 times"),
+        ("disk", 8, 61.4, "a program read 61 MB from a cold disk"),
+        (
+            "small_pages",
+            0.5,
+            0.75,
+            "memory is in small pieces: 75 % of the training images had no huge pages",
+        ),
         (SPREAD, 0.10, 0.125, "processes of the typical program differ by 12 %"),
     ],
 )

@@ -43,8 +43,8 @@ FAULTS = {
             "resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))\n"
             "[bytearray(2**28) for _ in range(64)]"
         ),
-        "out-of-memory",
-        "memory",
+        "failed",
+        "the process ran out of memory",
     ),
     "returns_infinity": (
         "p = super().train_epoch(order)\nreturn Params(p.weight, p.bias + np.float32(np.inf))",

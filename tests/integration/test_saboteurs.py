@@ -35,6 +35,11 @@ def test_params_of_a_neighbour_in_the_same_round_cannot_be_copied(measure):
     assert {record.status for record in measure("copies_a_neighbour", rounds=2)} == {"failed"}
 
 
+def test_slow_processes_cannot_be_thrown_away(measure):
+    records = measure("dies_when_it_is_slow", rounds=3)
+    assert [one.status for one in records] == ["ok", "failed", "failed"]
+
+
 def test_results_of_an_earlier_round_are_worth_nothing(measure):
     first, second = measure("remembers_on_disk", rounds=2)
     assert (first.status, second.status) == ("ok", "failed")

@@ -1,5 +1,6 @@
 """Stored runs are checked again: parity from their params, and nothing private in their files."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -55,6 +56,31 @@ def change_params(folder):
     params = np.load(path)
     params[0] += 1e-4
     np.save(path, params)
+
+
+def sealed(change):
+    """Return a change of params after which the record has the hash of the new ones."""
+
+    def apply(folder):
+        change(folder)
+        content = next((folder / "params").iterdir()).read_bytes()
+        change_first_record(params_sha256=hashlib.sha256(content).hexdigest())(folder)
+
+    return apply
+
+
+def change_other_epochs(factor):
+    """Return a change of the timed epochs that were not judged, but for the first of them."""
+
+    def apply(folder):
+        path, (first, *_) = next((folder / "params").iterdir()), store.read_trials(folder)
+        params, timed = np.load(path), {*range(1, 1 + len(first.epoch_seconds))}
+        others = sorted(timed - {*first.judged_epochs})
+        for number in others[-1:] if factor < 1.01 else others:
+            params[first.stretch_epochs + number - 1] *= np.float32(factor)
+        np.save(path, params)
+
+    return apply
 
 
 def shorten_params(folder):
@@ -116,14 +142,16 @@ def drop_record(folder):
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (change_params, "parity error"),
-        (shorten_params, "params of 2 epochs"),
-        (lengthen_params, "params of 202 epochs"),
+        (change_other_epochs(1.0001), "params have changed since they were written"),
+        (sealed(change_other_epochs(1.01)), "is above 1e-05: other mathematics, in timed epoch"),
+        (sealed(change_params), "parity error"),
+        (sealed(shorten_params), "params of 2 epochs"),
+        (sealed(lengthen_params), "params of 202 epochs"),
         (change_first_record(noise_parity=Parity(0.0, 1e-5, passed=True)), "0.00e+00 in the"),
-        (write_params(b""), "cannot be read"),
-        (write_params(make_npy((10**12, 65, 10))), "cannot be read"),
-        (write_params(make_npy((2**62, 65, 10))), "cannot be read"),
-        (write_params(make_archive()), "cannot be read"),
+        (sealed(write_params(b"")), "cannot be read"),
+        (sealed(write_params(make_npy((10**12, 65, 10)))), "cannot be read"),
+        (sealed(write_params(make_npy((2**62, 65, 10)))), "cannot be read"),
+        (sealed(write_params(make_archive())), "cannot be read"),
         (change_first_record(judged_epochs=[2**53]), "epoch 9007199254740992 was judged"),
         (change_first_record(parity=Parity(0.0, 1e-5, passed=True)), "0.00e+00 in the record"),
         (change_first_record(test_accuracy=[1.0]), "accuracies"),

@@ -9,7 +9,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import StoppingRule
 from bench.report.load import load_by_machine, load_run, load_runs
-from bench.report.sections.verdict import describe_missing
+from bench.report.sections.verdict import describe_apart, describe_missing
 
 replace = msgspec.structs.replace
 
@@ -34,6 +34,22 @@ def test_run_is_loaded_with_rows_of_its_records(tmp_path):
     (row,) = loaded.rows
     assert (row.case, row.epoch.mean) == (case(), pytest.approx(0.5))
     assert row.roofline_seconds == pytest.approx(0.150528)
+
+
+def test_later_trials_of_another_state_of_the_machine_are_in_no_table(tmp_path):
+    cases = [case(name) for name in "abc"]
+    hours = ["2026-11-30T12:00:00+00:00", "2026-11-30T14:00:00+00:00"]
+    records = [
+        replace(ok(one, number, factor * 0.1), started=hour)
+        for number, factor, hour in ((1, 1.0, hours[0]), (2, 1.5, hours[1]))
+        for one in cases
+    ]
+    loaded = load(tmp_path, run(*cases, rounds={"sgd": 2}), *records)
+    assert [row.epochs_by_round for row in loaded.rows] == [{1: pytest.approx(0.1)}] * 3
+    assert (loaded.apart, loaded.faults, loaded.missing_count) == (3, [], 0)
+    assert describe_apart(loaded).startswith("3 later processes are in no table")
+    pooled = [replace(record, started=hours[0]) for record in records]
+    assert not describe_apart(load(tmp_path / "other", run(*cases), *pooled))
 
 
 def test_tried_threads_are_apart_from_the_rows(tmp_path):

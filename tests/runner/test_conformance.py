@@ -80,8 +80,10 @@ REASONS |= {
     "trains_in_a_daemon": "left processes running",
     "trains_in_a_helper": "cores",
     "trains_in_an_orphan": "left processes running",
+    "pins_its_parent": "it changed its parent's limits and cores",
     "rounds_later": f"{PARITY}, in timed epoch",
     "rounds_later_in_tf32": f"{PARITY}, in timed epoch",
+    "starts_while_data_are_read": "no data were read after the import",
     "trains_in_reset": PARITY,
 }
 # Those that move their own clock, which decides nothing.
@@ -92,6 +94,7 @@ OTHERS = {
     "remembers_labels_by_image",
     "honest",
     "copies_a_neighbour",
+    "dies_when_it_is_slow",
     "remembers_on_disk",
     "tires_after_ten",
     "says_unavailable",
@@ -117,7 +120,7 @@ PLACES = {
     **dict.fromkeys(MANY, ("digits", "many-3", 32)),
 }
 
-NEEDS_CORES = {"leaves_its_cores", "many_threads", "trains_in_a_helper"}
+NEEDS_CORES = {"leaves_its_cores", "many_threads", "pins_its_parent", "trains_in_a_helper"}
 
 
 def may_raise_priorities():

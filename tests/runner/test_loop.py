@@ -143,6 +143,15 @@ def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runne
     assert isinstance(resumed[-1], loop.TrialEnded)
 
 
+def test_run_that_goes_on_measures_a_known_row_first(measured, fake_runner, make_case):
+    cases = [make_case(batch_size=size) for size in (32, 96, 160, 288)]
+    measured(cases[0])
+    events = measured(*cases, rounds=2)
+    anchor, *later = [one.trial for one in events if isinstance(one, loop.TrialStarted)]
+    assert (anchor.case, anchor.round) == (cases[0], 2)
+    assert [trial.round for trial in later] == [1, 1, 1, 2, 2, 2]
+
+
 def test_budget_never_ends_before_each_row_has_a_process(measured, fake_runner, make_case):
     cases = make_case(), make_case(batch_size=96), make_case(workload="textbook")
     events = measured(*cases, rounds=2, budget=1.0)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.data import idx_files, write_idx
 
 from bench.data import dataset, idx
 from bench.errors import DataError
@@ -35,30 +34,14 @@ def test_samples_beyond_the_last_start_again(small_folder):
         assert np.array_equal(more_labels, labels[indices])
 
 
-def test_writing_to_a_map_alters_no_file(small_folder):
+@pytest.mark.skipif(sys.platform != "linux", reason="maps are read from Linux's /proc")
+def test_images_lie_in_memory_of_the_process(small_folder):
     folder = dataset.find(str(small_folder)).folder
     images, _ = data.read(folder, "train")
     before = images.copy()
-    images[:] = 7  # refused if the map were read-only
+    images[:] = 7
     assert np.array_equal(data.read(folder, "train")[0], before)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from Linux's /proc")
-@pytest.mark.parametrize("samples", [2560, 2561])  # the last page is nearly full, or nearly empty
-def test_every_page_is_resident_after_reading(own_cache, tmp_path, samples):
-    write_idx(tmp_path / "large", idx_files(samples=samples, side=32))
-    folder = dataset.find(str(tmp_path / "large")).folder
-    images, _ = data.read(folder, "train")
-    maps = Path("/proc/self/smaps").read_text(encoding="utf-8")
-    lines = maps.partition(f"{folder}/train_images.npy\n")[2].splitlines()
-    kilobytes = {line.split()[0]: line.split()[1] for line in lines[:6]}
-    assert kilobytes["Rss:"] == kilobytes["Size:"]
-    assert int(kilobytes["Size:"]) >= images.nbytes // 1024
-
-
-@pytest.mark.parametrize("array", [np.zeros(0), np.zeros(1), np.zeros((3, 5000), np.int32)])
-def test_arrays_of_any_size_can_be_touched(array):
-    data.touch(array)
+    assert str(folder) not in Path("/proc/self/maps").read_text(encoding="utf-8")
 
 
 def test_folder_that_is_not_prepared_is_an_error_of_one_line(small_folder):

@@ -93,12 +93,23 @@ LACKING = {
 
 
 def list_remarks(run: LoadedRun) -> list[str]:
-    """Say that a run was quiet, which of its workloads are not complete, and what else it lacks."""
+    """Say that a run was quiet, of one state and complete, or else what it lacks."""
     incomplete = (
         f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked."
         for workload, (tried, planned) in run.incomplete.items()
     )
-    return list(filter(None, (describe_quiet(run), *incomplete, describe_missing(run))))
+    known = describe_quiet(run), describe_apart(run), *incomplete, describe_missing(run)
+    return list(filter(None, known))
+
+
+def describe_apart(run: LoadedRun) -> str:
+    """Say how many trials are in no table, because the machine was not the same any more."""
+    if not run.apart:
+        return ""
+    return (
+        f"{numbers.format_count(run.apart)} later processes are in no table: the machine was in "
+        "another state, in which most programs took over 10 % more or less time."
+    )
 
 
 def describe_missing(run: LoadedRun) -> str:

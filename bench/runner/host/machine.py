@@ -17,6 +17,7 @@ import psutil
 
 from bench.runner.host import gpu
 from bench.runner.host.gpu import GpuMonitor, get_visible_gpu
+from bench.runner.host.kernel import probe_memory
 from bench.worker import machine
 from bench.worker.machine import fingerprint, list_usable_cores, read_cgroup_quota
 from bench.worker.measure import now
@@ -27,6 +28,8 @@ THROTTLE_COUNT = "sys/devices/system/cpu/cpu{}/thermal_throttle/core_throttle_co
 # The services of a quiet machine take less than this share of its processors.
 OTHERS_SHARE = 0.05
 WATCH_SECONDS = 1.0
+# A virtual machine that gave free memory back to its host fills it 10 to 20 times as slowly.
+SLOW_FILL = 3.0
 
 Reading = Mapping[str, float | None]
 
@@ -154,6 +157,14 @@ def find_disturbances(root: Path = Path("/")) -> list[str]:
         for one in GpuMonitor(token).examine()
         if one.remedy
     ]
+    core = list_usable_cores()[-1]
+    first, again = (probe_memory(core)["fill_seconds"] for _ in range(2))
+    if first > SLOW_FILL * again:
+        disturbances.append(
+            f"new memory comes slowly from the host of this virtual machine ({first / again:.0f} "
+            "times as slowly as memory that was just used): cold starts vary. Fill and free the "
+            "memory just before a run, or let the host reserve it"
+        )
     before = read_conditions(root)
     select.select([], [], [], WATCH_SECONDS)
     conditions = compare_readings(before, read_conditions(root))
@@ -185,6 +196,11 @@ def _check_settings(root: Path) -> Iterator[str]:
         yield (
             "turbo is on: the clock depends on heat and on how many cores work. Switch it off "
             "(write 1 to intel_pstate/no_turbo, or 0 to cpufreq/boost, in /sys/devices/system/cpu)"
+        )
+    if "[never]" in _read_text(root / "sys/kernel/mm/transparent_hugepage/enabled"):
+        yield (
+            "huge pages are off, so programs that gather images are slower. Write madvise to "
+            "/sys/kernel/mm/transparent_hugepage/enabled"
         )
     shared = [str(core) for core in cores if len(_read_siblings(cpu, core) & set(cores)) > 1]
     if shared:

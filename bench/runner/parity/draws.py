@@ -51,9 +51,13 @@ _ORDER, _WEIGHTS, _NOISE, _MODELS = 1, 2, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """The draws of one round. entropy: 128 bits, as hexadecimal digits."""
+    """The draws of one round.
+
+    entropy: 128 bits, as hexadecimal digits. whole_noise: see ``JudgedRecord``.
+    """
 
     entropy: str
+    whole_noise: bool = True
 
     @classmethod
     def make(cls, seed: int | None, *numbers: int) -> "Draws":
@@ -101,8 +105,10 @@ class Draws:
         return sorted(1 + model for model in chosen)
 
     def draw_noise(self, problem: Problem) -> Problem:
-        """Return a problem of uniform noise in [0, 1) with random labels, of another one's shape.
+        """Return a problem of uniform noise in [0, 1] with random labels, of another one's shape.
 
+        Its pixels are whole (n / 255), as those of photographs: programs that keep bytes train it
+        by the code that is timed.
         On images of things, the rounding of low precision averages out while the weights move on;
         on noise it does not (docs/parity.md). It is trained as the workload sgd has it: in larger
         batches the gradients nearly cancel, smaller ones diverge, and RMSprop enlarges rounding.
@@ -110,7 +116,11 @@ class Draws:
         size = min(NOISE_WORKLOAD.batch_size, problem.samples)
         samples = size * (min(NOISE_SAMPLES, problem.samples) // size)
         generator = self._start_generator(NOISE_EPOCH, _NOISE)
-        images = generator.random((samples, problem.features), np.float32)
+        shape = samples, problem.features
+        if self.whole_noise:
+            images = generator.integers(256, size=shape).astype(np.float32) / np.float32(255)
+        else:
+            images = generator.random(shape, np.float32)
         labels = generator.integers(problem.classes, size=samples).astype(np.int32)
         optimizer = NOISE_WORKLOAD.optimizer
         return Problem(images, labels, problem.classes, size, optimizer, problem.models)

@@ -1,8 +1,11 @@
 """Check a stored run, also a stranger's: parity again from its params, and nothing private in it.
 
+The epochs that were judged are judged again, and others are drawn anew among all that are stored.
+
 Nothing in the folder is run, and nothing outside of it is read because it says so.
 """
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,11 +87,12 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
             try:
                 draws, evidence = read_evidence(folder, record, entropy, data)
                 judgement = judge.judge(record.case, draws, evidence, timed=record.judged_epochs)
+                other = judge.judge(record.case, draws, evidence)
             # The others: a stranger's record may name a workload or a size that does not exist.
             except (UserError, LookupError, ValueError, ArithmeticError) as error:
                 faults.append(f"{record.trial}: it cannot be judged: {error}")
                 continue
-            if fault := find_difference(record, judgement):
+            if fault := find_difference(record, judgement) or other.fault:
                 faults.append(f"{record.trial}: {fault}")
     again, rows = (len({one.case.slug for one in part}) for part in (with_params, judged))
     return StoredCheck(again, rows, faults)
@@ -114,15 +118,17 @@ def list_private_texts(folder: Path) -> list[str]:
     ]
 
 
-def read_params(folder: Path, trial: str, data: Dataset) -> NDArray[np.float32]:
+def read_params(folder: Path, record: JudgedRecord, data: Dataset) -> NDArray[np.float32]:
     """Return the params that a run keeps of a trial, (epochs, features + 1, classes).
 
-    Raises UserError.
+    Raises UserError, also if they are not those that were recorded.
     """
     try:
-        content = io.BytesIO(read_file(folder / layout.PARAMS / f"{trial}.npy"))
+        content = read_file(folder / layout.PARAMS / f"{record.trial}.npy")
+        if record.params_sha256 not in {None, hashlib.sha256(content).hexdigest()}:
+            raise UserError("its params have changed since they were written")
         # Unlike np.load it reads no archive. A header may promise more than there is.
-        params: NDArray[np.float32] = np.lib.format.read_array(content, allow_pickle=False)
+        params: NDArray[np.float32] = np.lib.format.read_array(io.BytesIO(content))
     except (OSError, ValueError, MemoryError, RecursionError) as error:
         raise UserError(f"its params cannot be read: {error}") from error
     if params.dtype != np.float32 or params.shape[1:] != (data.features + 1, data.classes):
@@ -141,7 +147,8 @@ def read_evidence(
         raise UserError("there is no entropy, so its orders cannot be drawn again")
     if record.case.samples > (most := compute_max_samples(data.features, read_usable_memory())):
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
-    draws, params = Draws(entropy[record.entropy]), read_params(folder, record.trial, data)
+    draws = Draws(entropy[record.entropy], record.whole_noise)
+    params = read_params(folder, record, data)
     # A warm start has a first epoch only.
     timed: Sequence[float] = []
     stretch = 1

@@ -78,6 +78,7 @@ class Worker(Child):
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         self.family.kill()
+        self.family.restore()
 
     def _begin(self) -> None:
         # The installation was checked before the run began; other trials may go on without it.
@@ -184,7 +185,8 @@ class Worker(Child):
             stdout_bytes=self._stdout.count,
             leftovers=sorted({*process_exit.leftovers, *strays}),
             answered=answered,
-            placement_fault=self._placement_fault,
+            placement_fault=self._placement_fault or self.family.find_change(),
+            on_gpu=self._child.device == "gpu",
         )
         status, why, document = interpret_exit(self.folder, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):

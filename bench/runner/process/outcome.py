@@ -15,14 +15,15 @@ from bench.records.schema import MAX_RECORD_BYTES
 
 Document = dict[str, Any]
 
-# The last words of C++, glibc, OpenBLAS, PyTorch and XLA when an allocation fails.
+# The last words of C++, glibc, OpenBLAS and the frameworks when an allocation fails.
 _NO_MEMORY = re.compile(
     r"bad_alloc|cannot allocate memory(?! in static TLS)|can't allocate memory|"
-    r"memory allocation (still )?failed|out of memory|MemoryError|RESOURCE_EXHAUSTED",
+    r"memory allocation (still )?failed|out of memory|OutOfMemory|MemoryError|RESOURCE_EXHAUSTED|"
+    r"ResourceExhausted",
     re.IGNORECASE,
 )
 # The statuses that a worker may report; the parent alone detects the others.
-_WORKER_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
+_WORKER_STATUSES = ("ok", "unavailable", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class ProcessExit:
     oom_killed: the kernel killed a process for its memory during the worker's life.
     answered: the worker answered every command, the last one too.
     placement_fault: how a thread of it ran as it was not allowed to, or None.
+    on_gpu: it was to use a GPU, whose memory nobody sees from here.
     """
 
     code: int
@@ -46,6 +48,7 @@ class ProcessExit:
     oom_killed: bool = False
     answered: bool = True
     placement_fault: str | None = None
+    on_gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,10 @@ def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | 
             reason = "the kernel ended the process: the machine had no memory left"
             return "out-of-memory", reason, document
         if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{document.get('reason')}"):
-            return "out-of-memory", f"the process ran out of memory: {reason}", document
+            # Only a process's own word on a CPU: a program could say so whenever it is slow.
+            confirmed = process_exit.oom_killed or process_exit.on_gpu
+            status = "out-of-memory" if confirmed else "failed"
+            return status, f"the process ran out of memory: {reason}", document
     if status == "ok" and (fault := find_misconduct(process_exit)):
         return "failed", fault, document
     return status, reason, document

@@ -6,11 +6,16 @@ of an epoch only, so the parent looks while one is trained.
 
 import ctypes
 import os
+import resource
 import signal
 import sys
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
+from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 from bench.runner.process.session import leaders
 from bench.worker.measure import read_cpu_seconds
@@ -18,7 +23,22 @@ from bench.worker.measure import read_cpu_seconds
 # Other classes take the processor from normal threads: first-in-first-out, round-robin, deadline.
 _FAIR = {"SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"}
 _RESET_ON_FORK = 0x40000000  # a flag, see sched_getscheduler(2)
-_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36  # <linux/prctl.h>
+_LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
+# What a worker could change of its parent, with a name for it: how it is read and written.
+_SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "priority": (partial(os.getpriority, 0, 0), partial(os.setpriority, 0, 0)),
+    "limits": (
+        lambda: [(number, resource.getrlimit(number)) for number in _LIMITS],
+        lambda limits: deque(starmap(resource.setrlimit, limits), maxlen=0),
+    ),
+}
+if sys.platform == "linux":
+    _SETTINGS["cores"] = partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)
+    _SETTINGS["scheduling class"] = (
+        lambda: (os.sched_getscheduler(0), os.sched_getparam(0)),
+        lambda known: os.sched_setscheduler(0, *known),
+    )
 _HAS_CHILDREN = Path("/proc/thread-self/children").exists()  # else every process is looked at
 
 
@@ -35,8 +55,24 @@ class Family:
     def __init__(self) -> None:
         self.leader = -1
         self._earlier = {*_list_numbers("/proc")}
+        self._settings = {name: read() for name, (read, _) in _SETTINGS.items()}
         if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            prctl = ctypes.CDLL(None).prctl
+            prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            # Its memory holds the next order: no process of the same user may read it.
+            prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+    def find_change(self) -> str | None:
+        """Return what the worker changed of this process, which later workers would inherit."""
+        changed = [name for name, (read, _) in _SETTINGS.items() if read() != self._settings[name]]
+        return f"it changed its parent's {' and '.join(changed)}" if changed else None
+
+    def restore(self) -> None:
+        """Let this process run as it did before the worker, as far as it may."""
+        for name, (read, write) in _SETTINGS.items():
+            if read() != self._settings[name]:
+                with suppress(OSError, ValueError):  # without the right to raise it again
+                    write(self._settings[name])
 
     def list_helpers(self) -> list[int]:
         """Return the ids of the processes other than the worker, zombies too."""
@@ -81,6 +117,11 @@ class Family:
         helpers = self.list_helpers()
         ended = sum(_read_ended_cpu_seconds(process) for process in (self.leader, *helpers))
         return own + ended + sum(map(read_cpu_seconds, helpers))
+
+    def read_faults(self) -> int:
+        """Return the page faults of the worker until now: proc_pid_stat(5), minflt and majflt."""
+        fields = _read_stat(self.leader)
+        return int(fields[7]) + int(fields[9]) if fields else 0
 
     def read_delay(self) -> float:
         """Return the seconds for which the family's threads and this one have waited for a core.

@@ -1,6 +1,7 @@
 """What may disturb a measurement, on machines of several kinds."""
 
 import os
+from itertools import repeat
 from types import SimpleNamespace
 
 import psutil
@@ -28,6 +29,7 @@ class Machine:
         self.cores = [0, 1]
         self.affinity = {0, 1}
         self.gpus = {"0": []}
+        self.fills = repeat(1.0)
         self.meanwhile = lambda: None
         self.cpu = SimpleNamespace(**QUIET, idle=80.0, iowait=10.0, guest=140.0)
 
@@ -49,6 +51,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "now", lambda: made.seconds)
     monkeypatch.setattr(host, "list_usable_cores", lambda: made.cores)
     monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
+    monkeypatch.setattr(host, "probe_memory", lambda _: {"fill_seconds": next(made.fills)})
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
@@ -166,6 +169,18 @@ def test_settings_that_make_times_vary_are_named(machine, files, start):
     lines = find_disturbances(machine.root)
     assert len(lines) == (start is not None)
     assert all(line.startswith(start) for line in lines)
+
+
+@pytest.mark.parametrize(("enabled", "fills"), [("[never]", [1, 1]), ("[madvise]", [4, 1])])
+def test_state_of_memory_that_makes_times_vary_is_named(machine, enabled, fills):
+    path = "sys/kernel/mm/transparent_hugepage/enabled"
+    machine.put(path, f"always {enabled}")
+    machine.fills = iter(fills)
+    (line,) = find_disturbances(machine.root)
+    assert line.startswith("huge pages are off" if fills[0] == 1 else "new memory comes slowly")
+    machine.put(path, "[always] madvise never")
+    machine.fills = iter([3, 1])
+    assert find_disturbances(machine.root) == []
 
 
 def test_quota_below_the_affinity_is_named(machine):

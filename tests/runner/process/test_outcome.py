@@ -42,7 +42,7 @@ def test_good_document_counts_only_after_a_good_end(ended, change, status, reaso
     assert result[2] == ({} if change.keys() & {"code", "exceeded_seconds"} else DOCUMENT)
 
 
-@pytest.mark.parametrize("status", ["failed", "unavailable", "out-of-memory"])
+@pytest.mark.parametrize("status", ["failed", "unavailable"])
 def test_misconduct_does_not_hide_a_failure(ended, status):
     document = {"status": status, "reason": "its own"}
     end = {"answered": False, "stdout_bytes": 1, "leftovers": ["sleep"]}
@@ -57,14 +57,20 @@ def test_misconduct_does_not_hide_a_failure(ended, status):
         ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 bytes", True),
         ("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes.", True),
         ("Cannot allocate memory", True),
+        ("OutOfMemoryError: CUDA out of memory.", True),
+        ("ResourceExhaustedError: failed to allocate", True),
+        ("AcceleratorError: CUDA error: out of memory", True),
+        ("MemoryError", True),
         ("cannot allocate memory in static TLS block", False),  # an ImportError
         ("a segmentation fault", False),
     ],
 )
 def test_failed_allocation_is_recognised(ended, text, memory):
-    status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text)
-    assert status == ("out-of-memory" if memory else "failed")
-    assert "the process was ended by a signal: Aborted" in reason
+    for confirmed in ({"oom_killed": True}, {"on_gpu": True}, {}):
+        status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text, **confirmed)
+        # Without the kernel's word or a GPU it is the program's alone.
+        assert status == ("out-of-memory" if memory and confirmed else "failed")
+        assert "the process was ended by a signal: Aborted" in reason
 
 
 def test_kernel_oom_kill_is_out_of_memory(ended):

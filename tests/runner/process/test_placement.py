@@ -1,6 +1,7 @@
 """What the parent sees of a worker and of what it has started."""
 
 import os
+import resource
 import subprocess
 import sys
 
@@ -124,6 +125,28 @@ def test_delay_is_what_all_threads_and_the_parent_waited_for_a_core(started, mon
     wait_until(lambda: len(os.listdir(threads)) == 2)  # noqa: PTH208 - as the code does
     monkeypatch.setattr(placement, "read_queue_seconds", lambda path: 1.0)
     assert family.read_delay() == 3
+
+
+def test_later_workers_have_the_cores_and_limits_of_earlier_ones(family):
+    before = os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)
+    family = Family()
+    os.sched_setaffinity(0, {min(before[0])})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1][0] - 1, before[1][1]))
+    changed = "limits and cores" if len(before[0]) > 1 else "limits"
+    assert family.find_change() == f"it changed its parent's {changed}"
+    family.restore()
+    assert family.find_change() is None
+    assert before == (os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE))
+
+
+def test_memory_of_the_parent_is_not_for_other_processes():
+    code = (
+        "import ctypes\nfrom bench.runner.process.placement import Family\n"
+        "get = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)  # PR_GET_DUMPABLE\n"
+        "before, _ = get(), Family()\nprint(before, get())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 0\n"
 
 
 def test_worker_that_has_ended_has_no_cpu_seconds_and_no_fault():

@@ -84,7 +84,7 @@ def read_weights(run: LoadedRun, case: Case, data: Dataset) -> Params | None:
         if not isinstance(record, TrialRecord) or record.case.slug != case.slug:
             continue
         with suppress(UserError):
-            params = read_params(run.folder, record.trial, data)
+            params = read_params(run.folder, record, data)
             if record.status == "ok" and case.epochs <= min(record.case.epochs, len(params)):
                 return split_params(params[case.epochs - 1])
     return None
