@@ -19,11 +19,11 @@ MAX_STEAL = 0.01
 MAX_CLOCK = 0.05
 MAX_DRIFT = 0.05
 MAX_BETWEEN = 0.10
-# Bytes that a worker reads from the disk lengthen its start. A page cache that holds the programs
-# leaves less; after it was dropped, PyTorch reads 61 MB beside what its first import had read.
-MAX_DISK = 8e6
-# Of the training images; on a machine that gives huge pages, all lie in them.
-MAX_SMALL_PAGES = 0.5
+# Bytes that a worker reads from the disk lengthen its start: 13 MB at most in a quiet default run,
+# 61 MB in PyTorch's first process after the page cache was dropped.
+MAX_DISK = 32e6
+# Of the training images: all lay in huge pages in each of 83 processes of a quiet default run.
+MAX_SMALL_PAGES = 0.1
 # A GPU that reaches its power cap for a moment is not disturbed: boost looks for the cap.
 MAX_LIMITED = 0.01
 LIMITS = {
