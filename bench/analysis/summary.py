@@ -35,8 +35,6 @@ from bench.records.schema import (
     WarmStartRecord,
 )
 
-# In which the peak of the resident memory is recorded, in order.
-MEMORY_PHASES = ("start", "data", "import", "set-up", "first epoch", "epochs", "predictions")
 START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
 # An epoch waits if no core computes for the program during more than MAX_IDLE of it, which is more
@@ -131,7 +129,8 @@ class Memory:
     """Bytes, means over trials.
 
     by_phase: resident, the peak at the end of each phase. It only rises: a phase adds the
-    difference to the one before. Mapped data count as soon as they are read. peak_bytes,
+    difference to the one before. In the order recorded: older processes read the data after the
+    import. peak_bytes,
     device_bytes: of the process, and what it reserved on the GPU. framework_bytes: in use on the
     GPU, by the framework's own count.
     """
@@ -140,6 +139,13 @@ class Memory:
     peak_bytes: float | None
     device_bytes: float | None
     framework_bytes: float | None
+
+    @property
+    def imported_bytes(self) -> float:
+        """The peak at the end of the import, less what the data took if they were read before."""
+        before = [*self.by_phase][: [*self.by_phase].index("import")]
+        data = self.by_phase["data"] - self.by_phase["start"] if "data" in before else 0.0
+        return self.by_phase["import"] - data
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,7 +510,7 @@ def _summarize_memory(good: Sequence[TrialRecord]) -> Memory:
     cold = [trial for trial in good if not trial.found_cache_bytes]
     peaks = {
         phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in cold)
-        for phase in MEMORY_PHASES
+        for phase in dict.fromkeys(phase for trial in cold for phase in trial.phase_rss_bytes)
     }
     return Memory(
         by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},

@@ -9,11 +9,9 @@ import os
 import resource
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
-from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +23,19 @@ _FAIR = {"SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"}
 _RESET_ON_FORK = 0x40000000  # a flag, see sched_getscheduler(2)
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36  # <linux/prctl.h>
 _LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
+
+
+def _write_limits(limits: list[tuple[int, tuple[int, int]]]) -> None:
+    for number, limit in limits:
+        resource.setrlimit(number, limit)
+
+
 # What a worker could change of its parent, with a name for it: how it is read and written.
 _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "priority": (partial(os.getpriority, 0, 0), partial(os.setpriority, 0, 0)),
     "limits": (
         lambda: [(number, resource.getrlimit(number)) for number in _LIMITS],
-        lambda limits: deque(starmap(resource.setrlimit, limits), maxlen=0),
+        _write_limits,
     ),
 }
 if sys.platform == "linux":

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
-from bench.analysis.summary import MEMORY_PHASES, Row
+from bench.analysis.summary import Row
 from bench.records.schema import Record, RooflineRecord
 from bench.report import tables
 from bench.report.labels import (
@@ -31,8 +31,8 @@ ROOFLINE_NOTE = (
 PROBED = "Probed: {}. A faster library would lower all shares."
 MEMORY_TITLE = "Peak memory"
 MEMORY_NOTE = (
-    "Peak of the resident memory up to the end of each phase. The data are mapped into memory and "
-    "count from the phase *data* on."
+    "Peak of the resident memory up to the end of each phase. The data count from the phase *data* "
+    "on."
 )
 
 
@@ -105,10 +105,10 @@ def describe_imports(rows: Sequence[Row]) -> str:
     imported = [row for row in rows if row.case.device == "cpu" and "import" in row.memory.by_phase]
     if len(imported) < 2:
         return ""
-    by_slug = {row.case.slug: row.memory.by_phase["import"] for row in imported}
+    by_slug = {row.case.slug: row.memory.imported_bytes for row in imported}
     imported.sort(key=lambda row: by_slug[row.case.slug])
     sizes = quote_frameworks(imported, lambda row: format_mebibytes(by_slug[row.case.slug]))
-    return f"Memory before the first image is read: {sizes}."
+    return f"Memory after the import, without the data: {sizes}."
 
 
 def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
@@ -117,7 +117,7 @@ def tabulate_memory(rows: Iterable[Row]) -> list[Table]:
     for group in group_by_device(rows):
         columns = [
             tables.list_memory(phase, [row.memory.by_phase.get(phase) for row in group])
-            for phase in MEMORY_PHASES
+            for phase in dict.fromkeys(phase for row in group for phase in row.memory.by_phase)
         ]
         table_list.append(tabulate_programs("Peak memory by phase", columns, MEMORY_NOTE, group))
     return table_list

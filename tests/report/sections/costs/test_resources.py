@@ -92,11 +92,15 @@ def test_memory_has_the_recorded_phases_of_each_device():
 
 def test_finding_of_memory_compares_what_imports_take():
     records = [
-        ok(case(name, framework=name), phase_rss_bytes={"import": megabytes * 2**20})
-        for name, megabytes in (("small", 41), ("large", 922), ("mid", 100))
+        ok(case(name, framework=name), phase_rss_bytes={key: n * 2**20 for key, n in peaks.items()})
+        for name, peaks in (
+            ("small", {"start": 20, "data": 200, "import": 221}),
+            ("large", {"start": 20, "import": 922, "data": 1100}),  # as older processes did
+            ("mid", {"import": 100}),
+        )
     ]
     assert resources.describe_imports(summarize(records, HERE)) == (
-        "Memory before the first image is read: small 41.0 MiB, mid 100 MiB, large 922 MiB, "
+        "Memory after the import, without the data: small 41.0 MiB, mid 100 MiB, large 922 MiB, "
         "measured once."
     )
     assert resources.describe_imports(summarize(records[:1], HERE)) == ""
