@@ -18,11 +18,13 @@ BREAK = 600.0
 SHIFT, SHIFT_OF_ONE, FEW_ROWS = 1.1, 1.25, 3
 
 
-def rank_states(records: Iterable[Record]) -> dict[str, int]:
-    """Return by trial how many states of the machine have more trials of its workload.
+def keep_one_state(records: Iterable[Record]) -> list[Record]:
+    """Return the records of each workload that are of the state with most of its trials.
 
-    So the tables of a workload are of trials with 0 alone: two states are never compared.
+    So tables, comparisons and the stopping rule see one state of the machine. A trial that failed
+    stays in any state.
     """
+    records = list(records)
     states: list[list[Record]] = []
     for session in _split_sessions(records):
         if same := next((state for state in states if not _differ(state, session)), None):
@@ -30,13 +32,13 @@ def rank_states(records: Iterable[Record]) -> dict[str, int]:
         else:
             states.append(session)
     counts = [Counter(record.case.workload for record in state) for state in states]
-    ranks: dict[str, int] = {}
-    for number, state in enumerate(states):
-        for workload in counts[number]:
-            order = sorted(range(len(states)), key=lambda other: -counts[other][workload])
-            of_workload = (record for record in state if record.case.workload == workload)
-            ranks |= dict.fromkeys((one.trial for one in of_workload), order.index(number))
-    return ranks
+    kept = {
+        record.trial
+        for state, count in zip(states, counts, strict=True)
+        for record in state
+        if count is max(counts, key=lambda other: other[record.case.workload])
+    }
+    return [record for record in records if record.trial in kept or record.status != "ok"]
 
 
 def _split_sessions(records: Iterable[Record]) -> list[list[Record]]:

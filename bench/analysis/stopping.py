@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bench.analysis.ranking import find_ties, select_comparable
+from bench.analysis.states import keep_one_state
 from bench.analysis.summary import Row, summarize
 from bench.records.schema import Record, Run, StoppingRule
 
@@ -10,7 +11,8 @@ from bench.records.schema import Record, Run, StoppingRule
 def find_settled(run: Run, records: Sequence[Record], rule: StoppingRule) -> set[str]:
     """Return the slugs of the cases that a rule measures no further. run: with chosen threads."""
     slugs = {case.slug for case in run.cases}
-    rows = summarize([record for record in records if record.case.slug in slugs], {}, run)
+    kept = [record for record in keep_one_state(records) if record.case.slug in slugs]
+    rows = summarize(kept, {}, run)
     return apply_rule(rule, rows)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analysis import summary, textbook
 from bench.analysis.noise import Noise, measure_noise
-from bench.analysis.states import rank_states
+from bench.analysis.states import keep_one_state
 from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
@@ -103,7 +103,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     """Load a run that may have been resumed on another machine: one LoadedRun per machine.
 
     The machine with most records comes first. Trials of other states of a machine are left out
-    (``rank_states``). Raises UserError.
+    (``keep_one_state``). Raises UserError.
     """
     files = read_contents(folder)
     planned = read_run(folder)
@@ -121,8 +121,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
             for key, known in files.environments.items()
             if machines[key] == machine or len(by_machine) < 2
         }
-        ranks = rank_states(records)
-        kept = [record for record in records if ranks[record.trial] == 0]
+        kept = keep_one_state(records)
         part = _load(folder, run, RunContents(kept, environments, files.faults), missing)
         parts.append(replace(part, apart=len(records) - len(kept)))
     return parts

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 from msgspec.structs import replace
-from support.records import case, ok
+from support.records import bare, case, ok
 
-from bench.analysis.states import rank_states
+from bench.analysis.states import keep_one_state
 
 NAMES = ("numpy", "jax", "numba", "pytorch")
 
@@ -38,9 +38,7 @@ def session(minute, *factors, number=1, workload="sgd"):
 )
 def test_session_in_which_most_rows_change_is_another_state(minute, factors, apart):
     first, later = session(0, 1, 1, 1, 1), session(minute, *factors, number=2)
-    ranks = rank_states([*later, *first])
-    assert {ranks[one.trial] for one in first} == {0}
-    assert {ranks[one.trial] for one in later} == {int(apart)}
+    assert keep_one_state([*later, *first]) == [*(() if apart else later), *first]
 
 
 def test_state_of_a_workload_is_that_of_most_of_its_trials():
@@ -48,10 +46,6 @@ def test_state_of_a_workload_is_that_of_most_of_its_trials():
     later = session(60, 2, 2, number=2)
     textbook = session(61, 2, 2, 2, number=2, workload="textbook")
     back = session(120, 1, 1, 1, number=3)
-    ranks = rank_states([*first, *later, *textbook, *back])
-    assert [ranks[one.trial] for one in (*first, *later, *textbook, *back)] == [
-        *(0, 0, 0, 1),
-        *(1, 1),
-        *(0, 0, 0),
-        *(0, 0, 0),
-    ]
+    failed = replace(bare(case("b"), status="failed"), started=later[0].started)
+    kept = keep_one_state([*first, *later, failed, *textbook, *back])
+    assert kept == [*first[:3], failed, *textbook, *back]

@@ -1,6 +1,7 @@
 """Rows are measured no further once the stopping rule is satisfied."""
 
 import pytest
+from msgspec.structs import replace
 from support.records import bare, case, run, trials
 
 from bench.analysis.stopping import find_settled
@@ -41,6 +42,20 @@ def test_close_rows_are_settled_once_their_intervals_are_narrow():
     steady = [*first, *trials(case("a"), *STEADY), *trials(case("b"), *NOISY)]
     assert list_settled(*steady) == ["a"]
     assert list_settled(*steady, precision=0.001) == []
+
+
+def test_processes_from_another_state_of_the_machine_do_not_count():
+    rows = [trials(case(name), *scale(STEADY, 10**n)) for n, name in enumerate("abcd")]
+    assert list_settled(*(trial for row in rows for trial in row)) == ["b", "c", "d"]
+    hour = "2036-11-30T14:00:00+00:00"
+    later = [
+        replace(trial, started=hour, epoch_seconds=scale(trial.epoch_seconds, 2))
+        if trial.round == 3
+        else trial
+        for row in rows
+        for trial in row
+    ]
+    assert list_settled(*later) == []
 
 
 def test_only_neighbours_count():

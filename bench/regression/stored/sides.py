@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis import summary
+from bench.analysis.states import keep_one_state
 from bench.analysis.summary import Row
 from bench.errors import UserError, clean_text
 from bench.planning.threads import choose_threads, split_tried
@@ -71,12 +72,14 @@ def load_side(folder: Path) -> Side:
 def make_side(
     name: str, everything: Sequence[Record], environments: Mapping[str, Environment], run: Run
 ) -> Side:
-    """Group the records of a run by case, without the threads that they did not choose.
+    """Group the records of a run by case, without other threads and states of the machine.
 
     Raises UserError if they are of several machines.
     """
-    run = choose_threads(run, everything)
-    records, _ = split_tried(run, everything)
+    run, kept = choose_threads(run, everything), keep_one_state(everything)
+    if apart := len(everything) - len(kept):
+        name += f" (left out, from another state of the machine: {apart})"
+    records, _ = split_tried(run, kept)
     trials = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
