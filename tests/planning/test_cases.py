@@ -35,6 +35,7 @@ def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
     nearest = below[-1:] + [size for size in divisors if size > batch_size][:1]
     near = " or ".join(map(str, nearest))
     assert Size(batch_size, 1, samples).fault.endswith(f" samples; {near} would")
+    assert "is all samples" in Size(samples, 1, samples).fault
 
 
 @pytest.mark.parametrize(
