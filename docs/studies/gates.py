@@ -2,8 +2,8 @@
 
 ``PYTHONPATH=docs:tests python -m studies.gates measure ROUNDS [GATE …]`` asks each gate, or those
 that are named, once a round and slowdown about a new repository, and appends the decisions to
-results/gates.jsonl. ``… show FILE`` prints the table of docs/how-sure.md; ``… show FILE places``, a
-line for each machine, quiet and busy.
+results/gates.jsonl. ``… show FILE`` prints the table of docs/how-sure.md: a line for each gate and
+machine, quiet and busy.
 
 The Python on PATH runs the commands and tests that are measured: it needs NumPy, virtualenv and
 pytest-benchmark, and beside it hyperfine, pyperf and asv. Each is used as its documentation says.
@@ -199,18 +199,27 @@ def measure(rounds: int, gates: Sequence[str]) -> None:
                     stream.write(json.dumps(decision) + "\n")
 
 
-def show(path: Path, *, by_place: bool = False) -> None:
-    """Print what was decided, a line for each gate, or for each gate and place."""
+def show(path: Path) -> None:
+    """Print what was decided, a line for each gate and place; also of gates asked otherwise now."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    headings = ["gate", "found", "95 % interval", "time", "false alarms", "95 % interval", "time"]
+    headings = [
+        "gate",
+        "machine",
+        "found",
+        "95 % interval",
+        "time",
+        "false alarms",
+        "95 % interval",
+        "time",
+    ]
     headings.append("no change")
-    print(f"| {' | '.join(headings)} |\n|---|{'---:|' * (len(headings) - 1)}")
-    for gate in GATES:
+    print(f"| {' | '.join(headings)} |\n|---|---|{'---:|' * (len(headings) - 2)}")
+    for gate in dict.fromkeys((*GATES, *sorted({one["gate"] for one in decisions}))):
         groups = defaultdict(list)
         for one in decisions:
-            place = f", {one['machine'].partition(',')[0]}, {'busy' if one['busy'] else 'quiet'}"
+            place = f"{one['machine'].partition(',')[0]}, {'busy' if one['busy'] else 'quiet'}"
             if one["gate"] == gate:
-                groups[place if by_place else ""].append(one)
+                groups[place].append(one)
         for place, made in sorted(groups.items()):
             cells = [
                 describe_share([one for one in made if one["slowdown"] == slowdown], verdicts)
@@ -220,7 +229,7 @@ def show(path: Path, *, by_place: bool = False) -> None:
             cells.append(f"{equal.count('no change')} of {len(equal)}")
             if not {"no change", "undecided"} & {*equal}:  # a tool without these verdicts
                 cells[-1] = "-"
-            print(f"| `{gate}`{place} | {' | '.join(cells)} |")
+            print(f"| `{gate}` | {place} | {' | '.join(cells)} |")
 
 
 def describe_share(made: Sequence[dict[str, Any]], verdicts: Collection[str]) -> str:
@@ -238,7 +247,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["measure", rounds, *gates] if rounds.isdigit() and set(gates) <= set(GATES):
             measure(int(rounds), gates or list(GATES))
-        case ["show", path, *places] if places in ([], ["places"]):
-            show(Path(path), by_place=bool(places))
+        case ["show", path]:
+            show(Path(path))
         case _:
-            sys.exit("usage: python -m studies.gates measure ROUNDS [GATE …] | show FILE [places]")
+            sys.exit("usage: python -m studies.gates measure ROUNDS [GATE …] | show FILE")

@@ -7,11 +7,14 @@ import runpy
 import shlex
 import subprocess
 import sys
+import tarfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 import bench
@@ -34,6 +37,30 @@ REGISTRY = [*IMPLEMENTATIONS, *MANY, *TEXTBOOK_PROGRAMS, *PROBES]
 # The first major release of each action that does not run on Node 20, which GitHub removes.
 OLDEST = {"cache": 5, "checkout": 5, "deploy-pages": 5, "download-artifact": 7, "setup-python": 6}
 OLDEST |= {"upload-artifact": 6, "upload-pages-artifact": 5, "gh-action-pypi-publish": 1}
+
+# The lines of published records: trials, pairs and decisions. They only grow, or CHANGELOG.md names
+# what is withdrawn, and why: a stale branch once took 105 of them back, unnoticed.
+PUBLISHED = {
+    "amd-epyc-2-cores": 431,
+    "amd-epyc-2-cores-busy": 20,
+    "amd-epyc-2-cores-calibration.tar.xz": 7942,
+    "amd-epyc-2-cores-first": 80,
+    "amd-epyc-2-cores-judged": 25,
+    "amd-epyc-2-cores-second": 80,
+    "amd-epyc-2-cores-threads": 78,
+    "amd-epyc-zen4-2-cores": 90,
+    "amd-epyc-zen4-2-cores-second": 89,
+    "amd-epyc-zen5-2-cores": 771,
+    "amd-epyc-zen5-2-cores-calibration.tar.xz": 9220,
+    "amd-epyc-zen5-2-cores-many": 154,
+    "amd-epyc-zen5-2-cores-second": 290,
+    "gates.jsonl": 411,
+    "intel-xeon-167-2-cores": 77,
+    "intel-xeon-2-cores": 80,
+    "intel-xeon-2-cores-calibration": 1862,
+    "releases": 3792,
+    "strangers.csv": 251,
+}
 
 # What bench/ consists of, from top to bottom: each may import itself and those after it. A package
 # stands for what is in it and in none of the other lines.
@@ -344,6 +371,26 @@ def test_findings_and_readme_have_the_figures_of_a_published_run():
     }
 
 
+def test_findings_of_another_machine_are_refused_where_its_records_do_not_bear_them_out(
+    monkeypatch,
+):
+    findings = importlib.import_module("findings")
+    xeon = ROOT / "results" / "reference" / "intel-xeon-167-2-cores"  # two processes of a row
+    with pytest.raises(ValueError, match="has 2 processes"):
+        findings.collect(xeon)
+    monkeypatch.setattr(findings, "PROCESSES", 2)
+    published = findings.Published(xeon)
+    for find, reason in (
+        (findings.find_twins, "has 0 processes"),
+        (findings.find_many, "a kept compile cache helps Numba"),
+        (findings.find_threads, "a second core makes TensorFlow slower"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            find(published)
+    keras = findings.find_backends(published).figures["tensorflow"]
+    assert keras == "1.6 s or 2.8 s"  # two processes that differ so much have no typical one
+
+
 def test_pages_have_the_tables_that_the_code_makes():
     tool = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     for name, page in (
@@ -365,6 +412,22 @@ def test_published_runs_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
     assert {"run"} == {entry.kind for entry in entries}
     assert [entry for entry in entries if entry.state != "complete"] == []
+
+
+def test_no_published_record_is_lost():
+    root, lines = ROOT / "results" / "reference", Counter[str]()
+    for path in root.rglob("*"):
+        name = path.relative_to(root).parts[0]
+        if path.name == "strangers.csv":
+            lines[name] -= 1  # its heading
+        if path.suffix == ".jsonl" or path.name == "strangers.csv":
+            lines[name] += path.read_bytes().count(b"\n")
+        elif path.suffix == ".xz":
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    if member.name.endswith(".jsonl") and (stream := archive.extractfile(member)):
+                        lines[name] += stream.read().count(b"\n")
+    assert lines == PUBLISHED
 
 
 # ----- the image
