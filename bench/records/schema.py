@@ -247,7 +247,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     trained in a row, the first one included; 0 in older records, where the case has their number.
     stretch_timed: whether the timed epochs are those of the stretch, from the second on.
     warmup_seconds: untimed epochs of a GPU before the timed ones. ping_seconds: the hand-over that
-    is subtracted from the parent's time. worker_epoch_seconds: by the worker's clock, a note.
+    is subtracted from the parent's time. python_seconds, data_seconds: see ``Measurement`` there;
+    None in older records. worker_epoch_seconds: by the worker's clock, a note.
     epoch_delay_seconds: for which its threads and the parent waited for a core. epoch_faults: page
     faults of the worker. memory_state: see ``Measurement`` in bench/runner/drive.py.
     handover_seconds:
@@ -261,6 +262,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """
 
     worker_seconds: Seconds | None = None
+    python_seconds: Seconds | None = None
+    data_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     reset_seconds: Seconds | None = None

@@ -67,9 +67,10 @@ class Measurement:
     All seconds are by the parent's clock, less the hand-over (``subtract``): ping_seconds, the
     least of some that were timed before the implementation was there; in a pair, for the timed
     epochs, the least of both sides'. stretch_epochs, stretch_timed: see ``TrialRecord``.
-    import_seconds: with that of NumPy. worker_epoch_seconds: of the timed epochs by the worker's
-    clock, a note. kernel_seconds: the reference kernel before each timed epoch, and after the last
-    (host/kernel.py). Empty if the worker computed during more than half of them.
+    python_seconds: from the start of the process until it answered. data_seconds: of reading the
+    data. import_seconds: with that of NumPy. worker_epoch_seconds: of the timed epochs by the
+    worker's clock, a note. kernel_seconds: the reference kernel before each timed epoch, and after
+    the last (host/kernel.py). Empty if the worker computed during more than half of them.
     epoch_cpu_seconds: of the worker and what it started. epoch_delay_seconds: for which its threads
     and the parent waited for a core. epoch_faults: page faults of the worker. All three are read
     from outside. memory_state: the probes of ``probe_memory`` before the data are read; huge_share,
@@ -80,6 +81,8 @@ class Measurement:
     """
 
     ping_seconds: float = 0.0
+    python_seconds: float = 0.0
+    data_seconds: float = 0.0
     import_seconds: float = 0.0
     setup_seconds: float = 0.0
     reset_seconds: float = 0.0
@@ -145,11 +148,12 @@ class Drive:
         """
         call, measurement = self.worker.call, self.measurement
         self.worker.await_start()
+        measurement.python_seconds = self.worker.python_seconds
         measurement.ping_seconds = self._time_pings()
         self.record_memory("start")
         if probe:
             measurement.memory_state |= probe_memory(self._core)
-        call(exchange.READ_DATA)
+        measurement.data_seconds = self._subtract_ping(call(exchange.READ_DATA))
         self.record_memory("data")
         size = 4 * self.case.samples * (self._current.shape[-2] - 1)
         huge = read_number(Path(f"/proc/{self.worker.pid}/smaps_rollup"), "AnonHugePages")

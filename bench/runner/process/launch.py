@@ -52,7 +52,8 @@ class Worker(Child):
 
     After the block no process is left that was given a folder below its own, either.
     size: of what is exchanged (bench/worker/exchange.py). folder: the worker's. family: its
-    processes. numpy_seconds: that it took to import NumPy.
+    processes. python_seconds: from its start until it answered. numpy_seconds: that it took to
+    import NumPy.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Worker(Child):
         cores = machine.list_usable_cores()[-(child.threads or 0) :]
         super().__init__(scratch, child.timeout, cores)
         self._child = child
-        self.numpy_seconds = 0.0
+        self.python_seconds = self.numpy_seconds = 0.0
         self.family = Family()
         write_folder(scratch, request, child, size)
         with report_write_errors():
@@ -90,6 +91,7 @@ class Worker(Child):
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         inherited = (commands, self._answers.write_end, self._memory)
         python = self._child.installation.python
+        self._begun = now()
         try:
             self._spawn(
                 [python, "-m", "bench.worker", str(self.folder), *map(str, inherited)],
@@ -119,6 +121,7 @@ class Worker(Child):
             raise ProcessStopped
         self._started = True
         self.call(exchange.PING)
+        self.python_seconds = now() - self._begun
         self.numpy_seconds = self.call(exchange.NUMPY).elapsed
         self.call(exchange.PING)  # until it has imported the rest of the suite
 
