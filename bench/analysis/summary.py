@@ -252,6 +252,11 @@ class Row:
         case = self.case
         return Traits(case.threads, self.waits is not None, case.implementation in STATES)
 
+    def start_warm(self) -> "Row":
+        """Return the row as it starts with kept compile caches; itself if it keeps none."""
+        warm = self.start.warm_by_round
+        return replace(self, start=replace(self.start, by_round=warm)) if warm else self
+
     def time_from_cold(self, epochs: int) -> Interval | None:
         """Return the seconds from a cold start until this many epochs are trained."""
         noises = [noise for noise in (self.start.noise, self.noise) if noise]

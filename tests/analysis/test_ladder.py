@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from support.records import HERE, case, ok, run, trials
 
@@ -38,7 +39,6 @@ def test_difference_of_epochs_is_divided_by_that_of_steps_round_by_round():
     assert cost.images.mean == pytest.approx(120e-6)
     # Half of a step: 32 x 80 / 120, 32 x 140 / 126.7 and 32 x 130 / 103.3 images.
     assert cost.half_size.mean == pytest.approx(32 * 140 / (400 / 1.5 - 140))
-    assert cost.rate.mean == pytest.approx(32 / 120e-6)
     # 6,000 steps of 8 images
     predicted = cost.predict_epoch(case("a"), case("a", batch_size=8))
     assert predicted == pytest.approx(6000 * (130e-6 + 120e-6 / 4))
@@ -49,8 +49,14 @@ def test_step_that_costs_less_than_none_is_shown_as_measured():
     assert cost.fixed.mean == pytest.approx(-15e-6)
     assert not cost.fixed.excludes(0)
     assert cost.half_size is None
-    assert cost.rate.mean == pytest.approx(32 / (0.2 / 1500 + 15e-6), rel=0.001)
     assert cost.images.mean == pytest.approx(0.2 / 1500 + 15e-6)
+
+
+def test_row_that_waits_has_no_half_size():
+    sleeps = {"epoch_cpu_seconds": [0.001] * 5, "epoch_delay_seconds": [0.0] * 5}
+    assert measure(both())["a"].half_size
+    records = [msgspec.structs.replace(record, **sleeps) for record in both()]
+    assert measure(records)["a"].half_size is None
 
 
 def test_only_rounds_that_have_both_sizes_count():

@@ -47,7 +47,7 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
         "the same weights",
         "early, 9.26 s [9.18, 9.34]",
         "late, 100 ms [98.0, 102]",
-        "1.00 s in early",
+        "1.0 s in early",
     ]
     assert [one.label for one in opening.verdicts] == [
         "",

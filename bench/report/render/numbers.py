@@ -57,16 +57,32 @@ def format_duration(value: Interval | float | None) -> str:
     return format_interval(interval, *choose_unit([interval]))
 
 
-def format_interval(interval: Interval | None, scale: float = 1.0, unit: str = "") -> str:
+def format_typical(value: Interval | float) -> str:
+    """Return a time for a sentence, with as many digits as its interval bears.
+
+    Three if both bounds are within 1 %, else two; with the interval if they are not within 25 %.
+
+    >>> format_typical(Interval(0.0692, 0.0678, 0.0724)), format_typical(Interval(0.7, 0.65, 1.4))
+    ('69 ms', '700 ms [650, 1,400]')
+    """
+    one = value if isinstance(value, Interval) else Interval(value)
+    digits = 3 if one.is_within(0.01) else 2
+    shown = one.without_bounds() if one.low is None or one.is_within(0.25) else one
+    return format_interval(shown, *choose_unit([one]), digits=digits)
+
+
+def format_interval(
+    interval: Interval | None, scale: float = 1.0, unit: str = "", digits: int = 3
+) -> str:
     """Return a mean times a scale, with its unit, and the interval or the other group, if any."""
     if interval is None:
         return ABSENT
-    mean = f"{format_number(interval.mean * scale)} {unit}".rstrip()
+    mean = f"{format_number(interval.mean * scale, digits)} {unit}".rstrip()
     if interval.other is not None:
-        return f"{mean} or {format_number(interval.other * scale)} {unit}".rstrip()
+        return f"{mean} or {format_number(interval.other * scale, digits)} {unit}".rstrip()
     if interval.low is None or interval.high is None:
         return mean
-    low, high = (format_number(bound * scale) for bound in (interval.low, interval.high))
+    low, high = (format_number(bound * scale, digits) for bound in (interval.low, interval.high))
     return f"{mean} [{low}, {high}]"
 
 

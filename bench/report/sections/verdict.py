@@ -147,7 +147,7 @@ def list_answers(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
         of_style: dict[str, list[str]] = {}
         for one in timings:
             if one.row.case.framework == framework:
-                time = numbers.format_duration(one.seconds.without_bounds())
+                time = numbers.format_typical(one.seconds)
                 of_style.setdefault(one.row.case.style, []).append(f"{time} in {one.name}")
         if forms := of_style.get("idiomatic"):
             more = [list_names(forms[1:], MAX_NAMES)] if forms[1:] else []

@@ -81,8 +81,8 @@ def test_answers_are_what_a_reader_asks_first():
     assert answers(*records) == {
         "five epochs": "numba, 5.30 s [4.63, 6.07], but pytorch-compiled may be as fast",
         "many epochs": "numba, 10.0 ms [8.76, 11.5]; pytorch-compiled takes 6.0 times as long",
-        "Keras": "402 ms in keras-jax; 1.50 s or 2.90 s in keras-tensorflow",
-        "PyTorch": "502 ms in pytorch; tuned, 60.3 ms in pytorch-compiled",
+        "Keras": "400 ms in keras-jax; 1.5 s or 2.9 s in keras-tensorflow",
+        "PyTorch": "500 ms in pytorch; tuned, 60 ms in pytorch-compiled",
     }
     assert answers() == {}
 

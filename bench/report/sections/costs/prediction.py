@@ -8,7 +8,7 @@ from bench.report import tables
 from bench.report.labels import quote_frameworks, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
-from bench.report.render.numbers import format_duration
+from bench.report.render.numbers import format_typical
 from bench.report.sections.costs.comparison import tabulate_programs
 
 TITLE = "Predicting"
@@ -37,10 +37,10 @@ def describe_predictions(run: LoadedRun) -> Section:
 
 def describe_singles(rows: Sequence[Row]) -> str:
     """Say what the label of one image takes; empty if no row has it."""
-    known = {row.case.slug: row.prediction.single.mean for row in rows if row.prediction.single}
+    known = {row.case.slug: row.prediction.single for row in rows if row.prediction.single}
     timed = [row for row in rows if row.case.slug in known]
-    timed.sort(key=lambda row: known[row.case.slug])
-    times = quote_frameworks(timed, lambda row: format_duration(known[row.case.slug]))
+    timed.sort(key=lambda row: known[row.case.slug].mean)
+    times = quote_frameworks(timed, lambda row: format_typical(known[row.case.slug]))
     return f"The label of one image: {times}." if times else ""
 
 

@@ -77,7 +77,7 @@ def describe_starts(run: LoadedRun) -> Section:
     rows.sort(key=sort_key)
     finding = ""
     if len(rows) > 1:
-        times = quote_frameworks(rows, lambda row: numbers.format_duration(sort_key(row)))
+        times = quote_frameworks(rows, lambda row: numbers.format_typical(sort_key(row)))
         finding = f"Ready after the first epoch: {times}."
     return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
 
@@ -92,6 +92,9 @@ def describe_first(run: LoadedRun) -> Section:
     softmax = select_softmax(rows)
     stretches = startup.find_frontier(softmax)
     finding = f"{write_frontier(stretches)}." if stretches and len(softmax) > 1 else ""
+    if finding and any(row.start.warm_by_round for row in softmax):
+        warm = startup.find_frontier([row.start_warm() for row in softmax])
+        finding += f" With the compile caches of an earlier process: {write_frontier(warm)}."
     return Section(FIRST_TITLE, table_list, NOTHING_WELL, finding=finding)
 
 

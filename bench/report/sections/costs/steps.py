@@ -52,14 +52,12 @@ FIXED_NOTE = (
     "the fixed cost of an epoch."
 )
 HALF_NOTE = (
-    "n½: the batch size at which half of a step is fixed cost. r∞: the images a second of ever "
-    "larger batches. Both follow from the two sizes (Hockney's parameters of a vector machine)."
+    "n½: the batch size at which half of a step is fixed cost, by the two sizes (Hockney's number "
+    "for vector machines). A row that waits has none."
 )
-PREDICTED_NOTE = "The last column divides an epoch at batch size {} by the one that they predict."
+PREDICTED_NOTE = "× predicted: an epoch at another batch size over the one that both costs predict."
 UNCERTAIN = "not told apart from 0"
 OTHERS = "one program of a framework"
-# A sentence leaves out an interval that is within this share of the value.
-PRECISE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +106,10 @@ def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
         return ""
     named = pick_frameworks(known)
     parts = [
-        f"{numbers.format_number(sizes[row.case.slug], 2)} in {label_case(row.case)}"
+        f"{numbers.format_number(sizes[row.case.slug], 1)} in {label_case(row.case)}"
         for row in named
     ]
-    return f"Half of a step is overhead up to a batch of {', '.join(parts)}{say_once(named)}."
+    return f"Half of a step is overhead up to a batch of about {', '.join(parts)}{say_once(named)}."
 
 
 def describe_step(rows: Sequence[Row]) -> str:
@@ -120,7 +118,7 @@ def describe_step(rows: Sequence[Row]) -> str:
         return ""
     ordered = sorted(rows, key=lambda row: row.typical_seconds)
     shortest, longest = (
-        f"{numbers.format_duration(row.typical_seconds / row.case.steps)} ({name_case(row.case)})"
+        f"{numbers.format_typical(row.typical_seconds / row.case.steps)} ({name_case(row.case)})"
         for row in (ordered[0], ordered[-1])
     )
     text = f"A step of {rows[0].case.batch_size:,} images takes from {shortest} to {longest}"
@@ -167,9 +165,6 @@ def tabulate_steps(
             scale,
         ),
         tables.list_numbers("n½, images", [cost.half_size if cost else None for cost in known]),
-        tables.list_numbers(
-            "r∞, million images/s", [cost.rate if cost else None for cost in known], 1e-6
-        ),
         tables.list_words("over", [name_case(other.case) if other else "" for other in below]),
         tables.list_factors("times as long", ratios),
     )
@@ -179,22 +174,23 @@ def tabulate_steps(
         if row.epoch and row.case.workload == rows[0].case.workload and any(known)
     ]
     swept = [row for row in swept if row.case.batch_size not in batch_sizes[:2]]
-    if smallest := min((row.case.batch_size for row in swept), default=0):
-        small = {row.case.slug: row for row in swept if row.case.batch_size == smallest}
-        others = [small.get(replace(row.case, batch_size=smallest).slug) for row in rows]
+    by_slug = {row.case.slug: row for row in swept}
+    sizes = sorted({row.case.batch_size for row in swept})
+    for size in dict.fromkeys((*sizes[:1], *sizes[-1:])):  # where they hold least
+        others = [by_slug.get(replace(row.case, batch_size=size).slug) for row in rows]
         predicted = [
             other.typical_seconds / cost.predict_epoch(row.case, other.case)
             if cost and other
             else None
             for row, cost, other in zip(rows, known, others, strict=True)
         ]
-        heading = f"epoch at batch size {smallest}, × predicted"
+        heading = f"epoch at batch size {size:,}, × predicted"
         columns = (*columns, tables.list_numbers(heading, predicted))
     notes = [STEP_NOTE]
     notes += [LAYERS_NOTE] * any(ratios)
     if any(known):
         notes += [FIXED_NOTE.format(*batch_sizes), HALF_NOTE]
-        notes += [PREDICTED_NOTE.format(smallest)] * bool(smallest)
+        notes += [PREDICTED_NOTE] * bool(sizes)
     if are_adjusted(rows) and any([*ratios, *known]):
         notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
@@ -269,7 +265,7 @@ def _describe_rung(rung: Rung, table: Comparison[str]) -> str:
     """Return the time of a step in a program, or through one, and whether it differs from below."""
     assert rung.row.epoch is not None  # ranked rows have times
     step, name = rung.row.epoch / rung.row.case.steps, name_case(rung.row.case)
-    time = numbers.format_duration(step.mean if step.is_within(PRECISE) else step)
+    time = numbers.format_typical(step)
     if rung.below is None:
         return f"{time} in {name}"
     alike = min(rung.row.succeeded, rung.below.succeeded) > 1 and not table.differ(

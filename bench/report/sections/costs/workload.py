@@ -21,7 +21,7 @@ from bench.report.labels import (
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section
 from bench.report.render.markdown import escape
-from bench.report.render.numbers import format_duration, format_percent
+from bench.report.render.numbers import format_percent, format_typical
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
@@ -135,8 +135,8 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
 def describe_waits(waits: Waits) -> str:
     """Return in how many epochs a row waits, and what those take and the others."""
     text = f"in {format_percent(waits.share)} of them, which take "
-    text += format_duration(median(waits.waiting))
-    return f"{text} in place of {format_duration(median(waits.others))}" if waits.others else text
+    text += format_typical(median(waits.waiting))
+    return f"{text} in place of {format_typical(median(waits.others))}" if waits.others else text
 
 
 def describe_ties(rows: Sequence[Row]) -> list[str]:

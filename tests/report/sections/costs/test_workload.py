@@ -57,7 +57,7 @@ def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
     loaded = load_run(write(tmp_path / "run", run(case("<waits>"), case("busy")), *records))
     section = describe_workload([loaded], "sgd")
     assert section.text.endswith(
-        "for them: &lt;waits&gt;, in 40 % of them, which take 1.25 s in place of 1.00 s."
+        "for them: &lt;waits&gt;, in 40 % of them, which take 1.2 s in place of 1.0 s."
     )
     remarks = {cells["program"]: cells["processes"] for cells in read_cells(section.tables[0])}
     assert remarks == {"<waits>": "waits 40 %", "busy": ""}
