@@ -87,7 +87,7 @@ def describe_preset(preset: Preset) -> list[tuple[str, str]]:
     sizes = [WORKLOADS[first].batch_size, preset.second_batch_size]
     threads = " or ".join("all" if n == ALL_CORES else str(n) for n in preset.threads)
     if len(preset.threads) > 1:
-        threads += ", each a row"
+        threads += ", each a row; in the other workload 1"
     if preset.try_all_cores:
         threads += ", then all where they are faster"
     least = 1 if preset.budget else preset.other_rounds

@@ -308,11 +308,14 @@ def list_sizes(
 ) -> list[tuple[str, Size]]:
     """Return each workload with every size once, whether its batches divide its samples or not.
 
-    Several models get all cores. available: number of training images.
+    A preset's further threads are for its first workload. Several models get all cores. available:
+    number of training images.
     """
     sizes: list[tuple[str, Size]] = []
     for name in values.workloads:
         known, threads = get_workload(name), values.threads
+        if not options.threads and name != values.workloads[0]:
+            threads = threads[:1]
         if known.models and not options.threads:
             threads = (cores,)
         batch_sizes = options.batch_sizes or (known.batch_size,)

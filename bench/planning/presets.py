@@ -21,8 +21,8 @@ class Preset:
     programs: those that the registry measures always, or all.
     workloads: in their order.
     second_batch_size: of the first workload, in the same rounds; 0 for none.
-    threads: numbers on the CPU, each of which is a row; ALL_CORES stands for those of the machine.
-        On a GPU a row has all cores.
+    threads: numbers on the CPU, each of which is a row of the first workload, and the first one of
+        the others; ALL_CORES stands for those of the machine. On a GPU a row has all cores.
     try_all_cores: try them where they could matter (threads.py).
     rounds, other_rounds: most processes of a row of the first workload, and of the others.
     least_rounds: from which on a row may be complete (bench/analysis/stopping.py).
