@@ -27,8 +27,11 @@ class Implementation:
         float32. The roofline counts them.
     one_core: whether it computes on one core, however many it gets.
     always: False where a run measures it with ``--layers`` or by its name only.
-    layer_over: the program that does the same without this layer; empty for all others.
+    layer_over: the program that does the same without this layer, or less tuned; empty for all
+        others.
     former_name: what it is called in the records of older versions.
+    remark: what its framework's maintainers would say of the row, beside its name in every table.
+    reviewed_by: the maintainer of the framework who has reviewed it; docs/framework.md.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Implementation:
     always: bool = True
     layer_over: str = ""
     former_name: str = ""
+    remark: str = ""
+    reviewed_by: str = ""
 
     @property
     def style(self) -> Literal["idiomatic", "tuned"]:
@@ -118,6 +123,7 @@ IMPLEMENTATIONS = (
             **KEPT_MEMORY,
         },
         pixel_bytes={"cpu": 1},
+        layer_over="pytorch-ten-steps",
     ),
     Implementation(name="jax", module="idiomatic.softmax_jax", framework="jax", extra="jax"),
     Implementation(
@@ -127,6 +133,7 @@ IMPLEMENTATIONS = (
         extra="jax",
         variables=HUGE_PAGES,
         pixel_bytes={"cpu": 1, "gpu": 1},
+        layer_over="jax-plain-scan",
     ),
     Implementation(
         name="keras-tensorflow",
@@ -189,6 +196,7 @@ IMPLEMENTATIONS = (
         framework="scikit-learn",
         extra="sklearn",
         devices=("cpu",),
+        remark="a trick",
     ),
     Implementation(
         name="sklearn-sgd",
@@ -209,12 +217,45 @@ IMPLEMENTATIONS = (
         layer_over="pytorch",
     ),
     Implementation(
+        name="pytorch-compiled-model",
+        module="idiomatic.softmax_pytorch_compiled_model",
+        framework="torch",
+        extra="pytorch",
+        always=False,
+        layer_over="pytorch",
+    ),
+    Implementation(
         name="pytorch-fullgraph-step",
         module="idiomatic.softmax_pytorch_fullgraph_step",
         framework="torch",
         extra="pytorch",
         always=False,
         layer_over="pytorch",
+    ),
+    Implementation(
+        name="pytorch-ten-steps",
+        module="idiomatic.softmax_pytorch_ten_steps",
+        framework="torch",
+        extra="pytorch",
+        always=False,
+        layer_over="pytorch-fullgraph-step",
+    ),
+    Implementation(
+        name="pytorch-dataloader-bulk",
+        module="idiomatic.softmax_pytorch_dataloader_bulk",
+        framework="torch",
+        extra="pytorch",
+        data="streamed",
+        always=False,
+        layer_over="pytorch",
+    ),
+    Implementation(
+        name="jax-plain-scan",
+        module="idiomatic.softmax_jax_plain_scan",
+        framework="jax",
+        extra="jax",
+        always=False,
+        layer_over="jax",
     ),
     Implementation(
         name="skorch",
@@ -251,6 +292,14 @@ IMPLEMENTATIONS = (
         layer_over="optax",
     ),
     Implementation(
+        name="flax-nnx-cached",
+        module="idiomatic.softmax_flax_cached",
+        framework="flax",
+        extra="flax",
+        always=False,
+        layer_over="optax",
+    ),
+    Implementation(
         name="flax-nnx-functional",
         module="idiomatic.softmax_flax_functional",
         framework="flax",
@@ -261,6 +310,14 @@ IMPLEMENTATIONS = (
     Implementation(
         name="equinox",
         module="idiomatic.softmax_equinox",
+        framework="equinox",
+        extra="equinox",
+        always=False,
+        layer_over="optax",
+    ),
+    Implementation(
+        name="equinox-flat",
+        module="idiomatic.softmax_equinox_flat",
         framework="equinox",
         extra="equinox",
         always=False,
@@ -288,7 +345,22 @@ IMPLEMENTATIONS = (
         layer_over="keras-jax",
     ),
     Implementation(
-        name="mlx", module="idiomatic.softmax_mlx", framework="mlx", extra="mlx", always=False
+        name="keras-tensorflow-50-steps",
+        module="idiomatic.softmax_keras_compiled",
+        framework="keras",
+        extra="tensorflow",
+        data="streamed",
+        variables={"KERAS_BACKEND": "tensorflow"},
+        always=False,
+        layer_over="keras-tensorflow",
+    ),
+    Implementation(
+        name="mlx",
+        module="idiomatic.softmax_mlx",
+        framework="mlx",
+        extra="mlx",
+        always=False,
+        remark="made for Apple silicon",
     ),
     Implementation(
         name="tinygrad",
@@ -299,6 +371,7 @@ IMPLEMENTATIONS = (
         # Otherwise it compiles in processes of its own, which it does not end.
         variables={"PARALLEL": "0"},
         always=False,
+        remark="without BEAM",
     ),
     Implementation(
         name="cupy",
@@ -373,6 +446,7 @@ MANY = (
         framework="mlx",
         extra="mlx",
         always=False,
+        remark="made for Apple silicon",
     ),
     Implementation(
         name="numpy-processes",

@@ -7,6 +7,7 @@ from bench.analysis.summary import Row
 from bench.records.schema import Case
 from bench.report.render import numbers
 from bench.report.render.numbers import format_percent
+from implementations import IMPLEMENTATIONS, MANY
 
 
 def remark_processes(row: Row) -> str:
@@ -22,6 +23,9 @@ def list_remarks(row: Row) -> list[str]:
         remarks.append(f"waits {format_percent(row.waits.share)}")
     return remarks + ["faster than the roofline"] * ((row.roofline_share or 0) > 1)
 
+
+# What stands beside the name of a program in every table.
+REMARKS = {entry.name: entry.remark for entry in (*IMPLEMENTATIONS, *MANY) if entry.remark}
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
@@ -97,10 +101,10 @@ def list_names(names: Sequence[str], limit: int) -> str:
 
 
 def name_case(case: Case) -> str:
-    """Name an implementation, and its objective if that is not softmax."""
-    if case.objective == "softmax":
-        return case.implementation
-    return f"{case.implementation} ({case.objective})"
+    """Name an implementation, with its objective if that is not softmax, and the remark on it."""
+    objective = case.objective if case.objective != "softmax" else ""
+    remarks = ", ".join(filter(None, (objective, REMARKS.get(case.implementation))))
+    return f"{case.implementation} ({remarks})" if remarks else case.implementation
 
 
 def say_once(rows: Iterable[Row]) -> str:

@@ -1,8 +1,8 @@
 """Softmax regression in Keras, with jit_compile or steps_per_execution in compile().
 
 Follows https://keras.io/api/models/model_training_apis/#compile-method: ``jit_compile`` on PyTorch,
-which Keras compiles only when it is asked to, and ``steps_per_execution`` on JAX, whose steps are
-compiled by default. All else is softmax_keras.py.
+which Keras compiles only when it is asked to, and ``steps_per_execution`` on TensorFlow and JAX,
+whose steps are compiled by default. All else is softmax_keras.py.
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ from implementations._devices.keras import find_device
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "torch": {"jit_compile": True},
+    "tensorflow": {"steps_per_execution": 50},
     "jax": {"steps_per_execution": 50},
 }
 

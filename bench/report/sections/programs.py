@@ -65,6 +65,7 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         tables.list_words("style", [row.case.style for row in program_rows]),
         tables.list_words("data", [row.case.data_access for row in program_rows]),
         tables.list_words("version", [row.version for row in program_rows]),
+        tables.list_words("reviewed by", [one.reviewed_by if one else "" for one in entries]),
     )
     suite = list_versions(run.environments.values()).get("suite", "unknown")
     text = (
