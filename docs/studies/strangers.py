@@ -43,6 +43,7 @@ from typing import Any
 from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
+from bench.runner.host import machine
 from bench.worker.measure import now
 
 PROJECTS = Path(__file__).with_suffix(".toml")
@@ -53,6 +54,7 @@ TRUTHS = ("truth_instructions", "truth_cpu")
 COLUMNS = (
     *("repository", "kind", "commit", "pair", *TRUTHS, "tool"),
     *("verdict", "estimate", "low", "high", "status", "pairs", "seconds", "set_up", "load", "date"),
+    "machine",
 )
 PROCESSES = 15  # of a side, for its shortest CPU time
 GIT = ("git", "-c", "user.name=A study", "-c", "user.email=study@example.org")
@@ -393,6 +395,7 @@ def decide(tool: str, pair: Pair, budget: float) -> Decision:
         "seconds": round(seconds, 1),
         "load": round(load, 1),
         "date": date,
+        "machine": machine.describe()["name"],
     }
 
 
@@ -430,29 +433,35 @@ def count(made: list[Line], pair: str) -> str:
 
 
 def show_tools(decisions: list[Line]) -> None:
-    """Print a line for each tool: how often it called which pair slower."""
+    """Print a line for each tool and machine: how often it called which pair slower."""
     headings = ["alarms on equal code", *(f"*slower* of {ALL_PAIRS[pair]}" for pair in SLOWED)]
     headings += ["*faster* of these", "failed", "time", "set-up"]
-    print(f"| tool | {' | '.join(headings)} |\n|---|{'---:|' * len(headings)}")
+    print(f"| tool | machine | {' | '.join(headings)} |\n|---|---|{'---:|' * len(headings)}")
     by_tool = defaultdict(list)
     for one in decisions:
-        by_tool[one["tool"]].append(one)
-    for tool, made in by_tool.items():
+        by_tool[one["tool"], one["machine"]].append(one)
+    for (tool, where), made in by_tool.items():
+        loads = [float(one["load"]) for one in made]
+        span = dict.fromkeys(f"{load:.0f}" for load in (min(loads), max(loads)))
+        place = f"{where.partition(',')[0]}, load {' to '.join(span)}"
         cells = [count(made, pair) for pair in ("aa", *SLOWED)]
         faster = sum(one["verdict"] == "faster" and one["pair"] != "aa" for one in made)
         cells += [str(faster), str(sum(one["verdict"] == "failed" for one in made))]
         for name in ("seconds", "set_up"):
             seconds = [float(one[name]) for one in made if one[name]]
             cells.append(f"{median(seconds):.0f} s" if seconds else "-")
-        print(f"| {tool} | {' | '.join(cells)} |")
+        print(f"| {tool} | {place} | {' | '.join(cells)} |")
 
 
 def show_projects(decisions: list[Line], tool: str) -> None:
-    """Print a line for each project: its pairs, what is true of them and what a tool decided."""
+    """Print a line for each project: its pairs, what is true of them and what a tool decided.
+
+    On the machine that was asked first.
+    """
     print(f"| project | {' | '.join(PAIRS.values())} |\n|---|{'---|' * len(PAIRS)}")
     by_project = defaultdict[str, dict[str, Line]](dict)
     for one in decisions:
-        if one["tool"] == tool:
+        if (one["tool"], one["machine"]) == (tool, decisions[0]["machine"]):
             by_project[f"{one['repository']} ({one['kind']})"][one["pair"]] = one
     for project, pairs in by_project.items():
         cells = []
