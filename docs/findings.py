@@ -605,7 +605,7 @@ def find_many(published: Published) -> Evidence:
         lambda: chart_dots(
             {name: hours[name][:2] for name in order},
             f"{MODELS:,} trainings of {EPOCHS} epochs on one core",
-            "hours; blue: in one process; red: a process each, with warm caches; bars: 95 %",
+            "hours; blue: in one process; red: a process each, warm; bars: 95 % intervals",
             style="~g",
         ),
     )
