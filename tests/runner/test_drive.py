@@ -43,7 +43,7 @@ class FakeWorker:
             read_faults=lambda: 3 * len(self.orders),
             list_helpers=list,
         )
-        self.numpy_seconds = 0.0
+        self.python_seconds, self.numpy_seconds = 0.02, 0.0
         self.busy = 1.0  # threads in force, by the CPU clock
         self.noted = 0.0
         self.looked = True
@@ -146,7 +146,7 @@ def test_look_that_came_too_late_is_made_in_the_next_epoch(drives):
 
 
 def test_phases_are_driven_in_order(drives):
-    times = {"i": [7.0], "s": [5.0], "r": [0.5, 9.0]}
+    times = {"d": [0.75], "i": [7.0], "s": [5.0], "r": [0.5, 9.0]}
     of = drives(epochs=2, t=[3.0, 8.0, 1.96, 2.0], p=[0.125], P=[1.0], **times)
     of.worker.busy, of.worker.numpy_seconds = 0.5, 10.0
     measurement = run(of)
@@ -161,6 +161,7 @@ def test_phases_are_driven_in_order(drives):
         *["l", "P"] * 5,
         "v",
     ]
+    assert (measurement.python_seconds, measurement.data_seconds) == (0.02, 0.75)
     assert (measurement.import_seconds, measurement.setup_seconds) == (17, 5)
     assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
     assert measurement.epoch_seconds == [1.96, 2]

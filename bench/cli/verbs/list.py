@@ -12,7 +12,7 @@ from implementations import IMPLEMENTATIONS, MANY, Implementation
 
 def list_implementations() -> None:
     """List the implementations and the installed versions of their frameworks."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
     for heading in ("name", "framework", "devices", "remarks"):
         table.add_column(heading, no_wrap=True)  # a name that is cut off cannot be typed
     for entry in (*IMPLEMENTATIONS, *MANY):

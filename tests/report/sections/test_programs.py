@@ -24,9 +24,9 @@ class Trainer:
     twice"""
 '''
 TWINS = {
-    "jax-scan": "jax",
+    "jax-scan": "jax-plain-scan",
     "pytorch-dataloader": "pytorch",
-    "pytorch-compiled": "pytorch",
+    "pytorch-compiled": "pytorch-ten-steps",
     "keras-tensorflow-loop": "keras-tensorflow",
     "optax": "jax",
 }

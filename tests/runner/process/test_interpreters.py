@@ -81,6 +81,8 @@ def test_python_is_assigned_by_framework():
         **dict.fromkeys(BY_NAME),
         **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled"), "a"),
         **dict.fromkeys(("pytorch-compiled-step", "pytorch-fullgraph-step"), "a"),
+        **dict.fromkeys(("pytorch-compiled-model", "pytorch-ten-steps"), "a"),
+        "pytorch-dataloader-bulk": "a",
         **dict.fromkeys(("keras-torch", "keras-torch-jit"), "a"),
         **dict.fromkeys(("skorch", "lightning"), "a"),
         **dict.fromkeys(("sklearn-softmax", "sklearn-sgd"), "b"),

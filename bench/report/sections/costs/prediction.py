@@ -25,6 +25,7 @@ SINGLE_NOTE = (
     "One image: a call with another image each time, after a first one that is not timed because "
     "it may compile."
 )
+BY_PREDICT = " Keras's programs label by predict, which is not made for single images."
 
 
 def describe_predictions(run: LoadedRun) -> Section:
@@ -41,7 +42,8 @@ def describe_singles(rows: Sequence[Row]) -> str:
     timed = [row for row in rows if row.case.slug in known]
     timed.sort(key=lambda row: known[row.case.slug].mean)
     times = quote_frameworks(timed, lambda row: format_typical(known[row.case.slug]))
-    return f"The label of one image: {times}." if times else ""
+    keras = any(row.case.framework == "keras" for row in timed)
+    return f"The label of one image: {times}.{BY_PREDICT * keras}" if times else ""
 
 
 def tabulate_predictions(rows: list[Row]) -> Table:

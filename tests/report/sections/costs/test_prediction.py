@@ -4,6 +4,7 @@ from support.records import case, plan_of, trials, write
 
 from bench.report.load import load_run
 from bench.report.sections.costs.prediction import (
+    BY_PREDICT,
     NO_SINGLE,
     SINGLE_NOTE,
     describe_predictions,
@@ -36,6 +37,9 @@ def test_one_image_has_a_column_or_a_remark(tmp_path):
     (table,) = section.tables
     assert [line[table.headings.index("one image, µs")] for line in table.lines] == ["—", "5.00"]
     assert table.note.endswith(SINGLE_NOTE)
+    assert section.finding == "The label of one image: new 5.0 µs, measured once."
+    keras = trials(case("k", framework="keras"), 1.0, predict_seconds=[1], predict_one_seconds=[1])
+    assert describe(tmp_path / "keras", *keras).finding.endswith(f"measured once.{BY_PREDICT}")
     older = describe(tmp_path / "older", *old)
     assert older.tables[0].note.endswith(NO_SINGLE)
     assert older.tables[0].headings[-2:] == ("images/s", "style")
