@@ -95,7 +95,7 @@ def test_report_ends_with_answers_and_a_link(tmp_path, monkeypatch, on_terminal,
     *_, table, ending = on_terminal.file.getvalue().split("\n\n")
     assert "program" in table
     first, second, *rest, last = ending.splitlines()
-    assert first.startswith("Five epochs: a, ")
+    assert first.startswith("Five epochs from a cold start: a, ")
     assert second.startswith("Many epochs: a, ")
     text = " ".join(rest)
     assert "All 2 softmax programs end with" in text

@@ -51,7 +51,7 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
     ]
     assert [one.label for one in opening.verdicts] == [
         "",
-        "five epochs: ",
+        "five epochs from a cold start: ",
         "many epochs: ",
         "PyTorch: ",
     ]

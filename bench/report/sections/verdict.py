@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, combinations
 from statistics import median
 
 from bench.analysis.intervals import Interval, TableNoise, estimate_typical, find_range, share_noise
@@ -137,7 +137,7 @@ ASKED = {"keras": "Keras", "torch": "PyTorch"}
 def list_answers(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
     """Yield what a reader asks first, the answer, and more of it. rows: of one workload."""
     for label, timings in (
-        (f"{EPOCHS_IN_WORDS} epochs", time_cold_starts(rows)),
+        (f"{EPOCHS_IN_WORDS} epochs from a cold start", time_cold_starts(rows)),
         ("many epochs", time_epochs(rows)),
     ):
         if timings:
@@ -169,7 +169,9 @@ def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
     elif others and not rivals:
         factor = compare([first, others[0]]).estimate(others[0].name, first.name).mean
         more = f"; {others[0].name} takes {numbers.format_number(factor, 2)} times as long"
-    elif rivals and len(rivals) < MAX_NAMES and all(map(first.is_level, rivals)):
+    elif 0 < len(rivals) < MAX_NAMES and all(
+        one.is_level(other) for one, other in combinations((first, *rivals), 2)
+    ):
         return f"{' or '.join(one.name for one in (first, *rivals))}, {time}", ""
     elif rivals:
         more = f", but {rivals[0].name} may be as fast"

@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.records import HERE, case, plan_of, trials, write
 
@@ -50,6 +50,7 @@ TIMES = st.lists(st.floats(0.9, 1.1) | st.floats(0.1, 10), min_size=2, max_size=
 
 
 @given(st.lists(TIMES, min_size=2, max_size=6))
+@example([[1.0625, 1.09375], [1.0, 1.0, 1.0625], [1.0, 1.0]])  # level with one of two others
 def test_possible_winner_is_not_slower_in_every_process_and_its_interval_overlaps(table):
     records = [one for n, own in enumerate(table) for one in trials(case(f"x{n}"), *own)]
     rows = {row.case.implementation: row for row in summarize(records, HERE)}
@@ -79,7 +80,9 @@ def test_answers_are_what_a_reader_asks_first():
         *twice("pytorch-compiled", 0.06, "torch", "tuned"),
     ]
     assert answers(*records) == {
-        "five epochs": "numba, 5.30 s [4.63, 6.07], but pytorch-compiled may be as fast",
+        "five epochs from a cold start": (
+            "numba, 5.30 s [4.63, 6.07], but pytorch-compiled may be as fast"
+        ),
         "many epochs": "numba, 10.0 ms [8.76, 11.5]; pytorch-compiled takes 6.0 times as long",
         "Keras": "400 ms in keras-jax; 1.5 s or 2.9 s in keras-tensorflow",
         "PyTorch": "500 ms in pytorch; tuned, 60 ms in pytorch-compiled",
