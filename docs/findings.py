@@ -374,8 +374,7 @@ def wrap(text: str) -> str:
 
 def list_programs(names: Iterable[str]) -> Column:
     """Return a column of programs, with the remark on each."""
-    labels = [f"{name} ({REMARKS[name]})" if name in REMARKS else name for name in names]
-    return tables.list_words("program", labels)
+    return tables.list_words("program", [name + REMARKS.get(name, "") for name in names])
 
 
 def count(images: float) -> str:

@@ -360,7 +360,7 @@ IMPLEMENTATIONS = (
         framework="mlx",
         extra="mlx",
         always=False,
-        remark="made for Apple silicon",
+        remark="for Apple silicon",
     ),
     Implementation(
         name="tinygrad",
@@ -446,7 +446,7 @@ MANY = (
         framework="mlx",
         extra="mlx",
         always=False,
-        remark="made for Apple silicon",
+        remark="for Apple silicon",
     ),
     Implementation(
         name="numpy-processes",

@@ -25,7 +25,7 @@ def list_remarks(row: Row) -> list[str]:
 
 
 # What stands beside the name of a program in every table.
-REMARKS = {entry.name: entry.remark for entry in (*IMPLEMENTATIONS, *MANY) if entry.remark}
+REMARKS = {one.name: f" ({one.remark})" for one in (*IMPLEMENTATIONS, *MANY) if one.remark}
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
@@ -101,10 +101,9 @@ def list_names(names: Sequence[str], limit: int) -> str:
 
 
 def name_case(case: Case) -> str:
-    """Name an implementation, with its objective if that is not softmax, and the remark on it."""
-    objective = case.objective if case.objective != "softmax" else ""
-    remarks = ", ".join(filter(None, (objective, REMARKS.get(case.implementation))))
-    return f"{case.implementation} ({remarks})" if remarks else case.implementation
+    """Name an implementation in a table: with its objective if not softmax, and its remark."""
+    objective = f" ({case.objective})" if case.objective != "softmax" else ""
+    return f"{case.implementation}{objective}{REMARKS.get(case.implementation, '')}"
 
 
 def say_once(rows: Iterable[Row]) -> str:
@@ -133,9 +132,9 @@ def quote_frameworks(rows: Iterable[Row], describe: Callable[[Row], str]) -> str
 
 
 def label_case(case: Case) -> str:
-    """Name an implementation, its objective, and the GPU if it ran on one."""
-    name = name_case(case)
-    return name if case.device == "cpu" else f"{name} ({case.device})"
+    """Name an implementation in a chart or a sentence: its objective, and the GPU if it has one."""
+    facts = case.objective.removeprefix("softmax"), case.device.removeprefix("cpu")
+    return " ".join([case.implementation, *(f"({one})" for one in facts if one)])
 
 
 def start_tip(case: Case) -> list[str]:

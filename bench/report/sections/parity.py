@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE
 from bench.report import tables
-from bench.report.labels import label_case, list_workloads
+from bench.report.labels import REMARKS, label_case, list_workloads
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render import numbers
@@ -62,7 +62,10 @@ def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:
     at_first = [[row for row in group if not row.swept] for _, group in ordered]
     worst = [_find_worst(group) for _, group in ordered]
     columns = [
-        tables.list_words("program", [name for name, _ in ordered]),
+        tables.list_words(
+            "program",
+            [name + REMARKS.get(group[0].case.implementation, "") for name, group in ordered],
+        ),
         tables.list_errors("error", [_find_worst(group) if group else None for group in at_first]),
         tables.list_errors("at any size", worst),
         tables.list_counts("sizes", [len(group) for _, group in ordered]),

@@ -10,7 +10,7 @@ from bench.analysis.many import Growth, compute_rate, find_fastest_processes, me
 from bench.analysis.summary import Row
 from bench.report import tables
 from bench.report.charts.many import chart_models
-from bench.report.labels import label_case, list_names
+from bench.report.labels import label_case, list_names, name_case
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section, Table
 from bench.report.render import numbers
@@ -98,7 +98,7 @@ def tabulate(
     find: returns the value of a row, of which ``make`` makes columns.
     """
     names = [label_case(one.case) for one in growths]
-    columns = [tables.list_words("program", names)]
+    columns = [tables.list_words("program", [name_case(one.case) for one in growths])]
     for models in sorted({models for growth in growths for models in growth.rows}):
         values = [find(one.rows[models]) if models in one.rows else None for one in growths]
         columns.append(make(f"{models:,}", values))
