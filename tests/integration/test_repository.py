@@ -59,7 +59,7 @@ PUBLISHED = {
     "intel-xeon-2-cores": 80,
     "intel-xeon-2-cores-calibration": 1862,
     "releases": 3792,
-    "strangers.csv": 271,
+    "strangers.csv": 281,
 }
 
 # What bench/ consists of, from top to bottom: each may import itself and those after it. A package
