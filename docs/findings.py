@@ -23,6 +23,7 @@ from bench.analysis.intervals import Interval, Traits, estimate_difference, esti
 from bench.analysis.ladder import StepCost, measure_steps
 from bench.analysis.many import compute_rate, measure_growth
 from bench.analysis.ranking import Comparison, compare_epochs
+from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.environments import list_versions
 from bench.records.schema import TrialRecord
@@ -56,7 +57,6 @@ README = ROOT / "README.md"
 LABELS = DOCS / "studies" / "labels.csv"
 FIRST, LAST = "<!-- results: made by `python docs/findings.py` -->", "<!-- end of results -->"
 PROCESSES = 5  # that a row of a finding has at least
-MOST_EPOCHS = 1000
 ZEN = {"-zen4-": "Zen 4", "-zen5-": "Zen 5"}
 # The distributions whose versions stand under README's table, and their names.
 NAMED = {
@@ -192,20 +192,6 @@ def train(row: Row, epochs: int, *, warm: bool = False, before: float = 0.0) -> 
     return Interval(before + start.mean + (epochs - 1) * epoch.mean, low, high)
 
 
-def list_leaders(rows: Iterable[Row], *, warm: bool = False) -> list[tuple[int, str]]:
-    """Return the program that has trained first, with the number of epochs from which on it has."""
-    lines = [
-        (row.case.implementation, estimate_start(row, warm=warm).mean, row.typical_seconds)
-        for row in rows
-    ]
-    leaders: list[tuple[int, str]] = []
-    for epochs in range(1, MOST_EPOCHS + 1):
-        name, *_ = min(lines, key=lambda line: line[1] + (epochs - 1) * line[2])
-        if not leaders or leaders[-1][1] != name:
-            leaders.append((epochs, name))
-    return leaders
-
-
 class Published:
     """The rows of a published run, by workload, program, threads and batch size."""
 
@@ -301,19 +287,16 @@ def render(folder: Path, evidence: Mapping[str, Evidence]) -> dict[Path, str]:
 def describe_overview(published: Published) -> dict[str, Any]:
     """Return what README's first lines name: programs, the span of their epochs, and trainings.
 
-    after: the time of a new process that trains so many epochs, cold or warm, by program. leaders:
-    which program has trained first, up to which number of epochs. chapter: the validation
-    accuracies of the textbook's programs.
+    after: the time of a new process that trains so many epochs, cold or warm, by program.
+    chapter: the validation accuracies of the textbook's programs.
     """
     rows = [row for row in published.list_rows() if row.case.objective == "softmax"]
     versions = list_versions(published.run.environments.values())
-    for when in (True, False):
-        leaders = list_leaders(rows, warm=when)
-        claim(
-            "NumPy has trained five epochs first",
-            holds=leaders[0] == (1, "numpy") and leaders[1][0] > 5,
-        )
-        claim("Numba has trained a thousand epochs first", holds=leaders[-1][1] == "numba")
+    for started in (rows, [row.start_warm() for row in rows]):
+        for epochs, name in ((5, "numpy"), (1000, "numba")):
+            *_, first = (one for one in find_frontier(started) if one.first <= epochs)
+            holds = first.row.case.implementation == name
+            claim(f"{name} is done first with {epochs} epochs", holds=holds)
     return {
         "programs": len(rows),
         "frameworks": len({row.case.framework for row in rows}),
@@ -333,10 +316,6 @@ def describe_overview(published: Published) -> dict[str, Any]:
             for epochs in (5, 1000)
             for when in ("cold", "warm")
         },
-        "leaders": {
-            when: describe_leaders(list_leaders(rows, warm=when == "warm"))
-            for when in ("cold", "warm")
-        },
         "chapter": {
             row.name: format_share(row.measured)
             for row in published.run.textbook
@@ -348,13 +327,6 @@ def describe_overview(published: Published) -> dict[str, Any]:
 def format_wall(seconds: float) -> str:
     """Return a time in seconds, or from two minutes on in minutes."""
     return f"{seconds / 60:.0f} min" if seconds >= 120 else format_typical(seconds)
-
-
-def describe_leaders(leaders: Sequence[tuple[int, str]]) -> str:
-    """Return who is first up to which number of epochs, in words."""
-    ends = [f"up to {after - 1:,} epochs" for after, _ in leaders[1:]]
-    parts = [f"{name} {end}" for (_, name), end in zip(leaders, ends, strict=False)]
-    return ", ".join([*parts, f"then {leaders[-1][1]}"])
 
 
 def format_hours(hours: float) -> str:

@@ -202,17 +202,8 @@ def measure(rounds: int, gates: Sequence[str]) -> None:
 def show(path: Path) -> None:
     """Print what was decided, a line for each gate and place; also of gates asked otherwise now."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    headings = [
-        "gate",
-        "machine",
-        "found",
-        "95 % interval",
-        "time",
-        "false alarms",
-        "95 % interval",
-        "time",
-    ]
-    headings.append("no change")
+    shares = ["95 % interval", "time"]
+    headings = ["gate", "machine", "found", *shares, "false alarms", *shares, "no change"]
     print(f"| {' | '.join(headings)} |\n|---|---|{'---:|' * (len(headings) - 2)}")
     for gate in dict.fromkeys((*GATES, *sorted({one["gate"] for one in decisions}))):
         groups = defaultdict(list)
