@@ -189,6 +189,7 @@ IMPLEMENTATIONS = (
         extra="tensorflow",
         variables=HUGE_PAGES,
         pixel_bytes={"cpu": 1, "gpu": 1},
+        layer_over="tensorflow-plain-loop",
     ),
     Implementation(
         name="sklearn-softmax",
@@ -256,6 +257,14 @@ IMPLEMENTATIONS = (
         extra="jax",
         always=False,
         layer_over="jax",
+    ),
+    Implementation(
+        name="tensorflow-plain-loop",
+        module="idiomatic.softmax_tensorflow_plain_loop",
+        framework="tensorflow",
+        extra="tensorflow",
+        always=False,
+        layer_over="tensorflow",
     ),
     Implementation(
         name="skorch",
