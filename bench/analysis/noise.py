@@ -22,6 +22,7 @@ MAX_BETWEEN = 0.10
 # Bytes that a worker reads from the disk lengthen its start: 13 MB at most in a quiet default run,
 # 61 MB in PyTorch's first process after the page cache was dropped.
 MAX_DISK = 32e6
+COLD_DISK = "of all processes {:g} read a program from a cold disk"
 # Of the training images: all lay in huge pages in each of 83 processes of a quiet default run.
 MAX_SMALL_PAGES = 0.1
 # A GPU that reaches its power cap for a moment is not disturbed: boost looks for the cap.
@@ -46,7 +47,7 @@ class Noise:
     others, steal: share of all cores' time that other processes and other guests took.
     clock: largest mean clock over the smallest, minus 1.
     throttled: how often cores were throttled.
-    disk: the most megabytes that a worker read from the disk.
+    disk: number of workers that read more than MAX_DISK from the disk.
     small_pages: the largest share of the training images that did not lie in huge pages.
     gpu_causes: what disturbed the trials on a GPU.
     """
@@ -76,7 +77,7 @@ class Noise:
                 MAX_BETWEEN,
                 "processes of the typical program differ by {:.0%}",
             ),
-            (self.disk, MAX_DISK / 1e6, "a program read {:.0f} MB from a cold disk"),
+            (self.disk, 0, COLD_DISK),
             (
                 self.small_pages,
                 MAX_SMALL_PAGES,
@@ -95,6 +96,8 @@ class Noise:
         causes = "; ".join(self.causes)
         taken = (self.others or 0) > MAX_OTHERS or (self.steal or 0) > MAX_STEAL
         effect = "these times are too long" if taken else "these times are not certain"
+        if self.disk and self.causes == [COLD_DISK.format(self.disk)]:
+            return f"{causes[:1].upper()}{causes[1:]}: their starts are too long, epochs are not."
         return (
             f"{causes[:1].upper()}{causes[1:]}: {effect}. Measure again when the machine is idle."
         )
@@ -132,7 +135,7 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         steal=compute_share(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
-        disk=max(disks) / 1e6 if disks else None,
+        disk=sum(read > MAX_DISK for read in disks) if disks else None,
         small_pages=1 - min(huge) if huge else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )

@@ -254,7 +254,11 @@ class Row:
 
     def start_warm(self) -> "Row":
         """Return the row as it starts with kept compile caches; itself if it keeps none."""
-        warm = self.start.warm_by_round
+        warm = {
+            number: seconds
+            for number, seconds in self.start.warm_by_round.items()
+            if number in self.epochs_by_round  # older runs timed warm starts in trials of their own
+        }
         return replace(self, start=replace(self.start, by_round=warm)) if warm else self
 
     def time_from_cold(self, epochs: int) -> Interval | None:

@@ -70,8 +70,8 @@ class Verdict:
 class Standing:
     """The rows in the order of a quantity.
 
-    key: a number of epochs from a cold start, with @ and a number of models if it is not that of
-    the first workload, or a name. caption: of another quantity than that.
+    key: a number of epochs from a start, with @ and a number of models if it is not that of the
+    first workload and ~ if the start is a warm one; or a name. caption: of another quantity.
     heading: of the values. lines: name, style, value and ratio to the first, the first on top.
     leaders: how many of them are not certainly more than the first; 0 if none of the others is.
     """
@@ -196,13 +196,16 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
     rows: of the first workload; those of another one are of the same size.
     """
     standings, shown = [], {label_case(row.case) for row in rows}
-    groups = {"": rows}  # by the end of their keys: @N for another number of models
+    groups = {"": rows}  # by the end of their keys
     for name in (f"many-{models}" for models in list_models(run)):
         if name != run.workload:
             others = select_softmax(select_ranked(run.rows, name))
             groups[f"@{count_models(name)}"] = [
                 row for row in others if row.start.by_round and label_case(row.case) in shown
             ]
+    for end, group in list(groups.items()):
+        if any(row.start.warm_by_round for row in group):
+            groups[f"{end}~"] = [row.start_warm() for row in group]
     for count, (end, group) in product(STEPS, groups.items()):
         times = [(row, row.sum_epochs(count)) for row in group]
         timings = [Timing(row, each, each) for row, each in times]

@@ -43,6 +43,7 @@ def render_report(
         },
         others={one.key: one.caption for one in standings if one.caption},
         counts=[one.key for one in standings if one.key.isdecimal()],
+        warm=any(one.key.endswith("~") for one in standings),
         table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",
         sections=sections,
         contents=list_contents(sections),

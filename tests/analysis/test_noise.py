@@ -130,9 +130,9 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
 
 
 def test_state_of_memory_is_that_of_the_worst_trial():
-    states = [{"disk_bytes": 4e6, "huge_share": 1.0}, {"disk_bytes": 9e6, "huge_share": 0.25}, {}]
+    states = [{"disk_bytes": 32e6, "huge_share": 1.0}, {"disk_bytes": 33e6, "huge_share": 0.25}, {}]
     noise = measure_noise([ok(case(), n, memory_state=one) for n, one in enumerate(states)], HERE)
-    assert (noise.disk, noise.small_pages) == (9, 0.75)
+    assert (noise.disk, noise.small_pages) == (1, 0.75)
     assert measure_noise([ok(case())], HERE).disk is None
 
 
@@ -146,7 +146,6 @@ def test_state_of_memory_is_that_of_the_worst_trial():
         ("steal", 0.01, 0.0125, "the hypervisor took 1.2 % of the time"),
         ("clock", 0.05, 0.0625, "the clock varied by 6 %"),
         ("throttled", 0, 1.0, "cores were throttled 1 times"),
-        ("disk", 32, 61.4, "a program read 61 MB from a cold disk"),
         (
             "small_pages",
             0.1,
@@ -165,6 +164,14 @@ def test_cause_is_named_above_its_threshold(name, limit, over, cause):
         "is idle."
     )
     assert not QUIET.warning
+
+
+def test_cold_disk_lengthens_starts_alone():
+    cause = "of all processes 3 read a program from a cold disk"
+    cold = replace(QUIET, disk=3)
+    assert [one.causes for one in (cold, replace(QUIET, disk=0))] == [[cause], []]
+    assert cold.warning == f"O{cause[1:]}: their starts are too long, epochs are not."
+    assert replace(cold, steal=0.5).warning.endswith("Measure again when the machine is idle.")
 
 
 @pytest.mark.parametrize(

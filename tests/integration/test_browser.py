@@ -259,6 +259,20 @@ def test_choice_orders_the_programs_and_the_address_keeps_it(opened, reference):
     assert view.texts("#standings thead span") == ["time, s"]
 
 
+def test_choice_of_a_warm_start_changes_the_times_and_the_address_keeps_it(opened, reference):
+    view = opened(reference)
+    numba = view.page.locator("#standings tr[data-of=numba] td").first
+    cold = numba.text_content()
+    assert view.texts("#standings caption b") == ["cold"]
+    view.page.get_by_label("Order by").select_option("warm")
+    warm = numba.text_content()
+    assert (warm != cold, view.page.url[-14:]) == (True, "#quantity=warm")
+    view.page.get_by_label("Epochs to train").press("ArrowRight")
+    view.page.reload()
+    assert view.texts("#standings caption b") == ["warm"]
+    assert view.texts("#standings output") == ["7"]
+
+
 def test_phone_shows_eight_programs_until_all_are_asked_for(opened, reference):
     view = opened(reference, 390)
     assert len(view.texts("#standings tbody tr:visible")) == 8

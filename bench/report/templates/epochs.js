@@ -1,4 +1,4 @@
-// Show the programs in the order of what a reader chose: some epochs from a cold start, or another.
+// Show the programs in the order of what a reader chose: a start and some epochs, or another one.
 "use strict";
 for (const place of document.querySelectorAll("#standings")) {
   const standings = JSON.parse(place.querySelector("script").textContent);
@@ -9,16 +9,18 @@ for (const place of document.querySelectorAll("#standings")) {
   const sizes = models?.dataset.sizes.split(" ");
   const body = place.querySelector("tbody");
   const rows = new Map([...body.rows].map((row) => [row.dataset.of, row]));
-  const [cold, other] = place.querySelectorAll("caption span");
+  const [started, other] = place.querySelectorAll("caption span");
 
   const show = () => {
     const epochs = counts[slider.value];
     // Of the first workload's number of models, keys are epochs alone.
     const size = sizes?.[models.value];
+    const end = select?.value === "warm" ? "~" : "";
     const [heading, lines, leaders, caption] =
-      standings[select?.value || `${epochs}@${size}`] ?? standings[epochs];
-    cold.hidden = caption !== "";
-    for (const part of place.querySelectorAll("input, label:not([for=quantity])")) part.hidden = cold.hidden;
+      standings[select?.value] ?? standings[`${epochs}@${size}${end}`] ?? standings[`${epochs}${end}`];
+    started.hidden = caption !== "";
+    started.querySelector("b").textContent = end ? "warm" : "cold";
+    for (const part of place.querySelectorAll("input, label:not([for=quantity])")) part.hidden = started.hidden;
     slider.setAttribute("aria-valuetext", `${epochs} epochs`);
     place.querySelector("thead span").textContent = heading;
     const [epochsShown, modelsShown] = place.querySelectorAll("output");
@@ -42,7 +44,7 @@ for (const place of document.querySelectorAll("#standings")) {
       const plot = rule.closest("svg").querySelector(".role-axis-grid line[x2]:not([x2='0'])");
       const share = Math.log(epochs) / Math.log(counts.at(-1));
       rule.setAttribute("transform", `translate(${plot.getAttribute("x2") * share},0)`);
-      rule.classList.toggle("chosen", caption === "");
+      rule.classList.toggle("chosen", caption === "" && !end);
     }
   };
   place.querySelector("#all")?.addEventListener("click", () => place.classList.add("all"));
@@ -65,7 +67,7 @@ for (const place of document.querySelectorAll("#standings")) {
     if (index < 0 && size < 0 && !quantity && !select?.value) return;
     if (index >= 0) slider.value = index;
     if (size >= 0) models.value = size;
-    if (select) select.value = quantity in standings ? quantity : "";
+    if (select) select.value = [...select.options].some((one) => one.value === quantity) ? quantity : "";
     show();
   });
 }
