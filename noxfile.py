@@ -25,7 +25,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # A release with a known flaw (CVE-2023-32681): an audit that does not find it looked nowhere.
 VULNERABLE = "requests==2.30.0"
 WORKFLOWS = ".github/workflows"
-PUBLISHED = "results/reference/amd-epyc-zen5-2-cores"  # the run of the findings
+PUBLISHED = "results/reference/amd-epyc-zen4-2-cores-all"  # the run of the findings
 ACTION = "action.yml"
 # Frameworks that bring a CUDA of their own: they cannot share an environment.
 CUDA = ("torch", "jax", "tensorflow")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 import jinja2
@@ -58,6 +58,9 @@ LABELS = DOCS / "studies" / "labels.csv"
 FIRST, LAST = "<!-- results: made by `python docs/findings.py` -->", "<!-- end of results -->"
 PROCESSES = 5  # that a row of a finding has at least
 ZEN = {"-zen4-": "Zen 4", "-zen5-": "Zen 5"}
+# What the first machine does not show, or not with certainty, is said of a second one.
+SECOND_RUN = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores"
+MODELS_RUN = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores-many"  # of many models at once
 # The distributions whose versions stand under README's table, and their names.
 NAMED = {
     "numpy": "NumPy",
@@ -82,17 +85,30 @@ TOGETHER = {
 }
 # A program, the same one with a flag or a loop of its framework, and what that is.
 TWINS = (
+    ("pytorch", "pytorch-compiled-model", "torch.compile around the model"),
     ("pytorch", "pytorch-compiled-step", "torch.compile around a step"),
     ("pytorch", "pytorch-fullgraph-step", "the same without a graph break"),
-    ("pytorch", "pytorch-compiled", "ten steps in one graph"),
+    ("pytorch", "pytorch-ten-steps", "ten steps in one graph"),
+    ("pytorch", "pytorch-compiled", "ten steps, tuned"),
+    ("pytorch-dataloader", "pytorch-dataloader-bulk", "a batch by one index"),
     ("keras-torch", "keras-torch-jit", "jit_compile=True"),
     ("keras-jax", "keras-jax-50-steps", "steps_per_execution=50"),
     ("keras-jax", "keras-jax-scan", "a scan in train_step"),
+    ("keras-tensorflow", "keras-tensorflow-50-steps", "steps_per_execution=50"),
     ("keras-tensorflow", "keras-tensorflow-loop", "a loop in train_step"),
-    ("tensorflow", "tensorflow-loop", "a loop in a tf.function"),
-    ("jax", "jax-scan", "lax.scan"),
+    ("tensorflow", "tensorflow-plain-loop", "a loop in a tf.function"),
+    ("tensorflow", "tensorflow-loop", "a loop, tuned"),
+    ("jax", "jax-plain-scan", "lax.scan"),
+    ("jax", "jax-scan", "lax.scan, tuned"),
+    ("flax-nnx", "flax-nnx-cached", "nnx.cached_partial"),
     ("flax-nnx", "flax-nnx-functional", "the functional loop"),
 )
+# By framework: one step a call, its step in a loop that the compiler sees, and the tuned program.
+LOOPS = {
+    "TensorFlow": ("tensorflow", "tensorflow-plain-loop", "tensorflow-loop"),
+    "JAX": ("jax", "jax-plain-scan", "jax-scan"),
+    "PyTorch": ("pytorch", "pytorch-ten-steps", "pytorch-compiled"),
+}
 # The programs in the picture of the releases: colour and dashes.
 BLUE, VERMILION, GREEN, PURPLE, _, ORANGE = PALETTE
 DRAWN = {
@@ -196,7 +212,7 @@ class Published:
     """The rows of a published run, by workload, program, threads and batch size."""
 
     def __init__(self, folder: Path) -> None:
-        self.run = load_run(folder)
+        self.folder, self.run = folder, load_run(folder)
         self.rows = {
             (row.case.workload, row.case.implementation, row.case.threads, row.case.batch_size): row
             for row in self.run.rows
@@ -241,7 +257,7 @@ def main(folder: Path) -> None:
 
 def collect(folder: Path) -> dict[str, Evidence]:
     """Return what each finding rests on, by the name that the templates have for it."""
-    published = Published(folder)
+    published, second = Published(folder), Published(SECOND_RUN)
     return {
         "half": find_half_sizes(published),
         "twins": find_twins(published),
@@ -249,10 +265,10 @@ def collect(folder: Path) -> dict[str, Evidence]:
         "releases": find_releases(),
         "predictions": find_predictions(published),
         "many": find_many(published),
-        "together": find_together(folder.with_name(f"{folder.name}-many")),
-        "threads": find_threads(published),
+        "together": find_together(MODELS_RUN),
+        "threads": find_threads(second, published),
         "optimizer": find_optimizers(published),
-        "sleep": find_sleep(published),
+        "sleep": find_sleep(second, published),
     }
 
 
@@ -264,10 +280,8 @@ def render(folder: Path, evidence: Mapping[str, Evidence]) -> dict[Path, str]:
         name: {**one.figures, "table": render_table(tables.build_table("", one.columns, leading=1))}
         for name, one in evidence.items()
     }
-    # What the folder says: older records name no family of the processor.
-    processor = next((f" ({name})" for mark, name in ZEN.items() if mark in folder.name), "")
     values |= {
-        "machine": escape(run.machine_name) + processor,
+        "machine": f"{escape(run.machine_name)} ({name_processor(folder)})",
         "date": format_time(run.run.created).partition(",")[0],
         "report": f"{folder.resolve().relative_to(ROOT).as_posix()}/report.md",
         "overview": describe_overview(published),
@@ -282,6 +296,11 @@ def render(folder: Path, evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     before, _, rest = README.read_text(encoding="utf-8").partition(FIRST)
     _, _, after = rest.partition(LAST)
     return {DOCS / "findings.md": findings, README: f"{before}{FIRST}\n{results}{LAST}{after}"}
+
+
+def name_processor(folder: Path) -> str:
+    """Return what the name of a run's folder says: older records name no family of a processor."""
+    return next((name for mark, name in ZEN.items() if mark in folder.name), folder.name)
 
 
 def describe_overview(published: Published) -> dict[str, Any]:
@@ -409,7 +428,7 @@ def find_twins(published: Published) -> Evidence:
     """What a flag costs at the start, and what it does to an epoch."""
     twins = [Twins(published.find(base), published.find(twin), flag) for base, twin, flag in TWINS]
     by_name = {one.twin.case.implementation: one for one in twins}
-    compiled = by_name["pytorch-compiled-step"], by_name["pytorch-compiled"]
+    compiled = by_name["pytorch-compiled-step"], by_name["pytorch-ten-steps"]
     claim(
         "a compiled step is slower, ten faster", holds=compiled[0].speedup < 1 < compiled[1].speedup
     )
@@ -424,7 +443,8 @@ def find_twins(published: Published) -> Evidence:
                 "epochs": [format_typical(row.epoch or 0.0) for row in (one.base, one.twin)],
             }
             for name, one in by_name.items()
-        },
+        }
+        | {"loops": tabulate_loops(published)},
         (
             list_programs(one.base.case.implementation for one in twins),
             tables.list_words("with", [f"{one.flag} ({name})" for name, one in by_name.items()]),
@@ -440,6 +460,26 @@ def find_twins(published: Published) -> Evidence:
         ),
         lambda: chart_twins(twins),
     )
+
+
+def tabulate_loops(published: Published) -> str:
+    """Return a table of what a loop that the compiler sees gives, and what the rest of a program.
+
+    Raises ValueError if either does not certainly give something in one of the frameworks.
+    """
+    rows = {name: [published.find(one) for one in names] for name, names in LOOPS.items()}
+    columns = [tables.list_words("framework", rows)]
+    for title, place in (("the loop: times faster", 0), ("the rest: times faster", 1)):
+        gains = [compare_epochs(own[place], own[place + 1]) for own in rows.values()]
+        claim(
+            "a loop helps and so does the rest",
+            holds=all(one and (one.low or 0) > 1 for one in gains),
+        )
+        columns.append(tables.list_numbers(title, gains))
+    for place, title in enumerate(("a step a call", "its step in a loop", "tuned")):
+        times = [own[place].epoch for own in rows.values()]
+        columns.append(tables.list_times(f"epoch: {title}", times))
+    return render_table(tables.build_table("", columns, leading=1))
 
 
 def find_backends(published: Published) -> Evidence:
@@ -613,6 +653,7 @@ def find_together(folder: Path) -> Evidence:
             },
             "gain": {name: format_factor(one) for name, one in gains.items()},
             "times": {name: format_number(one.mean, 2) for name, one in gains.items() if one},
+            "machine": name_processor(folder),
         },
         (
             list_programs(names),
@@ -631,8 +672,47 @@ def find_together(folder: Path) -> Evidence:
     )
 
 
-def find_threads(published: Published) -> Evidence:
-    """What the second core does at batch size 32."""
+def find_threads(published: Published, other_machine: Published) -> Evidence:
+    """What the second core does at batch size 32, and what is certain of it on another machine."""
+    found, other = compare_threads(published), compare_threads(other_machine)
+    claim("a second core makes TensorFlow slower", holds="`tensorflow`" in found.slower)
+    order = list(found.ratios)
+    return Evidence(
+        {
+            "machine": name_processor(published.folder),
+            "other_machine": name_processor(other_machine.folder),
+            **{
+                f"{name}{end}": ", ".join(names) or "none"
+                for end, one in (("", found), ("_there", other))
+                for name, names in (("slower", one.slower), ("faster", one.faster))
+            },
+            "total": len(found.ratios),
+            "tensorflow": format_number(found.ratios["tensorflow"].mean, 2),
+            "tensorflow_there": format_factor(other.ratios["tensorflow"]),
+        },
+        (
+            list_programs(order),
+            tables.list_numbers("epoch with two cores over one", list(found.ratios.values())),
+        ),
+        lambda: chart_dots(
+            {name: [ratio] for name, ratio in found.ratios.items()},
+            f"An epoch with two cores of a {name_processor(published.folder)}, relative to one",
+            "right of the dashed line the second core makes it slower; bars: 95 % intervals",
+            line=1,
+        ),
+    )
+
+
+class ThreadRatios(NamedTuple):
+    """Epochs with two cores over one, the least first, and what is certain for all at once."""
+
+    ratios: Mapping[str, Interval]
+    slower: Sequence[str]
+    faster: Sequence[str]
+
+
+def compare_threads(published: Published) -> ThreadRatios:
+    """Compare one core with two at batch size 32."""
     ratios: dict[str, Interval] = {}
     times: dict[tuple[str, int], tuple[Mapping[int, float], Traits]] = {}
     for row in published.list_rows():
@@ -649,25 +729,7 @@ def find_threads(published: Published) -> Evidence:
     table = Comparison(times)
     slower = [f"`{name}`" for name in reversed(order) if table.is_slower((name, 2), (name, 1))]
     faster = [f"`{name}`" for name in order if table.is_slower((name, 1), (name, 2))]
-    claim("a second core makes TensorFlow slower", holds="`tensorflow`" in slower)
-    return Evidence(
-        {
-            "slower": ", ".join(slower) or "none",
-            "faster": ", ".join(faster) or "none",
-            "total": len(ratios),
-            "tensorflow": format_number(ratios["tensorflow"].mean, 2),
-        },
-        (
-            list_programs(order),
-            tables.list_numbers("epoch with two cores over one", [ratios[one] for one in order]),
-        ),
-        lambda: chart_dots(
-            {name: [ratios[name]] for name in order},
-            "An epoch with two cores, relative to one",
-            "right of the dashed line the second core makes it slower; bars: 95 % intervals",
-            line=1,
-        ),
-    )
+    return ThreadRatios({name: ratios[name] for name in order}, slower, faster)
 
 
 def find_optimizers(published: Published) -> Evidence:
@@ -703,14 +765,17 @@ def find_optimizers(published: Published) -> Evidence:
     )
 
 
-def find_sleep(published: Published) -> Evidence:
+def find_sleep(published: Published, other_machine: Published) -> Evidence:
     """How often Keras on TensorFlow waits in an epoch, and how long. Raises ValueError."""
-    row = published.find("keras-tensorflow")
+    row, other = (one.find("keras-tensorflow") for one in (published, other_machine))
     waits = row.waits
     claim("keras-tensorflow waits", holds=waits is not None)
     assert waits is not None
     return Evidence(
         {
+            "machine": name_processor(published.folder),
+            "other_machine": name_processor(other_machine.folder),
+            "there": "also" if other.waits else "not",
             "share": f"{len(waits.waiting)} of {len(waits.epochs)}",
             "waiting": format_typical(median(waits.waiting)),
             "other": format_typical(median(waits.others)),
@@ -780,49 +845,40 @@ def make_log_channel(
 
 
 def chart_twins(twins: Sequence[Twins]) -> Any:
-    """Draw a line from each program to its twin: the start against an epoch."""
-    lines, ends = [], {}
-    for one in twins:
-        colour = COLOURS["tuned"] if one.speedup < 1 else COLOURS["idiomatic"]
-        for last, row in enumerate((one.base, one.twin)):
-            name = row.case.implementation
-            point = {"start": estimate_start(row).mean, "epoch": row.typical_seconds}
-            lines.append(
-                {**point, "pair": one.twin.case.implementation, "colour": colour, "order": last}
-            )
-            ends[name] = {**point, "name": name, "colour": colour if last else GREY}
-    # A name stands to the right of its dot, a little higher or lower where others are near.
-    epochs = [end["epoch"] for end in ends.values()]
-    places = spread_labels(
-        dict(zip(ends, epochs, strict=True)), min(epochs) / 1.15, max(epochs) * 1.15, 460
+    """Draw a line for each pair, from an epoch of the program to one of its twin."""
+    names = [f"{one.base.case.implementation}: {one.flag}" for one in twins]
+    points = [
+        {
+            "name": name,
+            "base": one.base.typical_seconds,
+            "twin": one.twin.typical_seconds,
+            "colour": COLOURS["tuned"] if one.speedup < 1 else COLOURS["idiomatic"],
+            "pays": one.pays().partition(" [")[0].removesuffix(" epochs"),
+        }
+        for name, one in zip(names, twins, strict=True)
+    ]
+    seconds = [float(point[end]) for point in points for end in ("base", "twin")]
+    x = make_log_channel(seconds, "epoch, s")
+    # Room for the letters of a wide font, too.
+    room = 7 * max(map(len, names))
+    axis = alt.Axis(labelFontSize=12, labelLimit=400, ticks=False, minExtent=room)
+    base = alt.Chart(alt.Data(values=points)).encode(
+        y=alt.Y("name:N", sort=names, title=None, axis=axis),
+        color=alt.Color("colour:N", scale=None),
     )
-    labels = [{**ends[name], "place": place} for name, place in places]
-    starts = [end["start"] for end in ends.values()]
-    x = make_log_channel([*starts, 1.8 * max(starts)], "start, s")
-    y = make_log_channel(epochs, "epoch, s")
-    colour = alt.Color("colour:N", scale=None)
-    dots = alt.Chart(alt.Data(values=labels))
+    ends = {end: base.encode(x=alt.X(f"{end}:Q", **x)) for end in ("base", "twin")}
     chart = alt.layer(
-        alt.Chart(alt.Data(values=lines))
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=alt.X("start:Q", **x),
-            y=alt.Y("epoch:Q", **y),
-            color=colour,
-            detail="pair:N",
-            order="order:Q",
-        ),
-        dots.mark_point(filled=True, size=60, opacity=1).encode(
-            x=alt.X("start:Q", **x), y=alt.Y("epoch:Q", **y), color=colour
-        ),
-        dots.mark_text(align="left", dx=8, fontSize=11).encode(
-            x=alt.X("start:Q", **x), y=alt.Y("place:Q", **y), text="name:N"
-        ),
-    ).properties(width=WIDTH, height=460)
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("base:Q", **x), x2="twin:Q"),
+        ends["base"]
+        .mark_point(filled=True, size=50, opacity=1, color=GREY)
+        .encode(color=alt.value(GREY)),
+        ends["twin"].mark_point(filled=True, size=70, opacity=1),
+        base.mark_text(align="left", dx=6, fontSize=11).encode(x=alt.value(WIDTH), text="pays:N"),
+    ).properties(width=WIDTH, height=ROW_HEIGHT * len(twins))
     return set_title(
         chart,
-        "A flag or a loop: the start against an epoch",
-        "lines lead from a program (grey) to its twin; blue: a faster epoch, red: a slower one",
+        "A flag or a loop: an epoch without it and with it",
+        "grey: without; blue: faster with it, red: slower; right: when it pays, from a cold start",
     )
 
 
