@@ -128,21 +128,6 @@ def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> 
     return estimate_typical(ratios) if ratios else None
 
 
-def compare_machines(row: Row, base: Row) -> Interval | None:
-    """Return how many times as fast a row is as the base row; None unless both are ranked.
-
-    Rows of two machines share no round: their processes are independent samples. Two devices of
-    one machine are compared round by round, which removes the machine's drift.
-    """
-    if not row.ranked or not base.ranked:
-        return None
-    if row.machine == base.machine:
-        return compare_epochs(base, row)
-    assert base.epoch is not None  # ranked rows have times
-    assert row.epoch is not None
-    return estimate_ratio(base.epoch, row.epoch)
-
-
 def group_by_machine(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Return the rows of each machine: rows of two machines are not comparable."""
     groups: dict[str, list[Row]] = defaultdict(list)

@@ -79,7 +79,7 @@ OTHERS = "others"
 
 
 def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
-    """Return by what a reader can choose: features of the ranked programs and machines, by name."""
+    """Return by what a reader can choose: features of the ranked programs, by name."""
     features: dict[str, dict[str, str]] = {}
     for row in filter(lambda row: row.ranked, rows):
         case = row.case
@@ -89,8 +89,6 @@ def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
             "objective": case.objective,
             "device": case.device,
         }
-        if row.machine:
-            features[row.machine] = {"machine": row.machine}
     return features
 
 

@@ -21,7 +21,7 @@ from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
 from bench.report.sections.programs import describe_programs
 from bench.report.sections.setting.data import describe_data
-from bench.report.sections.setting.machines import COMPARED, describe_machines
+from bench.report.sections.setting.machines import describe_machines
 from bench.report.sections.setting.runs import (
     describe_environments,
     describe_faults,
@@ -91,9 +91,8 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
         (run,) = runs
         return [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
     how_to_read = (
-        f"{len({run.folder for run in runs})} runs side by side. Rows are compared within one run "
-        "on one machine: *× fastest* is relative to the fastest there. "
-        f"*{COMPARED}* compares one case on several machines."
+        f"{len({run.folder for run in runs})} runs side by side, a column each. Programs are "
+        "compared within one run on one machine; what holds on all of them is a range."
     )
     warnings = [
         f"{run.name}: {line}"
@@ -111,11 +110,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     sections to the reports of its runs. In that of one run the tables of the first workload and of
     many models are open, all others folded. output: the folder of the report.
     """
-    names = list_workloads([row for run in runs for row in run.rows])
-    workloads = [describe_workload(runs, name) for name in names]
-    # The page shows how the rows lie once; a table has the numbers of the other workloads.
-    workloads[1:] = [replace(section, pictures=()) for section in workloads[1:]]
-    opened = set(map(id, workloads[:1]))
+    opened: set[int] = set()
     method = [
         Section(HOW_MEASURED, text=INCLUDED),
         describe_faults(runs),
@@ -124,20 +119,19 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     ]
     if len(runs) > 1:
         groups = {
-            WHICH: workloads,
-            MACHINES: [
-                describe_machines(runs),
-                describe_runs(runs, output),
-                describe_history(runs),
-            ],
+            WHICH: [describe_machines(runs)],
+            MACHINES: [describe_runs(runs, output), describe_history(runs)],
             SAME: [describe_textbook(runs)],
             METHOD: method,
         }
     else:
         (run,) = runs
+        workloads = [describe_workload(run, name) for name in list_workloads(run.rows)]
+        # The page shows how the rows lie once; a table has the numbers of the other workloads.
+        workloads[1:] = [replace(section, pictures=()) for section in workloads[1:]]
         sweep = find_sweep(run.rows, run.workload)
         many = describe_many(run)
-        opened.add(id(many))
+        opened |= {*map(id, workloads[:1]), id(many)}
         crossovers = find_crossovers(run.rows, run.workload)
         groups = {
             SAME: [describe_parity(run), describe_textbook(runs)],

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.report.labels import EPOCHS
 from bench.report.opening import Opening
-from bench.report.parts import Chart, Section
+from bench.report.parts import Chart, Relative, Section
 from bench.report.render import html
 
 SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js", "relative.js")
@@ -19,14 +19,14 @@ def render_report(
     charts: Mapping[str, Chart],
     opening: Opening | None = None,
     features: Mapping[str, Mapping[str, str]] | None = None,
-    ratios: Mapping[str, Mapping[str, str]] | None = None,
+    relative: Relative | None = None,
     summary_csv: bytes = b"",
 ) -> str:
     """Return the whole page. paragraphs: Markdown before the sections.
 
     charts: by the picture's name. opening: of the page of one run. features: by what a reader
-    can choose programs (list_features). ratios: of the first workload's rows, by the program that
-    they are relative to. summary_csv: to download.
+    can choose programs (list_features). relative: what a reader can see relative to a
+    program. summary_csv: to download.
     """
     standings = opening.standings if opening else ()
     return html.render_page(
@@ -50,7 +50,7 @@ def render_report(
         charts=charts,
         programs=features or {},
         choices=list_choices(features or {}),
-        ratios=ratios or {},
+        relative=relative or Relative(),
     )
 
 

@@ -1,7 +1,7 @@
 """What the sections of a report consist of: tables, charts and sentences."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 Key = float | str | None
@@ -44,6 +44,18 @@ class Table:
         columns = zip(self.headings, *self.lines, strict=True)
         longest = (max(map(len, [*head.split(), *cells])) for head, *cells in columns)
         return sum(min(length, LONG) + 1.5 for length in longest) > MAX_LETTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """What a page shows relative to a program that a reader chooses.
+
+    heading: how that of the first such column begins. cells: of this column and those after it, by
+    the program that they are relative to, and by their own.
+    """
+
+    heading: str = ""
+    cells: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import HERE, bare, case, ok, trials
+from support.records import HERE, case, ok, trials
 
-from bench.analysis.intervals import Traits, estimate_ratio
+from bench.analysis.intervals import Traits
 from bench.analysis.ranking import (
     Comparison,
     compare_epochs,
-    compare_machines,
     compare_to_fastest,
     find_ties,
     select_comparable,
@@ -64,18 +63,6 @@ def test_ratios_are_those_at_the_mean_speed_and_times_as_measured():
     assert (ratio.low, ratio.mean, ratio.high) == pytest.approx((2, 2, 2))
     assert [row.epoch.mean for row in rows] == [1.0, 2.0]
     assert list(rows[0].epochs_by_round.values()) == [1.6, 1.0, 1.0, 1.0, 1.0]
-
-
-def test_processes_of_two_machines_are_not_paired():
-    row, base = rows_of(row=(0.5, 2.0, 1.0, 1.0, 1.0), base=(1.0, 4.0, 2.0, 2.0, 2.0))
-    # Paired by round they have the ratio 2 exactly.
-    paired = compare_machines(row, base)
-    assert (paired.low, paired.mean, paired.high) == pytest.approx((2, 2, 2))
-    speedup = compare_machines(replace(row, machine="x"), replace(base, machine="y"))
-    assert speedup == estimate_ratio(base.epoch, row.epoch)
-    assert speedup.high > 3
-    (partly,) = summarize([ok(case("a")), bare(case("a"), 2)], HERE)
-    assert compare_machines(partly, base) is compare_machines(base, partly) is None
 
 
 # ----- comparable rows

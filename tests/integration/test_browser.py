@@ -448,6 +448,23 @@ def test_families_are_ticked_and_ratios_are_relative_to_any_row(opened, referenc
     assert (column(view, "program"), column(view, "× fastest")) == (whole, fastest)
 
 
+def test_columns_of_machines_are_relative_to_any_row(opened, pages):
+    page = opened(pages["several"]).page
+    table = page.locator(".sections table.sortable").first
+    heading, cells = table.locator("thead th").last, table.locator("tr[data-of=jax] td")
+    choice = page.get_by_label("relative to", exact=True)
+    before, base = cells.all_inner_texts(), heading.inner_text().split("× ")[1].split()[0]
+    choice.select_option("jax")
+    assert heading.inner_text().startswith("range, × jax")
+    assert (len(before), set(cells.all_inner_texts())) == (3, {"1.0"})
+    ratio = table.locator(f"tr[data-of={base}] td").first.inner_text()
+    assert float(ratio) == pytest.approx(1 / float(before[0]), rel=0.05)
+    page.reload()
+    assert set(cells.all_inner_texts()) == {"1.0"}
+    choice.select_option("")
+    assert cells.all_inner_texts() == before
+
+
 # What a page shows of programs: rows, and the marks and labels of charts that did not fade.
 VIEW = """() => ({
     rows: [...document.querySelectorAll("tr[data-of]")].filter((row) => row.checkVisibility())

@@ -38,8 +38,7 @@ def report(
         Path | None,
         files_option(
             metavar="DIR",
-            help="Write the report of several runs to this folder. Its speedups are relative to "
-            "the machine of the first run.",
+            help="Write the report of several runs to this folder.",
         ),
     ] = None,
 ) -> None:

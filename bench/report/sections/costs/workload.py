@@ -23,7 +23,6 @@ from bench.report.parts import Picture, Section
 from bench.report.render.markdown import escape
 from bench.report.render.numbers import format_percent, format_typical
 from bench.report.sections.costs.comparison import tabulate_comparison
-from bench.report.sections.setting.machines import CROWDED, MAX_COLUMNS
 from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import Workload, get_workload, is_workload
 
@@ -59,23 +58,16 @@ GROUPS_NOTE = (
 )
 
 
-def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
-    """Return the comparison of a workload at its first size; with a chart if there is one run."""
+def describe_workload(run: LoadedRun, workload: str) -> Section:
+    """Return the comparison of a workload at its first size, with a chart."""
     title = f"Epoch time, workload {workload}"
-    by_run = [(run, rows) for run in runs if (rows := select_ranked(run.rows, workload))]
-    if not by_run:
+    ranked = select_ranked(run.rows, workload)
+    if not ranked:
         return Section(title, empty=NOTHING_WELL)
     known = get_workload(workload) if is_workload(workload) else None
     lines = [f"The optimizer is {describe_optimizer(known)}."] if known else []
-    if len(runs) > MAX_COLUMNS:
-        lines.append(CROWDED)
-    else:
-        lines += [line for run, rows in by_run for line in describe_run(run, rows)]
-    ranked = [row for _, rows in by_run for row in rows]
-    table = tabulate_comparison([row for run in runs for row in run.rows], ranked)
-    table = replace(table, note=write_note(ranked))
-    if len(runs) > 1:
-        return Section(title, [table], text="\n\n".join(lines))
+    lines += describe_run(ranked)
+    table = replace(tabulate_comparison(run.rows, ranked), note=write_note(ranked))
     picture = Picture(
         f"epoch-{workload}",
         f"Epoch time of each implementation, workload {workload}",
@@ -112,11 +104,8 @@ def write_note(rows: Sequence[Row]) -> str:
     return " ".join(notes)
 
 
-def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
-    """Return Markdown paragraphs: what was measured how often, and what the noise hides.
-
-    A report of several runs has one paragraph for each run, with its name and its finding.
-    """
+def describe_run(rows: Sequence[Row]) -> list[str]:
+    """Return Markdown paragraphs: what was measured how often, and what the noise hides."""
     problems = "; ".join(escape(describe_problem(group)) for group in group_by_device(rows))
     counts = sorted({len(row.epochs_by_round) for row in rows})
     processes = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''}"
@@ -127,9 +116,7 @@ def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     waits = [f"{label_case(row.case)}, {describe_waits(row.waits)}" for row in rows if row.waits]
     if waits:
         lines.append(WAITS.format(escape("; ".join(waits))))
-    if not rows[0].machine:
-        return lines
-    return [" ".join([f"**{escape(run.name)}**: {escape(write_headline(rows))}", *lines])]
+    return lines
 
 
 def describe_waits(waits: Waits) -> str:

@@ -1,43 +1,42 @@
-"""The devices of several machines side by side: throughput and speedups."""
+"""The devices of several machines side by side: a line a program, a column a device."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from bench.analysis.ranking import compare_machines
+from bench.analysis.machines import STEADY, Pivot
 from bench.analysis.summary import Row
 from bench.contract import Device
+from bench.report import tables
 from bench.report.charts.epochs import chart_machines
 from bench.report.labels import (
     describe_status,
+    label_case,
+    list_names,
     name_case,
     name_threads,
     remark_processes,
 )
 from bench.report.load import LoadedRun
-from bench.report.parts import Picture, Section, Table
+from bench.report.parts import Picture, Relative, Section, Table
 from bench.report.render import numbers
+from bench.report.render.markdown import escape
+from bench.report.render.numbers import format_number
+from bench.report.tables import Column
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
-# Tables with a column for each machine, and charts with a colour for each, end here.
+# Tables with a column for each machine, and charts with a colour for each, have so many at most.
 MAX_COLUMNS = 20
-CROWDED = (
-    f"More than {MAX_COLUMNS} machines do not fit side by side: see the table of all rows, and "
-    "*Over time* for the newest runs of each machine."
-)
 NOT_ALIKE = "No two of them solved the same problem: their sizes or their data differ."
-THROUGHPUT_NOTE = (
-    "Samples per second of a steady-state epoch with 95 % intervals, and the largest parity error "
-    "of a row. A row above 10⁻⁵ fails and is not ranked."
+RATIO_NOTE = (
+    "How many times as long an epoch takes as the base's on the same machine. The last column has "
+    "the least and the largest: they differ between machines, and also between days. The report of "
+    "each run has intervals. Not only the processors differ: so may the libraries of a framework."
 )
-SPEEDUP_NOTE = (
-    "The reference's epoch time over this one's: above 1, this one is faster. The interval covers "
-    "the spread between the processes of these two runs, not the difference between runs of "
-    "different days. Devices of the same run are compared round by round. Not only the processors "
-    "differ: so do the libraries that a framework installs for them."
-)
+TIME_NOTE = "With 95 % intervals over the processes of one run. A row that failed is not ranked."
+ALMOST = 0.95  # rank correlation from which on orders are almost the same
 
 
 class ProblemRows(NamedTuple):
@@ -96,55 +95,155 @@ def identify_data(run: LoadedRun) -> tuple[str, str]:
 
 
 def describe_machines(runs: Sequence[LoadedRun]) -> Section:
-    """Return the section that compares devices."""
-    if sum(len(name_devices(run)) for run in runs) > MAX_COLUMNS:
-        return Section(COMPARED, empty=CROWDED)
-    problems = group_by_problem(runs)
-    tables, pictures = [], []
-    for number, problem in enumerate(problems, 1):
-        tables += tabulate_problem(problem)
-        rows = {
-            name: ranked
-            for name, by_device in problem.rows.items()
-            if (ranked := {device: row for device, row in by_device.items() if row.ranked})
-        }
-        if rows:
-            title = f"Epoch time on each machine, {problem.title}"
-            draw = partial(chart_machines, rows, problem.devices, title)
-            pictures.append(Picture(f"machines-{number}", title, draw))
-    return Section(COMPARED, tables, NOT_ALIKE, pictures, list_remarks(problems))
+    """Return the section with a column for each device: what holds on all of them, and what not."""
+    pivots = [(one, Pivot(one.rows, one.devices)) for one in group_by_problem(runs)]
+    pivots = [(problem, pivot) for problem, pivot in pivots if pivot.programs]
+    findings = [write_order(pivot) for _, pivot in pivots]
+    pictures = [
+        Picture(
+            f"machines-{number}",
+            title := f"Epoch time on each machine, {problem.title}",
+            partial(chart_machines, pivot.rows, problem.devices, title),
+        )
+        for number, (problem, pivot) in enumerate(pivots, 1)
+        if len(problem.devices) <= MAX_COLUMNS
+    ]
+    return Section(
+        COMPARED,
+        [table for problem, pivot in pivots for table in tabulate_pivot(problem, pivot)],
+        NOT_ALIKE,
+        pictures,
+        list_remarks([problem for problem, _ in pivots]),
+        finding=next(iter(findings), ""),
+        text="\n\n".join(
+            f"{escape(problem.title)}. {escape(finding)}"
+            for (problem, _), finding in zip(pivots[1:], findings[1:], strict=True)
+            if finding
+        ),
+    )
 
 
-def tabulate_problem(problem: ProblemRows) -> list[Table]:
-    """Return the throughput of each device, and its speedup over the first one."""
-    rates, speedups = [], []
-    for name, by_device in problem.rows.items():
-        rows = [by_device.get(device) for device in problem.devices]
-        errors = [row.parity_error for row in by_device.values() if row.parity_error is not None]
-        error = numbers.format_error(max(errors, default=None))
-        rates.append([name, *map(format_rate, rows), error])
-        speedups.append([name, *(format_speedup(row, rows[0]) for row in rows)])
-    headings = ("implementation", *problem.devices)
-    rate, speedup = "Samples per second", f"Speedup over {problem.devices[0]}"
+def write_order(pivot: Pivot) -> str:
+    """Say how alike the order of programs is on several devices; empty if too few are alike."""
+    alike = pivot.correlate()
+    if alike is None:
+        return ""
+    order = "almost the same order" if alike.low >= ALMOST else "different orders"
+    if alike.low == 1:
+        order = "the same order"
+    bounds = dict.fromkeys(f"{bound:.2f}" for bound in (alike.low, alike.high))
+    correlation = f"rank correlation {' to '.join(bounds)}"
+    machines = f"{len(pivot.machines)} machines"
+    parts = [f"{alike.count} programs have {order} on {machines}: {correlation}"]
+    ranges = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
+    if several := [one for one in ranges if one and one.count > 1]:
+        steady = sum(one.is_steady for one in several)
+        parts.append(
+            f"relative to {pivot.base}, {steady} of {len(several)} differ by less than {STEADY:g} "
+            "times between machines"
+        )
+    if swaps := pivot.find_swaps():
+        pairs = list_names([" with ".join(pair) for pair in swaps], 4)
+        parts.append(f"certainly change places: {pairs}")
+    return "; ".join(parts)
+
+
+def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
+    """Return the epochs relative to the base, and in milliseconds, with a column a device.
+
+    Of too many devices, the ranges alone.
+    """
+    names = pivot.programs
+    shown = problem.devices if len(problem.devices) <= MAX_COLUMNS else ()
+    programs = [label_case(pivot.find_case(name)) for name in names]
+    cells = list_ratios(pivot, pivot.base)
+    headings = [*shown, f"range, × {pivot.base}"]
+    ratios = [
+        Column(heading, texts, list(map(read_number, texts)))
+        for heading, texts in zip(
+            headings, zip(*(cells[name] for name in names), strict=True), strict=True
+        )
+    ]
+    times = [
+        tables.list_words("program", names),
+        *(
+            Column(
+                device,
+                [format_epoch(problem.rows[name].get(device)) for name in names],
+                [
+                    row.typical_seconds if (row := pivot.rows[name].get(device)) else None
+                    for name in names
+                ],
+            )
+            for device in shown
+        ),
+        Column(
+            "range, ms",
+            [format_range(*(1e3 * end for end in pivot.span_seconds(name))) for name in names],
+            [pivot.span_seconds(name)[0] for name in names],
+        ),
+    ]
     return [
-        Table(f"{rate}, {problem.title}", (*headings, "parity error"), rates, 1, THROUGHPUT_NOTE),
-        Table(f"{speedup}, {problem.title}", headings, speedups, 1, SPEEDUP_NOTE),
+        tables.build_table(f"{title}, {problem.title}", columns, note, programs=programs)
+        for title, columns, note in (
+            (
+                f"An epoch, × {pivot.base}",
+                [tables.list_words("program", names), *ratios],
+                RATIO_NOTE,
+            ),
+            ("Milliseconds of an epoch", times, TIME_NOTE),
+        )
     ]
 
 
-def format_rate(row: Row | None) -> str:
-    """Return the samples per second of a row, or why it is not ranked."""
-    if row is None or not row.ranked:
-        return describe_status(row)
-    rate = numbers.format_interval(row.epoch and row.case.samples / row.epoch)
-    return rate + remark_processes(row)
+def list_ratios(pivot: Pivot, base: str) -> dict[str, list[str]]:
+    """Return by program the cells of its epoch relative to the base: of each device, and the range.
+
+    Of too many devices, the range alone.
+    """
+    cells = {}
+    for name in pivot.programs:
+        ratios, span = pivot.compare(name, base), pivot.find_range(name, base)
+        own = [
+            format_number(ratios[machine].mean, 2) if machine in ratios else numbers.ABSENT
+            for machine in (pivot.machines if len(pivot.machines) <= MAX_COLUMNS else ())
+        ]
+        cells[name] = [*own, format_range(span.low, span.high) if span else numbers.ABSENT]
+    return cells
 
 
-def format_speedup(row: Row | None, base: Row | None) -> str:
-    """Return how many times as fast a row is as the base row, or why it is not ranked."""
+def list_relative(runs: Sequence[LoadedRun]) -> Relative:
+    """Return what the first table of ratios shows relative to any of its programs."""
+    for problem in group_by_problem(runs):
+        pivot = Pivot(problem.rows, problem.devices)
+        if pivot.programs:
+            labels = {name: label_case(pivot.find_case(name)) for name in pivot.programs}
+            cells = {
+                labels[base]: {
+                    labels[name]: texts for name, texts in list_ratios(pivot, base).items()
+                }
+                for base in pivot.programs
+            }
+            first = problem.devices[0] if len(problem.devices) <= MAX_COLUMNS else "range, ×"
+            return Relative(first, cells)
+    return Relative()
+
+
+def read_number(text: str) -> float | None:
+    """Return the number with which a cell begins, by which a page sorts it."""
+    return None if text == numbers.ABSENT else float(text.split(maxsplit=1)[0].replace(",", ""))
+
+
+def format_range(low: float, high: float) -> str:
+    """Return the ends of a range with two digits; one number if they are equal then."""
+    return " to ".join(dict.fromkeys(format_number(end, 2) for end in (low, high)))
+
+
+def format_epoch(row: Row | None) -> str:
+    """Return the milliseconds of a row's epoch with its interval, or why it is not ranked."""
     if row is None or not row.ranked:
         return describe_status(row)
-    return numbers.format_factor(compare_machines(row, base) if base else None)
+    return numbers.format_interval(row.epoch, 1e3) + remark_processes(row)
 
 
 def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:

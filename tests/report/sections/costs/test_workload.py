@@ -41,7 +41,7 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
     slow = trials(case("<slow>"), 1.0, 1.0, 1.5)
     lost = [*trials(case("lost"), 0.5, 0.5), bare(case("lost"), 3, status="timeout")]
     plan = run(case("<slow>"), case("lost"))
-    section = describe_workload([load_run(write(tmp_path / "run", plan, *slow, *lost))], "sgd")
+    section = describe_workload(load_run(write(tmp_path / "run", plan, *slow, *lost)), "sgd")
     (table,) = section.tables
     processes = {line[0]: line[table.headings.index("processes")] for line in table.lines}
     assert processes == {"lost": "2 of 3", "<slow>": "two groups"}
@@ -55,7 +55,7 @@ def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
     epochs = {"epoch_seconds": [1.0, 1.0, 1.25, 1.0, 1.25], "epoch_cpu_seconds": [1.0] * 5}
     records = [*trials(case("<waits>"), 1.0, 1.0, **epochs), *trials(case("busy"), 1.0, 1.0)]
     loaded = load_run(write(tmp_path / "run", run(case("<waits>"), case("busy")), *records))
-    section = describe_workload([loaded], "sgd")
+    section = describe_workload(loaded, "sgd")
     assert section.text.endswith(
         "for them: &lt;waits&gt;, in 40 % of them, which take 1.2 s in place of 1.0 s."
     )
@@ -86,7 +86,7 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
         *trials(cases[2], 0.25),
     ]
     loaded = load_run(write(tmp_path / "run", run(case("fast"), *cases), *records))
-    section = describe_workload([loaded], "sgd")
+    section = describe_workload(loaded, "sgd")
     assert section.title == "Epoch time, workload sgd"
     assert section.finding.startswith("An epoch, once running: fast, ")
     assert section.text.startswith("The optimizer is SGD with learning rate 0.05.")
@@ -117,6 +117,6 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
             *[True] * 3,
             False,
         ]
-    assert describe_workload([loaded], "own") == Section(
+    assert describe_workload(loaded, "own") == Section(
         "Epoch time, workload own", empty=NOTHING_WELL
     )

@@ -7,12 +7,11 @@ from support.sweeps import on, unavailable
 from bench.records import store
 from bench.report.load import load_runs
 from bench.report.sections.setting.machines import (
-    CROWDED,
     MAX_COLUMNS,
     describe_machines,
     group_by_problem,
+    list_relative,
     list_remarks,
-    tabulate_problem,
 )
 from bench.report.sections.setting.runs import describe_history
 
@@ -39,33 +38,57 @@ def both(tmp_path):
     return load(tmp_path, box=(BOX, *on("cpu", epochs=(1.0, 1.1, 0.9))), server=(SERVER, *server))
 
 
-def tabulate(runs):
-    (problem,) = group_by_problem(runs)
-    tables = tabulate_problem(problem)
-    return {table.title.partition(", sgd")[0]: table for table in tables}
-
-
 # ----- the tables of a problem
 
 
-def test_devices_are_compared_with_the_first(both):
-    tables = tabulate(both)
-    rates, times = tables["Samples per second"], tables[f"Speedup over {SMALL}"]
+def test_each_device_has_a_column_and_a_program_its_range(both):
+    ratios, times = describe_machines(both).tables
     server = f"16-core Server, 64 GiB, {GPU}"
-    expected = ("implementation", SMALL, f"{server}, 2 threads", f"{server}, gpu")
-    assert times.headings == rates.headings[:-1] == expected
+    devices = (SMALL, f"{server}, 2 threads", f"{server}, gpu")
+    assert ratios.title.startswith("An epoch, × a, sgd: batch size 32")
+    assert ratios.headings == ("program", *devices, "range, × a")
+    assert ratios.lines == [["a", "1.0", "1.0", "1.0", "1.0"], ["b", "—", "2.0", "—", "2.0"]]
+    assert times.headings == ("program", *devices, "range, ms")
+    assert [line[0] for line in times.lines] == ["a", "b"]
+    assert times.lines[1][1:4:2] == ["not measured", "unavailable"]
     # A median of 64 ms, from ln 0.9 - 1.23607 * ln(1.1 / 0.9) = -0.3534 below to 0.3433 above it.
-    assert times.lines == [
-        ["a", "1", "2.00 [1.40, 2.82]", "2.05 [1.44, 2.89]"],
-        ["b", "not measured", "—", "unavailable"],
+    assert times.lines[0][1] == "64.0 [44.9, 90.2]"
+
+
+def test_sentence_says_how_alike_the_orders_are_and_what_changes_places(tmp_path):
+    def measure(**epochs):
+        return [
+            record
+            for name, epoch in epochs.items()
+            for record in trials(case(name), epoch, 1.005 * epoch, 0.995 * epoch)
+        ]
+
+    x, y = measure(a=0.1, b=0.2, c=0.6), measure(a=0.2, b=0.5, c=0.4)
+    runs = load(tmp_path, x=(BOX, *x), y=(SERVER, *y))
+    assert describe_machines(runs).finding == (
+        "3 programs have different orders on 2 machines: rank correlation 0.50; relative to a, 1 "
+        "of 2 differ by less than 1.5 times between machines; certainly change places: b with c"
+    )
+    ratios, _ = describe_machines(runs).tables
+    assert ratios.lines[1:] == [
+        ["b", "2.0", "2.5", "2.0 to 2.5"],
+        ["c", "6.0", "2.0", "2.0 to 6.0"],
     ]
+    relative = list_relative(runs)
+    assert relative.heading == ratios.headings[1]
+    assert relative.cells["b"]["a"] == ["0.50", "0.40", "0.40 to 0.50"]
+    same = load(tmp_path / "same", x=(BOX, *x), y=(SERVER, *x))
+    assert describe_machines(same).finding == (
+        "3 programs have the same order on 2 machines: rank correlation 1.00; relative to a, 2 "
+        "of 2 differ by less than 1.5 times between machines"
+    )
 
 
 def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
     lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
     runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
-    (rates,) = describe_machines(runs).tables[0].lines
-    assert rates[1:3] == ["480,000 [480,000, 480,000], 2 of 3", "240,000 [240,000, 240,000]"]
+    (milliseconds,) = describe_machines(runs).tables[1].lines
+    assert milliseconds[1:] == ["100 [100, 100], 2 of 3", "200 [200, 200]", "100 to 200"]
     (times,) = describe_history(runs).tables[0].lines
     assert times[1:] == ["100 ms [100, 100], 2 of 3", "200 ms [200, 200]"]
 
@@ -74,7 +97,7 @@ def test_rows_are_compared_whatever_their_threads(tmp_path):
     one, two = (case("a", threads=threads) for threads in (1, 2))
     runs = load(tmp_path, box=(BOX, *trials(one, 0.1)), again=(BOX, *trials(two, 0.2)))
     compared = describe_machines(runs).tables[0]
-    assert compared.lines[0][1:3] == ["480,000", "240,000"]
+    assert compared.lines[0][1:] == ["1.0", "1.0", "1.0"]
     assert [name.rpartition(", ")[2] for name in compared.headings[1:3]] == [
         "1 thread",
         "2 threads",
@@ -111,13 +134,17 @@ def test_runs_with_other_variables_are_no_common_problem(tmp_path):
 # ----- many machines
 
 
-@pytest.mark.parametrize(("machines", "tables"), [(MAX_COLUMNS, 2), (MAX_COLUMNS + 1, 0)])
-def test_too_many_machines_are_not_side_by_side(tmp_path, machines, tables):
+def test_too_many_machines_are_not_side_by_side(tmp_path):
     records = trials(case("a"), 0.1)
-    runs = load(tmp_path, **{f"n{number}": (BOX, *records) for number in range(machines)})
+    runs = load(tmp_path, **{f"n{number}": (BOX, *records) for number in range(MAX_COLUMNS + 1)})
     section = describe_machines(runs)
-    assert len(section.tables) == tables
-    assert (section.empty == CROWDED) is (tables == 0)
+    assert [table.headings for table in section.tables] == [
+        ("program", "range, × a"),
+        ("program", "range, ms"),
+    ]
+    assert not section.pictures
+    assert list_relative(runs).cells == {"a": {"a": ["1.0"]}}
+    assert len(describe_machines(runs[1:]).tables[0].headings) == MAX_COLUMNS + 2
 
 
 # ----- over time
