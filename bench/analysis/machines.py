@@ -1,6 +1,6 @@
 """The same programs on several machines: their order there, and their ratios to one of them.
 
-Two programs are compared on one machine, round by round. What holds on all machines is the range
+Two programs are compared within one run on one machine. What holds on all machines is the range
 of these ratios; milliseconds of two machines are not compared.
 """
 
@@ -17,7 +17,7 @@ from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
 from bench.records.schema import Case
 
-STEADY = 1.5  # a ratio is steady if its largest value is at most so many times its least
+STEADY = 1.5  # a ratio is steady if its largest value is at most this multiple of its least
 COMMON = 3  # programs that two machines have at least in common, to speak of their order
 
 
@@ -44,7 +44,7 @@ class Pivot:
     """
 
     def __init__(self, rows: Mapping[str, Mapping[str, Row]], machines: Sequence[str]) -> None:
-        """Order the programs. rows: at least one."""
+        """Order the programs."""
         self.rows = {
             name: by_machine
             for name, own in rows.items()
@@ -104,17 +104,18 @@ class Pivot:
     def correlate(self) -> Range | None:
         """Return Spearman's rank correlation of each two machines, over the programs of both.
 
-        count: the programs that all machines have. None if no two have enough in common.
+        count: the least number of these programs. None if any two have too few in common.
         """
-        values, peers = [], [self.rows[name] for name in self.peers]
+        values, counts, peers = [], [], [self.rows[name] for name in self.peers]
         for pair in combinations(self.machines, 2):
             common = [own for own in peers if all(one in own for one in pair)]
-            if len(common) >= COMMON:
-                here, there = ([own[one].typical_seconds for own in common] for one in pair)
-                # Rounded, because equal orders may give 0.9999999999999999.
-                values.append(round(float(stats.spearmanr(here, there).statistic), 6))
-        everywhere = sum(len(own) == len(self.machines) for own in peers)
-        return Range(min(values), max(values), everywhere) if values else None
+            if len(common) < COMMON:
+                return None
+            here, there = ([own[one].typical_seconds for own in common] for one in pair)
+            # Rounded, because equal orders may give 0.9999999999999999.
+            values.append(round(float(stats.spearmanr(here, there).statistic), 6))
+            counts.append(len(common))
+        return Range(min(values), max(values), min(counts)) if values else None
 
     def find_swaps(self) -> list[tuple[str, str]]:
         """Return the pairs of which each is certainly slower than the other on some machine."""

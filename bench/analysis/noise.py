@@ -97,7 +97,7 @@ class Noise:
         taken = (self.others or 0) > MAX_OTHERS or (self.steal or 0) > MAX_STEAL
         effect = "these times are too long" if taken else "these times are not certain"
         if self.disk and self.causes == [COLD_DISK.format(self.disk)]:
-            return f"{causes[:1].upper()}{causes[1:]}: their starts are too long, epochs are not."
+            return f"{causes[:1].upper()}{causes[1:]}: their starts may be too long."
         return (
             f"{causes[:1].upper()}{causes[1:]}: {effect}. Measure again when the machine is idle."
         )

@@ -134,18 +134,20 @@ def write_order(pivot: Pivot) -> str:
     bounds = dict.fromkeys(f"{bound:.2f}" for bound in (alike.low, alike.high))
     correlation = f"rank correlation {' to '.join(bounds)}"
     machines = f"{len(pivot.machines)} machines"
-    parts = [f"{alike.count} programs have {order} on {machines}: {correlation}"]
+    shared = f"over {alike.count} or more that two machines share"
+    parts = [f"programs have {order} on {machines}: {correlation}, {shared}"]
     ranges = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
     if several := [one for one in ranges if one and one.count > 1]:
         steady = sum(one.is_steady for one in several)
         parts.append(
-            f"relative to {pivot.base}, {steady} of {len(several)} differ by less than {STEADY:g} "
-            "times between machines"
+            f"relative to {pivot.base}, {steady} of {len(several)} that several machines have "
+            f"differ by less than {STEADY:g} times"
         )
     if swaps := pivot.find_swaps():
         pairs = list_names([" with ".join(pair) for pair in swaps], 4)
         parts.append(f"certainly change places: {pairs}")
-    return "; ".join(parts)
+    sentence = "; ".join(parts)
+    return f"{sentence[:1].upper()}{sentence[1:]}"
 
 
 def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:

@@ -66,8 +66,10 @@ def test_sentence_says_how_alike_the_orders_are_and_what_changes_places(tmp_path
     x, y = measure(a=0.1, b=0.2, c=0.6), measure(a=0.2, b=0.5, c=0.4)
     runs = load(tmp_path, x=(BOX, *x), y=(SERVER, *y))
     assert describe_machines(runs).finding == (
-        "3 programs have different orders on 2 machines: rank correlation 0.50; relative to a, 1 "
-        "of 2 differ by less than 1.5 times between machines; certainly change places: b with c"
+        "Programs have different orders on 2 machines: rank correlation 0.50, over 3 or more "
+        "that two machines share; relative to a, 1 of 2 that several machines have differ by "
+        "less than "
+        "1.5 times; certainly change places: b with c"
     )
     ratios, _ = describe_machines(runs).tables
     assert ratios.lines[1:] == [
@@ -79,8 +81,10 @@ def test_sentence_says_how_alike_the_orders_are_and_what_changes_places(tmp_path
     assert relative.cells["b"]["a"] == ["0.50", "0.40", "0.40 to 0.50"]
     same = load(tmp_path / "same", x=(BOX, *x), y=(SERVER, *x))
     assert describe_machines(same).finding == (
-        "3 programs have the same order on 2 machines: rank correlation 1.00; relative to a, 2 "
-        "of 2 differ by less than 1.5 times between machines"
+        "Programs have the same order on 2 machines: rank correlation 1.00, over 3 or more "
+        "that two machines share; relative to a, 2 of 2 that several machines have differ by "
+        "less than "
+        "1.5 times"
     )
 
 
