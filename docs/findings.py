@@ -1,45 +1,51 @@
-"""Fill in docs/findings.md and README's results from a published run and the published releases.
+"""Make docs/findings.md and README's results from the published runs, or measure a finding here.
 
-``python docs/findings.py results/reference/NAME`` writes the pages from findings.md.j2 and
-results.md.j2 in docs/, and the pictures in docs/findings/.
+``python docs/findings.py write`` writes the pages from findings.md.j2 and results.md.j2 in docs/,
+and the pictures in docs/findings/.
+``python docs/findings.py measure NAME [OPTION …]`` runs what a finding rests on, with more options
+of ``softmax-bench run``, and prints its figures beside those of the published machines.
 """
 
 import math
 import re
+import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any, NamedTuple
 
-import altair as alt
 import jinja2
+import pictures
 import releases
+import spans
+from spans import (
+    HEADINGS,
+    ROOT,
+    RUNS,
+    SWEEPS,
+    NotMeasuredError,
+    Published,
+    Span,
+    estimate_start,
+    span,
+)
 from studies import labels
 
-from bench.analysis.intervals import Interval, Traits, estimate_difference, estimate_typical
+from bench.analysis.intervals import Interval, Traits
 from bench.analysis.ladder import StepCost, measure_steps
+from bench.analysis.machines import Pivot
 from bench.analysis.many import compute_rate, measure_growth
 from bench.analysis.ranking import Comparison, compare_epochs
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.environments import list_versions
-from bench.records.schema import TrialRecord
 from bench.report import tables
 from bench.report.charts.chart import make_specification, render_svg
-from bench.report.charts.many import chart_models
-from bench.report.charts.style import (
-    COLOURS,
-    PALETTE,
-    WIDTH,
-    make_log_axis,
-    set_title,
-    spread_labels,
-)
-from bench.report.labels import EPOCHS, REMARKS
-from bench.report.load import load_run
+from bench.report.labels import EPOCHS, REMARKS, list_names
 from bench.report.render.markdown import escape, render_table
 from bench.report.render.numbers import (
     format_factor,
@@ -48,19 +54,14 @@ from bench.report.render.numbers import (
     format_share,
     format_typical,
 )
+from bench.report.sections.setting.machines import write_order
 from bench.report.sections.setting.runs import format_time
 from bench.report.tables import Column
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 LABELS = DOCS / "studies" / "labels.csv"
-FIRST, LAST = "<!-- results: made by `python docs/findings.py` -->", "<!-- end of results -->"
-PROCESSES = 5  # that a row of a finding has at least
-ZEN = {"-zen4-": "Zen 4", "-zen5-": "Zen 5"}
-# What the first machine does not show, or not with certainty, is said of a second one.
-SECOND_RUN = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores"
-MODELS_RUN = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores-many"  # of many models at once
+FIRST, LAST = "<!-- results: made by `python docs/findings.py write` -->", "<!-- end of results -->"
 # The distributions whose versions stand under README's table, and their names.
 NAMED = {
     "numpy": "NumPy",
@@ -76,7 +77,11 @@ MODELS = 10_000
 # How parts begin that are no paragraphs: tables, headings, pictures, HTML, code.
 UNWRAPPED = ("|", "#", "!", "<", "```")
 WRAPPING = {"break_long_words": False, "break_on_hyphens": False}
-GREY, ROW_HEIGHT = "#999999", 22
+# The rows of the pictures: tables have all of them.
+DRAWN = (
+    *("numba", "jax-scan", "numpy", "tensorflow-loop", "sklearn-softmax", "jax", "keras-jax"),
+    *("pytorch", "tensorflow", "keras-tensorflow", "keras-torch"),
+)
 # What trains several models together, and the same one by one, by framework.
 TOGETHER = {
     "numba": ("numba-models", "numba-processes"),
@@ -109,17 +114,15 @@ LOOPS = {
     "JAX": ("jax", "jax-plain-scan", "jax-scan"),
     "PyTorch": ("pytorch", "pytorch-ten-steps", "pytorch-compiled"),
 }
-# The programs in the picture of the releases: colour and dashes.
-BLUE, VERMILION, GREEN, PURPLE, _, ORANGE = PALETTE
-DRAWN = {
-    "jax": (BLUE, False),
-    "jax-scan": (BLUE, True),
-    "keras-torch": (PURPLE, False),
-    "keras-jax": (PURPLE, True),
-    "pytorch": (VERMILION, False),
-    "tensorflow-loop": (ORANGE, True),
-    "numba": (GREEN, True),
-    "sklearn-softmax": (GREY, False),
+# Who chooses what, and the frameworks among which they choose; the first one has all.
+CHOICES = {
+    "any": (),
+    "NumPy": ("numpy",),
+    "scikit-learn": ("sklearn", "scikit-learn"),
+    "JAX": ("jax", "optax", "flax", "equinox"),
+    "PyTorch": ("torch", "lightning", "skorch"),
+    "Keras": ("keras",),
+    "TensorFlow": ("tensorflow",),
 }
 
 
@@ -159,7 +162,7 @@ class Twins:
 
         warm: both start with the compile caches of an earlier process.
         """
-        starts = [select_starts(row, warm=warm) for row in (self.base, self.twin)]
+        starts = [spans.select_starts(row, warm=warm) for row in (self.base, self.twin)]
         epochs = [row.epochs_by_round for row in (self.base, self.twin)]
         # Rounds that both have; a row without caches starts in all rounds alike.
         counts = []
@@ -179,112 +182,72 @@ class Twins:
         return f"after {typical:,}{bounds} epochs"
 
 
-def select_starts(row: Row, *, warm: bool = False) -> Mapping[int, float]:
-    """Return the seconds of starts by round: cold, or of processes that found compile caches.
-
-    A program that keeps no compiled code starts as from cold each time.
-    """
-    return (row.start_warm() if warm else row).start.by_round
-
-
-def estimate_start(row: Row, *, warm: bool = False) -> Interval:
-    """Return the seconds of the typical start; of two that differ much, the middle alone."""
-    seconds = list(select_starts(row, warm=warm).values())
-    start = estimate_typical(seconds)
-    return start if start.other is None else Interval(median(seconds))
+def main(words: Sequence[str]) -> None:
+    """Write the pages and the pictures, or measure a finding."""
+    match list(words):
+        case ["write"]:
+            write()
+        case ["measure", name, *options] if name in HEADINGS:
+            measure(name, options)
+        case _:
+            raise SystemExit(f"python docs/findings.py write | measure {{{','.join(HEADINGS)}}}")
 
 
-def train(row: Row, epochs: int, *, warm: bool = False, before: float = 0.0) -> Interval:
-    """Return the seconds of a new process that trains so many epochs: a start, and the others.
-
-    The first epoch is in the start. The bounds are those of both added, so they are no narrower.
-    before: seconds before the import, which no start contains.
-    """
-    start, epoch = estimate_start(row, warm=warm), row.epoch or Interval(math.inf)
-    low, high = (
-        None if None in pair else before + pair[0] + (epochs - 1) * pair[1]
-        for pair in ((start.low, epoch.low), (start.high, epoch.high))
-    )
-    return Interval(before + start.mean + (epochs - 1) * epoch.mean, low, high)
-
-
-class Published:
-    """The rows of a published run, by workload, program, threads and batch size."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.run = folder, load_run(folder)
-        self.rows = {
-            (row.case.workload, row.case.implementation, row.case.threads, row.case.batch_size): row
-            for row in self.run.rows
-            if row.ranked
-        }
-
-    def find(self, name: str, threads: int = 1, workload: str = "sgd") -> Row:
-        """Return a row at batch size 32. Raises ValueError for too few processes."""
-        row = self.rows.get((workload, name, threads, 32))
-        if row is None or row.succeeded < PROCESSES:
-            raise ValueError(f"{name} has {row.succeeded if row else 0} processes")
-        return row
-
-    def time_before_import(self) -> float:
-        """Return the typical seconds of Python's start and of reading the data; 0 if not known."""
-        seconds = [
-            record.python_seconds + record.data_seconds
-            for record in self.run.records
-            if isinstance(record, TrialRecord) and record.python_seconds and record.data_seconds
-        ]
-        return median(seconds) if seconds else 0.0
-
-    def list_rows(self, workload: str = "sgd") -> list[Row]:
-        """Return the rows with one thread at batch size 32, the fastest first."""
-        names = [key[1] for key in self.rows if (key[0], *key[2:]) == (workload, 1, 32)]
-        return sorted(
-            (self.find(name, workload=workload) for name in names),
-            key=lambda row: row.typical_seconds,
-        )
-
-
-def main(folder: Path) -> None:
+def write() -> None:
     """Write the page, README's results and the pictures."""
-    evidence = collect(folder)
+    evidence = collect()
     (DOCS / "findings").mkdir(exist_ok=True)
     for name, one in evidence.items():
         svg = render_svg(make_specification(one.draw))
         (DOCS / "findings" / f"{name}.svg").write_text(svg, encoding="utf-8")
-    for path, text in render(folder, evidence).items():
+    for path, text in render(evidence).items():
         path.write_text(text, encoding="utf-8")
 
 
-def collect(folder: Path) -> dict[str, Evidence]:
+def measure(name: str, options: Sequence[str]) -> None:
+    """Run what a finding rests on, and print its figures beside the published ones."""
+    heading = HEADINGS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "bench", "run", *heading.command.split()]
+        subprocess.run([*command, "--output", f"{folder}/run", *options], cwd=ROOT, check=True)
+        for line in spans.compare_with_published(heading, Path(folder) / "run"):
+            sys.stdout.write("{}: {} here, {}\n".format(*line))
+
+
+def collect() -> dict[str, Evidence]:
     """Return what each finding rests on, by the name that the templates have for it."""
-    published, second = Published(folder), Published(SECOND_RUN)
+    runs = spans.read_runs()
+    first = next(iter(runs.values()))
     return {
-        "half": find_half_sizes(published),
-        "twins": find_twins(published),
-        "backends": find_backends(published),
+        "order": find_order(runs),
+        "backends": find_backends(runs),
+        "twins": find_twins(first),
         "releases": find_releases(),
-        "predictions": find_predictions(published),
-        "many": find_many(published),
-        "together": find_together(MODELS_RUN),
-        "threads": find_threads(second, published),
-        "optimizer": find_optimizers(published),
-        "sleep": find_sleep(second, published),
+        "predictions": find_predictions(first),
+        "threads": find_threads(runs),
+        "half": find_half_sizes(first),
+        "many": find_many(runs),
+        "together": find_together(spans.read_runs(SWEEPS)),
     }
 
 
-def render(folder: Path, evidence: Mapping[str, Evidence]) -> dict[Path, str]:
+def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     """Return the texts of docs/findings.md and of README."""
-    published = Published(folder)
-    run = published.run
-    values = {
+    runs = spans.read_runs()
+    processor, published = next(iter(runs.items()))
+    values: dict[str, Any] = {
         name: {**one.figures, "table": render_table(tables.build_table("", one.columns, leading=1))}
         for name, one in evidence.items()
     }
     values |= {
-        "machine": f"{escape(run.machine_name)} ({name_processor(folder)})",
-        "date": format_time(run.run.created).partition(",")[0],
-        "report": f"{folder.resolve().relative_to(ROOT).as_posix()}/report.md",
-        "overview": describe_overview(published),
+        "spans": {name: spans.span_heading(heading) for name, heading in HEADINGS.items()},
+        "machine": f"{escape(published.run.machine_name)} ({processor})",
+        "processor": processor,
+        "machines": list_names([f"a {processor}" for processor in runs], len(runs)),
+        "date": format_time(published.run.run.created).partition(",")[0],
+        "report": f"results/reference/{RUNS[processor].folder}/report.md",
+        "overview": describe_overview(runs),
+        "choices": tabulate_choices(runs),
     }
     environment = jinja2.Environment(  # noqa: S701 - Markdown, of our own records
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True
@@ -298,24 +261,22 @@ def render(folder: Path, evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     return {DOCS / "findings.md": findings, README: f"{before}{FIRST}\n{results}{LAST}{after}"}
 
 
-def name_processor(folder: Path) -> str:
-    """Return what the name of a run's folder says: older records name no family of a processor."""
-    return next((name for mark, name in ZEN.items() if mark in folder.name), folder.name)
-
-
-def describe_overview(published: Published) -> dict[str, Any]:
+def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:
     """Return what README's first lines name: programs, the span of their epochs, and trainings.
 
     after: the time of a new process that trains so many epochs, cold or warm, by program.
     chapter: the validation accuracies of the textbook's programs.
     """
-    rows = [row for row in published.list_rows() if row.case.objective == "softmax"]
+    published = next(iter(runs.values()))
+    rows = select_softmax(published)
     versions = list_versions(published.run.environments.values())
-    for started in (rows, [row.start_warm() for row in rows]):
-        for epochs, name in ((5, "numpy"), (1000, "numba")):
-            *_, first = (one for one in find_frontier(started) if one.first <= epochs)
-            holds = first.row.case.implementation == name
-            claim(f"{name} is done first with {epochs} epochs", holds=holds)
+    for processor, other in runs.items():
+        softmax = select_softmax(other)
+        for started in (softmax, [row.start_warm() for row in softmax]):
+            for epochs, name in ((5, "numpy"), (1000, "numba")):
+                *_, first = (one for one in find_frontier(started) if one.first <= epochs)
+                holds = first.row.case.implementation == name
+                claim(f"{name} is done first with {epochs} epochs, {processor}", holds=holds)
     return {
         "programs": len(rows),
         "frameworks": len({row.case.framework for row in rows}),
@@ -324,12 +285,15 @@ def describe_overview(published: Published) -> dict[str, Any]:
             for distribution, name in NAMED.items()
             if distribution in versions
         ),
-        "least": format_typical(rows[0].epoch or 0.0),
-        "most": format_typical(rows[-1].epoch or 0.0),
-        "epoch": {row.case.implementation: format_typical(row.epoch or 0.0) for row in rows},
         "after": {
             (epochs, when): {
-                row.case.implementation: format_wall(train(row, epochs, warm=when == "warm").mean)
+                row.case.implementation: span(
+                    runs,
+                    lambda one, row=row, epochs=epochs, when=when: one.train(
+                        row.case.implementation, epochs, warm=when == "warm"
+                    ),
+                    format_wall,
+                )
                 for row in rows
             }
             for epochs in (5, 1000)
@@ -343,22 +307,65 @@ def describe_overview(published: Published) -> dict[str, Any]:
     }
 
 
+def select_softmax(published: Published) -> list[Row]:
+    """Return the rows that end with the reference's weights, the fastest first."""
+    return [row for row in published.list_rows() if row.case.objective == "softmax"]
+
+
+def tabulate_choices(runs: Mapping[str, Published]) -> str:
+    """Return the program that is done first by framework and by what is trained, with its times.
+
+    The first on the first machine; a star where another one is first on another machine.
+    """
+    demands: dict[str, Callable[[Published, str], float]] = {
+        "five epochs": lambda one, name: one.train(name, EPOCHS),
+        "a thousand epochs": lambda one, name: one.train(name, 1000),
+        f"{MODELS:,} models, five epochs each": lambda one, name: MODELS * one.time_trainings(name),
+    }
+    cells = {
+        demand: [choose(runs, frameworks, seconds) for frameworks in CHOICES.values()]
+        for demand, seconds in demands.items()
+    }
+    columns = [tables.list_words("framework", CHOICES)]
+    columns += [tables.list_words(demand, texts) for demand, texts in cells.items()]
+    return render_table(tables.build_table("", columns, leading=1))
+
+
+def choose(
+    runs: Mapping[str, Published],
+    frameworks: Sequence[str],
+    seconds: Callable[[Published, str], float],
+) -> str:
+    """Return the program that is done first, and its seconds over the machines."""
+    times: dict[str, dict[str, float]] = {}
+    for processor, published in runs.items():
+        times[processor] = {}
+        for row in select_softmax(published):
+            if not frameworks or row.case.framework in frameworks:
+                name = row.case.implementation
+                try:
+                    times[processor][name] = seconds(published, name)
+                except NotMeasuredError:
+                    continue
+    firsts = {min(own, key=lambda name: own[name]) for own in times.values() if own}
+    first = next(iter(times.values()))
+    name = min(first, key=lambda name: first[name])
+    own = {processor: each[name] for processor, each in times.items() if name in each}
+    star = "" if firsts == {name} else " *"
+    return f"{name}, {Span(own, format_wall)}{star}"
+
+
 def format_wall(seconds: float) -> str:
-    """Return a time in seconds, or from two minutes on in minutes."""
-    return f"{seconds / 60:.0f} min" if seconds >= 120 else format_typical(seconds)
-
-
-def format_hours(hours: float) -> str:
-    """Return a time in hours, or below one in minutes."""
-    return f"{60 * hours:.0f} min" if hours < 1 else f"{format_number(hours, 2)} h"
+    """Return a time in seconds, from two minutes on in minutes, from two hours on in hours."""
+    if seconds >= 7200:
+        return f"{format_number(seconds / 3600, 2)} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{format_number(seconds, 2)} s"
 
 
 def wrap(text: str) -> str:
     """Return Markdown with the lines of its paragraphs filled to 120 columns."""
     return "\n\n".join(
-        part
-        if part.startswith(("|", "#", "!", "<", "```"))
-        else textwrap.fill(part, 120, **WRAPPING)
+        part if part.startswith(UNWRAPPED) else textwrap.fill(part, 120, **WRAPPING)
         for part in re.split(r"\n\n+", text)
     )
 
@@ -368,69 +375,121 @@ def list_programs(names: Iterable[str]) -> Column:
     return tables.list_words("program", [name + REMARKS.get(name, "") for name in names])
 
 
-def count(images: float) -> str:
-    """Return a number of images with one digit: two sizes do not tell it better."""
-    return format_number(images, 1)
+def pick(order: Sequence[str]) -> list[str]:
+    """Return the programs that pictures show, in this order."""
+    return [name for name in order if name in DRAWN]
 
 
 # ----- what was found
 
 
 def claim(sentence: str, *, holds: bool) -> None:
-    """Raise ValueError if a run does not bear out what a template says in words."""
+    """Raise ValueError if the runs do not bear out what a template says in words."""
     if not holds:
-        raise ValueError(f"this run does not show that {sentence}: rewrite its finding")
+        raise ValueError(f"the runs do not show that {sentence}: rewrite its finding")
 
 
-def find_half_sizes(published: Published) -> Evidence:
-    """Up to which batch size half of a step is overhead, and what that predicts."""
-    names = {row.case.slug: row.case.implementation for row in published.list_rows()}
-    costs: dict[str, StepCost] = {
-        names[slug]: cost
-        for slug, cost in measure_steps(published.run.rows, published.run.run).items()
-        if slug in names and cost.half_size
-    }
-    sizes = {name: cost.half_size for name, cost in costs.items() if cost.half_size}
-    order = sorted(sizes, key=lambda name: sizes[name].mean)
-    errors: dict[int, dict[str, float]] = {}
-    for workload, name, threads, size in sorted(published.rows):
-        if (workload, threads) == ("sgd", 1) and size not in MEASURED_SIZES and name in costs:
-            row = published.rows[workload, name, threads, size]
-            predicted = costs[name].predict_epoch(published.find(name).case, row.case)
-            errors.setdefault(size, {})[name] = predicted / row.typical_seconds - 1
-    close = {
-        size: f"{sum(abs(one) <= 0.1 for one in by_name.values())} of {len(by_name)}"
-        for size, by_name in sorted(errors.items())
-    }
+def find_order(runs: Mapping[str, Published]) -> Evidence:
+    """The order of the programs on each machine, and their ratios to the fastest of all."""
+    rows: dict[str, dict[str, Row]] = {}
+    for processor, published in runs.items():
+        for row in select_softmax(published):
+            rows.setdefault(row.case.implementation, {})[processor] = row
+    pivot = Pivot(rows, list(runs))
+    alike = pivot.correlate()
+    claim("the order is almost the same", holds=alike is not None and alike.low > 0.98)
+    claim("Numba is the fastest that all have", holds=pivot.base == "numba")
+    ratios = {name: pivot.compare(name) for name in pivot.programs}
+    all_have = {name: own for name, own in ratios.items() if len(own) == len(runs)}
+    several = [
+        one
+        for name in pivot.programs
+        if name != pivot.base and (one := pivot.find_range(name)) and one.count > 1
+    ]
+    labels = {name: f"{name} {Span(own)}" for name, own in all_have.items()}
+    headline = spans.span_heading(HEADINGS["order"])
+    title = (
+        f"JAX takes {headline['JAX over Numba']} times as long as Numba, PyTorch "
+        f"{headline['PyTorch over Numba']}, Keras on PyTorch "
+        f"{headline['Keras on PyTorch over Numba']}"
+    )
     return Evidence(
-        {"at": {name: count(sizes[name].mean) for name in order}, "close": close},
+        {
+            "sentence": write_order(pivot),
+            "count": len(all_have),
+            "correlation": " to ".join(
+                dict.fromkeys(f"{end:.2f}" for end in (alike.low, alike.high) if alike)
+            ),
+            "steady": sum(one.is_steady for one in several),
+            "several": len(several),
+        },
         (
-            list_programs(order),
-            tables.list_numbers("n½, images", [sizes[name] for name in order]),
+            list_programs(pivot.programs),
             *(
-                tables.list_words(
-                    f"epoch at {size:,}, predicted over measured",
-                    [f"{by_name[name]:+.0%}" if name in by_name else "" for name in order],
+                tables.list_numbers(
+                    f"× numba, {processor}",
+                    [ratios[name].get(processor) for name in pivot.programs],
                 )
-                for size, by_name in sorted(errors.items())
+                for processor in runs
+            ),
+            tables.list_words(
+                "range",
+                [str(Span(ratios[name])) if ratios[name] else "" for name in pivot.programs],
             ),
         ),
-        lambda: chart_dots(
-            {name: [sizes[name]] for name in order},
-            "Batch size at which half of a step is overhead",
-            "images; bars: 95 % intervals; dashed: a batch of 32",
-            line=32,
+        lambda: pictures.chart_slopes(all_have, labels, title),
+    )
+
+
+def find_backends(runs: Mapping[str, Published]) -> Evidence:
+    """An epoch of one Keras file on three backends."""
+    names = ("keras-jax", "keras-tensorflow", "keras-torch")
+    rows = {
+        processor: [published.find(name) for name in names] for processor, published in runs.items()
+    }
+    bars = {
+        name: {
+            processor: published.compare(name, "keras-jax") for processor, published in runs.items()
+        }
+        for name in names[1:]
+    }
+    title = (
+        f"The same Keras file: {Span(bars['keras-tensorflow'])} times as long on TensorFlow as on "
+        f"JAX, {Span(bars['keras-torch'])} times on PyTorch"
+    )
+    return Evidence(
+        {"first": format_typical(next(iter(rows.values()))[0].epoch or 0.0)},
+        (
+            list_programs(names),
+            *(
+                tables.list_times(f"epoch, {processor}", [row.epoch for row in own])
+                for processor, own in rows.items()
+            ),
         ),
+        lambda: pictures.chart_bars(bars, title),
     )
 
 
 def find_twins(published: Published) -> Evidence:
-    """What a flag costs at the start, and what it does to an epoch."""
+    """What a flag costs at the start, and what it does to an epoch, on the first machine."""
     twins = [Twins(published.find(base), published.find(twin), flag) for base, twin, flag in TWINS]
     by_name = {one.twin.case.implementation: one for one in twins}
     compiled = by_name["pytorch-compiled-step"], by_name["pytorch-ten-steps"]
     claim(
         "a compiled step is slower, ten faster", holds=compiled[0].speedup < 1 < compiled[1].speedup
+    )
+    lines = [
+        pictures.Line(
+            f"{one.base.case.implementation}: {one.flag}",
+            one.base.typical_seconds,
+            one.twin.typical_seconds,
+            one.pays().partition(" [")[0].removesuffix(" epochs"),
+        )
+        for one in sorted(twins, key=lambda one: one.speedup)
+    ]
+    title = (
+        f"torch.compile around a step: {format_number(1 / compiled[0].speedup, 2)} times slower; "
+        f"ten steps in one graph: {format_number(compiled[1].speedup, 2)} times faster"
     )
     return Evidence(
         {
@@ -458,7 +517,7 @@ def find_twins(published: Published) -> Evidence:
             tables.list_words("pays", [one.pays() for one in twins]),
             tables.list_words("pays, warm", [one.pays(warm=True) for one in twins]),
         ),
-        lambda: chart_twins(twins),
+        lambda: pictures.chart_twins(lines, title),
     )
 
 
@@ -482,24 +541,6 @@ def tabulate_loops(published: Published) -> str:
     return render_table(tables.build_table("", columns, leading=1))
 
 
-def find_backends(published: Published) -> Evidence:
-    """An epoch of one Keras file on three backends."""
-    names = ("keras-jax", "keras-tensorflow", "keras-torch")
-    rows = {name: published.find(name) for name in names}
-    return Evidence(
-        {
-            name.removeprefix("keras-"): format_typical(row.epoch or 0.0)
-            for name, row in rows.items()
-        },
-        (list_programs(names), tables.list_times("epoch", [row.epoch for row in rows.values()])),
-        lambda: chart_dots(
-            {name: [row.epoch] for name, row in rows.items() if row.epoch},
-            "An epoch of the same Keras file",
-            "seconds; bars: 95 % intervals",
-        ),
-    )
-
-
 def find_releases() -> Evidence:
     """How two years of releases changed an epoch of each program."""
     products: dict[str, list[tuple[str, Interval]]] = {}
@@ -514,8 +555,8 @@ def find_releases() -> Evidence:
         }
         for case in links[-1].cases if links else ():
             if case.metrics:
-                span = f"{links[-1].before} → {links[-1].after}"
-                direct[case.name] = span, case.metrics[0].ratio
+                change = f"{links[-1].before} → {links[-1].after}"
+                direct[case.name] = change, case.metrics[0].ratio
         for program in chain.implementations:
             points = [(chain.releases[0], Interval(1.0, 1.0, 1.0))]
             for release in chain.releases[1:]:
@@ -525,6 +566,10 @@ def find_releases() -> Evidence:
                 points[-1] = points[-1][0], direct[program][1]
             products[program] = points
     order = sorted(direct, key=lambda name: direct[name][1].mean)
+    title = (
+        f"Two years of releases: lax.scan {describe_change(direct['jax-scan'][1].mean)}, a jitted "
+        f"step {describe_change(direct['jax'][1].mean)}"
+    )
     return Evidence(
         {name.replace("-", "_"): describe_change(direct[name][1].mean) for name in order},
         (
@@ -532,7 +577,7 @@ def find_releases() -> Evidence:
             tables.list_words("releases", [direct[name][0] for name in order]),
             tables.list_numbers("epoch, last over first", [direct[name][1] for name in order]),
         ),
-        lambda: chart_releases(products),
+        lambda: pictures.chart_releases(products, releases.read_dates(), title),
     )
 
 
@@ -544,7 +589,7 @@ def describe_change(ratio: float) -> str:
 
 
 def find_predictions(published: Published) -> Evidence:
-    """The time of labels for one image and for all test images."""
+    """The time of labels for one image and for all test images, on the first machine."""
     times = {
         row.case.implementation: (row.prediction.single, row.prediction.typical)
         for row in published.list_rows()
@@ -553,6 +598,10 @@ def find_predictions(published: Published) -> Evidence:
     order = sorted(times, key=lambda name: times[name][0].mean)
     one, many = times["keras-tensorflow"]
     ways = labels.read(LABELS)
+    title = (
+        f"One label: {format_typical(times['numpy'][0].mean)} in NumPy, "
+        f"{format_typical(one.mean)} by Keras's predict on TensorFlow"
+    )
     return Evidence(
         {
             "one": {name: format_typical(times[name][0]) for name in order},
@@ -565,140 +614,8 @@ def find_predictions(published: Published) -> Evidence:
             tables.list_times("one image", [times[name][0] for name in order]),
             tables.list_times("10,000 images", [times[name][1] for name in order]),
         ),
-        lambda: chart_dots(
-            {name: times[name] for name in order},
-            "Labels of one image, and of 10,000",
-            "seconds; blue: one image; red: 10,000 images; bars: 95 % intervals",
-        ),
-    )
-
-
-def find_many(published: Published) -> Evidence:
-    """The hours of many trainings of five epochs, in one process and in a process each.
-
-    In one process: as many times the reset and five epochs. A process each has a start, with
-    compile caches that an earlier process left, or with empty ones.
-    """
-    hours: dict[str, tuple[Interval, Interval, Interval]] = {}
-    before = published.time_before_import()
-    for row in published.list_rows():
-        epoch, reset = row.epoch, row.start.reset
-        if row.case.objective == "softmax" and epoch and reset is not None:
-            low, mean, high = (
-                None if one is None else (EPOCHS * one + reset) * MODELS / 3600
-                for one in (epoch.low, epoch.mean, epoch.high)
-            )
-            warm, cold = (
-                train(row, EPOCHS, warm=warm, before=before) / (3600 / MODELS)
-                for warm in (True, False)
-            )
-            hours[row.case.implementation] = Interval(mean or 0.0, low, high), warm, cold
-    order = sorted(hours, key=lambda name: hours[name][0].mean)
-    claim("Numba trains most models in an hour", holds=order[0] == "numba")
-    warm, cold = hours["numba"][1:]
-    claim("a kept compile cache helps Numba", holds=2 * warm.mean < cold.mean)
-    return Evidence(
-        {
-            name.replace("-", "_"): {
-                "together": format_hours(together.mean),
-                "warm": format_hours(warm.mean),
-                "cold": format_hours(cold.mean),
-            }
-            for name, (together, warm, cold) in hours.items()
-        }
-        | {"before": format_typical(before) if before else ""},
-        (
-            list_programs(order),
-            tables.list_numbers("in one process, hours", [hours[name][0] for name in order]),
-            tables.list_numbers("a process each, warm, hours", [hours[name][1] for name in order]),
-            tables.list_numbers("a process each, cold, hours", [hours[name][2] for name in order]),
-        ),
-        lambda: chart_dots(
-            {name: hours[name][:2] for name in order},
-            f"{MODELS:,} trainings of {EPOCHS} epochs on one core",
-            "hours; blue: in one process; red: a process each, warm; bars: 95 % intervals",
-            style="~g",
-        ),
-    )
-
-
-def find_together(folder: Path) -> Evidence:
-    """How many models programs train at once, and how much faster than one by one.
-
-    folder: of a run of the workload ``many``. gain: the time of one by one over that of together,
-    with the largest number of models, by framework.
-    """
-    growths = measure_growth(load_run(folder).rows)
-    if any(row.succeeded < PROCESSES for one in growths for row in one.rows.values()):
-        raise ValueError(f"{folder} has rows of fewer than {PROCESSES} processes")
-    names = [one.case.implementation for one in growths]
-    rows = {one.case.implementation: one.rows for one in growths}
-    rates = {
-        name: {models: compute_rate(row) for models, row in own.items()}
-        for name, own in rows.items()
-    }
-    sizes = sorted({models for by_size in rates.values() for models in by_size})
-    gains = {
-        name: compare_epochs(rows[alone][sizes[-1]], rows[together][sizes[-1]])
-        for name, (together, alone) in TOGETHER.items()
-    }
-    certain = {name: gain for name, gain in gains.items() if gain and gain.excludes(1)}
-    claim("NumPy is faster together", holds=certain.get("numpy", Interval(0)).mean > 1)
-    claim("Numba and JAX may be as fast one by one", holds=certain.keys() == {"numpy"})
-    return Evidence(
-        {
-            "rate": {
-                name: {models: format_number(rate.mean, 2) for models, rate in by_size.items()}
-                for name, by_size in rates.items()
-            },
-            "gain": {name: format_factor(one) for name, one in gains.items()},
-            "times": {name: format_number(one.mean, 2) for name, one in gains.items() if one},
-            "machine": name_processor(folder),
-        },
-        (
-            list_programs(names),
-            *(
-                tables.list_numbers(
-                    f"{size:,} model{'s' * (size > 1)}", [rates[name].get(size) for name in names]
-                )
-                for size in sizes
-            ),
-            tables.list_memory(
-                f"memory at {sizes[-1]:,}",
-                [one.rows[sizes[-1]].memory.peak_bytes for one in growths],
-            ),
-        ),
-        lambda: chart_models(growths, "Epochs of single models in a second, by models at once"),
-    )
-
-
-def find_threads(published: Published, other_machine: Published) -> Evidence:
-    """What the second core does at batch size 32, and what is certain of it on another machine."""
-    found, other = compare_threads(published), compare_threads(other_machine)
-    claim("a second core makes TensorFlow slower", holds="`tensorflow`" in found.slower)
-    order = list(found.ratios)
-    return Evidence(
-        {
-            "machine": name_processor(published.folder),
-            "other_machine": name_processor(other_machine.folder),
-            **{
-                f"{name}{end}": ", ".join(names) or "none"
-                for end, one in (("", found), ("_there", other))
-                for name, names in (("slower", one.slower), ("faster", one.faster))
-            },
-            "total": len(found.ratios),
-            "tensorflow": format_number(found.ratios["tensorflow"].mean, 2),
-            "tensorflow_there": format_factor(other.ratios["tensorflow"]),
-        },
-        (
-            list_programs(order),
-            tables.list_numbers("epoch with two cores over one", list(found.ratios.values())),
-        ),
-        lambda: chart_dots(
-            {name: [ratio] for name, ratio in found.ratios.items()},
-            f"An epoch with two cores of a {name_processor(published.folder)}, relative to one",
-            "right of the dashed line the second core makes it slower; bars: 95 % intervals",
-            line=1,
+        lambda: pictures.chart_dots(
+            {name: [times[name][0]] for name in pick(order)}, title, "one image; bars: 95 %"
         ),
     )
 
@@ -711,6 +628,58 @@ class ThreadRatios(NamedTuple):
     faster: Sequence[str]
 
 
+def find_threads(runs: Mapping[str, Published]) -> Evidence:
+    """What the second core does at batch size 32, and what is certain of it on each machine."""
+    compared = {processor: compare_threads(published) for processor, published in runs.items()}
+    compared = {processor: one for processor, one in compared.items() if len(one.ratios) > 2}
+    claim(
+        "a second core makes TensorFlow slower somewhere, and faster nowhere",
+        holds=any("`tensorflow`" in one.slower for one in compared.values())
+        and all(one.ratios["tensorflow"].mean > 1 for one in compared.values()),
+    )
+    order = sorted(
+        {name for one in compared.values() for name in one.ratios},
+        key=lambda name: geometric_mean(
+            one.ratios[name].mean for one in compared.values() if name in one.ratios
+        ),
+    )
+    tensorflow = Span({place: one.ratios["tensorflow"] for place, one in compared.items()})
+    title = f"A second core: an epoch of TensorFlow takes {tensorflow} times as long"
+    return Evidence(
+        {
+            "machines": [
+                {
+                    "processor": processor,
+                    "total": len(one.ratios),
+                    "slower": ", ".join(one.slower) or "none",
+                    "faster": ", ".join(one.faster) or "none",
+                    "tensorflow": format_factor(one.ratios["tensorflow"]),
+                }
+                for processor, one in compared.items()
+            ],
+            "tensorflow": tensorflow,
+        },
+        (
+            list_programs(order),
+            *(
+                tables.list_numbers(
+                    f"two cores over one, {processor}", [one.ratios.get(name) for name in order]
+                )
+                for processor, one in compared.items()
+            ),
+        ),
+        lambda: pictures.chart_dots(
+            {
+                name: [one.ratios[name] for one in compared.values() if name in one.ratios]
+                for name in pick(order)
+            },
+            title,
+            "epoch with two cores over one; right of 1: slower; values: " + ", ".join(compared),
+            line=1,
+        ),
+    )
+
+
 def compare_threads(published: Published) -> ThreadRatios:
     """Compare one core with two at batch size 32."""
     ratios: dict[str, Interval] = {}
@@ -718,8 +687,9 @@ def compare_threads(published: Published) -> ThreadRatios:
     for row in published.list_rows():
         name = row.case.implementation
         other = published.rows.get(("sgd", name, 2, 32))
-        if other and (ratio := compare_epochs(other, row)):
-            ratios[name] = ratio
+        if other and other.succeeded >= published.processes:
+            if ratio := compare_epochs(other, row):
+                ratios[name] = ratio
             times |= {
                 (name, n): (one.adjusted_by_round, one.traits)
                 for n, one in enumerate((row, other), 1)
@@ -732,226 +702,179 @@ def compare_threads(published: Published) -> ThreadRatios:
     return ThreadRatios({name: ratios[name] for name in order}, slower, faster)
 
 
-def find_optimizers(published: Published) -> Evidence:
-    """What RMSprop adds to a step of plain gradient descent. Raises ValueError."""
-    costs: dict[str, Interval] = {}
-    for row in published.list_rows("textbook"):
-        plain = published.rows.get(("sgd", row.case.implementation, 1, 32))
-        if plain and row.case.objective == "softmax":
-            times, others = row.epochs_by_round, plain.epochs_by_round
-            costs[row.case.implementation] = estimate_difference(
-                [
-                    (times[number] - others[number]) / row.case.steps
-                    for number in sorted(times.keys() & others.keys())
-                ]
+def find_half_sizes(published: Published) -> Evidence:
+    """Up to which batch size half of a step is overhead, and what that predicts."""
+    names = {row.case.slug: row.case.implementation for row in published.list_rows()}
+    costs: dict[str, StepCost] = {
+        names[slug]: cost
+        for slug, cost in measure_steps(published.run.rows, published.run.run).items()
+        if slug in names and cost.half_size
+    }
+    sizes = {name: cost.half_size for name, cost in costs.items() if cost.half_size}
+    order = sorted(sizes, key=lambda name: sizes[name].mean)
+    errors: dict[int, dict[str, float]] = {}
+    for workload, name, threads, size in sorted(published.rows):
+        if (workload, threads) == ("sgd", 1) and size not in MEASURED_SIZES and name in costs:
+            row = published.rows[workload, name, threads, size]
+            predicted = costs[name].predict_epoch(published.find(name).case, row.case)
+            errors.setdefault(size, {})[name] = predicted / row.typical_seconds - 1
+    close = {
+        size: f"{sum(abs(one) <= 0.1 for one in by_name.values())} of {len(by_name)}"
+        for size, by_name in sorted(errors.items())
+    }
+    half = spans.span_heading(HEADINGS["half"])
+    title = (
+        f"Half of a step is overhead up to a batch of {half['images, JAX']} in JAX, "
+        f"{half['images, Keras on PyTorch']} in Keras on PyTorch"
+    )
+    return Evidence(
+        {"close": close},
+        (
+            list_programs(order),
+            tables.list_numbers("n½, images", [sizes[name] for name in order]),
+            *(
+                tables.list_words(
+                    f"epoch at {size:,}, predicted over measured",
+                    [f"{by_name[name]:+.0%}" if name in by_name else "" for name in order],
+                )
+                for size, by_name in sorted(errors.items())
+            ),
+        ),
+        lambda: pictures.chart_dots(
+            {name: [sizes[name]] for name in pick(order)},
+            title,
+            "images; bars: 95 % intervals; dashed: a batch of 32",
+            line=32,
+        ),
+    )
+
+
+def find_many(runs: Mapping[str, Published]) -> Evidence:
+    """The hours of many trainings of five epochs, in one process and in a process each.
+
+    In one process: as many times the reset and five epochs. A process each has a start, with
+    compile caches that an earlier process left, or with empty ones.
+    """
+    for processor, other in runs.items():
+        times = {row.case.implementation: row for row in select_softmax(other)}
+        first = min(times, key=other.time_trainings)
+        claim(f"Numba trains most models in an hour, {processor}", holds=first == "numba")
+    published = next(iter(runs.values()))
+    hours: dict[str, tuple[Interval, Interval, Interval]] = {}
+    before = published.time_before_import()
+    for row in select_softmax(published):
+        epoch, reset = row.epoch, row.start.reset
+        if epoch and reset is not None:
+            low, mean, high = (
+                None if one is None else (EPOCHS * one + reset) * MODELS / 3600
+                for one in (epoch.low, epoch.mean, epoch.high)
             )
-    order = sorted(costs, key=lambda name: costs[name].mean)
-    for name in ("jax", "pytorch"):
-        claim(f"RMSprop costs time in {name}", holds=(costs[name].low or 0) > 0)
+            warm, cold = (
+                spans.train(row, EPOCHS, warm=warm, before=before) / (3600 / MODELS)
+                for warm in (True, False)
+            )
+            hours[row.case.implementation] = Interval(mean or 0.0, low, high), warm, cold
+    order = sorted(hours, key=lambda name: hours[name][0].mean)
+    warm, cold = hours["numba"][1:]
+    claim("a kept compile cache helps Numba", holds=2 * warm.mean < cold.mean)
+    together = {
+        row.case.implementation: span(
+            runs,
+            lambda one, row=row: MODELS * one.time_trainings(row.case.implementation),
+            format_wall,
+        )
+        for row in select_softmax(published)
+    }
+    title = (
+        f"{MODELS:,} trainings on one core: {together['numba']} in Numba, "
+        f"{together['pytorch']} in PyTorch"
+    )
     return Evidence(
         {
-            name.replace("-", "_"): f"{format_number(1e6 * costs[name].mean, 1)} µs"
-            for name in order
+            "together": together,
+            "warm": {name: format_wall(3600 * own[1].mean) for name, own in hours.items()},
+            "cold": {name: format_wall(3600 * own[2].mean) for name, own in hours.items()},
+            "before": format_typical(before),
         },
         (
             list_programs(order),
-            tables.list_times("added to a step", [costs[name] for name in order]),
+            tables.list_numbers("in one process, hours", [hours[name][0] for name in order]),
+            tables.list_numbers("a process each, warm, hours", [hours[name][1] for name in order]),
+            tables.list_numbers("a process each, cold, hours", [hours[name][2] for name in order]),
         ),
-        lambda: chart_dots(
-            {name: [costs[name]] for name in order if (costs[name].low or 0) > 0},
-            "What RMSprop adds to a step",
-            "seconds; bars: 95 % intervals",
+        lambda: pictures.chart_dots(
+            {name: [hours[name][0] / (1 / 3600)] for name in pick(order)},
+            title,
+            f"five epochs each, in one process, on a {next(iter(runs))}; bars: 95 % intervals",
+            write=format_wall,
         ),
     )
 
 
-def find_sleep(published: Published, other_machine: Published) -> Evidence:
-    """How often Keras on TensorFlow waits in an epoch, and how long. Raises ValueError."""
-    row, other = (one.find("keras-tensorflow") for one in (published, other_machine))
-    waits = row.waits
-    claim("keras-tensorflow waits", holds=waits is not None)
-    assert waits is not None
+def find_together(runs: Mapping[str, Published]) -> Evidence:
+    """How many models programs train at once, and how much faster than one by one.
+
+    With the largest number of models, by framework; the table and the picture are of the first
+    machine.
+    """
+    gains: dict[str, dict[str, Interval]] = {name: {} for name in TOGETHER}
+    growths = {
+        processor: measure_growth(published.run.rows) for processor, published in runs.items()
+    }
+    for processor, own in growths.items():
+        rows = {one.case.implementation: one.rows for one in own}
+        least = min(row.succeeded for sizes in rows.values() for row in sizes.values())
+        claim(f"a row has {least} processes", holds=least >= SWEEPS[processor].processes)
+        for name, (together, alone) in TOGETHER.items():
+            most = max(rows[alone])
+            gain = compare_epochs(rows[alone][most], rows[together][most])
+            assert gain is not None
+            gains[name][processor] = gain
+    claim("NumPy is faster together", holds=all((g.low or 0) > 1 for g in gains["numpy"].values()))
+    first = next(iter(growths.values()))
+    rates = {
+        one.case.implementation: {models: compute_rate(row) for models, row in one.rows.items()}
+        for one in first
+    }
+    sizes = sorted({models for by_size in rates.values() for models in by_size})
+    numpy = Span(gains["numpy"])
     return Evidence(
         {
-            "machine": name_processor(published.folder),
-            "other_machine": name_processor(other_machine.folder),
-            "there": "also" if other.waits else "not",
-            "share": f"{len(waits.waiting)} of {len(waits.epochs)}",
-            "waiting": format_typical(median(waits.waiting)),
-            "other": format_typical(median(waits.others)),
+            "rate": {
+                name: span(runs, lambda one, name=name: one.count_rate(name, sizes[-1]))
+                for name in rates
+            },
+            "gain": {
+                name: [f"{format_factor(one)} on a {where}" for where, one in own.items()]
+                for name, own in gains.items()
+            },
+            "certain": {
+                name: [where for where, one in own.items() if one.excludes(1)]
+                for name, own in gains.items()
+            },
+            "numpy": numpy,
+            "machine": next(iter(runs)),
         },
         (
-            tables.list_words("epochs", ["that wait", "all"]),
-            tables.list_words("number", [f"{waits.share:.0%}", str(len(waits.epochs))]),
+            list_programs(rates),
+            *(
+                tables.list_numbers(
+                    f"{size:,} model{'s' * (size > 1)}", [own.get(size) for own in rates.values()]
+                )
+                for size in sizes
+            ),
+            tables.list_memory(
+                f"memory at {sizes[-1]:,}", [one.rows[sizes[-1]].memory.peak_bytes for one in first]
+            ),
         ),
-        lambda: chart_strip(waits.epochs),
-    )
-
-
-# ----- the pictures
-
-
-def chart_dots(
-    values: Mapping[str, Sequence[Interval]],
-    title: str,
-    subtitle: str,
-    line: float | None = None,
-    style: str = "~s",
-) -> Any:
-    """Draw a line for each program, with a dot and a bar for each of its values, on a log axis.
-
-    line: where a dashed line crosses all of them. style: of numbers on the axis, by default seconds
-    with the prefix of their unit.
-    """
-    colours = (COLOURS["idiomatic"], COLOURS["tuned"])
-    points = [
-        {
-            "name": name,
-            "colour": colours[number],
-            "value": one.mean,
-            "low": one.low if one.low and one.low > 0 else one.mean,
-            "high": one.high or one.mean,
-        }
-        for name, intervals in values.items()
-        for number, one in enumerate(intervals)
-    ]
-    bounds = [bound for point in points for bound in (point["low"], point["high"])]
-    x = make_log_channel(bounds, style="~g" if line else style)
-    y = alt.Y("name:N", sort=list(values), title=None, axis=alt.Axis(labelFontSize=12, ticks=False))
-    base = alt.Chart(alt.Data(values=points)).encode(y=y, color=alt.Color("colour:N", scale=None))
-    layers = [
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", **x), x2="high:Q"),
-        base.mark_point(filled=True, opacity=1, size=50).encode(x=alt.X("value:Q", **x)),
-    ]
-    if line is not None:
-        rule = alt.Chart(alt.Data(values=[{"value": line}])).mark_rule(
-            color=GREY, strokeDash=[4, 4]
-        )
-        layers.insert(0, rule.encode(x=alt.X("value:Q", **x)))
-    chart = alt.layer(*layers).properties(width=WIDTH, height=ROW_HEIGHT * len(values))
-    return set_title(chart, title, subtitle)
-
-
-def make_log_channel(
-    values: Sequence[float], title: str | None = None, style: str = "~g"
-) -> dict[str, Any]:
-    """Return what the axes of all charts here share: logarithmic, no wider than the values."""
-    domain = [min(values) / 1.15, max(values) * 1.15]
-    return {
-        "scale": alt.Scale(type="log", domain=domain, nice=False),
-        "title": title,
-        "axis": make_log_axis(values, format=style, grid=True),
-    }
-
-
-def chart_twins(twins: Sequence[Twins]) -> Any:
-    """Draw a line for each pair, from an epoch of the program to one of its twin."""
-    names = [f"{one.base.case.implementation}: {one.flag}" for one in twins]
-    points = [
-        {
-            "name": name,
-            "base": one.base.typical_seconds,
-            "twin": one.twin.typical_seconds,
-            "colour": COLOURS["tuned"] if one.speedup < 1 else COLOURS["idiomatic"],
-            "pays": one.pays().partition(" [")[0].removesuffix(" epochs"),
-        }
-        for name, one in zip(names, twins, strict=True)
-    ]
-    seconds = [float(point[end]) for point in points for end in ("base", "twin")]
-    x = make_log_channel(seconds, "epoch, s")
-    # Room for the letters of a wide font, too.
-    room = 7 * max(map(len, names))
-    axis = alt.Axis(labelFontSize=12, labelLimit=400, ticks=False, minExtent=room)
-    base = alt.Chart(alt.Data(values=points)).encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=axis),
-        color=alt.Color("colour:N", scale=None),
-    )
-    ends = {end: base.encode(x=alt.X(f"{end}:Q", **x)) for end in ("base", "twin")}
-    chart = alt.layer(
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("base:Q", **x), x2="twin:Q"),
-        ends["base"]
-        .mark_point(filled=True, size=50, opacity=1, color=GREY)
-        .encode(color=alt.value(GREY)),
-        ends["twin"].mark_point(filled=True, size=70, opacity=1),
-        base.mark_text(align="left", dx=6, fontSize=11).encode(x=alt.value(WIDTH), text="pays:N"),
-    ).properties(width=WIDTH, height=ROW_HEIGHT * len(twins))
-    return set_title(
-        chart,
-        "A flag or a loop: an epoch without it and with it",
-        "grey: without; blue: faster with it, red: slower; right: when it pays, from a cold start",
-    )
-
-
-def chart_strip(epochs: Sequence[float]) -> Any:
-    """Draw every timed epoch of a row as a tick."""
-    chart = (
-        alt.Chart(alt.Data(values=[{"epoch": epoch} for epoch in epochs]))
-        .mark_tick(thickness=2, size=40, opacity=0.6, color=COLOURS["idiomatic"])
-        .encode(x=alt.X("epoch:Q", title="epoch, s", scale=alt.Scale(zero=False)))
-        .properties(width=WIDTH, height=60)
-    )
-    title = "Every timed epoch of keras-tensorflow"
-    return set_title(chart, title, "two clouds: with the wait, and without")
-
-
-def chart_releases(products: Mapping[str, Sequence[tuple[str, Interval]]]) -> Any:
-    """Draw the time of an epoch of each program over the releases of its framework, in order.
-
-    A release that changed it by more than a seventh has its number.
-    """
-    points, jumps = [], []
-    for program, (colour, dash) in DRAWN.items():
-        steps = products[program]
-        for number, (release, ratio) in enumerate(steps):
-            point = {
-                "program": program,
-                "place": number / len(steps),
-                "ratio": ratio.mean,
-                "colour": colour,
-                "dash": dash,
-            }
-            points.append(point)
-            change = ratio.mean / steps[max(0, number - 1)][1].mean
-            if not 7 / 8 < change < 8 / 7:
-                jumps.append({**point, "label": release, "below": change < 1})
-        points.append({**points[-1], "place": 1})
-    ratios = [point["ratio"] for point in points]
-    x = alt.X(
-        "place:Q",
-        title="releases of each framework, in their order",
-        scale=alt.Scale(domain=[0, 1], nice=False),
-        axis=alt.Axis(labels=False, ticks=False, grid=False),
-    )
-    y, colour = make_log_channel(ratios), alt.Color("colour:N", scale=None)
-    last = {program: products[program][-1][1].mean for program in DRAWN}
-    names = [
-        {"program": program, "place": 1, "ratio": place, "colour": DRAWN[program][0]}
-        for program, place in spread_labels(last, min(ratios) / 1.15, max(ratios) * 1.15, 420)
-    ]
-    lines, dashes = alt.Chart(alt.Data(values=points)), alt.Scale(range=[[1, 0], [5, 3]])
-    texts = alt.Chart(alt.Data(values=jumps)).encode(
-        x=x, y=alt.Y("ratio:Q", **y), color=colour, text="label:N"
-    )
-    chart = alt.layer(
-        lines.mark_line(strokeWidth=2, interpolate="step-after").encode(
-            x=x,
-            y=alt.Y("ratio:Q", **y),
-            color=colour,
-            detail="program:N",
-            strokeDash=alt.StrokeDash("dash:N", scale=dashes, legend=None),
+        lambda: pictures.chart_dots(
+            {name: [own[sizes[-1]]] for name, own in rates.items()},
+            f"NumPy trains a hundred models {numpy} times as fast together as one by one",
+            f"models × epochs a second on a {next(iter(runs))}, a hundred models; bars: 95 %",
+            write=spans.format_two,
         ),
-        texts.transform_filter("datum.below").mark_text(align="left", dx=3, dy=9, fontSize=11),
-        texts.transform_filter("!datum.below").mark_text(align="left", dx=3, dy=-7, fontSize=11),
-        alt.Chart(alt.Data(values=names))
-        .mark_text(align="left", dx=6, fontSize=12)
-        .encode(x=x, y=alt.Y("ratio:Q", **y), color=colour, text="program:N"),
-    ).properties(width=WIDTH - 60, height=420)
-    return set_title(
-        chart,
-        "Two years of releases: an epoch relative to the first one",
-        "ratios of neighbours, multiplied; below 1: faster; numbers: releases that changed much",
     )
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

@@ -4,18 +4,21 @@
 the edition of this month.
 ``python docs/releases.py measure [CHAIN …]`` goes on where it stopped.
 ``python docs/releases.py write`` renews the lists, charts and tables from the records.
+``python docs/releases.py dates`` asks pip's index when the releases were uploaded.
 """
 
 import csv
 import io
 import json
 import math
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -48,6 +51,7 @@ ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "results" / "releases"
 PUBLISHED = ROOT / "results" / "reference" / "releases"
 RELEASES = PUBLISHED / "releases.json"  # those of each chain, the oldest first
+DATES = PUBLISHED / "dates.json"  # when each of them was uploaded, by package
 PAGE = ROOT / "docs" / "releases.md"
 EDITIONS = ROOT / "docs" / "editions"
 EPOCHS = "docs/studies/epochs.py"
@@ -153,6 +157,7 @@ def watch(names: Sequence[str], month: str) -> None:
                 parts += [draft_report(CHAINS[name], link, case) for case in slower]
                 draft = EDITIONS / f"{month}-{name}-{link.after}.md"
                 draft.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    date_releases()
     write_edition(month)
     write()
     if failed:
@@ -173,6 +178,35 @@ def list_newer(chain: Chain) -> list[str]:
     releases = [Version(text.strip()) for text in listed.split(",")]
     usual = [one for one in releases if not (one.is_prerelease or one.local)]
     return [str(one) for one in sorted(usual) if one > Version(chain.releases[-1])]
+
+
+def date_releases() -> None:
+    """Write the day on which each release was uploaded, by the index that pip uses."""
+    from pip._internal.models.index import PyPI  # noqa: PLC0415 - slow, and only needed here
+
+    asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    index = answer.stdout.strip() or PyPI.simple_url
+    dates: dict[str, dict[str, str]] = {}
+    for chain in CHAINS.values():
+        request = urllib.request.Request(  # noqa: S310 - the index from which pip installs
+            f"{index.rstrip('/')}/{chain.package}/",
+            headers={"Accept": "application/vnd.pypi.simple.v1+json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+            files = json.load(reply)["files"]
+        known = dates.setdefault(chain.package, {})
+        for file in sorted(files, key=lambda file: file["upload-time"], reverse=True):
+            release = re.search(r"-(\d[^-]*?)(?:-|\.tar|\.zip)", file["filename"])
+            if release and release[1] in chain.releases:
+                known[release[1]] = file["upload-time"][:10]
+    DATES.write_text(json.dumps(dates, indent=1) + "\n", encoding="utf-8")
+
+
+def read_dates() -> dict[str, dict[str, str]]:
+    """Return the day on which each release of a chain was uploaded, by package."""
+    dates: dict[str, dict[str, str]] = json.loads(DATES.read_text(encoding="utf-8"))
+    return dates
 
 
 def list_options(chain: Chain, before: str, after: str) -> list[str]:
@@ -491,10 +525,14 @@ def write() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["write"]:
         write()
+    elif sys.argv[1:] == ["dates"]:
+        date_releases()
     elif sys.argv[1:2] == ["measure"] and set(sys.argv[2:]) <= set(CHAINS):
         for name in sys.argv[2:] or CHAINS:
             measure(name, CHAINS[name])
     elif sys.argv[1:2] == ["watch"] and set(sys.argv[2:]) <= set(CHAINS):
         watch(sys.argv[2:] or [*CHAINS], f"{datetime.now(UTC):%Y-%m}")
     else:
-        sys.exit(f"usage: python docs/releases.py watch|measure [{'|'.join(CHAINS)}]… | write")
+        sys.exit(
+            f"usage: python docs/releases.py watch|measure [{'|'.join(CHAINS)}]… | write | dates"
+        )

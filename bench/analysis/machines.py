@@ -97,9 +97,15 @@ class Pivot:
         }
 
     def find_range(self, name: str, base: str = "") -> Range | None:
-        """Return the least and the largest ratio of a program; None if no machine has both."""
-        values = [one.mean for one in self.compare(name, base).values()]
-        return Range(min(values), max(values), len(values)) if values else None
+        """Return the least and the largest ratio of a program; None if no machine has both.
+
+        Of processes in two groups on a machine, both count.
+        """
+        ratios = self.compare(name, base)
+        ends = [
+            end for one in ratios.values() for end in (one.mean, one.other) if end is not None
+        ]
+        return Range(min(ends), max(ends), len(ratios)) if ends else None
 
     def correlate(self) -> Range | None:
         """Return Spearman's rank correlation of each two machines, over the programs of both.

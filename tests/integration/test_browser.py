@@ -208,6 +208,18 @@ def test_text_of_pictures_is_not_cut_off(opened, reference, font):
         assert (picture.name, page.evaluate(CUT_OFF)) == (picture.name, [])
 
 
+def test_pictures_of_the_findings_can_be_read_on_a_phone(opened, reference):
+    page = opened(reference, bypass_csp=True).page
+    for picture in (ROOT / "docs" / "findings").glob("*.svg"):
+        page.set_content(picture.read_text(encoding="utf-8"))
+        size = page.evaluate(
+            "() => Math.min(...[...document.querySelectorAll('text')].map("
+            "(one) => parseFloat(getComputedStyle(one).fontSize)))"
+        )
+        width = page.locator("svg").bounding_box()["width"]
+        assert (picture.name, size * min(1, 358 / width) >= 9) == (picture.name, True)
+
+
 def test_slider_shows_who_is_first_and_the_address_keeps_it(opened, reference):
     view = opened(reference)
     page = view.page

@@ -50,6 +50,7 @@ PUBLISHED = {
     "amd-epyc-2-cores-threads": 78,
     "amd-epyc-zen4-2-cores": 90,
     "amd-epyc-zen4-2-cores-all": 796,
+    "amd-epyc-zen4-2-cores-many": 154,
     "amd-epyc-zen4-2-cores-second": 89,
     "amd-epyc-zen5-2-cores": 771,
     "amd-epyc-zen5-2-cores-calibration.tar.xz": 9220,
@@ -359,37 +360,59 @@ def test_studies_of_the_pages_can_be_imported():
 # ----- what is published
 
 
-def test_findings_and_readme_have_the_figures_of_a_published_run():
-    # CONTRIBUTING.md has the command that renews them.
+def test_findings_and_readme_have_the_figures_of_the_published_runs():
     findings = importlib.import_module("findings")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (folder,) = set(re.findall(r"\((results/reference/[^)]*)/report\.md\)", readme))
-    evidence = findings.collect(ROOT / folder)
-    for path, text in findings.render(ROOT / folder, evidence).items():
-        assert path.read_text(encoding="utf-8") == text, f"run python docs/findings.py {folder}"
+    evidence = findings.collect()
+    for path, written in findings.render(evidence).items():
+        assert path.read_text(encoding="utf-8") == written, "run python docs/findings.py write"
     assert {f"{name}.svg" for name in evidence} == {
         path.name for path in (ROOT / "docs" / "findings").iterdir()
     }
 
 
-def test_findings_of_another_machine_are_refused_where_its_records_do_not_bear_them_out(
-    monkeypatch,
+@pytest.mark.parametrize(
+    ("processors", "reason"),
+    [
+        (["Zen 5", "Zen 4", "Xeon"], "pytorch-compiled-model has 0 processes"),
+        (["Xeon"], "the order is almost the same"),
+    ],
+)
+def test_findings_are_refused_where_the_records_do_not_bear_them_out(
+    processors, reason, monkeypatch
 ):
     findings = importlib.import_module("findings")
-    xeon = ROOT / "results" / "reference" / "intel-xeon-167-2-cores"  # two processes of a row
-    with pytest.raises(ValueError, match="has 2 processes"):
-        findings.collect(xeon)
-    monkeypatch.setattr(findings, "PROCESSES", 2)
-    published = findings.Published(xeon)
-    for find, reason in (
-        (findings.find_twins, "has 0 processes"),
-        (findings.find_many, "a kept compile cache helps Numba"),
-        (lambda one: findings.find_threads(one, one), "a second core makes TensorFlow slower"),
-    ):
-        with pytest.raises(ValueError, match=reason):
-            find(published)
-    keras = findings.find_backends(published).figures["tensorflow"]
-    assert keras == "1.6 s or 2.8 s"  # two processes that differ so much have no typical one
+    runs = {name: findings.RUNS[name] for name in processors}
+    monkeypatch.setattr(findings.spans.read_runs, "__defaults__", (runs,))
+    with pytest.raises(ValueError, match=reason):
+        findings.collect()
+
+
+def test_figure_of_a_finding_is_a_range_over_the_machines_that_have_it():
+    spans = importlib.import_module("spans")
+    runs = {"A": 1.04, "B": 2.5, "C": None}
+
+    def measure(value):
+        if value is None:
+            raise spans.NotMeasuredError
+        return value
+
+    found = spans.span(runs, measure)
+    assert (str(found), found.where) == ("1.0 to 2.5", "on two processors")
+    assert str(spans.span(runs, measure, lambda value: f"{value:.1f} s")) == "1.0 to 2.5 s"
+    one = spans.span({"A": 2.0}, measure)
+    assert (str(one), one.where) == ("2.0", "on a A")
+    with pytest.raises(spans.NotMeasuredError):
+        spans.span({"C": None}, measure)
+
+
+def test_command_of_a_finding_prints_what_a_run_has_beside_the_published_range():
+    spans = importlib.import_module("spans")
+    folder = spans.REFERENCE / spans.RUNS["Xeon"].folder
+    name, here, published = spans.compare_with_published(spans.HEADINGS["order"], folder)[2]
+    assert (name, here) == ("Keras on PyTorch over Numba", "120")
+    assert published.endswith("to 120 on three processors")
+    lines = spans.compare_with_published(spans.HEADINGS["half"], folder)
+    assert all(here.startswith("not measured") for _, here, _ in lines)
 
 
 def test_pages_have_the_tables_that_the_code_makes():
