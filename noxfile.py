@@ -158,12 +158,13 @@ def watch(session: nox.Session) -> None:
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation and the published reports in site/; a broken link is an error."""
-    install(session, groups=("docs",))
+    install(session, "-e", ".[report]", groups=("docs",))
     shutil.rmtree("site", ignore_errors=True)
     strict = ("--nitpicky", "--fail-on-warning", "--keep-going")
     doctrees = f"--doctree-dir={session.create_tmp()}"
     session.run("sphinx-build", *strict, "--fresh-env", doctrees, "--conf-dir=docs", ".", "site")
     shutil.copy("site/README.html", "site/index.html")
+    session.run("python", "docs/findings.py", "live", "site/live")
     # Where a run has its page with charts, publish that instead of the page made of report.md.
     for report in Path("results/reference").glob("*/report.html"):
         shutil.copy(report, "site" / report)

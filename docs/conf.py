@@ -4,12 +4,18 @@ The source folder is the repository itself, so a link between two Markdown files
 GitHub and in the site.
 """
 
+import os
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
 project = "softmax-bench"
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinxext.opengraph"]
+# What a link to a page shows elsewhere: its first sentences, and the picture of the order.
+ogp_site_url = os.environ.get("SITE_URL", "")
+ogp_image = "_static/order.png"
+ogp_image_alt = "Epochs of each program relative to Numba's, on each processor"
+html_static_path = ["findings/order.png"]
 root_doc = "README"
 include_patterns = [
     *("*.md", "docs/*.md", "docs/editions/*.md"),
@@ -21,6 +27,18 @@ html_theme = "furo"
 html_title = project
 html_copy_source = False
 html_show_sphinx = False
+
+# `python docs/findings.py live` writes this page; Sphinx does not know it.
+LIVE = """
+## All machines in one table
+
+```{raw} html
+<p><a href="live/report.html">On a page of its own</a>: choose the program that the others are
+relative to, sort by a machine, or choose a family.</p>
+<iframe src="live/report.html" title="All machines in one table" loading="lazy"
+ style="width: 100%; height: 40rem; border: 1px solid var(--color-background-border)"></iframe>
+```
+"""
 
 # All reports have the same title, so the sidebar names their folders.
 REPORTS = "\n".join(
@@ -58,7 +76,7 @@ docs/editions/*
 ```
 ```{{toctree}}
 :hidden:
-:caption: Published runs
+:caption: The machines and their runs
 results/README
 {REPORTS}
 ```
@@ -72,10 +90,10 @@ results/README
 
 
 def setup(app: Sphinx) -> None:
-    """Append the sidebar to the first page."""
+    """Append the live table and the sidebar to the first page."""
     app.connect("source-read", _add_sidebar)
 
 
 def _add_sidebar(app: Sphinx, page: str, source: list[str]) -> None:
     if page == app.config.root_doc:
-        source[0] += SIDEBAR
+        source[0] += LIVE + SIDEBAR

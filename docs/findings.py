@@ -2,6 +2,7 @@
 
 ``python docs/findings.py write`` writes the pages from findings.md.j2 and results.md.j2 in docs/,
 and the pictures in docs/findings/.
+``python docs/findings.py live FOLDER`` writes a report with a column for each of their machines.
 ``python docs/findings.py measure NAME [OPTION …]`` runs what a finding rests on, with more options
 of ``softmax-bench run``, and prints its figures beside those of the published machines.
 """
@@ -22,6 +23,7 @@ import jinja2
 import pictures
 import releases
 import spans
+import vl_convert
 from spans import (
     HEADINGS,
     ROOT,
@@ -46,6 +48,7 @@ from bench.records.environments import list_versions
 from bench.report import tables
 from bench.report.charts.chart import make_specification, render_svg
 from bench.report.labels import EPOCHS, REMARKS, list_names
+from bench.report.load import load_runs
 from bench.report.render.markdown import escape, render_table
 from bench.report.render.numbers import (
     format_factor,
@@ -57,6 +60,7 @@ from bench.report.render.numbers import (
 from bench.report.sections.setting.machines import write_order
 from bench.report.sections.setting.runs import format_time
 from bench.report.tables import Column
+from bench.report.write import write_report
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
@@ -74,6 +78,7 @@ NAMED = {
 }
 MEASURED_SIZES = (32, 128)  # of batches, from which n½ follows
 MODELS = 10_000
+CARD = "order"  # the picture that links to the site show, for which it has to be a PNG
 # How parts begin that are no paragraphs: tables, headings, pictures, HTML, code.
 UNWRAPPED = ("|", "#", "!", "<", "```")
 WRAPPING = {"break_long_words": False, "break_on_hyphens": False}
@@ -187,10 +192,15 @@ def main(words: Sequence[str]) -> None:
     match list(words):
         case ["write"]:
             write()
+        case ["live", folder]:
+            folders = [spans.REFERENCE / source.folder for source in RUNS.values()]
+            write_report(load_runs(folders), Path(folder))
         case ["measure", name, *options] if name in HEADINGS:
             measure(name, options)
         case _:
-            raise SystemExit(f"python docs/findings.py write | measure {{{','.join(HEADINGS)}}}")
+            raise SystemExit(
+                f"python docs/findings.py write | live FOLDER | measure {{{','.join(HEADINGS)}}}"
+            )
 
 
 def write() -> None:
@@ -200,6 +210,9 @@ def write() -> None:
     for name, one in evidence.items():
         svg = render_svg(make_specification(one.draw))
         (DOCS / "findings" / f"{name}.svg").write_text(svg, encoding="utf-8")
+        if name == CARD:
+            picture = vl_convert.svg_to_png(svg, scale=1.5)
+            (DOCS / "findings" / f"{name}.png").write_bytes(picture)
     for path, text in render(evidence).items():
         path.write_text(text, encoding="utf-8")
 
