@@ -102,9 +102,7 @@ class Pivot:
         Of processes in two groups on a machine, both count.
         """
         ratios = self.compare(name, base)
-        ends = [
-            end for one in ratios.values() for end in (one.mean, one.other) if end is not None
-        ]
+        ends = [end for one in ratios.values() for end in (one.mean, one.other) if end is not None]
         return Range(min(ends), max(ends), len(ratios)) if ends else None
 
     def correlate(self) -> Range | None:
