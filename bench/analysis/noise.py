@@ -64,8 +64,8 @@ class Noise:
     gpu_causes: tuple[str, ...] = ()
 
     @property
-    def causes(self) -> list[str]:
-        """Name what disturbed the run."""
+    def disturbances(self) -> list[str]:
+        """Name what makes times uncertain: all causes but a cold disk, which only delays starts."""
         drift = abs(self.drift.mean - 1) if self.drift and self.drift.excludes(1) else None
         thresholds = (
             (self.others, MAX_OTHERS, "other processes took {:.1%} of the cores"),
@@ -77,7 +77,6 @@ class Noise:
                 MAX_BETWEEN,
                 "processes of the typical program differ by {:.0%}",
             ),
-            (self.disk, 0, COLD_DISK),
             (
                 self.small_pages,
                 MAX_SMALL_PAGES,
@@ -89,18 +88,22 @@ class Noise:
         return [cause.replace("%", " %") for cause in (*causes, *self.gpu_causes)]
 
     @property
+    def causes(self) -> list[str]:
+        """Name what disturbed the run."""
+        return [*self.disturbances, *([COLD_DISK.format(self.disk)] if self.disk else [])]
+
+    @property
     def warning(self) -> str:
         """Say what disturbed the run, what follows, and what to do; empty if nothing did."""
         if not self.causes:
             return ""
         causes = "; ".join(self.causes)
+        causes = f"{causes[:1].upper()}{causes[1:]}"
+        if not self.disturbances:
+            return f"{causes}: their starts may be too long."
         taken = (self.others or 0) > MAX_OTHERS or (self.steal or 0) > MAX_STEAL
         effect = "these times are too long" if taken else "these times are not certain"
-        if self.disk and self.causes == [COLD_DISK.format(self.disk)]:
-            return f"{causes[:1].upper()}{causes[1:]}: their starts may be too long."
-        return (
-            f"{causes[:1].upper()}{causes[1:]}: {effect}. Measure again when the machine is idle."
-        )
+        return f"{causes}: {effect}. Measure again when the machine is idle."
 
 
 def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:

@@ -175,7 +175,7 @@ def env(help_text: str) -> Any:
     )
 
 
-PresetName = Literal["default", "quick", "layers", "publish"]
+PresetName = Literal["default", "quick", "layers", "publish", "share"]
 
 Implementations = Annotated[
     list[str] | None,

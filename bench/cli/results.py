@@ -1,5 +1,7 @@
 """Print the results of a run."""
 
+import re
+import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +14,7 @@ from bench.analysis.textbook import TextbookRow
 from bench.cli import console
 from bench.cli.console import PIPED_WIDTH, format_table, print_line, print_sentence
 from bench.errors import suggest_install
+from bench.records.layout import ENTROPY, ENVIRONMENTS, RUN_PLAN, TRIALS
 from bench.records.schema import format_env
 from bench.report import write
 from bench.report.labels import list_faults, list_workloads, select_ranked
@@ -25,6 +28,7 @@ from bench.report.sections.costs.comparison import (
     list_common,
     tabulate_comparison,
 )
+from bench.report.sections.setting.machines import refuse_column
 from bench.report.sections.setting.runs import list_left_out
 from bench.report.sections.verdict import (
     NOTHING,
@@ -33,6 +37,7 @@ from bench.report.sections.verdict import (
     list_remarks,
 )
 
+SHARED = (RUN_PLAN, TRIALS, ENVIRONMENTS, ENTROPY)
 NO_CHARTS = f"without charts and report.html, which need: {suggest_install('report')}"
 
 
@@ -134,3 +139,18 @@ def wrap_headings(content: Table) -> tuple[str, ...]:
         words = (*heading.split(), *(cells[number] for cells in content.lines))
         wrapped.append(textwrap.fill(heading, max(-(-len(heading) // 3), *map(len, words))))
     return tuple(wrapped)
+
+
+def print_sharing(run: LoadedRun, faults: Iterable[str]) -> bool:
+    """Say how to publish a run, or why not; return whether. faults: of a check of its files."""
+    reasons = [*faults, *refuse_column(run, shared=True)]
+    for reason in reasons:
+        print_line(f"not to share: {reason}")
+    if not reasons:
+        words = re.findall(r"[a-z0-9]+", str(run.machine.get("cpu")).lower())
+        words = [word for word in words if word not in {"cpu", "family", "model", "processor"}]
+        place = f"results/reference/{'-'.join(words)}-{run.machine.get('cores')}-cores"
+        files = shlex.join(str(run.folder / name) for name in SHARED)
+        print_line(f"ready to share: mkdir -p {place} && cp -r {files} {place}")
+        print_line("Then run python docs/generate.py, and open a pull request (CONTRIBUTING.md).")
+    return not reasons

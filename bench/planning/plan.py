@@ -161,6 +161,7 @@ def plan_run(
         warm_from=values.warm_from,
         lean_from=values.lean_from,
         variants=variants,
+        preset=options.preset,
     )
     if fault := run.find_fault():
         raise UserError(f"{fault}. Choose fewer rounds or sizes")
@@ -376,7 +377,7 @@ def _plan_block(run: Run, number: int, cases: Iterable[Case]) -> list[Trial]:
 class Part(IntEnum):
     """The parts of a run in their order: what exists at any moment is worth most to a reader."""
 
-    FIRST = 1  # a process of each row of all workloads
+    FIRST = 1  # a process of each row of all workloads; of a run to share, two of each
     SECOND = 2
     THREADS = 3  # all cores for the fastest row of each style
     LEADERS = 4  # third processes of these rows
@@ -415,7 +416,7 @@ class _Sorter:
     ) -> None:
         self._chosen, self._records, self._find_settled = chosen, records, find_settled
         self._times = list_times(records)
-        self._rule = run.stopping or LEADERS
+        self._rule, self._shared = run.stopping or LEADERS, run.preset == "share"
         self._last = max((record.round for record in records), default=0)
         self._single = {case.base_slug: case for case in run.cases}
         self._variants = {case.slug for case in run.variants}
@@ -436,7 +437,7 @@ class _Sorter:
         if number > 1 and self._is_settled(case, number, self._rule):
             return None
         if number < 3:
-            return Part(number)
+            return Part.FIRST if self._shared else Part(number)
         settled = self._is_settled(case, number, LEADERS)
         return Part.MORE if number > 3 else Part.THIRD if settled else Part.LEADERS
 

@@ -78,4 +78,13 @@ PRESETS = {
         warm_from=4,
         sweep=True,
     ),
+    # A first round takes 400 s on a 2-core Zen 4, and a lean one with compile caches about 220 s.
+    "share": Preset(
+        programs="all",
+        workloads=("sgd",),
+        least_rounds=3,
+        lean_from=2,
+        warm_from=2,
+        budget=720.0,
+    ),
 }

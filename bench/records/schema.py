@@ -431,7 +431,7 @@ class Run(
     cases of the first workload. warm_from: the round from which on a process finds the compile
     caches that the one before it has left; 0 if none does. lean_from: the round from which on
     trials are lean; 0 if none is. variants: cases with more threads, to be tried where they could
-    matter (bench/planning/threads.py).
+    matter (bench/planning/threads.py). preset: whose values it has; empty in older runs.
     """
 
     rounds: dict[str, Rounds]
@@ -449,6 +449,7 @@ class Run(
     warm_from: Count = 0
     lean_from: Count = 0
     variants: tuple[Case, ...] = ()
+    preset: str = ""
 
     def find_fault(self) -> str | None:
         """Return why a plan cannot be used, which the types do not show, or None."""

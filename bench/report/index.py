@@ -1,4 +1,4 @@
-"""The index of results/: a page with an entry for each run, comparison and calibration."""
+"""The index of results/: a page with a line for each run, comparison and calibration."""
 
 import datetime as dt
 import math
@@ -13,7 +13,7 @@ from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, Looks, TrialRecord
 from bench.records.store import read_commands, read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration import session, spread
+from bench.regression.calibration import spread
 from bench.regression.calibration.counts import count_decisions
 from bench.regression.commands import command_plan
 from bench.regression.commands.judge_commands import judge_commands
@@ -22,19 +22,23 @@ from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparedVersion
 from bench.report.labels import select_ranked
 from bench.report.load import load_by_machine
-from bench.report.opening import name_suite
 from bench.report.regression.verdicts import format_difference
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.setting.runs import PAGES
-from bench.report.sections.verdict import write_cold_start, write_headline
+from bench.report.sections.verdict import describe_first, time_cold_starts, time_epochs
 from bench.report.write import can_draw
 
 Records = Sequence[TrialRecord] | Sequence[CommandRecord]
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
-# The kinds of entries, in the order of the page.
-KINDS = ("run", "report", "comparison", "command", "calibration", "unreadable")
+KERAS = ("keras-jax", "keras-tensorflow", "keras-torch")
+ANSWERS = (
+    "five epochs from a cold start",
+    "an epoch in PyTorch",
+    "in Keras on JAX / TensorFlow / PyTorch",
+    "noise",
+)
 PLANS = {
     "run": layout.RUN_PLAN,
     "comparison": layout.COMPARISON_PLAN,
@@ -47,17 +51,16 @@ PLANS = {
 class Entry:
     """A folder of the index.
 
-    finding: Markdown; all other text is untrusted. state: what is missing or failed. version: of
-    the suite. path: of the folder, relative to the index, with slashes; all calibrations are one
-    entry, whose path says how many there are. page: of its report, in the same form, if any.
+    cells: Markdown, of a run below ANSWERS, else a finding; all other text is untrusted. state:
+    what is missing or failed. path: of the folder, relative to the index, with slashes. page: of
+    its report, or else of its plan, in the same form, if any.
     """
 
     kind: str
-    finding: str
+    cells: Sequence[str]
     state: str
     created: dt.datetime | None = None
     machines: Sequence[str] = ()
-    version: str = ""
     path: str = ""
     page: str | None = None
 
@@ -67,39 +70,35 @@ def write_index(root: Path) -> Path:
     if not can_draw():
         raise UserError(f"an index needs the extra report: {suggest_install('report')}")
     entries = read_entries(root)
-    counts = Counter(entry.kind for entry in entries if entry.kind != "calibration")
-    texts = [
-        f"{count} {kind}{'s' * (count > 1 and kind in PLANS)}" for kind, count in counts.items()
+    tables = [
+        ("Runs", ANSWERS, [one for one in entries if one.kind == "run"]),
+        ("Comparisons and others", ["finding"], [one for one in entries if one.kind != "run"]),
     ]
-    listed = ", ".join([*texts, *(one.path for one in entries if one.kind == "calibration")])
-    opening = f"{listed}; the newest of a kind first." if listed else "There are no results yet."
-    page = html.render_page("index.html.j2", title=TITLE, opening=opening, entries=entries)
+    page = html.render_page("index.html.j2", title=TITLE, tables=tables)
     with report_write_errors(root):
         write_file(root / "index.html", page.encode())
     return root / "index.html"
 
 
 def read_entries(root: Path) -> list[Entry]:
-    """Return an entry for every run, comparison and report, the newest of a kind first.
+    """Return an entry for every run, comparison, calibration and report, the newest first.
 
-    All calibrations are one entry. Folders of folders are searched; links to folders are not
-    followed. Folders that cannot be read have an entry that says why. Raises UserError if there is
-    no such folder.
+    Folders of folders are searched; links to folders are not followed. Folders that cannot be read
+    have an entry that says why. Raises UserError if there is no such folder.
     """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}. Measure something first: softmax-bench run")
-    calibrations, sessions = spread.Calibrations(), list[session.CalibrationPlan]()
-    readers: dict[str, Callable[[Path], Entry | None]] = {
+    readers: dict[str, Callable[[Path], Entry]] = {
         "run": _read_run,
         "comparison": _read_comparison,
         "command": _read_command,
-        "calibration": lambda folder: sessions.append(calibrations.add_session(folder)),
+        "calibration": _read_calibration,
     }
     entries = []
     for name, folders, files in os.walk(root):
         folder = Path(name)
         path = folder.relative_to(root).as_posix()
-        page = next((f"{path}/{file}" for file in PAGES if file in files), None)
+        page = next((f"{path}/{file}" for file in (*PAGES, *PLANS.values()) if file in files), None)
         kind = next((kind for kind, plan in PLANS.items() if plan in {*folders, *files}), None)
         if kind is not None:
             try:
@@ -107,22 +106,18 @@ def read_entries(root: Path) -> list[Entry]:
             except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
                 known = isinstance(error, UserError)
                 reason = str(error) if known else join_lines(f"{type(error).__name__}: {error}")
-                entry = Entry("unreadable", escape(reason.replace(f"{folder}/", "")), "damaged")
-            if entry:
-                entries.append(replace(entry, path=clean_text(path), page=page))
+                reason = escape(reason.replace(f"{folder}/", ""))
+                entry = Entry("unreadable", [reason], "damaged")
+            entries.append(replace(entry, path=clean_text(path), page=page))
             folders.clear()
         elif page is not None:
-            entries.append(
-                Entry("report", "Of several runs.", "complete", path=clean_text(path), page=page)
-            )
+            several = Entry("report", ["Of several runs."], "complete", path=clean_text(path))
+            entries.append(replace(several, page=page))
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
 
-    def sort_key(entry: Entry) -> tuple[int, float, str]:
-        age = -entry.created.timestamp() if entry.created else math.inf
-        return (KINDS.index(entry.kind), age, entry.path)
+    def sort_key(entry: Entry) -> tuple[float, str]:
+        return -entry.created.timestamp() if entry.created else math.inf, entry.path
 
-    if sessions:
-        entries.append(_describe_calibrations(calibrations, sessions))
     return sorted(entries, key=sort_key)
 
 
@@ -138,17 +133,15 @@ def _read_run(folder: Path) -> Entry:
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
     rows = select_ranked(run.rows, run.workload)
-    env = f"With {run.env}." if run.env else ""
-    sentences = (
-        env,
-        run.noise.warning,
-        write_cold_start(rows),
-        write_headline(rows),
-    )
-    finding = " ".join(filter(None, sentences))
+    started = time_cold_starts(rows)
+    first = describe_first(started)[0] if started else numbers.ABSENT
+    times = {one.name: numbers.format_typical(one.seconds) for one in time_epochs(rows)}
+    epochs = [times.get(name, numbers.ABSENT) for name in ("pytorch", *KERAS)]
+    noise = "; ".join(run.noise.causes) or ("quiet" if run.noise.others is not None else "")
+    cells = (f"with {run.env}: {first}" if run.env else first, epochs[0], " / ".join(epochs[1:]))
     return _make_entry(
         "run",
-        escape(finding),
+        [numbers.keep_together(escape(cell)) for cell in (*cells, noise or numbers.ABSENT)],
         ", ".join(text for text, count in state.items() if count) or "complete",
         run.run.created,
         [one for part in parts for one in part.environments.values()],
@@ -205,7 +198,7 @@ def _describe_comparison(
     names = escape(" against ".join(side.label for side in sides))
     return _make_entry(
         kind,
-        f"{names}: {verdicts or 'nothing was measured'}.",
+        [f"{names}: {verdicts or 'nothing was measured'}."],
         state,
         plan.created,
         read_environments(folder).values(),
@@ -225,10 +218,9 @@ def _describe_cases(cases: Sequence[CaseComparison], verdict: str) -> str:
     return "; ".join(texts)
 
 
-def _describe_calibrations(
-    calibrations: spread.Calibrations, plans: Sequence[session.CalibrationPlan]
-) -> Entry:
-    """Return one entry for all calibrations: false alarms, and slowdowns that were seen."""
+def _read_calibration(folder: Path) -> Entry:
+    calibrations = spread.Calibrations()
+    plan = calibrations.add_session(folder)
     counts = count_decisions(calibrations.decisions)
     same = [count for count in counts if count.design.slowdown is None]
     alarms = sum(
@@ -242,25 +234,22 @@ def _describe_calibrations(
         parts.append(f"{alarms} false alarms in {total} comparisons")
     if total := sum(count.total for count in injected):
         parts.append(f"{seen} of {total} injected slowdowns were seen")
-    entry = _make_entry(
+    return _make_entry(
         "calibration",
-        f"{'; '.join(parts)}.",
+        [f"{'; '.join(parts)}."],
         "complete" if pairs else "no pair succeeded",
-        max(plan.created for plan in plans),
+        plan.created,
         calibrations.environments,
     )
-    return replace(entry, path=f"{len(plans)} calibration{'s' * (len(plans) > 1)}")
 
 
 def _make_entry(
-    kind: str, finding: str, state: str, created: str, environments: Iterable[Environment]
+    kind: str, cells: Sequence[str], state: str, created: str, environments: Iterable[Environment]
 ) -> Entry:
-    """Return an entry with the machines and the versions of the suite that measured it."""
-    environments = list(environments)
+    """Return an entry with the machines that measured it."""
     machines = dict.fromkeys(str(one.machine.get("name", "unknown")) for one in environments)
-    suites = " and ".join(dict.fromkeys(map(name_suite, environments)))
     try:
         time = timestamps.parse_time(created)
     except UserError:
         time = None
-    return Entry(kind, finding, state, time, tuple(machines), suites)
+    return Entry(kind, cells, state, time, tuple(machines))

@@ -11,7 +11,6 @@ from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.records.schema import Environment
 from bench.report.charts.frontier import chart_frontier
 from bench.report.labels import EPOCHS, label_case, list_workloads, select_ranked
 from bench.report.load import LoadedRun
@@ -168,7 +167,9 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     Plain text.
     """
     machines = {str(one.machine.get("name", "unknown")) for one in run.environments.values()}
-    suites = {f"softmax-bench {name_suite(one)}" for one in run.environments.values()}
+    # The commit, or the version if it was no checkout.
+    known = (one.suite for one in run.environments.values())
+    suites = {f"softmax-bench {str(one.get('commit') or one.get('version'))[:7]}" for one in known}
     data = {str(one.data.get("name", "unknown data")) for one in run.environments.values()}
     facts = [" and ".join(sorted(machines)) or "no machine yet"]
     facts.append(format_time(run.run.created).partition(",")[0])
@@ -182,12 +183,6 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     if any(row.epoch and row.epoch.low is not None for row in rows):
         facts.append("in brackets: 95 % intervals")
     return [*facts, *[f"with {run.env}"] * bool(run.env), *sorted(suites)]
-
-
-def name_suite(environment: Environment) -> str:
-    """Return the commit of the suite that measured, or its version if it was no checkout."""
-    suite = environment.suite
-    return str(suite.get("commit") or suite.get("version"))[:7]
 
 
 def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.analysis.devices import find_crossovers
 from bench.analysis.sweep import find_sweep
-from bench.report.labels import list_workloads
+from bench.report.labels import list_workloads, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Section
 from bench.report.render.markdown import escape
@@ -21,7 +21,7 @@ from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
 from bench.report.sections.programs import describe_programs
 from bench.report.sections.setting.data import describe_data
-from bench.report.sections.setting.machines import describe_machines
+from bench.report.sections.setting.machines import MAX_COLUMNS, describe_machines, refuse_column
 from bench.report.sections.setting.runs import (
     describe_environments,
     describe_faults,
@@ -29,9 +29,9 @@ from bench.report.sections.setting.runs import (
     describe_noise,
     describe_runs,
     describe_textbook,
+    format_time,
     list_left_out,
 )
-from bench.report.sections.verdict import list_remarks
 
 HOW_MEASURED = "What is included in the measurements"
 # The parts of a report, in the order in which a reader asks.
@@ -86,21 +86,27 @@ INCLUDED = """\
 
 
 def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
-    """Return Markdown paragraphs: what a run lacks, or how to read a report of several runs."""
+    """Return Markdown paragraphs: what a run lacks, or a line for each of several runs."""
     if len(runs) == 1:
         (run,) = runs
         return [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
     how_to_read = (
-        f"{len({run.folder for run in runs})} runs side by side, a column each. Programs are "
-        "compared within one run on one machine; what holds on all of them is a range."
+        f"{len({run.folder for run in runs})} runs side by side. Programs are compared within one "
+        "run on one machine; what holds on all of them is a range."
     )
-    warnings = [
-        f"{run.name}: {line}"
-        for run in runs
-        for line in (run.noise.warning, *list_remarks(run))
-        if line
-    ]
-    return [how_to_read, *map(escape, warnings)]
+    lines = [escape(introduce(run)) for run in runs]
+    return [how_to_read, *(["\\\n".join(lines)] if len(runs) <= MAX_COLUMNS else [])]
+
+
+def introduce(run: LoadedRun) -> str:
+    """Say of a run in a few words where and when it was measured, how often, and how quietly."""
+    counts = sorted({row.succeeded for row in select_ranked(run.rows, run.workload)}) or [0]
+    rounds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    date = format_time(run.run.created).partition(",")[0]
+    quiet = "" if run.noise.others is None else "quiet"
+    noise = "busy, so without a column" if refuse_column(run) else quiet
+    facts = run.name, date, f"{rounds} round{'s' * (rounds != '1')}", noise
+    return " · ".join(filter(None, facts))
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:

@@ -170,6 +170,7 @@ def test_cold_disk_lengthens_starts_alone():
     cause = "of all processes 3 read a program from a cold disk"
     cold = replace(QUIET, disk=3)
     assert [one.causes for one in (cold, replace(QUIET, disk=0))] == [[cause], []]
+    assert not cold.disturbances
     assert cold.warning == f"O{cause[1:]}: their starts may be too long."
     assert replace(cold, steal=0.5).warning.endswith("Measure again when the machine is idle.")
 

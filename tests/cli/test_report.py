@@ -22,4 +22,4 @@ def test_result_of_a_comparison_is_printed_again(called, tmp_path):
 def test_folder_of_comparisons_is_listed(called, tmp_path):
     write_pairs(tmp_path / "kept" / "gate", command_plan(), *processes([0.1] * 10))
     assert called("report", "kept") == (0, "kept/index.html\n", "")
-    assert ">gate <span>command<" in (tmp_path / "kept" / "index.html").read_text(encoding="utf-8")
+    assert ">gate</a> <span>command<" in (tmp_path / "kept" / "index.html").read_text("utf-8")

@@ -1,11 +1,13 @@
 """``bench run`` from end to end on small data."""
 
 import csv
+import subprocess
 
 import pytest
 from support.processes import ASSETS
 
 from bench.records import store
+from implementations import IMPLEMENTATIONS
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
 DIGITS = ("run", "--data=digits", "--threads=1", "--no-roofline")
@@ -105,6 +107,27 @@ def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
             assert line.split()[2:] == ["cpu", "32", "1", "1,440", "5", *rounds]
     assert any(line.startswith("at most 16 trials, estimated time ") for line in lines)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_run_to_share_checks_itself_and_says_where_it_goes(
+    called, tmp_path, monkeypatch, short_trials
+):
+    numpy = [one for one in IMPLEMENTATIONS if one.name == "numpy"]
+    monkeypatch.setattr("bench.planning.plan.IMPLEMENTATIONS", numpy)
+    monkeypatch.setattr("bench.report.write.can_draw", lambda: False)
+    faults = []  # however busy this machine is
+    monkeypatch.setattr("bench.cli.results.refuse_column", lambda *_, **__: faults)
+    status, out, _ = called("run", "--preset=share", "--data=digits", "--no-roofline", "--output=o")
+    copy = out.partition("ready to share: ")[2].splitlines()[0]
+    subprocess.run(["sh", "-c", copy], check=True)
+    (folder,) = (tmp_path / "results" / "reference").iterdir()
+    names = {"run.json", "trials.jsonl", "environments", "entropy"}
+    assert (status, {path.name for path in folder.iterdir()}) == (0, names)
+    faults.append("busy")
+    next((tmp_path / "o" / "params").iterdir()).write_bytes(b"")
+    status, out, _ = called("run", "--resume", "--output=o")
+    reasons = [line for line in out.splitlines() if line.startswith("not to share: ")]
+    assert (status, len(reasons), reasons[-1]) == (1, 2, "not to share: busy")
 
 
 @pytest.mark.full

@@ -245,8 +245,7 @@ def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):
     status, _, err = called("report")
     assert (status, err) == (0, "")
     page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
-    # Calibrations are one entry.
-    missing = {name for name in EXHIBITS if name not in page and "calibration" not in name}
-    assert missing == {"run-without-plan"}
+    missing = {name for name in EXHIBITS if name not in page}
+    assert missing == {"calibration-format-6", "run-without-plan"}
     for reason in ("is newer than this suite", "run.json: not a Run"):
         assert reason in page

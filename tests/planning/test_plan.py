@@ -203,6 +203,7 @@ def test_order_of_the_trials_is_recorded_and_new_in_each_run(make):
         ({"rounds": 2}, {"sgd": 2, "textbook": 2}),
         ({"workloads": ("textbook", "sgd", "textbook")}, {"textbook": 5, "sgd": 3}),
         ({"preset": "publish"}, {"sgd": 5, "textbook": 5}),
+        ({"preset": "share"}, {"sgd": 5}),
     ],
 )
 def test_rounds_follow_from_the_options(make, changes, rounds):
@@ -283,6 +284,7 @@ def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, mon
         ({"devices": ("cpu", "gpu")}, True, 1200.0),
         ({"preset": "quick"}, False, None),
         ({"preset": "publish"}, False, None),
+        ({"preset": "share"}, True, 720.0),
         ({"rounds": 5}, False, None),
         ({"rounds": 5, "budget": 60.0}, False, 60.0),
     ],
@@ -390,6 +392,9 @@ def test_run_with_a_budget_is_complete_after_its_first_processes():
     planned = run(case("a"), case("b"), rounds={"sgd": 4}, stopping=STOPPING, budget=9.0)
     missing = find_missing_trials(planned, [])
     assert {trial.round for trial in list_needed(planned, missing)} == {1}
+    shared = msgspec.structs.replace(planned, preset="share")
+    needed = list_needed(shared, find_missing_trials(shared, []))
+    assert {trial.round for trial in needed} == {1, 2}
     fixed = msgspec.structs.replace(planned, stopping=None)
     assert len(list_needed(fixed, missing)) == 8
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from support.commands import command_plan, failure, processes, write_pairs
 from support.comparisons import bad, comparison, decided, pairs, two
-from support.records import MACHINE, case, run, trials, write
+from support.records import MACHINE, case, plan_of, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
@@ -70,7 +70,7 @@ def test_comparison_lists_its_verdicts(results):
     assert re.fullmatch(
         r"\. against main: \*\*slow\*\* slower, \+[0-9.]+ % \\\[\+[0-9.]+, \+[0-9.]+\\\]; "
         r"\*\*broken\*\* failed; 4 cases no change\.",
-        entry.finding,
+        entry.cells[0],
     )
     assert entry.machines == ("2-core Test CPU, 8 GiB",)
 
@@ -85,15 +85,15 @@ def test_command_is_judged_by_its_looks(results):
     store.save_looks(folder, {"command": (7,)})
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("command", "complete")
-    assert entry.finding.startswith(f". against main: **{escape(command)}** slower, +")
+    assert entry.cells[0].startswith(f". against main: **{escape(command)}** slower, +")
     assert entry.machines == ("2-core Test CPU, 8 GiB",)
     # A first look at seven of 60 pairs has not enough of them.
     store.save_looks(folder, {"command": (7, 20, 60)})
-    assert f"**{escape(command)}** undecided, not estimated" in read_one(results).finding
+    assert f"**{escape(command)}** undecided, not estimated" in read_one(results).cells[0]
     # Finished pairs of an interrupted comparison are judged.
     store.append_record(folder, failure("base", 8, status="interrupted", reason=None))
     assert read_one(results).state == "interrupted"
-    assert "undecided, not estimated" in read_one(results).finding
+    assert "undecided, not estimated" in read_one(results).cells[0]
 
 
 def test_benchmarks_of_a_command_are_listed(results):
@@ -104,28 +104,32 @@ def test_benchmarks_of_a_command_are_listed(results):
     write_pairs(results / "c", plan)
     entries = read_entries(results)
     assert [entry.state for entry in entries] == ["complete", "complete", "not begun"]
-    findings = {entry.path: entry.finding for entry in entries}
+    findings = {entry.path: entry.cells[0] for entry in entries}
     assert f"**{escape('bench.py::test_a')}** slower, +" in findings["a"]
     assert findings["b"].endswith("**pytest bench.py** failed.")
     assert findings["c"].endswith("**pytest bench.py** undecided.")
 
 
-@pytest.mark.parametrize(("logs", "state"), [([0.0, 0.0], "complete"), ([], "no pair succeeded")])
-def test_calibrations_are_one_entry_with_their_pairs(results, logs, state):
-    for folder in ("machine", "again"):
-        decided(results / folder, [*pairs(logs), bad("base", 3)])
-    entry = read_one(results)
-    assert (entry.kind, entry.state, entry.path) == ("calibration", state, "2 calibrations")
-    assert entry.finding == f"{2 * len(logs)} pairs of one version with itself."
-
-
-def test_calibrations_count_their_false_alarms(results):
+def test_each_calibration_has_an_entry_and_counts_its_false_alarms(results):
     decided(results / "machine", pairs([0.1] * 3), pairs([0.1] * 4))
-    entry = read_one(results)
-    assert entry.finding.startswith("7 pairs of one version with itself; ")
-    assert " false alarms in 2 comparisons" in entry.finding
-    assert entry.machines == (MACHINE["name"],)
-    assert entry.path == "1 calibration"
+    decided(results / "again", [bad("base", 3)])
+    entries = {entry.path: entry for entry in read_entries(results)}
+    alarms, none = entries["machine/a session"], entries["again/a session"]
+    assert (alarms.state, none.state) == ("complete", "no pair succeeded")
+    assert alarms.cells[0].startswith("7 pairs of one version with itself; ")
+    assert " false alarms in 2 comparisons" in alarms.cells[0]
+    assert alarms.page == "machine/a session/calibration.json"
+
+
+def test_run_has_its_answers_and_what_disturbed_it(results):
+    taken = {"conditions": {"seconds": 10.0, "others_seconds": 10.0}}
+    times = {"pytorch": 0.4, "keras-jax": 0.2, "keras-torch": 1.0}
+    records = [one for name, time in times.items() for one in trials(case(name), time, **taken)]
+    write(results / "run", plan_of(*records, rounds={"sgd": 1}), *records)
+    first, *others = (cell.replace("\xa0", " ") for cell in read_one(results).cells)
+    assert first.startswith("keras-jax, ")
+    noise = "other processes took 50.0 % of the cores"
+    assert others == ["400 ms", "200 ms / — / 1.0 s", noise]
 
 
 # ----- the page
@@ -148,9 +152,10 @@ def test_page_links_reports_and_escapes_records(results):
     assert '<a href="javascript%3Ax/report.md">javascript:x</a>' in page
     assert '<time datetime="2025-01-02T03:04:05+00:00">2 Jan 2025, 03:04</time>' in page
     assert not re.search(r"<script>[xym]", page)
-    assert page.count("&lt;script&gt;x&lt;/script&gt; | `c`") == 3
+    assert page.count("&lt;script&gt;x&lt;/script&gt; | `c`") == 2
     assert "&lt;script&gt;m&lt;/script&gt;" in page
-    assert "1 run, 1 comparison, 1 unreadable, 1 calibration; the newest of a kind first." in page
+    assert re.findall("<h2>(.*)</h2>", page) == ["Runs", "Comparisons and others"]
+    assert '<a href="b/comparison.json">b</a>' in page
 
 
 def test_unwritable_index_is_a_user_error(results, monkeypatch):

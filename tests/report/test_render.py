@@ -292,9 +292,7 @@ def test_csv_has_gpu_columns_if_one_was_tried():
 
 
 def render_page(*scripts):
-    return html.render_page(
-        "index.html.j2", scripts=scripts, title="<i>", opening="<b>", entries=[]
-    )
+    return html.render_page("index.html.j2", scripts=scripts, title="<i><b>", tables=[])
 
 
 def hash_texts(texts):

@@ -1,6 +1,7 @@
 """``bench run``: measure, then write the report."""
 
 import shlex
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command, stdout
 from bench.cli.live import measuring
 from bench.cli.progress import Progress, print_plan
-from bench.cli.results import print_report
+from bench.cli.results import print_report, print_sharing
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import resume as resuming
@@ -22,6 +23,7 @@ from bench.records.schema import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, Run
 from bench.runner import loop
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.host.signals import Ending
+from bench.runner.parity.stored import check_run
 from bench.runner.process import interpreters, preflight
 from bench.runner.process.spec import parse_env
 from bench.worker.machine import list_usable_cores
@@ -230,6 +232,7 @@ def run(
     images = dataset.find(plan.data_source)
     if not resume:
         store.create_run(folder, plan)
+    faults: list[str] = []
     progress = Progress(loop.Estimate(loop.read_earlier_records(folder.parent)), folder)
     with (
         Ending() as ending,
@@ -239,7 +242,10 @@ def run(
         for event in events:
             for line in progress.format(event):
                 screen.show(line)
-    _end(folder, plan, ending.status)
+        if plan.preset == "share":
+            screen.show("computing parity again from the params of all trials")
+            faults = check_run(folder, data).faults
+    _end(folder, plan, ending.status, faults)
 
 
 def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Path, Run]:
@@ -252,8 +258,8 @@ def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Pa
     return plan_run(request, output, quote_command(), host, inspect)
 
 
-def _end(folder: Path, plan: Run, status: int) -> NoReturn:
-    """Print the report of a run and exit. status: that of a signal, or 0."""
+def _end(folder: Path, plan: Run, status: int, faults: Sequence[str]) -> NoReturn:
+    """Print the report of a run and exit. status: of a signal, or 0. faults: of its files."""
     run = print_report(folder)
     if status:
         again = shlex.join(
@@ -261,4 +267,5 @@ def _end(folder: Path, plan: Run, status: int) -> NoReturn:
         )
         print_line(f"interrupted. Go on with {again}")
         raise typer.Exit(status)
-    raise typer.Exit(3 if run.failed else 0)
+    refused = plan.preset == "share" and not print_sharing(run, faults)
+    raise typer.Exit(3 if run.failed else int(refused))

@@ -242,12 +242,6 @@ def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
     return [replace(one, noise=noise[one.name]) for one in ordered]
 
 
-def write_cold_start(rows: Sequence[Row]) -> str:
-    """Say which program was done first with five epochs, cold start included; empty if unknown."""
-    timings = time_cold_starts(rows)
-    return f"Five epochs from a cold start: {''.join(describe_first(timings))}." if timings else ""
-
-
 def write_headline(rows: Sequence[Row]) -> str:
     """Say which program had the shortest steady-state epoch.
 

@@ -13,6 +13,7 @@ from bench.report.charts.epochs import chart_machines
 from bench.report.labels import (
     describe_status,
     label_case,
+    list_faults,
     list_names,
     name_case,
     name_threads,
@@ -29,7 +30,7 @@ from bench.worker.machine import fingerprint
 COMPARED = "The machines compared"
 # Tables with a column for each machine, and charts with a colour for each, have so many at most.
 MAX_COLUMNS = 20
-NOT_ALIKE = "No two of them solved the same problem: their sizes or their data differ."
+NOT_ALIKE = "No two solved the same problem: sizes or data differ, or a machine was busy."
 RATIO_NOTE = (
     "How many times as long an epoch takes as the base's on the same machine. The last column has "
     "the least and the largest: they differ between machines, and also between days. The report of "
@@ -62,13 +63,31 @@ def name_devices(run: LoadedRun) -> dict[Device, str]:
     return names
 
 
+def refuse_column(run: LoadedRun, *, shared: bool = False) -> list[str]:
+    """Return why a run may not be a column beside other machines, and what to do; plain text.
+
+    shared: one that is published for others must be whole, of one state and without a failure, too.
+    """
+    wrong = [one for one in list_faults(run.rows) if one["status"] != "unavailable"]
+    once = [row for row in run.rows if row.succeeded == 1 and not row.swept]
+    reasons: list[tuple[object, str]] = [
+        ("; ".join(run.noise.disturbances), "{}. Measure again when the machine is idle"),
+        (run.apart, "trials in another state of the machine: {}. Measure anew without a break"),
+        (run.missing_count, "trials missing: {}. Go on with --resume"),
+        (len(once), "programs measured once: {}. Go on with --resume"),
+        (", ".join(run.faults), "left out: {}. Measure anew"),
+        (", ".join(f"{one['program']} {one['status']}" for one in wrong), "{}. Open an issue"),
+    ]
+    return [text.format(what) for what, text in reasons[: None if shared else 1] if what]
+
+
 def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
     """Return the rows of each problem that at least two devices were given.
 
-    Only those of a run's first size: a run's own report shows its sweep.
+    Only those of a run's first size, and of runs that may be a column.
     """
     problems: dict[tuple[str, str], dict[str, dict[str, Row]]] = {}
-    for run in runs:
+    for run in (one for one in runs if not refuse_column(one)):
         data, digest = identify_data(run)
         devices = name_devices(run)
         for row in run.rows:
@@ -99,6 +118,8 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     pivots = [(one, Pivot(one.rows, one.devices)) for one in group_by_problem(runs)]
     pivots = [(problem, pivot) for problem, pivot in pivots if pivot.programs]
     findings = [write_order(pivot) for _, pivot in pivots]
+    claim, _, more = next(iter(findings), "").partition("; ")
+    left_out = [f"{run.name} has no column: {why}" for run in runs for why in refuse_column(run)]
     pictures = [
         Picture(
             f"machines-{number}",
@@ -113,12 +134,12 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
         [table for problem, pivot in pivots for table in tabulate_pivot(problem, pivot)],
         NOT_ALIKE,
         pictures,
-        list_remarks([problem for problem, _ in pivots]),
-        finding=next(iter(findings), ""),
+        [*left_out, *list_remarks([problem for problem, _ in pivots])],
+        finding=claim,
         text="\n\n".join(
-            f"{escape(problem.title)}. {escape(finding)}"
-            for (problem, _), finding in zip(pivots[1:], findings[1:], strict=True)
-            if finding
+            f"{escape(problem.title)}. {escape(words[:1].upper() + words[1:])}."
+            for (problem, _), words in zip(pivots, [more, *findings[1:]], strict=False)
+            if words
         ),
     )
 

@@ -1,17 +1,21 @@
 """Devices of several machines side by side, and runs over time: cells are worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, plan_of, trials, write
 from support.sweeps import on, unavailable
 
 from bench.records import store
 from bench.report.load import load_runs
+from bench.report.order import describe_notes
 from bench.report.sections.setting.machines import (
     MAX_COLUMNS,
     describe_machines,
     group_by_problem,
     list_relative,
     list_remarks,
+    refuse_column,
 )
 from bench.report.sections.setting.runs import describe_history
 
@@ -65,13 +69,16 @@ def test_sentence_says_how_alike_the_orders_are_and_what_changes_places(tmp_path
 
     x, y = measure(a=0.1, b=0.2, c=0.6), measure(a=0.2, b=0.5, c=0.4)
     runs = load(tmp_path, x=(BOX, *x), y=(SERVER, *y))
-    assert describe_machines(runs).finding == (
+    section = describe_machines(runs)
+    assert section.finding == (
         "Programs have different orders on 2 machines: rank correlation 0.50, over 3 or more "
-        "that two machines share; relative to a, 1 of 2 that several machines have differ by "
-        "less than "
-        "1.5 times; certainly change places: b with c"
+        "that two machines share"
     )
-    ratios, _ = describe_machines(runs).tables
+    assert section.text.endswith(
+        "Relative to a, 1 of 2 that several machines have differ by less than 1.5 times; certainly "
+        "change places: b with c."
+    )
+    ratios, _ = section.tables
     assert ratios.lines[1:] == [
         ["b", "2.0", "2.5", "2.0 to 2.5"],
         ["c", "6.0", "2.0", "2.0 to 6.0"],
@@ -80,12 +87,7 @@ def test_sentence_says_how_alike_the_orders_are_and_what_changes_places(tmp_path
     assert relative.heading == ratios.headings[1]
     assert relative.cells["b"]["a"] == ["0.50", "0.40", "0.40 to 0.50"]
     same = load(tmp_path / "same", x=(BOX, *x), y=(SERVER, *x))
-    assert describe_machines(same).finding == (
-        "Programs have the same order on 2 machines: rank correlation 1.00, over 3 or more "
-        "that two machines share; relative to a, 2 of 2 that several machines have differ by "
-        "less than "
-        "1.5 times"
-    )
+    assert describe_machines(same).finding.startswith("Programs have the same order on 2 machines")
 
 
 def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
@@ -133,6 +135,31 @@ def test_runs_with_other_variables_are_no_common_problem(tmp_path):
     (problem,) = group_by_problem(runs)
     assert problem.title.endswith(" with A=1")
     assert len(problem.devices) == 2
+
+
+def test_busy_machine_has_no_column_but_a_remark(tmp_path):
+    quiet, taken = trials(case("a"), 0.1, 0.1), {"seconds": 10.0, "others_seconds": 10.0}
+    busy = {**BOX, "id": "busy", "name": "Busy"}, *trials(case("a"), 0.1, 0.1, conditions=taken)
+    runs = load(tmp_path, box=(BOX, *quiet), server=(SERVER, *quiet), busy=busy)
+    section = describe_machines(runs)
+    assert {len(table.headings) for table in section.tables} == {4}
+    (remark,) = section.remarks
+    assert remark.startswith("Busy has no column: other processes took 50.0 % of the cores. Mea")
+    *_, note = describe_notes(runs)[-1].split("\\\n")
+    assert note == "Busy · 2 Jan 2025 · 2 rounds · busy, so without a column"
+    assert (describe_machines(runs[1:]).tables, list_relative(runs[1:]).cells) == ([], {})
+
+
+def test_run_that_is_shared_is_whole_of_one_state_and_judged(tmp_path):
+    (whole,) = load(tmp_path / "whole", box=(BOX, *trials(case("a"), 0.5, 0.5)))
+    (once,) = load(tmp_path / "once", box=(BOX, *trials(case("a"), 0.5)))
+    (failed,) = load(tmp_path / "failed", box=(BOX, *trials(case("b"), 0.5, 0.5, parity=None)))
+    runs = (whole, once, failed, replace(whole, apart=3), replace(whole, faults=["a line"]))
+    assert not any(map(refuse_column, runs))
+    faults = [[why.partition(". ")[0] for why in refuse_column(one, shared=True)] for one in runs]
+    apart = ["trials in another state of the machine: 3"]
+    one = ["trials missing: 1", "programs measured once: 1"]
+    assert faults == [[], one, ["b failed"], apart, ["left out: a line"]]
 
 
 # ----- many machines
