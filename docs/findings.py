@@ -14,7 +14,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ from bench.records.environments import list_versions
 from bench.report import tables
 from bench.report.charts.chart import make_specification, render_svg
 from bench.report.labels import EPOCHS, REMARKS, list_names
-from bench.report.load import load_runs
+from bench.report.load import LoadedRun, load_runs
 from bench.report.render.markdown import escape, render_table
 from bench.report.render.numbers import (
     format_factor,
@@ -194,8 +194,7 @@ def main(words: Sequence[str]) -> None:
         case ["write"]:
             write()
         case ["live", folder]:
-            folders = [spans.REFERENCE / source.folder for source in RUNS.values()]
-            write_report(load_runs(folders), Path(folder))
+            write_report(load_processors(), Path(folder))
         case ["measure", name, *options] if name in HEADINGS:
             measure(name, options)
         case _:
@@ -216,6 +215,15 @@ def write() -> None:
             (DOCS / "findings" / f"{name}.png").write_bytes(picture)
     for path, text in render(evidence).items():
         path.write_text(text, encoding="utf-8")
+
+
+def load_processors() -> list[LoadedRun]:
+    """Load the published runs with the names of their processors."""
+    runs = load_runs([spans.REFERENCE / source.folder for source in RUNS.values()])
+    return [
+        replace(run, name=name, rows=[replace(row, machine=name) for row in run.rows])
+        for name, run in zip(RUNS, runs, strict=True)
+    ]
 
 
 def measure(name: str, options: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Charts of epoch time, on one machine or several."""
+"""The chart of epoch times."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,6 @@ from bench.report.charts.style import (
     BARS,
     COLOURS,
     LIMIT,
-    PALETTE,
     SHAPES,
     alt,
     encode_names,
@@ -21,7 +20,6 @@ from bench.report.parts import JOINED
 from bench.report.render.numbers import format_duration, format_number
 
 EPOCH_AXIS = "epoch time, ms (log scale)"
-MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
 
 
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
@@ -109,49 +107,6 @@ def _draw_rings(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: A
         size=30, strokeWidth=1, opacity=0.8, aria=True
     )
     return rings.encode(y=names, x=alt.X("ms:Q", **x), color=colour, description="tip:N")
-
-
-def chart_machines(
-    rows: Mapping[str, Mapping[str, Row]], machines: Sequence[str], title: str
-) -> Any:
-    """Draw each implementation's epoch time as a dot for each machine, on a logarithmic axis.
-
-    rows: ranked rows by implementation and machine. machines: in the order of the legend.
-    """
-    points = []
-    for name, by_machine in rows.items():
-        for machine in machines:
-            if row := by_machine.get(machine):
-                resources = machine.removeprefix(f"{row.machine}, ")
-                tip = [name, row.machine, resources, format_duration(row.epoch)]
-                points.append(
-                    {
-                        **_make_point(row),
-                        "name": name,
-                        "machine": machine,
-                        "of": f"{name}{JOINED}{row.machine}{JOINED}",
-                        "tip": JOINED.join(tip),
-                    }
-                )
-    names = list(dict.fromkeys(point["name"] for point in points))
-    measured = {point["machine"] for point in points}
-    machines = [machine for machine in machines if machine in measured]
-    legend = alt.Legend(orient="top", columns=1, labelLimit=600)
-    colours, shapes = (
-        alt.Scale(domain=machines, range=[values[n % len(values)] for n in range(len(machines))])
-        for values in (PALETTE, MACHINE_SHAPES)
-    )
-    dots = _draw_dots(
-        alt.Chart(alt.Data(values=points)).encode(
-            y=encode_names(names), yOffset=alt.YOffset("machine:N", sort=machines)
-        ),
-        _encode_times([point["mean"] for point in points]),
-        size=60,
-        color=alt.Color("machine:N", scale=colours, title=None, legend=legend),
-        shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
-    )
-    bars = _has_bars(row for by_machine in rows.values() for row in by_machine.values())
-    return finish_chart(alt.layer(*dots), title, len(names), BARS * bars)
 
 
 def _has_bars(rows: Iterable[Row]) -> bool:

@@ -2,14 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from bench.analysis.machines import STEADY, Pivot
 from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.report import tables
-from bench.report.charts.epochs import chart_machines
 from bench.report.labels import (
     describe_status,
     label_case,
@@ -20,10 +18,10 @@ from bench.report.labels import (
     remark_processes,
 )
 from bench.report.load import LoadedRun
-from bench.report.parts import Picture, Relative, Section, Table
+from bench.report.parts import Relative, Section, Table
 from bench.report.render import numbers
 from bench.report.render.markdown import escape
-from bench.report.render.numbers import format_number
+from bench.report.render.numbers import format_interval, format_number
 from bench.report.tables import Column
 from bench.worker.machine import fingerprint
 
@@ -120,21 +118,11 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     findings = [write_order(pivot) for _, pivot in pivots]
     claim, _, more = next(iter(findings), "").partition("; ")
     left_out = [f"{run.name} has no column: {why}" for run in runs for why in refuse_column(run)]
-    pictures = [
-        Picture(
-            f"machines-{number}",
-            title := f"Epoch time on each machine, {problem.title}",
-            partial(chart_machines, pivot.rows, problem.devices, title),
-        )
-        for number, (problem, pivot) in enumerate(pivots, 1)
-        if len(problem.devices) <= MAX_COLUMNS
-    ]
     return Section(
         COMPARED,
         [table for problem, pivot in pivots for table in tabulate_pivot(problem, pivot)],
         NOT_ALIKE,
-        pictures,
-        [*left_out, *list_remarks([problem for problem, _ in pivots])],
+        remarks=[*left_out, *list_remarks([problem for problem, _ in pivots])],
         finding=claim,
         text="\n\n".join(
             f"{escape(problem.title)}. {escape(words[:1].upper() + words[1:])}."
@@ -228,7 +216,9 @@ def list_ratios(pivot: Pivot, base: str) -> dict[str, list[str]]:
     for name in pivot.programs:
         ratios, span = pivot.compare(name, base), pivot.find_range(name, base)
         own = [
-            format_number(ratios[machine].mean, 2) if machine in ratios else numbers.ABSENT
+            format_interval(ratios[machine].without_bounds(), digits=2)
+            if machine in ratios
+            else numbers.ABSENT
             for machine in (pivot.machines if len(pivot.machines) <= MAX_COLUMNS else ())
         ]
         cells[name] = [*own, format_range(span.low, span.high) if span else numbers.ABSENT]
@@ -266,7 +256,7 @@ def format_epoch(row: Row | None) -> str:
     """Return the milliseconds of a row's epoch with its interval, or why it is not ranked."""
     if row is None or not row.ranked:
         return describe_status(row)
-    return numbers.format_interval(row.epoch, 1e3) + remark_processes(row)
+    return format_interval(row.epoch, 1e3) + remark_processes(row)
 
 
 def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:
