@@ -49,6 +49,11 @@ class Comparison(Generic[Key]):
             key: estimate_typical(list(own.values()), noise[key]) for key, (own, _) in table.items()
         }
 
+    @property
+    def fastest(self) -> Key:
+        """The case whose median process is the fastest."""
+        return min(self._logs, key=lambda key: median(self._logs[key]))
+
     def is_slower(self, key: Key, other: Key) -> bool:
         """Return whether a case is certainly slower than another."""
         return self._find_least(key, other, math.comb(len(self._logs), 2)) > 0
@@ -186,16 +191,23 @@ def compare_to_fastest(
     That solves another problem, with an update for each image. list_times: returns what is
     compared of a row, by round.
     """
-    table = [
-        other
-        for other in rows
-        if other.ranked
-        and other.case.objective == "softmax"
-        and _identify_problem(other) == _identify_problem(row)
-        and list_times(other)
-    ]
-    peers = {other.case.slug: median(list_times(other).values()) for other in table}
-    if row.case.slug not in peers:
-        return None
-    fastest = min(peers, key=peers.__getitem__)
-    return compare_all(table, list_times).estimate(row.case.slug, fastest)
+    table = _compare_softmax(rows, row, list_times)
+    return table.estimate(row.case.slug, table.fastest) if table else None
+
+
+def find_compared(
+    rows: Sequence[Row],
+    row: Row,
+    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
+) -> Interval | None:
+    """Return the typical time of which ``compare_to_fastest`` returns the ratio."""
+    table = _compare_softmax(rows, row, list_times)
+    return table.typical[row.case.slug] if table else None
+
+
+def _compare_softmax(
+    rows: Sequence[Row], row: Row, list_times: Callable[[Row], Mapping[int, float]]
+) -> Comparison[str] | None:
+    table = compare_all(select_comparable(rows, row), list_times)
+    known = row.case.objective == "softmax" and row.case.slug in table.typical
+    return table if known else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
+from bench.analysis.intervals import Interval
 from bench.analysis.many import measure_growth
 from bench.analysis.ranking import select_comparable
 from bench.analysis.startup import find_frontier
@@ -71,14 +72,15 @@ class Standing:
 
     key: a number of epochs from a start, with @ and a number of models if it is not that of the
     first workload and ~ if the start is a warm one; or a name. caption: of another quantity.
-    heading: of the values. lines: name, style, value and ratio to the first, the first on top.
-    leaders: how many of them are not certainly more than the first; 0 if none of the others is.
+    heading: of the values. lines: name, style, value, ratio to the first, and what a page computes
+    other ratios of; the first on top. leaders: how many of them are not certainly more than the
+    first; 0 if none of the others is.
     """
 
     key: str
     caption: str
     heading: str
-    lines: Sequence[tuple[str, str, str, str]]
+    lines: Sequence[tuple[str, str, str, str, Interval]]
     leaders: int
 
 
@@ -237,6 +239,7 @@ def rank(timings: Sequence[Timing], key: str, caption: str = "") -> Standing:
             one.row.case.style,
             numbers.format_interval(one.seconds, scale),
             numbers.format_factor(table.estimate(one.name, first.name)),
+            table.typical[one.name],
         )
         for one in timings
     ]

@@ -2,13 +2,14 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.report.labels import EPOCHS
-from bench.report.opening import Opening
+from bench.report.opening import Opening, Standing
 from bench.report.parts import Chart, Relative, Section
 from bench.report.render import html
 
-SCRIPTS = ("address.js", "table.js", "epochs.js", "charts.js", "filter.js", "relative.js")
+SCRIPTS = ("address.js", "table.js", "relative.js", "filter.js", "epochs.js", "charts.js")
 
 
 def render_report(
@@ -26,9 +27,12 @@ def render_report(
 
     charts: by the picture's name. opening: of the page of one run. features: by what a reader
     can choose programs (list_features). relative: what a reader can see relative to a
-    program. summary_csv: to download.
+    program, in place of the columns that begin with ×. summary_csv: to download.
     """
     standings = opening.standings if opening else ()
+    features = features or {}
+    softmax = [name for name, one in features.items() if one.get("objective") == "softmax"]
+    bases = [*relative.cells] if relative else softmax
     return html.render_page(
         "report.html.j2",
         scripts=[html.read_part(name) for name in SCRIPTS],
@@ -37,10 +41,8 @@ def render_report(
         summary=" ".join(verdict.sentence for verdict in opening.verdicts) if opening else "",
         paragraphs=paragraphs,
         opening=opening,
-        shown_epochs=str(EPOCHS),
-        standings={
-            one.key: [one.heading, one.lines, one.leaders, one.caption] for one in standings
-        },
+        first=next((one for one in standings if one.key == str(EPOCHS)), None),
+        standings={one.key: list_values(one) for one in standings},
         others={one.key: one.caption for one in standings if one.caption},
         counts=[one.key for one in standings if one.key.isdecimal()],
         warm=any(one.key.endswith("~") for one in standings),
@@ -48,10 +50,17 @@ def render_report(
         sections=sections,
         contents=list_contents(sections),
         charts=charts,
-        programs=features or {},
-        choices=list_choices(features or {}),
-        relative=relative or Relative(),
+        programs=features,
+        choices=list_choices(features),
+        bases=bases if len(bases) > 1 else [],
+        relative=relative,
     )
+
+
+def list_values(standing: Standing) -> list[Any]:
+    """Return what epochs.js shows of a standing."""
+    lines = [[name, text, html.write_key(key)] for name, _, text, _, key in standing.lines]
+    return [standing.heading, lines, standing.leaders, standing.caption]
 
 
 def list_choices(features: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Key = float | str | None
+from bench.analysis.intervals import Interval
+
+Key = float | str | Interval | None
 # Letters in a line of a table that fit into a column of print; longer texts than LONG are wrapped.
 MAX_LETTERS, LONG = 80, 40
 # What joins the parts of a tooltip, the first of which names the row. Marks without a tooltip are
@@ -20,7 +22,8 @@ class Table:
         them are numbers.
     note: Markdown below the table.
     programs: of each line, by which a page finds the lines that a reader chose; empty if lines are
-        about something else. keys: what such lines are sorted by, a key a cell.
+        about something else. keys: what such lines are sorted by, a key a cell; of a ratio, the
+        time of the line, of which a page computes that to another line.
     """
 
     title: str

@@ -4,22 +4,18 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.analysis.ranking import compare_all, select_comparable
 from bench.errors import UserError, report_write_errors
 from bench.records.files import sync_folders, write_file
 from bench.records.layout import PLANS
 from bench.report import page
 from bench.report.charts.chart import draw_chart, name_file
-from bench.report.labels import label_case, list_features, select_ranked
+from bench.report.labels import list_features
 from bench.report.load import LoadedRun
 from bench.report.opening import TITLE, make_opening
 from bench.report.order import describe_notes, list_sections
-from bench.report.parts import Relative
 from bench.report.render import csv, markdown
-from bench.report.render.numbers import format_factor
 from bench.report.sections.setting.machines import list_relative
 
-FASTEST = "× fastest"  # the heading of the column that a reader can make relative
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
 
@@ -72,7 +68,7 @@ def write_report(
                 sections=sections,
                 charts=charts,
                 features=list_features(rows),
-                relative=list_ratios(runs[0]) if len(runs) == 1 else list_relative(runs),
+                relative=list_relative(runs) if len(runs) > 1 else None,
                 summary_csv=table,
             )
             write_file(folder / "report.html", text.encode())
@@ -81,24 +77,6 @@ def write_report(
             (folder / "report.html").unlink(missing_ok=True)
         write_file(folder / "summary.csv", table)
     return folder / "report.md"
-
-
-def list_ratios(run: LoadedRun) -> Relative:
-    """Return how many times as long each ranked row takes as every other one.
-
-    Of the first workload; as the column *× fastest*, which a page shows relative to any row.
-    """
-    ranked = select_ranked(run.rows, run.workload)
-    peers = select_comparable(ranked, ranked[0]) if ranked else []
-    table = compare_all(peers)
-    cells = {
-        label_case(base.case): {
-            label_case(row.case): [format_factor(table.estimate(row.case.slug, base.case.slug))]
-            for row in peers
-        }
-        for base in (peers if len(peers) > 1 else ())
-    }
-    return Relative(FASTEST, cells)
 
 
 def can_draw() -> bool:

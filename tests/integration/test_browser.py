@@ -18,7 +18,10 @@ from support.sweeps import models
 
 import bench
 from bench.report import index
+from bench.report.labels import label_case, select_ranked
 from bench.report.load import load_run, load_runs
+from bench.report.render.numbers import format_factor
+from bench.report.sections.verdict import Timing, compare, select_softmax
 from bench.report.write import write_report
 
 pytestmark = pytest.mark.browser
@@ -406,6 +409,7 @@ def test_table_is_sorted_by_value(opened, reference):
     assert rising == sorted(number(text) for text in before)
     assert column(view, "epoch, ms") != sorted(column(view, "epoch, ms"))
     first.get_by_role("button").click()
+    view.page.reload()  # the address keeps the order
     assert first.get_attribute("aria-sort") == "descending"
     assert [number(text) for text in column(view, "epoch, ms")] == rising[::-1]
     heading(view, "program").get_by_role("button").click()
@@ -439,25 +443,70 @@ def test_filters_are_combined(opened, reference):
     assert form.locator("output").inner_text() == f"{len(shown)} of {whole} programs"
 
 
-def test_families_are_ticked_and_ratios_are_relative_to_any_row(opened, reference):
+def ratios(view, selector):
+    """Return the shown ratios of a table by the program, in its order."""
+    return view.page.locator(f"{selector}:has-text('×') >> nth=0").evaluate(
+        """(table) => {
+          const headings = [...table.tHead.rows[0].cells];
+          const place = headings.findIndex((one) => one.textContent.startsWith("×"));
+          const shown = [...table.tBodies[0].rows].filter((row) => row.checkVisibility());
+          const texts = shown.map((row) => [row.dataset.of, row.cells[place].textContent]);
+          return Object.fromEntries(texts);
+        }"""
+    )
+
+
+def compare_by(rows, list_times):
+    return compare([Timing(row, list_times(row), list_times(row)) for row in rows])
+
+
+def test_ratios_to_any_program_are_those_of_the_analysis(opened, reference):
+    view, run = opened(reference), load_run(reference.parent)
+    view.page.evaluate(OPEN_ALL)
+    view.page.get_by_label("Epochs to train").press("ArrowRight")
+    rows = select_softmax(select_ranked(run.rows, run.workload))
+    tables = {
+        "#standings table": compare_by(rows, lambda row: row.sum_epochs(7)),
+        COMPARISON: compare_by(rows, lambda row: row.adjusted_by_round),
+        "#predicting table": compare_by(rows, lambda row: row.prediction.by_round),
+    }
+    for base in ("", *(label_case(row.case) for row in rows)):
+        view.page.get_by_label("relative to").select_option(base)
+        for selector, table in tables.items():
+            shown = {name: text for name, text in ratios(view, selector).items() if text != "—"}
+            assert shown == {
+                name: format_factor(table.estimate(name, base or table.fastest)) for name in shown
+            }
+            assert len(shown) == len(rows)
+
+
+def test_nothing_is_relative_to_a_row_that_is_not_shown(opened, reference):
     view = opened(reference)
-    page, whole = view.page, column(view, "program")
-    fastest = column(view, "× fastest")
-    page.get_by_label("PyTorch", exact=True).check()
-    page.get_by_label("JAX", exact=True).check()
-    assert set(chosen(view, "family")) == {"PyTorch", "JAX"}
-    page.get_by_label("relative to").select_option("pytorch")
-    ratios = dict(zip(column(view, "program"), column(view, "× pytorch"), strict=True))
-    assert ratios["pytorch"] == "1"
-    assert number(ratios["lightning"]) > 1 > number(ratios["jax-scan"])
-    link = page.url
-    page.goto("about:blank")
-    page.goto(link)
-    assert dict(zip(column(view, "program"), column(view, "× pytorch"), strict=True)) == ratios
+    page = view.page
+    page.evaluate(OPEN_ALL)
+    tables = ("#standings table", COMPARISON, "#epoch-time-workload-textbook table")
+    before = [ratios(view, one) for one in tables]
+    families = {name: of["family"] for name, of in read_features(view).items() if "family" in of}
+    for family in ("PyTorch", "JAX"):
+        page.get_by_label(family, exact=True).check()
+    for one in tables:
+        (first, *others) = ratios(view, one).values()
+        assert (first, "1" in others) == ("1", False)
+        assert {families[name] for name in ratios(view, one)} == {"PyTorch", "JAX"}
+    hidden = "|".join(name for name in families if families[name] not in {"PyTorch", "JAX"})
+    said = page.locator("h2, .verdicts > div, section:has(.subtitle) p, figcaption")
+    texts = said.locator("visible=true").and_(page.locator(":not(.of-all)")).all_inner_texts()
+    assert len(texts) > 20
+    assert not [one for one in texts if re.search(rf"(?<![\w-])({hidden})(?![\w-])", one)]
+    # What is chosen stays, and the address keeps it.
+    page.get_by_label("relative to").select_option("numba")
+    page.reload()
+    page.evaluate(OPEN_ALL)
+    assert [ratios(view, one)["numba"] for one in tables] == ["1"] * 3
     page.get_by_label("relative to").select_option("")
     for family in ("PyTorch", "JAX"):
         page.get_by_label(family, exact=True).uncheck()
-    assert (column(view, "program"), column(view, "× fastest")) == (whole, fastest)
+    assert [ratios(view, one) for one in tables] == before
 
 
 def test_columns_of_machines_are_relative_to_any_row(opened, pages):

@@ -127,7 +127,9 @@ def test_comparison_has_sort_keys_and_filters():
     sections = [Section("epochs", [tabulate_comparison(rows, rows)])]
     features = list_features(rows)
     view = Reader(page.render_report("t", [], sections=sections, charts={}, features=features))
-    assert [one["name"] for one in view.all("select")] == ["style", "objective", "device"]
+    assert [one["name"] for one in view.all("select")] == [
+        *("style", "objective", "device", "relative"),
+    ]
     headings = view.texts("th", scope="col")
     assert headings[:3] == ["program", "epoch, ms", "× fastest"]
     assert headings[-2:] == ["device", "style"]

@@ -1,6 +1,7 @@
 """The chart of the time from a cold start over the number of epochs."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -114,8 +115,9 @@ def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, obj
             "seconds": median(one.row.sum_epochs(one.first).values()),
             "text": f"{format_count(one.first)}: {one.row.case.implementation}"
             + " (uncertain)" * (not one.certain),
+            "of": "".join(f"{label_case(each.row.case)}{JOINED}" for each in (one, before)),
         }
-        for one in stretches[1:]
+        for before, one in pairwise(stretches)
         if one.first <= MAX_EPOCHS
     ]
     if not points:
@@ -125,8 +127,9 @@ def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, obj
     late = f"datum.epochs > {MAX_EPOCHS**0.8:g}"
     style = {"align": f"{late} ? 'center' : 'left'", "dx": f"{late} ? 0 : 4"}
     style["dy"] = f"{late} ? 28 : 16"
-    text = base.mark_text(fontSize=11, **{name: alt.expr(value) for name, value in style.items()})
+    placed = {name: alt.expr(value) for name, value in style.items()}
+    circle = {"size": 70, "filled": True, "fill": "white", "stroke": "black", "opacity": 1}
     return [
-        base.mark_point(size=70, filled=True, fill="white", stroke="black", opacity=1),
-        text.encode(text="text:N"),
+        base.mark_point(aria=True, **circle).encode(description="of:N"),
+        base.mark_text(aria=True, fontSize=11, **placed).encode(text="text:N", description="of:N"),
     ]

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.intervals import Interval
 from bench.report.render.numbers import keep_together
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -33,12 +34,21 @@ def render_page(template: str, *, scripts: Sequence[str] = (), **values: Any) ->
         "blocks": partial(render_markdown, blocks=True),
         "anchor": make_anchor,
         "together": keep_together,
+        "key": write_key,
     }
     style = read_part("style.css")
     scripts = [_escape_script(script) for script in (read_part("colours.js"), *scripts)]
     return environment.get_template(template).render(
         policy=build_policy(scripts, [style]), style=style, scripts=scripts, **values
     )
+
+
+def write_key(key: float | Interval) -> str:
+    """Return what cells are sorted by; of an interval, all that relative.js computes ratios of."""
+    if not isinstance(key, Interval):
+        return f"{key:.6g}"
+    values = (key.mean, key.low, key.high, key.other)
+    return " ".join("-" if one is None else f"{one:.9g}" for one in values).rstrip(" -")
 
 
 def read_part(name: str) -> str:

@@ -31,14 +31,15 @@ for (const place of document.querySelectorAll("#standings")) {
     }
     other.textContent = caption;
     for (const row of rows.values()) row.classList.add("absent");
-    body.append(...lines.map(([name, , ...numbers], number) => {
+    body.append(...lines.map(([name, text, compared], number) => {
       const row = rows.get(name);
       row.classList.remove("absent");
       row.classList.toggle("leader", number < leaders);
-      row.classList.toggle("beyond", number >= 8);
-      numbers.forEach((text, column) => { row.cells[column + 1].textContent = text; });
+      row.cells[1].textContent = text;
+      row.cells[2].dataset.key = compared;
       return row;
     }));
+    ratios.show();
     // The horizontal axis goes from 1 to the last number, on a logarithmic scale.
     for (const rule of place.parentElement.querySelectorAll(".chosen_marks line")) {
       const plot = rule.closest("svg").querySelector(".role-axis-grid line[x2]:not([x2='0'])");

@@ -3,7 +3,8 @@
 for (const form of document.querySelectorAll("form.filters")) {
   const names = Object.entries(JSON.parse(form.querySelector("script.programs").textContent));
   const programs = names.filter(([, features]) => features.style);
-  const selects = [...form.querySelectorAll("select[name]")];
+  const selects = [...form.querySelectorAll("select")];
+  const relative = form.querySelector("#relative");
   const boxes = [...form.querySelectorAll("input")];
   let filtered = false;
 
@@ -11,25 +12,45 @@ for (const form of document.querySelectorAll("form.filters")) {
   const describe = (part) => part.dataset.of ?? part.dataset.tip
     ?? part.querySelector(":scope > title")?.textContent ?? part.textContent;
   const tick = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  // Findings about a program that is not shown go, and other sentences say that they are of all.
+  const mark = (others) => {
+    const known = [...others].map((name) => name.replace(/[^\w\s]/g, "\\$&")).join("|");
+    const named = known ? new RegExp(`(?<![\\w-])(?:${known})(?![\\w-])`) : /(?!)/;
+    for (const box of document.querySelectorAll(".verdicts > div"))
+      box.hidden = named.test(box.textContent);
+    for (const title of document.querySelectorAll("section .subtitle")) {
+      const finding = title.closest("section").querySelector("h2");
+      const text = finding.dataset.text ??= finding.textContent;
+      finding.textContent = named.test(text) ? title.textContent : text;
+    }
+    const sentences = document.querySelectorAll("section:has(.subtitle) :is(p:not(.subtitle), li), figcaption");
+    for (const one of sentences) one.classList.toggle("of-all", named.test(one.textContent));
+  };
   const show = () => {
     const chosen = selects.filter((select) => select.value)
       .map(({ name, value }) => [name, [value]]);
     if (tick().length) chosen.push(["family", tick()]);
-    const others = new Set(names.filter(([, features]) => chosen.some(([name, values]) =>
-      name in features && !values.includes(features[name]))).map(([name]) => name));
+    // What the others are relative to stays.
+    const others = new Set(names.filter(([name, features]) => name !== relative?.value
+      && chosen.some(([feature, values]) => feature in features && !values.includes(features[feature])))
+      .map(([name]) => name));
     const hides = (text) => text.split(" · ").some((name) => others.has(name));
     form.querySelector("output").textContent =
       `${programs.filter(([name]) => !others.has(name)).length} of ${programs.length} programs`;
-    if (!filtered && !others.size) return;
-    filtered = others.size > 0;
-    for (const row of document.querySelectorAll("tr[data-of]")) row.hidden = hides(row.dataset.of);
-    const parts = document.querySelectorAll(".chart :is(.role-axis-label text, .role-mark text, [data-of], [data-tip], :has(> title))");
-    for (const part of parts) part.classList.toggle("faded", hides(describe(part)));
+    if (filtered || others.size) {
+      filtered = others.size > 0;
+      document.body.classList.toggle("filtered", filtered);
+      for (const row of document.querySelectorAll("tr[data-of]")) row.hidden = hides(row.dataset.of);
+      const parts = document.querySelectorAll(".chart :is(.role-axis-label text, .role-mark text, [data-of], [data-tip], :has(> title))");
+      for (const part of parts) part.classList.toggle("faded", hides(describe(part)));
+      mark(others);
+    }
+    ratios.show();
   };
 
   form.addEventListener("change", ({ target }) => {
     if (target.type === "checkbox") address.set("family", tick().join(","));
-    else if (target.name) address.set(target.name, target.value);
+    else address.set(target.name, target.value);
     show();
   });
   address.follow((state) => {

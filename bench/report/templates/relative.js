@@ -1,43 +1,64 @@
-// Show the ratios of the first workload relative to the program that a reader chose.
+// Show ratios relative to the program that a reader chose, or else to the first one that is shown.
 "use strict";
-for (const select of document.querySelectorAll("#relative")) {
-  const { heading, cells } = JSON.parse(select.parentElement.querySelector("script").textContent);
-  const find = (table) => [...table.tHead.rows[0].cells]
-    .findIndex((one) => one.textContent.trim().startsWith(heading));
-  const table = [...document.querySelectorAll(".sections table.sortable")]
-    .find((one) => find(one) >= 0);
-  const column = table ? find(table) : -1;
-  if (column < 0) {
-    select.parentElement.hidden = true;
-    continue;
-  }
-  const width = Object.values(Object.values(cells)[0])[0].length;
-  const part = (row) => [...row.cells].slice(column, column + width);
-  const headings = part(table.tHead.rows[0]).map((one) => [one, one.firstChild.textContent]);
-  const lines = [...table.tBodies[0].rows].map((row) =>
-    [row.dataset.of, part(row).map((cell) => [cell, cell.textContent, cell.dataset.key])]);
+const ratios = (() => {
+  const select = document.getElementById("relative");
+  // Of several machines, their cells by the base and the program; else keys hold what is compared.
+  const data = select?.parentElement.querySelector("script");
+  const { heading, cells } = data ? JSON.parse(data.textContent) : { heading: "×" };
+  const width = cells ? Object.values(Object.values(cells)[0])[0].length : 1;
 
-  const show = () => {
-    const chosen = cells[select.value];
-    for (const [one, text] of headings) {
-      one.removeAttribute("aria-sort");  // other values stand in the order of before
-      one.firstChild.textContent = chosen ? text.replace(/×.*/, `× ${select.value}`) : text;
+  const format = (value) => value.toLocaleString("en",
+    { minimumSignificantDigits: 3, maximumSignificantDigits: 3, roundingMode: "halfEven" });
+  // As estimate_ratio in bench/analysis/intervals.py and format_factor in numbers.py.
+  const divide = ([mean, low, high, other], [below, least, most]) => {
+    const ratio = mean / below;
+    if (ratio === 1) return "1";
+    if (low && least) {
+      const down = Math.hypot(Math.log(mean / low), Math.log(most / below));
+      const up = Math.hypot(Math.log(high / mean), Math.log(below / least));
+      return `${format(ratio)} [${format(ratio * Math.exp(-down))}, ${format(ratio * Math.exp(up))}]`;
     }
-    for (const [name, own] of lines) {
-      own.forEach(([cell, first, firstKey], place) => {
-        const text = chosen ? chosen[name]?.[place] ?? "—" : first;
-        cell.textContent = text;
-        cell.dataset.key = (chosen ? parseFloat(text.replaceAll(",", "")) : firstKey) ?? "";
+    return other ? `${format(ratio)} or ${format(other / below)}` : format(ratio);
+  };
+  const onGpu = (row) => row.dataset.of.endsWith("(gpu)");
+
+  const columns = [...document.querySelectorAll("table:has([data-of])")].map((table) => {
+    const headings = [...table.tHead.rows[0].cells];
+    const place = headings.findIndex((one) => one.textContent.startsWith(heading));
+    const take = (row) => [...row.cells].slice(place, place + width);
+    const rows = [...table.tBodies[0].rows];
+    if (place >= 0) for (const cell of rows.flatMap(take)) cell.dataset.text = cell.textContent;
+    return {
+      place,
+      take,
+      headings: headings.slice(place, place + width).map((one) => [one, one.textContent]),
+      written: table.matches(".sortable"),
+      // The first row is that of the order in which a table was written, if a reader can sort it.
+      list: () => table.matches(".sortable") ? rows : [...table.tBodies[0].rows],
+    };
+  }).filter(({ place }) => place >= 0).slice(0, cells ? 1 : undefined);
+  if (select && !columns.length) select.parentElement.hidden = true;
+
+  const show = ({ take, headings, written, list }) => {
+    const rows = list();
+    const read = (row) => take(row)[0].dataset.key?.split(" ").map(Number);
+    const write = (row, base, place) => {
+      if (cells) return cells[base.dataset.of]?.[row.dataset.of]?.[place] ?? "—";
+      return read(row) && onGpu(row) === onGpu(base) ? divide(read(row), read(base)) : "—";
+    };
+    const shown = rows.filter((row) => !row.hidden && !row.matches(".absent") && (cells || read(row)));
+    const chosen = shown.find((row) => row.dataset.of === select?.value);
+    const whole = written && rows.every((row) => !row.hidden);
+    const name = chosen?.dataset.of ?? (written && !whole ? "first shown" : "");
+    for (const [one, text] of headings)
+      (one.querySelector("button") ?? one).textContent = name ? text.replace(/×.*/, `× ${name}`) : text;
+    for (const row of rows) {
+      const base = chosen ?? (whole ? undefined : shown.find((one) => onGpu(one) === onGpu(row)));
+      take(row).forEach((cell, number) => {
+        cell.textContent = base ? write(row, base, number) : cell.dataset.text;
+        if (cells) cell.dataset.key = parseFloat(cell.textContent.replaceAll(",", "")) || "";
       });
     }
   };
-  select.addEventListener("change", () => {
-    address.set("relative", select.value);
-    show();
-  });
-  address.follow((state) => {
-    const name = state.get("relative") ?? "";
-    select.value = name in cells ? name : "";
-    show();
-  });
-}
+  return { show: () => columns.forEach(show) };
+})();

@@ -4,6 +4,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
   const headings = [...table.tHead.rows[0].cells];
+  const section = table.closest("section");
+  const name = `sort.${section.id}.${[...section.querySelectorAll("table")].indexOf(table)}`;
 
   const key = (row, column) => {
     const cell = row.cells[column];
@@ -15,12 +17,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
     typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
   const absent = (value) => Number.isNaN(value);
 
-  const sort = (column) => {
-    const heading = headings[column];
-    const up = heading.getAttribute("aria-sort") !== "ascending";
+  const sort = (column, up) => {
     for (const other of headings) other.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", up ? "ascending" : "descending");
-    const keyed = rows.map((row) => [key(row, column), row]);
+    headings[column]?.setAttribute("aria-sort", up ? "ascending" : "descending");
+    const keyed = rows.map((row) => [headings[column] ? key(row, column) : 0, row]);
     keyed.sort(([a], [b]) =>
       absent(a) || absent(b) ? absent(a) - absent(b) : up ? order(a, b) : order(b, a));
     body.append(...keyed.map(([, row]) => row));
@@ -29,7 +29,17 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = heading.textContent;
-    button.addEventListener("click", () => sort(column));
+    button.addEventListener("click", () => {
+      const up = heading.getAttribute("aria-sort") !== "ascending";
+      sort(column, up);
+      address.set(name, `${column}.${up ? "up" : "down"}`);
+    });
     heading.replaceChildren(button);
+  });
+  address.follow((state) => {
+    const [column, way] = (state.get(name) ?? "").split(".");
+    const fold = table.closest("details");
+    if (column && fold) fold.open = true;
+    if (column || table.querySelector("[aria-sort]")) sort(column, way === "up");
   });
 }

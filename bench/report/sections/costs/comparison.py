@@ -1,11 +1,11 @@
 """The comparison table as text cells."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bench.analysis.intervals import Interval
-from bench.analysis.ranking import compare_to_fastest, group_by_machine
+from bench.analysis.ranking import compare_to_fastest, find_compared, group_by_machine
 from bench.analysis.summary import Row
 from bench.report import tables
 from bench.report.labels import (
@@ -45,12 +45,13 @@ def find_accuracy(row: Row) -> Interval | float | None:
 PROGRAM = Measure("program", lambda _, row: name_case(row.case), 1, tables.list_words)
 PROCESSES = Measure("processes", lambda _, row: list_remarks(row), 5, tables.list_words)
 EPOCH = Measure("epoch", lambda _, row: row.epoch, 1, tables.list_times)
+RATIO = Measure("× fastest", compare_to_fastest, 1, tables.list_factors)
 # From this priority on, a table that is too wide loses columns before bounds of intervals.
 BRACKETED = 5
 Brackets = Literal["all", "epoch", "none"]
 MEASURES = (
     EPOCH,
-    Measure("× fastest", compare_to_fastest, 1, tables.list_factors),
+    RATIO,
     Measure(
         f"{EPOCHS_IN_WORDS} epochs from a cold start",
         lambda _, row: row.time_from_cold(EPOCHS),
@@ -117,6 +118,9 @@ def tabulate_comparison(
         if brackets == "none" or (brackets == "epoch" and measure is not EPOCH):
             values = [v.without_bounds() if isinstance(v, Interval) else v for v in values]
         columns.append(measure.make(measure.heading, values))
+        if measure is RATIO:
+            compared = [find_compared(by_machine[row.machine], row) for row in rows]
+            columns[-1] = replace(columns[-1], keys=compared)
     programs = [JOINED.join(filter(None, (label_case(row.case), row.machine))) for row in rows]
     leading = 2 if any(row.machine for row in rows) else 1
     return tables.build_table("", columns, programs=programs, leading=leading)

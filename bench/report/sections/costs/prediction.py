@@ -1,8 +1,9 @@
 """How long each program takes to label the test images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from bench.analysis.ranking import compare_to_fastest
+from bench.analysis.ranking import compare_to_fastest, find_compared
 from bench.analysis.summary import Row
 from bench.report import tables
 from bench.report.labels import quote_frameworks, select_ranked
@@ -53,15 +54,21 @@ def tabulate_predictions(rows: list[Row]) -> Table:
     )
     images = max(row.prediction.images or 0 for row in rows)
     devices = [row.case.device for row in rows]
+
+    def times(row: Row) -> Mapping[int, float]:
+        return row.prediction.by_round
+
     columns = [
         *[tables.list_words("device", devices)] * (len(set(devices)) > 1),
         tables.list_times(
             f"{images:,} images" if images else "all test images",
             [row.prediction.typical for row in rows],
         ),
-        tables.list_factors(
-            "× fastest",
-            [compare_to_fastest(rows, row, lambda row: row.prediction.by_round) for row in rows],
+        replace(
+            tables.list_factors(
+                "× fastest", [compare_to_fastest(rows, row, times) for row in rows]
+            ),
+            keys=[find_compared(rows, row, times) for row in rows],
         ),
         tables.list_numbers("images/s", [row.prediction.per_second for row in rows]),
         tables.list_times("one image", [row.prediction.single for row in rows]),
