@@ -109,23 +109,25 @@ def say_once(rows: Iterable[Row]) -> str:
     return ", measured once" * any(row.succeeded == 1 for row in rows)
 
 
-def pick_frameworks(rows: Iterable[Row], most: int = 5) -> list[Row]:
-    """Return the first row of each framework: of more than ``most``, some from all over the table.
+# Those that most readers know, by the name that cases have.
+KNOWN = ("numpy", "jax", "pytorch", "keras-jax", "keras-tensorflow", "keras-torch")
+
+
+def pick_known(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of programs that most readers know; the first few if there is none of them.
 
     A sentence names these; a table has all rows.
     """
-    by_framework: dict[str, Row] = {}
+    rows, known = list(rows), dict[str, Row]()
     for row in rows:
-        by_framework.setdefault(row.case.framework, row)
-    first = list(by_framework.values())
-    if len(first) <= most:
-        return first
-    return [first[round(place * (len(first) - 1) / (most - 1))] for place in range(most)]
+        if row.case.implementation in KNOWN:
+            known.setdefault(row.case.implementation, row)
+    return [*known.values()] or rows[: len(KNOWN)]
 
 
-def quote_frameworks(rows: Iterable[Row], describe: Callable[[Row], str]) -> str:
-    """Return the first row of each framework with what is said of it; empty without rows."""
-    named = pick_frameworks(rows)
+def quote_known(rows: Iterable[Row], describe: Callable[[Row], str]) -> str:
+    """Return the rows that a sentence names with what is said of each; empty without rows."""
+    named = pick_known(rows)
     return ", ".join(f"{label_case(row.case)} {describe(row)}" for row in named) + say_once(named)
 
 

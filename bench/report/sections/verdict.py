@@ -242,13 +242,13 @@ def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
     return [replace(one, noise=noise[one.name]) for one in ordered]
 
 
-def write_headline(rows: Sequence[Row]) -> str:
+def write_headline(rows: Sequence[Row], of: str = "") -> str:
     """Say which program had the shortest steady-state epoch.
 
-    rows: of one workload at one size on one machine.
+    rows: of one workload at one size on one machine. of: words that name the workload.
     """
-    timings = time_epochs(rows)
-    return f"An epoch, once running: {''.join(describe_first(timings))}." if timings else NOTHING
+    first = "".join(describe_first(timings)) if (timings := time_epochs(rows)) else ""
+    return f"An epoch{of}, once running: {first}." if first else NOTHING
 
 
 def write_frontier(stretches: Sequence[Stretch]) -> str:

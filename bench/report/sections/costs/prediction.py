@@ -6,7 +6,7 @@ from dataclasses import replace
 from bench.analysis.ranking import compare_to_fastest, find_compared
 from bench.analysis.summary import Row
 from bench.report import tables
-from bench.report.labels import quote_frameworks, select_ranked
+from bench.report.labels import quote_known, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render.numbers import format_typical
@@ -42,7 +42,7 @@ def describe_singles(rows: Sequence[Row]) -> str:
     known = {row.case.slug: row.prediction.single for row in rows if row.prediction.single}
     timed = [row for row in rows if row.case.slug in known]
     timed.sort(key=lambda row: known[row.case.slug].mean)
-    times = quote_frameworks(timed, lambda row: format_typical(known[row.case.slug]))
+    times = quote_known(timed, lambda row: format_typical(known[row.case.slug]))
     keras = any(row.case.framework == "keras" for row in timed)
     return f"The label of one image: {times}.{BY_PREDICT * keras}" if times else ""
 

@@ -9,8 +9,7 @@ from bench.report import tables
 from bench.report.labels import (
     group_by_device,
     list_names,
-    pick_frameworks,
-    quote_frameworks,
+    quote_known,
     select_ranked,
 )
 from bench.report.load import LoadedRun
@@ -47,9 +46,9 @@ def describe_roofline(run: LoadedRun) -> Section:
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     rows = select_softmax(select_ranked(run.rows, run.workload))
     finding = ""
-    named = pick_frameworks(row for row in rows if row.roofline_share is not None)
-    if len(named) > 1:
-        reached = quote_frameworks(named, lambda row: format_percent(row.roofline_share))
+    bounded = [row for row in rows if row.roofline_share is not None]
+    if len(bounded) > 1:
+        reached = quote_known(bounded, lambda row: format_percent(row.roofline_share))
         finding = f"Of the speed of two dense products, the programs reach: {reached}."
     remarks = list_failed_probes(run.records)
     good = [one for one in run.records if isinstance(one, RooflineRecord) and one.status == "ok"]
@@ -107,7 +106,7 @@ def describe_imports(rows: Sequence[Row]) -> str:
         return ""
     by_slug = {row.case.slug: row.memory.imported_bytes for row in imported}
     imported.sort(key=lambda row: by_slug[row.case.slug])
-    sizes = quote_frameworks(imported, lambda row: format_mebibytes(by_slug[row.case.slug]))
+    sizes = quote_known(imported, lambda row: format_mebibytes(by_slug[row.case.slug]))
     return f"Memory after the import, without the data: {sizes}."
 
 

@@ -1,5 +1,6 @@
 """Epoch times by batch size and threads."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -15,6 +16,7 @@ from bench.report.labels import (
     are_adjusted,
     describe_status,
     label_case,
+    list_names,
     vary_threads,
 )
 from bench.report.load import LoadedRun
@@ -41,6 +43,7 @@ NOT_AT_FIRST = (
 )
 # A speedup that the finding counts.
 WORTHWHILE = 1.2
+MAX_NAMES = 5  # of programs that more threads slow down
 
 
 def describe_batch_sizes(
@@ -78,25 +81,30 @@ def describe_threads(run: LoadedRun) -> Section:
 
 
 def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
-    """Say how many programs more threads certainly speed up by a fifth, at each batch size.
+    """Say how many programs more threads certainly speed up by a fifth, and which they slow down.
 
     Only those with an interval are counted: nothing is found from single processes.
     """
-    counts: dict[int, dict[int, list[bool]]] = {}
+    groups: dict[tuple[int, int], list[ThreadSpeedup]] = defaultdict(list)
     for pair in speedups:
         if pair.speedup.low is not None:
-            case = pair.multiple.case
-            by_size = counts.setdefault(case.threads, {})
-            by_size.setdefault(case.batch_size, []).append(pair.speedup.low > WORTHWHILE)
+            groups[pair.multiple.case.threads, pair.multiple.case.batch_size].append(pair)
     sentences = []
-    for threads, by_size in sorted(counts.items()):
-        (least, worthwhile), *others = sorted(by_size.items())
-        text = f"With {numbers.format_threads(threads)}, {sum(worthwhile)} of {len(worthwhile)} "
-        text += f"programs are more than a fifth faster than with one at batch size {least:,}"
-        for batch_size, by_program in others:
-            text += f", {sum(by_program)} of {len(by_program)} at {batch_size:,}"
-        sentences.append(text)
-    return f"{'. '.join(sentences)}, certainly." if sentences else ""
+    for (threads, batch_size), pairs in sorted(groups.items()):
+        pairs.sort(key=lambda pair: pair.speedup.mean)
+        faster = sum((pair.speedup.low or 0) > WORTHWHILE for pair in pairs)
+        slower = [
+            label_case(pair.single.case)
+            for pair in pairs
+            if pair.speedup.mean < 1 and pair.speedup.excludes(1)
+        ]
+        named = f": {list_names(slower, MAX_NAMES)}" if slower else ""
+        sentences.append(
+            f"With {numbers.format_threads(threads)} at batch size {batch_size:,}, {faster} of "
+            f"{len(pairs)} programs are certainly more than a fifth faster than with one, and "
+            f"{len(slower)} certainly slower{named}."
+        )
+    return " ".join(sentences)
 
 
 def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:

@@ -11,7 +11,7 @@ from bench.report.charts.accuracy import chart_accuracy
 from bench.report.labels import (
     EPOCHS,
     group_by_device,
-    quote_frameworks,
+    quote_known,
     select_ranked,
 )
 from bench.report.load import LoadedRun
@@ -77,7 +77,7 @@ def describe_starts(run: LoadedRun) -> Section:
     rows.sort(key=sort_key)
     finding = ""
     if len(rows) > 1:
-        times = quote_frameworks(rows, lambda row: numbers.format_typical(sort_key(row)))
+        times = quote_known(rows, lambda row: numbers.format_typical(sort_key(row)))
         finding = f"Ready after the first epoch: {times}."
     return Section(STARTS_TITLE, tabulate_costs(rows), NOTHING_WELL, finding=finding)
 

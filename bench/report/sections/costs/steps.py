@@ -17,9 +17,8 @@ from bench.report.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     group_by_device,
-    label_case,
     name_case,
-    pick_frameworks,
+    quote_known,
     say_once,
     select_ranked,
     vary_threads,
@@ -104,12 +103,10 @@ def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
     )
     if len(known) < 2:
         return ""
-    named = pick_frameworks(known)
-    parts = [
-        f"{numbers.format_number(sizes[row.case.slug], 1)} in {label_case(row.case)}"
-        for row in named
-    ]
-    return f"Half of a step is overhead up to a batch of about {', '.join(parts)}{say_once(named)}."
+    sizes_in_words = quote_known(
+        known, lambda row: f"about {numbers.format_number(sizes[row.case.slug], 1)}"
+    )
+    return f"Half of a step is overhead up to a batch of this many images: {sizes_in_words}."
 
 
 def describe_step(rows: Sequence[Row]) -> str:

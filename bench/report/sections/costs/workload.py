@@ -73,7 +73,8 @@ def describe_workload(run: LoadedRun, workload: str) -> Section:
         f"Epoch time of each implementation, workload {workload}",
         partial(chart_epochs, ranked, title),
     )
-    text, finding = "\n\n".join(lines), write_headline(ranked)
+    of = f" of workload {workload}" * (workload != run.workload)
+    text, finding = "\n\n".join(lines), write_headline(ranked, of)
     return Section(title, [table], pictures=[picture], text=text, finding=finding)
 
 

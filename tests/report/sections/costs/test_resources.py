@@ -92,7 +92,7 @@ def test_memory_has_the_recorded_phases_of_each_device():
 
 def test_finding_of_memory_compares_what_imports_take():
     records = [
-        ok(case(name, framework=name), phase_rss_bytes={key: n * 2**20 for key, n in peaks.items()})
+        ok(case(name), phase_rss_bytes={key: n * 2**20 for key, n in peaks.items()})
         for name, peaks in (
             ("small", {"start": 20, "data": 200, "import": 221}),
             ("large", {"start": 20, "import": 922, "data": 1100}),  # as older processes did

@@ -117,6 +117,9 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
             *[True] * 3,
             False,
         ]
+    second = run(case("fast", workload="textbook"), case("fast"))
+    loaded = load_run(write(tmp_path / "second", second, *records[:2]))
+    assert describe_workload(loaded, "sgd").finding.startswith("An epoch of workload sgd, once")
     assert describe_workload(loaded, "own") == Section(
         "Epoch time, workload own", empty=NOTHING_WELL
     )
