@@ -15,12 +15,12 @@ from bench.report.sections.costs.many import describe_many
 from bench.report.sections.costs.prediction import describe_predictions
 from bench.report.sections.costs.resources import describe_memory, describe_roofline
 from bench.report.sections.costs.scaling import describe_batch_sizes, describe_threads
-from bench.report.sections.costs.startup import describe_curves, describe_first, describe_starts
+from bench.report.sections.costs.startup import describe_starts
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
 from bench.report.sections.programs import describe_programs
-from bench.report.sections.setting.data import describe_data
+from bench.report.sections.setting.data import describe_learned
 from bench.report.sections.setting.machines import MAX_COLUMNS, describe_machines, refuse_column
 from bench.report.sections.setting.runs import (
     describe_environments,
@@ -33,7 +33,6 @@ from bench.report.sections.setting.runs import (
     list_left_out,
 )
 
-HOW_MEASURED = "What is included in the measurements"
 # The parts of a report, in the order in which a reader asks.
 SAME = "Do they compute the same?"
 WHICH = "Which one should I use?"
@@ -42,47 +41,9 @@ START = "Start-up and memory"
 GROWTH = "Growth"
 GPU = "CPU against GPU"
 PREDICTION = "Predicting"
-LEARNED = "What it learned, and the data"
+LEARNED = "What it learned"
 METHOD = "Method, noise, machine"
 MACHINES = "The machines"
-
-INCLUDED = """\
-- **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
-  gathering of the batches in the given order, and the copy of the weights to the host, which must
-  wait for the last step. A process contributes its median epoch. The value is the typical
-  process, the median of them; in brackets, the interval that holds the typical process of this
-  program on this machine in this run with 95 % certainty.
-- **n of m**: n of the row's m processes succeeded; the others timed out, ran out of memory or
-  had no framework. With half of them or fewer a row is not ranked.
-- **Five epochs from a cold start**: import, set-up, reset and first epoch of a fresh process, and
-  its median epoch for each further one.
-- **First epoch**: the first call in a fresh process with empty compile caches, so it includes
-  compilation. It is not part of *epoch*.
-- **Warm start**: import, set-up, reset and first epoch of a process that got the compile caches of
-  another process of the same program; its first epoch has parity, as every trial.
-- **Set-up**: moving the data to the device, building the model, and ahead-of-time compilation.
-- **Import**: importing the framework in a fresh process, with its files in the page cache.
-- Not included anywhere: starting Python, reading the data (every page was touched before), drawing
-  the order, the initial weights, judging.
-- **Data**: *resident* data stay on the device from set-up on; *streamed* data are fed by the
-  framework's own loader, which is part of its epoch.
-- **Validation and test accuracy**: after the workload's last epoch, computed from the weights by
-  the suite, not by the framework. The standard error of an accuracy on 10,000 images is 0.37
-  points, so accuracies are not ranked. In brackets: least and largest over the rounds' orders and
-  initial weights. All rows of a round share these, so it is no difference between rows.
-- **Parity error**: largest difference from the float64 oracle, relative to how far training moved
-  the weights: over the first epoch, the first five timed ones, and a later one that was drawn when
-  the process had ended (older runs: the first five only). A row above 10⁻⁵ fails and is not ranked.
-- **One-vs-rest** rows train ten logistic regressions, one update a sample. This is another problem
-  than that of the softmax rows, with its own oracle.
-- **% of roofline**: how long the two dense products of an epoch take at the best rate that the
-  probes of the same run reached, over the time that the epoch took. It is a yardstick: a row above
-  100 % does less, for example because it skips pixels that are zero, or the probes were disturbed.
-- **Machine's speed**: by a reference kernel that is timed before each epoch and after the last:
-  while a row was measured, over that of the whole run.
-- **Threads**: more than one where both processes that tried them were faster than all with one.
-- **Peak memory**: resident set (VmHWM) after the last timed epoch, including mapped data.
-"""
 
 
 def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
@@ -117,12 +78,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     many models are open, all others folded. output: the folder of the report.
     """
     opened: set[int] = set()
-    method = [
-        Section(HOW_MEASURED, text=INCLUDED),
-        describe_faults(runs),
-        describe_noise(runs),
-        describe_environments(runs),
-    ]
+    method = [describe_faults(runs), describe_noise(runs), describe_environments(runs)]
     if len(runs) > 1:
         groups = {
             WHICH: [describe_machines(runs)],
@@ -141,12 +97,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
         crossovers = find_crossovers(run.rows, run.workload)
         groups = {
             SAME: [describe_parity(run), describe_textbook(runs)],
-            WHICH: [
-                *workloads,
-                describe_first(run),
-                describe_curves(run),
-                describe_programs(run, output),
-            ],
+            WHICH: [*workloads, describe_programs(run, output)],
             STEP: [describe_steps(run)],
             START: [describe_starts(run), describe_memory(run)],
             GROWTH: [
@@ -157,7 +108,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             ],
             GPU: [describe_gpu(run, sweep, crossovers)],
             PREDICTION: [describe_predictions(run)],
-            LEARNED: list(describe_data(run)),
+            LEARNED: [describe_learned(run)],
             METHOD: method,
         }
     return [

@@ -7,8 +7,9 @@ from typing import Any
 from bench.analysis.intervals import Interval
 
 Key = float | str | Interval | None
-# Letters in a line of a table that fit into a column of print; longer texts than LONG are wrapped.
-MAX_LETTERS, LONG = 80, 40
+# Letters in a line of a table that fit into half a sheet of paper and into a whole one; longer
+# texts than LONG are wrapped.
+HALF_SHEET, SHEET, LONG = 80, 150, 40
 # What joins the parts of a tooltip, the first of which names the row. Marks without a tooltip are
 # described by a name and this: the page finds both by the name, to show what a reader chose.
 JOINED = " · "
@@ -41,12 +42,13 @@ class Table:
         return set(range(self.words, len(self.headings) - self.last_words))
 
     @property
-    def is_wide(self) -> bool:
-        """Whether a line is too long for half a sheet of paper, in the letters of style.css."""
+    def widths(self) -> list[str]:
+        """What a line is too long for, in the letters of style.css: half a sheet, and a sheet."""
         # Headings are wrapped between words, and long texts anywhere.
         columns = zip(self.headings, *self.lines, strict=True)
         longest = (max(map(len, [*head.split(), *cells])) for head, *cells in columns)
-        return sum(min(length, LONG) + 1.5 for length in longest) > MAX_LETTERS
+        letters = sum(min(length, LONG) + 1.5 for length in longest)
+        return ["wide"] * (letters > HALF_SHEET) + ["vast"] * (letters > SHEET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Section:
 
     finding: the section's claim, plain text; it becomes the heading, and the title its subtitle.
     group: the part of the page to which the section belongs: one link in the list of contents.
-    folded: whether a page shows the tables, and a text that stands alone, only on demand.
+    folded: whether a page shows what is below the heading only on demand.
     empty: Markdown to show when there is neither text nor a table; it says how to get some.
     remarks: a list of plain text. text: Markdown before the tables, in which text of records is
     escaped.
@@ -118,11 +120,6 @@ class Section:
     def has_data(self) -> bool:
         """Whether there is more to show than ``empty``: what the section is about was measured."""
         return bool(self.text or self.tables or self.pictures or self.remarks)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether there is nothing but a text."""
-        return bool(self.text) and not (self.tables or self.pictures or self.remarks)
 
     @property
     def heading(self) -> str:

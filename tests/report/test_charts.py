@@ -12,17 +12,13 @@ from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, models, on, swept
 
 from bench.analysis.devices import find_crossovers
-from bench.analysis.intervals import Interval
-from bench.analysis.ladder import StepCost
 from bench.analysis.many import measure_growth
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
 from bench.report.charts import images
-from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
 from bench.report.charts.epochs import chart_epochs
-from bench.report.charts.ladder import Bar, chart_ladder
 from bench.report.charts.many import chart_models
 from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
@@ -36,18 +32,10 @@ ONE, TEN = {1: [1.0]}, {1: [1.0, 2.0], 10: [3.0, 4.0]}
 MODELS = summarize([*models(ODD, TEN), *models("b-processes", ONE)], HERE)
 
 
-# The last one has no interval, and costs less than nothing.
-BARS = [
-    Bar(ODD, 0, BOTH[0], StepCost(Interval(2e-5, 1e-5, 3e-5), Interval(1e-5, 0.0, 2e-5))),
-    Bar("b", 1, BOTH[1], StepCost(Interval(-5e-6), Interval(9e-5))),
-]
-
 CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
-    "accuracy": lambda: chart_accuracy(BOTH, ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "models": lambda: chart_models(measure_growth(MODELS), ODD),
-    "ladder": lambda: chart_ladder(BARS, ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
 }
@@ -110,40 +98,6 @@ def test_each_row_has_a_tick_at_its_roofline():
     counts = [chart_epochs(of, "t").to_json().count('"tick"') for of in (probed, rows)]
     assert counts == [1, 0]
     assert draw_svg(chart_epochs([probed[0], rows[1]], "t"))
-
-
-def test_accuracy_has_a_line_for_each_objective_with_its_spread():
-    one = trials(case("a"), 0.1, validation_accuracy=[0.5, 0.6, 0.6, 0.6, 0.6])
-    other = trials(case("b"), 0.1, validation_accuracy=[0.7, 0.8, 0.8, 0.8, 0.8])
-    rest = trials(case("c", objective="one-vs-rest"), 0.1)
-    points = read_points(chart_accuracy(summarize([*one, *other, *rest], HERE), "t"))
-    states = [(point["programs"], point["epoch"], point["accuracy"]) for point in points]
-    assert states[:2] + states[5:7] == [
-        ("2 softmax programs", 1, pytest.approx(0.6)),
-        ("2 softmax programs", 2, pytest.approx(0.7)),
-        ("1 one-vs-rest program", 1, pytest.approx(0.1)),
-        ("1 one-vs-rest program", 2, pytest.approx(0.2)),
-    ]
-    assert (points[0]["low"], points[0]["high"]) == (0.5, 0.7)
-
-
-def test_ladder_has_the_parts_of_a_step_in_microseconds():
-    points = read_points(chart_ladder(BARS, "t"))
-    # 64 and 128 ms an epoch of 1,500 steps.
-    assert [(one["fixed"], one["step"], one["low"], one["high"]) for one in points] == [
-        (pytest.approx(20), pytest.approx(30), pytest.approx(10), pytest.approx(30)),
-        (pytest.approx(-5), pytest.approx(85), None, None),
-    ]
-    assert [one["text"].rpartition(": ")[2] for one in points] == [
-        "20.0 [10.0, 30.0] of 42.7 µs",
-        "-5.00 of 85.3 µs",
-    ]
-    assert points[1]["tip"] == (
-        "b · 2 threads · a step 85.3 µs · fixed cost -5.00 µs · cost of images 90.0 µs"
-    )
-    once = chart_ladder(BARS[1:], "t")
-    assert "intervals" not in once.to_json()
-    assert draw_svg(once)
 
 
 def test_batch_sizes_have_the_measured_values():

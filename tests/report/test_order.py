@@ -18,10 +18,10 @@ from bench.report.sections.costs import gpu, many
 
 DATA = {"features": 784, "classes": 10}
 PEAKS = {"start": 2**20, "epochs": 2**30}
-TEXTBOOK, CURVES = "The textbook's figures and those measured here", "Accuracy over the epochs"
+TEXTBOOK = "The textbook's figures and those measured here"
 PARITY, PROGRAMS, MEMORY = "Do they compute the same?", "What each row is", "Peak memory"
 BATCHES, ROOFLINE = "Growth with the batch size", "How far from what the machine can do?"
-LEARNED, IMAGES = "What it learned", "The data"
+LEARNED = "What it learned"
 
 
 def sections_of(folder):
@@ -35,7 +35,7 @@ def write_and_list(tmp_path, plan, *records, **changes):
 
 def test_empty_run_has_every_section_and_says_how_to_fill_it(tmp_path):
     found = write_and_list(tmp_path, run(case()))
-    assert len(found) == 20
+    assert len(found) == 16
     for section in found.values():
         if section.group != order.METHOD:
             assert not section.tables
@@ -62,13 +62,12 @@ def test_sweep_fills_every_section(tmp_path):
     assert [line[:2] for line in found[ROOFLINE].tables[0].lines] == [["cpu", "1"], ["cpu", "2"]]
     pictures = {title: [one.name for one in section.pictures] for title, section in found.items()}
     assert pictures[BATCHES] == ["growth-batch-size"]
-    assert pictures[CURVES] == ["accuracy-sgd"]
     assert [line[0] for line in found[MEMORY].tables[0].lines] == ["a", "b"]
-    absent = {TEXTBOOK, gpu.TITLE, many.TITLE, LEARNED, IMAGES}
+    absent = {TEXTBOOK, gpu.TITLE, many.TITLE, LEARNED}
     assert {title for title, section in found.items() if section.empty and not section.tables} == (
         absent | {"Failed and unavailable"}
     )
-    without = {*absent, PROGRAMS, CURVES, "Epoch time, workload sgd"}
+    without = {*absent, PROGRAMS, "Epoch time, workload sgd"}
     for title, section in found.items():
         if title not in without and section.group not in {order.METHOD, order.GROWTH}:
             assert section.finding.endswith("."), title
@@ -164,17 +163,16 @@ def test_unprepared_data_are_asked_for_and_not_searched(tmp_path, monkeypatch, n
     monkeypatch.setattr(dataset, "find", lambda *_: pytest.fail("looked for the data"))
     data = {"name": name, "sha256": {"train": "of nothing that is here"}}
     found = write_and_list(tmp_path, run(case()), ok(case()), data=data)
-    for title in (IMAGES, LEARNED):
-        assert command in found[title].empty
-        assert "<b>" not in found[title].empty
+    assert command in found[LEARNED].empty
+    assert "<b>" not in found[LEARNED].empty
 
 
 def test_data_with_other_hashes_or_of_several_sets_are_not_shown(folder, prepared, tmp_path):
     other = {**prepared.describe(), "sha256": {**prepared.sha256, "t10k-labels-idx1-ubyte": "0"}}
     found = write_and_list(tmp_path / "other", run(case()), ok(case()), data=other)
-    assert found[IMAGES].empty
+    assert found[LEARNED].empty
     store.add_environment(folder, environment(id="there", data=other))
-    assert sections_of(folder)[IMAGES].empty
+    assert sections_of(folder)[LEARNED].empty
 
 
 def test_images_that_are_not_square_have_no_picture(tmp_path, prepared):
@@ -186,5 +184,4 @@ def test_images_that_are_not_square_have_no_picture(tmp_path, prepared):
     made = write(tmp_path / "run", run(case()), ok(case()), data=data)
     keep_params(made, ok(case()), dataset.find(str(tmp_path / "flat")))
     found = sections_of(made)
-    assert not found[IMAGES].pictures
     assert not found[LEARNED].pictures

@@ -56,14 +56,14 @@ def render_section(
 ) -> list[str]:
     """Return the parts of a section: subtitle, text, tables with notes, charts, remarks, links.
 
-    A section without contents is one line. short: without tables, or a text that stands alone.
+    A section without contents is one line. short: without tables.
     """
     if not section.has_data:
         return [f"**{escape(section.title)}** {section.empty}\n"]
     parts = [f"## {escape(section.heading)}\n"]
     if section.finding:
         parts.append(f"*{escape(section.title)}*\n")
-    if section.text and not (short and section.is_text):
+    if section.text:
         parts.append(f"{section.text.rstrip()}\n")
     for table in () if short else section.tables:
         title = f"### {escape(table.title)}\n" if table.title else ""

@@ -1,11 +1,12 @@
 """How close every row came to the oracle, and the margin to the tolerance."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE
 from bench.report import tables
-from bench.report.labels import REMARKS, label_case, list_workloads
+from bench.report.labels import REMARKS, label_case, list_workloads, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.parts import Section, Table
 from bench.report.render import numbers
@@ -32,6 +33,7 @@ def describe_parity(run: LoadedRun) -> Section:
         table_list += tabulate_parity(rows, workload)
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
+    remarks += filter(None, [describe_epochs(select_ranked(run.rows, run.workload))])
     _, finding = describe_agreement(run)
     return Section(TITLE, table_list, "No trial was judged.", remarks=remarks, finding=finding)
 
@@ -51,6 +53,25 @@ def describe_accuracy(rows: Sequence[Row]) -> str:
     if len(groups) == len({threads for threads, _ in groups}):
         text += ": with another number of threads they had other orders of the images"
     return f"{text}."
+
+
+def describe_epochs(rows: Sequence[Row]) -> str:
+    """Say which validation accuracies the softmax programs have after each epoch."""
+    curves = [row.accuracy.curves for row in select_softmax(rows) if row.accuracy.curves]
+    if not curves:
+        return ""
+    epochs = zip(*(curve for by_seed in curves for curve in by_seed), strict=False)
+    texts = [
+        f"{numbers.format_share(fmean(shares))} [{numbers.format_share(min(shares))}, "
+        f"{numbers.format_share(max(shares))}]"
+        for shares in epochs
+    ]
+    seeds = max(map(len, curves))
+    return (
+        f"Validation accuracy after 1 to {len(texts)} epochs, mean of all softmax programs and "
+        f"{seeds} seed{'s' * (seeds > 1)}, and in brackets the least and the largest: "
+        f"{', '.join(texts)}."
+    )
 
 
 def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:

@@ -12,7 +12,7 @@ from bench.analysis.summary import Row
 from bench.planning.plan import Part
 from bench.records.schema import TOLERANCE, TrialRecord
 from bench.report.charts.frontier import MAX_EPOCHS
-from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names
+from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names, select_ranked
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.runner.loop import Estimate
@@ -99,7 +99,21 @@ def list_remarks(run: LoadedRun) -> list[str]:
         for workload, (tried, planned) in run.incomplete.items()
     )
     known = describe_quiet(run), describe_apart(run), *incomplete, describe_missing(run)
-    return list(filter(None, known))
+    return [*filter(None, known), *describe_waits(run)]
+
+
+def describe_waits(run: LoadedRun) -> Iterator[str]:
+    """Say of each program that waits in some epochs how many these are, and what they take."""
+    for row in select_ranked(run.rows, run.workload):
+        if row.waits:
+            times = " in place of ".join(
+                numbers.format_duration(estimate_typical(epochs))
+                for epochs in (row.waits.waiting, row.waits.others)
+                if epochs
+            )
+            share = numbers.format_percent(row.waits.share)
+            name = label_case(row.case)
+            yield f"{name} waits in {share} of its epochs, while no core computes for it: {times}."
 
 
 def describe_apart(run: LoadedRun) -> str:

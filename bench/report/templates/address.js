@@ -17,8 +17,8 @@ const address = {
   // Open what is folded at a place.
   const show = (id, scroll) => {
     const place = document.getElementById(id);
-    for (const fold of place?.closest("section")?.querySelectorAll("details.numbers") ?? [])
-      fold.open = true;
+    const fold = place?.closest("section")?.querySelector("details.fold");
+    if (fold) fold.open = true;
     if (scroll) place?.scrollIntoView();
   };
   const read = () => {

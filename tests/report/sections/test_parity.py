@@ -6,7 +6,7 @@ from support.records import HERE, case, run, trials, write
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 from bench.report.load import load_run
-from bench.report.sections.parity import describe_parity, tabulate_parity
+from bench.report.sections.parity import describe_epochs, describe_parity, tabulate_parity
 
 
 def with_error(error, of, *epochs, tolerance=1e-5, **changes):
@@ -49,7 +49,7 @@ def test_test_accuracies_are_the_same_or_have_a_range(tmp_path):
         *with_error(1e-6, cases[3], test_accuracy=other),
     ]
     section = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records)))
-    same, different = section.remarks
+    same, different, _ = section.remarks
     assert same.startswith("Workload sgd: ")
     assert same.endswith("all 2 softmax programs have the same test accuracy, 0.8321.")
     assert different.endswith("softmax programs have test accuracies between 0.8300 and 0.8321.")
@@ -61,7 +61,21 @@ def test_other_orders_explain_other_accuracies(tmp_path):
         *with_error(1e-6, cases[0], test_accuracy=[0.8] * 5),
         *with_error(1e-6, cases[1], test_accuracy=[0.81] * 5),
     ]
-    (why,) = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records))).remarks
+    why, _ = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records))).remarks
     assert why.endswith(
         "0.8100: with another number of threads they had other orders of the images."
     )
+
+
+def test_remark_has_the_accuracies_after_each_epoch():
+    rest = trials(case("c", objective="one-vs-rest"), 0.1)
+    records = [
+        *trials(case("a"), 0.1, validation_accuracy=[0.5, 0.6, 0.6, 0.6, 0.6]),
+        *trials(case("b"), 0.1, validation_accuracy=[0.7, 0.8, 0.8, 0.8, 0.8]),
+    ]
+    assert describe_epochs(summarize([*records, *rest], HERE)).endswith(
+        "1 seed, and in brackets the least and the largest: 0.6000 [0.5000, 0.7000], "
+        + ", ".join(["0.7000 [0.6000, 0.8000]"] * 4)
+        + "."
+    )
+    assert describe_epochs(summarize(rest, HERE)) == ""

@@ -1,45 +1,43 @@
 """What a step costs: in each program, through each layer, and beyond its images."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from msgspec.structs import replace
 
-from bench.analysis.intervals import Interval
+from bench.analysis.intervals import Interval, estimate_difference
 from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
 from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.summary import Row
 from bench.report import tables
-from bench.report.charts.ladder import Bar, chart_ladder
 from bench.report.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     group_by_device,
+    label_case,
+    list_names,
+    list_workloads,
     name_case,
+    pick_known,
     quote_known,
     say_once,
     select_ranked,
     vary_threads,
 )
 from bench.report.load import LoadedRun
-from bench.report.parts import Picture, Section, Table
+from bench.report.parts import Section, Table
 from bench.report.render import numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.programs import find_entry
 from bench.report.sections.verdict import select_softmax
+from bench.worker.workloads import WORKLOADS
 
 TITLE = "What does a step cost?"
 NOTHING = "No softmax program can be ranked."
 STEP_NOTE = (
     "A step is one update of the weights: the epoch over the number of its batches, so it contains "
     "a share of what an epoch costs as a whole. Roofline: that of an epoch over as many steps."
-)
-LAYERS_NOTE = (
-    "Over: the program that does the same without the layer. Times as long: a step with the layer "
-    "over one without it, with an interval as of *× fastest*: for all pairs of programs at once."
 )
 FIXED_NOTE = (
     "Fixed: the cost of one more step if the same images are divided into more steps. It is the "
@@ -56,16 +54,14 @@ HALF_NOTE = (
 )
 PREDICTED_NOTE = "× predicted: an epoch at another batch size over the one that both costs predict."
 UNCERTAIN = "not told apart from 0"
-OTHERS = "one program of a framework"
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A program, the one that it is built on, or None, and the number of those below it."""
+    """A program, and the one that it is built on, or None."""
 
     row: Row
     below: Row | None = None
-    depth: int = 0
 
 
 def describe_steps(run: LoadedRun) -> Section:
@@ -77,18 +73,25 @@ def describe_steps(run: LoadedRun) -> Section:
     if not rows:
         return Section(TITLE, empty=NOTHING)
     costs = measure_steps(run.rows, run.run)
-    parts, sentences, pictures = [], [], []
+    parts: list[Table] = []
+    sentences: list[str] = []
     for group in group_by_device(rows):
         parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run), run.rows))
-        sentences += [escape(sentence)] if (sentence := describe_layers(group)) else []
-        if bars := list_bars(group, costs):
-            name, size = "ladder", f"A step of {group[0].case.batch_size:,} images"
-            if group[0].case.device == "gpu":
-                name, size = "ladder-gpu", f"{size} on the GPU"
-            title = f"{size}: fixed cost and cost of the images"
-            pictures.append(Picture(name, title, partial(chart_ladder, bars, title)))
+        sentences += map(escape, filter(None, (describe_layers(group), list_fixed(group, costs))))
+    sentences += map(escape, describe_optimizers(run))
     text, finding = "\n\n".join(sentences), describe_halves(rows, costs) or describe_step(rows)
-    return Section(TITLE, parts, pictures=pictures, text=text, finding=finding)
+    return Section(TITLE, parts, text=text, finding=finding)
+
+
+def list_fixed(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
+    """Say what of a step is fixed in each program; empty without two batch sizes."""
+    texts = [
+        f"{label_case(row.case)} {numbers.format_duration(costs[row.case.slug].fixed)} of "
+        f"{numbers.format_duration(row.typical_seconds / row.case.steps)}"
+        for row in rows
+        if row.case.slug in costs
+    ]
+    return f"Fixed cost of a step: {'; '.join(texts)}." if texts else ""
 
 
 def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
@@ -107,6 +110,27 @@ def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
         known, lambda row: f"about {numbers.format_number(sizes[row.case.slug], 1)}"
     )
     return f"Half of a step is overhead up to a batch of this many images: {sizes_in_words}."
+
+
+def describe_optimizers(run: LoadedRun) -> Iterator[str]:
+    """Say what the optimizer of another workload certainly adds to a step, round by round."""
+    rows = {row.case.slug: row for row in select_ranked(run.rows, run.workload)}
+    others = [name for name in list_workloads(run.rows) if name in {*WORKLOADS} - {run.workload}]
+    for name in others if run.workload in WORKLOADS else ():
+        added: dict[str, Interval] = {}
+        for row in pick_known(select_softmax(select_ranked(run.rows, name))):
+            if plain := rows.get(replace(row.case, workload=run.workload).slug):
+                rounds = row.epochs_by_round.keys() & plain.epochs_by_round.keys()
+                longer = [row.epochs_by_round[n] - plain.epochs_by_round[n] for n in rounds]
+                added[label_case(row.case)] = estimate_difference(longer) / row.case.steps
+        texts = [
+            f"{numbers.format_duration(cost)} in {program}"
+            for program, cost in added.items()
+            if cost.excludes(0)
+        ]
+        if texts:
+            new, first = (type(WORKLOADS[one].optimizer).__name__ for one in (name, run.workload))
+            yield f"{new} in place of {first} adds to a step {list_names(texts, len(texts))}."
 
 
 def describe_step(rows: Sequence[Row]) -> str:
@@ -136,18 +160,11 @@ def tabulate_steps(
 
     all_rows: among which are those of a sweep, whose smallest size the costs predict.
     """
-    rungs = {rung.row.case.slug: rung for ladder in list_ladders(rows) for rung in ladder}
-    below = [rungs[row.case.slug].below for row in rows]
     steps = [row.epoch and row.epoch / row.case.steps for row in rows]
     scale, unit = numbers.choose_unit(steps)
     known = [costs.get(row.case.slug) for row in rows]
     fixed = [cost.fixed if cost else None for cost in known]
     images = [cost.images if cost else None for cost in known]
-    table = compare_all(rows)
-    ratios = [
-        table.estimate(row.case.slug, other.case.slug) if other else None
-        for row, other in zip(rows, below, strict=True)
-    ]
     columns: tuple[tables.Column, ...] = (
         tables.list_numbers(f"a step, {unit}", steps, scale),
         tables.Column(
@@ -162,8 +179,6 @@ def tabulate_steps(
             scale,
         ),
         tables.list_numbers("n½, images", [cost.half_size if cost else None for cost in known]),
-        tables.list_words("over", [name_case(other.case) if other else "" for other in below]),
-        tables.list_factors("times as long", ratios),
     )
     swept = [
         row
@@ -184,11 +199,10 @@ def tabulate_steps(
         heading = f"epoch at batch size {size:,}, × predicted"
         columns = (*columns, tables.list_numbers(heading, predicted))
     notes = [STEP_NOTE]
-    notes += [LAYERS_NOTE] * any(ratios)
     if any(known):
         notes += [FIXED_NOTE.format(*batch_sizes), HALF_NOTE]
         notes += [PREDICTED_NOTE] * bool(sizes)
-    if are_adjusted(rows) and any([*ratios, *known]):
+    if are_adjusted(rows) and any(known):
         notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
 
@@ -211,31 +225,10 @@ def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:
 
     def climb(rung: Rung) -> list[Rung]:
         above = [row for row in rows if below.get(row.case.slug) is rung.row]
-        higher = [climb(Rung(row, rung.row, rung.depth + 1)) for row in above]
+        higher = [climb(Rung(row, rung.row)) for row in above]
         return [rung, *(layer for ladder in higher for layer in ladder)]
 
     return [climb(Rung(row)) for row in rows if below.get(row.case.slug) is None]
-
-
-def list_bars(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> list[Bar]:
-    """Return the bars of a chart, by framework; those of frameworks with one program together."""
-    named = [
-        (ladder[0].row.case.framework or "own file", rung)
-        for ladder in list_ladders(rows)
-        for rung in ladder
-        if rung.row.case.slug in costs
-    ]
-    counts = Counter(framework for framework, _ in named)
-    bars = [
-        Bar(
-            framework if counts[framework] > 1 else OTHERS,
-            rung.depth,
-            rung.row,
-            costs[rung.row.case.slug],
-        )
-        for framework, rung in named
-    ]
-    return sorted(bars, key=lambda bar: bar.group == OTHERS)
 
 
 def describe_layers(rows: Sequence[Row]) -> str:

@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import median
 
 from bench.analysis.intervals import TWO_GROUPS
 from bench.analysis.ranking import find_ties
-from bench.analysis.summary import Row, Waits
+from bench.analysis.summary import Row
 from bench.report.charts.epochs import chart_epochs
 from bench.report.labels import (
     ADJUSTED_NOTE,
@@ -21,7 +20,6 @@ from bench.report.labels import (
 from bench.report.load import LoadedRun
 from bench.report.parts import Picture, Section
 from bench.report.render.markdown import escape
-from bench.report.render.numbers import format_percent, format_typical
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import Workload, get_workload, is_workload
@@ -48,9 +46,6 @@ SEEDS_NOTE = (
 ONE_VS_REST_NOTE = (
     "One-vs-rest trains other mathematics and updates its weights once an image, {:,} times an "
     "epoch: it is not compared with the fastest."
-)
-WAITS = (
-    "These programs wait in more than a tenth of their epochs, while no core computes for them: {}."
 )
 GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
@@ -110,21 +105,10 @@ def describe_run(rows: Sequence[Row]) -> list[str]:
     problems = "; ".join(escape(describe_problem(group)) for group in group_by_device(rows))
     counts = sorted({len(row.epochs_by_round) for row in rows})
     processes = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''}"
-    lines = [
+    return [
         f"Measured: {problems}; {processes} of each program.",
         *describe_ties(rows),
     ]
-    waits = [f"{label_case(row.case)}, {describe_waits(row.waits)}" for row in rows if row.waits]
-    if waits:
-        lines.append(WAITS.format(escape("; ".join(waits))))
-    return lines
-
-
-def describe_waits(waits: Waits) -> str:
-    """Return in how many epochs a row waits, and what those take and the others."""
-    text = f"in {format_percent(waits.share)} of them, which take "
-    text += format_typical(median(waits.waiting))
-    return f"{text} in place of {format_typical(median(waits.others))}" if waits.others else text
 
 
 def describe_ties(rows: Sequence[Row]) -> list[str]:

@@ -1,6 +1,6 @@
-"""The data, and what a classifier learns from them."""
+"""What a classifier learns from the data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -19,10 +19,8 @@ from bench.report.parts import Picture, Section
 from bench.runner.parity.evidence import split_params
 from bench.runner.parity.stored import read_params
 from bench.worker import data as prepared
-from bench.worker.data import Part
 
-DATA_TITLE = "The data"
-LEARNED_TITLE = "What it learned"
+TITLE = "What it learned"
 NOT_PREPARED = (
     "The data are not prepared here: run `softmax-bench data{}`, then write the report again."
 )
@@ -34,29 +32,19 @@ LEARNED = (
     "softmax program has these weights within the tolerance. One-vs-rest solves another problem, "
     "and its weights are only similar."
 )
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
-def describe_data(run: LoadedRun) -> Iterator[Section]:
-    """Yield the sections about the data, if they are prepared on this machine."""
+def describe_learned(run: LoadedRun) -> Section:
+    """Return the weights, if the data are prepared on this machine."""
     data = _find_data(run)
     if isinstance(data, str):
-        yield Section(LEARNED_TITLE, empty=data)
-        yield Section(DATA_TITLE, empty=data)
-        return
-    train, validation, test = (len(prepared.read_labels(data.folder, part)) for part in PARTS)
-    remark = (
-        f"{train:,} training, {validation:,} validation and {test:,} test images of "
-        f"{data.classes} classes."
-    )
+        return Section(TITLE, empty=data)
     ranked = [row.case for row in select_ranked(run.rows, run.workload)]
     softmax = [case for case in ranked if case.objective == "softmax"]
     kept = ((case, params) for case in softmax if (params := read_weights(run, case, data)))
     if shown := next(kept, None):
-        yield _describe_weights(*shown, data)
-    else:
-        yield Section(LEARNED_TITLE, empty=NO_PARAMS if softmax else NO_SOFTMAX)
-    yield Section(DATA_TITLE, remarks=[remark])
+        return _describe_weights(*shown, data)
+    return Section(TITLE, empty=NO_PARAMS if softmax else NO_SOFTMAX)
 
 
 def _find_data(run: LoadedRun) -> Dataset | str:
@@ -100,7 +88,7 @@ def _describe_weights(case: Case, params: Params, data: Dataset) -> Section:
         pictures.append(Picture("weights", title, draw))
     remark = LEARNED.format(case.implementation, case.epochs, case.workload, case.batch_size)
     finding = describe_confusion(counts, names)
-    return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark], finding=finding)
+    return Section(TITLE, pictures=pictures, remarks=[remark], finding=finding)
 
 
 def describe_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from bench.report.sections.costs.workload import (
     describe_workload,
     write_note,
 )
+from bench.report.sections.verdict import list_remarks
 
 # ----- what the noise hides
 
@@ -56,8 +57,9 @@ def test_rows_that_wait_in_their_epochs_are_named(tmp_path):
     records = [*trials(case("<waits>"), 1.0, 1.0, **epochs), *trials(case("busy"), 1.0, 1.0)]
     loaded = load_run(write(tmp_path / "run", run(case("<waits>"), case("busy")), *records))
     section = describe_workload(loaded, "sgd")
-    assert section.text.endswith(
-        "for them: &lt;waits&gt;, in 40 % of them, which take 1.2 s in place of 1.0 s."
+    assert list_remarks(loaded)[-1] == (
+        "<waits> waits in 40 % of its epochs, while no core computes for it: "
+        "1.25 s [1.25, 1.25] in place of 1.00 s [1.00, 1.00]."
     )
     remarks = {cells["program"]: cells["processes"] for cells in read_cells(section.tables[0])}
     assert remarks == {"<waits>": "waits 40 %", "busy": ""}
