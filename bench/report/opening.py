@@ -1,6 +1,7 @@
 """What a page of one run opens with: the verdicts, and which program is done first, and when."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -70,17 +71,18 @@ class Verdict:
 class Standing:
     """The rows in the order of a quantity.
 
-    key: a number of epochs from a start, with @ and a number of models if it is not that of the
-    first workload and ~ if the start is a warm one; or a name. caption: of another quantity.
-    heading: of the values. lines: name, style, value, ratio to the first, and what a page computes
-    other ratios of; the first on top. leaders: how many of them are not certainly more than the
+    key: a number of epochs; then m and a number of models, or b and a batch size, if it is not that
+    of the first workload; then "warm" for a warm start, or "each" for one of many models in one
+    process, which has no start. Or the name of another quantity. caption: what it is. heading: of
+    the values. lines: name, value, ratio to the first, and what a page computes other
+    ratios of; the first on top. leaders: how many of them are not certainly more than the
     first; 0 if none of the others is.
     """
 
     key: str
     caption: str
     heading: str
-    lines: Sequence[tuple[str, str, str, str, Interval]]
+    lines: Sequence[tuple[str, str, str, Interval]]
     leaders: int
 
 
@@ -92,7 +94,8 @@ class Opening:
     hold. remarks: what was not measured. command: writes the page again, run beside the folder.
     hashes: SHA-256 of the files of the run by name. picture, standings: of the
     comparable rows of the first workload; without any that recorded its start, None and empty.
-    models: among which numbers of models a reader can choose; empty if there are not several.
+    models, batches: among which numbers of models and batch sizes a reader can choose; empty if
+    there are not several.
     """
 
     title: str
@@ -105,6 +108,7 @@ class Opening:
     picture: Picture | None
     standings: Sequence[Standing]
     models: Sequence[int]
+    batches: Sequence[int]
 
 
 def make_opening(run: LoadedRun) -> Opening:
@@ -150,6 +154,7 @@ def make_opening(run: LoadedRun) -> Opening:
         picture=picture,
         standings=list_standings(run, started) if len(started) > 1 else [],
         models=models,
+        batches=list_batches(run, started) if started else [],
     )
 
 
@@ -192,21 +197,40 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
 
     rows: of the first workload; those of another one are of the same size.
     """
-    standings, shown = [], {label_case(row.case) for row in rows}
-    groups = {"": rows}  # by the end of their keys
+    return [*list_trainings(run, rows), *list_quantities(run, rows)]
+
+
+def list_trainings(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
+    """Yield the standings of some epochs, by their number, models, batch size and kind of start."""
+    shown = {label_case(row.case) for row in rows}
+    groups = {"": ("", rows)}  # by what of their keys is no number of epochs
     for name in (f"many-{models}" for models in list_models(run)):
         if name != run.workload:
             others = select_softmax(select_ranked(run.rows, name))
-            groups[f"@{count_models(name)}"] = [
-                row for row in others if row.start.by_round and label_case(row.case) in shown
-            ]
-    for end, group in list(groups.items()):
-        if any(row.start.warm_by_round for row in group):
-            groups[f"{end}~"] = [row.start_warm() for row in group]
-    for count, (end, group) in product(STEPS, groups.items()):
-        times = [(row, row.sum_epochs(count)) for row in group]
-        timings = [Timing(row, each, each) for row, each in times]
-        standings += [rank(timings, f"{count}{end}")] if timings else []
+            models = count_models(name)
+            groups[f"m{models}"] = f", {models:,} models at once", select_started(others, shown)
+    for size in list_batches(run, rows)[1:]:
+        others = select_softmax(list_swept(run, rows))
+        others = [row for row in others if row.case.batch_size == size]
+        groups[f"b{size}"] = f", batches of {size:,}", select_started(others, shown)
+    for count, (key, (words, group)) in product(STEPS, groups.items()):
+        trained = f"{count:,} epoch{'s are' if count > 1 else ' is'} trained{words}"
+        kinds = {"": (f"From a cold start until {trained}", time_starts(group, count))}
+        if not key.startswith("b") and any(row.start.warm_by_round for row in group):
+            warm = [row.start_warm() for row in group]
+            kinds["warm"] = f"From a warm start until {trained}", time_starts(warm, count)
+        if not key and all(row.start.reset for row in group):
+            caption = f"One of many models in one process until {trained}"
+            kinds["each"] = caption, time_resets(group, count)
+        for kind, (caption, timings) in kinds.items():
+            if len(timings) > 1:
+                name = " ".join(filter(None, (str(count), key, kind)))
+                yield rank(timings, name, caption)
+
+
+def list_quantities(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
+    """Yield the standings of other quantities."""
+    shown = {label_case(row.case) for row in rows}
     more = {"steady": ("An epoch, once running", time_epochs(rows))}
     for name in list_workloads(run.rows)[1:]:
         others = [
@@ -220,11 +244,52 @@ def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
     for key, (caption, timings) in more.items():
         known = [one for one in timings if one.name in shown and any(one.compared.values())]
         if len(known) > 1:
-            standings.append(rank(known, key, caption))
-    return standings
+            yield rank(known, key, caption)
 
 
-def rank(timings: Sequence[Timing], key: str, caption: str = "") -> Standing:
+def list_swept(run: LoadedRun, rows: Sequence[Row]) -> list[Row]:
+    """Return ranked rows of the first workload that differ from the first of rows in batch size."""
+    first = rows[0].case
+    return [
+        row
+        for row in run.rows
+        if row.swept
+        and row.ranked
+        and (row.case.workload, row.case.threads, row.case.samples, row.case.device)
+        == (first.workload, first.threads, first.samples, first.device)
+    ]
+
+
+def list_batches(run: LoadedRun, rows: Sequence[Row]) -> list[int]:
+    """Return the batch sizes that several programs have, that of rows first; empty if only that."""
+    counts = Counter(row.case.batch_size for row in list_swept(run, rows) if row.start.by_round)
+    sizes = sorted(size for size, count in counts.items() if count > 1)
+    return [rows[0].case.batch_size, *sizes] if sizes else []
+
+
+def select_started(rows: Iterable[Row], names: Container[str]) -> list[Row]:
+    """Return the rows of these names that recorded their start."""
+    return [row for row in rows if row.start.by_round and label_case(row.case) in names]
+
+
+def time_starts(rows: Iterable[Row], epochs: int) -> list[Timing]:
+    """Return the seconds from a start until this many epochs are trained."""
+    return [Timing(row, times, times) for row in rows if (times := row.sum_epochs(epochs))]
+
+
+def time_resets(rows: Iterable[Row], epochs: int) -> list[Timing]:
+    """Return the seconds of a reset and this many epochs, in a process that has begun."""
+    reset = [
+        (
+            row,
+            {n: (row.start.reset or 0.0) + epochs * one for n, one in row.epochs_by_round.items()},
+        )
+        for row in rows
+    ]
+    return [Timing(row, times, times) for row, times in reset]
+
+
+def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
     """Return the standing of rows; see ``Standing``."""
     first, *others = timings = sort_timings(timings)
     if key == "memory":
@@ -236,7 +301,6 @@ def rank(timings: Sequence[Timing], key: str, caption: str = "") -> Standing:
     lines = [
         (
             one.name,
-            one.row.case.style,
             numbers.format_interval(one.seconds, scale),
             numbers.format_factor(table.estimate(one.name, first.name)),
             table.typical[one.name],

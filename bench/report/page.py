@@ -9,6 +9,12 @@ from bench.report.opening import Opening, Standing
 from bench.report.parts import Chart, Relative, Section
 from bench.report.render import html
 
+# By what a page orders programs that train some epochs.
+KINDS = {
+    "": "a cold start and some epochs",
+    "warm": "a warm start and some epochs",
+    "each": "some epochs of one of many models",
+}
 SCRIPTS = ("address.js", "table.js", "relative.js", "filter.js", "epochs.js", "charts.js")
 
 
@@ -43,9 +49,8 @@ def render_report(
         opening=opening,
         first=next((one for one in standings if one.key == str(EPOCHS)), None),
         standings={one.key: list_values(one) for one in standings},
-        others={one.key: one.caption for one in standings if one.caption},
+        quantities=list_quantities(standings),
         counts=[one.key for one in standings if one.key.isdecimal()],
-        warm=any(one.key.endswith("~") for one in standings),
         table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",
         sections=sections,
         contents=list_contents(sections),
@@ -57,9 +62,20 @@ def render_report(
     )
 
 
+def list_quantities(standings: Sequence[Standing]) -> dict[str, str]:
+    """Return what a reader can order programs by: words by the end of keys, or by the key."""
+    ends = {one.key.split()[-1] for one in standings}
+    kinds = {key: words for key, words in KINDS.items() if not key or key in ends}
+    others = [one for one in standings if not one.key[0].isdecimal()]
+    return kinds | {one.key: f"{one.caption[0].lower()}{one.caption[1:]}" for one in others}
+
+
 def list_values(standing: Standing) -> list[Any]:
-    """Return what epochs.js shows of a standing."""
-    lines = [[name, text, html.write_key(key)] for name, _, text, _, key in standing.lines]
+    """Return what epochs.js shows of a standing; it writes the times of trainings itself."""
+    trains = standing.key[0].isdecimal()
+    lines = [
+        [name, "" if trains else text, html.write_key(key)] for name, text, _, key in standing.lines
+    ]
     return [standing.heading, lines, standing.leaders, standing.caption]
 
 

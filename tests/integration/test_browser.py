@@ -20,6 +20,7 @@ import bench
 from bench.report import index
 from bench.report.labels import label_case, select_ranked
 from bench.report.load import load_run, load_runs
+from bench.report.opening import make_opening
 from bench.report.render.numbers import format_factor
 from bench.report.sections.verdict import Timing, compare, select_softmax
 from bench.report.write import write_report
@@ -269,15 +270,19 @@ def test_slider_shows_who_is_first_and_the_address_keeps_it(opened, reference):
     first = view.texts("#standings tbody th")[0]
     slider = page.get_by_label("Epochs to train")
     rule = page.locator(".broad .chosen_marks line")
-    assert view.texts("#standings output") == ["5"]
+    five = "From a cold start until 5 epochs are trained"
+    assert view.texts("#standings caption") == [five]
+    assert re.fullmatch(
+        rf"{five}: numpy, .* s \[.*\]; .* times as long", view.texts("#chooser p")[0]
+    )
     for _ in range(30):
         slider.press("ArrowRight")
-    assert view.texts("#standings output") == ["1,000"]
+    assert view.texts("#standings caption") == ["From a cold start until 1,000 epochs are trained"]
     assert view.texts("#standings tbody th")[0] != first
     assert page.url.endswith("#epochs=1000")
     end = rule.bounding_box()["x"]
     page.reload()
-    assert view.texts("#standings output") == ["1,000"]
+    assert view.texts("#standings caption") == ["From a cold start until 1,000 epochs are trained"]
     slider.press("ArrowLeft")
     assert rule.bounding_box()["x"] < end
 
@@ -288,12 +293,12 @@ def test_slider_of_models_shows_who_is_first_and_the_address_keeps_it(opened, tm
     plan = plan_of(*records, rounds={"many-1": 3, "many-10": 3})
     write_report([load_run(write(tmp_path / "run", plan, *records))])
     view = opened(tmp_path / "run" / "report.html")
-    assert view.texts("#standings output") == ["5", "1"]
+    assert view.texts("#standings caption") == ["From a cold start until 5 epochs are trained"]
     assert view.texts("#standings tbody th")[0].startswith("one-processes")
     view.page.get_by_label("Models at once").press("ArrowRight")
     assert view.page.url.endswith("#models=10")
     view.page.reload()
-    assert view.texts("#standings output") == ["5", "10"]
+    assert view.texts("#standings caption")[0].endswith("epochs are trained, 10 models at once")
     assert view.texts("#standings tbody th")[0].startswith("together")
 
 
@@ -318,14 +323,40 @@ def test_choice_of_a_warm_start_changes_the_times_and_the_address_keeps_it(opene
     view = opened(reference)
     numba = view.page.locator("#standings tr[data-of=numba] td").first
     cold = numba.text_content()
-    assert view.texts("#standings caption b") == ["cold"]
     view.page.get_by_label("Order by").select_option("warm")
     warm = numba.text_content()
     assert (warm != cold, view.page.url[-14:]) == (True, "#quantity=warm")
     view.page.get_by_label("Epochs to train").press("ArrowRight")
     view.page.reload()
-    assert view.texts("#standings caption b") == ["warm"]
-    assert view.texts("#standings output") == ["7"]
+    assert view.texts("#standings caption") == ["From a warm start until 7 epochs are trained"]
+
+
+def test_times_of_the_chooser_are_those_of_the_analysis(opened, reference):
+    view, run = opened(reference), load_run(reference.parent)
+    standings = {one.key: one for one in make_opening(run).standings}
+    slider, choice = (view.page.get_by_label(name) for name in ("Epochs to train", "Order by"))
+    for key in ("7", "10 warm", "15 each"):
+        slider.press("ArrowRight")
+        choice.select_option(key.partition(" ")[2])
+        cells = view.texts("#standings tbody tr:not(.absent) :is(th, td:nth-child(2))")
+        lines = standings[key].lines
+        assert cells == [text for name, time, *_ in lines for text in (name, time)]
+
+
+def test_chooser_names_the_first_of_what_is_shown(opened, reference):
+    view = opened(reference)
+    page = view.page
+    page.get_by_label("Keras", exact=True).check()
+    page.get_by_label("Batch size", exact=True).select_option("128")
+    said = view.texts("#chooser p")[0]
+    assert said.startswith("From a cold start until 5 epochs are trained, batches of 128: keras-")
+    page.get_by_label("Order by").select_option("each")
+    assert page.url.endswith("#family=Keras&batch=128&quantity=each")
+    page.get_by_label("Batch size", exact=True).select_option("32")
+    page.reload()
+    first = view.texts("#standings tbody tr:visible th")[0]
+    caption = "One of many models in one process until 5 epochs are trained"
+    assert view.texts("#chooser p")[0].startswith(f"{caption}: {first}, ")
 
 
 def test_phone_shows_eight_programs_until_all_are_asked_for(opened, reference):
@@ -535,7 +566,7 @@ def test_nothing_is_relative_to_a_row_that_is_not_shown(opened, reference):
         assert (first, "1" in others) == ("1", False)
         assert {families[name] for name in ratios(view, one)} == {"PyTorch", "JAX"}
     hidden = "|".join(name for name in families if families[name] not in {"PyTorch", "JAX"})
-    said = page.locator("h2, .verdicts > div, section:has(.subtitle) p, figcaption")
+    said = page.locator("h2, #chooser p, section:has(.subtitle) p, figcaption")
     texts = said.locator("visible=true").and_(page.locator(":not(.of-all)")).all_inner_texts()
     assert len(texts) > 20
     assert not [one for one in texts if re.search(rf"(?<![\w-])({hidden})(?![\w-])", one)]

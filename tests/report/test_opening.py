@@ -64,8 +64,8 @@ def test_opening_names_who_is_first_and_when_another_is(tmp_path):
     assert orders["10"] == ["late", "early"]
     five = next(one for one in opening.standings if one.key == "5")
     assert (five.heading, five.leaders) == ("time, s", 1)
-    assert five.lines[0][2].startswith("9.26 [")
-    assert five.lines[0][3] == "1"
+    assert five.lines[0][1].startswith("9.26 [")
+    assert five.lines[0][2] == "1"
     assert orders["steady"] == ["late", "early"]
     records = (loaded.folder / "trials.jsonl").read_bytes()
     assert opening.hashes["trials.jsonl"] == hashlib.sha256(records).hexdigest()
@@ -78,9 +78,25 @@ def test_order_from_a_warm_start_stands_beside_the_cold_one(tmp_path):
     lost = ok(late[0].case, 9, kind="warm-start", import_seconds=0.0)  # its trial did not succeed
     opening, _ = open_run(tmp_path, early, late[:4], warm, [lost])
     orders = {one.key: [line[0] for line in one.lines] for one in opening.standings}
-    assert (orders["5"], orders["5~"]) == (["early", "late"], ["late", "early"])
+    assert (orders["5"], orders["5 warm"]) == (["early", "late"], ["late", "early"])
     cold, _ = open_run(tmp_path / "cold", early, late)
-    assert not any(one.key.endswith("~") for one in cold.standings)
+    assert not any(one.key.endswith("warm") for one in cold.standings)
+
+
+def test_order_of_another_batch_size_and_of_many_models_stands_beside_the_first(tmp_path):
+    early, late = trials(case("early"), *near(1.0)), trials(case("late"), *near(0.1), **SLOW_START)
+    large = [trials(case(name, batch_size=128), 0.5 + late) for late, name in enumerate("ab")]
+    of_rows = [
+        trials(case(name, batch_size=128), time) for name, time in (("early", 2), ("late", 3))
+    ]
+    opening, _ = open_run(tmp_path, early, late, *of_rows, *large)
+    assert opening.batches == [32, 128]
+    lines = {one.key: [line[:2] for line in one.lines] for one in opening.standings}
+    assert [name for name, _ in lines["1000 b128"]] == ["early", "late"]
+    # A process that has begun only resets: 0.1 s and 5 epochs.
+    assert [name for name, _ in lines["5 each"]] == ["late", "early"]
+    reset = early[0].reset_seconds
+    assert lines["5 each"][1][1].startswith(f"{reset + 5:.2f} [")
 
 
 def test_programs_that_cannot_be_told_apart_share_the_headline(tmp_path):

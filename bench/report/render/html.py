@@ -48,7 +48,7 @@ def write_key(key: float | Interval) -> str:
     if not isinstance(key, Interval):
         return f"{key:.6g}"
     values = (key.mean, key.low, key.high, key.other)
-    return " ".join("-" if one is None else f"{one:.9g}" for one in values).rstrip(" -")
+    return " ".join("-" if one is None else f"{one:.7g}" for one in values).rstrip(" -")
 
 
 def read_part(name: str) -> str:

@@ -1,74 +1,79 @@
-// Show the programs in the order of what a reader chose: a start and some epochs, or another one.
+// Show the programs in the order of what a reader chose, and who is first of those that are shown.
 "use strict";
-for (const place of document.querySelectorAll("#standings")) {
+const SCALES = { s: 1, ms: 1e3, "µs": 1e6 };
+for (const form of document.querySelectorAll("#chooser")) {
+  const place = document.getElementById("standings");
   const standings = JSON.parse(place.querySelector("script").textContent);
   const counts = Object.keys(standings).map(Number).filter(Number.isFinite);
-  const slider = place.querySelector("#epochs");
-  const select = place.querySelector("#quantity");
-  const models = place.querySelector("#models");
+  const [slider, models, batch, select] = ["epochs", "models", "batch", "quantity"]
+    .map((name) => form.querySelector(`#${name}`));
   const sizes = models?.dataset.sizes.split(" ");
   const body = place.querySelector("tbody");
   const rows = new Map([...body.rows].map((row) => [row.dataset.of, row]));
-  const [started, other] = place.querySelectorAll("caption span");
+
+  // As describe_first in verdict.py, of what is shown.
+  const write = (caption, heading) => {
+    const [first, second] = [...body.rows].filter((row) => !row.matches(".absent") && !row.hidden);
+    const [quantity, unit] = heading.split(", ");
+    const said = `${caption}: ${first?.dataset.of}, ${first?.cells[1].textContent.replace(/( \[|$)/, ` ${unit}$1`)}`;
+    const [ratio, low] = second?.cells[2].textContent.replaceAll(",", "").match(/[\d.]+/g) ?? [];
+    if (!ratio) return first ? said : "";
+    if (low <= 1) return `${said}, but ${second.dataset.of} may need no more`;
+    const times = Number(ratio).toLocaleString("en", { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
+    return `${said}; ${second.dataset.of} takes ${times} times as ${quantity === "time" ? "long" : "much"}`;
+  };
 
   const show = () => {
     const epochs = counts[slider.value];
-    // Of the first workload's number of models, keys are epochs alone.
-    const size = sizes?.[models.value];
-    const end = select?.value === "warm" ? "~" : "";
-    const [heading, lines, leaders, caption] =
-      standings[select?.value] ?? standings[`${epochs}@${size}${end}`] ?? standings[`${epochs}${end}`];
-    started.hidden = caption !== "";
-    started.querySelector("b").textContent = end ? "warm" : "cold";
-    for (const part of place.querySelectorAll("input, label:not([for=quantity])")) part.hidden = started.hidden;
-    slider.setAttribute("aria-valuetext", `${epochs} epochs`);
+    const size = models && models.value > 0 ? `m${sizes[models.value]}` : "";
+    const images = batch && batch.selectedIndex > 0 ? `b${batch.value}` : "";
+    const keys = [[epochs, size || images, select.value], [epochs, size || images], [epochs]];
+    const [heading, lines, leaders, caption] = standings[select.value]
+      ?? standings[keys.map((key) => key.filter(Boolean).join(" ")).find((key) => key in standings)];
+    const trains = !(select.value in standings);
+    for (const part of [slider, models, batch]) if (part) part.parentElement.hidden = !trains;
+    slider.setAttribute("aria-valuetext", `${epochs.toLocaleString("en")} epochs`);
+    models?.setAttribute("aria-valuetext", `${sizes[models.value]} models`);
     place.querySelector("thead span").textContent = heading;
-    const [epochsShown, modelsShown] = place.querySelectorAll("output");
-    epochsShown.textContent = epochs.toLocaleString("en");
-    if (models) {
-      models.setAttribute("aria-valuetext", `${size} models`);
-      modelsShown.textContent = Number(size).toLocaleString("en");
-    }
-    other.textContent = caption;
+    place.querySelector("caption").textContent = caption;
     for (const row of rows.values()) row.classList.add("absent");
     body.append(...lines.map(([name, text, compared], number) => {
       const row = rows.get(name);
       row.classList.remove("absent");
       row.classList.toggle("leader", number < leaders);
-      row.cells[1].textContent = text;
+      row.cells[1].textContent = text || ratios.write(compared, SCALES[heading.split(", ")[1]]);
       row.cells[2].dataset.key = compared;
       return row;
     }));
     ratios.show();
     // The horizontal axis goes from 1 to the last number, on a logarithmic scale.
-    for (const rule of place.parentElement.querySelectorAll(".chosen_marks line")) {
+    for (const rule of document.querySelectorAll(".pair .chosen_marks line")) {
       const plot = rule.closest("svg").querySelector(".role-axis-grid line[x2]:not([x2='0'])");
+      if (!plot) continue;
       const share = Math.log(epochs) / Math.log(counts.at(-1));
       rule.setAttribute("transform", `translate(${plot.getAttribute("x2") * share},0)`);
-      rule.classList.toggle("chosen", caption === "" && !end);
+      rule.classList.toggle("chosen", trains && !size && !images && !select.value);
     }
+    form.querySelector(".headline").textContent = write(caption, heading);
   };
   place.querySelector("#all")?.addEventListener("click", () => place.classList.add("all"));
-  slider.addEventListener("input", () => {
+  const choices = { epochs: () => counts[slider.value], models: () => sizes[models.value],
+    batch: () => batch.value, quantity: () => select.value };
+  form.addEventListener("input", ({ target }) => {
     show();
-    address.set("epochs", counts[slider.value]);
+    address.set(target.id, choices[target.id]());
   });
-  models?.addEventListener("input", () => {
-    show();
-    address.set("models", sizes[models.value]);
-  });
-  select?.addEventListener("change", () => {
-    show();
-    address.set("quantity", select.value);
-  });
+  // The filter hides rows before this: it comes first in the page.
+  document.querySelector("form.filters")?.addEventListener("change", show);
   address.follow((state) => {
     const index = counts.indexOf(Number(state.get("epochs")));
-    const quantity = state.get("quantity") ?? "";
-    const size = sizes?.indexOf(state.get("models")) ?? -1;
-    if (index < 0 && size < 0 && !quantity && !select?.value) return;
     if (index >= 0) slider.value = index;
+    const size = sizes?.indexOf(state.get("models")) ?? -1;
     if (size >= 0) models.value = size;
-    if (select) select.value = [...select.options].some((one) => one.value === quantity) ? quantity : "";
+    for (const [part, name] of [[batch, "batch"], [select, "quantity"]]) {
+      const value = state.get(name) ?? "";
+      if (part) part.selectedIndex = Math.max(0, [...part.options].findIndex((one) => one.value === value));
+    }
     show();
   });
 }

@@ -16,8 +16,6 @@ for (const form of document.querySelectorAll("form.filters")) {
   const mark = (others) => {
     const known = [...others].map((name) => name.replace(/[^\w\s]/g, "\\$&")).join("|");
     const named = known ? new RegExp(`(?<![\\w-])(?:${known})(?![\\w-])`) : /(?!)/;
-    for (const box of document.querySelectorAll(".verdicts > div"))
-      box.hidden = named.test(box.textContent);
     for (const title of document.querySelectorAll("section .subtitle")) {
       const finding = title.closest("section").querySelector("h2");
       const text = finding.dataset.text ??= finding.textContent;

@@ -60,5 +60,11 @@ const ratios = (() => {
       });
     }
   };
-  return { show: () => columns.forEach(show) };
+  // As format_interval in numbers.py, of the key of a cell.
+  const write = (key, scale) => {
+    const [mean, low, high, other] = key.split(" ").map((one) => format(Number(one) * scale));
+    if (other) return `${mean} or ${other}`;
+    return low ? `${mean} [${low}, ${high}]` : mean;
+  };
+  return { write, show: () => columns.forEach(show) };
 })();

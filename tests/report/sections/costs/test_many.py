@@ -66,7 +66,7 @@ def test_reader_chooses_models_beside_epochs(tmp_path):
     opening = make_opening(load(tmp_path, *ALONE, *records, *only))
     assert opening.models == [1, 10, 100]
     first = {one.key: one.lines[0][0] for one in opening.standings}
-    assert (first["1000"], first["1000@10"], first["1000@100"]) == (
+    assert (first["1000"], first["1000 m10"], first["1000 m100"]) == (
         *("one-processes", "jax-vmap", "jax-vmap"),
     )
     verdict = opening.verdicts[-1]
