@@ -589,6 +589,7 @@ def test_columns_of_machines_are_relative_to_any_row(opened, pages):
     before, base = cells.all_inner_texts(), heading.inner_text().split("× ")[1].split()[0]
     choice.select_option("jax")
     assert heading.inner_text().startswith("range, × jax")
+    assert page.locator("h3").first.inner_text().startswith("An epoch, × jax, sgd")
     assert (len(before), set(cells.all_inner_texts())) == (3, {"1.0"})
     ratio = table.locator(f"tr[data-of={base}] td").first.inner_text()
     assert float(ratio) == pytest.approx(1 / float(before[0]), rel=0.05)

@@ -7,8 +7,8 @@ const ratios = (() => {
   const { heading, cells } = data ? JSON.parse(data.textContent) : { heading: "×" };
   const width = cells ? Object.values(Object.values(cells)[0])[0].length : 1;
 
-  const format = (value) => value.toLocaleString("en",
-    { minimumSignificantDigits: 3, maximumSignificantDigits: 3, roundingMode: "halfEven" });
+  const format = (value) =>
+    Number(value.toPrecision(3)).toLocaleString("en", { minimumSignificantDigits: 3 });
   // As estimate_ratio in bench/analysis/intervals.py and format_factor in numbers.py.
   const divide = ([mean, low, high, other], [below, least, most]) => {
     const ratio = mean / below;
@@ -31,7 +31,9 @@ const ratios = (() => {
     return {
       place,
       take,
-      headings: headings.slice(place, place + width).map((one) => [one, one.textContent]),
+      // Where a title names the base, it changes, too.
+      headings: [...headings.slice(place, place + width), table.parentElement.previousElementSibling]
+        .filter((one) => one?.matches("th, h3")).map((one) => [one, one.textContent]),
       written: table.matches(".sortable"),
       // The first row is that of the order in which a table was written, if a reader can sort it.
       list: () => table.matches(".sortable") ? rows : [...table.tBodies[0].rows],
@@ -51,7 +53,7 @@ const ratios = (() => {
     const whole = written && rows.every((row) => !row.hidden);
     const name = chosen?.dataset.of ?? (written && !whole ? "first shown" : "");
     for (const [one, text] of headings)
-      (one.querySelector("button") ?? one).textContent = name ? text.replace(/×.*/, `× ${name}`) : text;
+      (one.querySelector("button") ?? one).textContent = name ? text.replace(/×[^,]*/, `× ${name}`) : text;
     for (const row of rows) {
       const base = chosen ?? (whole ? undefined : shown.find((one) => onGpu(one) === onGpu(row)));
       take(row).forEach((cell, number) => {
