@@ -53,14 +53,9 @@ def print_report(folder: Path) -> LoadedRun:
     lines = [*describe_figures(run.textbook), *describe_faults(run.rows)]
     for line in ([""] if lines else []) + lines:
         print_line(line)
-    answers = list_answers(select_ranked(run.rows, run.workload))
-    sentences = [
-        f"{label[:1].upper()}{label[1:]}: {first}{more}." for label, first, more in answers
-    ]
-    _, agreement = describe_agreement(run)
     console.stdout.print()
-    sentences = sentences or [NOTHING]
-    for sentence in (run.noise.warning, *sentences, agreement, *list_remarks(run)):
+    answers = list(list_answers(select_ranked(run.rows, run.workload))) or [NOTHING]
+    for sentence in (run.noise.warning, *answers, describe_agreement(run), *list_remarks(run)):
         if sentence:
             print_sentence(sentence)
     print_page(report)

@@ -43,31 +43,6 @@ DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A claim in a few words, and what it rests on. All are plain text.
-
-    label: what the claim is about, if its words do not say it.
-    """
-
-    headline: str
-    text: str
-    label: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """All of it, for a page of text."""
-        if not self.label:
-            return self.text
-        claim = "; ".join(filter(None, (f"{self.label}{self.headline}", self.text)))
-        return f"{claim[:1].upper()}{claim[1:].removesuffix('.')}."
-
-    def __post_init__(self) -> None:
-        """Keep a number and its unit on one line, and an interval."""
-        for name in ("headline", "text"):
-            object.__setattr__(self, name, numbers.keep_together(getattr(self, name)))
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """The rows in the order of a quantity.
 
@@ -90,19 +65,20 @@ class Standing:
 class Opening:
     """The first screen of a page.
 
-    title: of the page. facts: machine, date, suite, programs. warning: why the verdicts may not
-    hold. remarks: what was not measured. command: writes the page again, run beside the folder.
-    hashes: SHA-256 of the files of the run by name. picture, standings: of the
-    comparable rows of the first workload; without any that recorded its start, None and empty.
-    models, batches: among which numbers of models and batch sizes a reader can choose; empty if
-    there are not several.
+    title: of the page. facts: machine, date, suite, programs. warning: why the answers may not
+    hold. remarks: what was not measured. agreement: whether all end with the same weights.
+    answers: to what readers ask first. command: writes the page again, run beside the folder.
+    hashes: SHA-256 of the files of the run by name. picture, standings: of the comparable rows of
+    the first workload; without any that recorded its start, None and empty. models, batches: among
+    which numbers of models and batch sizes a reader can choose; empty if there are not several.
     """
 
     title: str
     facts: Sequence[str]
     warning: str
     remarks: Sequence[str]
-    verdicts: Sequence[Verdict]
+    agreement: str
+    answers: Sequence[str]
     command: str
     hashes: Mapping[str, str]
     picture: Picture | None
@@ -118,21 +94,15 @@ def make_opening(run: LoadedRun) -> Opening:
     rows = select_comparable(softmax, softmax[0]) if softmax else []
     started = [row for row in rows if row.start.by_round]
     stretches = find_frontier(started)
-    verdicts = []
-    headline, agreement = describe_agreement(run)
-    if agreement:
-        accuracy = describe_accuracy(softmax)
-        accuracy = accuracy[:1].upper() + accuracy[1:]
-        verdicts.append(Verdict(headline, f"{agreement} {accuracy}".strip()))
-    verdicts += [
-        Verdict(first, more.lstrip(",; "), f"{label}: ")
-        for label, first, more in list_answers(ranked)
-    ]
+    agreement = describe_agreement(run)
+    if agreement and (accuracy := describe_accuracy(softmax)):
+        agreement = f"{agreement} {accuracy[:1].upper()}{accuracy[1:]}"
+    answers = list(list_answers(ranked))
     models = list_models(run)
     if timings := time_epochs(select_ranked(run.rows, f"many-{max(models, default=0)}")):
         first, more = describe_first(timings)
-        text = write_crossovers(measure_growth(run.rows)) or more.lstrip(",; ")
-        verdicts.append(Verdict(first, text, f"{max(models):,} models at once: "))
+        text = write_crossovers(measure_growth(run.rows)) or f"{more.lstrip(',; ')}."
+        answers.append(f"{max(models):,} models at once: {first}; {text}")
     frameworks = len({row.case.framework for row in ranked})
     picture = None
     if started:
@@ -144,7 +114,8 @@ def make_opening(run: LoadedRun) -> Opening:
         facts=list_facts(run, ranked),
         warning=run.noise.warning,
         remarks=list_remarks(run),
-        verdicts=verdicts,
+        agreement=numbers.keep_together(agreement),
+        answers=list(map(numbers.keep_together, answers)),
         command=f"softmax-bench report {run.folder_name}",
         hashes={
             name: hash_file(file)

@@ -44,7 +44,7 @@ def render_report(
         scripts=[html.read_part(name) for name in SCRIPTS],
         title=title,
         tab=" · ".join([*opening.facts[:2], title]) if opening else title,
-        summary=" ".join(verdict.sentence for verdict in opening.verdicts) if opening else "",
+        summary=" ".join([opening.agreement, *opening.answers]).strip() if opening else "",
         paragraphs=paragraphs,
         opening=opening,
         first=next((one for one in standings if one.key == str(EPOCHS)), None),

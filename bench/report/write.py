@@ -40,7 +40,7 @@ def write_report(
     title, paragraphs, charts = TITLE, notes, {}
     if opening:
         title = opening.title
-        lines = [*(verdict.sentence for verdict in opening.verdicts), *opening.remarks]
+        lines = [opening.agreement, *opening.answers, *opening.remarks]
         warning = [f"**{markdown.escape(opening.warning)}**"] if opening.warning else []
         facts = markdown.escape(" · ".join(opening.facts))
         paragraphs = [facts, *notes, *warning, *map(markdown.escape, lines)]

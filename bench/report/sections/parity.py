@@ -34,7 +34,7 @@ def describe_parity(run: LoadedRun) -> Section:
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
     remarks += filter(None, [describe_epochs(select_ranked(run.rows, run.workload))])
-    _, finding = describe_agreement(run)
+    finding = describe_agreement(run)
     return Section(TITLE, table_list, "No trial was judged.", remarks=remarks, finding=finding)
 
 

@@ -148,14 +148,14 @@ def describe_quiet(run: LoadedRun) -> str:
 ASKED = {"keras": "Keras", "torch": "PyTorch"}
 
 
-def list_answers(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
-    """Yield what a reader asks first, the answer, and more of it. rows: of one workload."""
+def list_answers(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield sentences on what a reader asks first. rows: of one workload."""
     for label, timings in (
-        (f"{EPOCHS_IN_WORDS} epochs from a cold start", time_cold_starts(rows)),
-        ("many epochs", time_epochs(rows)),
+        (f"{EPOCHS_IN_WORDS.capitalize()} epochs from a cold start", time_cold_starts(rows)),
+        ("Many epochs", time_epochs(rows)),
     ):
         if timings:
-            yield label, *describe_first(timings)
+            yield f"{label}: {''.join(describe_first(timings))}."
     timings = [one for one in time_epochs(rows) if one.row.case.device == "cpu"]
     for framework, name in ASKED.items():
         of_style: dict[str, list[str]] = {}
@@ -167,7 +167,7 @@ def list_answers(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
             more = [list_names(forms[1:], MAX_NAMES)] if forms[1:] else []
             if tuned := of_style.get("tuned"):
                 more.append(f"tuned, {list_names(tuned, MAX_NAMES)}")
-            yield name, forms[0], "".join(f"; {one}" for one in more)
+            yield f"{name}: {'; '.join([forms[0], *more])}."
 
 
 def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
@@ -192,10 +192,10 @@ def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
     return f"{first.name}, {time}", more
 
 
-def describe_agreement(run: LoadedRun) -> tuple[str, str]:
-    """Say in a few words, and in a sentence, whether softmax programs have the oracle's weights.
+def describe_agreement(run: LoadedRun) -> str:
+    """Say whether softmax programs end with the oracle's weights; empty if none was trained.
 
-    The suite's own tolerance judges. Both are empty if no softmax program was trained.
+    The suite's own tolerance judges.
     """
     errors: dict[str, float] = {}  # the largest of each program that was judged
     noise: list[float] = []
@@ -223,14 +223,14 @@ def describe_agreement(run: LoadedRun) -> tuple[str, str]:
             f"so nothing shows what they compute: {list_names(list(unjudged), MAX_NAMES)}."
         )
     if faults:
-        return "not the same weights" if wrong else "weights not judged", " ".join(faults)
+        return " ".join(faults)
     if not errors:
-        return "", ""
+        return ""
     who = f"All {total} softmax programs end" if total > 1 else "The one softmax program ends"
     largest, allowed = map(numbers.format_error, (max(errors.values()), TOLERANCE))
     if noise:
         largest += f", on noise {numbers.format_error(max(noise))}"
-    return "the same weights", (
+    return (
         f"{who} with the weights of the float64 oracle, our reference: the largest parity error is "
         f"{largest} (tolerance {allowed})."
     )

@@ -63,7 +63,10 @@ def test_possible_winner_is_not_slower_in_every_process_and_its_interval_overlap
 
 
 def answers(*records):
-    return {label: first + more for label, first, more in list_answers(summarize(records, HERE))}
+    said = list_answers(summarize(records, HERE))
+    return {
+        label: text.removesuffix(".") for label, _, text in (one.partition(": ") for one in said)
+    }
 
 
 def test_answers_are_what_a_reader_asks_first():
@@ -79,10 +82,10 @@ def test_answers_are_what_a_reader_asks_first():
         *twice("pytorch-compiled", 0.06, "torch", "tuned"),
     ]
     assert answers(*records) == {
-        "five epochs from a cold start": (
+        "Five epochs from a cold start": (
             "numba, 5.30 s [4.63, 6.07], but pytorch-compiled may be as fast"
         ),
-        "many epochs": "numba, 10.0 ms [8.76, 11.5]; pytorch-compiled takes 6.0 times as long",
+        "Many epochs": "numba, 10.0 ms [8.76, 11.5]; pytorch-compiled takes 6.0 times as long",
         "Keras": "400 ms in keras-jax; 1.5 s or 2.9 s in keras-tensorflow",
         "PyTorch": "500 ms in pytorch; tuned, 60 ms in pytorch-compiled",
     }
@@ -102,7 +105,7 @@ def test_first_with_five_epochs_counts_the_cold_start():
     # 2 + 0.25 + 0.01 + 3 s of a start, and four epochs: the import decides.
     soon = trials(case("soon"), 1.0, 1.0, import_seconds=0.0)
     late = trials(case("late", style="tuned"), 0.5, 0.5, import_seconds=9.0)
-    assert answers(*soon, *late)["five epochs from a cold start"] == (
+    assert answers(*soon, *late)["Five epochs from a cold start"] == (
         "soon, 7.26 s [7.26, 7.26]; late takes 2.0 times as long"
     )
     assert len(answers(*trials(case("a"), 0.5, import_seconds=None))) == 2
@@ -120,7 +123,7 @@ def test_agreement_counts_the_programs_that_reach_the_oracles_weights(load):
     wrong = {"parity": Parity(4e-5, 1e-5, passed=False), "status": "failed"}
     good = [*trials(case("a"), 0.5), *trials(case("b"), 0.5, parity=Parity(4e-6, 1e-5, True))]
     other = trials(case("ovr", objective="one-vs-rest"), 0.5, **wrong)
-    assert describe_agreement(load(*good, *other))[1] == (
+    assert describe_agreement(load(*good, *other)) == (
         "All 2 softmax programs end with the weights of the float64 oracle, our reference: "
         "the largest parity error is 4.0 × 10⁻⁶ (tolerance 1.0 × 10⁻⁵)."
     )
@@ -129,7 +132,7 @@ def test_agreement_counts_the_programs_that_reach_the_oracles_weights(load):
 def test_agreement_names_the_programs_that_differ(load):
     wrong = {"parity": Parity(4e-5, 1e-5, passed=False), "status": "failed"}
     loaded = load(*trials(case("a"), 0.5), *trials(case("b", batch_size=8), 0.5, **wrong))
-    _, agreement = describe_agreement(loaded)
+    agreement = describe_agreement(loaded)
     assert agreement == (
         "1 of 2 softmax programs ends with other weights than the float64 oracle: b."
     )
