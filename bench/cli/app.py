@@ -18,7 +18,7 @@ from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
 
 # The others show and convert.
-MEASURING = {"run", "check", "ab", "gate", "init", "bisect", "calibrate"}
+MEASURING = {"run", "submit", "check", "ab", "gate", "init", "bisect", "calibrate"}
 
 
 class Verb(NamedTuple):
@@ -59,6 +59,10 @@ VERBS = {
         "Find the first version that makes a command or tests slower, by binary search.",
         "bisect --good v1.0 --bad main --command 'python job.py'",
     ),
+    "submit": Verb(
+        "Run a plan on the nodes of a cluster, and write one report over all of them.",
+        "submit --nodes 4 --output results/lab -- --quick",
+    ),
     "calibrate": Verb(
         "Count how often bench ab is wrong on this machine, and which slowdowns it finds.",
         "calibrate --implementation numpy --for 1h",
@@ -98,8 +102,9 @@ VERBS = {
 }
 # Options of another verb that people look for in ``ab``.
 MOVED = ("--command", "--pytest", "--metric", "--prepare")
-# What measuring and reading programs need beyond the dependencies of bench gate.
-SUITE = {"pandas", "scipy", "requests", "urllib3"}
+# What verbs need beyond the dependencies of bench gate, and the extra that has it.
+EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")
+EXTRAS |= dict.fromkeys(("cloudpickle", "submitit"), "cluster")
 
 
 class Verbs(TyperGroup):
@@ -191,9 +196,10 @@ def main() -> NoReturn:
 def _explain_library(error: MemoryError | ImportError) -> str:
     """Return what is wrong with a library, and what to do; raises it where the fault is ours."""
     if isinstance(error, ModuleNotFoundError):
-        if error.name not in SUITE:
+        if error.name not in EXTRAS:
             raise error
-        return f"this needs {error.name}, which is not installed: {suggest_install('measure')}"
+        extra = EXTRAS[error.name]
+        return f"this needs {error.name}, which is not installed: {suggest_install(extra)}"
     # A library may not fit into the memory, either.
     return (
         f"the memory is used up, or a library is damaged: {str(error) or 'MemoryError'}. Raise the "

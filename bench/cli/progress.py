@@ -95,7 +95,7 @@ class Progress:
                     self._times.sum_seconds([trial]),
                     self._times.sum_seconds(remaining, budget),
                 )
-                names = dict.fromkeys(map(_name_round, remaining))
+                names = dict.fromkeys(map(name_round, remaining))
                 yield Transient(format_start(trial, number, total, *times, [*names][1:2]))
             case loop.TrialEnded(record, number, total):
                 self._times.add(record)
@@ -135,12 +135,12 @@ def format_start(
     if left is not None:
         end = f"about {dt.datetime.now().astimezone() + dt.timedelta(seconds=left):%H:%M}"
     return (
-        f"{_name_round(trial)}, {number} of {total}: {case.implementation}{seconds}\n"
+        f"{name_round(trial)}, {number} of {total}: {case.implementation}{seconds}\n"
         f"{''.join(f'then {name}; ' for name in then)}all by {end}. Ctrl-C keeps what is measured"
     )
 
 
-def _name_round(trial: Trial | Record) -> str:
+def name_round(trial: Trial | Record) -> str:
     """Name what a trial is one of."""
     names = {
         "roofline": "roofline",
@@ -154,7 +154,7 @@ def _name_round(trial: Trial | Record) -> str:
 def format_end(record: Record, number: int, total: int) -> str:
     """Return the line of a trial that ended."""
     case = record.case
-    place = f"{_name_round(record)}, {number} of {total}"
+    place = f"{name_round(record)}, {number} of {total}"
     size = "" if isinstance(record, TextbookRecord) else _size(case)
     return f"{place:<38}  {case.implementation:<22}  {size:<16}  {_result(record)}"
 

@@ -101,7 +101,7 @@ class Runner:
         self._cached: dict[str, Path] = {}  # the folders of these workers
         self._installations = installations
         self._judge = Judge(data.folder, data.classes)
-        self._machine = machine.describe()
+        self._machine = {**machine.describe(), **machine.describe_job()}
         self._suite = machine.describe_suite()
         self._software: dict[str, Mapping[str, object]] = {}
         self._judging_seconds = 0.0  # of the trials that are measured now

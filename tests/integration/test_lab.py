@@ -1,6 +1,6 @@
-"""The commands of docs/cluster.md for SLURM, ssh, nodes without a network and modules, in a shell.
+"""The commands of docs/cluster.md for sbatch, ssh and nodes without a network, in a shell.
 
-``sbatch``, ``ssh`` and ``module`` are stand-ins, and ``--quick`` stands for a small run.
+``sbatch`` and ``ssh`` are stand-ins, and ``--quick`` stands for a small run.
 """
 
 import json
@@ -24,21 +24,17 @@ SMALL = (
 SBATCH = """#!{python}
 import os, re, subprocess, sys
 from pathlib import Path
-options = [word for word in sys.argv[1:] if word.startswith("--")]
 script, *arguments = sys.argv[1:]
-while script.startswith("--"):
-    script, *arguments = arguments
 small = {small!r}
 arguments = [one for word in arguments for one in (small if word == "--quick" else [word])]
-directives = dict(re.findall(r"^#SBATCH --([a-z]+)=?(.*)$", Path(script).read_text(), re.M))
+(line,) = re.findall(r"^#SBATCH (.*)$", Path(script).read_text(), re.M)
+directives = dict(re.findall(r"--([a-z]+)=?([^ ]*)", line))
 first, last = map(int, directives["array"].split("-"))
 assert first < last and "exclusive" in directives
 for task in (first, first + 1):
-    with open(directives["output"].replace("%a", str(task)), "w") as log:
-        variables = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task))
-        interpreter = Path(script).read_text().splitlines()[0].removeprefix("#!")
-        command = [interpreter, script, *arguments]
-        subprocess.run(command, env=variables, stdout=log, stderr=log, check=True)
+    variables = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task))
+    interpreter = Path(script).read_text().splitlines()[0].removeprefix("#!")
+    subprocess.run([interpreter, script, *arguments], env=variables, check=True)
 """
 
 
@@ -56,9 +52,8 @@ def shell(tmp_path, program, surroundings):
     (programs / "any-python").symlink_to(sys.executable)  # whose path may have a space
     sbatch = SBATCH.format(python=programs / "any-python", small=SMALL)
     program("programs/sbatch", "").write_text(sbatch)
-    program("programs/module", 'test "$1" = load')
     program("programs/python3", f'exec {shlex.quote(sys.executable)} "$@"')
-    script, *_ = list_blocks("With SLURM")
+    script, *_ = list_blocks("Without submitit")
     (tmp_path / "bench.sbatch").write_text(script)
     variables = {**surroundings, **run_first(tmp_path, NO_CHARTS)}
     variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
@@ -99,29 +94,19 @@ def list_measured(folder):
 
 def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
     environment(".nox/bench")
-    _, submit, *_ = list_blocks("With SLURM")
-    shell(submit)
+    _, submit, _ = list_blocks("Without submitit")
+    shell(f". .nox/bench/bin/activate\n{submit}")
     assert list_measured(tmp_path) == ["1", "2"]
     report = (tmp_path / "results" / "lab" / "report.md").read_text(encoding="utf-8")
     assert "2 runs side by side" in report
-
-
-def test_job_on_a_gpu_is_the_same_script(shell, environment, tmp_path):
-    environment("env")
-    *_, on_gpu = list_blocks("With SLURM")
-    look, measure = on_gpu.splitlines()
-    shell(f"PATH={tmp_path}/env/bin:$PATH\n{measure}")
-    plan = json.loads((tmp_path / "results" / "gpu" / "1" / "run.json").read_text())
-    assert "--device cpu,gpu" in plan["command"]
-    assert shlex.split(look)[-1] == "softmax-bench machine --gpu"
 
 
 def test_run_on_each_host_makes_one_report(shell, environment, program, tmp_path):
     environment(".nox/bench")
     small = shlex.join(SMALL)
     program("programs/ssh", f'sh -c "$(echo "$2" | sed "s|--quick|{small}|")"')
-    (block,) = list_blocks("With ssh")
-    shell(block)
+    *_, block = list_blocks("Without submitit")
+    shell(f". .nox/bench/bin/activate\n{block}")
     assert list_measured(tmp_path) == ["HOST1", "HOST2"]
     report = (tmp_path / "results" / "lab" / "report.md").read_text(encoding="utf-8")
     assert "2 runs side by side" in report
@@ -135,7 +120,7 @@ def test_nodes_without_a_network_install_from_a_folder(shell, wheels, tmp_path):
         '[project]\nname = "softmax-bench"\nversion = "1.0"\n'
         'optional-dependencies.all = ["tiny"]\n[tool.setuptools]\npy-modules = []\n'
     )
-    fill, install, _ = list_blocks("Nodes without a network")
+    fill, install = list_blocks("Nodes without a network")
     pip = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
     shell(fill, PYTHONPATH="", PIP_NO_BUILD_ISOLATION="0", **pip)
     names = {path.name.partition("-")[0] for path in (tmp_path / "wheelhouse").iterdir()}
@@ -143,15 +128,3 @@ def test_nodes_without_a_network_install_from_a_folder(shell, wheels, tmp_path):
     shell(install, PYTHONPATH="")
     listed = shell("env/bin/python -m pip list --format=json", PYTHONPATH="")
     assert {"softmax-bench", "tiny"} <= {one["name"] for one in json.loads(listed)}
-
-
-@pytest.mark.parametrize("heading", ["Nodes without a network", "Module systems"])
-def test_jobs_take_their_environment_and_their_data(shell, environment, tmp_path, heading):
-    environment("env")
-    *_, block = list_blocks(heading)
-    # Building the environment is another test.
-    block = "\n".join(line for line in block.splitlines() if "-m venv" not in line)
-    block = re.sub(r".*-m pip install.*\n", "", block)
-    shell(block)
-    assert list_measured(tmp_path) == ["1", "2"]
-    assert ("FASHION_MNIST_DIR" in block) == ("network" in heading)

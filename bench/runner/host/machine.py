@@ -30,6 +30,8 @@ OTHERS_SHARE = 0.05
 WATCH_SECONDS = 1.0
 # A virtual machine that gave free memory back to its host fills it 10 to 20 times as slowly.
 SLOW_FILL = 3.0
+# Names a salt by which nodes of one study are known, and their names are not.
+SALT = "SOFTMAX_BENCH_SALT"
 
 Reading = Mapping[str, float | None]
 
@@ -62,6 +64,18 @@ def describe() -> dict[str, object]:
         "processors": psutil.cpu_count(),
         "affinity": hasattr(os, "sched_setaffinity"),
     }
+
+
+def describe_job() -> dict[str, str]:
+    """Return the job of SLURM in which this process runs, its partition, and a hash of the node.
+
+    The salt of the hash is the study's (bench/runner/cluster.py), and in none of its runs.
+    """
+    names = {"job": "SLURM_JOB_ID", "partition": "SLURM_JOB_PARTITION"}
+    facts = {key: os.environ[name] for key, name in names.items() if name in os.environ}
+    if salt := os.environ.get(SALT):
+        facts["node"] = fingerprint([salt, platform.node()])
+    return facts
 
 
 def read_cpu_model() -> str:

@@ -63,6 +63,23 @@ def test_id_is_of_hardware_only(monkeypatch, name, value, same):
     assert (before["id"] == after["id"]) == same
 
 
+def test_job_names_its_node_by_a_hash_that_only_its_study_has(monkeypatch):
+    for name in ("SLURM_JOB_ID", "SLURM_JOB_PARTITION", host.SALT):
+        monkeypatch.delenv(name, raising=False)
+    assert host.describe_job() == {}
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_JOB_PARTITION", "main")
+    nodes = []
+    for salt, name in (("a", "node1"), ("a", "node2"), ("b", "node1"), ("a", "node1")):
+        monkeypatch.setenv(host.SALT, salt)
+        monkeypatch.setattr(host.platform, "node", lambda name=name: name)
+        facts = host.describe_job()
+        nodes.append(facts.pop("node"))
+        assert facts == {"job": "7", "partition": "main"}
+    assert (nodes[3], len({*nodes})) == (nodes[0], 3)
+    assert "node1" not in "".join(nodes)
+
+
 @pytest.mark.parametrize(("system", "name"), [("Darwin", "Apple M3"), ("Linux", "riscv64")])
 def test_cpu_model_without_cpuinfo_is_of_sysctl_or_architecture(monkeypatch, system, name):
     monkeypatch.setattr(host, "_read_cpuinfo", lambda _: "")

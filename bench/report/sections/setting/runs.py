@@ -57,6 +57,7 @@ IN_WORDS = {
     "virtual": "a virtual machine",
     "affinity": "processes pinned to their cores",
     "memory_gib": "",
+    **dict.fromkeys(("job", "partition", "node"), ""),  # of one run among several
 }
 
 
@@ -73,10 +74,14 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             "suite": list_versions(run.environments.values()).get("suite", ""),
             "trials missing": numbers.format_count(run.missing_count),
             "disturbances": "; ".join(run.noise.causes) or "none recorded",
+            "node": " and ".join(
+                sorted({str(one.machine.get("node", "")) for one in run.environments.values()})
+            ),
         }
         for run in runs
     ]
-    table_list = [tables.tabulate_lines("Where and when", lines, len(lines[0]))]
+    columns = [tables.list_words(name, [line[name] for line in lines]) for name in lines[0]]
+    table_list = [tables.build_table("Where and when", columns, leading=len(columns) - 1)]
     rest = "roofline, start-up, sweep and memory are in"
     if len(runs) > MAX_COLUMNS:
         remark = f"{rest} the report of each run: softmax-bench report RUN"
@@ -276,8 +281,8 @@ def describe_machine(machine: Mapping[str, Any]) -> str:
 
 def list_facts(environments: Mapping[str, Environment]) -> list[str]:
     """Return lines about machines and software; plain text."""
-    machines = {str(one.machine): one.machine for one in environments.values()}
-    lines = [describe_machine(machine) for machine in machines.values() if machine]
+    machines = [one.machine for one in environments.values() if one.machine]
+    lines = list(dict.fromkeys(map(describe_machine, machines)))
     settings = [(one.software, one.suite, one.data) for one in environments.values()]
     for software, suite, data in {str(setting): setting for setting in settings}.values():
         installed = software.get("distributions", {})
