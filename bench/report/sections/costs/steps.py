@@ -77,21 +77,10 @@ def describe_steps(run: LoadedRun) -> Section:
     sentences: list[str] = []
     for group in group_by_device(rows):
         parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run), run.rows))
-        sentences += map(escape, filter(None, (describe_layers(group), list_fixed(group, costs))))
+        sentences += filter(None, [escape(describe_layers(group))])
     sentences += map(escape, describe_optimizers(run))
     text, finding = "\n\n".join(sentences), describe_halves(rows, costs) or describe_step(rows)
     return Section(TITLE, parts, text=text, finding=finding)
-
-
-def list_fixed(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
-    """Say what of a step is fixed in each program; empty without two batch sizes."""
-    texts = [
-        f"{label_case(row.case)} {numbers.format_duration(costs[row.case.slug].fixed)} of "
-        f"{numbers.format_duration(row.typical_seconds / row.case.steps)}"
-        for row in rows
-        if row.case.slug in costs
-    ]
-    return f"Fixed cost of a step: {'; '.join(texts)}." if texts else ""
 
 
 def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:

@@ -64,11 +64,11 @@ def test_only_speedups_whose_interval_is_above_a_fifth_count():
     intervals = (Interval(1.5, 1.3, 1.7), Interval(1.5, 1.1, 2.0))
     pairs = [replace(pair, speedup=one) for pair, one in zip(speedups, intervals, strict=True)]
     assert describe_speedups(pairs) == (
-        "With 2 threads at batch size 1,920, 1 of 2 programs are certainly more than a fifth "
-        "faster than with one, and 0 certainly slower."
+        "With 2 threads at batch size 1,920, 1 of 2 programs are more than a fifth faster than "
+        "with one, and 0 slower, each looked at by itself."
     )
     pairs[1] = replace(pairs[1], speedup=Interval(0.8, 0.7, 0.9))
-    assert describe_speedups(pairs).endswith("and 1 certainly slower: b.")
+    assert describe_speedups(pairs).endswith("and 1 slower, each looked at by itself: b.")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4))
     assert "1 of 1 programs are" in describe_speedups(pairs)
     (line,) = list_impossible(pairs)
