@@ -130,7 +130,13 @@ def chart_slopes(
         for name, own in ratios.items()
         for machine, ratio in own.items()
     ]
-    values = [float(point["ratio"]) for point in points]
+    seconds = [  # of processes in two groups, the slower one
+        {"machine": machine, "ratio": ratio.other, "colour": find_colour(name)}
+        for name, own in ratios.items()
+        for machine, ratio in own.items()
+        if ratio.other is not None
+    ]
+    values = [float(point["ratio"]) for point in (*points, *seconds)]
     y = alt.Y("ratio:Q", **make_log_channel(values))
     x = alt.X(
         "machine:N",
@@ -149,11 +155,16 @@ def chart_slopes(
     chart = alt.layer(
         lines.mark_line(strokeWidth=2),
         lines.mark_point(filled=True, opacity=1, size=40),
+        alt.Chart(alt.Data(values=seconds))
+        .mark_point(size=40, strokeWidth=2)
+        .encode(x=x, y=y, color=colour),
         alt.Chart(alt.Data(values=labels))
         .mark_text(align="left", dx=8, fontSize=LETTERS)
         .encode(x=alt.value(PLOT - 30), y=y, color=colour, text="text:N"),
     ).properties(width=PLOT - 30, height=height)
-    return finish(chart, title, "epochs relative to Numba's on the same machine, and their range")
+    return finish(
+        chart, title, "an epoch over Numba's on the same machine; rings: slower groups of processes"
+    )
 
 
 def chart_bars(bars: Mapping[str, Mapping[str, Interval]], title: str) -> Any:

@@ -301,6 +301,13 @@ HEADINGS = {
             "Keras on PyTorch over JAX": _over("keras-torch", "jax"),
         },
     ),
+    "loops": Heading(
+        _choose("numba", "jax", "jax-plain-scan", "pytorch", "pytorch-ten-steps"),
+        {
+            "lax.scan over Numba": _over("jax-plain-scan", "numba"),
+            "ten steps over Numba": _over("pytorch-ten-steps", "numba"),
+        },
+    ),
     "keras-backend": Heading(
         _choose("keras-jax", "keras-tensorflow", "keras-torch"),
         {

@@ -80,7 +80,9 @@ class Pivot:
 
     def span_seconds(self, name: str) -> tuple[float, float]:
         """Return the least and the largest seconds of an epoch over the machines."""
-        seconds = [row.typical_seconds for row in self.rows[name].values()]
+        rows = self.rows[name].values()
+        slower = [row.epoch.other for row in rows if row.epoch and row.epoch.other]
+        seconds = [*(row.typical_seconds for row in rows), *slower]
         return min(seconds), max(seconds)
 
     def compare(self, name: str, base: str = "") -> dict[str, Interval]:

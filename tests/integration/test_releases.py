@@ -1,6 +1,7 @@
 """docs/releases.py: chains of releases that are measured with ``bench ab``, and their page."""
 
 import importlib.util
+import io
 import json
 import math
 import shutil
@@ -36,6 +37,8 @@ def tool(real_tool, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published")
     monkeypatch.setattr(module, "PAGE", tmp_path / "releases.md")
     monkeypatch.setattr(module, "RELEASES", tmp_path / "releases.json")
+    monkeypatch.setattr(module, "DATES", tmp_path / "dates.json")
+    monkeypatch.setattr(module, "date_releases", lambda: None)
     monkeypatch.setattr(module, "EDITIONS", tmp_path / "editions")
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
@@ -115,6 +118,7 @@ def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_
         shutil.copy(published / "releases" / archive.name, archive)
 
     monkeypatch.setattr(real_tool, "measure", measure)
+    monkeypatch.setattr(real_tool, "date_releases", lambda: None)
     answer = SimpleNamespace(stdout="functions, Available versions: 0.1", stderr="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
     real_tool.watch(["scikit-learn"], "2026-11")
@@ -132,6 +136,24 @@ def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_
 def test_measure_keeps_the_environments_of_one_pair(tool, commands):
     tool.measure("jax", tool.CHAINS["jax"])
     assert sorted(path.name for path in tool.list_environments()) == ["2", "3"]
+
+
+def test_day_of_a_release_is_that_of_its_first_file(real_tool, monkeypatch, tmp_path):
+    files = [
+        ("jax-0.1.0-py3-none-any.whl", "2025-02-03T00:10:00Z"),
+        ("jax-0.1.0.tar.gz", "2025-02-02T23:50:00Z"),
+        ("jax-0.1.0rc1.tar.gz", "2025-01-01T00:00:00Z"),
+        ("jax-0.2.0.tar.gz", "2025-03-01T00:00:00Z"),
+    ]
+    answer = {"files": [{"filename": name, "upload-time": when} for name, when in files]}
+    monkeypatch.setattr(
+        real_tool, "CHAINS", {"jax": real_tool.Chain("jax", (), releases=["0.1.0"])}
+    )
+    monkeypatch.setattr(real_tool, "DATES", tmp_path / "dates.json")
+    reply = io.BytesIO(json.dumps(answer).encode())
+    monkeypatch.setattr(real_tool.urllib.request, "urlopen", lambda *_, **__: reply)
+    real_tool.date_releases()
+    assert real_tool.read_dates() == {"jax": {"0.1.0": "2025-02-02"}}
 
 
 def test_measure_stopped_by_a_signal_leaves_the_link_unmeasured(tool, monkeypatch):

@@ -116,7 +116,7 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     pivots = [(one, Pivot(one.rows, one.devices)) for one in group_by_problem(runs)]
     pivots = [(problem, pivot) for problem, pivot in pivots if pivot.programs]
     findings = [write_order(pivot) for _, pivot in pivots]
-    claim, _, more = next(iter(findings), "").partition("; ")
+    claim, _, more = next(iter(findings), "").partition(". ")
     left_out = [f"{run.name} has no column: {why}" for run in runs for why in refuse_column(run)]
     return Section(
         COMPARED,
@@ -125,7 +125,7 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
         remarks=[*left_out, *list_remarks([problem for problem, _ in pivots])],
         finding=claim,
         text="\n\n".join(
-            f"{escape(problem.title)}. {escape(words[:1].upper() + words[1:])}."
+            f"{escape(problem.title)}. {escape(words)}"
             for (problem, _), words in zip(pivots, [more, *findings[1:]], strict=False)
             if words
         ),
@@ -143,20 +143,23 @@ def write_order(pivot: Pivot) -> str:
     bounds = dict.fromkeys(f"{bound:.2f}" for bound in (alike.low, alike.high))
     correlation = f"rank correlation {' to '.join(bounds)}"
     machines = f"{len(pivot.machines)} machines"
-    shared = f"over {alike.count} or more that two machines share"
-    parts = [f"programs have {order} on {machines}: {correlation}, {shared}"]
+    shared = f"any two of which share {alike.count} programs or more"
+    parts = [f"Programs have {order} on {machines}, {shared}: {correlation}"]
     ranges = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
     if several := [one for one in ranges if one and one.count > 1]:
         steady = sum(one.is_steady for one in several)
         parts.append(
-            f"relative to {pivot.base}, {steady} of {len(several)} that several machines have "
-            f"differ by less than {STEADY:g} times"
+            f"Relative to {pivot.base}, {steady} of {len(several)} programs differ by less than "
+            f"{STEADY:g} times between machines"
         )
-    if swaps := pivot.find_swaps():
-        pairs = list_names([" with ".join(pair) for pair in swaps], 4)
-        parts.append(f"certainly change places: {pairs}")
-    sentence = "; ".join(parts)
-    return f"{sentence[:1].upper()}{sentence[1:]}"
+    sentence = ". ".join(parts)
+    return f"{sentence}. {write_swaps(pivot)}".rstrip()
+
+
+def write_swaps(pivot: Pivot) -> str:
+    """Say which programs certainly change places from a machine to another; empty without any."""
+    swaps = [" with ".join(pair) for pair in pivot.find_swaps()]
+    return f"These certainly change places: {list_names(swaps, 4)}." if swaps else ""
 
 
 def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:

@@ -71,12 +71,12 @@ def test_sentence_says_how_alike_the_orders_are_and_what_changes_places(tmp_path
     runs = load(tmp_path, x=(BOX, *x), y=(SERVER, *y))
     section = describe_machines(runs)
     assert section.finding == (
-        "Programs have different orders on 2 machines: rank correlation 0.50, over 3 or more "
-        "that two machines share"
+        "Programs have different orders on 2 machines, any two of which share 3 programs or more: "
+        "rank correlation 0.50"
     )
     assert section.text.endswith(
-        "Relative to a, 1 of 2 that several machines have differ by less than 1.5 times; certainly "
-        "change places: b with c."
+        "Relative to a, 1 of 2 programs differ by less than 1.5 times between machines. These "
+        "certainly change places: b with c."
     )
     ratios, _ = section.tables
     assert ratios.lines[1:] == [
