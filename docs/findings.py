@@ -46,6 +46,7 @@ from bench.analysis.ranking import Comparison, compare_epochs
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.environments import list_versions
+from bench.records.store import read_run
 from bench.report import tables
 from bench.report.charts.chart import make_specification, render_svg
 from bench.report.labels import EPOCHS, REMARKS, list_names
@@ -218,12 +219,14 @@ def write() -> None:
 
 
 def load_processors() -> list[LoadedRun]:
-    """Load the published runs with the names of their processors."""
+    """Load the published runs with the names of their processors, and those that were sent."""
     runs = load_runs([spans.REFERENCE / source.folder for source in RUNS.values()])
-    return [
+    known = [
         replace(run, name=name, rows=[replace(row, machine=name) for row in run.rows])
         for name, run in zip(RUNS, runs, strict=True)
     ]
+    folders = sorted(path.parent for path in spans.REFERENCE.glob("*/run.json"))
+    return known + load_runs(one for one in folders if read_run(one).preset == "share")
 
 
 def measure(name: str, options: Sequence[str]) -> None:
