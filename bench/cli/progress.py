@@ -12,8 +12,9 @@ from bench.analysis.textbook import compare_textbook
 from bench.cli.console import PIPED_WIDTH, print_line, stdout
 from bench.cli.live import Transient
 from bench.cli.results import format_comparisons
-from bench.planning.plan import RESULTS, plan_trials
+from bench.planning.plan import plan_trials
 from bench.planning.threads import TRIES
+from bench.records import store
 from bench.records.schema import (
     Case,
     CommandRecord,
@@ -53,7 +54,7 @@ def print_plan(run: Run) -> None:
     stdout.print(table)
     for size in run.skipped:
         print_line(f"not measured: {size.reason}")
-    seconds = Estimate(read_earlier_records(RESULTS)).sum_seconds(trials)
+    seconds = Estimate(read_earlier_records(store.RESULTS)).sum_seconds(trials)
     time = (
         "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
     )

@@ -1,8 +1,6 @@
 """Plan a run: its cases, checked against what the machine has, and its trials in their order."""
 
 import dataclasses
-import datetime as dt
-import os
 import random
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -36,11 +34,10 @@ from bench.records import store
 from bench.records.cases import make_case
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
-from bench.worker.machine import list_usable_cores
+from bench.worker.machine import list_usable_cores, resolve_threads
 from bench.worker.workloads import count_models, get_workload
 from implementations import IMPLEMENTATIONS, MANY
 
-RESULTS = Path("results")
 # The share of a typical process within which the bounds of a complete row are.
 PRECISION = 0.05
 
@@ -133,9 +130,9 @@ def plan_run(
     variants = list_variants(cases, host.cores) if values.try_all_cores else ()
     # A rule also measures no row again that cannot be ranked.
     ruled = values.least_rounds < values.rounds or values.lean_from > 0
-    name, created = make_run_name()
-    folder = folder or RESULTS / name
-    check_writable(folder)
+    name, created = store.make_run_name()
+    folder = folder or store.RESULTS / name
+    store.check_writable(folder)
     run = Run(
         format=FORMAT,
         run=name,
@@ -166,12 +163,6 @@ def plan_run(
     if fault := run.find_fault():
         raise UserError(f"{fault}. Choose fewer rounds or sizes")
     return folder, run
-
-
-def make_run_name(kind: str = "") -> tuple[str, str]:
-    """Return a name that no other run has, and the time in it as ISO 8601 text."""
-    now = dt.datetime.now(dt.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{kind}{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
 
 
 def resolve_options(options: RunOptions, host: Host) -> RunOptions:
@@ -220,23 +211,6 @@ def choose_values(options: RunOptions, host: Host) -> Preset:
     if options.budget:
         changes["budget"] = options.budget
     return dataclasses.replace(preset, **changes)
-
-
-def resolve_threads(threads: int, cores: int) -> int:
-    """Return a number of threads, of ALL_CORES every core; raises UserError for too many."""
-    if threads > cores:
-        raise UserError(f"--threads {threads}: this machine lets us use {cores} at most")
-    return threads or cores
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that holds another run or cannot be written, before anything is measured."""
-    store.reject_used_folder(folder)
-    parent = folder
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {folder}. Choose another --output")
 
 
 # ----- cases, from options with their threads and samples

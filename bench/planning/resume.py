@@ -15,7 +15,7 @@ import msgspec
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning.cases import Inspection, assign_python, find_implementation, get_size
-from bench.planning.plan import RESULTS, RunOptions
+from bench.planning.plan import RunOptions
 from bench.records import environments, store
 from bench.records.cases import make_case
 from bench.records.paths import shorten_path
@@ -38,9 +38,11 @@ _REGISTRY = {
 
 def find_newest_run() -> Path:
     """Return the folder of the newest run in results/. Raises UserError if there is none."""
-    folders = [path.parent for path in RESULTS.glob("*/run.json")]
+    folders = [path.parent for path in store.RESULTS.glob("*/run.json")]
     if not folders:
-        raise UserError(f"there is no run in {RESULTS}/ to resume. Name its folder with --output")
+        raise UserError(
+            f"there is no run in {store.RESULTS}/ to resume. Name its folder with --output"
+        )
     return max(folders, key=lambda folder: store.read_run(folder).created)
 
 

@@ -5,8 +5,10 @@ or raise UserError. Before a run is resumed they are set aside, in ``damaged.jso
 ``<id>.json.damaged``.
 """
 
+import datetime as dt
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ from bench.records.paths import hide_paths
 from bench.records.schema import AnyRecord, CommandRecord, Environment, Record, Run, TrialRecord
 from bench.records.traces import name_trace
 
+RESULTS = Path("results")  # where runs and comparisons are written
 MAX_ENTROPY_BYTES = 64
 
 Plan = TypeVar("Plan")
@@ -55,6 +58,22 @@ class RunContents:
 
 
 # ----- writing
+
+
+def make_run_name(kind: str = "") -> tuple[str, str]:
+    """Return a name that no other run has, and the time in it as ISO 8601 text."""
+    now = dt.datetime.now(dt.UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{kind}{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that holds another run or cannot be written, before anything is measured."""
+    reject_used_folder(folder)
+    parent = folder
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to {folder}. Choose another --output")
 
 
 def create_run(folder: Path, plan: msgspec.Struct, name: str = RUN_PLAN) -> None:

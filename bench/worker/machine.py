@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import bench
+from bench.errors import UserError
 
 ROOT = Path(bench.__file__).resolve().parent.parent
 
@@ -28,6 +29,13 @@ def list_usable_cores() -> list[int]:
         cores = list(range(os.cpu_count() or 1))
     quota = read_cgroup_quota(Path("/sys/fs/cgroup/cpu.max"))
     return cores if quota is None else cores[: max(1, floor(quota))]
+
+
+def resolve_threads(threads: int, cores: int) -> int:
+    """Return a number of threads, of ALL_CORES every core; raises UserError for too many."""
+    if threads > cores:
+        raise UserError(f"--threads {threads}: this machine lets us use {cores} at most")
+    return threads or cores
 
 
 def read_cgroup_quota(path: Path) -> float | None:

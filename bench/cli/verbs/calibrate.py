@@ -10,7 +10,6 @@ from bench.cli.console import quote_command, stderr
 from bench.cli.verbs import pairs
 from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
-from bench.planning.plan import make_run_name
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT
@@ -71,7 +70,7 @@ def calibrate(
     if show:
         options.refuse_others(ctx, "--show measures nothing", SHOW_OPTIONS)
     else:
-        run, created = make_run_name()
+        run, created = store.make_run_name()
         case_options = CaseOptions(tuple(implementation or ()), data=data, samples=samples)
         plan = session.CalibrationPlan(
             format=FORMAT,

@@ -15,8 +15,8 @@ from bench.cli.live import Transient, measuring
 from bench.cli.verdicts import print_comparison
 from bench.contract import Device
 from bench.data import cache
-from bench.planning.plan import RESULTS, check_writable
 from bench.records import layout
+from bench.records.store import RESULTS, check_writable
 from bench.regression.paired.comparison_plan import PairedPlan, Terms
 from bench.regression.paired.loop import Notice
 from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult

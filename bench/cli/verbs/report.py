@@ -10,9 +10,8 @@ from bench.cli.options import files_option
 from bench.cli.results import print_page, print_report
 from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
-from bench.planning.plan import RESULTS
 from bench.records import layout
-from bench.records.store import read_plan
+from bench.records.store import RESULTS, read_plan
 from bench.regression.commands import judge_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.paired import judge_pairs

@@ -18,7 +18,7 @@ from bench.cli.live import Screen
 from bench.cli.progress import name_round
 from bench.cli.verbs.report import report
 from bench.errors import UserError
-from bench.planning.plan import RESULTS, find_missing_trials
+from bench.planning.plan import find_missing_trials
 from bench.records import layout, store
 from bench.report.load import load_run
 from bench.report.render.numbers import format_wall_time
@@ -75,7 +75,7 @@ def submit(
         for number in range(1, nodes + 1)
     }
     more = {name: value or True for name, _, value in (word.partition("=") for word in slurm or ())}
-    output = output or RESULTS / f"submit-{fingerprint(quote_command())}"
+    output = output or store.RESULTS / f"submit-{fingerprint(quote_command())}"
     study = output.resolve()
     store.reject_used_folder(study)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

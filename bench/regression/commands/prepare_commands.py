@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.planning.plan import resolve_threads
 from bench.regression.commands import opened
 from bench.regression.commands.command_plan import (
     AUTO,
@@ -27,7 +26,7 @@ from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Terms
 from bench.regression.versions import git
 from bench.regression.versions.names import Version, are_equal
 from bench.regression.versions.site import resolve_versions
-from bench.worker.machine import list_usable_cores
+from bench.worker.machine import list_usable_cores, resolve_threads
 
 LEAST_TIMEOUT = 60.0  # seconds of a process; else the budget, because no pair takes longer
 _TIMES = {AUTO, TIME, ITERATION, INSTRUCTIONS}

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from bench.errors import UserError
-from bench.planning.plan import make_run_name
 from bench.records.schema import FORMAT, BasePlan, Case, Precision, Seconds, Share, Trial
+from bench.records.store import make_run_name
 from bench.regression.stats.decision import TOLERANCE, Rule
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions.names import Version, find_incompatibility

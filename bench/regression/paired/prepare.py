@@ -13,7 +13,6 @@ from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError, make_unknown_name_error
 from bench.planning.cases import Size, check_memory, complete_case, find_implementation
-from bench.planning.plan import resolve_threads
 from bench.records.cases import list_distributions, make_case
 from bench.records.schema import Case
 from bench.regression.paired.comparison_plan import (
@@ -34,7 +33,7 @@ from bench.runner.host.machine import read_usable_memory
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read_labels
-from bench.worker.machine import list_usable_cores
+from bench.worker.machine import list_usable_cores, resolve_threads
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
