@@ -47,21 +47,21 @@ from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.environments import list_versions
 from bench.records.store import read_run
-from bench.report import tables
-from bench.report.charts.chart import make_specification, render_svg
-from bench.report.labels import EPOCHS, REMARKS, list_names
-from bench.report.load import LoadedRun, load_runs
-from bench.report.render.markdown import escape, render_table
-from bench.report.render.numbers import (
+from bench.report.base import tables
+from bench.report.base.labels import EPOCHS, REMARKS, list_names
+from bench.report.base.load import LoadedRun, load_runs
+from bench.report.base.numbers import (
     format_factor,
     format_number,
     format_percent,
     format_share,
     format_typical,
 )
+from bench.report.base.tables import Column
+from bench.report.charts.chart import make_specification, render_svg
+from bench.report.render.markdown import escape, render_table
 from bench.report.sections.setting.machines import write_swaps
 from bench.report.sections.setting.runs import format_time
-from bench.report.tables import Column
 from bench.report.write import write_report
 
 DOCS = ROOT / "docs"

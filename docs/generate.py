@@ -17,7 +17,7 @@ from bench.planning.plan import LEAN_EPOCHS
 from bench.planning.presets import ALL_CORES, PRESETS, Preset
 from bench.records.schema import FORMAT, AnyRecord
 from bench.records.store import read_environments
-from bench.report import tables
+from bench.report.base import tables
 from bench.report.render.markdown import render_table
 from bench.worker.workloads import WORKLOADS
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import altair as alt
 
 from bench.analysis.intervals import Interval
+from bench.report.base.labels import FAMILIES
+from bench.report.base.numbers import format_interval, format_number, format_typical
 from bench.report.charts.style import PALETTE, make_log_axis, set_title, spread_labels
-from bench.report.labels import FAMILIES
-from bench.report.render.numbers import format_interval, format_number, format_typical
 from implementations import IMPLEMENTATIONS, MANY
 
 # A picture is at most 470 pixels wide with its names, and a phone shows it with 358.

@@ -39,10 +39,10 @@ from bench.records.store import read_plan
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import load_result
 from bench.regression.result import CaseComparison
+from bench.report.base import numbers
 from bench.report.charts.chart import render_svg
 from bench.report.charts.style import PALETTE, WIDTH, set_title
 from bench.report.regression.verdicts import format_change
-from bench.report.render import numbers
 from bench.report.render.markdown import escape
 from bench.runner.host.machine import read_cpu_model
 from implementations import IMPLEMENTATIONS

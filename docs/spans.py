@@ -14,9 +14,9 @@ from bench.analysis.many import compute_rate
 from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
 from bench.records.schema import TrialRecord
-from bench.report.labels import EPOCHS
-from bench.report.load import load_run
-from bench.report.render.numbers import format_number
+from bench.report.base.labels import EPOCHS
+from bench.report.base.load import load_run
+from bench.report.base.numbers import format_number
 from bench.worker.workloads import count_models
 
 ROOT = Path(__file__).parents[1]

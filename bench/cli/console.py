@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.errors import UserError, clean_text
-from bench.report.parts import Table
+from bench.report.base.parts import Table
 
 # Without a terminal each row of a table stays in one line, because a CI obeys lines that begin with
 # ::error. Results of a run have as many columns as fit into PIPED_WIDTH. A shell can close stdout.

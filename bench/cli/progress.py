@@ -26,8 +26,8 @@ from bench.records.schema import (
     Trial,
     WarmStartRecord,
 )
-from bench.report.load import load_run
-from bench.report.render import numbers
+from bench.report.base import numbers
+from bench.report.base.load import load_run
 from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
 from bench.worker.workloads import is_workload

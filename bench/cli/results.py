@@ -17,10 +17,10 @@ from bench.errors import suggest_install
 from bench.records.layout import ENTROPY, ENVIRONMENTS, RUN_PLAN, TRIALS
 from bench.records.schema import format_env
 from bench.report import write
-from bench.report.labels import list_faults, list_workloads, select_ranked
-from bench.report.load import LoadedRun, load_run
-from bench.report.parts import Table
-from bench.report.render.numbers import format_share
+from bench.report.base.labels import list_faults, list_workloads, select_ranked
+from bench.report.base.load import LoadedRun, load_run
+from bench.report.base.numbers import format_share
+from bench.report.base.parts import Table
 from bench.report.sections.costs.comparison import (
     BRACKETED,
     SPEED,

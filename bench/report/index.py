@@ -20,10 +20,11 @@ from bench.regression.commands.judge_commands import judge_commands
 from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparedVersion
-from bench.report.labels import select_ranked
-from bench.report.load import load_by_machine
+from bench.report.base import numbers
+from bench.report.base.labels import select_ranked
+from bench.report.base.load import load_by_machine
 from bench.report.regression.verdicts import format_difference
-from bench.report.render import html, numbers
+from bench.report.render import html
 from bench.report.render.markdown import escape
 from bench.report.sections.setting.runs import PAGES
 from bench.report.sections.verdict import describe_first, time_cold_starts, time_epochs
@@ -49,20 +50,17 @@ PLANS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A folder of the index.
-
-    cells: Markdown, of a run below ANSWERS, else a finding; all other text is untrusted. state:
-    what is missing or failed. path: of the folder, relative to the index, with slashes. page: of
-    its report, or else of its plan, in the same form, if any.
-    """
+    """A folder of the index."""
 
     kind: str
-    cells: Sequence[str]
-    state: str
+    cells: Sequence[
+        str
+    ]  # Markdown, of a run below ANSWERS, else a finding; other text is untrusted
+    state: str  # what is missing or failed
     created: dt.datetime | None = None
     machines: Sequence[str] = ()
-    path: str = ""
-    page: str | None = None
+    path: str = ""  # of the folder, relative to the index, with slashes
+    page: str | None = None  # of its report, or else of its plan, in the same form
 
 
 def write_index(root: Path) -> Path:
@@ -128,7 +126,7 @@ def _read_run(folder: Path) -> Entry:
     missing = run.missing_count
     failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
     state = {
-        f"{numbers.format_count(missing)} trial{'s' * (missing > 1)} missing": missing,
+        f"{numbers.format_count(missing)} trial{'s' if missing > 1 else ''} missing": missing,
         f"{numbers.format_count(failed)} failed": failed,
         f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }

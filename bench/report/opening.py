@@ -4,24 +4,35 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
+from statistics import median
+from typing import Any
 
 from bench.analysis.intervals import Interval
 from bench.analysis.many import measure_growth
 from bench.analysis.ranking import select_comparable
-from bench.analysis.startup import find_frontier
+from bench.analysis.startup import Stretch, find_frontier
 from bench.analysis.summary import Row
 from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
-from bench.report.charts.frontier import chart_frontier
-from bench.report.labels import EPOCHS, label_case, list_workloads, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.parts import Picture
-from bench.report.render import numbers
+from bench.report.base import numbers
+from bench.report.base.labels import (
+    EPOCHS,
+    label_case,
+    list_workloads,
+    name_threads,
+    select_ranked,
+    start_tip,
+)
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import JOINED, Picture
+from bench.report.charts.style import PALETTE, alt, make_log_axis, set_title, spread_labels
 from bench.report.sections.costs.many import write_crossovers
 from bench.report.sections.parity import describe_accuracy
 from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
+    MARKS,
+    SHOWN_EPOCHS,
     Timing,
     compare,
     describe_agreement,
@@ -40,49 +51,44 @@ QUESTION = "One softmax classifier, {} frameworks: which one should train it?"
 # For how many epochs a reader can choose to see who is done first.
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
+# Of the chart: numbers of epochs of the points of a line, the colour of lines that never lead, and
+# its size in pixels.
+_EPOCHS = [round(10 ** (number / 10)) for number in range(31)]
+_OTHERS = "#CCCCCC"
+_WIDTH, _HEIGHT = 480, 330
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The rows in the order of a quantity.
+    """The rows in the order of a quantity."""
 
-    key: a number of epochs; then m and a number of models, or b and a batch size, if it is not that
-    of the first workload; then "warm" for a warm start, or "each" for one of many models in one
-    process, which has no start. Or the name of another quantity. caption: what it is. heading: of
-    the values. lines: name, value, ratio to the first, and what a page computes other
-    ratios of; the first on top. leaders: how many of them are not certainly more than the
-    first; 0 if none of the others is.
-    """
-
+    # A number of epochs; then m and a number of models, or b and a batch size, if it is not that of
+    # the first workload; then "warm" for a warm start, or "each" for one of many models in one
+    # process, which has no start. Or the name of another quantity.
     key: str
-    caption: str
-    heading: str
+    caption: str  # what the quantity is
+    heading: str  # of the values
+    # Name, value, ratio to the first, and what a page computes other ratios of; the first on top.
     lines: Sequence[tuple[str, str, str, Interval]]
-    leaders: int
+    leaders: int  # how many are not certainly more than the first; 0 if none of the others is
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The first screen of a page.
+    """The first screen of a page."""
 
-    title: of the page. facts: machine, date, suite, programs. warning: why the answers may not
-    hold. remarks: what was not measured. agreement: whether all end with the same weights.
-    answers: to what readers ask first. command: writes the page again, run beside the folder.
-    hashes: SHA-256 of the files of the run by name. picture, standings: of the comparable rows of
-    the first workload; without any that recorded its start, None and empty. models, batches: among
-    which numbers of models and batch sizes a reader can choose; empty if there are not several.
-    """
-
-    title: str
-    facts: Sequence[str]
-    warning: str
-    remarks: Sequence[str]
-    agreement: str
-    answers: Sequence[str]
-    command: str
-    hashes: Mapping[str, str]
+    title: str  # of the page
+    facts: Sequence[str]  # machine, date, suite, programs
+    warning: str  # why the answers may not hold
+    remarks: Sequence[str]  # what was not measured
+    agreement: str  # whether all end with the same weights
+    answers: Sequence[str]  # to what readers ask first
+    command: str  # writes the page again, run beside the folder
+    hashes: Mapping[str, str]  # SHA-256 of the files of the run by name
+    # Of the comparable rows of the first workload; None and empty if none recorded its start.
     picture: Picture | None
     standings: Sequence[Standing]
+    # Among which a reader can choose; empty if there are not several.
     models: Sequence[int]
     batches: Sequence[int]
 
@@ -144,23 +150,27 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
 
     Plain text.
     """
-    machines = {str(one.machine.get("name", "unknown")) for one in run.environments.values()}
-    # The commit, or the version if it was no checkout.
-    known = (one.suite for one in run.environments.values())
-    suites = {f"softmax-bench {str(one.get('commit') or one.get('version'))[:7]}" for one in known}
-    data = {str(one.data.get("name", "unknown data")) for one in run.environments.values()}
+    machines, suites, data = set[str](), set[str](), set[str]()
+    for environment in run.environments.values():
+        machines.add(str(environment.machine.get("name", "unknown")))
+        # The commit, or the version if it was no checkout.
+        version = environment.suite.get("commit") or environment.suite.get("version")
+        suites.add(f"softmax-bench {str(version)[:7]}")
+        data.add(str(environment.data.get("name", "unknown data")))
     facts = [" and ".join(sorted(machines)) or "no machine yet"]
     facts.append(format_time(run.run.created).partition(",")[0])
     facts += sorted(DATA_NAMES.get(name, name) for name in data)
     if rows:
         counts = sorted({row.succeeded for row in rows})
         processes = " or ".join(map(str, counts))
-        plural = "es" * (counts != [1])
-        several = "s" * (len(rows) > 1)
-        facts.append(f"{len(rows)} program{several}, {processes} fresh process{plural} each")
+        programs = "1 program" if len(rows) == 1 else f"{len(rows)} programs"
+        fresh = "fresh process" if counts == [1] else "fresh processes"
+        facts.append(f"{programs}, {processes} {fresh} each")
     if any(row.epoch and row.epoch.low is not None for row in rows):
         facts.append("in brackets: 95 % intervals")
-    return [*facts, *[f"with {run.env}"] * bool(run.env), *sorted(suites)]
+    if run.env:
+        facts.append(f"with {run.env}")
+    return [*facts, *sorted(suites)]
 
 
 def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
@@ -209,13 +219,13 @@ def list_quantities(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
         ]
         more[name] = (f"An epoch of the workload {name}, once running", time_epochs(others))
     single = [(row, row.prediction.single_by_round) for row in rows]
-    more["one"] = ("The label of one image", [Timing(row, each, each) for row, each in single])
+    more["one"] = ("The label of one image", [Timing(row, times, times) for row, times in single])
     peaks = [(row, {0: row.memory.peak_bytes or 0.0}) for row in rows]
-    more["memory"] = ("Peak memory", [Timing(row, each, each) for row, each in peaks])
-    for key, (caption, timings) in more.items():
-        known = [one for one in timings if one.name in shown and any(one.compared.values())]
-        if len(known) > 1:
-            yield rank(known, key, caption)
+    more["memory"] = ("Peak memory", [Timing(row, sizes, sizes) for row, sizes in peaks])
+    for key, (caption, candidates) in more.items():
+        timings = [row for row in candidates if row.name in shown and any(row.compared.values())]
+        if len(timings) > 1:
+            yield rank(timings, key, caption)
 
 
 def list_swept(run: LoadedRun, rows: Sequence[Row]) -> list[Row]:
@@ -250,14 +260,12 @@ def time_starts(rows: Iterable[Row], epochs: int) -> list[Timing]:
 
 def time_resets(rows: Iterable[Row], epochs: int) -> list[Timing]:
     """Return the seconds of a reset and this many epochs, in a process that has begun."""
-    reset = [
-        (
-            row,
-            {n: (row.start.reset or 0.0) + epochs * one for n, one in row.epochs_by_round.items()},
-        )
-        for row in rows
-    ]
-    return [Timing(row, times, times) for row, times in reset]
+    timings = []
+    for row in rows:
+        reset = row.start.reset or 0.0
+        times = {n: reset + epochs * seconds for n, seconds in row.epochs_by_round.items()}
+        timings.append(Timing(row, times, times))
+    return timings
 
 
 def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
@@ -266,17 +274,133 @@ def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
     if key == "memory":
         scale, heading = 2.0**-20, "memory, MiB"
     else:
-        scale, unit = numbers.choose_unit([one.seconds for one in timings])
+        scale, unit = numbers.choose_unit([timing.seconds for timing in timings])
         heading = f"time, {unit}"
     table = compare(timings)
     lines = [
         (
-            one.name,
-            numbers.format_interval(one.seconds, scale),
-            numbers.format_factor(table.estimate(one.name, first.name)),
-            table.typical[one.name],
+            timing.name,
+            numbers.format_interval(timing.seconds, scale),
+            numbers.format_factor(table.estimate(timing.name, first.name)),
+            table.typical[timing.name],
         )
-        for one in timings
+        for timing in timings
     ]
-    leaders = 1 + sum(not table.is_slower(one.name, first.name) for one in others)
+    leaders = 1 + sum(not table.is_slower(timing.name, first.name) for timing in others)
     return Standing(key, caption, heading, lines, leaders if leaders < len(timings) else 0)
+
+
+def chart_frontier(
+    rows: Sequence[Row], stretches: Sequence[Stretch], epochs: int, title: str
+) -> Any:
+    """Draw the seconds from a cold start until a number of epochs is trained, a line a program.
+
+    rows: comparable, each with a start. stretches: which row is done first from how many epochs
+    on; these rows have colours, and circles where one overtakes another. epochs: of the vertical
+    line.
+    """
+    names = [label_case(row.case) for row in rows]
+    leaders = [label_case(stretch.row.case) for stretch in stretches]
+    colours = dict(zip(leaders, PALETTE * len(leaders), strict=False))
+    times = {
+        name: {count: median(row.sum_epochs(count).values()) for count in _EPOCHS}
+        for name, row in zip(names, rows, strict=True)
+    }
+    points = [
+        {
+            "name": name,
+            "epochs": count,
+            "seconds": seconds,
+            "leads": name in colours,
+            "tip": JOINED.join(
+                [
+                    *start_tip(row.case),
+                    f"first epoch done after {numbers.format_duration(times[name][1])}",
+                    f"then {numbers.format_duration(row.epoch)} an epoch",
+                ]
+            ),
+        }
+        for name, row in zip(names, rows, strict=True)
+        for count, seconds in times[name].items()
+    ]
+    low = min(times[name][1] for name in names) / 1.5
+    high = max(times[name][SHOWN_EPOCHS] for name in names) * 1.5
+    x = alt.X(
+        "epochs:Q",
+        scale=alt.Scale(type="log", domain=[1, SHOWN_EPOCHS], nice=False),
+        axis=alt.Axis(values=[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], format=",", grid=False),
+        title="epochs (log scale)",
+    )
+    seconds = {
+        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
+        "axis": make_log_axis([low, high], format="~g"),
+        "title": "seconds from a cold start (log scale)",
+    }
+    y = alt.Y("seconds:Q", **seconds)
+    # The grey lines first: what comes last lies on top.
+    domain = [*(name for name in names if name not in colours), *colours]
+    palette = alt.Scale(domain=domain, range=[colours.get(name, _OTHERS) for name in domain])
+    colour = alt.Color("name:N", scale=palette, legend=None)
+    lines = alt.Chart(alt.Data(values=points)).encode(x=x, y=y, detail="name:N")
+    ends = {name: times[name][SHOWN_EPOCHS] for name in names}
+    labels = [
+        {"name": name, "epochs": SHOWN_EPOCHS, "seconds": place, "leads": name in colours}
+        for name, place in spread_labels(ends, low, high, _HEIGHT)
+    ]
+    text = alt.Chart(alt.Data(values=labels)).encode(x=x, y=y, text="name:N")
+    text_style = {"align": "left", "dx": 6, "fontSize": 11}
+    rule = alt.Chart(alt.Data(values=[{"epochs": epochs}])).encode(x=x)
+    layers = [
+        rule.mark_rule(strokeDash=[2, 3], strokeWidth=1.5),
+        rule.mark_text(align="left", dx=5, dy=10, fontSize=11).encode(
+            y=alt.value(0), text=alt.value(f"the textbook trains {epochs}")
+        ),
+        rule.properties(name="chosen").mark_rule(strokeWidth=0),
+        lines.transform_filter("!datum.leads")
+        .mark_line(strokeWidth=1.5, aria=True)
+        .encode(color=alt.value(_OTHERS), description="tip:N"),
+        lines.transform_filter("datum.leads")
+        .mark_line(strokeWidth=3, aria=True)
+        .encode(color=colour, description="tip:N"),
+        text.transform_filter("!datum.leads").mark_text(**text_style),
+        text.transform_filter("datum.leads")
+        .mark_text(fontWeight="bold", **text_style)
+        .encode(color=colour),
+        *_draw_crossings(stretches, x, seconds),
+    ]
+    case = rows[0].case
+    subtitle = (
+        "cold start, then steady epochs; medians of the processes. Workload "
+        f"{case.workload}, batch size {case.batch_size}, {name_threads(rows)}, "
+        f"{case.samples:,} samples"
+    )
+    chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
+    return set_title(chart, title, subtitle, _WIDTH).configure_view(stroke=None)
+
+
+def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, object]) -> list[Any]:
+    """Return the layers of a circle and a text where one row overtakes another."""
+    points = [
+        {
+            "epochs": stretch.first,
+            "seconds": median(stretch.row.sum_epochs(stretch.first).values()),
+            "text": f"{numbers.format_count(stretch.first)}: {stretch.row.case.implementation}"
+            f"{MARKS[stretch.certain]}",
+            "of": f"{label_case(stretch.row.case)}{JOINED}{label_case(before.row.case)}{JOINED}",
+        }
+        for before, stretch in pairwise(stretches)
+        if stretch.first <= SHOWN_EPOCHS
+    ]
+    if not points:
+        return []  # a layer without data would have no scale
+    base = alt.Chart(alt.Data(values=points)).encode(x=x, y=alt.Y("seconds:Q", **seconds))
+    # Near the end of the axis it is below: on the right are the names of the lines.
+    late = f"datum.epochs > {SHOWN_EPOCHS**0.8:g}"
+    style = {"align": f"{late} ? 'center' : 'left'", "dx": f"{late} ? 0 : 4"}
+    style["dy"] = f"{late} ? 28 : 16"
+    placed = {name: alt.expr(value) for name, value in style.items()}
+    circle = {"size": 70, "filled": True, "fill": "white", "stroke": "black", "opacity": 1}
+    return [
+        base.mark_point(aria=True, **circle).encode(description="of:N"),
+        base.mark_text(aria=True, fontSize=11, **placed).encode(text="text:N", description="of:N"),
+    ]

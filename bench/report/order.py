@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bench.analysis.devices import find_crossovers
 from bench.analysis.sweep import find_sweep
-from bench.report.labels import list_workloads, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.parts import Section
+from bench.report.base.labels import list_workloads, select_ranked
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Section
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.gpu import describe_gpu
 from bench.report.sections.costs.many import describe_many
@@ -66,7 +66,7 @@ def introduce(run: LoadedRun) -> str:
     date = format_time(run.run.created).partition(",")[0]
     quiet = "" if run.noise.others is None else "quiet"
     noise = "busy, so without a column" if refuse_column(run) else quiet
-    facts = run.name, date, f"{rounds} round{'s' * (rounds != '1')}", noise
+    facts = run.name, date, f"{rounds} round{'' if rounds == '1' else 's'}", noise
     return " · ".join(filter(None, facts))
 
 

@@ -4,9 +4,9 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.report.labels import EPOCHS
+from bench.report.base.labels import EPOCHS
+from bench.report.base.parts import Chart, Relative, Section
 from bench.report.opening import Opening, Standing
-from bench.report.parts import Chart, Relative, Section
 from bench.report.render import html
 
 # By what a page orders programs that train some epochs.

@@ -8,9 +8,9 @@ from bench.errors import UserError, report_write_errors
 from bench.records.files import sync_folders, write_file
 from bench.records.layout import PLANS
 from bench.report import page
+from bench.report.base.labels import list_features
+from bench.report.base.load import LoadedRun
 from bench.report.charts.chart import draw_chart, name_file
-from bench.report.labels import list_features
-from bench.report.load import LoadedRun
 from bench.report.opening import TITLE, make_opening
 from bench.report.order import describe_notes, list_sections
 from bench.report.render import csv, markdown

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.intervals import Interval, estimate_typical
-from bench.report import tables
+from bench.report.base import tables
 from bench.report.render.markdown import render_table
 from bench.runner.host.machine import describe
 from bench.worker.machine import list_usable_cores

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from bench.records.schema import TrialRecord
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.worker.measure import pause
 
 PROGRAMS = ("numpy", "jax", "jax-scan")

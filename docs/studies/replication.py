@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.analysis.ranking import compare_all, select_comparable
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 
 HEADINGS = ("faster", "slower")
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from bench.analysis.summary import summarize
 from bench.records import store
 from bench.records.schema import Record, TrialRecord
-from bench.report.labels import select_ranked
+from bench.report.base.labels import select_ranked
 from bench.report.sections.verdict import list_answers, time_cold_starts, time_epochs
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"

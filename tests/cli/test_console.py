@@ -23,7 +23,7 @@ from bench.cli.results import (
     print_report,
 )
 from bench.report import write as report_writer
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 
 
 def list_wide_rows():

@@ -18,10 +18,10 @@ from support.sweeps import models
 
 import bench
 from bench.report import index
-from bench.report.labels import label_case, select_ranked
-from bench.report.load import load_run, load_runs
+from bench.report.base.labels import label_case, select_ranked
+from bench.report.base.load import load_run, load_runs
+from bench.report.base.numbers import format_factor
 from bench.report.opening import make_opening
-from bench.report.render.numbers import format_factor
 from bench.report.sections.verdict import Timing, compare, select_softmax
 from bench.report.write import write_report
 

@@ -22,7 +22,7 @@ from bench.cli.app import VERBS, load_verb
 from bench.planning.presets import PRESETS
 from bench.records import store
 from bench.report import index
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.setting.machines import refuse_column
 from implementations import IMPLEMENTATIONS, MANY, PROBES, TEXTBOOK_PROGRAMS
 
@@ -79,17 +79,13 @@ LAYERS = [
     "__init__",  # what a user imports
     "cli",
     "report",
-    "report.export",
     "report.sections.costs",
     "report.sections.setting",
     "report.sections",
     "report.regression",
     "report.charts",
-    "report.labels",
-    "report.tables",
     "report.render",
-    "report.parts",
-    "report.load",
+    "report.base",
     "regression",
     "runner",
     "runner.parity",

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bench.data import dataset
 from bench.planning.cases import Size, complete_case, find_implementation
-from bench.report.load import load_runs
+from bench.report.base.load import load_runs
 from bench.report.write import write_report
 from bench.runner.drive import Drive, measure_exchange
 from bench.runner.lock import hold_host_lock

@@ -13,7 +13,7 @@ from support.records import MACHINE, bare, case, environment, ok, run, trials, w
 
 from bench.errors import UserError
 from bench.records import files, merge, store
-from bench.report import load
+from bench.report.base import load
 
 PLAN = run(case("a"), case("b"), rounds={"sgd": 3})
 LATER = "2025-01-02T04:04:05+00:00"

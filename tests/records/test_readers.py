@@ -16,9 +16,10 @@ from bench.errors import UserError, clean_text
 from bench.records import decoding, merge, store
 from bench.records.environments import is_file_name
 from bench.regression.stored.sides import load_side
-from bench.report import index, load
+from bench.report import index
 from bench.report import write as report
-from bench.report.export import pyperf, pytest_benchmark
+from bench.report.base import load
+from bench.report.export import export_pyperf, export_pytest_benchmark
 
 GPU, SMALL = case("jax", device="gpu"), case("jax", batch_size=8)
 FIGURE = case("textbook-keras", workload="textbook")
@@ -130,7 +131,7 @@ SHOWN_BY = [
     lambda folder: index.read_entries(folder.parent),
     *(
         lambda folder, export=export: export(load.load_run(folder))
-        for export in (pyperf.export_run, pytest_benchmark.export_run)
+        for export in (export_pyperf, export_pytest_benchmark)
     ),
 ]
 

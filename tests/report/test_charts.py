@@ -16,13 +16,13 @@ from bench.analysis.many import measure_growth
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
-from bench.report.charts import images
+from bench.report.base.parts import Picture
 from bench.report.charts.chart import NARROW, WIDE, adapt_svg, draw_chart, make_specification
-from bench.report.charts.epochs import chart_epochs
-from bench.report.charts.many import chart_models
-from bench.report.charts.scaling import chart_by_batch_size
 from bench.report.charts.style import choose_ticks
-from bench.report.parts import Picture
+from bench.report.sections.costs.many import chart_models
+from bench.report.sections.costs.scaling import chart_by_batch_size
+from bench.report.sections.costs.workload import chart_epochs
+from bench.report.sections.setting import data
 
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
@@ -36,8 +36,8 @@ CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "models": lambda: chart_models(measure_growth(MODELS), ODD),
-    "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
-    "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
+    "images": lambda: data.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
+    "weights": lambda: data.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
 }
 
 
@@ -149,18 +149,18 @@ BLUE, WHITE, ORANGE = [0, 114, 178], [255, 255, 255], [213, 94, 0]
 
 
 def test_images_have_every_pixel_white_for_zero(monkeypatch):
-    monkeypatch.setattr(images, "_encode_png", lambda picture: picture[..., 0].tolist())
+    monkeypatch.setattr(data, "_encode_png", lambda picture: picture[..., 0].tolist())
     values = np.array([[0, 0.2, 0.4, 1], [1, 1, 0, 0], [2, -1, 0, 0]], np.float32)
-    points = read_points(images.chart_images(values, NAMES, "t"))
+    points = read_points(data.chart_images(values, NAMES, "t"))
     assert [point["name"] for point in points] == list(NAMES)
     assert points[0]["image"] == [[255, 204], [153, 0]]
     assert points[2]["image"] == [[0, 255], [255, 255]]
 
 
 def test_weights_go_from_blue_through_white_to_orange(monkeypatch):
-    monkeypatch.setattr(images, "_encode_png", lambda picture: picture.tolist())
+    monkeypatch.setattr(data, "_encode_png", lambda picture: picture.tolist())
     weight = np.array([[1.0, -1], [-1, 1], [0, 1], [0, 1]])
-    first, second = read_points(images.chart_weights(weight, NAMES[:2], "t"))
+    first, second = read_points(data.chart_weights(weight, NAMES[:2], "t"))
     assert first["image"] == [[ORANGE, BLUE], [WHITE, WHITE]]
     assert second["image"] == [[BLUE, ORANGE], [ORANGE, ORANGE]]
 
@@ -172,7 +172,7 @@ LONG = "Up to 17 epochs numpy is done first, " * 4
     "draw",
     [
         lambda: chart_epochs(BOTH, LONG),
-        lambda: images.chart_weights(np.ones((4, 2)), NAMES[:2], LONG),
+        lambda: data.chart_weights(np.ones((4, 2)), NAMES[:2], LONG),
     ],
 )
 def test_title_is_inside_the_chart_in_dejavu_sans_bold(draw):

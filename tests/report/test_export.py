@@ -15,10 +15,13 @@ from support.records import bare, case, environment, ok, run, trials, write
 
 from bench.records import store
 from bench.records.schema import Parity, TrialRecord
-from bench.report.export import pytest_benchmark
-from bench.report.export.cases import list_remarks
-from bench.report.export.pyperf import export_run as export_pyperf
-from bench.report.load import load_run
+from bench.report.base.load import load_run
+from bench.report.export import (
+    compute_statistics,
+    export_pyperf,
+    export_pytest_benchmark,
+    list_omissions,
+)
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores"
@@ -90,14 +93,14 @@ def run_module(folder, *arguments):
 
 @pytest.mark.parametrize(
     ("style", "export"),
-    [("pytest-benchmark", pytest_benchmark.export_run), ("pyperf", export_pyperf)],
+    [("pytest-benchmark", export_pytest_benchmark), ("pyperf", export_pyperf)],
 )
 def test_stdout_is_the_document_and_stderr_its_remarks(tmp_path, command, style, export):
     loaded = write_mixed(tmp_path / "run")
     process = command(tmp_path, "export", "run", f"--format={style}")
     assert process.returncode == 0
     assert json.loads(process.stdout) == json.loads(json.dumps(export(loaded)))
-    assert process.stderr.splitlines() == list_remarks(loaded)
+    assert process.stderr.splitlines() == list_omissions(loaded)
 
 
 def test_run_without_a_good_trial_is_refused(refused, tmp_path):
@@ -109,7 +112,7 @@ def test_run_without_a_good_trial_is_refused(refused, tmp_path):
 
 
 def test_remarks_name_what_is_left_out(mixed):
-    assert set(list_remarks(mixed)) == {
+    assert set(list_omissions(mixed)) == {
         f"{PART.slug}: 1 of 3 trials failed: timeout: 600 s are over",
         f"not ranked: {WRONG.slug}: failed: parity error",
         f"left out: {FAILED.slug}: out-of-memory: killed",
@@ -183,7 +186,7 @@ def test_pyperf_loads_a_record_with_few_facts(tmp_path):
 
 def test_pytest_benchmark_compares_medians_of_processes(reference, tmp_path):
     for name in ("first.json", "second.json"):
-        (tmp_path / name).write_text(json.dumps(pytest_benchmark.export_run(reference)))
+        (tmp_path / name).write_text(json.dumps(export_pytest_benchmark(reference)))
     options = ("--csv=table", "--columns=mean,stddev,median,rounds,iterations")
     run_module(tmp_path, "pytest_benchmark", "compare", "first.json", "second.json", *options)
     with (tmp_path / "table.csv").open() as stream:
@@ -212,7 +215,7 @@ def test_statistics_are_those_of_pytest_benchmark(data):
     stats = Stats()
     for value in data:
         stats.update(value)
-    statistics = pytest_benchmark.compute_statistics(data)
+    statistics = compute_statistics(data)
     assert (statistics.pop("data"), statistics.pop("iterations")) == (data, 1)
     expected = stats.as_dict()
     assert statistics.pop("outliers") == expected.pop("outliers")
@@ -220,7 +223,7 @@ def test_statistics_are_those_of_pytest_benchmark(data):
 
 
 def test_document_has_machine_commit_and_unranked_cases(mixed):
-    document = pytest_benchmark.export_run(mixed)
+    document = export_pytest_benchmark(mixed)
     by_name = {one["fullname"]: one for one in document["benchmarks"]}
     assert by_name.keys() == {of.slug for of in (GOOD, PART, WRONG, ONCE)}
     info = by_name[WRONG.slug]["extra_info"]

@@ -10,7 +10,7 @@ from support.records import bare, case, ok, plan_of, run, trials, write
 from bench.cli.results import print_report
 from bench.records import store
 from bench.records.schema import Parity
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.opening import make_opening
 
 SLOW_START = {"import_seconds": 9.0}

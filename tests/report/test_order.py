@@ -13,7 +13,7 @@ from bench.data import dataset
 from bench.records import store
 from bench.records.schema import Skipped
 from bench.report import order
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.costs import gpu, many
 
 DATA = {"features": 784, "classes": 10}

@@ -11,9 +11,9 @@ from support.records import HERE, bare, case, run, trials, write
 
 from bench.analysis.summary import summarize
 from bench.report import page
-from bench.report.labels import list_features
-from bench.report.load import load_run
-from bench.report.parts import Fold, Link, Section, Table
+from bench.report.base.labels import list_features
+from bench.report.base.load import load_run
+from bench.report.base.parts import Fold, Link, Section, Table
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.costs.workload import NOTHING_WELL
 from bench.report.write import write_report

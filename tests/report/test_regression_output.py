@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.errors import UserError
-from bench.report.parts import Table
+from bench.report.base.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, format_output
 
 TABLE = Table(

@@ -17,9 +17,10 @@ from support.sweeps import on
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report.labels import name_case
-from bench.report.parts import Chart, Fold, Link, Picture, Section, Table
-from bench.report.render import html, markdown, numbers
+from bench.report.base import numbers
+from bench.report.base.labels import name_case
+from bench.report.base.parts import Chart, Fold, Link, Picture, Section, Table
+from bench.report.render import html, markdown
 from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
 

@@ -9,8 +9,8 @@ from support.records import FAST, SLOW, bare, case, run, trials, write, write_on
 
 from bench.errors import UserError
 from bench.records import jsonl
+from bench.report.base.load import load_run, load_runs
 from bench.report.index import write_index
-from bench.report.load import load_run, load_runs
 from bench.report.sections.costs.workload import NOTHING_WELL
 from bench.report.sections.setting.machines import COMPARED, MAX_COLUMNS
 from bench.report.write import write_report

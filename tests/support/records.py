@@ -19,7 +19,7 @@ from bench.records.schema import (
     TrialRecord,
     WarmStartRecord,
 )
-from bench.report.parts import Table
+from bench.report.base.parts import Table
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
 FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}

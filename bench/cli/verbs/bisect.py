@@ -14,8 +14,8 @@ from bench.errors import UserError
 from bench.regression.commands.command_plan import AUTO
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.versions import git
+from bench.report.base.numbers import format_wall_time
 from bench.report.regression.verdicts import describe_basis
-from bench.report.render.numbers import format_wall_time
 from bench.worker.measure import now
 
 

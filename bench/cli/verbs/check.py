@@ -16,8 +16,8 @@ from bench.errors import UserError
 from bench.planning.cases import assign_python, find_implementation
 from bench.records.layout import find_runs
 from bench.records.schema import Case
-from bench.report.load import load_run
-from bench.report.render import numbers
+from bench.report.base import numbers
+from bench.report.base.load import load_run
 from bench.runner import conformance
 from bench.runner.conformance import Finding
 from bench.runner.parity.stored import check_run

@@ -11,9 +11,8 @@ from bench.cli.console import print_line
 from bench.cli.options import files_option
 from bench.errors import UserError
 from bench.records.merge import merge_runs
-from bench.report.export import pyperf, pytest_benchmark
-from bench.report.export.cases import list_remarks
-from bench.report.load import load_by_machine
+from bench.report.base.load import load_by_machine
+from bench.report.export import export_pyperf, export_pytest_benchmark, list_omissions
 
 
 def export(
@@ -37,9 +36,9 @@ def export(
             f"this run was measured on {1 + len(others)} machines, but a file of this format has "
             "one. Export a run of one machine"
         )
-    exporter = pyperf if style == "pyperf" else pytest_benchmark
-    print(json.dumps(exporter.export_run(run), indent=2, allow_nan=False))
-    for line in list_remarks(run):
+    convert = export_pyperf if style == "pyperf" else export_pytest_benchmark
+    print(json.dumps(convert(run), indent=2, allow_nan=False))
+    for line in list_omissions(run):
         print(line, file=sys.stderr)
 
 

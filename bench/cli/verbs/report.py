@@ -18,7 +18,7 @@ from bench.regression.paired import judge_pairs
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.result import ComparisonResult
 from bench.report import index
-from bench.report.load import load_runs
+from bench.report.base.load import load_runs
 from bench.report.regression.verdicts import build_output
 from bench.report.write import write_report
 

@@ -20,8 +20,8 @@ from bench.cli.verbs.report import report
 from bench.errors import UserError
 from bench.planning.plan import find_missing_trials
 from bench.records import layout, store
-from bench.report.load import load_run
-from bench.report.render.numbers import format_wall_time
+from bench.report.base.load import load_run
+from bench.report.base.numbers import format_wall_time
 from bench.runner import cluster
 from bench.runner.host.machine import SALT
 from bench.runner.host.signals import Ending

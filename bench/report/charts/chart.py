@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.report.base.parts import JOINED, Chart, Picture
 from bench.report.charts.style import COLOURS_OF_PAGE
-from bench.report.parts import JOINED, Chart, Picture
 
 # All have the same widths, and almost every machine has one of them.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"

@@ -16,10 +16,9 @@ from bench.regression.calibration.counts import (
 from bench.regression.calibration.session import describe_slowdown
 from bench.regression.calibration.spread import MIN_HOURS, Calibrations, shift_decision
 from bench.regression.result import TIMED
-from bench.report import tables
-from bench.report.parts import Table
+from bench.report.base import numbers, tables
+from bench.report.base.parts import Table
 from bench.report.regression.output import ComparisonOutput
-from bench.report.render import numbers
 
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
 NOTE = (

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from bench.errors import report_write_errors
-from bench.report.parts import Table
+from bench.report.base.parts import Table
 from bench.report.render.markdown import escape, render_table
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -31,16 +31,13 @@ class Annotation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOutput:
-    """A comparison in all formats.
-
-    opening: lines before the tables. remarks: lines after them. document: of the JSON format.
-    """
+    """A comparison in all formats."""
 
     tables: Sequence[Table]
-    remarks: Sequence[str]
+    remarks: Sequence[str]  # lines after the tables
     annotations: Sequence[Annotation]
-    document: Mapping[str, Any]
-    opening: Sequence[str] = ()
+    document: Mapping[str, Any]  # of the JSON format
+    opening: Sequence[str] = ()  # lines before the tables
 
 
 def format_output(output: ComparisonOutput, style: str) -> str:

@@ -15,10 +15,9 @@ from bench.regression.result import (
     MetricComparison,
 )
 from bench.regression.stats.decision import Rule, is_within_tolerance
-from bench.report import tables
-from bench.report.parts import Table
+from bench.report.base import numbers, tables
+from bench.report.base.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
-from bench.report.render import numbers
 
 FORMAT = 4  # of the JSON document; in format 4 a metric names its statistic
 MAX_NAMED = 10  # packages that differ
@@ -283,7 +282,7 @@ def describe_software_changes(
         if (before := baseline.get(name, "absent")) != (after := candidate.get(name, "absent"))
     ]
     more = len(changes) - MAX_NAMED
-    return [*changes[:MAX_NAMED], *[f"{more} more packages"] * (more > 0)]
+    return changes[:MAX_NAMED] + ([f"{more} more packages"] if more > 0 else [])
 
 
 def format_difference(case: CaseComparison, metric: MetricComparison) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.intervals import Interval
-from bench.report.render.numbers import keep_together
+from bench.report.base.numbers import keep_together
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from bench.report.parts import Chart, Section, Table
-from bench.report.render.numbers import keep_together
+from bench.report.base.numbers import keep_together
+from bench.report.base.parts import Chart, Section, Table
 
 # GitHub makes links of bare URLs (GitHub Flavored Markdown Spec, 6.9).
 _BARE_LINK = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)

@@ -5,11 +5,10 @@ from statistics import fmean
 
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE
-from bench.report import tables
-from bench.report.labels import REMARKS, label_case, list_workloads, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render import numbers
+from bench.report.base import numbers, tables
+from bench.report.base.labels import REMARKS, label_case, list_workloads, select_ranked
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Section, Table
 from bench.report.sections.verdict import describe_agreement, select_softmax
 
 TITLE = "Do they compute the same?"
@@ -69,7 +68,7 @@ def describe_epochs(rows: Sequence[Row]) -> str:
     seeds = max(map(len, curves))
     return (
         f"Validation accuracy after 1 to {len(texts)} epochs, mean of all softmax programs and "
-        f"{seeds} seed{'s' * (seeds > 1)}, and in brackets the least and the largest: "
+        f"{seeds} seed{'s' if seeds > 1 else ''}, and in brackets the least and the largest: "
         f"{', '.join(texts)}."
     )
 

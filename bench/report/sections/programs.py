@@ -10,10 +10,10 @@ from bench.records.environments import list_versions
 from bench.records.layout import TRACES
 from bench.records.schema import Case
 from bench.records.traces import name_trace
-from bench.report import tables
-from bench.report.labels import label_case, name_case, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.parts import Fold, Link, Section
+from bench.report.base import tables
+from bench.report.base.labels import label_case, name_case, select_ranked
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Fold, Link, Section
 from bench.report.render.markdown import escape
 from implementations import IMPLEMENTATIONS, MANY, Implementation
 

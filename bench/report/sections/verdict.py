@@ -11,10 +11,9 @@ from bench.analysis.startup import Stretch
 from bench.analysis.summary import Row
 from bench.planning.plan import Part
 from bench.records.schema import TOLERANCE, TrialRecord
-from bench.report.charts.frontier import MAX_EPOCHS
-from bench.report.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.render import numbers
+from bench.report.base import numbers
+from bench.report.base.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names, select_ranked
+from bench.report.base.load import LoadedRun
 from bench.runner.loop import Estimate
 
 NOTHING = "No program can be ranked."
@@ -22,19 +21,17 @@ MARKS = {True: "", False: " (uncertain)"}
 # A sentence names at most this many programs; the table has all of them.
 MAX_NAMES = 3
 FAR = 2.0
+SHOWN_EPOCHS = 1000  # the largest number of epochs that sentences and charts are about
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a ranked row took: seconds by round, as measured and as they are compared.
-
-    noise: by all rows of its table, or None.
-    """
+    """What a ranked row took: seconds by round, as measured and as they are compared."""
 
     row: Row
     measured: Mapping[int, float]
     compared: Mapping[int, float]
-    noise: TableNoise | None = None
+    noise: TableNoise | None = None  # by all rows of its table
 
     @property
     def name(self) -> str:
@@ -270,7 +267,7 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
 
     In brackets: the 95 % interval of the number of epochs.
     """
-    first, *others = (one for one in stretches if one.first <= MAX_EPOCHS)
+    first, *others = (stretch for stretch in stretches if stretch.first <= SHOWN_EPOCHS)
     text, mark = f"{label_case(first.row.case)} is done first", MARKS[first.certain]
     if not others:
         return f"{text} with any number of epochs{mark}"

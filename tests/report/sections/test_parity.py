@@ -5,7 +5,7 @@ from support.records import HERE, case, run, trials, write
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.parity import describe_epochs, describe_parity, tabulate_parity
 
 

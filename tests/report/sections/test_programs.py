@@ -4,7 +4,7 @@ import pytest
 from support.records import bare, case, ok, run, trials, write
 
 from bench.records import store
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections import programs
 from implementations import IMPLEMENTATIONS
 

@@ -9,7 +9,7 @@ from support.records import HERE, case, plan_of, trials, write
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.verdict import (
     NOTHING,
     describe_agreement,

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_to_fastest, find_compared, group_by_machine
 from bench.analysis.summary import Row
-from bench.report import tables
-from bench.report.labels import (
+from bench.report.base import tables
+from bench.report.base.labels import (
     EPOCHS,
     EPOCHS_IN_WORDS,
     describe_workload_size,
@@ -17,22 +17,18 @@ from bench.report.labels import (
     name_case,
     vary_threads,
 )
-from bench.report.parts import JOINED, Table
-from bench.report.tables import Column
+from bench.report.base.parts import JOINED, Table
+from bench.report.base.tables import Column
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a column of the comparison table shows.
-
-    value: takes the rows of the same machine, and the row. priority: where there is little room,
-    columns with the highest numbers are left out first. make: of the heading and the values.
-    """
+    """What a column of the comparison table shows."""
 
     heading: str
-    value: Callable[[Sequence[Row], Row], Any]
-    priority: int
-    make: Callable[[str, Iterable[Any]], Column]
+    value: Callable[[Sequence[Row], Row], Any]  # takes the rows of the same machine, and the row
+    priority: int  # where there is little room, the highest numbers are left out first
+    make: Callable[[str, Iterable[Any]], Column]  # takes the heading and the values
 
 
 def find_accuracy(row: Row) -> Interval | float | None:
@@ -83,11 +79,11 @@ def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure
     varied = max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1)
     measures = (
         PROGRAM,
-        *[MACHINE] * any(row.machine for row in rows),
-        *[DEVICE] * (len({row.case.device for row in rows}) > 1),
-        *[THREADS] * vary_threads(rows),
+        *([MACHINE] if any(row.machine for row in rows) else []),
+        *([DEVICE] if len({row.case.device for row in rows}) > 1 else []),
+        *([THREADS] if vary_threads(rows) else []),
         *MEASURES,
-        *[SPEED] * varied,
+        *([SPEED] if varied else []),
     )
     return [measure for measure in measures if measure.priority <= max_priority]
 
@@ -135,10 +131,11 @@ def tabulate_programs(
     """
     title = f"{title}, {describe_workload_size(rows)}"
     cases = [row.case for row in rows]
-    columns = (
+    columns = [
         tables.list_words("program", map(name_case, cases)),
         *columns,
         tables.list_words("style", [case.style for case in cases]),
-        *[tables.list_words("threads", [str(c.threads) for c in cases])] * vary_threads(rows),
-    )
+    ]
+    if vary_threads(rows):
+        columns.append(tables.list_words("threads", [str(case.threads) for case in cases]))
     return tables.build_table(title, columns, note, programs=list(map(label_case, cases)))

@@ -7,11 +7,10 @@ from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
 from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.records.schema import Case
-from bench.report import tables
-from bench.report.labels import describe_status, list_workloads, name_case
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render import numbers
+from bench.report.base import numbers, tables
+from bench.report.base.labels import describe_status, list_workloads, name_case
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Section, Table
 
 TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")

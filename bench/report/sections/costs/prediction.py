@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from bench.analysis.ranking import compare_to_fastest, find_compared
 from bench.analysis.summary import Row
-from bench.report import tables
-from bench.report.labels import quote_known, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render.numbers import format_typical
+from bench.report.base import tables
+from bench.report.base.labels import quote_known, select_ranked
+from bench.report.base.load import LoadedRun
+from bench.report.base.numbers import format_typical
+from bench.report.base.parts import Section, Table
 from bench.report.sections.costs.comparison import tabulate_programs
 
 TITLE = "Predicting"
@@ -59,7 +59,7 @@ def tabulate_predictions(rows: list[Row]) -> Table:
         return row.prediction.by_round
 
     columns = [
-        *[tables.list_words("device", devices)] * (len(set(devices)) > 1),
+        *([tables.list_words("device", devices)] if len(set(devices)) > 1 else []),
         tables.list_times(
             f"{images:,} images" if images else "all test images",
             [row.prediction.typical for row in rows],

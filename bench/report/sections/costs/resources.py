@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import Row
 from bench.records.schema import Record, RooflineRecord
-from bench.report import tables
-from bench.report.labels import (
+from bench.report.base import tables
+from bench.report.base.labels import (
     group_by_device,
     list_names,
     quote_known,
     select_ranked,
 )
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render.numbers import format_mebibytes, format_percent, format_threads
+from bench.report.base.load import LoadedRun
+from bench.report.base.numbers import format_mebibytes, format_percent, format_threads
+from bench.report.base.parts import Section, Table
 from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import select_softmax
 

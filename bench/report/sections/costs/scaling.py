@@ -1,27 +1,29 @@
 """Epoch times by batch size and threads."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
 from bench.planning.threads import MIN_GAIN
 from bench.records.schema import Case
-from bench.report import tables
-from bench.report.charts.scaling import chart_by_batch_size
-from bench.report.labels import (
+from bench.report.base import numbers, tables
+from bench.report.base.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     describe_status,
     label_case,
     list_names,
+    name_case,
     vary_threads,
 )
-from bench.report.load import LoadedRun
-from bench.report.parts import Picture, Section, Table
-from bench.report.render import numbers
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import JOINED, Picture, Section, Table
+from bench.report.charts.style import BARS, COLOURS, LIMIT, alt, make_log_axis, set_title
 
 BATCH_SIZE_TITLE = "Growth with the batch size"
 THREADS_TITLE = "Growth with the number of threads"
@@ -44,6 +46,13 @@ NOT_AT_FIRST = (
 # A speedup that the finding counts.
 WORTHWHILE = 1.2
 MAX_NAMES = 5  # of programs that more threads slow down
+
+# Of the chart: pixels of a panel, panels in a row, and for each device colour and dash, which
+# repeats it.
+_SIDE, _COLUMNS = 150, 4
+_DEVICES = {"cpu": (COLOURS["idiomatic"], [1, 0]), "gpu": ("#E69F00", [6, 3])}
+_LEGENDS = {"low": BARS, "roofline": "dotted: roofline"}
+Points = list[dict[str, Any]]
 
 
 def describe_batch_sizes(
@@ -112,10 +121,10 @@ def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
     """Name the speedups that are larger than the number of threads."""
     return [
         f"{pair.multiple.case.implementation}, batch size {pair.multiple.case.batch_size:,}: "
-        f"{numbers.format_factor(pair.speedup)}{', measured once,' * (pair.speedup.low is None)} "
-        "is more than "
-        f"{numbers.format_threads(pair.multiple.case.threads)} can bring; one of the two times was "
-        "disturbed, or the program is another one with more threads."
+        f"{numbers.format_factor(pair.speedup)}"
+        f"{', measured once,' if pair.speedup.low is None else ''} is "
+        f"more than {numbers.format_threads(pair.multiple.case.threads)} can bring; one of the two "
+        "times was disturbed, or the program is another one with more threads."
         for pair in speedups
         if (pair.speedup.low or pair.speedup.mean) > pair.multiple.case.threads
     ]
@@ -124,15 +133,16 @@ def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
 def tabulate_batch_sizes(rows: Sequence[Row]) -> Table:
     """Return the epoch times by batch size, in one unit."""
     title = f"Epoch time by batch size: {rows[0].case.samples:,} samples"
-    chosen = vary_threads(rows)
-    if not chosen:
-        title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     scale, unit = numbers.choose_unit(row.epoch for row in rows)
-    cells = []
-    for row in rows:
-        text = numbers.format_interval(row.epoch, scale) + f" ({row.case.threads})" * chosen
-        cells.append((row.case, text, row.typical_seconds))
-    notes = [NOTE, *[CHOSEN_NOTE] * chosen, *[ADJUSTED_NOTE] * are_adjusted(rows)]
+    texts, notes = [numbers.format_interval(row.epoch, scale) for row in rows], [NOTE]
+    if vary_threads(rows):
+        texts = [f"{text} ({row.case.threads})" for text, row in zip(texts, rows, strict=True)]
+        notes.append(CHOSEN_NOTE)
+    else:
+        title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
+    if are_adjusted(rows):
+        notes.append(ADJUSTED_NOTE)
+    cells = [(row.case, text, row.typical_seconds) for row, text in zip(rows, texts, strict=True)]
     return _tabulate_by_size(f"{title}, in {unit}", "{:,}", cells, " ".join(notes))
 
 
@@ -184,3 +194,123 @@ def _describe_speedup(pair: ThreadSpeedup, scale: float) -> str:
         if row.epoch
     ]
     return f"{numbers.format_factor(pair.speedup)} ({', '.join(times)})"
+
+
+def chart_by_batch_size(sweep: Sequence[Row], crossovers: Iterable[Crossover], title: str) -> Any:
+    """Draw throughput over the batch size, a panel for each implementation.
+
+    A vertical line marks the batch size from which on the GPU is faster than the CPU, if there is
+    one within the sweep.
+    """
+    crossed = {
+        crossover.name: crossover.size.mean
+        for crossover in crossovers
+        if 0 < crossover.size.mean < math.inf
+    }
+    points = [
+        {**_make_point(row), "gpu_from": crossed.get(row.case.implementation)} for row in sweep
+    ]
+    names = list(dict.fromkeys(str(point["name"]) for point in points))
+    layers = alt.layer(*_draw_layers(points)).properties(width=_SIDE, height=_SIDE)
+    subtitle = "; ".join(text for field, text in _LEGENDS.items() if _has_values(points, field))
+    facet = alt.Facet("name:N", sort=names, title=None)
+    panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.Data(values=points))
+    width = _SIDE * min(len(names), _COLUMNS)
+    return set_title(panels, title, subtitle, width).configure_axis(gridOpacity=0.5)
+
+
+def _make_point(row: Row) -> dict[str, Any]:
+    """Return the point of one row; low and high are None if it has no interval."""
+    epoch, samples = row.epoch, row.case.samples
+    assert epoch is not None  # every row of a sweep is ranked
+    bounds = sorted(samples / bound for bound in (epoch.low, epoch.high) if bound is not None)
+    interval = " to ".join(f"{numbers.format_number(bound)} samples/s" for bound in bounds)
+    tip = [
+        label_case(row.case),
+        numbers.format_threads(row.case.threads),
+        f"batch size {row.case.batch_size:,}",
+        f"{numbers.format_number(samples / epoch.mean)} samples/s",
+    ]
+    if bounds:
+        tip.append(f"95 % interval {interval}")
+    return {
+        "name": name_case(row.case),
+        "device": row.case.device,
+        "of": f"{label_case(row.case)}{JOINED}",
+        "tip": JOINED.join(tip),
+        "batch_size": row.case.batch_size,
+        "samples_per_second": samples / epoch.mean,
+        "low": min(bounds, default=None),
+        "high": max(bounds, default=None),
+        "roofline": samples / row.roofline_seconds if row.roofline_seconds else None,
+    }
+
+
+def _draw_layers(points: Points) -> list[Any]:
+    """Return the lines, bars and points of a panel, and the crossover of the devices."""
+    scale = alt.Scale(type="log", nice=False, padding=8)
+    sizes = sorted({point["batch_size"] for point in points})
+    x_axis = alt.Axis(values=sizes, format=",", labelOverlap="greedy")
+    base = alt.Chart().encode(
+        x=alt.X("batch_size:Q", scale=scale, title="batch size (log scale)", axis=x_axis)
+    )
+    devices = [device for device in _DEVICES if device in {point["device"] for point in points}]
+    legend = alt.Legend(orient="top") if len(devices) > 1 else None
+    colour, dash = (
+        channel(
+            "device:N", title=None, legend=legend, scale=alt.Scale(domain=devices, range=values)
+        )
+        for channel, values in (
+            (alt.Color, [_DEVICES[device][0] for device in devices]),
+            (alt.StrokeDash, [_DEVICES[device][1] for device in devices]),
+        )
+    )
+    fields = ("samples_per_second", "low", "high", "roofline")
+    y_axis = make_log_axis((point[field] for point in points for field in fields), format="~s")
+    mean, low, roofline = (
+        alt.Y(f"{field}:Q", scale=scale, title="samples/s (log scale)", axis=y_axis)
+        for field in ("samples_per_second", "low", "roofline")
+    )
+    layers = []
+    # A layer without data would have no scale, and Vega would warn in the console.
+    if _has_values(points, "roofline"):
+        roofline_colour = colour if len(devices) > 1 else alt.value(LIMIT)
+        line = base.mark_line(strokeDash=[1, 3], aria=True)
+        layers.append(line.encode(y=roofline, color=roofline_colour, description="of:N"))
+    if _has_values(points, "low"):
+        bar = base.mark_rule(strokeWidth=2, aria=True)
+        layers.append(bar.encode(y=low, y2="high:Q", color=colour, description="of:N"))
+    line = base.mark_line(strokeWidth=1, aria=True)
+    dot = base.mark_point(size=36, filled=True, opacity=1, aria=True)
+    layers += [
+        line.encode(y=mean, color=colour, strokeDash=dash, description="of:N"),
+        dot.encode(y=mean, color=colour, description="tip:N"),
+    ]
+    if _has_values(points, "gpu_from"):
+        layers += _draw_crossover(scale, sizes)
+    return layers
+
+
+def _has_values(points: Points, field: str) -> bool:
+    return any(point[field] is not None for point in points)
+
+
+def _draw_crossover(scale: Any, sizes: Sequence[int]) -> list[Any]:
+    """Return the vertical line from which on the GPU is faster, and its label."""
+    # Every point of an implementation has the same value: draw it once.
+    base = (
+        alt.Chart()
+        .transform_filter("isValid(datum.gpu_from)")
+        .transform_aggregate(gpu_from="min(gpu_from)", groupby=["name"])
+        .transform_calculate(text="'GPU from ' + format(round(datum.gpu_from), ',.3~r')")
+        .encode(x=alt.X("gpu_from:Q", scale=scale))
+    )
+    # The label is on the side that has room for it.
+    late = f"datum.gpu_from > {math.sqrt(sizes[0] * sizes[-1])}"
+    label = base.mark_text(
+        align=alt.expr(f"{late} ? 'right' : 'left'"),
+        dx=alt.expr(f"{late} ? -4 : 4"),
+        fontSize=11,
+        fontWeight="bold",
+    )
+    return [base.mark_rule(strokeWidth=1.5), label.encode(y=alt.value(_SIDE - 8), text="text:N")]

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from bench.analysis import startup
 from bench.analysis.summary import Row
-from bench.report import tables
-from bench.report.labels import group_by_device, quote_known, select_ranked
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render import numbers
+from bench.report.base import numbers, tables
+from bench.report.base.labels import group_by_device, quote_known, select_ranked
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Section, Table
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.verdict import select_softmax, write_frontier

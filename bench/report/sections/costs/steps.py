@@ -9,8 +9,8 @@ from bench.analysis.intervals import Interval, estimate_difference
 from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
 from bench.analysis.ranking import Comparison, compare_all
 from bench.analysis.summary import Row
-from bench.report import tables
-from bench.report.labels import (
+from bench.report.base import numbers, tables
+from bench.report.base.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     group_by_device,
@@ -24,9 +24,8 @@ from bench.report.labels import (
     select_ranked,
     vary_threads,
 )
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render import numbers
+from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Section, Table
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.comparison import tabulate_programs
 from bench.report.sections.programs import find_entry
@@ -190,7 +189,7 @@ def tabulate_steps(
     notes = [STEP_NOTE]
     if any(known):
         notes += [FIXED_NOTE.format(*batch_sizes), HALF_NOTE]
-        notes += [PREDICTED_NOTE] * bool(sizes)
+        notes += [PREDICTED_NOTE] if sizes else []
     if are_adjusted(rows) and any(known):
         notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
@@ -199,7 +198,7 @@ def tabulate_steps(
 def _format_difference(value: Interval | None, scale: float) -> str:
     """Return a difference of times with its interval, and whether it may be none."""
     doubt = value is not None and value.low is not None and not value.excludes(0)
-    return numbers.format_interval(value, scale) + f", {UNCERTAIN}" * doubt
+    return numbers.format_interval(value, scale) + (f", {UNCERTAIN}" if doubt else "")
 
 
 def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:
@@ -236,7 +235,7 @@ def describe_layers(rows: Sequence[Row]) -> str:
         where += f", with {numbers.format_threads(case.threads)},"
     return (
         f"On {where} a step of {case.batch_size:,} images costs {costs}"
-        f"{'; some programs were measured once' * once}."
+        f"{'; some programs were measured once' if once else ''}."
     )
 
 

@@ -1,24 +1,38 @@
 """One workload: its finding, no stronger than the intervals allow, its table and its chart."""
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from bench.analysis.intervals import TWO_GROUPS
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import Row
-from bench.report.charts.epochs import chart_epochs
-from bench.report.labels import (
+from bench.report.base.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
     describe_problem,
     group_by_device,
     label_case,
+    remark_processes,
     select_ranked,
+    start_tip,
 )
-from bench.report.load import LoadedRun
-from bench.report.parts import Picture, Section
+from bench.report.base.load import LoadedRun
+from bench.report.base.numbers import format_duration, format_number
+from bench.report.base.parts import JOINED, Picture, Section
+from bench.report.charts.style import (
+    BARS,
+    COLOURS,
+    LIMIT,
+    SHAPES,
+    alt,
+    encode_names,
+    finish_chart,
+    make_log_axis,
+)
 from bench.report.render.markdown import escape
 from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.verdict import write_headline
@@ -59,16 +73,16 @@ def describe_workload(run: LoadedRun, workload: str) -> Section:
     ranked = select_ranked(run.rows, workload)
     if not ranked:
         return Section(title, empty=NOTHING_WELL)
-    known = get_workload(workload) if is_workload(workload) else None
-    lines = [f"The optimizer is {describe_optimizer(known)}."] if known else []
-    lines += describe_run(ranked)
+    lines = describe_run(ranked)
+    if is_workload(workload):
+        lines.insert(0, f"The optimizer is {describe_optimizer(get_workload(workload))}.")
     table = replace(tabulate_comparison(run.rows, ranked), note=write_note(ranked))
     picture = Picture(
         f"epoch-{workload}",
         f"Epoch time of each implementation, workload {workload}",
         partial(chart_epochs, ranked, title),
     )
-    of = f" of workload {workload}" * (workload != run.workload)
+    of = f" of workload {workload}" if workload != run.workload else ""
     text, finding = "\n\n".join(lines), write_headline(ranked, of)
     return Section(title, [table], pictures=[picture], text=text, finding=finding)
 
@@ -87,8 +101,11 @@ def describe_optimizer(workload: Workload) -> str:
 def write_note(rows: Sequence[Row]) -> str:
     """Say what the intervals of a table hold, and which differences its accuracies cover."""
     seeds = max(len(row.accuracy_by_seed) for row in rows)
-    notes = [INTERVALS_NOTE, *[ADJUSTED_NOTE] * are_adjusted(rows)]
-    notes += [NEIGHBOURS_NOTE] * any(row.epoch and row.epoch.low is not None for row in rows)
+    notes = [INTERVALS_NOTE]
+    if are_adjusted(rows):
+        notes.append(ADJUSTED_NOTE)
+    if _has_bars(rows):
+        notes.append(NEIGHBOURS_NOTE)
     if seeds:  # several models have no accuracy
         notes.append(SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
     notes += [
@@ -96,7 +113,8 @@ def write_note(rows: Sequence[Row]) -> str:
         for row in rows
         if row.case.objective == "one-vs-rest"
     ][:1]
-    notes += [GROUPS_NOTE] * any(row.in_two_groups for row in rows)
+    if any(row.in_two_groups for row in rows):
+        notes.append(GROUPS_NOTE)
     return " ".join(notes)
 
 
@@ -117,6 +135,127 @@ def describe_ties(rows: Sequence[Row]) -> list[str]:
     if not pairs:
         return []
     names = ", ".join(
-        f"{label_case(one.case)} and {label_case(other.case)}" for one, other in pairs
+        f"{label_case(faster.case)} and {label_case(slower.case)}" for faster, slower in pairs
     )
     return [f"These neighbours cannot be told apart: {escape(names)}."]
+
+
+def chart_epochs(rows: Sequence[Row], title: str) -> Any:
+    """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
+
+    Of a row that waits in some of its epochs, every epoch is drawn in place of the processes. A
+    tick shows the roofline of each row.
+    """
+    points = []
+    for row in rows:
+        tip = [*start_tip(row.case), row.case.style, f"epoch {format_duration(row.epoch)}"]
+        if row.roofline_seconds:
+            tip.append(f"roofline {format_duration(row.roofline_seconds)}")
+        tip.append(f"{row.succeeded} of {row.rounds} processes")
+        points.append(
+            {
+                **_make_point(row),
+                "name": label_case(row.case),
+                "of": f"{label_case(row.case)}{JOINED}",
+                "style": row.case.style,
+                "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
+                "tip": JOINED.join(tip),
+            }
+        )
+    styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
+    colour = alt.Color(
+        "style:N",
+        scale=alt.Scale(domain=styles, range=[COLOURS[style] for style in styles]),
+        title=None,
+        legend=alt.Legend(orient="top"),
+    )
+    shapes = alt.Scale(domain=styles, range=[SHAPES[style] for style in styles])
+    names = encode_names([point["name"] for point in points])
+    base = alt.Chart(alt.Data(values=points)).encode(y=names)
+    times = [1e3 * time for row in rows for _, time in _list_times(row)]
+    drawn = [*times, *(point["roofline"] for point in points if point["roofline"])]
+    x = {
+        "scale": alt.Scale(type="log", nice=False, padding=20),
+        "axis": make_log_axis(drawn, format="~g"),
+        "title": "epoch time, ms (log scale)",
+    }
+    dots = _draw_dots(
+        base, x, size=70, color=colour, shape=alt.Shape("style:N", scale=shapes, title=None)
+    )
+    legend = [BARS, "rings: processes"] if _has_bars(rows) else []
+    ticks = []
+    if any(point["roofline"] is not None for point in points):  # a layer without data has no scale
+        tick = base.transform_filter("isValid(datum.roofline)").mark_tick(
+            color=LIMIT, thickness=2, aria=True
+        )
+        ticks.append(tick.encode(x=alt.X("roofline:Q", **x), description="of:N"))
+        legend.append("ticks: roofline")
+    if any(row.waits for row in rows):
+        legend.append("programs that wait: a ring for each epoch")
+    # The text is on the side that has room for it.
+    late = f"datum.mean > {math.sqrt(min(drawn) * max(drawn))}"
+    text = base.mark_text(
+        align=alt.expr(f"{late} ? 'right' : 'left'"),
+        dx=alt.expr(f"{late} ? -9 : 9"),
+        dy=-7,
+        fontSize=11,
+        aria=True,
+    ).encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
+    # Layers of their own: so their data are written once, and not for each of them.
+    layers = alt.layer(_draw_rings(rows, names, x, colour), alt.layer(*ticks, *dots, text))
+    return finish_chart(layers, title, len(rows), "; ".join(legend))
+
+
+def _list_times(row: Row) -> list[tuple[str, float]]:
+    """Return the seconds of each process of a row, or of each epoch if it waits in some."""
+    if row.waits:
+        return [("an epoch", seconds) for seconds in row.waits.epochs]
+    return [(f"process of round {n}", seconds) for n, seconds in row.epochs_by_round.items()]
+
+
+def _draw_rings(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: Any) -> Any:
+    """Return the layer of a ring for each process or epoch."""
+    points = [
+        {
+            "name": label_case(row.case),
+            "style": row.case.style,
+            "ms": 1e3 * time,
+            "tip": JOINED.join([*start_tip(row.case), what, format_duration(time)]),
+        }
+        for row in rows
+        for what, time in _list_times(row)
+    ]
+    rings = alt.Chart(alt.Data(values=points)).mark_point(
+        size=30, strokeWidth=1, opacity=0.8, aria=True
+    )
+    return rings.encode(y=names, x=alt.X("ms:Q", **x), color=colour, description="tip:N")
+
+
+def _has_bars(rows: Iterable[Row]) -> bool:
+    """Return whether a row was measured repeatedly."""
+    return any(row.epoch is not None and row.epoch.low is not None for row in rows)
+
+
+def _make_point(row: Row) -> dict[str, Any]:
+    """Return the epoch time of a ranked row in ms, the ends of its interval, and a label."""
+    assert row.epoch is not None  # ranked rows have times
+    mean, low, high = row.epoch.mean, row.epoch.low, row.epoch.high
+    return {
+        "mean": 1e3 * mean,
+        "low": 1e3 * (low or mean),
+        "high": 1e3 * (high or mean),
+        "text": format_number(1e3 * mean) + remark_processes(row),
+    }
+
+
+def _draw_dots(base: Any, x: Mapping[str, Any], *, size: int, color: Any, shape: Any) -> list[Any]:
+    """Return the layers of each point's dot, and of the bar of its interval.
+
+    The field tip is the tooltip of the dot, and the field of says what both are about.
+    """
+    bar = base.mark_rule(strokeWidth=2, aria=True)
+    dot = base.mark_point(size=size, filled=True, opacity=1, aria=True)
+    return [
+        bar.encode(x=alt.X("low:Q", **x), x2="high:Q", color=color, description="of:N"),
+        dot.encode(x=alt.X("mean:Q", **x), color=color, description="tip:N", shape=shape),
+    ]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from bench.analysis.machines import STEADY, Pivot
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.report import tables
-from bench.report.labels import (
+from bench.report.base import numbers, tables
+from bench.report.base.labels import (
     describe_status,
     label_case,
     list_faults,
@@ -17,12 +17,11 @@ from bench.report.labels import (
     name_threads,
     remark_processes,
 )
-from bench.report.load import LoadedRun
-from bench.report.parts import Relative, Section, Table
-from bench.report.render import numbers
+from bench.report.base.load import LoadedRun
+from bench.report.base.numbers import format_interval, format_number
+from bench.report.base.parts import Relative, Section, Table
+from bench.report.base.tables import Column
 from bench.report.render.markdown import escape
-from bench.report.render.numbers import format_interval, format_number
-from bench.report.tables import Column
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
@@ -39,13 +38,10 @@ ALMOST = 0.95  # rank correlation from which on orders are almost the same
 
 
 class ProblemRows(NamedTuple):
-    """The rows of one problem, by implementation and by device of a machine.
+    """The rows of one problem, by implementation and by device of a machine."""
 
-    title: the problem in words. devices: with the names of their machines, in the order of runs.
-    """
-
-    title: str
-    devices: Sequence[str]
+    title: str  # the problem in words
+    devices: Sequence[str]  # with the names of their machines, in the order of runs
     rows: Mapping[str, Mapping[str, Row]]
 
 

@@ -14,12 +14,11 @@ from bench.errors import UserError, clean_text
 from bench.records import timestamps
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
-from bench.report import tables
-from bench.report.labels import describe_status, list_faults, remark_processes
-from bench.report.load import LoadedRun
-from bench.report.parts import Section, Table
-from bench.report.render import numbers
-from bench.report.render.numbers import format_percent
+from bench.report.base import numbers, tables
+from bench.report.base.labels import describe_status, list_faults, remark_processes
+from bench.report.base.load import LoadedRun
+from bench.report.base.numbers import format_percent
+from bench.report.base.parts import Section, Table
 from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
 
 RUNS = "The runs"
@@ -251,7 +250,7 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
         groups[tuple(list_facts(run.environments))].append(run)
     table_list = []
     for facts, group in groups.items():
-        more = f" and {len(group) - 1} more" * (len(group) > 1)
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
         by_run = [line for run in group for line in (run.run.command, _describe_run(run.run))]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)

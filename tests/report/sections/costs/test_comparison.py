@@ -10,14 +10,14 @@ from bench.analysis.noise import Noise
 from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.report.labels import list_faults
+from bench.report.base.labels import list_faults
+from bench.report.base.tables import list_counts
 from bench.report.sections.costs.comparison import (
     list_common,
     tabulate_comparison,
     tabulate_programs,
 )
 from bench.report.sections.setting.runs import describe_adjustment, list_noise, tabulate_textbook
-from bench.report.tables import list_counts
 
 
 def test_unavailable_at_several_sizes_is_one_line():

@@ -4,7 +4,7 @@ import pytest
 from support.records import plan_of, read_cells, write
 from support.sweeps import models
 
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.opening import make_opening
 from bench.report.sections.costs import many
 

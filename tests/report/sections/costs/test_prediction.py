@@ -2,7 +2,7 @@
 
 from support.records import case, plan_of, trials, write
 
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.costs.prediction import (
     BY_PREDICT,
     NO_SINGLE,

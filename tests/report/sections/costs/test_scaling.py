@@ -10,7 +10,7 @@ from support.sweeps import SWEEP, swept
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep, find_thread_speedups
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.costs.scaling import (
     describe_batch_sizes,
     describe_speedups,

@@ -3,7 +3,7 @@
 from support.records import HERE, case, ok, plan_of, read_cells, trials, write
 
 from bench.analysis.summary import summarize
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.costs.startup import (
     describe_starts,
     tabulate_costs,

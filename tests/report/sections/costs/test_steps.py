@@ -7,7 +7,7 @@ from support.records import HERE, case, ok, plan_of, trials, write
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.costs import steps
 
 # Seconds of an epoch by program: 48,000 images at batch size 32 are 1,500 steps.

@@ -6,9 +6,9 @@ from dataclasses import replace
 from support.records import HERE, bare, case, read_cells, run, trials, write
 
 from bench.analysis.summary import Accuracy, summarize
-from bench.report import tables
-from bench.report.load import load_run
-from bench.report.parts import Section
+from bench.report.base import tables
+from bench.report.base.load import load_run
+from bench.report.base.parts import Section
 from bench.report.sections.costs.comparison import find_accuracy
 from bench.report.sections.costs.workload import (
     GROUPS_NOTE,

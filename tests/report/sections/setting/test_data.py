@@ -10,7 +10,7 @@ from support.records import bare, case, ok, run, write
 from bench.contract import Params
 from bench.data import dataset, idx
 from bench.records import store
-from bench.report.load import load_run
+from bench.report.base.load import load_run
 from bench.report.sections.setting.data import count_confusion, read_weights
 
 

@@ -7,7 +7,7 @@ from support.records import MACHINE, bare, case, environment, ok, plan_of, trial
 from support.sweeps import on, unavailable
 
 from bench.records import store
-from bench.report.load import load_runs
+from bench.report.base.load import load_runs
 from bench.report.order import describe_notes
 from bench.report.sections.setting.machines import (
     MAX_COLUMNS,

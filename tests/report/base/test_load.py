@@ -8,7 +8,7 @@ from bench.analysis.ranking import compare_to_fastest
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import StoppingRule
-from bench.report.load import load_by_machine, load_run, load_runs
+from bench.report.base.load import load_by_machine, load_run, load_runs
 from bench.report.sections.verdict import describe_apart, describe_missing
 
 replace = msgspec.structs.replace

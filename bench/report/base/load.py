@@ -21,30 +21,21 @@ from bench.records.store import RunContents, read_contents, read_run
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
-    """A run on one machine: its plan, records and environments, and what follows from them.
-
-    run: with the threads that its records choose. records, rows: without those of other threads.
-    incomplete: see ``count_tried``.
-    tried: rows of the processes by which they were chosen, with each number of threads.
-    missing: trials without a record by their parts, as far as they are known.
-    apart: number of trials in another state of the machine, which are in no table.
-    faults: why records or files were left out, one line each. name: unique among the runs of a
-    report.
-    """
+    """A run on one machine: its plan, records and environments, and what follows from them."""
 
     folder: Path
-    run: Run
-    records: Sequence[Record]
+    run: Run  # with the threads that its records choose
+    records: Sequence[Record]  # without those of other threads, like rows
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
-    incomplete: Mapping[str, tuple[int, int]]
-    tried: Sequence[Row]
+    incomplete: Mapping[str, tuple[int, int]]  # see count_tried
+    tried: Sequence[Row]  # of the processes that chose the threads, with each number of them
     textbook: Sequence[TextbookRow]
     noise: Noise
-    missing: Mapping[Part, Sequence[Trial]]
-    faults: Sequence[str]
-    name: str
-    apart: int = 0
+    missing: Mapping[Part, Sequence[Trial]]  # without a record, by their parts; as far as known
+    faults: Sequence[str]  # why records or files were left out, one line each
+    name: str  # unique among the runs of a report
+    apart: int = 0  # trials in another state of the machine, which are in no table
 
     @property
     def missing_count(self) -> int:
@@ -59,7 +50,7 @@ class LoadedRun:
     @property
     def machine(self) -> Mapping[str, Any]:
         """Facts about the machine, from the run's first environment."""
-        return next((known.machine for known in self.environments.values()), {})
+        return next((environment.machine for environment in self.environments.values()), {})
 
     @property
     def machine_name(self) -> str:
@@ -108,7 +99,9 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     files = read_contents(folder)
     planned = read_run(folder)
     run = choose_threads(planned, files.records)
-    machines = {key: str(known.machine.get("id")) for key, known in files.environments.items()}
+    machines = {
+        key: str(environment.machine.get("id")) for key, environment in files.environments.items()
+    }
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
         by_machine[machines[record.environment]].append(record)
@@ -117,8 +110,8 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     of_machine = sorted(by_machine.items(), key=lambda item: -len(item[1])) or [("", [])]
     for machine, records in of_machine:
         environments = {
-            key: known
-            for key, known in files.environments.items()
+            key: environment
+            for key, environment in files.environments.items()
             if machines[key] == machine or len(by_machine) < 2
         }
         kept = keep_one_state(records)
@@ -132,11 +125,11 @@ def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
 
     Rows of several runs carry the name. Raises UserError, also if a run is given twice.
     """
-    known: dict[str, Path] = {}
+    folder_of: dict[str, Path] = {}
     runs: list[LoadedRun] = []
     for folder in folders:
         parts = load_by_machine(folder)
-        if (before := known.setdefault(parts[0].run.run, folder)) is not folder:
+        if (before := folder_of.setdefault(parts[0].run.run, folder)) is not folder:
             raise UserError(f"{before} and {folder} are one run. Name it once")
         runs += parts
     if len(runs) < 2:
@@ -169,16 +162,17 @@ def _load(
     folder: Path, run: Run, files: RunContents, missing: Mapping[Part, Sequence[Trial]]
 ) -> LoadedRun:
     records, others = split_tried(run, files.records)
-    beside = {(one.case.base_slug, one.round) for one in others}
+    beside = {(record.case.base_slug, record.round) for record in others}
     tried = [
-        one
-        for one in files.records
-        if isinstance(one, TrialRecord) and (one.case.base_slug, one.round) in beside
+        record
+        for record in files.records
+        if isinstance(record, TrialRecord) and (record.case.base_slug, record.round) in beside
     ]
     slugs = {case.slug for case in run.cases}
     rows = summary.summarize(records, files.environments, run)
     incomplete = summary.count_tried(run, rows)
-    main_records = [one for one in records if one.case.slug in slugs]  # without a sweep
+    main_records = [record for record in records if record.case.slug in slugs]  # without a sweep
+    names = (str(environment.machine.get("name")) for environment in files.environments.values())
     return LoadedRun(
         folder=folder,
         run=run,
@@ -194,5 +188,5 @@ def _load(
         noise=measure_noise(main_records, files.environments),
         missing=missing,
         faults=files.faults,
-        name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
+        name=next(names, ""),
     )

@@ -17,23 +17,19 @@ JOINED = " · "
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of plain text; the renderer escapes titles, headings and cells.
-
-    words, last_words: number of columns of text at the beginning and at the end; those between
-        them are numbers.
-    note: Markdown below the table.
-    programs: of each line, by which a page finds the lines that a reader chose; empty if lines are
-        about something else. keys: what such lines are sorted by, a key a cell; of a ratio, the
-        time of the line, of which a page computes that to another line.
-    """
+    """A table of plain text; the renderer escapes titles, headings and cells."""
 
     title: str
     headings: tuple[str, ...]
     lines: list[list[str]]
-    words: int
-    note: str = ""
-    last_words: int = 0
+    words: int  # columns of text at the beginning; numbers follow
+    note: str = ""  # Markdown below the table
+    last_words: int = 0  # columns of text at the end
+    # What lines are sorted by, a key a cell; of a ratio, the time of the line, of which a page
+    # computes the ratio to another line.
     keys: Sequence[Sequence[Key]] = ()
+    # Of each line, by which a page finds the lines that a reader chose; empty if lines are about
+    # something else.
     programs: Sequence[str] = ()
 
     @property
@@ -48,73 +44,61 @@ class Table:
         columns = zip(self.headings, *self.lines, strict=True)
         longest = (max(map(len, [*head.split(), *cells])) for head, *cells in columns)
         letters = sum(min(length, LONG) + 1.5 for length in longest)
-        return ["wide"] * (letters > HALF_SHEET) + ["vast"] * (letters > SHEET)
+        limits = {"wide": HALF_SHEET, "vast": SHEET}
+        return [width for width, limit in limits.items() if letters > limit]
 
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """What a page shows relative to a program that a reader chooses.
+    """What a page shows relative to a program that a reader chooses."""
 
-    heading: how that of the first such column begins. cells: of this column and those after it, by
-    the program that they are relative to, and by their own.
-    """
-
-    heading: str = ""
+    heading: str = ""  # how that of the first such column begins
+    # Cells of this column and those after it, by the program that they are relative to, and by
+    # their own.
     cells: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A chart to draw. name: of its file, without suffix. draw: returns the Altair chart."""
+    """A chart to draw."""
 
-    name: str
+    name: str  # of its file, without suffix
     title: str
-    draw: Callable[[], Any]
+    draw: Callable[[], Any]  # returns the Altair chart
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A long plain text that a page folds, below its title, and for which report.md has a link.
-
-    link: from the folder of the report to the file; empty if report.md leaves the text out.
-    """
+    """A long plain text that a page folds, below its title, and for which report.md has a link."""
 
     title: str
     text: str
-    link: str = ""
+    link: str = ""  # from the report's folder to the file; empty if report.md leaves the text out
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to a file. title: plain text. url: relative to the folder of the report."""
+    """A link to a file."""
 
-    title: str
-    url: str
+    title: str  # plain text
+    url: str  # relative to the folder of the report
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and its contents. title: plain text, like every title of its parts.
-
-    finding: the section's claim, plain text; it becomes the heading, and the title its subtitle.
-    group: the part of the page to which the section belongs: one link in the list of contents.
-    folded: whether a page shows what is below the heading only on demand.
-    empty: Markdown to show when there is neither text nor a table; it says how to get some.
-    remarks: a list of plain text. text: Markdown before the tables, in which text of records is
-    escaped.
-    """
+    """A heading and its contents; its titles and those of its parts are plain text."""
 
     title: str
     tables: Sequence[Table] = ()
-    empty: str = ""
+    empty: str = ""  # Markdown in place of text and tables that are missing: how to get some
     pictures: Sequence[Picture] = ()
-    remarks: Sequence[str] = ()
-    text: str = ""
+    remarks: Sequence[str] = ()  # a list of plain text
+    text: str = ""  # Markdown before the tables, in which text of records is escaped
     folds: Sequence[Fold] = ()
     links: Sequence[Link] = ()
-    finding: str = ""
-    group: str = ""
-    folded: bool = False
+    finding: str = ""  # its claim, plain text: the heading, to which the title becomes the subtitle
+    group: str = ""  # the part of the page to which it belongs: one link in the list of contents
+    folded: bool = False  # whether a page shows what is below the heading only on demand
 
     @property
     def has_data(self) -> bool:
@@ -129,15 +113,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart. file: for report.md. title: its text alternative. svg: contents of the file.
+    """A drawn chart."""
 
-    caption: the lines of its own title and subtitle. wide, narrow: SVGs without the caption, in
-    the colours of the page, whose marks have tooltips; narrow is empty if it would be the same.
-    """
-
-    file: str
-    title: str
-    svg: str
-    caption: Sequence[str] = ()
+    file: str  # for report.md
+    title: str  # its text alternative
+    svg: str  # contents of the file
+    caption: Sequence[str] = ()  # the lines of its own title and subtitle
+    # SVGs without the caption, in the colours of the page, whose marks have tooltips; narrow is
+    # empty if it would be the same.
     wide: str = ""
     narrow: str = ""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bench.analysis.summary import Row
 from bench.records.schema import Case
-from bench.report.render import numbers
-from bench.report.render.numbers import format_percent
+from bench.report.base import numbers
+from bench.report.base.numbers import format_percent
 from implementations import IMPLEMENTATIONS, MANY
 
 
@@ -17,15 +17,19 @@ def remark_processes(row: Row) -> str:
 
 def list_remarks(row: Row) -> list[str]:
     """Return what a reader must know of the processes of a row, in a few words each."""
-    remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
-    remarks += ["two groups"] * row.in_two_groups
-    if row.waits:
-        remarks.append(f"waits {format_percent(row.waits.share)}")
-    return remarks + ["faster than the roofline"] * ((row.roofline_share or 0) > 1)
+    remarks = {
+        f"{row.succeeded} of {row.rounds}": row.succeeded < row.rounds,
+        "two groups": row.in_two_groups,
+        f"waits {format_percent(row.waits.share if row.waits else None)}": row.waits,
+        "faster than the roofline": (row.roofline_share or 0) > 1,
+    }
+    return [remark for remark, holds in remarks.items() if holds]
 
 
 # What stands beside the name of a program in every table.
-REMARKS = {one.name: f" ({one.remark})" for one in (*IMPLEMENTATIONS, *MANY) if one.remark}
+REMARKS = {
+    program.name: f" ({program.remark})" for program in (*IMPLEMENTATIONS, *MANY) if program.remark
+}
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
@@ -94,7 +98,9 @@ def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
 
 def list_names(names: Sequence[str], limit: int) -> str:
     """Return names as words: a, b and c; beyond the limit, how many more there are."""
-    words = [*names[:limit], *[f"{len(names) - limit} more"] * (len(names) > limit)]
+    words = list(names[:limit])
+    if len(names) > limit:
+        words.append(f"{len(names) - limit} more")
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
@@ -106,7 +112,7 @@ def name_case(case: Case) -> str:
 
 def say_once(rows: Iterable[Row]) -> str:
     """Return what a sentence about some rows adds if one of them was measured once."""
-    return ", measured once" * any(row.succeeded == 1 for row in rows)
+    return ", measured once" if any(row.succeeded == 1 for row in rows) else ""
 
 
 # Those that most readers know, by the name that cases have.
@@ -118,11 +124,11 @@ def pick_known(rows: Iterable[Row]) -> list[Row]:
 
     A sentence names these; a table has all rows.
     """
-    rows, known = list(rows), dict[str, Row]()
+    rows, first = list(rows), dict[str, Row]()
     for row in rows:
         if row.case.implementation in KNOWN:
-            known.setdefault(row.case.implementation, row)
-    return [*known.values()] or rows[: len(KNOWN)]
+            first.setdefault(row.case.implementation, row)
+    return [*first.values()] or rows[: len(KNOWN)]
 
 
 def quote_known(rows: Iterable[Row], describe: Callable[[Row], str]) -> str:
@@ -134,7 +140,7 @@ def quote_known(rows: Iterable[Row], describe: Callable[[Row], str]) -> str:
 def label_case(case: Case) -> str:
     """Name an implementation in a chart or a sentence: its objective, and the GPU if it has one."""
     facts = case.objective.removeprefix("softmax"), case.device.removeprefix("cpu")
-    return " ".join([case.implementation, *(f"({one})" for one in facts if one)])
+    return " ".join([case.implementation, *(f"({fact})" for fact in facts if fact)])
 
 
 def start_tip(case: Case) -> list[str]:

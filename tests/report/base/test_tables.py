@@ -1,7 +1,7 @@
 """Tables have one unit a column, words after numbers, and no column that says nothing."""
 
 from bench.analysis.intervals import Interval
-from bench.report import tables
+from bench.report.base import tables
 
 
 def test_numbers_come_before_words_and_empty_columns_are_left_out():

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from bench.analysis.intervals import Interval
-from bench.report.parts import Key, Table
-from bench.report.render import numbers
+from bench.report.base import numbers
+from bench.report.base.parts import Key, Table
 
 Value = Interval | float | None
 
@@ -17,11 +17,11 @@ NOTHING = {numbers.ABSENT, ""}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. keys: what lines are sorted by; None for a line without a value."""
+    """A column of a table."""
 
     heading: str
     cells: Sequence[str]
-    keys: Sequence[Key]
+    keys: Sequence[Key]  # what lines are sorted by; None for a line without a value
     numeric: bool = True
 
 
@@ -75,9 +75,9 @@ def _list_values(
     heading: str, values: Iterable[Value], format_cell: Callable[[Any], str]
 ) -> Column:
     """Return a column of values, a dash for None; the mean of an interval is its key."""
-    known = list(values)
-    cells = [numbers.ABSENT if value is None else format_cell(value) for value in known]
-    keys = [value.mean if isinstance(value, Interval) else value for value in known]
+    values = list(values)
+    cells = [numbers.ABSENT if value is None else format_cell(value) for value in values]
+    keys = [value.mean if isinstance(value, Interval) else value for value in values]
     return Column(heading, cells, keys)
 
 

@@ -41,9 +41,9 @@ def choose_unit(times: Iterable[Interval | float | None]) -> tuple[float, str]:
     >>> choose_unit([0.024, 0.085, 1.95])
     (1000.0, 'ms')
     """
-    known = [time.mean if isinstance(time, Interval) else time for time in times if time]
+    means = [time.mean if isinstance(time, Interval) else time for time in times if time]
     # The unit fits the rounded time: 999.6 µs is 1.00 ms, not 1,000 µs.
-    middle = float(f"{median(known):.3g}") if known else 1.0
+    middle = float(f"{median(means):.3g}") if means else 1.0
     if middle >= 1:
         return 1.0, "s"
     return (1e3, "ms") if middle >= 1e-3 else (1e6, "µs")
@@ -65,10 +65,12 @@ def format_typical(value: Interval | float) -> str:
     >>> format_typical(Interval(0.0692, 0.0678, 0.0724)), format_typical(Interval(0.7, 0.65, 1.4))
     ('69 ms', '700 ms [650, 1,400]')
     """
-    one = value if isinstance(value, Interval) else Interval(value)
-    digits = 3 if one.is_within(0.01) else 2
-    shown = one.without_bounds() if one.low is None or one.is_within(0.25) else one
-    return format_interval(shown, *choose_unit([one]), digits=digits)
+    interval = value if isinstance(value, Interval) else Interval(value)
+    digits = 3 if interval.is_within(0.01) else 2
+    scale, unit = choose_unit([interval])
+    if interval.low is None or interval.is_within(0.25):
+        interval = interval.without_bounds()
+    return format_interval(interval, scale, unit, digits)
 
 
 def format_interval(
@@ -98,7 +100,7 @@ def format_count(value: int) -> str:
 
 def format_threads(count: int) -> str:
     """Return a number of threads: 1 thread, 2 threads."""
-    return f"{count} thread{'s' * (count > 1)}"
+    return f"{count} threads" if count > 1 else f"{count} thread"
 
 
 def format_mebibytes(value: float | None) -> str:
