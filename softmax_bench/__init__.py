@@ -1,23 +1,25 @@
-"""The suite as a wheel installs it: ``softmax-bench``, and ``softmax_bench.load(RUN)``.
+"""The suite as a wheel installs it: ``softmax-bench``, ``softmax_bench.load`` and ``gate``.
 
 Other projects have a top-level package ``bench``, too. So a wheel has the suite's ``bench`` and
 ``implementations`` in this folder; in a checkout they are beside it. They are on ``sys.path`` in
-the process of the program and during a call of ``load``: a notebook that calls it imports its own.
+the process of the program and during a call: a notebook that calls one imports its own.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load", "main"]
+    from bench.regression.result import ComparisonResult
+
+__all__ = ["UserError", "gate", "load", "main"]
 
 _FOLDER = Path(__file__).parent
 _PATH = str(_FOLDER if (_FOLDER / "bench").is_dir() else _FOLDER.parent)
@@ -28,15 +30,81 @@ _lock = Lock()
 def load(run: str | PathLike[str]) -> "pd.DataFrame":
     """Return what ``bench.load`` returns, also beside a stranger's package ``bench``."""
     with _lock, _suite_imported_by_name():
-        from bench import load as load_run  # noqa: PLC0415 - the path leads to it only now
+        from bench import load as load_run
 
         return load_run(run)
+
+
+def gate(
+    *,
+    base: str | None = None,
+    candidate: str = ".",
+    command: str | None = None,
+    pytest: str | None = None,
+    metric: str = "auto",
+    prepare: str = "",
+    harness: Sequence[str] = (),
+    threads: int = 1,
+    base_env: Mapping[str, str] | None = None,
+    candidate_env: Mapping[str, str] | None = None,
+    install: bool = False,
+    additions: Sequence[str] = (),
+    profile: bool = False,
+    budget: float = 180.0,
+    tolerance: float = 0.02,
+    allow: Sequence[str] = (),
+    output: str | PathLike[str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> "ComparisonResult":
+    """Compare two versions of a command or of tests, as ``softmax-bench gate`` does.
+
+    The arguments are its options; additions: those of --with. budget: seconds. tolerance: a share.
+    threads: 0 for all. progress: gets each line that the command line shows on stderr.
+
+    Raises ``softmax_bench.UserError``, one line that says what to do, and KeyboardInterrupt after
+    which what was measured is in the records.
+    """
+    with _lock, _suite_imported_by_name():
+        from bench.records.schema import parse_variables
+        from bench.regression.commands.compare import gate as compare
+        from bench.regression.commands.prepare_commands import CommandOptions
+        from bench.regression.pairs.plan import Terms
+
+        before, after = (
+            parse_variables(f"{name}={value}" for name, value in (env or {}).items())
+            for env in (base_env, candidate_env)
+        )
+        terms = Terms(
+            baseline=base,
+            candidate=candidate,
+            command=f"softmax_bench.gate({base=}, {candidate=}, {command=}, {pytest=}, {metric=})",
+            progress=progress,
+            tolerance=tolerance,
+            budget=budget,
+            envs=(before, after),
+            install=install,
+            additions=tuple(additions),
+            allowed=allow,
+            output=None if output is None else Path(output),
+        )
+        chosen = CommandOptions(command, pytest, metric, prepare, threads, tuple(harness))
+        return compare(terms, chosen, profile=profile)
+
+
+def __getattr__(name: str) -> Any:
+    """Return ``bench.errors.UserError``, which ``load`` and ``gate`` raise."""
+    if name != "UserError":
+        raise AttributeError(name)
+    with _lock, _suite_imported_by_name():
+        from bench.errors import UserError
+
+        return UserError
 
 
 def main() -> NoReturn:
     """Run the command line, as ``python -m bench`` does in a checkout."""
     sys.path.insert(0, _PATH)
-    from bench.cli.app import main as run  # noqa: PLC0415 - the path leads to it only now
+    from bench.cli.app import main as run
 
     run()
 

@@ -13,7 +13,6 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
 
@@ -169,6 +168,8 @@ def main() -> NoReturn:
     try:
         _refuse_empty_words(sys.argv[1:])
         if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
+            from bench.cli.verbs.list import list_implementations
+
             list_implementations()
             status = 0
         else:

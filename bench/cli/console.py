@@ -11,6 +11,8 @@ from rich.text import Text
 
 from bench.errors import UserError, clean_text
 from bench.report.base.parts import Table
+from bench.report.regression import output
+from bench.report.regression.output import ComparisonOutput
 
 # Without a terminal each row of a table stays in one line, because a CI obeys lines that begin with
 # ::error. Results of a run have as many columns as fit into PIPED_WIDTH. A shell can close stdout.
@@ -51,3 +53,18 @@ def format_table(content: Table, *, no_wrap: bool = False) -> RichTable:
     for cells in content.lines:
         table.add_row(*map(Text, cells))
     return table
+
+
+def print_comparison(comparison: ComparisonOutput, style: str) -> None:
+    """Print a comparison; in the formats for programs print nothing else."""
+    if style != "table":
+        print(output.format_output(comparison, style), end="" if style == "markdown" else "\n")
+        return
+    for line in comparison.opening:
+        print_line(line)
+    for table in comparison.tables:
+        if table.lines:
+            stdout.print("\n", format_table(table), sep="")
+            print_line(table.note)
+    for line in comparison.remarks:
+        print_line(line)

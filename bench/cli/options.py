@@ -10,8 +10,6 @@ import typer
 
 from bench.errors import UserError
 from bench.records.schema import MAX_INT, MAX_SECONDS, Slowdown
-from bench.worker.workloads import MANY_WORKLOADS, is_workload
-from implementations import IMPLEMENTATIONS, MANY
 
 # Options by the panel of the help that they are in.
 cases_option = partial(typer.Option, rich_help_panel="What to measure")
@@ -108,6 +106,8 @@ parse_allowed = make_parser("same-code", "missing", "nothing")
 
 def parse_workloads(text: str) -> Names:
     """Read names of workloads, of which ``many`` stands for several; raise BadParameter."""
+    from bench.worker.workloads import MANY_WORKLOADS, is_workload
+
     parts = [part.strip() for part in text.split(",")]
     several = [MANY_WORKLOADS if part == "many" else (part,) for part in parts]
     names = Names(dict.fromkeys(name for group in several for name in group))
@@ -142,6 +142,8 @@ def refuse_others(ctx: typer.Context, reason: str, known: Collection[str]) -> No
 
 def complete_implementation(incomplete: str) -> list[str]:
     """Return the implementations whose names begin with a text."""
+    from implementations import IMPLEMENTATIONS, MANY
+
     programs = (*IMPLEMENTATIONS, *MANY)
     return [entry.name for entry in programs if entry.name.startswith(incomplete)]
 

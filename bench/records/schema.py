@@ -7,13 +7,15 @@ the parent drives the worker (bench/runner/drive.py). Format 6: one type of reco
 trial. Older formats are not read.
 """
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
 from bench.contract import Device, Objective
+from bench.errors import UserError, clean_text
 from bench.worker.machine import fingerprint
 
 FORMAT, OLDEST_FORMAT = 10, 6
@@ -131,6 +133,25 @@ class Case(
 def format_env(env: Mapping[str, str]) -> str:
     """Return environment variables as a shell takes them: NAME=VALUE, with spaces in between."""
     return shlex.join(f"{name}={value}" for name, value in env.items())
+
+
+def parse_variables(texts: Iterable[str]) -> dict[str, str]:
+    """Return the variables of ``NAME=VALUE`` texts, which a user asks for, sorted by name.
+
+    Raises UserError for a malformed or repeated one.
+    """
+    env: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        # A record is read with its texts cleaned.
+        if not (
+            equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and clean_text(text) == text
+        ):
+            raise UserError(f"{text!r} sets no variable. Give NAME=VALUE, as in OMP_PROC_BIND=true")
+        if name in env:
+            raise UserError(f"{name} is given twice. Give it one value")
+        env[name] = value
+    return dict(sorted(env.items()))
 
 
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -159,6 +159,11 @@ class ComparisonResult:
         return sorted(self.cases, key=lambda case: CASE_VERDICTS.index(case.verdict))
 
     @property
+    def verdict(self) -> CaseVerdict | None:
+        """The worst verdict; None if nothing was compared."""
+        return self.ordered_cases[0].verdict if self.cases else None
+
+    @property
     def exit_status(self) -> int:
         """The exit status, the first that applies.
 

@@ -23,7 +23,7 @@ from bench.runner.parity import mistakes
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, pick_model, split_params
 from bench.runner.parity.judge import Judge, Judgement, pick_problem
-from bench.runner.process import interpreters, scratch, spec
+from bench.runner.process import preflight, scratch, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.worker.data import read_labels
@@ -162,7 +162,7 @@ class Checker:
         return find("failed" if reason else "ok", reason, error)
 
     def _start_worker(self, case: Case, data: Dataset, folder: Path) -> Worker:
-        child = interpreters.specify_child(case, self._timeout)
+        child = preflight.specify_child(case, self._timeout)
         request = spec.request_training(case, data)
         return Worker(request, child, folder, measure_exchange(case, data))
 

@@ -1,17 +1,26 @@
-"""Say what will work on the GPU, what will not, and why, before anything is measured there."""
+"""Say what will work on the GPU, and what would disturb a run, before anything is measured."""
 
+import os
+import select
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from bench.planning.cases import assign_python
 from bench.records.cases import make_case
 from bench.runner.host import gpu
 from bench.runner.host.gpu import Diagnosis, GpuMonitor, NvmlError
+from bench.runner.host.kernel import probe_memory
+from bench.runner.host.machine import compare_readings, read_conditions, read_text
 from bench.runner.process import preflight, scratch
-from bench.runner.process.spec import share_ptx_cache
-from bench.worker.machine import list_usable_cores
+from bench.worker.machine import list_usable_cores, read_cgroup_quota
 from implementations import IMPLEMENTATIONS
 
+# The services of a quiet machine take less than this share of its processors.
+OTHERS_SHARE = 0.05
+WATCH_SECONDS = 1.0
+# A virtual machine that gave free memory back to its host fills it 10 to 20 times as slowly.
+SLOW_FILL = 3.0
 CUDA_BUILD = (
     "Install a CUDA build. Pip prefers an index of CPU builds in PIP_INDEX_URL or "
     "PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too"
@@ -82,7 +91,7 @@ def examine_programs(pythons: Mapping[str, str]) -> Iterator[Diagnosis]:
     of them cannot be used.
     """
     entries = [entry for entry in IMPLEMENTATIONS if entry.always and "gpu" in entry.devices]
-    with scratch.make_folder() as folder, share_ptx_cache(folder / "cuda"):
+    with scratch.make_folder() as folder, scratch.share_ptx_cache(folder / "cuda"):
         for entry in entries:
             case = make_case(entry, device="gpu", threads=len(list_usable_cores()))
             fault = preflight.find_device_fault(assign_python(case, pythons))
@@ -98,3 +107,81 @@ def find_remedy(reason: str) -> str:
     return next(
         (remedy for words, remedy in REMEDIES.items() if words.casefold() in reason), UNKNOWN
     )
+
+
+def find_disturbances(root: Path = Path("/")) -> list[str]:
+    """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
+    disturbances = list(_check_settings(root))
+    token = gpu.get_visible_gpu()
+    disturbances += [
+        f"GPU {token}: {one.subject} {one.text}. {one.remedy}"
+        for one in GpuMonitor(token).examine()
+        if one.remedy
+    ]
+    core = list_usable_cores()[-1]
+    first, again = (probe_memory(core)["fill_seconds"] for _ in range(2))
+    if first > SLOW_FILL * again:
+        disturbances.append(
+            f"new memory comes slowly from the host of this virtual machine ({first / again:.0f} "
+            "times as slowly as memory that was just used): cold starts vary. Fill and free the "
+            "memory just before a run, or let the host reserve it"
+        )
+    before = read_conditions(root)
+    select.select([], [], [], WATCH_SECONDS)
+    conditions = compare_readings(before, read_conditions(root))
+    cores = os.cpu_count() or 1
+    share = (conditions["others_seconds"] or 0) / ((conditions["seconds"] or WATCH_SECONDS) * cores)
+    if share > OTHERS_SHARE:
+        disturbances.append(
+            f"other processes take {share:.0%} of the {cores} cores. End them, or wait"
+        )
+    if (conditions["steal_seconds"] or 0) > 0:
+        disturbances.append(
+            "the hypervisor gives this machine's time to others (steal). "
+            "Measure when they are quiet, or on a machine of its own"
+        )
+    return disturbances
+
+
+def _check_settings(root: Path) -> Iterator[str]:
+    """Yield the settings of processors and container that make times vary."""
+    cpu = root / "sys/devices/system/cpu"
+    cores = list_usable_cores()
+    governors = {read_text(cpu / f"cpu{core}/cpufreq/scaling_governor") for core in cores} - {""}
+    if governors - {"performance"}:
+        yield (
+            f"the frequency governor is {' and '.join(sorted(governors))}: the clock follows the "
+            "load. Choose performance (cpupower frequency-set -g performance)"
+        )
+    if read_text(cpu / "intel_pstate/no_turbo") == "0" or read_text(cpu / "cpufreq/boost") == "1":
+        yield (
+            "turbo is on: the clock depends on heat and on how many cores work. Switch it off "
+            "(write 1 to intel_pstate/no_turbo, or 0 to cpufreq/boost, in /sys/devices/system/cpu)"
+        )
+    if "[never]" in read_text(root / "sys/kernel/mm/transparent_hugepage/enabled"):
+        yield (
+            "huge pages are off, so programs that gather images are slower. Write madvise to "
+            "/sys/kernel/mm/transparent_hugepage/enabled"
+        )
+    shared = [str(core) for core in cores if len(_read_siblings(cpu, core) & set(cores)) > 1]
+    if shared:
+        yield (
+            f"cores {', '.join(shared)} are hardware threads that share a core with "
+            "another of them. Choose one of each pair (taskset -c), or switch SMT off"
+        )
+    quota = read_cgroup_quota(root / "sys/fs/cgroup/cpu.max")
+    if quota is not None and quota < len(os.sched_getaffinity(0)):
+        yield (
+            f"a container's quota of {quota:g} cores stops all threads when it is used up. Bind "
+            "whole cores to it (cpuset) and lift the quota"
+        )
+
+
+def _read_siblings(cpu: Path, core: int) -> set[int]:
+    """Return the hardware threads of a core, from lists such as ``0,4`` or ``0-1``."""
+    siblings: set[int] = set()
+    text = read_text(cpu / f"cpu{core}/topology/thread_siblings_list")
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        siblings |= set(range(int(first), int(last or first) + 1))
+    return siblings

@@ -11,7 +11,6 @@ from filelock import FileLock, Timeout
 
 from bench.errors import UserError, clean_text, report_write_errors
 from bench.runner.process import scratch
-from bench.runner.process.spec import share_ptx_cache
 from bench.worker.measure import now
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
@@ -52,7 +51,7 @@ def hold_host_lock(announce_wait: Callable[[str], None] = lambda _: None) -> Ite
         with suppress(OSError):  # another user's
             os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones
         scratch.remove_stale_folders()
-        with scratch.make_folder() as folder, share_ptx_cache(folder):
+        with scratch.make_folder() as folder, scratch.share_ptx_cache(folder):
             yield
     finally:
         lock.release()

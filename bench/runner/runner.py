@@ -32,7 +32,7 @@ from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import Draws, Epoch
 from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
-from bench.runner.process import interpreters, scratch, spec
+from bench.runner.process import preflight, scratch, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.outcome import Result, describe_outcome
 from bench.runner.process.session import ProcessStopped
@@ -160,7 +160,7 @@ class Runner:
         # First of all: another Python may need long to describe itself.
         sides, timeout = self._installations or {}, self._context.timeout
         children = [
-            interpreters.specify_child(trial.case, timeout, sides.get(trial.version))
+            preflight.specify_child(trial.case, timeout, sides.get(trial.version))
             for trial in trials
         ]
         environments = [self._describe_environment(child) for child in children]
@@ -479,7 +479,7 @@ class Runner:
         if python not in self._software:  # another interpreter than ours is asked once
             ours = python == Installation().python
             self._software[python] = (
-                list_software() if ours else interpreters.read_software(child.installation)
+                list_software() if ours else preflight.read_software(child.installation)
             )
         facts = {
             "machine": self._machine,

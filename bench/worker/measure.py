@@ -3,14 +3,16 @@
 import sys
 from collections.abc import Callable
 from time import clock_gettime_ns, perf_counter_ns, process_time, sleep
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params, Trainer
-from bench.worker.exchange import Exchange
 from bench.worker.guard import copy_params
+
+if TYPE_CHECKING:
+    from bench.worker.exchange import Exchange
 
 T = TypeVar("T")
 now_cpu = process_time  # seconds of this process, all its threads together
@@ -49,7 +51,7 @@ def time_call(call: Callable[..., T], *args: Any) -> tuple[T, float]:
 
 
 def time_epoch(
-    trainer: Trainer, order: NDArray[np.int64], exchange: Exchange
+    trainer: Trainer, order: NDArray[np.int64], exchange: "Exchange"
 ) -> tuple[Params, float]:
     """Train over an order and put the params into the exchange; return them and the seconds.
 

@@ -27,7 +27,7 @@ from support.processes import ASSETS
 from bench.records.store import read_commands
 from bench.regression.calibration.counts import compute_wilson_interval, name_load
 from bench.regression.commands.judge_commands import compare_kernels, compare_values
-from bench.regression.paired.judge_pairs import collect_pairs
+from bench.regression.pairs.judge import collect_pairs
 from bench.runner.host import machine
 from bench.worker.measure import now
 

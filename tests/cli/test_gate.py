@@ -15,10 +15,11 @@ from support.processes import assert_nothing_left, wait_until
 from support.versions import BACKEND, PROJECT
 
 import bench
+import softmax_bench
 from bench.cli.verbs.bisect import find_first
 from bench.records import store
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.paired import comparison_plan, loop
+from bench.regression.pairs import loop
 from bench.worker import machine
 
 GATE = ("gate", "--base=HEAD~1", "--candidate=HEAD", "--format=json")
@@ -127,7 +128,7 @@ def test_new(benchmark):
 def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatch):
     commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(1.0)})
     commit(**{"bench_job.py": BENCH.format(2.0) + NEW})
-    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # eight pairs instead of thirteen
+    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # 8 pairs, not 13
     # Without the plugins of these tests, which take long to load.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
@@ -173,6 +174,26 @@ def test_records_are_shown_again_and_loaded(commit, called, own_cache, monkeypat
     (line,) = re.findall(r"^(frame\..*)\.plot\(\)$", page, re.MULTILINE)
     table = eval(line, {"frame": bench.load(folder)})
     assert [{*table["last-number ms"][side]} for side in ("base", "candidate")] == [{10.0}, {20.0}]
+
+
+def test_gate_is_a_function_of_python(commit, called, tmp_path):
+    commit(job="echo 10 ms\n")
+    commit(job="echo 900 ms\n")
+    options = {"base": "HEAD~1", "candidate": "HEAD", "command": "sh job", "output": "out"}
+    options |= {"metric": "last-number", "candidate_env": {"A": "1"}, "budget": 3600}
+    result = softmax_bench.gate(**options)
+    (case,) = result.cases
+    (metric,) = case.metrics
+    assert (result.verdict, case.verdict, result.exit_status) == ("slower", "slower", 1)
+    assert 1 < metric.ratio.low <= metric.ratio.mean <= metric.ratio.high
+    assert "  slower  " in called("report", "out")[1]
+    plan = store.read_plan(tmp_path / "out" / "command.json", CommandPlan)
+    assert (plan.candidate.env, plan.metric) == ({"A": "1"}, "last-number")
+    wrong = [{"metric": "none"}, {"tolerance": 2}, {"allow": ["all"]}, {"pytest": "tests"}]
+    for change in (*wrong, {"base_env": {"A B": "1"}}, {"output": "job/out"}):
+        with pytest.raises(softmax_bench.UserError) as refused:
+            softmax_bench.gate(**{**options, "output": "new", **change})
+        assert len(str(refused.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["python job.py", "sh job.sh"])
@@ -358,7 +379,7 @@ def test_changes_that_are_not_committed_are_named(commit, compared, repository):
 def test_benchmark_that_vanishes_fails_unless_it_is_allowed(commit, compared, monkeypatch):
     commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(3.0) + NEW})
     commit(**{"bench_job.py": BENCH.format(3.0)})
-    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)
+    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
     status, result = compared(f"--pytest={options}", ENOUGH)
@@ -463,7 +484,7 @@ def test_binary_search_asks_neighbours_of_what_it_skips(versions, found, judged)
 
 
 def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # fewer pairs
+    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # fewer pairs
     for job in (*["echo 1"] * 4, "echo 2", "exit 7", "echo 2", "echo 2"):
         commit(job=job)
     search = ("--good=HEAD~7", "--bad=HEAD", "--output=out", ENOUGH, "--metric=last-number")
@@ -477,7 +498,7 @@ def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_pa
 
 @pytest.mark.parametrize(("job", "ended"), [("echo 1", 4), ("exit 7", 3)])
 def test_bisect_ends_if_the_last_is_not_slower(called, tmp_path, monkeypatch, job, ended):
-    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # fewer pairs
+    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # fewer pairs
     for name, text in (("a", "echo 1"), ("b", "echo 2"), ("c", job)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "job").write_text(f"{text} # {name}\n")

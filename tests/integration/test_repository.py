@@ -86,7 +86,14 @@ LAYERS = [
     "report.charts",
     "report.render",
     "report.base",
+    "regression.stored",
+    "regression.calibration",
+    "regression.commands",
+    "regression.paired",
+    "regression.pairs",
+    "regression.versions",
     "regression",
+    "regression.stats",
     "runner",
     "runner.parity",
     "runner.process",
@@ -99,6 +106,13 @@ LAYERS = [
     "contract",
     "errors",
 ]
+# The packages of which bench gate may load modules, and how many modules and lines at most.
+LOADED_BY_GATE = {"bench", "bench.analysis", "bench.cli", "bench.cli.verbs", "bench.data"}
+LOADED_BY_GATE |= {"bench.records", "bench.report", "bench.report.regression"}
+LOADED_BY_GATE |= {"bench.report.render", "bench.runner", "bench.runner.host"}
+LOADED_BY_GATE |= {"bench.runner.process", "bench.worker", "bench.regression"}
+LOADED_BY_GATE |= {f"bench.regression.{one}" for one in ("commands", "pairs", "stats", "versions")}
+GATE_MODULES, GATE_LINES = 75, 9000
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx", "tinygrad", "cupy"}
 # What a user of bench gate has not installed: the extras measure and report.
@@ -196,6 +210,22 @@ def test_gate_needs_no_extra_and_no_verb_loads_a_framework():
     assert "numpy" in gate
     assert gate & (FRAMEWORKS | EXTRA) == set()
     assert set.union(*map(load, VERBS)) & (FRAMEWORKS | {"altair", "vl_convert"}) == set()
+
+
+def test_gate_loads_none_of_the_suite_and_little_else():
+    code = (
+        "import sys; from bench.cli.app import load_verb; load_verb('gate')\n"
+        "for name in list(sys.modules): print(name, getattr(sys.modules[name], '__file__', ''))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    ours = {name: Path(modules[name]) for name in modules if name.startswith(("bench", "impl"))}
+    assert {name.rpartition(".")[0] for name in ours} <= {"", *LOADED_BY_GATE}
+    assert "implementations" not in ours
+    assert len(ours) <= GATE_MODULES
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in ours.values())
+    assert lines <= GATE_LINES
 
 
 def test_implementations_import_only_the_contract_and_shared_device_lookups():

@@ -10,8 +10,9 @@ from support.records import environment
 from bench.records import store
 from bench.records.layout import COMMAND_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, AnyRecord, CommandRecord, Subject
-from bench.regression.commands.command_plan import TIME, CommandPlan
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, PairedPlan
+from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.samplers import TIME
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan
 from bench.regression.versions.names import Version
 
 # A module with a clock for pytest-benchmark that only the work moves.

@@ -14,7 +14,8 @@ from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.calibration.spread import MeasuredDecision
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
+from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
 from bench.regression.stored.sides import Side, make_side

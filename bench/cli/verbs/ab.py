@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from bench.cli import options
-from bench.cli.console import print_line, stderr
+from bench.cli.console import print_line, quote_command, stderr
 from bench.cli.verbs import pairs
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
@@ -11,7 +11,9 @@ from bench.regression.calibration.spread import load_calibrations, locate_calibr
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.judge_pairs import load_result
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+from bench.regression.pairs.plan import Terms
 from bench.runner.host.machine import describe
+from bench.runner.process.spec import parse_env
 
 
 def ab(
@@ -56,15 +58,19 @@ def ab(
     cases = CaseOptions(
         tuple(implementation or ()), workload, device, batch_size, threads, data, samples
     )
-    terms = pairs.make_terms(
-        (baseline, candidate),
+    before, after = (parse_env(texts or (), [device]) for texts in (base_env, candidate_env))
+    terms = Terms(
+        baseline=baseline,
+        candidate=candidate,
+        command=quote_command(),
+        progress=pairs.report_progress,
         tolerance=tolerance,
         budget=budget,
-        envs=(base_env, candidate_env),
-        devices=[device],
+        envs=(before, after),
         install=install,
-        additions=additions,
-        allow=allow,
+        additions=tuple(additions or ()),
+        allowed=options.join_names(allow),
+        fail_on=fail_on,
         output=output,
     )
     calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
@@ -72,7 +78,7 @@ def ab(
         print_line(fault, stderr)
     with prepare_comparison(terms, cases, options.join_names(gate)) as comparison:
         plan = comparison.plan
-        folder, stopped = pairs.choose_folder(plan, output), 0
+        folder, stopped = terms.choose_folder(plan), 0
         if plan.pairings:
             store.create_run(folder, plan, COMPARISON_PLAN)
             events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
@@ -83,4 +89,4 @@ def ab(
         required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
     )
-    pairs.finish(result, terms, stopped, style, fail_on, folder=folder)
+    pairs.finish(terms.settle(result), terms, stopped, style, folder=folder)

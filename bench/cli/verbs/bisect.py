@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from bench.cli import options
-from bench.cli.console import print_line
+from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
-from bench.cli.verbs.gate import compare
 from bench.errors import UserError
-from bench.regression.commands.command_plan import AUTO
+from bench.regression.commands.compare import compare
 from bench.regression.commands.prepare_commands import CommandOptions
+from bench.regression.commands.samplers import AUTO
+from bench.regression.pairs.plan import Terms
 from bench.regression.versions import git
 from bench.report.base.numbers import format_wall_time
 from bench.report.regression.verdicts import describe_basis
@@ -54,12 +55,15 @@ def bisect(
         steps += git.list_commits(good, bad)
     if len(steps) < 2 or bool(versions) == bool(good or bad) or bool(command) == bool(pytest):
         raise UserError("give --good and --bad, or versions; and either --command or --pytest")
-    terms = pairs.make_terms(
-        (steps[0][0], steps[-1][0]),
+    terms = Terms(
+        baseline=steps[0][0],
+        candidate=steps[-1][0],
+        command=quote_command(),
+        progress=pairs.report_progress,
         tolerance=tolerance,
         budget=budget,
         install=install,
-        additions=additions,
+        additions=tuple(additions or ()),
         output=output,
     )
     chosen = CommandOptions(command, pytest, metric=metric, threads=threads)
@@ -69,20 +73,25 @@ def bisect(
         """Return whether a step is slower than the first one, None if it is not decided."""
         nonlocal chosen, slow
         # When a slowdown was seen, a step that runs the same code as the first one is not slower.
-        own = replace(terms, candidate=steps[step][0], allowed=["same-code"] if slow else ())
+        own = replace(
+            terms,
+            candidate=steps[step][0],
+            allowed=["same-code"] if slow else (),
+            output=output / str(len(lines) + 1) if output else None,
+        )
         try:
-            folder = output / str(len(lines) + 1) if output else None
-            result, plan, stopped = compare(own, chosen, folder)
+            ended = compare(own, chosen, pairs.measure)
         except UserError as error:
             if not slow:
                 raise
             lines[step] = f"{steps[step][1]}: skipped: {error}"
             print_line(lines[step])
             return None
-        if stopped:
-            raise typer.Exit(stopped)
+        if ended.stopped:
+            raise typer.Exit(ended.stopped)
         if chosen.metric == AUTO:
-            chosen = replace(chosen, metric=plan.metric)
+            chosen = replace(chosen, metric=ended.plan.metric)
+        result = ended.result
         slow = slow or {case.case for case in result.cases if case.verdict == "slower"}
         cases = [case for case in result.ordered_cases if case.case in slow] or result.ordered_cases
         basis = [f"{case.verdict}; {describe_basis(case)}" for case in cases[:1]]

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from bench.cli import options
-from bench.cli.console import quote_command, stderr
+from bench.cli.console import print_comparison, quote_command, stderr
 from bench.cli.verbs import pairs
-from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN

@@ -21,7 +21,7 @@ from bench.report.base.load import load_run
 from bench.runner import conformance
 from bench.runner.conformance import Finding
 from bench.runner.parity.stored import check_run
-from bench.runner.process import interpreters, preflight
+from bench.runner.process import preflight
 from bench.runner.process.spec import parse_env
 from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, MANY
@@ -53,7 +53,7 @@ def check(
             raise UserError("check either runs or implementations. Leave out the others")
         options.refuse_others(ctx, "stored runs are not measured again", {"names", "--data"})
         check_runs([folder for runs in folders.values() for folder in runs], data)
-    pythons = interpreters.parse_options(python or ())
+    pythons = preflight.parse_options(python or ())
     variables = parse_env(env or (), [device], chosen)
     inspect = partial(preflight.inspect, variables=variables)
     cases = [assign_python(find_implementation(name, inspect), pythons) for name in chosen]

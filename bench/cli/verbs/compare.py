@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import print_line, stderr
+from bench.cli.console import print_comparison, print_line, stderr
 from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
-from bench.cli.verdicts import print_comparison
 from bench.records.environments import is_file_name
 from bench.regression.calibration.spread import load_calibrations, locate_calibrations
 from bench.regression.stats.decision import Rule

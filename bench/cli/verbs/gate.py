@@ -1,25 +1,15 @@
 """``bench gate``: measure two versions of anybody's command or tests in pairs."""
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from bench.cli import options
-from bench.cli.console import stderr
-from bench.cli.live import hold_host_lock
+from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
-from bench.errors import UserError
-from bench.records import store
-from bench.records.layout import COMMAND_PLAN
-from bench.regression.commands import measure_commands
-from bench.regression.commands.command_plan import AUTO, CommandPlan
-from bench.regression.commands.instructions import INSTRUCTIONS
-from bench.regression.commands.judge_commands import load_result
-from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
-from bench.regression.commands.profile import profile_sides
-from bench.regression.paired.comparison_plan import Terms
-from bench.regression.result import ComparisonResult
-from bench.runner.host.signals import Ending
+from bench.records.schema import parse_variables
+from bench.regression.commands.compare import compare
+from bench.regression.commands.prepare_commands import CommandOptions
+from bench.regression.commands.samplers import AUTO
+from bench.regression.pairs.plan import Terms
 
 
 def gate(
@@ -88,8 +78,6 @@ def gate(
     output: options.Output = None,
 ) -> None:
     """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
-    if bool(command) == bool(pytest):
-        raise UserError("give either --command or --pytest, which is what is measured")
     chosen = CommandOptions(
         command,
         pytest,
@@ -98,40 +86,19 @@ def gate(
         threads=threads,
         harness=tuple(harness or ()),
     )
-    terms = pairs.make_terms(
-        (baseline, candidate),
+    terms = Terms(
+        baseline=baseline,
+        candidate=candidate,
+        command=quote_command(),
+        progress=pairs.report_progress,
         tolerance=tolerance,
         budget=budget,
-        envs=(base_env, candidate_env),
+        envs=(parse_variables(base_env or ()), parse_variables(candidate_env or ())),
         install=install,
-        additions=additions,
-        allow=allow,
+        additions=tuple(additions or ()),
+        allowed=options.join_names(allow),
+        fail_on=fail_on,
         output=output,
     )
-    result, plan, stopped = compare(terms, chosen, output, profile=profile)
-    folder = pairs.choose_folder(plan, output)
-    pairs.finish(result, terms, stopped, style, fail_on, folder=folder)
-
-
-def compare(
-    terms: Terms, chosen: CommandOptions, output: Path | None, *, profile: bool = False
-) -> tuple[ComparisonResult, CommandPlan, int]:
-    """Measure two versions; return the result, the plan and the exit status of a signal, or 0."""
-    functions = []
-    with prepare_commands(terms, chosen) as (planned, prepared):
-        plan = planned
-        if prepared and chosen.metric in {AUTO, INSTRUCTIONS}:
-            with hold_host_lock(stderr):
-                line = "first a process of each side, which shows whether it computes or waits"
-                stderr.print(f"{plan.arguments}: {line}", soft_wrap=True, markup=False)
-                plan = measure_commands.choose_metric(plan, prepared)
-        folder, stopped = pairs.choose_folder(plan, output), 0
-        if prepared:
-            store.create_run(folder, plan, COMMAND_PLAN)
-            stopped = pairs.measure(measure_commands.measure(folder, plan, prepared))
-        if prepared and profile and not stopped:
-            with hold_host_lock(stderr), Ending() as ending:
-                functions.extend(profile_sides(plan, prepared, terms.progress))
-            stopped = ending.status
-    result = load_result(folder, plan, measured=bool(prepared))
-    return replace(result, functions=functions), plan, stopped
+    ended = compare(terms, chosen, pairs.measure, profile=profile)
+    pairs.finish(ended.result, terms, ended.stopped, style, folder=ended.folder)

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 
-import typer
-
-from bench.cli import app, options
-from bench.cli.console import print_line
+from bench.cli import options
+from bench.cli.console import print_line, quote_command
+from bench.cli.verbs import pairs
 from bench.errors import UserError
+from bench.regression.commands.compare import compare
 from bench.regression.commands.discover import FILES, choose_packages, has_benchmark, list_timed
+from bench.regression.commands.prepare_commands import CommandOptions
+from bench.regression.commands.samplers import AUTO
+from bench.regression.pairs.plan import Terms
 from bench.regression.versions import git
 
 # Options of a project for all of its tests often measure coverage, or leave benchmarks out.
@@ -64,12 +67,23 @@ def init(budget: options.PairBudget = 180) -> None:
     if {"build-system", "project"} & set(settings) or "setup.py" in texts:
         words = ["--install", *(f"--with={name}" for name in packages)]
     write_workflow(tests, budget, words, packages)
-    words += ["--base=HEAD", "--candidate=HEAD", "--allow=same-code", f"--budget={budget:g}s"]
-    words.append(f"--pytest={tests}")
-    print_line(f"softmax-bench gate {shlex.join(words)}")
+    shown = [*words, "--base=HEAD", "--candidate=HEAD", "--allow=same-code"]
+    shown += [f"--budget={budget:g}s", f"--pytest={tests}"]
+    print_line(f"softmax-bench gate {shlex.join(shown)}")
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-        words.append(f"--output={name}/records")
-        raise typer.Exit(app.load_verb("gate").main(words, standalone_mode=False))
+        terms = Terms(
+            baseline="HEAD",
+            candidate="HEAD",
+            command=quote_command(),
+            progress=pairs.report_progress,
+            budget=budget,
+            install=bool(words),
+            additions=tuple(packages if words else ()),
+            allowed=["same-code"],
+            output=Path(name, "records"),
+        )
+        ended = compare(terms, CommandOptions(pytest=tests, metric=AUTO), pairs.measure)
+        pairs.finish(ended.result, terms, ended.stopped, folder=ended.folder)
 
 
 def write_workflow(

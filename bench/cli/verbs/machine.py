@@ -11,9 +11,10 @@ from bench.cli.console import print_line
 from bench.cli.live import hold_host_lock
 from bench.errors import UserError
 from bench.runner import doctor
+from bench.runner.doctor import find_disturbances
 from bench.runner.host.gpu import Diagnosis
-from bench.runner.host.machine import describe, find_disturbances
-from bench.runner.process import interpreters
+from bench.runner.host.machine import describe
+from bench.runner.process import preflight
 
 # What each fact of a machine is called, by its name in the records.
 LABELS = {
@@ -52,7 +53,7 @@ def machine(
     if python and not gpu:
         raise UserError("--python is for --gpu. Add it, or leave --python out")
     if gpu:
-        examine_gpu(interpreters.parse_options(python or ()))
+        examine_gpu(preflight.parse_options(python or ()))
     for line in machine_lines(describe()):
         print_line(line)
     for line in find_disturbances() or ["nothing found that would disturb a run"]:

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import print_line
+from bench.cli.console import print_comparison, print_line
 from bench.cli.options import files_option
 from bench.cli.results import print_page, print_report
-from bench.cli.verdicts import print_comparison
 from bench.errors import UserError
 from bench.records import layout
 from bench.records.store import RESULTS, read_plan

@@ -24,7 +24,7 @@ from bench.runner import loop
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.host.signals import Ending
 from bench.runner.parity.stored import check_run
-from bench.runner.process import interpreters, preflight
+from bench.runner.process import preflight
 from bench.runner.process.spec import parse_env
 from bench.worker.machine import list_usable_cores
 
@@ -222,7 +222,7 @@ def run(
         roofline=not no_roofline,
         data=data,
         budget=budget,
-        pythons=interpreters.parse_options(python or ()),
+        pythons=preflight.parse_options(python or ()),
         env=parse_env(env or (), () if resume else devices, implementation or ()),
     )
     folder, plan = _plan(request, output, resume=resume)

@@ -20,8 +20,8 @@ from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import BasePlan, Case, Seconds, Slowdown, Value
 from bench.regression.paired import measure_pairs
-from bench.regression.paired.comparison_plan import CANDIDATE, Terms
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
+from bench.regression.pairs.plan import CANDIDATE, Terms
 from bench.regression.versions import git
 from bench.runner.host import machine as machines
 from bench.worker import machine

@@ -16,15 +16,16 @@ from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import Environment, Slowdown, TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration.session import CalibrationPlan, Decision
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan
+from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import (
     RecordPair,
     choose_epoch,
-    collect_pairs,
     compute_log_ratio,
     group_records,
     judge_cases,
 )
+from bench.regression.pairs.judge import collect_pairs
+from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule

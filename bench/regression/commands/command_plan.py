@@ -4,35 +4,31 @@ import shlex
 
 from bench.errors import UserError
 from bench.records.schema import Count
-from bench.regression.paired.comparison_plan import PairedPlan
-
-AUTO, TIME, CPU_TIME, ITERATION = "auto", "time", "cpu-time", "iteration"
-LAST_NUMBER, JSON = "last-number", "json:"
+from bench.regression.commands.samplers import TIME, Sampler, count_with, find_sampler
+from bench.regression.pairs.plan import PairedPlan
 
 
 class CommandPlan(PairedPlan, frozen=True, kw_only=True):
-    """The plan, as it is stored.
+    """The plan, as it is stored."""
 
-    arguments, prepare: the command, and one that runs before it, as a shell would take them; empty
-    for none. metric: TIME, CPU_TIME, LAST_NUMBER, or JSON with a key. chosen: why it is this one of
-    the first two; empty if the user named it. counter: counts the instructions, which are judged,
-    too; empty for none. pytest: the command is pytest, and the benchmarks of pytest-benchmark are
-    judged one by one: the minimum of each, or the mean of its CPU_TIME. loops: see ``CommandSpec``.
-    """
-
-    arguments: str
-    metric: str = TIME
-    chosen: str = ""
-    counter: tuple[str, ...] = ()
-    pytest: bool = False
-    prepare: str = ""
-    loops: bool = False
+    arguments: str  # the command, as a shell would take it
+    metric: str = TIME  # a name in SAMPLERS; those that loop or are counted are TIME, too
+    chosen: str = ""  # why it is this one of TIME and CPU_TIME; empty if the user named it
+    counter: tuple[str, ...] = ()  # counts the instructions, which are judged, too
+    pytest: bool = False  # the command is pytest, of which each benchmark is judged
+    prepare: str = ""  # a command that runs before each process, as a shell would take it
+    loops: bool = False  # see ``CommandSpec``
     threads: Count
 
     @property
-    def is_simultaneous(self) -> bool:
-        """Whether both processes of a pair live at the same time."""
-        return self.loops or self.metric == CPU_TIME
+    def sampler(self) -> Sampler:
+        """What of a process is timed."""
+        return find_sampler(self.metric, pytest=self.pytest, loops=self.loops)
+
+    @property
+    def counting(self) -> Sampler | None:
+        """What is counted beside it, if anything is."""
+        return count_with(self.counter, self.budget) if self.counter else None
 
 
 def split_arguments(text: str, option: str) -> list[str]:

@@ -17,7 +17,7 @@ from statistics import fmean
 from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records.schema import CommandRecord
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE
+from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.result import MetricComparison
 from bench.regression.stats.decision import Rule, decide
 from bench.regression.stats.signed_rank import Difference
@@ -55,9 +55,7 @@ def choose_counter() -> tuple[str, ...]:
     return (*fixed, *VALGRIND) if allowed else VALGRIND
 
 
-def count(
-    spec: CommandSpec, counter: Sequence[str], folder: Path, core: int, timeout: float
-) -> CommandSpec:
+def count(spec: CommandSpec, counter: Sequence[str], folder: Path, timeout: float) -> CommandSpec:
     """Return what runs a command and writes its count into a folder.
 
     Cachegrind takes some 35 times as long as the command itself. PYTHONHASHSEED is 0 unless the
@@ -68,7 +66,6 @@ def count(
         spec,
         arguments=[*counter, *(output or [f"--log-file={folder}/count.%p"]), *spec.arguments],
         variables={"PYTHONHASHSEED": "0", **spec.variables},
-        cores=[core],
         timeout=timeout,
         output_bytes=0,
     )

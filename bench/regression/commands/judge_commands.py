@@ -8,14 +8,13 @@ from statistics import fmean, median
 
 from bench.records.schema import CommandRecord
 from bench.records.store import read_commands, read_environments, read_looks
-from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
+from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import (
     INSTRUCTIONS,
     SHARE_OF_TOLERANCE,
     compare_counts,
 )
-from bench.regression.paired.comparison_plan import CANDIDATE
-from bench.regression.paired.judge_pairs import (
+from bench.regression.pairs.judge import (
     MeasuredMetric,
     close_schedule,
     collect_pairs,
@@ -23,6 +22,7 @@ from bench.regression.paired.judge_pairs import (
     list_failures,
     make_metric,
 )
+from bench.regression.pairs.plan import CANDIDATE
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -31,7 +31,6 @@ from bench.regression.result import (
 )
 from bench.regression.stats.decision import Rule, decide_all
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.stats.power import find_smallest_slowdown
 from bench.regression.stats.signed_rank import compare_pairs
 
 
@@ -47,8 +46,8 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
     if plan.baseline == plan.candidate:
         cases = add_detectable(cases, records, plan.make_rule(len(cases)))
     baseline, candidate = describe_sides(plan, records, environments)
-    reason, gated = plan.chosen, [name_metric(plan)]
-    if plan.counter:
+    reason, gated = plan.chosen, [plan.sampler.words]
+    if plan.counting:
         share = 100 * SHARE_OF_TOLERANCE * plan.tolerance
         reason += f"; instructions are slower if all counts are higher, by {share:g} % or more"
         gated.insert(0, INSTRUCTIONS)
@@ -64,15 +63,6 @@ def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> Co
     )
 
 
-def name_metric(plan: CommandPlan) -> str:
-    """Return what of a command is judged, in words."""
-    if plan.loops:
-        return "iteration"
-    if plan.pytest:
-        return "mean CPU time" if plan.metric == CPU_TIME else "minimum"
-    return "CPU time" if plan.metric == CPU_TIME else plan.metric
-
-
 def list_names(records: Iterable[CommandRecord]) -> list[str]:
     """Return the names of the timed values of either side, in the order measured."""
     names = dict.fromkeys(name for record in records for name in record.values)
@@ -86,7 +76,7 @@ def judge_commands(
     failures = list_failures(records)
     pairs = collect_pairs(records)
     names = list_names(records)
-    rule = plan.make_rule(len(names))
+    rule, sampler = plan.make_rule(len(names)), plan.sampler
     measured: dict[str, MeasuredMetric] = {}
     for name in names:
         both = [pair for pair in pairs if all(name in record.values for record in pair)]
@@ -98,10 +88,10 @@ def judge_commands(
             measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test, speeds)
     verdicts = decide_all({name: difference for name, (_, difference) in measured.items()}, rule)
     lives = [[record.wall_seconds or 0.0 for record in pair] for pair in pairs]
-    seconds = [max(both) if plan.is_simultaneous else sum(both) for both in lives]
+    seconds = [max(both) if sampler.together else sum(both) for both in lives]
     cases = []
     for name in names or [plan.metric]:
-        title = name if plan.pytest and names else plan.arguments
+        title = name if sampler.several and names else plan.arguments
         verdict: CaseVerdict = verdicts.get(name, "undecided")
         missing = find_missing_side(name, records)
         if failures:
@@ -110,8 +100,8 @@ def judge_commands(
             verdict = "missing in candidate" if missing == CANDIDATE else "missing in baseline"
         metrics = []
         if name in measured and not failures:
-            unit = "seconds" if plan.loops or plan.metric in {TIME, CPU_TIME} else "number"
-            metrics = [make_metric(name_metric(plan), unit, measured[name], verdicts[name], rule)]
+            judged = measured[name], verdicts[name], rule
+            metrics = [make_metric(sampler.words, sampler.unit, *judged)]
         cases.append(
             CaseComparison(
                 name=title,
@@ -119,7 +109,7 @@ def judge_commands(
                 verdict=verdict,
                 metrics=tuple(metrics),
                 remarks=failures,
-                required=not plan.pytest,
+                required=not sampler.several,
                 pairs=len(measured[name][0]) if name in measured else 0,
                 pair_seconds=median(seconds) if seconds else None,
             )
@@ -152,6 +142,8 @@ def add_detectable(
     cases: Sequence[CaseComparison], records: Sequence[CommandRecord], rule: Rule
 ) -> list[CaseComparison]:
     """Add to the median case and to the worst one which slowdown pairs of equal code detect."""
+    from bench.regression.stats.power import find_smallest_slowdown
+
     pairs, least = collect_pairs(records), []
     for name in (case.case for case in cases if case.pairs == len(pairs) > 0):
         logs = [compare_values(name, *pair) for pair in pairs]

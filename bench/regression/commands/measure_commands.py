@@ -1,7 +1,6 @@
 """Measure the commands of two versions in pairs of processes, and record each process."""
 
 import math
-import os
 import re
 import shlex
 import shutil
@@ -14,25 +13,17 @@ from typing import cast
 
 import msgspec
 
-from bench.errors import UserError, join_lines
+from bench.errors import UserError
 from bench.records import environments, store, timestamps
 from bench.records.schema import FORMAT, CommandRecord, Subject
 from bench.regression.commands import opened
-from bench.regression.commands.command_plan import CPU_TIME, TIME, CommandPlan
-from bench.regression.commands.instructions import (
-    INSTRUCTIONS,
-    LEAST_RUNS,
-    MOST_RUNS,
-    compare_counts,
-    count,
-    read_count,
-)
+from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compare_counts
 from bench.regression.commands.judge_commands import judge_commands, list_names
+from bench.regression.commands.samplers import CPU_TIME, TIME, TIMER, Sampler, ValueFault
 from bench.regression.commands.sides import CommandSide
-from bench.regression.commands.values import OUTPUT_BYTES, ValueFault, read_values
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, order_sides
-from bench.regression.paired.judge_pairs import COMPUTING
-from bench.regression.paired.loop import Notice, choose_epochs, measure_until_decided
+from bench.regression.pairs.loop import Notice, choose_epochs, measure_until_decided
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
@@ -51,12 +42,6 @@ KERNEL_RUNS = 5
 START = 0.1
 # The number of iterations in the first pair of --loops, which shows how long an iteration takes.
 FIRST_ITERATIONS = 2
-# --benchmark-max-time, in seconds, where the two processes of a pair share a core.
-MAX_TIME = "0.2"
-TIMER = "--benchmark-timer"
-PYTEST_COMPUTING = 0.5  # in place of COMPUTING: its start waits for files and other processes
-BENCHMARKS = "benchmarks.json"  # in the folder of a process
-MARKER = Path(__file__).with_name("codspeed_marker.py")
 
 
 def measure(
@@ -68,14 +53,16 @@ def measure(
     host's lock.
     """
     end, pairs = now() + plan.budget, CommandPairs(folder, plan, sides)
-    if plan.counter and not (yield from count_until_decided(pairs, end)):
+    if plan.counting and not (yield from count_until_decided(pairs, plan.counting, end)):
         yield from pairs.judge()
         return
     yield f"{plan.arguments}: a first pair"
     yield from measure_until_decided(pairs, end)
 
 
-def count_until_decided(pairs: "CommandPairs", end: float) -> Generator[str, None, bool]:
+def count_until_decided(
+    pairs: "CommandPairs", counting: Sampler, end: float
+) -> Generator[str, None, bool]:
     """Count the instructions of both sides; return whether all processes succeeded.
 
     Yields a line before each two processes. end: on the monotonic clock.
@@ -83,7 +70,7 @@ def count_until_decided(pairs: "CommandPairs", end: float) -> Generator[str, Non
     for number in range(1, MOST_RUNS + 1):
         yield f"{pairs.name}: instructions, process {number} of each side"
         begin = now()
-        if not pairs.count():
+        if not pairs.count(counting):
             return False
         next_end = 2 * now() - begin
         if number < LEAST_RUNS and next_end > end:
@@ -103,8 +90,8 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
     """
     if plan.threads > 1 or TIMER in plan.arguments:
         return plan
-    first = msgspec.structs.replace(plan, metric=CPU_TIME) if plan.pytest else plan
-    least = PYTEST_COMPUTING if plan.pytest else COMPUTING
+    first = msgspec.structs.replace(plan, metric=CPU_TIME) if plan.sampler.several else plan
+    least = plan.sampler.computing
     pairs, outcomes = CommandPairs(Path(), first, sides), []
     for side in sides:
         outcome = pairs.run_once(side)
@@ -119,7 +106,7 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
         metric, chosen = TIME, f"a side computes for {share:.0%} of its time only"
     else:
         python, *_ = shlex.split(plan.arguments)
-        is_python = Path(python).name.startswith("python") and not plan.pytest
+        is_python = Path(python).name.startswith("python") and not plan.sampler.several
         empty = pairs.run_once(BASELINE, [python, "-c", ""]) if is_python else None
         start = empty.cpu_seconds / outcomes[0].cpu_seconds if empty else 0.0
         if start > START:
@@ -156,14 +143,14 @@ class CommandPairs:
         }
         self._cores = list_usable_cores()[-plan.threads :]
         self._records: list[CommandRecord] = []
-        self._is_counting = False
+        self._sampler = plan.sampler
         self._looks: LookSchedule = ()
-        self._iterations = FIRST_ITERATIONS * plan.loops
+        self._iterations = FIRST_ITERATIONS if plan.sampler.loops else 0
         self._iteration = self._seconds = 0.0  # of an iteration, and of the rest of a pair
 
     def plan(self, allowed: float) -> float:
         """Choose the number of iterations; return the seconds of the next pair."""
-        if self._plan.loops:
+        if self._sampler.loops:
             self._iterations = choose_epochs(self._iteration, self._seconds, allowed)
         return self._seconds + 2 * self._iterations * self._iteration
 
@@ -195,11 +182,11 @@ class CommandPairs:
         """Judge the command, or each of its benchmarks."""
         return judge_commands(self._plan, self._records, self._looks)
 
-    def count(self) -> bool:
+    def count(self, counting: Sampler) -> bool:
         """Count the instructions of both sides at once; return whether both succeeded."""
-        self._is_counting = True
+        self._sampler = counting
         records = self._measure_pair(0)
-        self._is_counting = False
+        self._sampler = self._plan.sampler
         return all(record.status == "ok" for record in records)
 
     @property
@@ -213,7 +200,7 @@ class CommandPairs:
         order = order_sides()
         records = []
         try:
-            if self._is_counting or self._plan.is_simultaneous:
+            if self._sampler.together:
                 results = self._run_together(order)
             else:
                 results = ((side, self._run(side)) for side in order)
@@ -245,7 +232,6 @@ class CommandPairs:
         """Yield the results of two live processes.
 
         They iterate in turn, or run at once: on the same cores the system lets them take turns.
-        Those that are counted have a core each.
         """
         with ExitStack() as stack:
             folders = {side: stack.enter_context(scratch.make_folder()) for side in order}
@@ -258,11 +244,11 @@ class CommandPairs:
                 side: stack.enter_context(Command(self._specify(side, folder), folder))
                 for side, folder in folders.items()
             }
-            if self._plan.loops:
+            if self._sampler.loops:
                 seconds, stopped = iterate_in_turn(commands, self._iterations)
             outcomes = {side: command.finish() for side, command in commands.items()}
             for side, outcome in outcomes.items():
-                if self._plan.loops:
+                if self._sampler.loops:
                     result = self._describe_iterations(side, outcome, seconds[side], stopped)
                 else:
                     result = self._read(side, outcome, folders[side])
@@ -276,7 +262,7 @@ class CommandPairs:
         if outcome.status != "ok":
             return result
         if stopped is None:
-            return result.add(values={self._plan.metric: median(seconds)})
+            return result.add(values={TIME: median(seconds)})
         if stopped == side:
             return result.fail("it ended before its last iteration")
         return result.fail("its partner failed", "interrupted")
@@ -288,7 +274,7 @@ class CommandPairs:
                 return None
             spec = self._specify(side, folder)
             with Command(replace(spec, arguments=arguments or spec.arguments), folder) as command:
-                if self._plan.loops:
+                if self._sampler.loops:
                     iterate_in_turn({side: command}, FIRST_ITERATIONS)
                 outcome = command.finish()
         return outcome if outcome.status == "ok" and outcome.cpu_seconds else None
@@ -308,61 +294,36 @@ class CommandPairs:
 
     def _specify(self, side: str, folder: Path) -> CommandSpec:
         """Return what a process of a side runs."""
-        arguments, own = self._arguments, self._sides[side]
-        variables = own.variables
-        if self._plan.pytest:
-            results = f"--benchmark-json={folder / BENCHMARKS}"
-            arguments = [*arguments, "--benchmark-only", "--quiet", results, "-p", MARKER.stem]
-            shutil.copy(MARKER, folder)
-            path = [str(folder), *filter(None, [variables.get("PYTHONPATH")])]
-            variables = {**variables, "PYTHONPATH": os.pathsep.join(path)}
-            if self._plan.metric == CPU_TIME:
-                # More pairs show more than more rounds. The option follows "python -m pytest", so
-                # that what the user gives comes later, and holds.
-                arguments = [*arguments[:3], f"--benchmark-max-time={MAX_TIME}", *arguments[3:]]
-                arguments.append(f"{TIMER}=time.process_time")
-        times = self._plan.metric in {TIME, CPU_TIME} and not self._plan.pytest
-        spec = CommandSpec(
-            arguments=arguments,
-            folder=own.folder,
-            variables=variables,
-            cores=self._cores,
-            # Those that share their cores take twice as long.
-            timeout=self._plan.timeout * (2 if self._plan.metric == CPU_TIME else 1),
-            output_bytes=0 if times else OUTPUT_BYTES,
-            loops=self._plan.loops,
-        )
-        if self._is_counting:
+        cores = self._cores
+        if self._sampler.apart:
             cores = list_usable_cores()[-2:]
-            core = cores[0] if side == BASELINE else cores[-1]
-            return count(spec, self._plan.counter, folder, core, self._plan.budget)
-        return spec
+            cores = cores[:1] if side == BASELINE else cores[-1:]
+        spec = CommandSpec(
+            arguments=self._arguments,
+            folder=self._sides[side].folder,
+            variables=self._sides[side].variables,
+            cores=cores,
+            timeout=self._plan.timeout,
+            loops=self._sampler.loops,
+        )
+        return self._sampler.wrap(spec, folder)
 
     def _read(self, side: str, outcome: Outcome, folder: Path) -> Result:
         """Return how a process ended, with its values if it succeeded."""
         result = describe_outcome(outcome)
-        if self._plan.pytest and "arguments: --benchmark" in outcome.stderr_tail:
-            missing = "its pytest has no pytest-benchmark. Install that on both sides"
-            result = result.fail(missing, outcome.status)
-        elif self._plan.pytest and outcome.status == "failed":
-            # pytest-benchmark warns on stderr; which test failed is in the summary.
-            tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
-            if tests:
-                result = result.fail(join_lines(tests[0]))
+        if outcome.status != "ok" and (reason := self._sampler.explain(outcome)):
+            result = result.fail(reason, outcome.status)
         lacks = re.search(r"No module named '(\w+)", outcome.stderr_tail + outcome.output)
         if lacks and lacks[1] in git.list_modules(self._sides[side].folder):
             result = result.fail(f"{result.reason}. Install each side (--install)", outcome.status)
         if outcome.status != "ok":
             return result
         try:
-            if self._is_counting:
-                return result.add(values={INSTRUCTIONS: read_count(folder)})
-            file = folder / BENCHMARKS if self._plan.pytest else None
-            values = read_values(self._plan.metric, outcome, file)
+            values = self._sampler.read(outcome, folder)
         except ValueFault as fault:
             return result.fail(str(fault))
         name, known = next(iter(values)), list_names(self._records)
-        if known and name not in known and not self._plan.pytest:
+        if known and name not in known and not self._sampler.several:
             reason = f"its value is {name!r}, and that of another process {known[0]!r}"
             return result.fail(f"{reason}. Print one unit only")
         return result.add(values=values)
@@ -371,7 +332,7 @@ class CommandPairs:
         return median(measure_kernel(self._cores[-1]) for _ in range(KERNEL_RUNS))
 
     def _record(self, number: int, side: str, result: Result) -> CommandRecord:
-        environment, kind = self._environments[side], "i" if self._is_counting else "w"
+        environment, kind = self._environments[side], self._sampler.prefix
         before = [one for one in self._records if one.trial.startswith(kind)]
         place = sum(one.version == side for one in before) + 1
         identity = {

@@ -10,26 +10,16 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.regression.commands import opened
-from bench.regression.commands.command_plan import (
-    AUTO,
-    CPU_TIME,
-    ITERATION,
-    JSON,
-    LAST_NUMBER,
-    TIME,
-    CommandPlan,
-    split_arguments,
-)
-from bench.regression.commands.instructions import INSTRUCTIONS, choose_counter
+from bench.regression.commands.command_plan import CommandPlan, split_arguments
+from bench.regression.commands.samplers import TIME, plan_metric
 from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Terms
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.versions import git
 from bench.regression.versions.names import Version, are_equal
-from bench.regression.versions.site import resolve_versions
+from bench.regression.versions.venv import resolve_versions
 from bench.worker.machine import list_usable_cores, resolve_threads
 
 LEAST_TIMEOUT = 60.0  # seconds of a process; else the budget, because no pair takes longer
-_TIMES = {AUTO, TIME, ITERATION, INSTRUCTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +28,7 @@ class CommandOptions:
 
     threads: the cores that a process may use; 0 for every core. harness: see ``share_harness``.
     metric: AUTO is TIME until a process of each side has shown that it computes, and so is
-    INSTRUCTIONS, which are counted beside it; ITERATION is the time of each. Others: see
-    ``CommandPlan``.
+    INSTRUCTIONS, which are counted beside it. Others: see ``SAMPLERS``.
     """
 
     command: str | None = None
@@ -61,7 +50,7 @@ def prepare_commands(
     """
     same_code_ok = "same-code" in terms.allowed
     arguments = read_arguments(options, is_installed=terms.install)
-    counter = choose_counter() if options.metric == INSTRUCTIONS else ()
+    metric = plan_metric(options.metric, pytest=bool(options.pytest))
     threads = resolve_threads(options.threads, len(list_usable_cores()))
     versions = choose_versions(terms, pytest=bool(options.pytest))
     kinds = [version.kind for version in versions]
@@ -86,13 +75,11 @@ def prepare_commands(
             CommandPlan,
             *versions,
             arguments=shlex.join(arguments),
-            metric=TIME if options.metric in _TIMES else options.metric,
-            counter=counter,
             pytest=bool(options.pytest),
             prepare=options.prepare,
-            loops=options.metric == ITERATION,
             threads=threads,
             timeout=max(LEAST_TIMEOUT, terms.budget),
+            **metric,
         )
         yield plan, sides
 
@@ -142,17 +129,8 @@ def read_arguments(options: CommandOptions, *, is_installed: bool) -> list[str]:
 
     is_installed: in its checkout Python would find the project without its compiled modules.
     """
-    if options.pytest and options.metric not in {AUTO, TIME, CPU_TIME}:
-        raise UserError(
-            "--pytest judges the minimum of each benchmark with --metric time, and the mean of its "
-            "CPU time with cpu-time. Give one of these, or auto"
-        )
-    has_key = options.metric.startswith(JSON) and options.metric != JSON
-    if not has_key and options.metric not in {*_TIMES, CPU_TIME, LAST_NUMBER}:
-        raise UserError(
-            f"--metric {options.metric}: choose auto, time, cpu-time, instructions, iteration, "
-            "last-number, or json:KEY, where dots lead into objects"
-        )
+    if bool(options.command) == bool(options.pytest):
+        raise UserError("give either --command or --pytest, which is what is measured")
     if options.prepare:
         split_arguments(options.prepare, "--prepare")
     if options.pytest:

@@ -6,24 +6,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import TypeVar
 
 from bench.errors import UserError
-from bench.records.environments import list_versions
-from bench.records.schema import CommandRecord, Environment, TrialRecord
+from bench.records.schema import TrialRecord
 from bench.records.store import read_environments, read_looks, read_trials
-from bench.regression.paired.comparison_plan import (
-    BASELINE,
-    CANDIDATE,
-    ComparisonPlan,
-    PairedPlan,
-    Pairing,
+from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
+from bench.regression.pairs.judge import (
+    COMPUTING,
+    MeasuredMetric,
+    close_schedule,
+    collect_pairs,
+    describe_failure,
+    describe_sides,
+    list_failures,
+    make_metric,
 )
+from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.result import (
     CASE_VERDICTS,
     CaseComparison,
     CaseVerdict,
-    ComparedVersion,
     ComparisonResult,
     MetricComparison,
     Sides,
@@ -31,23 +33,18 @@ from bench.regression.result import (
 )
 from bench.regression.stats.decision import (
     Rule,
-    Verdict,
     decide_all,
     estimate_more_pairs,
     is_within_tolerance,
 )
-from bench.regression.stats.false_alarms import MAX_PAIRS, LookSchedule
+from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
-PairedRecord = TypeVar("PairedRecord", TrialRecord, CommandRecord)
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
-MeasuredMetric = tuple[Sequence[tuple[float, float]], Difference]  # both values of each pair
 
 EPOCH, MEAN_EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "mean epoch", "median epoch", "memory"
 CPU_EPOCH = "epoch's CPU time"
-# The share of its time for which a process computes, if its CPU time is judged.
-COMPUTING = 0.8
 
 # Positive numbers of a process, None if the record lacks it; less is better. The judged epoch of
 # alternated processes is the median; their ratio comes from neighbouring epochs (``_read_pair``).
@@ -99,20 +96,6 @@ def load_result(
         cases=[replace(case, required=required) for case in cases],
         gated=(choose_epoch(plan, records), *plan.gates),
     )
-
-
-def describe_sides(
-    plan: PairedPlan,
-    records: Sequence[TrialRecord] | Sequence[CommandRecord],
-    environments: Mapping[str, Environment],
-) -> list[ComparedVersion]:
-    """Return the versions with the software that their processes had."""
-    sides = []
-    for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
-        used = {record.environment for record in records if record.version == side}
-        software = list_versions(environments[key] for key in used)
-        sides.append(ComparedVersion(version.name, software=software, env=version.env))
-    return sides
 
 
 def choose_epoch(plan: ComparisonPlan, records: Iterable[TrialRecord]) -> str:
@@ -172,28 +155,6 @@ def judge_cases(
     return cases
 
 
-def make_metric(
-    name: str,
-    unit: str,
-    measured: MeasuredMetric,
-    verdict: Verdict | None,
-    rule: Rule,
-) -> MetricComparison:
-    """Return a metric; without a verdict it is not judged."""
-    values, difference = measured
-    return MetricComparison(
-        name,
-        unit,
-        baseline=median(before for before, _ in values),
-        candidate=median(after for _, after in values),
-        ratio=difference.ratio,
-        p_slower=difference.p_slower,
-        p_faster=difference.p_faster,
-        verdict=verdict,
-        more_pairs=estimate_more_pairs(difference, rule) if verdict == "undecided" else None,
-    )
-
-
 def _check_median(
     epoch: MetricComparison, median_epoch: Difference | None, rule: Rule
 ) -> MetricComparison:
@@ -226,21 +187,6 @@ def group_records(
     return dict(groups)
 
 
-def collect_pairs(records: Iterable[PairedRecord]) -> list[tuple[PairedRecord, PairedRecord]]:
-    """Return the pairs of which both processes succeeded, in order, without those that warm up.
-
-    Each as the baseline's record and the candidate's.
-    """
-    sides: dict[int, dict[str, PairedRecord]] = defaultdict(dict)
-    for record in records:
-        if record.round > 0 and record.status == "ok":
-            sides[record.round][record.version] = record
-    complete = [own for _, own in sorted(sides.items()) if own.keys() == {BASELINE, CANDIDATE}]
-    if len(complete) > MAX_PAIRS:
-        raise UserError(f"a comparison has {MAX_PAIRS:,} pairs at most. Delete this one")
-    return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
-
-
 def compute_log_ratio(metric: str, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
     """Return the logarithm of candidate over baseline; None if a value is missing or 0."""
     values = _read_pair(metric, baseline, candidate)
@@ -265,14 +211,6 @@ def _read_pair(
         logs = [math.log(after / before) for before, after in neighbours if before and after]
         return (values[0], values[0] * math.exp(median(logs))) if logs else None
     return values
-
-
-def close_schedule(looks: LookSchedule, pairs: int) -> LookSchedule:
-    """Return the schedule whose last look is at this many pairs, where measuring has ended.
-
-    If that is a planned look, the level of all planned looks holds: return them all.
-    """
-    return looks if pairs in looks else (*(look for look in looks if look < pairs), pairs)
 
 
 def _judge_case(
@@ -330,24 +268,8 @@ def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str |
     for record in records:
         failed = record.parity is not None and not record.parity.passed
         if record.version == CANDIDATE and failed:
-            return _describe_failure(record)
+            return describe_failure(record)
     return describe_accuracy_loss(accuracy)
-
-
-def list_failures(records: Iterable[TrialRecord] | Iterable[CommandRecord]) -> tuple[str, ...]:
-    """Return how processes failed; the same failure of several is one remark."""
-    return tuple(
-        dict.fromkeys(
-            _describe_failure(record)
-            for record in records
-            if record.status not in {"ok", "interrupted"}
-        )
-    )
-
-
-def _describe_failure(record: TrialRecord | CommandRecord) -> str:
-    side = "baseline" if record.version == BASELINE else "candidate"
-    return f"{side}: {record.status}: {record.reason}"
 
 
 def _aggregate_sides(

@@ -12,7 +12,7 @@ from bench.records import store
 from bench.records.schema import TrialRecord
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.paired.loop import choose_epochs, measure_until_decided
+from bench.regression.pairs.loop import choose_epochs, measure_until_decided
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.host.machine import read_usable_memory

@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -16,19 +17,17 @@ from bench.planning.cases import Size, check_memory, complete_case, find_impleme
 from bench.records.cases import list_distributions, make_case
 from bench.records.schema import Case
 from bench.regression.paired.comparison_plan import (
-    BASELINE,
-    CANDIDATE,
     TIMEOUT,
     Absent,
     ComparisonPlan,
     Pairing,
-    Terms,
 )
 from bench.regression.paired.judge_pairs import MEAN_EPOCH
 from bench.regression.paired.own_files import check_sources, pair_files
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, parse_version
-from bench.regression.versions.site import Site, find_changes, prepare_site, resolve_versions
+from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
@@ -78,11 +77,13 @@ def prepare_comparison(
 
     gates: names of further metrics to judge.
     """
-    versions = terms.parse(parse_version)
+    versions = terms.parse(
+        partial(parse_version, check=lambda python: preflight.read_software(Installation(python)))
+    )
     own = [name for name in cases.implementations if name.endswith(".py")]
     check_sources(versions, cases.implementations, install=terms.install)
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
-    versions = resolve_versions(
+    versions = venv.resolve_versions(
         versions, terms.pip, terms.progress, install=terms.install, additions=terms.additions
     )
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])

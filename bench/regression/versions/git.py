@@ -1,4 +1,4 @@
-"""Read commits of the repository in which the command runs, and the implementations in them."""
+"""Read commits of the repository in which the command runs."""
 
 import difflib
 import io
@@ -8,21 +8,15 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable
-from dataclasses import fields
+from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 from packaging.dependency_groups import resolve_dependency_groups
 
 from bench.errors import UserError
-from bench.runner.process.launch import launch
-from bench.runner.process.spec import ChildSpec, Installation
-from implementations import IMPLEMENTATIONS, Implementation
 
 # A git hook that runs us sets these; they would point to the hook's repository.
 HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
-_REGISTRY_TIMEOUT = 60.0  # seconds
 # Modules that a repository has for tools, and others too.
 _TOOLS = {"conftest", "noxfile", "setup", "tasks", "test", "tests", "docs"}
 
@@ -165,37 +159,6 @@ def unpack(commit: str, name: str, folder: Path) -> Path:
     with zipfile.ZipFile(io.BytesIO(process.stdout)) as archive:
         archive.extractall(folder)
     return folder / "implementations"
-
-
-def read_registry(
-    implementations: Path, name: str, progress: Callable[[str], None]
-) -> tuple[Implementation, ...]:
-    """Return the registry of an unpacked revision, which a worker imports.
-
-    Fields that an older registry lacks get the value of our entry of the same name if they are
-    required, else their default. Unknown fields are ignored. Invalid entries are skipped and
-    reported to ``progress``. Raises UserError if no entry is valid.
-    """
-    child = ChildSpec(Installation(implementations=implementations), timeout=_REGISTRY_TIMEOUT)
-    names = [field.name for field in fields(Implementation)]
-    outcome = launch({"mode": "registry", "fields": names}, child)
-    if outcome.status != "ok":
-        raise UserError(
-            f"{name}: importing its registry failed ({outcome.reason}). Name a later revision"
-        )
-    ours = {entry.name: entry for entry in IMPLEMENTATIONS}
-    registry = []
-    for number, values in enumerate(outcome.document["registry"], 1):
-        own = ours.get(str(values.get("name")))
-        inherited = {"framework": own.framework, "extra": own.extra} if own else {}
-        try:
-            registry.append(msgspec.convert({**inherited, **values}, Implementation))
-        except msgspec.ValidationError as error:
-            entry = values.get("name", number)
-            progress(f"{name}: skipped registry entry {entry}, which is invalid ({error})")
-    if not registry:
-        raise UserError(f"{name}: its registry has no valid entry. Name a later revision")
-    return tuple(registry)
 
 
 def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -13,9 +14,7 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.paths import shorten_path
 from bench.regression.versions import git
-from bench.runner.process import interpreters
-from bench.runner.process.spec import Installation
-from implementations import IMPLEMENTATIONS
+from bench.runner.process.interpreters import find_executable
 
 Kind = Literal["revision", "tree", "packages", "interpreter", "file", "folder"]
 
@@ -51,14 +50,14 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         return {canonicalize_name(Requirement(text).name) for text in self.requirements}
 
 
-def parse_version(text: str) -> Version:
+def parse_version(text: str, check: Callable[[str], object] = lambda _: None) -> Version:
     """Return the version that a text names; raise UserError for a text that names none.
 
     The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree; a
     folder is a virtual environment, or has modules that are found before all others. Then
     executables are tried; on PATH only programs called python or pypy, because trying runs them.
     A text with an operator, a URL or a wheel is a set of packages, with spaces in between,
-    anything else a revision.
+    anything else a revision. check: gets an executable; it may raise UserError, too.
     """
     text = text.strip()
     if text and (version := _find_file(text)):
@@ -68,8 +67,8 @@ def parse_version(text: str) -> Version:
         parts = [text] if one else re.sub(r"\s*@\s+", "@", text).split()
         name = " ".join(map(shorten_path, parts))
         return Version(name, "packages", requirements=_normalize_requirements(parts))
-    if python := interpreters.find_executable(text):
-        interpreters.read_software(Installation(python))
+    if python := find_executable(text):
+        check(python)
         return Version(text, "interpreter", path=text)
     if set("<>=") & set(text):
         return Version(text, "packages", requirements=_normalize_requirements(text.split()))
@@ -77,6 +76,8 @@ def parse_version(text: str) -> Version:
         return Version(text, "revision", commit=commit)
     if text.startswith(("/", "./", "../", "~")):
         raise UserError(f"{text} is no executable. Name a Python, such as env/bin/python")
+    from implementations import IMPLEMENTATIONS  # for a hint only, so gate does without them
+
     if _find_release(text) or canonicalize_name(text) in {
         entry.framework for entry in IMPLEMENTATIONS
     }:

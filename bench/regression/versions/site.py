@@ -1,20 +1,22 @@
-"""Prepare what a version needs to run: its Python and its implementations."""
+"""Prepare what a version needs to run programs: its Python and its implementations."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
 
 from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
 from bench.runner.process.interpreters import require_executable
-from bench.runner.process.spec import Installation
+from bench.runner.process.launch import launch
+from bench.runner.process.spec import ChildSpec, Installation
 from implementations import IMPLEMENTATIONS, Implementation
+
+_REGISTRY_TIMEOUT = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,48 +30,6 @@ class Site:
     installation: Installation
     registry: tuple[Implementation, ...] = IMPLEMENTATIONS
     checkout: Path | None = None
-
-
-def resolve_versions(
-    versions: Iterable[Version],
-    pip: venv.PipOptions,
-    progress: Callable[[str], None],
-    *,
-    install: bool,
-    additions: Sequence[str] = (),
-) -> list[Version]:
-    """Return versions with what their environments require. Raises UserError.
-
-    install: whether each revision is built. additions: what both environments get besides:
-    packages, and ``extra:NAME`` and ``group:NAME`` of a revision that is built.
-    """
-    extras, groups = (
-        [text.removeprefix(kind) for text in additions if text.startswith(kind)]
-        for kind in ("extra:", "group:")
-    )
-    if not install and (extras or groups):
-        raise UserError("extra:NAME and group:NAME need --install. Add it, or name packages")
-    others = [text for text in additions if not text.startswith(("extra:", "group:"))]
-    try:
-        packages = [str(Requirement(text)) for text in others]
-    except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--with: {reason}. Name a package as pip takes it") from error
-    resolved = []
-    for version in versions:
-        requirements = version.requirements
-        if install:
-            top = Path(str(git.find_repository()))  # the commit was found in it
-            requirements = (f"git+{top.as_uri()}@{version.commit}",)
-        requirements = venv.resolve_requirements(requirements, pip, progress)
-        if install:
-            source = Requirement(requirements[0])
-            marks = f"[{','.join(sorted(extras))}]" if extras else ""
-            requirements = (f"{source.name}{marks} @ {source.url}",)
-            requirements += git.read_groups(str(version.commit), groups)
-        requirements = tuple(dict.fromkeys((*requirements, *packages)))
-        resolved.append(msgspec.structs.replace(version, requirements=requirements))
-    return resolved
 
 
 @contextmanager
@@ -102,12 +62,43 @@ def prepare_site(
         case "revision":
             with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
                 folder = git.unpack(str(version.commit), version.name, Path(name))
-                registry = git.read_registry(folder, version.name, progress)
+                registry = read_registry(folder, version.name, progress)
                 yield Site(Installation(implementations=folder), registry)
         case "interpreter":
             yield Site(Installation(require_executable(str(version.path))))
         case _:
             yield Site(Installation(python, path=path))
+
+
+def read_registry(
+    implementations: Path, name: str, progress: Callable[[str], None]
+) -> tuple[Implementation, ...]:
+    """Return the registry of an unpacked revision, which a worker imports.
+
+    Fields that an older registry lacks get the value of our entry of the same name if they are
+    required, else their default. Unknown fields are ignored. Invalid entries are skipped and
+    reported to ``progress``. Raises UserError if no entry is valid.
+    """
+    child = ChildSpec(Installation(implementations=implementations), timeout=_REGISTRY_TIMEOUT)
+    names = [field.name for field in fields(Implementation)]
+    outcome = launch({"mode": "registry", "fields": names}, child)
+    if outcome.status != "ok":
+        raise UserError(
+            f"{name}: importing its registry failed ({outcome.reason}). Name a later revision"
+        )
+    ours = {entry.name: entry for entry in IMPLEMENTATIONS}
+    registry = []
+    for number, values in enumerate(outcome.document["registry"], 1):
+        own = ours.get(str(values.get("name")))
+        inherited = {"framework": own.framework, "extra": own.extra} if own else {}
+        try:
+            registry.append(msgspec.convert({**inherited, **values}, Implementation))
+        except msgspec.ValidationError as error:
+            entry = values.get("name", number)
+            progress(f"{name}: skipped registry entry {entry}, which is invalid ({error})")
+    if not registry:
+        raise UserError(f"{name}: its registry has no valid entry. Name a later revision")
+    return tuple(registry)
 
 
 def find_changes(baseline: Site, candidate: Site) -> list[str]:

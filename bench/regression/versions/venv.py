@@ -17,21 +17,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
+import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bench.data import cache
 from bench.errors import UserError
-from bench.records.cases import list_distributions
-from bench.regression.versions import git
-from bench.runner.process.leftovers import MARK
+from bench.regression.versions import git, names
+from bench.runner.process.scratch import MARK
 from bench.runner.process.session import Session
 from bench.worker import machine
 from bench.worker.measure import now
-from implementations import Implementation
+
+if TYPE_CHECKING:
+    from implementations import Implementation
 
 Progress = Callable[[str], None]
 
@@ -118,6 +120,48 @@ def resolve_requirements(
     return tuple(sorted(_name_source(item, commits) for item in items if item["requested"]))
 
 
+def resolve_versions(
+    versions: Iterable[names.Version],
+    pip: PipOptions,
+    progress: Progress,
+    *,
+    install: bool,
+    additions: Sequence[str] = (),
+) -> list[names.Version]:
+    """Return versions with what their environments require. Raises UserError.
+
+    install: whether each revision is built. additions: what both environments get besides:
+    packages, and ``extra:NAME`` and ``group:NAME`` of a revision that is built.
+    """
+    extras, groups = (
+        [text.removeprefix(kind) for text in additions if text.startswith(kind)]
+        for kind in ("extra:", "group:")
+    )
+    if not install and (extras or groups):
+        raise UserError("extra:NAME and group:NAME need --install. Add it, or name packages")
+    others = [text for text in additions if not text.startswith(("extra:", "group:"))]
+    try:
+        packages = [str(Requirement(text)) for text in others]
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--with: {reason}. Name a package as pip takes it") from error
+    resolved = []
+    for version in versions:
+        requirements = version.requirements
+        if install:
+            top = Path(str(git.find_repository()))  # the commit was found in it
+            requirements = (f"git+{top.as_uri()}@{version.commit}",)
+        requirements = resolve_requirements(requirements, pip, progress)
+        if install:
+            source = Requirement(requirements[0])
+            marks = f"[{','.join(sorted(extras))}]" if extras else ""
+            requirements = (f"{source.name}{marks} @ {source.url}",)
+            requirements += git.read_groups(str(version.commit), groups)
+        requirements = tuple(dict.fromkeys((*requirements, *packages)))
+        resolved.append(msgspec.structs.replace(version, requirements=requirements))
+    return resolved
+
+
 def _name_source(item: Mapping[str, Any], commits: Mapping[str, str]) -> str:
     """Return the requirement that installs an item of pip's report again. Raises UserError.
 
@@ -147,7 +191,7 @@ def _name_source(item: Mapping[str, Any], commits: Mapping[str, str]) -> str:
 
 def specify_environment(
     requirements: Sequence[str],
-    chosen: Iterable[Implementation] | None,
+    chosen: "Iterable[Implementation] | None",
     pip: PipOptions = PipOptions(),
 ) -> EnvironmentSpec:
     """Return the environment that runs the chosen implementations with these requirements.
@@ -225,8 +269,10 @@ def _package_name(requirement: str) -> str:
     return canonicalize_name(Requirement(requirement).name)
 
 
-def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
+def _list_requirements(chosen: "Iterable[Implementation]") -> Iterator[str]:
     """Yield NumPy, the frameworks of the implementations, and the requirements of their extras."""
+    from bench.records.cases import list_distributions
+
     yield "numpy"
     requirements = [
         Requirement(text) for text in importlib.metadata.requires("softmax-bench") or []

@@ -1,4 +1,4 @@
-"""Describe this machine and this suite, and what may disturb a measurement.
+"""Describe this machine and this suite, and the conditions of a measurement.
 
 A run records the facts once, and the conditions before and after every trial.
 """
@@ -7,29 +7,20 @@ import importlib.metadata
 import os
 import platform
 import re
-import select
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
-from bench.runner.host import gpu
-from bench.runner.host.gpu import GpuMonitor, get_visible_gpu
-from bench.runner.host.kernel import probe_memory
 from bench.worker import machine
-from bench.worker.machine import fingerprint, list_usable_cores, read_cgroup_quota
+from bench.worker.machine import fingerprint, list_usable_cores
 from bench.worker.measure import now
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 # Absent in most virtual machines.
 THROTTLE_COUNT = "sys/devices/system/cpu/cpu{}/thermal_throttle/core_throttle_count"
-# The services of a quiet machine take less than this share of its processors.
-OTHERS_SHARE = 0.05
-WATCH_SECONDS = 1.0
-# A virtual machine that gave free memory back to its host fills it 10 to 20 times as slowly.
-SLOW_FILL = 3.0
 # Names a salt by which nodes of one study are known, and their names are not.
 SALT = "SOFTMAX_BENCH_SALT"
 
@@ -42,6 +33,8 @@ def describe() -> dict[str, object]:
     Runs may be compared where the ``id`` is the same: it hashes the CPU's model, the usable cores,
     the memory in whole GiB and the GPUs' models. The other facts are only recorded.
     """
+    from bench.runner.host import gpu  # a process on the CPU asks for the rest of it only
+
     gpus = gpu.find_gpus()
     facts = {
         "cpu": read_cpu_model(),
@@ -127,7 +120,7 @@ def read_conditions(root: Path = Path("/")) -> Reading:
     throttles = [
         int(text)
         for core in list_usable_cores()
-        if (text := _read_text(root / THROTTLE_COUNT.format(core))).isdigit()
+        if (text := read_text(root / THROTTLE_COUNT.format(core))).isdigit()
     ]
     busy = ("user", "nice", "system", "irq", "softirq")
     return {
@@ -162,85 +155,8 @@ def _subtract(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other
 
 
-def find_disturbances(root: Path = Path("/")) -> list[str]:
-    """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
-    disturbances = list(_check_settings(root))
-    token = get_visible_gpu()
-    disturbances += [
-        f"GPU {token}: {one.subject} {one.text}. {one.remedy}"
-        for one in GpuMonitor(token).examine()
-        if one.remedy
-    ]
-    core = list_usable_cores()[-1]
-    first, again = (probe_memory(core)["fill_seconds"] for _ in range(2))
-    if first > SLOW_FILL * again:
-        disturbances.append(
-            f"new memory comes slowly from the host of this virtual machine ({first / again:.0f} "
-            "times as slowly as memory that was just used): cold starts vary. Fill and free the "
-            "memory just before a run, or let the host reserve it"
-        )
-    before = read_conditions(root)
-    select.select([], [], [], WATCH_SECONDS)
-    conditions = compare_readings(before, read_conditions(root))
-    cores = os.cpu_count() or 1
-    share = (conditions["others_seconds"] or 0) / ((conditions["seconds"] or WATCH_SECONDS) * cores)
-    if share > OTHERS_SHARE:
-        disturbances.append(
-            f"other processes take {share:.0%} of the {cores} cores. End them, or wait"
-        )
-    if (conditions["steal_seconds"] or 0) > 0:
-        disturbances.append(
-            "the hypervisor gives this machine's time to others (steal). "
-            "Measure when they are quiet, or on a machine of its own"
-        )
-    return disturbances
-
-
-def _check_settings(root: Path) -> Iterator[str]:
-    """Yield the settings of processors and container that make times vary."""
-    cpu = root / "sys/devices/system/cpu"
-    cores = list_usable_cores()
-    governors = {_read_text(cpu / f"cpu{core}/cpufreq/scaling_governor") for core in cores} - {""}
-    if governors - {"performance"}:
-        yield (
-            f"the frequency governor is {' and '.join(sorted(governors))}: the clock follows the "
-            "load. Choose performance (cpupower frequency-set -g performance)"
-        )
-    if _read_text(cpu / "intel_pstate/no_turbo") == "0" or _read_text(cpu / "cpufreq/boost") == "1":
-        yield (
-            "turbo is on: the clock depends on heat and on how many cores work. Switch it off "
-            "(write 1 to intel_pstate/no_turbo, or 0 to cpufreq/boost, in /sys/devices/system/cpu)"
-        )
-    if "[never]" in _read_text(root / "sys/kernel/mm/transparent_hugepage/enabled"):
-        yield (
-            "huge pages are off, so programs that gather images are slower. Write madvise to "
-            "/sys/kernel/mm/transparent_hugepage/enabled"
-        )
-    shared = [str(core) for core in cores if len(_read_siblings(cpu, core) & set(cores)) > 1]
-    if shared:
-        yield (
-            f"cores {', '.join(shared)} are hardware threads that share a core with "
-            "another of them. Choose one of each pair (taskset -c), or switch SMT off"
-        )
-    quota = read_cgroup_quota(root / "sys/fs/cgroup/cpu.max")
-    if quota is not None and quota < len(os.sched_getaffinity(0)):
-        yield (
-            f"a container's quota of {quota:g} cores stops all threads when it is used up. Bind "
-            "whole cores to it (cpuset) and lift the quota"
-        )
-
-
-def _read_siblings(cpu: Path, core: int) -> set[int]:
-    """Return the hardware threads of a core, from lists such as ``0,4`` or ``0-1``."""
-    siblings: set[int] = set()
-    text = _read_text(cpu / f"cpu{core}/topology/thread_siblings_list")
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        siblings |= set(range(int(first), int(last or first) + 1))
-    return siblings
-
-
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a file without the space around it; empty if it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:

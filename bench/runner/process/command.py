@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import join_lines
-from bench.runner.process.leftovers import MARK
 from bench.runner.process.outcome import Outcome, find_misconduct, interpret_code
-from bench.runner.process.placement import read_queue_seconds
-from bench.runner.process.session import TAIL_BYTES, Child, ProcessStopped
+from bench.runner.process.scratch import MARK
+from bench.runner.process.session import TAIL_BYTES, Child, ProcessStopped, read_queue_seconds
 from bench.worker.measure import now
 
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from bench.runner.host import gpu
 from bench.runner.process.outcome import Outcome, interpret_exit
 from bench.runner.process.placement import Family
-from bench.runner.process.scratch import make_folder, report_write_errors
+from bench.runner.process.scratch import CACHES, make_folder, report_write_errors
 from bench.runner.process.session import Child, ProcessStopped
-from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
+from bench.runner.process.spec import PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.measure import now

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.runner.process.session import leaders
+from bench.runner.process.session import leaders, read_queue_seconds
 from bench.worker.measure import read_cpu_seconds
 
 # Other classes take the processor from normal threads: first-in-first-out, round-robin, deadline.
@@ -192,15 +192,6 @@ def _is_orphan(child: int) -> bool:
 def _read_ended_cpu_seconds(process: int) -> float:
     fields = _read_stat(process)
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
-
-
-def read_queue_seconds(path: str) -> float:
-    """Return the seconds for which a thread has waited for a core, by its file ``schedstat``."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slower
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 def _list_numbers(folder: str) -> list[int]:

@@ -1,20 +1,71 @@
-"""Import an implementation in a worker before anything is measured, to check what it is."""
+"""Start workers before anything is measured: what their Pythons have, what implementations are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from bench.contract import Objective
-from bench.errors import UserError
+from bench.errors import UserError, make_unknown_name_error
 from bench.planning.cases import Inspection
+from bench.records.cases import list_distributions
 from bench.records.files import hash_file
 from bench.records.schema import Case
-from bench.runner.process.interpreters import TIMEOUT, specify_child
+from bench.runner.process.interpreters import require_executable
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation, describe_source
+from implementations import IMPLEMENTATIONS
 
+TIMEOUT = 120.0
 # The first import reads a cold disk, and a driver may have to compile.
 LONG_TIMEOUT = 600.0
+
+
+def read_software(installation: Installation) -> dict[str, Any]:
+    """Return what is installed for a Python. Raises UserError where it cannot run a worker."""
+    outcome = launch({"mode": "software"}, ChildSpec(installation, timeout=TIMEOUT))
+    if outcome.status != "ok":
+        raise UserError(
+            f"{installation.python} does not run the suite: {outcome.reason}. Give a Python 3.11 "
+            "or newer that has NumPy"
+        )
+    return dict(outcome.document["software"])
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, str]:
+    """Return the Python of each framework from ``FRAMEWORK=EXECUTABLE`` texts. Raises UserError."""
+    known = sorted({name for one in IMPLEMENTATIONS for name in list_distributions(one)})
+    pythons: dict[str, str] = {}
+    for text in texts:
+        framework, _, python = text.partition("=")
+        if not python:
+            raise UserError(
+                f"--python {text}: give FRAMEWORK=EXECUTABLE, such as torch=env/bin/python"
+            )
+        if framework not in known:
+            raise make_unknown_name_error("framework", framework, known)
+        if framework in pythons:
+            raise UserError(f"--python {framework}= is given twice. Give one Python")
+        read_software(Installation(require_executable(python)))
+        pythons[framework] = python
+    return pythons
+
+
+def specify_child(
+    case: Case, timeout: float, installation: Installation | None = None
+) -> ChildSpec:
+    """Return how a worker of a case runs. Raises UserError where its Python does not exist.
+
+    timeout: seconds. installation: None for that of the case.
+    """
+    if case.interpreter is not None and installation is None:
+        installation = Installation(require_executable(case.interpreter))
+    return ChildSpec(
+        installation=installation or Installation(),
+        threads=case.threads,
+        device=case.device,
+        variables=case.worker_variables,
+        timeout=timeout,
+    )
 
 
 def import_implementation(case: Case) -> None:

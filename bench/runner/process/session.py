@@ -14,8 +14,8 @@ from typing import Any, Self
 from bench.errors import UserError, join_lines
 from bench.runner.host import signals
 from bench.runner.host.kernel import pin
-from bench.runner.process.leftovers import kill_leftovers
 from bench.runner.process.outcome import ProcessExit, count_oom_kills
+from bench.runner.process.scratch import kill_leftovers
 from bench.worker.measure import now
 
 TAIL_BYTES = 2000
@@ -247,3 +247,12 @@ def _read_reaped_cpu_seconds() -> float:
     """Return the CPU time of all processes that this one has reaped."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def read_queue_seconds(path: str) -> float:
+    """Return the seconds for which a thread has waited for a core, by its file ``schedstat``."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slower
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

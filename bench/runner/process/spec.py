@@ -1,20 +1,18 @@
 """What a worker gets: its installation, cores, variables and limits, and its request."""
 
 import os
-import re
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.contract import Device
 from bench.data.dataset import Dataset
-from bench.errors import UserError, clean_text, suggest_install
-from bench.records.schema import Case
+from bench.errors import UserError, suggest_install
+from bench.records.schema import Case, parse_variables
 from bench.runner.host import gpu
+from bench.runner.process.scratch import CACHES, ptx_cache
 from bench.worker import machine
 
 # The only variables of the parent that a worker gets, so that a forgotten setting in somebody's
@@ -48,37 +46,8 @@ DEVICES: dict[Device, dict[str, str]] = {
         "CUDA_CACHE_MAXSIZE": str(2**32),  # the most that the driver allows
     },
 }
-# The folders below the scratch folder that these variables name.
-CACHES = {
-    "HOME": "home",
-    "KERAS_HOME": "keras",
-    "TMPDIR": "tmp",
-    "TORCHINDUCTOR_CACHE_DIR": "inductor",
-    "TRITON_CACHE_DIR": "triton",
-    "CUDA_CACHE_PATH": "cuda",
-    "NUMBA_CACHE_DIR": "numba",
-    "XDG_CACHE_HOME": "xdg",
-}
 # Those in which nothing is a compile cache: settings, and what a program writes for the moment.
 NO_COMPILE_CACHES = {"KERAS_HOME", "TMPDIR"}
-
-_ptx_cache: ContextVar[Path | None] = ContextVar("ptx_cache", default=None)
-
-
-@contextmanager
-def share_ptx_cache(folder: Path) -> Iterator[None]:
-    """Let the workers that are started in a block share what the CUDA driver's compiler caches.
-
-    Where a framework has no code for a GPU, the driver compiles its PTX as kernels are loaded,
-    which can take minutes. With an empty cache in every worker, set-up and first epoch would
-    measure that. Source:
-    https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html
-    """
-    token = _ptx_cache.set(folder)
-    try:
-        yield
-    finally:
-        _ptx_cache.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +75,7 @@ class ChildSpec:
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
     timeout: float = 600.0
-    ptx_cache: Path | None = field(default_factory=_ptx_cache.get)
+    ptx_cache: Path | None = field(default_factory=ptx_cache.get)
 
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
@@ -149,33 +118,21 @@ def move_compile_caches(source: Path, target: Path) -> None:
 
 
 def parse_env(
-    texts: Iterable[str], devices: Iterable[Device] | None, implementations: Collection[str] = ()
+    texts: Iterable[str], devices: Iterable[Device], implementations: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return the variables of ``NAME=VALUE`` texts, which a user asks for, sorted by name.
+    """Return the variables of ``NAME=VALUE`` texts for the processes of programs.
 
     implementations: those that are named; only files of a user's own get a backend of Keras.
     devices: of which the suite sets variables of its own; none for a plan that is resumed, because
-    its variables were accepted when it was made. None: of a command of the user's own, which may
-    have any variable. Raises UserError for a malformed or repeated one,
+    its variables were accepted when it was made. Raises UserError where ``parse_variables`` does,
     and for a name by which the suite itself decides what is measured, or how. Others may change
     what a library computes: parity judges that.
     """
-    env: dict[str, str] = {}
     own = bool(implementations) and all(name.endswith(".py") for name in implementations)
     ours = build_variables(ChildSpec(), Path()).keys() - DEVICES["cpu"].keys()
-    ours = ours.union(*(DEVICES[device] for device in devices or ()))
-    for text in texts:
-        name, equals, value = text.partition("=")
-        # A record is read with its texts cleaned.
-        if not (
-            equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and clean_text(text) == text
-        ):
-            raise UserError(f"{text!r} sets no variable. Give NAME=VALUE, as in OMP_PROC_BIND=true")
-        if name in env:
-            raise UserError(f"{name} is given twice. Give it one value")
-        if devices is None:
-            env[name] = value
-            continue
+    ours = ours.union(*(DEVICES[device] for device in devices))
+    env = parse_variables(texts)
+    for name in env:
         fault = "the suite sets it, so that all are measured alike" if name in ours else ""
         if name in CACHES or name.endswith("_CACHE_DIR"):
             fault = "the suite gives each process caches of its own"
@@ -187,8 +144,7 @@ def parse_env(
             )
         if fault:
             raise UserError(f"{name} cannot be set: {fault}. Leave it out")
-        env[name] = value
-    return dict(sorted(env.items()))
+    return env
 
 
 def redact_variables(child: ChildSpec) -> dict[str, str]:

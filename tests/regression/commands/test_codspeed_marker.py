@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from bench.regression.commands.measure_commands import MARKER
+from bench.regression.commands.samplers import MARKER
 
 MARKED = """
 import pytest

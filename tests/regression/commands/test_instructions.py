@@ -104,8 +104,9 @@ def test_equal_work_has_equal_counts_and_more_work_a_higher_one(tmp_path):
         folder.mkdir()
         python = shlex.quote(sys.executable)
         arguments = ["sh", "-c", f"{python} -S -c 'sum(range({work}))'"]  # of a child, too
-        spec = CommandSpec(arguments, folder, dict(os.environ), [0], 1.0)
-        counted = instructions.count(spec, counter, folder, min(os.sched_getaffinity(0)), 600.0)
+        cores = [min(os.sched_getaffinity(0))]
+        spec = CommandSpec(arguments, folder, dict(os.environ), cores, 1.0)
+        counted = instructions.count(spec, counter, folder, 600.0)
         with Command(counted, folder) as command:
             assert command.finish().status == "ok"
         numbers.append(read_count(folder))

@@ -13,7 +13,7 @@ from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
+from bench.regression.paired.comparison_plan import Absent
 from bench.regression.paired.judge_pairs import (
     CPU_EPOCH,
     METRICS,
@@ -21,6 +21,7 @@ from bench.regression.paired.judge_pairs import (
     judge_cases,
     load_result,
 )
+from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.report.regression.verdicts import describe_case
 

@@ -10,8 +10,8 @@ from bench.planning.cases import compute_max_samples
 from bench.records import store
 from bench.regression.paired import comparison_plan, measure_pairs
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.paired.loop import choose_epochs
 from bench.regression.paired.measure_pairs import estimate_seconds
+from bench.regression.pairs.loop import choose_epochs
 from bench.regression.result import CaseComparison
 from bench.runner.host.machine import read_usable_memory
 

@@ -10,8 +10,9 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.paired import prepare
-from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Terms
+from bench.regression.paired.comparison_plan import Absent
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
 from bench.runner.process.spec import Installation

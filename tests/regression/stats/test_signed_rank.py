@@ -12,13 +12,12 @@ from scipy.stats import binom, wilcoxon
 from studies import false_alarms
 
 from bench.regression.stats import signed_rank
-from bench.regression.stats.control import remove_speed
 from bench.regression.stats.false_alarms import (
     compute_nominal_level,
     compute_overall_level,
     schedule_looks,
 )
-from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
+from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio, remove_speed
 
 # In steps of 0.01, to have ties and zeros.
 COARSE = st.integers(-9, 9).map(lambda steps: steps / 100)
@@ -142,3 +141,39 @@ def test_looks_keep_the_false_alarm_rate_where_speeds_are_removed():
         level = compute_nominal_level(0.01, schedule)
         called |= false_alarms.compute_p_slower(adjusted, count) <= level
     assert 0.6 * 0.01 <= called.mean() <= binom.ppf(1 - 1e-4, runs, 0.01) / runs
+
+
+# ----- the machine's speed, which is removed while the signs stay those of the coin
+
+LOGS = st.floats(-2.0, 2.0)
+
+
+@given(st.lists(st.tuples(LOGS, LOGS, st.booleans()), min_size=1, max_size=20))
+def test_flipped_sides_of_a_pair_flip_its_adjusted_ratio_only(pairs):
+    logs, speeds, flips = zip(*pairs, strict=True)
+    signs = [-1 if flip else 1 for flip in flips]
+    adjusted = remove_speed(logs, speeds)
+    flipped = remove_speed(
+        [sign * log for sign, log in zip(signs, logs, strict=True)],
+        [sign * speed for sign, speed in zip(signs, speeds, strict=True)],
+    )
+    assert flipped == [sign * log for sign, log in zip(signs, adjusted, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("logs", "adjusted"),
+    [
+        ([0.1, -0.2, 0.3], [0.0, 0.0, 0.0]),  # the processes follow the kernel
+        ([0.05, -0.1, 0.15], [0.0, 0.0, 0.0]),  # by half
+        ([0.2, -0.4, 0.6], [0.1, -0.2, 0.3]),  # no process follows it more than wholly
+        ([-0.1, 0.2, -0.3], [-0.1, 0.2, -0.3]),  # nor is it slower on a faster machine
+        ([0.2, 0.1, 0.0], [0.2, 0.1, 0.0]),  # it says nothing of these
+    ],
+)
+def test_slope_is_between_0_and_1(logs, adjusted):
+    assert remove_speed(logs, [0.1, -0.2, 0.3]) == pytest.approx(adjusted)
+
+
+def test_ratios_stay_without_a_kernel():
+    assert remove_speed([0.1, -0.2], [0.0, 0.0]) == [0.1, -0.2]
+    assert remove_speed([], []) == []

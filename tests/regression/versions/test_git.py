@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.regression.versions import git
+from bench.regression.versions import git, site
 from implementations import IMPLEMENTATIONS, Implementation
 
 PLAIN = """
@@ -24,7 +24,7 @@ def registered(repository, tmp_path):
         commit = repository.commit(__init__=text)
         (tmp_path / "scratch").mkdir()
         folder = git.unpack(commit, "old", tmp_path / "scratch")
-        return git.read_registry(folder, "old", reports.append), reports
+        return site.read_registry(folder, "old", reports.append), reports
 
     return read
 
@@ -127,7 +127,7 @@ def test_invalid_entry_is_skipped_and_reported(registered, entry, reason):
 )
 def test_unreadable_registry_is_refused(registered, text, reason, monkeypatch):
     if "sleep" in text:
-        monkeypatch.setattr(git, "_REGISTRY_TIMEOUT", 0.2)
+        monkeypatch.setattr(site, "_REGISTRY_TIMEOUT", 0.2)
     with pytest.raises(UserError) as error:
         registered(text)
     assert reason in str(error.value)

@@ -9,7 +9,8 @@ import pytest
 from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
-from bench.regression.versions.site import Site, find_changes, prepare_site, resolve_versions
+from bench.regression.versions.site import Site, find_changes, prepare_site
+from bench.regression.versions.venv import resolve_versions
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 

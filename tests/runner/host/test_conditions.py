@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from bench.runner import doctor
+from bench.runner.doctor import find_disturbances
 from bench.runner.host import machine as host
 from bench.runner.host.gpu import Diagnosis
-from bench.runner.host.machine import compare_readings, find_disturbances, read_conditions
+from bench.runner.host.machine import compare_readings, read_conditions
 
 CPU = "sys/devices/system/cpu"
 QUIET = {"user": 2.0, "nice": 0.4, "system": 0.6, "irq": 0.12, "softirq": 0.08, "steal": 0.8}
@@ -49,9 +51,10 @@ class Machine:
 def machine(tmp_path, monkeypatch):
     made = Machine(tmp_path)
     monkeypatch.setattr(host, "now", lambda: made.seconds)
-    monkeypatch.setattr(host, "list_usable_cores", lambda: made.cores)
-    monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(host, "probe_memory", lambda _: {"fill_seconds": next(made.fills)})
+    for module in (host, doctor):
+        monkeypatch.setattr(module, "list_usable_cores", lambda: made.cores)
+    monkeypatch.setattr(doctor, "select", SimpleNamespace(select=made.watch))
+    monkeypatch.setattr(doctor, "probe_memory", lambda _: {"fill_seconds": next(made.fills)})
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
@@ -59,7 +62,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: made.affinity)
     monkeypatch.setattr(
-        host,
+        doctor,
         "GpuMonitor",
         lambda token: SimpleNamespace(examine=lambda: made.gpus[token]),
     )
@@ -142,7 +145,7 @@ def test_quiet_machine_has_no_disturbances(machine):
     machine.put(f"{CPU}/cpufreq/boost", "0\n")
     machine.put("sys/fs/cgroup/cpu.max", "max 100000\n")
     assert find_disturbances(machine.root) == []
-    assert machine.watched == [host.WATCH_SECONDS]
+    assert machine.watched == [doctor.WATCH_SECONDS]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from support.processes import find_processes, wait_until
 from bench.errors import UserError
 from bench.runner.process import session
 from bench.runner.process.command import Command, CommandSpec
-from bench.runner.process.leftovers import MARK
+from bench.runner.process.scratch import MARK
 from bench.runner.process.session import ProcessStopped
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now

@@ -7,7 +7,7 @@ import pytest
 from bench.errors import UserError
 from bench.planning.cases import assign_python
 from bench.records.cases import make_case
-from bench.runner.process import interpreters
+from bench.runner.process import interpreters, preflight
 from bench.runner.process.spec import Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
@@ -28,7 +28,7 @@ def test_other_programs_on_path_are_not_run(program, monkeypatch, tmp_path):
 
 
 def test_software_of_another_python_is_read():
-    assert interpreters.read_software(Installation()) == machine.list_software()
+    assert preflight.read_software(Installation()) == machine.list_software()
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_software_of_another_python_is_read():
 )
 def test_program_that_is_no_python_of_a_worker_is_refused(program, script, reason, monkeypatch):
     if "sleep" in script:
-        monkeypatch.setattr(interpreters, "TIMEOUT", 0.2)
+        monkeypatch.setattr(preflight, "TIMEOUT", 0.2)
     with pytest.raises(UserError, match=f"does not run the suite: .*{reason}"):
-        interpreters.read_software(Installation(str(program("python", script))))
+        preflight.read_software(Installation(str(program("python", script))))
 
 
 def test_program_that_cannot_run_is_refused(tmp_path):
@@ -51,7 +51,7 @@ def test_program_that_cannot_run_is_refused(tmp_path):
     path.write_bytes(b"\x7fELF nothing")
     path.chmod(0o755)
     with pytest.raises(UserError, match=r"cannot start .*: Exec format error"):
-        interpreters.read_software(Installation(str(path)))
+        preflight.read_software(Installation(str(path)))
 
 
 # ----- --python FRAMEWORK=EXECUTABLE
@@ -70,7 +70,7 @@ def test_program_that_cannot_run_is_refused(tmp_path):
 )
 def test_bad_python_option_is_refused(texts, reason):
     with pytest.raises(UserError, match=reason) as refused:
-        interpreters.parse_options(texts)
+        preflight.parse_options(texts)
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -110,9 +110,7 @@ def test_installation_is_looked_up_for_every_run(make_case, tmp_path, monkeypatc
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
     case = make_case(interpreter="./python")
-    assert interpreters.specify_child(case, 1.0).installation == Installation(
-        str(tmp_path / "python")
-    )
+    assert preflight.specify_child(case, 1.0).installation == Installation(str(tmp_path / "python"))
     (tmp_path / "python").unlink()
     with pytest.raises(UserError, match=r"\./python is no executable"):
-        interpreters.specify_child(case, 1.0)
+        preflight.specify_child(case, 1.0)

@@ -7,8 +7,9 @@ import pytest
 
 from bench.runner.process import launch
 from bench.runner.process.launch import Worker
+from bench.runner.process.scratch import CACHES
 from bench.runner.process.session import ProcessStopped
-from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, Installation, build_variables
+from bench.runner.process.spec import PASSED_ON, ChildSpec, Installation, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import ExchangeSize
 from bench.worker.measure import now

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.runner.process import spec
-from bench.runner.process.leftovers import kill_leftovers
+from bench.runner.process.scratch import CACHES, kill_leftovers
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_daemon_is_known_by_any_folder_variable(started, tmp_path):
     variables = spec.build_variables(spec.ChildSpec(), tmp_path)
     daemons = [
         started(["sleep", "60"], start_new_session=True, env={name: variables[name]})
-        for name in ("PYTHONPATH", *spec.CACHES)
+        for name in ("PYTHONPATH", *CACHES)
     ]
     for daemon in daemons:
         while not Path(f"/proc/{daemon.pid}/environ").read_bytes():

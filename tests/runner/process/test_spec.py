@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
+from bench.runner.process.scratch import CACHES, share_ptx_cache
 from bench.runner.process.spec import (
-    CACHES,
     ChildSpec,
     Installation,
     build_variables,
@@ -16,7 +16,6 @@ from bench.runner.process.spec import (
     parse_env,
     redact_variables,
     request_training,
-    share_ptx_cache,
 )
 
 SCRATCH = Path("/scratch")

@@ -1,11 +1,21 @@
-"""Numbers that a command printed, and those of pytest-benchmark's file."""
+"""The metrics: what a command printed, pytest-benchmark's file, and what a plan stores."""
 
 import json
 import math
+from pathlib import Path
 
 import pytest
+from support.commands import command_plan, processes
 
-from bench.regression.commands.values import ValueFault, read_values
+from bench.errors import UserError
+from bench.regression.commands.judge_commands import judge_commands
+from bench.regression.commands.samplers import (
+    SAMPLERS,
+    Sampler,
+    ValueFault,
+    find_sampler,
+    plan_metric,
+)
 from bench.runner.process.outcome import Outcome
 
 
@@ -13,9 +23,9 @@ from bench.runner.process.outcome import Outcome
 def read(tmp_path):
     """Read the values of a command that took two seconds, computed for one, and printed this."""
 
-    def call(metric, output="", file=None):
+    def call(metric, output="", *, pytest=False):
         outcome = Outcome("ok", None, {}, "", 2.0, 1.0, output)
-        return read_values(metric, outcome, tmp_path / file if file else None)
+        return find_sampler(metric, pytest=pytest, loops=False).read(outcome, tmp_path)
 
     return call
 
@@ -100,8 +110,8 @@ def test_benchmarks_have_their_names_and_minima_or_means(read, tmp_path):
         ]
     }
     (tmp_path / "benchmarks.json").write_text(json.dumps(document))
-    assert read("time", file="benchmarks.json") == minima
-    assert read("cpu-time", file="benchmarks.json") == dict.fromkeys(minima, math.pi)
+    assert read("time", pytest=True) == minima
+    assert read("cpu-time", pytest=True) == dict.fromkeys(minima, math.pi)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +129,19 @@ def test_results_that_cannot_be_read_are_a_fault(read, tmp_path, text, reason):
     if text is not None:
         (tmp_path / "benchmarks.json").write_text(text)
     with pytest.raises(ValueFault, match=reason):
-        read("time", file="benchmarks.json")
+        read("time", pytest=True)
+
+
+# ----- the options
+
+
+def test_new_metric_is_a_sampler_and_its_name(monkeypatch):
+    sevens = Sampler("sevens", lambda *_: {"sevens": 7.0}, unit="number")
+    monkeypatch.setitem(SAMPLERS, "sevens", sevens)
+    plan = command_plan(**plan_metric("sevens", pytest=False))
+    outcome = Outcome("ok", None, {}, "", 2.0)
+    assert plan.sampler.read(outcome, Path()) == {"sevens": 7.0}
+    (judged,) = judge_commands(plan, processes([0.1] * 20, name="sevens"), (20,))
+    assert (judged.verdict, judged.metrics[0].unit) == ("slower", "number")
+    with pytest.raises(UserError, match="sevens"):
+        plan_metric("eights", pytest=False)

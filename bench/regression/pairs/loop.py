@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from bench.regression.paired.judge_pairs import close_schedule
+from bench.regression.pairs.judge import close_schedule
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
 from bench.worker.measure import now

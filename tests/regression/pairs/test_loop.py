@@ -4,9 +4,9 @@ import pytest
 from support import comparisons
 
 from bench.errors import UserError
-from bench.regression.paired import loop
-from bench.regression.paired.judge_pairs import collect_pairs
-from bench.regression.paired.loop import Notice, measure_until_decided
+from bench.regression.pairs import loop
+from bench.regression.pairs.judge import collect_pairs
+from bench.regression.pairs.loop import Notice, measure_until_decided
 from bench.regression.result import CaseComparison
 
 

@@ -1,0 +1,94 @@
+"""Compare two versions of a command, as ``bench gate``, ``bisect`` and ``init`` do."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.records import store
+from bench.records.layout import COMMAND_PLAN
+from bench.regression.commands import measure_commands
+from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.instructions import INSTRUCTIONS
+from bench.regression.commands.judge_commands import load_result
+from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
+from bench.regression.commands.samplers import AUTO
+from bench.regression.pairs.plan import Terms
+from bench.regression.result import CaseComparison, ComparisonResult
+from bench.runner.host.signals import Ending
+from bench.runner.lock import hold_host_lock
+
+# What is measured, as it goes: see ``measure_commands.measure``.
+Events = Generator[str | CaseComparison]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions that were compared."""
+
+    result: ComparisonResult
+    plan: CommandPlan
+    folder: Path  # of the records, which exists if anything was measured
+    stopped: int  # the exit status of a signal that ended the comparison, or 0
+
+
+def compare(
+    terms: Terms,
+    options: CommandOptions,
+    measure: Callable[[Events], int],
+    *,
+    profile: bool = False,
+) -> Comparison:
+    """Measure two versions, record and judge them. Raises UserError.
+
+    measure: takes all events while it holds the host's lock; returns the exit status of a signal,
+    or 0.
+    """
+    functions = []
+    with prepare_commands(terms, options) as (planned, sides):
+        plan = planned
+        if sides and options.metric in {AUTO, INSTRUCTIONS}:
+            with hold_host_lock(terms.progress):
+                line = "first a process of each side, which shows whether it computes or waits"
+                terms.progress(f"{plan.arguments}: {line}")
+                plan = measure_commands.choose_metric(plan, sides)
+        folder, stopped = terms.choose_folder(plan), 0
+        if sides:
+            store.create_run(folder, plan, COMMAND_PLAN)
+            stopped = measure(measure_commands.measure(folder, plan, sides))
+        if sides and profile and not stopped:
+            from bench.regression.commands.profile import profile_sides
+
+            with hold_host_lock(terms.progress), Ending() as ending:
+                functions.extend(profile_sides(plan, sides, terms.progress))
+            stopped = ending.status
+    result = terms.settle(load_result(folder, plan, measured=bool(sides)))
+    return Comparison(replace(result, functions=functions), plan, folder, stopped)
+
+
+def gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> ComparisonResult:
+    """Compare two versions without a terminal, as ``softmax_bench.gate`` does.
+
+    Raises UserError, and KeyboardInterrupt after a signal: what was measured until then is
+    recorded.
+    """
+    allowed = {"same-code", "missing", "nothing"}
+    if not (0 <= terms.tolerance <= 0.5 and terms.budget >= 1 and options.threads >= 0):
+        raise UserError(
+            "give tolerance as a share from 0 to 0.5, budget in seconds from 1, threads from 0"
+        )
+    if unknown := {*terms.allowed} - allowed:
+        raise UserError(f"allow: {', '.join(unknown)}: choose from {', '.join(sorted(allowed))}")
+
+    def measure(events: Events) -> int:
+        with Ending() as ending, hold_host_lock(terms.progress), closing(events):
+            for event in events:
+                if isinstance(event, str):
+                    terms.progress(event)
+        return ending.status
+
+    comparison = compare(terms, options, measure, profile=profile)
+    if comparison.stopped:
+        raise KeyboardInterrupt
+    return comparison.result

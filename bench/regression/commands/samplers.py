@@ -1,0 +1,242 @@
+"""The metrics of ``bench gate``: what of a process is a sample of each, and how it is read."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError, join_lines
+from bench.regression.commands.instructions import INSTRUCTIONS, choose_counter, count, read_count
+from bench.regression.pairs.judge import COMPUTING
+from bench.runner.process.command import CommandSpec
+from bench.runner.process.outcome import Outcome
+
+AUTO, TIME, CPU_TIME, ITERATION = "auto", "time", "cpu-time", "iteration"
+LAST_NUMBER, JSON = "last-number", "json:"
+
+OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
+MAX_FILE_BYTES = 2**28
+BENCHMARKS = "benchmarks.json"  # in the folder of a process
+MARKER = Path(__file__).with_name("codspeed_marker.py")
+# --benchmark-max-time, in seconds, where the two processes of a pair share a core.
+MAX_TIME = "0.2"
+TIMER = "--benchmark-timer"
+# A word of an output that looks like a number, and one that is nothing else, with its unit.
+_LIKE_NUMBER = re.compile(r"\d|\b(?:nan|inf|infinity)\b", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?:\D*[^\w.+-])?([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([^\W\d_]+|%|)\D*"
+)
+
+Values = dict[str, float]  # of a process, by name
+
+
+class ValueFault(Exception):  # noqa: N818 - its text is the reason of a record
+    """A command succeeded, but its value cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """A metric, of which less is better."""
+
+    words: str  # what is judged, as tables name it
+    # Returns the values of a process that succeeded, in this scratch folder. Raises ValueFault.
+    sample: Callable[[Outcome, Path], Values]
+    # Returns what the process runs.
+    wrap: Callable[[CommandSpec, Path], CommandSpec] = lambda spec, _: spec
+    unit: str = "seconds"  # or "number"
+    together: bool = False  # both processes of a pair live at the same time
+    apart: bool = False  # each has a core of its own
+    loops: bool = False  # they iterate in turn: see ``CommandSpec``
+    several: bool = False  # each process has several values, which are judged by their names
+    computing: float = COMPUTING  # the share of its time for which a process computes, for AUTO
+    prefix: str = "w"  # of the names of trials that warm up
+    explain: Callable[[Outcome], str | None] = lambda _: None  # why a process failed, if it knows
+
+    def read(self, outcome: Outcome, folder: Path) -> Values:
+        """Return the values. Raises ValueFault, too, because not all numbers have a ratio."""
+        values = self.sample(outcome, folder)
+        for name, value in values.items():
+            if not 1e-18 <= value <= 1e18:  # see Positive in bench/records/schema.py
+                reason = "only numbers from 1e-18 to 1e18 have a ratio"
+                raise ValueFault(f"{name} is {value:g}; {reason}")
+        return values
+
+
+def wait_twice(spec: CommandSpec, _: Path) -> CommandSpec:
+    """Let a process that shares its cores take twice as long."""
+    return replace(spec, timeout=2 * spec.timeout)
+
+
+def keep_output(spec: CommandSpec, _: Path) -> CommandSpec:
+    """Keep what a process prints."""
+    return replace(spec, output_bytes=OUTPUT_BYTES)
+
+
+def run_benchmarks(spec: CommandSpec, folder: Path) -> CommandSpec:
+    """Let pytest run benchmarks only, and write their results."""
+    shutil.copy(MARKER, folder)
+    path = [str(folder), *filter(None, [spec.variables.get("PYTHONPATH")])]
+    words = "--benchmark-only", "--quiet", f"--benchmark-json={folder / BENCHMARKS}"
+    return replace(
+        keep_output(spec, folder),
+        arguments=[*spec.arguments, *words, "-p", MARKER.stem],
+        variables={**spec.variables, "PYTHONPATH": os.pathsep.join(path)},
+    )
+
+
+def run_short_benchmarks(spec: CommandSpec, folder: Path) -> CommandSpec:
+    """Let pytest time the CPU in few rounds: more pairs show more than more rounds."""
+    spec = wait_twice(run_benchmarks(spec, folder), folder)
+    # The option follows "python -m pytest", so that what the user gives comes later, and holds.
+    first, rest = spec.arguments[:3], spec.arguments[3:]
+    words = [*first, f"--benchmark-max-time={MAX_TIME}", *rest, f"{TIMER}=time.process_time"]
+    return replace(spec, arguments=words)
+
+
+def count_with(counter: Sequence[str], timeout: float) -> Sampler:
+    """Return what counts the instructions of a command."""
+    return Sampler(
+        INSTRUCTIONS,
+        lambda _, folder: {INSTRUCTIONS: read_count(folder)},
+        lambda spec, folder: count(spec, counter, folder, timeout),
+        unit="number",
+        together=True,
+        apart=True,
+        prefix="i",
+    )
+
+
+def explain_benchmarks(outcome: Outcome) -> str | None:
+    """Return what pytest lacks, or which test failed: on stderr pytest-benchmark warns."""
+    if "arguments: --benchmark" in outcome.stderr_tail:
+        return "its pytest has no pytest-benchmark. Install that on both sides"
+    tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
+    return join_lines(tests[0]) if tests and outcome.status == "failed" else None
+
+
+# By the values of --metric, which are the names of the values, too.
+SAMPLERS = {
+    TIME: Sampler("time", lambda outcome, _: {TIME: outcome.wall_seconds}),
+    CPU_TIME: Sampler(
+        "CPU time",  # on the same cores the system lets both processes take turns
+        lambda outcome, _: {CPU_TIME: outcome.cpu_seconds},
+        wait_twice,
+        together=True,
+    ),
+    LAST_NUMBER: Sampler(
+        LAST_NUMBER, lambda outcome, _: read_last_number(outcome.output), keep_output, "number"
+    ),
+}
+# Likewise, of pytest; its start waits for files and other processes.
+_SEVERAL = partial(Sampler, several=True, computing=0.5, explain=explain_benchmarks)
+BENCHMARK_SAMPLERS = {
+    TIME: _SEVERAL(
+        "minimum", lambda _, folder: read_benchmarks(folder / BENCHMARKS, "min"), run_benchmarks
+    ),
+    # Both processes run at once, and what disturbs one disturbs the other: every round counts.
+    CPU_TIME: _SEVERAL(
+        "mean CPU time",
+        lambda _, folder: read_benchmarks(folder / BENCHMARKS, "mean"),
+        run_short_benchmarks,
+        together=True,
+    ),
+}
+
+
+def plan_metric(option: str, *, pytest: bool) -> dict[str, Any]:
+    """Return the fields of a plan that store an option of --metric. Raises UserError."""
+    if pytest and option not in {AUTO, *BENCHMARK_SAMPLERS}:
+        raise UserError(
+            "--pytest judges the minimum of each benchmark with --metric time, and the mean of its "
+            "CPU time with cpu-time. Give one of these, or auto"
+        )
+    if option == INSTRUCTIONS:
+        return {"counter": choose_counter()}
+    if option in {AUTO, ITERATION}:
+        return {"loops": option == ITERATION}
+    if option in SAMPLERS or (option.startswith(JSON) and option != JSON):
+        return {"metric": option}
+    names = [AUTO, *SAMPLERS]
+    names[3:3] = [INSTRUCTIONS, ITERATION]
+    raise UserError(
+        f"--metric {option}: choose {', '.join(names)}, or json:KEY, where dots lead into objects"
+    )
+
+
+def find_sampler(metric: str, *, pytest: bool, loops: bool) -> Sampler:
+    """Return the sampler of the fields of a plan."""
+    if loops:
+        return replace(SAMPLERS[TIME], words=ITERATION, together=True, loops=True)
+    if pytest:
+        return BENCHMARK_SAMPLERS[CPU_TIME if metric == CPU_TIME else TIME]
+    key = metric.removeprefix(JSON)
+    return SAMPLERS.get(metric) or Sampler(
+        metric, lambda outcome, _: {metric: read_json(outcome.output, key)}, keep_output, "number"
+    )
+
+
+def read_last_number(output: str) -> Values:
+    """Return the last number in an output; its name has its unit, the word behind it, or none.
+
+    Raises ValueFault; also for a word that may be read in two ways, such as 1,234 or 1:30.
+    """
+    for line in reversed(output.splitlines()):
+        words = line.split()
+        places = [place for place, word in enumerate(words) if _LIKE_NUMBER.search(word)]
+        if not places:
+            continue
+        word, *rest = words[places[-1] :]
+        if not (match := _NUMBER.fullmatch(word)):
+            raise ValueFault(f"its last number is {word[:40]!r}. Print it as in 1234.5")
+        unit = match[2] or (rest[0].strip(".,:;()[]") if rest else "")
+        return {f"{LAST_NUMBER} {unit[:20]}".strip(): float(match[1])}
+    raise ValueFault("it printed no number")
+
+
+def read_json(output: str, key: str) -> float:
+    """Return a number in the JSON of an output, or of its last line. Raises ValueFault.
+
+    key: of objects, with dots in between, or the places of lists, from 0.
+    """
+    lines = output.strip().splitlines() or [""]
+    for text in (output, lines[-1]):
+        try:
+            # As floats, because an integer of 400 digits has none.
+            value = json.loads(text, parse_int=float)
+        except (ValueError, RecursionError):
+            continue
+        break
+    else:
+        raise ValueFault("neither its output nor the last line of it is JSON")
+    for part in key.split("."):
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (LookupError, TypeError, ValueError):
+            raise ValueFault(f"its JSON has no {key}") from None
+    if not isinstance(value, float):
+        raise ValueFault(f"{key} in its JSON is no number")
+    return value
+
+
+def read_benchmarks(file: Path, statistic: str) -> dict[str, float]:
+    """Return a statistic of each benchmark in a file of pytest-benchmark, in seconds.
+
+    Raises ValueFault. Source: https://pytest-benchmark.readthedocs.io/en/stable/usage.html
+    """
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise ValueFault("its results are larger than 256 MiB")
+        document: dict[str, Any] = json.loads(file.read_bytes())
+        values = {one["fullname"]: float(one["stats"][statistic]) for one in document["benchmarks"]}
+    except FileNotFoundError:
+        raise ValueFault("no benchmark ran, so there are no results") from None
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise ValueFault(f"its results cannot be read: {error!r}") from error
+    if not values:
+        raise ValueFault("it has no benchmark")
+    return values

@@ -1,0 +1,1 @@
+"""Measure two versions in pairs and judge them, whatever is measured."""

@@ -1,0 +1,97 @@
+"""What the judges of pairs have in common: which pairs count, and what a metric of them shows."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import TypeVar
+
+from bench.errors import UserError
+from bench.records.environments import list_versions
+from bench.records.schema import CommandRecord, Environment, TrialRecord
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan
+from bench.regression.result import ComparedVersion, MetricComparison
+from bench.regression.stats.decision import Rule, Verdict, estimate_more_pairs
+from bench.regression.stats.false_alarms import MAX_PAIRS, LookSchedule
+from bench.regression.stats.signed_rank import Difference
+
+PairedRecord = TypeVar("PairedRecord", TrialRecord, CommandRecord)
+MeasuredMetric = tuple[Sequence[tuple[float, float]], Difference]  # both values of each pair
+
+# The share of its time for which a process computes, if its CPU time is judged.
+COMPUTING = 0.8
+
+
+def describe_sides(
+    plan: PairedPlan,
+    records: Sequence[TrialRecord] | Sequence[CommandRecord],
+    environments: Mapping[str, Environment],
+) -> list[ComparedVersion]:
+    """Return the versions with the software that their processes had."""
+    sides = []
+    for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
+        used = {record.environment for record in records if record.version == side}
+        software = list_versions(environments[key] for key in used)
+        sides.append(ComparedVersion(version.name, software=software, env=version.env))
+    return sides
+
+
+def make_metric(
+    name: str,
+    unit: str,
+    measured: MeasuredMetric,
+    verdict: Verdict | None,
+    rule: Rule,
+) -> MetricComparison:
+    """Return a metric; without a verdict it is not judged."""
+    values, difference = measured
+    return MetricComparison(
+        name,
+        unit,
+        baseline=median(before for before, _ in values),
+        candidate=median(after for _, after in values),
+        ratio=difference.ratio,
+        p_slower=difference.p_slower,
+        p_faster=difference.p_faster,
+        verdict=verdict,
+        more_pairs=estimate_more_pairs(difference, rule) if verdict == "undecided" else None,
+    )
+
+
+def collect_pairs(records: Iterable[PairedRecord]) -> list[tuple[PairedRecord, PairedRecord]]:
+    """Return the pairs of which both processes succeeded, in order, without those that warm up.
+
+    Each as the baseline's record and the candidate's.
+    """
+    sides: dict[int, dict[str, PairedRecord]] = defaultdict(dict)
+    for record in records:
+        if record.round > 0 and record.status == "ok":
+            sides[record.round][record.version] = record
+    complete = [own for _, own in sorted(sides.items()) if own.keys() == {BASELINE, CANDIDATE}]
+    if len(complete) > MAX_PAIRS:
+        raise UserError(f"a comparison has {MAX_PAIRS:,} pairs at most. Delete this one")
+    return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
+
+
+def close_schedule(looks: LookSchedule, pairs: int) -> LookSchedule:
+    """Return the schedule whose last look is at this many pairs, where measuring has ended.
+
+    If that is a planned look, the level of all planned looks holds: return them all.
+    """
+    return looks if pairs in looks else (*(look for look in looks if look < pairs), pairs)
+
+
+def list_failures(records: Iterable[TrialRecord] | Iterable[CommandRecord]) -> tuple[str, ...]:
+    """Return how processes failed; the same failure of several is one remark."""
+    return tuple(
+        dict.fromkeys(
+            describe_failure(record)
+            for record in records
+            if record.status not in {"ok", "interrupted"}
+        )
+    )
+
+
+def describe_failure(record: TrialRecord | CommandRecord) -> str:
+    """Return which side failed, how and why."""
+    side = "baseline" if record.version == BASELINE else "candidate"
+    return f"{side}: {record.status}: {record.reason}"

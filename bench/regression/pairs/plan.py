@@ -1,0 +1,132 @@
+"""The plan that all comparisons in pairs have in common, and what the user asks of one."""
+
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from bench.data import cache
+from bench.errors import UserError
+from bench.records.schema import FORMAT, BasePlan, Precision, Seconds, Share
+from bench.records.store import RESULTS, check_writable, make_run_name
+from bench.regression.result import CaseVerdict, ComparisonResult
+from bench.regression.stats.decision import TOLERANCE, Rule
+from bench.regression.stats.false_alarms import ALPHA
+from bench.regression.versions.names import Version, find_incompatibility
+from bench.regression.versions.venv import PipOptions, read_options
+from bench.worker import machine
+
+BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
+
+
+class PairedPlan(BasePlan, frozen=True, kw_only=True):
+    """What every comparison in pairs stores. budget: seconds. tolerance, alpha: see ``Rule``."""
+
+    baseline: Version = msgspec.field(name="base")
+    candidate: Version
+    tolerance: Share
+    alpha: Precision
+    budget: Seconds
+
+    def make_rule(self, tests: int) -> Rule:
+        """Return the rule, if this number of tests is judged together."""
+        return Rule(self.tolerance, self.alpha, family=max(1, tests))
+
+
+AnyPlan = TypeVar("AnyPlan", bound=PairedPlan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the user asks of a comparison in pairs, whatever it measures.
+
+    baseline: None for the candidate's version, where something else differs. command: as recorded.
+    progress: gets a line for each slow step. tolerance: share. budget: seconds of measuring. envs:
+    variables of the processes of either side. install, additions: see ``resolve_versions``.
+    allowed: "same-code", "missing", "nothing": what else ends the comparison. fail_on: see
+    ``ComparisonResult``. output: the folder of the records; None for a new one.
+    """
+
+    baseline: str | None
+    candidate: str
+    command: str
+    progress: Callable[[str], None]
+    tolerance: float = TOLERANCE
+    budget: float = 180.0
+    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    install: bool = False
+    additions: tuple[str, ...] = ()
+    allowed: Collection[str] = ()
+    fail_on: CaseVerdict = "slower"
+    output: Path | None = None
+    pip: PipOptions = field(default_factory=read_options)
+
+    def __post_init__(self) -> None:
+        """Raise UserError for an output that cannot be written, before anything is built."""
+        if self.output is not None:
+            check_writable(self.output)
+
+    def parse(self, parse: Callable[[str], Version]) -> list[Version]:
+        """Return both versions with their variables, by a function that reads a version's name.
+
+        Raises UserError if nothing differs, or if they cannot be compared.
+        """
+        if self.baseline is None and self.envs[0] == self.envs[1]:
+            raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
+        versions = [
+            msgspec.structs.replace(parse(name), env=dict(env))
+            for name, env in zip(
+                (self.baseline or self.candidate, self.candidate), self.envs, strict=True
+            )
+        ]
+        if reason := find_incompatibility(*versions):
+            raise UserError(reason)
+        return versions
+
+    def make_plan(
+        self, kind: type[AnyPlan], baseline: Version, candidate: Version, **own: Any
+    ) -> AnyPlan:
+        """Return the plan of a new comparison; own: the fields of this kind."""
+        run, created = make_run_name("ab-")
+        return kind(
+            format=FORMAT,
+            run=run,
+            command=self.command,
+            created=created,
+            seed=None,
+            baseline=baseline,
+            candidate=candidate,
+            tolerance=self.tolerance,
+            alpha=ALPHA,
+            budget=self.budget,
+            **own,
+        )
+
+    def choose_folder(self, plan: PairedPlan) -> Path:
+        """Return the output, or a new folder: in results/ of our own checkout, else in the cache.
+
+        A stranger's repository stays as it is.
+        """
+        if self.output is not None:
+            return self.output
+        return (RESULTS if Path.cwd() == machine.ROOT else cache.root() / RESULTS) / plan.run
+
+    def settle(self, result: ComparisonResult) -> ComparisonResult:
+        """Return a result with what else fails it, and what does not."""
+        return replace(
+            result,
+            fail_on=(self.fail_on,),
+            allow_missing="missing" in self.allowed,
+            allow_nothing="nothing" in self.allowed,
+        )
+
+
+def order_sides() -> list[str]:
+    """Return the two sides of a pair in the order in which they are measured.
+
+    Without a coin, the cost of being first would look like a difference.
+    """
+    return secrets.SystemRandom().sample((BASELINE, CANDIDATE), 2)
