@@ -109,10 +109,10 @@ LAYERS = [
 # The packages of which bench gate may load modules, and how many modules and lines at most.
 LOADED_BY_GATE = {"bench", "bench.analysis", "bench.cli", "bench.cli.verbs", "bench.data"}
 LOADED_BY_GATE |= {"bench.records", "bench.report", "bench.report.regression"}
-LOADED_BY_GATE |= {"bench.report.render", "bench.runner", "bench.runner.host"}
+LOADED_BY_GATE |= {"bench.report.base", "bench.report.render", "bench.runner", "bench.runner.host"}
 LOADED_BY_GATE |= {"bench.runner.process", "bench.worker", "bench.regression"}
 LOADED_BY_GATE |= {f"bench.regression.{one}" for one in ("commands", "pairs", "stats", "versions")}
-GATE_MODULES, GATE_LINES = 75, 9000
+GATE_MODULES, GATE_LINES = 76, 9000
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 FRAMEWORKS |= {"optax", "flax", "equinox", "lightning", "skorch", "mlx", "tinygrad", "cupy"}
 # What a user of bench gate has not installed: the extras measure and report.
