@@ -19,12 +19,17 @@ def read_documented(name):
     return headings, {noise: [float(cell) / 100 for cell in cells] for noise, *cells in lines}
 
 
+# Every day on the first two noises of each table.
+@pytest.mark.parametrize("lines", [2, pytest.param(None, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", simulate.TABLES_OF_PAGE)
-def test_documented_coverage_is_that_of_the_code(name):
+def test_documented_coverage_is_that_of_the_code(monkeypatch, name, lines):
+    for kind in ("list_noises", "list_table_noises"):
+        noises = dict([*getattr(simulate, kind)().items()][:lines])
+        monkeypatch.setattr(simulate, kind, lambda noises=noises: noises)
     headings, run, _ = simulate.TABLES_OF_PAGE[name]
     (documented_headings, documented), simulated = read_documented(name), run(TABLES)
     assert documented_headings == list(headings)
-    assert list(simulated) == list(documented)
+    assert list(simulated) == [*documented][:lines]
     for noise, shares in simulated.items():
         for heading, share, published in zip(headings[1:], shares, documented[noise], strict=True):
             if not heading.endswith("width"):

@@ -8,6 +8,7 @@ from support.pretended import Pretended
 from support.processes import WAITS, wait_until
 
 from bench.records import store
+from bench.regression.paired import comparison_plan, loop
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.report.index import read_entries
 
@@ -53,7 +54,9 @@ def cells(page, name):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path):
+def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # five pairs in place of ten
+    monkeypatch.setattr(loop, "EPOCH_SECONDS", 0.1)
     path = checkout.folder / "implementations" / "idiomatic" / "softmax_numpy.py"
     path.write_text(path.read_text() + SLOWDOWN)
     arguments = ("ab", "--base=main", "--implementation=numpy", DIGITS, "--budget=2m")

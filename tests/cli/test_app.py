@@ -151,9 +151,7 @@ def test_system_without_room_is_one_line_with_a_remedy(refused, monkeypatch, err
     ("arguments", "streams", "status"),
     [
         ("list", ">&-", 0),
-        ("list", "<&- >&- 2>&-", 0),
-        ("report nowhere", ">&-", 2),
-        ("report nowhere", "2>&-", 2),
+        ("gate", ">&-", 2),
         ("--nosuch", "2>&-", 2),
         (" ".join(ONCE), "<&- >&- 2>&-", 0),
     ],

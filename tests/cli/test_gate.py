@@ -18,6 +18,7 @@ import bench
 import softmax_bench
 from bench.cli.verbs.bisect import find_first
 from bench.records import store
+from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.pairs import loop
 from bench.worker import machine
@@ -29,7 +30,11 @@ ENOUGH = "--budget=1h"
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch):
-    """Let commands find the tests' Python."""
+    """Let commands find the tests' Python; decide after five pairs in place of ten, in any load."""
+    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)
+    monkeypatch.setattr(measure_commands, "measure_kernel", lambda _: 1.0)
+    # Without the plugins of these tests, which take long to load.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     before = (str(Path(sys.executable).parent), os.environ["PATH"])
     monkeypatch.setenv("PATH", os.pathsep.join(before))
     # A command of pytest-benchmark would measure nothing.
@@ -125,14 +130,13 @@ def test_new(benchmark):
 """
 
 
-def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared, monkeypatch):
+PLUGIN = "-p pytest_benchmark.plugin --benchmark-timer=clock.now"
+
+
+def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared):
     commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(1.0)})
     commit(**{"bench_job.py": BENCH.format(2.0) + NEW})
-    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # 8 pairs, not 13
-    # Without the plugins of these tests, which take long to load.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
-    status, result = compared(f"--pytest={options}", ENOUGH)
+    status, result = compared(f"--pytest=bench_job.py {PLUGIN}", ENOUGH)
     assert status == 1
     assert verdicts(result) == {
         "bench_job.py::test_slow": "slower",
@@ -230,10 +234,9 @@ def test_package_in_a_src_folder_is_to_be_installed(commit, compared, repository
     ("options", "reason"),
     [("job.py", "Install that on both"), ("no.py -p pytest_benchmark.plugin", "not found: no.py")],
 )
-def test_tests_that_do_not_start_have_the_reason(commit, compared, monkeypatch, options, reason):
+def test_tests_that_do_not_start_have_the_reason(commit, compared, options, reason):
     commit(**{"job.py": "def test_one(benchmark):\n    pass\n"})
     commit(other="")
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     status, result = compared(f"--pytest={options}", ENOUGH)
     assert status == 3
     (case,) = result["cases"]
@@ -278,6 +281,7 @@ def test_each_side_runs_its_own_script(commit, compared, wheels, own_cache, user
     assert values == {("base", 1.0), ("candidate", 2.0)}, result
 
 
+@pytest.mark.full
 def test_shallow_clone_of_two_commits_is_built_from_its_own_checkouts(
     commit, repository, called, own_cache, wheels, tmp_path, monkeypatch
 ):
@@ -298,7 +302,7 @@ def test_shallow_clone_of_two_commits_is_built_from_its_own_checkouts(
 def test_benchmark_that_fails_is_the_reason(commit, compared):
     commit(**{"bench_job.py": BENCH.format(1.0), "clock.py": CLOCK})
     commit(**{"bench_job.py": "def test_slow(benchmark):\n    assert 0\n"})
-    status, result = compared("--pytest=bench_job.py", ENOUGH)
+    status, result = compared(f"--pytest=bench_job.py {PLUGIN}", ENOUGH)
     assert (status, {case["verdict"] for case in result["cases"]}) == (3, {"failed"})
     remarks = {remark for case in result["cases"] for remark in case["remarks"]}
     assert remarks == {"candidate: failed: FAILED bench_job.py::test_slow - assert 0"}
@@ -376,15 +380,13 @@ def test_changes_that_are_not_committed_are_named(commit, compared, repository):
     assert "1 changed file is not measured, but HEAD. Name . for them\n" in err
 
 
-def test_benchmark_that_vanishes_fails_unless_it_is_allowed(commit, compared, monkeypatch):
+def test_benchmark_that_vanishes_fails_unless_it_is_allowed(commit, compared):
     commit(**{"clock.py": CLOCK, "bench_job.py": BENCH.format(3.0) + NEW})
     commit(**{"bench_job.py": BENCH.format(3.0)})
-    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    options = "bench_job.py -p pytest_benchmark.plugin --benchmark-timer=clock.now"
-    status, result = compared(f"--pytest={options}", ENOUGH)
+    command = (f"--pytest=bench_job.py {PLUGIN}", ENOUGH)
+    status, result = compared(*command)
     assert (status, verdicts(result)["bench_job.py::test_new"]) == (4, "missing in candidate")
-    status, _ = compared(f"--pytest={options}", ENOUGH, "--allow=missing", "--output=again")
+    status, _ = compared(*command, "--allow=missing", "--output=again")
     assert status == 0
 
 
@@ -483,8 +485,7 @@ def test_binary_search_asks_neighbours_of_what_it_skips(versions, found, judged)
     assert asked == judged
 
 
-def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # fewer pairs
+def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_path):
     for job in (*["echo 1"] * 4, "echo 2", "exit 7", "echo 2", "echo 2"):
         commit(job=job)
     search = ("--good=HEAD~7", "--bad=HEAD", "--output=out", ENOUGH, "--metric=last-number")
@@ -497,8 +498,7 @@ def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_pa
 
 
 @pytest.mark.parametrize(("job", "ended"), [("echo 1", 4), ("exit 7", 3)])
-def test_bisect_ends_if_the_last_is_not_slower(called, tmp_path, monkeypatch, job, ended):
-    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # fewer pairs
+def test_bisect_ends_if_the_last_is_not_slower(called, tmp_path, job, ended):
     for name, text in (("a", "echo 1"), ("b", "echo 2"), ("c", job)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "job").write_text(f"{text} # {name}\n")

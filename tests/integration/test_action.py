@@ -123,15 +123,10 @@ def prints(number):
     return {"job.py": f"print({number})\n", **SHADOWS}
 
 
-@pytest.mark.parametrize(
-    ("number", "status", "verdict"),
-    [(2.0, 1, "slower"), (1.0, 0, "no change")],
-    ids=["slower", "same"],
-)
-def test_verdict_is_in_status_summary_comment_and_records(use, number, status, verdict):
-    code, outputs, summary = use(prints(1.0), prints(number), **JOB)
-    assert code == status
-    assert f"| {verdict}" in summary
+def test_verdict_is_in_status_summary_comment_and_records(use):
+    code, outputs, summary = use(prints(1.0), prints(2.0), **JOB)
+    assert code == 1
+    assert "| slower" in summary
     assert Path(outputs["comment"]).read_text() == summary
     assert {record.status for record in store.read_commands(Path(outputs["records"]))} == {"ok"}
 

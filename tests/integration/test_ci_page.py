@@ -30,7 +30,7 @@ SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (bisect|compare|export|report)) "
 IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 # The examples have the default budget of three minutes.
-SHORT = (" gate ", " gate --budget 8s ")
+SHORT = (" gate ", " gate --budget 2s ")
 
 
 @pytest.fixture
@@ -126,6 +126,7 @@ def test_hook_before_a_push(execute, project):
     assert_judged(execute(hook))
 
 
+@pytest.mark.full
 def test_each_side_is_installed(execute, tmp_path):
     _, installs = SHELL
     assert_judged(execute(installs))

@@ -43,7 +43,7 @@ def assert_refused(process, reason):
 # Run on a file system that is too small, then resume with room; keep both folders for the test.
 FILLS = """
 mkdir out stopped whole
-mount -t tmpfs -o size=2400k none out
+mount -t tmpfs -o size=840k none out
 "$@" && exit 99 || status=$?
 cp -r out/. stopped
 mount -o remount,size=100m none out
@@ -55,10 +55,10 @@ exit $status
 
 @needs_mount
 def test_full_disk_is_one_line_and_the_run_resumes(started, alone, tmp_path):
-    # The params of a trial take a megabyte: there is room for those of two rounds.
+    # The params of a trial take 0.3 MB: there is room for those of two rounds.
     within = ("unshare", "--map-root-user", "--mount", "sh", "-uc", FILLS, "sh")
     err = assert_refused(
-        started(*NUMPY, "--rounds=4", "--epochs=200", within=within, **alone), "cannot write to out"
+        started(*NUMPY, "--rounds=4", "--epochs=60", within=within, **alone), "cannot write to out"
     )
     assert "No space left on device" in err
     assert "--resume --output out" in err

@@ -39,11 +39,11 @@ from implementations import IMPLEMENTATIONS, MANY, TEXTBOOK_PROGRAMS
 from implementations.many.idiomatic import many_numpy, processes_numpy
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}
-# Of the programs of one model, and of those of several.
+# Of the programs of one model, and NumPy's of several.
 FIRST_OF_FRAMEWORK = {
     (entry.framework, entry.many): entry
     for entry in reversed((*IMPLEMENTATIONS, *MANY))
-    if "cpu" in entry.devices
+    if "cpu" in entry.devices and (entry.framework == "numpy" or not entry.many)
 }
 OTHERS = [
     *(entry for entry in IMPLEMENTATIONS if not entry.always and entry.extra != entry.framework),
@@ -85,8 +85,8 @@ def require_framework(entry):
         ("pytorch", "aten::(add)?mm"),
         ("jax", r"PjitFunction\(step\)"),
         ("tensorflow-loop", "ThunkExecutor::Execute"),
-        ("keras-tensorflow", "EagerKernelExecute"),
-        ("keras-torch", "aten::(add)?mm"),
+        pytest.param("keras-tensorflow", "EagerKernelExecute", marks=pytest.mark.full),
+        pytest.param("keras-torch", "aten::(add)?mm", marks=pytest.mark.full),
     ],
 )
 def test_profiler_traces_steps_as_chrome_reads_them(digits, tmp_path, monkeypatch, name, step):

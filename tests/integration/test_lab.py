@@ -101,6 +101,7 @@ def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
     assert "2 runs side by side" in report
 
 
+@pytest.mark.full
 def test_run_on_each_host_makes_one_report(shell, environment, program, tmp_path):
     environment(".nox/bench")
     small = shlex.join(SMALL)
@@ -112,6 +113,7 @@ def test_run_on_each_host_makes_one_report(shell, environment, program, tmp_path
     assert "2 runs side by side" in report
 
 
+@pytest.mark.full
 def test_nodes_without_a_network_install_from_a_folder(shell, wheels, tmp_path):
     # A project of the same name: its wheel, and one of a dependency, make the folder.
     wheels("tiny", "1.0")

@@ -223,12 +223,19 @@ WITHOUT_PARAMS = {
 }
 
 
-def test_published_runs_pass(called):
+# Every day two trials of one run.
+@pytest.mark.parametrize("trials", [2, pytest.param(None, marks=pytest.mark.full)])
+def test_published_runs_pass(called, tmp_path, trials):
     try:
         dataset.find()
     except DataError as error:
         pytest.skip(str(error))
-    status, out, err = called("check", ROOT / "results" / "reference")
+    folder = ROOT / "results" / "reference"
+    if trials:
+        folder = shutil.copytree(folder / "amd-epyc-zen5-2-cores", tmp_path / "run")
+        for path in sorted((folder / "params").iterdir())[trials:]:
+            path.unlink()
+    status, out, err = called("check", folder)
     assert (status, err) == (0, ""), out
     for line in out.splitlines():
         ours = any(f"/{name}" in line for name in WITHOUT_PARAMS)
@@ -236,10 +243,11 @@ def test_published_runs_pass(called):
         assert "without params" not in line or ours or sent, f"add them (CONTRIBUTING.md): {line}"
 
 
-def test_published_comparisons_name_nobody(tmp_path):
+def test_published_runs_and_comparisons_name_nobody(tmp_path):
     for path in (ROOT / "results" / "reference" / "releases").glob("*.tar.xz"):
         with tarfile.open(path) as archive:
             archive.extractall(tmp_path, filter="data")
     folders = [path.parent for path in tmp_path.rglob("comparison.json")]
     assert folders
+    folders += [path.parent for path in (ROOT / "results" / "reference").glob("*/run.json")]
     assert not [line for folder in folders for line in list_private_texts(folder)]

@@ -81,7 +81,7 @@ def test_level_from_a_half_on_is_always_reached(level):
     assert compute_overall_level(level, (10, 20)) == 1.0
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(DESIGNS, st.floats(1e-5, 0.2))
 def test_nominal_level_gives_the_overall_rate(looks, alpha):
     level = compute_nominal_level(alpha, looks)

@@ -23,15 +23,20 @@ from bench.regression.versions.venv import PipOptions, ensure_environment, read_
 NUMPY = importlib.metadata.version("numpy")
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """The folder of environments, each of which is built once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch, wheels):
+def packages(monkeypatch, wheels, cache):
     """Have a cache of one's own, and wheels of NumPy and of a tool."""
-    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(cache))
     monkeypatch.setattr(venv.machine, "list_software", lambda: {"distributions": {}})
     wheels("numpy", NUMPY)
     wheels("part", "1.0")
     wheels("tool", "1.0")
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -169,7 +174,7 @@ def test_options_of_pip_build_another_environment():
 
 
 def test_plan_has_hashes_and_neither_paths_nor_indexes(
-    index, called, cache, tmp_path, wheels, monkeypatch
+    index, called, tmp_path, wheels, monkeypatch
 ):
     Pretended().install(monkeypatch)
     (tmp_path / "elsewhere").mkdir()
