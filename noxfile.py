@@ -92,12 +92,12 @@ def ab(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the everyday tests with their coverage, or what is chosen: nox -s tests -- -m full."""
+    """Run the everyday tests, with their coverage (-- --coverage), or others: -- -m full."""
     install(session, "-e", ".[all,layers]", groups=("tests",))
     # One process per core. Neighbours share what is costly to set up, and no core is left idle.
     workers = ["-n", "auto", "--dist", "worksteal"]
-    if session.posargs:
-        session.run("pytest", *workers, *session.posargs)
+    if session.posargs != ["--coverage"]:
+        session.run("pytest", *workers, *(session.posargs or ["-m", EVERYDAY]))
         return
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *workers, "-m", EVERYDAY)
