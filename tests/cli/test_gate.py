@@ -31,7 +31,7 @@ ENOUGH = "--budget=1h"
 @pytest.fixture(autouse=True)
 def path(monkeypatch):
     """Let commands find the tests' Python; decide after five pairs in place of ten, in any load."""
-    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)
+    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)
     monkeypatch.setattr(measure_commands, "measure_kernel", lambda _: 1.0)
     # Without the plugins of these tests, which take long to load.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
