@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
-from scipy import stats
-
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
@@ -112,6 +110,8 @@ class Pivot:
 
         count: the least number of these programs. None if any two have too few in common.
         """
+        from scipy import stats  # half a second, which each start of a run would pay
+
         values, counts, peers = [], [], [self.rows[name] for name in self.peers]
         for pair in combinations(self.machines, 2):
             common = [own for own in peers if all(one in own for one in pair)]

@@ -8,8 +8,8 @@ from support.pretended import Pretended
 from support.processes import WAITS, wait_until
 
 from bench.records import store
-from bench.regression.paired import comparison_plan, loop
 from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.pairs import loop
 from bench.report.index import read_entries
 
 SOURCES = {
@@ -55,7 +55,7 @@ def cells(page, name):
 
 
 def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison_plan, "ALPHA", 0.25)  # five pairs in place of ten
+    monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # five pairs in place of ten
     monkeypatch.setattr(loop, "EPOCH_SECONDS", 0.1)
     path = checkout.folder / "implementations" / "idiomatic" / "softmax_numpy.py"
     path.write_text(path.read_text() + SLOWDOWN)
