@@ -13,14 +13,13 @@ from bench.records.layout import RUN_PLAN, TRIALS
 from bench.records.schema import Case, CommandRecord, TrialRecord, format_env
 from bench.records.store import read_commands, read_environments, read_records, read_run
 
-# Fields of a case and of a trial that are no columns: settings, nested values, and what only older
-# records have.
+# Fields of a case and of a trial that are no columns: settings and nested values.
 NO_COLUMNS = {
-    *("module", "extra", "devices", "variables", "env", "tried_threads", "interpreter", "file"),
+    *("module", "extra", "devices", "variables", "env", "interpreter", "file"),
     *("sha256", "siblings", "pixel_bytes", "format", "case", "environment", "stderr_tail"),
-    *("conditions", "parity", "noise_parity", "validation_loss", "judged_epochs", "slowdown"),
-    *("worker_seconds", "one_core", "many", "warmup_seconds", "alternated"),
-    *("phase_rss_bytes", "memory_state", "device_conditions", "energy_absent"),
+    *("conditions", "parity", "noise_parity", "judged_epochs"),
+    *("one_core", "many", "warmup_seconds", "alternated", "warm_start_seconds"),
+    *("phase_rss_bytes", "memory_state", "device_conditions"),
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
 RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]

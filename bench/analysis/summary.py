@@ -25,15 +25,7 @@ from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
 from bench.records.cases import list_distributions
-from bench.records.schema import (
-    TOLERANCE,
-    Case,
-    Environment,
-    Record,
-    Run,
-    TrialRecord,
-    WarmStartRecord,
-)
+from bench.records.schema import TOLERANCE, Case, Environment, Record, Run, TrialRecord
 
 START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
@@ -182,7 +174,7 @@ class Row:
     waits: of a row that waits in more than MAX_WAITING of its epochs; None of any other.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
-    faults: status and reason of every unsuccessful trial, also of warm starts.
+    faults: status and reason of every unsuccessful trial.
     machine: distinguishes rows of several runs, which are not comparable; else empty.
     provisional: other planned rows of its workload were not tried yet (``count_tried``), so it is
         not ranked among them.
@@ -254,11 +246,7 @@ class Row:
 
     def start_warm(self) -> "Row":
         """Return the row as it starts with kept compile caches; itself if it keeps none."""
-        warm = {
-            number: seconds
-            for number, seconds in self.start.warm_by_round.items()
-            if number in self.epochs_by_round  # older runs timed warm starts in trials of their own
-        }
+        warm = self.start.warm_by_round
         return replace(self, start=replace(self.start, by_round=warm)) if warm else self
 
     def time_from_cold(self, epochs: int) -> Interval | None:
@@ -299,12 +287,9 @@ def summarize(
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
-    warm_starts: dict[str, list[WarmStartRecord]] = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
-        elif isinstance(record, WarmStartRecord) and record.status != "interrupted":
-            warm_starts[record.case.slug].append(record)
     cases = *(run.cases if run else ()), *(trials[0].case for trials in by_case.values())
     varied = _find_varied(cases)
     first: dict[str, tuple[int, int, int]] = {}
@@ -325,7 +310,7 @@ def summarize(
         if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
             least = rooflines[resources].epoch_seconds(case, features, classes)
         adjusted = adjustment.seconds.get(slug, {})
-        known = trials, warm_starts[slug], scored[slug], environment, adjusted
+        known = trials, scored[slug], environment, adjusted
         row = _summarize_case(*known, size=size, swept=size != first[case.workload])
         least = least if row.epoch else None
         rows.append(replace(row, speed=speeds.get(slug), roofline_seconds=least))
@@ -444,7 +429,6 @@ def sort_key(row: Row) -> tuple[object, ...]:
 
 def _summarize_case(
     trials: Sequence[TrialRecord],
-    warm: Sequence[WarmStartRecord],
     scored: Sequence[TrialRecord],
     environment: Environment | None,
     adjusted: Mapping[int, float],
@@ -454,12 +438,11 @@ def _summarize_case(
 ) -> Row:
     """Return the row of some trials. scored: those whose accuracies count.
 
-    warm: of older runs. adjusted: median epochs by round at the run's mean speed.
+    adjusted: median epochs by round at the run's mean speed.
     """
     case = _find_whole(trials)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    warm_faults = [(status, f"in a warm start: {why}") for status, why in _list_failures(warm)]
     return Row(
         case=case,
         size=size,
@@ -473,7 +456,7 @@ def _summarize_case(
         roofline_seconds=None,
         speed=None,
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
-        start=_summarize_starts(good, [one for one in warm if one.status == "ok"]),
+        start=_summarize_starts(good),
         prediction=Prediction(
             by_round={t.round: median(t.predict_seconds) for t in good if t.predict_seconds},
             single_by_round={
@@ -496,16 +479,17 @@ def _summarize_case(
             and not trial.device_conditions.get("other_processes")
         ),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=(*_list_failures(trials), *warm_faults),
+        faults=tuple(_list_failures(trials)),
     )
 
 
-def _summarize_starts(good: Sequence[TrialRecord], warm: Sequence[WarmStartRecord]) -> Start:
+def _summarize_starts(good: Sequence[TrialRecord]) -> Start:
+    others = {trial.round: trial.warm_start_seconds for trial in good if trial.warm_start_seconds}
     cold = [trial for trial in good if not trial.found_cache_bytes]
     warm_ups = [trial.epoch_seconds[0] / median(trial.epoch_seconds) for trial in good]
     return Start(
         by_round=_sum_starts(cold),
-        warm_by_round=_sum_starts([*(one for one in good if one.found_cache_bytes), *warm]),
+        warm_by_round=others | _sum_starts(trial for trial in good if trial.found_cache_bytes),
         imports=_median(trial.import_seconds for trial in cold),
         setup=_median(trial.setup_seconds for trial in cold),
         reset=_median(trial.reset_seconds for trial in cold),
@@ -553,7 +537,7 @@ def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) 
     return waits if len(waiting) > MAX_WAITING * len(waits.epochs) else None
 
 
-def _sum_starts(trials: Iterable[TrialRecord | WarmStartRecord]) -> dict[int, float]:
+def _sum_starts(trials: Iterable[TrialRecord]) -> dict[int, float]:
     """Return the seconds until the first epoch is over by round, where all parts are recorded."""
     sums = {}
     for trial in trials:
@@ -574,7 +558,7 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return list(first.values())
 
 
-def _list_failures(trials: Iterable[TrialRecord | WarmStartRecord]) -> list[tuple[str, str]]:
+def _list_failures(trials: Iterable[TrialRecord]) -> list[tuple[str, str]]:
     """Return status and reason of each trial that failed, or that nothing shows to be right.
 
     The suite's own tolerance judges: a record could state any.

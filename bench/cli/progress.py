@@ -24,7 +24,6 @@ from bench.records.schema import (
     TextbookRecord,
     TraceRecord,
     Trial,
-    WarmStartRecord,
 )
 from bench.report.base import numbers
 from bench.report.base.load import load_run
@@ -170,7 +169,7 @@ def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
-    if isinstance(record, TraceRecord | CommandRecord | WarmStartRecord):
+    if isinstance(record, TraceRecord | CommandRecord):
         return f"{record.kind}  {took}"
     if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9

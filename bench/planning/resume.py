@@ -29,7 +29,7 @@ DIFFERENT_CODE = (
     "the same --implementation, --python and --env, no others"
 )
 # The fields of a case that a plan decides; all others are looked up again.
-_SIZES = ("workload", "device", "batch_size", "threads", "tried_threads", "samples", "epochs")
+_SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "variants", "textbook", "rooflines")
 _REGISTRY = {
     entry.name: make_case(entry) for entry in (*IMPLEMENTATIONS, *MANY, *TEXTBOOK_PROGRAMS, *PROBES)
@@ -77,9 +77,7 @@ def find_plan_fault(run: Run) -> str | None:
         ("batch_size", [case.batch_size for case in cases], MAX_INT),
         ("samples", [case.samples for case in cases], MAX_INT),
         ("epochs", [case.epochs for case in cases], MAX_EPOCHS),
-        # Older plans have 0 threads where the first round chose them.
-        ("threads", [one.threads for one in everything if not one.tried_threads], MAX_INT),
-        ("tried_threads", [n for case in cases for n in case.tried_threads], MAX_INT),
+        ("threads", [case.threads for case in everything], MAX_INT),
     ]
     for name, values, most in limits:
         if wrong := [value for value in values if not 1 <= value <= most]:
@@ -129,8 +127,6 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
         return trusted
 
     groups: dict[str, Any] = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
-    if run.stopping and run.stopping.later_epochs:  # of an older plan
-        groups["lean_from"] = 2
     return msgspec.structs.replace(run, **groups)
 
 

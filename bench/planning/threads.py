@@ -32,12 +32,7 @@ def choose_threads(run: Run, records: Iterable[Record]) -> Run:
     }
 
     def choose(case: Case) -> Case:
-        if not case.tried_threads:
-            return chosen.get(case.base_slug, case)
-        # The first round of older runs tried each number once: further processes are of the chosen.
-        tried = [replace(case, threads=n, tried_threads=()) for n in sorted(case.tried_threads)]
-        known = [one for one in tried if times[one.slug]] or tried[:1]
-        return min(known, key=lambda one: (-len(times[one.slug]), times[one.slug][:1]))
+        return chosen.get(case.base_slug, case)
 
     return replace(run, cases=tuple(map(choose, run.cases)), sweep=tuple(map(choose, run.sweep)))
 
@@ -73,6 +68,6 @@ def split_tried(run: Run, records: Iterable[Record]) -> tuple[list[Record], list
     others: list[Record] = []
     for record in records:
         slug = record.case.slug
-        is_chosen = slug in chosen.get(record.case.base_slug, {slug}) and record.round > 0
+        is_chosen = slug in chosen.get(record.case.base_slug, {slug})
         (ranked if is_chosen else others).append(record)
     return ranked, others

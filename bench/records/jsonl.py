@@ -24,12 +24,10 @@ from bench.records.schema import (
     MAX_RECORD_BYTES,
     AnyRecord,
     CommandRecord,
-    JudgedRecord,
     RooflineRecord,
     TextbookRecord,
     TraceRecord,
     TrialRecord,
-    WarmStartRecord,
 )
 
 # The resolution of the clock: no epoch can be shorter.
@@ -64,7 +62,7 @@ def decode(line: bytes, where: str) -> AnyRecord:
         raise DamagedError("was changed after it was written: it has no checksum")
     if record.status == "ok" and not _is_complete(record):
         raise DamagedError("its status is ok, but numbers are missing")
-    parity = record.parity if isinstance(record, JudgedRecord) else None
+    parity = record.parity if isinstance(record, TrialRecord) else None
     if parity and parity.passed != (parity.error <= parity.tolerance):
         raise DamagedError("its parity contradicts itself")
     try:
@@ -185,12 +183,6 @@ def _is_complete(record: AnyRecord) -> bool:
                     or case.epochs <= scored
                 )
                 and all(one is None or one.passed for one in (record.parity, record.noise_parity))
-            )
-        case WarmStartRecord():
-            return (
-                None not in (record.import_seconds, record.setup_seconds, record.reset_seconds)
-                and (record.first_epoch_seconds or 0) >= MIN_SECONDS
-                and (record.parity is None or record.parity.passed)
             )
         case RooflineRecord():
             # Reads are empty if no number of samples fits into the memory, chains on a CPU.

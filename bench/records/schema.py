@@ -2,9 +2,8 @@
 
 Format 10: noise has whole pixels, and data are read before the import. Format 9: numbers of threads
 are rows, trials may be lean, epochs of a stretch may be timed. Format 8: each timed epoch starts
-from weights of its own, all times are the parent's, and a trial ends on noise. Format 7:
-the parent drives the worker (bench/runner/drive.py). Format 6: one type of record for each kind of
-trial. Older formats are not read.
+from weights of its own, all times are the parent's, and a trial ends on noise; in the published
+runs that were formats 6 and 7, timed epochs go on from one another, by the worker's clock.
 """
 
 import re
@@ -18,13 +17,13 @@ from bench.contract import Device, Objective
 from bench.errors import UserError, clean_text
 from bench.worker.machine import fingerprint
 
-FORMAT, OLDEST_FORMAT = 10, 6
+FORMAT, OLDEST_FORMAT = 10, 8
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
-Kind = Literal["trial", "textbook", "roofline", "warm-start", "trace", "command"]
+Kind = Literal["trial", "textbook", "roofline", "trace", "command"]
 
 # Ranges of numbers: far wider than what is measured, far narrower than what can be computed with.
 # They are enforced when a record is read, and when one is made from a worker's document.
@@ -70,9 +69,8 @@ class Case(
     as they were given: no path in them is hidden. They override the others.
     pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
     a float32, where none is given.
-    tried_threads: in older runs, from which their first round chose ``threads``. one_core: whether
-    it computes on one core whatever it gets. many: whether it trains several models together: a
-    workload many-N.
+    one_core: whether it computes on one core whatever it gets. many: whether it trains several
+    models together: a workload many-N.
     """
 
     implementation: str
@@ -91,7 +89,6 @@ class Case(
     epochs: Count
     variables: dict[str, str] = {}
     env: dict[str, str] = {}
-    tried_threads: tuple[Count, ...] = ()
     one_core: bool = False
     interpreter: str | None = None
     file: str | None = None
@@ -225,27 +222,40 @@ class CaseRecord(BaseRecord, frozen=True, kw_only=True):
     case: Case
 
 
-class JudgedRecord(CaseRecord, frozen=True, kw_only=True):
-    """What the parent knows of a trial, and what it computed from the params.
+class TrialRecord(CaseRecord, frozen=True, kw_only=True, tag="trial"):
+    """A case that was trained: seconds, bytes and joules in the order measured.
+
+    See bench/runner/drive.py. Older records lack what is None or empty by default.
 
     Validation and test accuracies are those after each epoch of the stretch, as many as the case
     has; older records have them of timed epochs, and may have more of them on validation images.
     training_loss, training_accuracy: of the same epochs, as Keras's History has them: see ``State``
     in bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial weights of
     this trial, whose params agree with the oracle's within the parity tolerance. Empty for
-    one-vs-rest, where parity failed, and in older records. validation_loss: in older records.
-    noise_parity: of the epoch on noise; None in pairs, warm starts and older records. whole_noise:
-    its images have whole pixels; in older records floats. params_sha256: of the file of its params.
-    entropy: id of what the orders and initial weights were drawn from; None in older records, whose
-    run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle,
-    besides the whole stretch; in older records the stretch are the first five of them.
-    judging_seconds: that the parent spent on judging, wherever it did; None in older records and
-    where nothing was judged. Of a pair, each record has half.
-    version: see ``Trial``. slowdown: injected into this side, in older records.
+    one-vs-rest and where parity failed. noise_parity: of the epoch on noise; None in pairs.
+    whole_noise: its images have whole pixels; in older records floats. params_sha256: of the file
+    of its params. entropy: id of what the orders and initial weights were drawn from; None in older
+    records, whose run has a seed. judged_epochs: numbers of the timed epochs that were compared
+    with the oracle, besides the whole stretch; in older records the stretch are the first five of
+    them. judging_seconds: that the parent spent on judging, wherever it did; None where nothing was
+    judged. Of a pair, each record has half. version: see ``Trial``.
+
+    stretch_epochs: that the process trained in a row, the first one included; 0 in older records,
+    where the case has their number. stretch_timed: whether the timed epochs are those of the
+    stretch, from the second on. warmup_seconds: untimed epochs of a GPU before the timed ones.
+    ping_seconds: the hand-over that is subtracted from the parent's time. python_seconds,
+    data_seconds: see ``Measurement`` there. worker_epoch_seconds: by the worker's clock, a note.
+    epoch_delay_seconds: for which its threads and the parent waited for a core. epoch_faults: page
+    faults of the worker. memory_state: see ``Measurement``. alternated: its epochs were timed in
+    turn with those of its partner in a pair. predict_one_seconds: of single test images.
+    cache_bytes: left in the folders of compile caches. found_cache_bytes: of the compile caches
+    that an earlier process of the case has left; its start was warm. warm_start_seconds: in older
+    records, of another process that found the caches of one like this; all parts of its start.
+    peak_device_bytes, device_conditions: see bench/runner/host/gpu.py. energy_joules: of a GPU,
+    over all timed epochs; older records may have that of a CPU, which no report shows.
     """
 
     validation_accuracy: list[Share] = []
-    validation_loss: list[Deviation] = []
     entropy: str | None = None
     judged_epochs: list[Count] = []
     judging_seconds: Seconds | None = None
@@ -258,31 +268,6 @@ class JudgedRecord(CaseRecord, frozen=True, kw_only=True):
     params_sha256: str | None = None
     threads_in_force: Amount | None = None
     version: str = ""
-    slowdown: Slowdown | None = None
-
-
-class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
-    """A case that was trained: seconds, bytes and joules in the order measured.
-
-    See bench/runner/drive.py. worker_seconds: in older records. stretch_epochs: that the process
-    trained in a row, the first one included; 0 in older records, where the case has their number.
-    stretch_timed: whether the timed epochs are those of the stretch, from the second on.
-    warmup_seconds: untimed epochs of a GPU before the timed ones. ping_seconds: the hand-over that
-    is subtracted from the parent's time. python_seconds, data_seconds: see ``Measurement`` there;
-    None in older records. worker_epoch_seconds: by the worker's clock, a note.
-    epoch_delay_seconds: for which its threads and the parent waited for a core. epoch_faults: page
-    faults of the worker. memory_state: see ``Measurement`` in bench/runner/drive.py.
-    handover_seconds:
-    in older records, whose epochs are the worker's: the parent's time less that. alternated: its
-    epochs were timed in turn with those of its partner in a pair. predict_one_seconds: of single
-    test images; older records have none. cache_bytes: left in the folders of compile caches; None
-    in older records. found_cache_bytes: of the compile caches that an earlier process of the case
-    has left; its start was warm. peak_device_bytes, device_conditions: see
-    bench/runner/host/gpu.py. energy_joules: of a GPU, over all timed epochs; older records may have
-    that of a CPU, which no report shows, and energy_absent, the reason.
-    """
-
-    worker_seconds: Seconds | None = None
     python_seconds: Seconds | None = None
     data_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
@@ -299,7 +284,6 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     epoch_delay_seconds: list[Seconds] = []
     epoch_faults: list[Count] = []
     memory_state: dict[str, Value | None] = {}
-    handover_seconds: list[Seconds] = []
     alternated: bool = False
     first_predict_seconds: Seconds | None = None
     predict_seconds: list[Seconds] = []
@@ -309,29 +293,14 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     peak_device_bytes: Count | None = None
     cache_bytes: Count | None = None
     found_cache_bytes: Count = 0
+    warm_start_seconds: Seconds | None = None
     device_conditions: dict[str, Value | None] = {}
     energy_joules: Amount | None = None
-    energy_absent: str | None = None
-
-
-class WarmStartRecord(JudgedRecord, frozen=True, kw_only=True, tag="warm-start"):
-    """In older runs, a start with the compile caches of another process of its case.
-
-    The seconds are those of a trial's cold start; parity is that of the first epoch, and nothing
-    else is judged. wall_seconds: of both processes. cache_bytes: that the other process left.
-    """
-
-    import_seconds: Seconds | None = None
-    setup_seconds: Seconds | None = None
-    reset_seconds: Seconds | None = None
-    first_epoch_seconds: Seconds | None = None
-    cache_bytes: Count | None = None
 
 
 class TextbookRecord(CaseRecord, frozen=True, kw_only=True, tag="textbook"):
     """A program of the textbook: its time, and the quantities that it returned, by name."""
 
-    worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     program_seconds: Seconds | None = None
     quantities: dict[str, Value | None] = {}
@@ -343,7 +312,6 @@ class RooflineRecord(CaseRecord, frozen=True, kw_only=True, tag="roofline"):
     read_times: None in older records, which read the images once in each repetition.
     """
 
-    worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     product_operations: Count | None = None
@@ -380,7 +348,7 @@ class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
     iteration_seconds: list[Seconds] = []
 
 
-Record = TrialRecord | WarmStartRecord | TextbookRecord | RooflineRecord | TraceRecord
+Record = TrialRecord | TextbookRecord | RooflineRecord | TraceRecord
 AnyRecord = Record | CommandRecord
 
 
@@ -408,12 +376,11 @@ class StoppingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     After ``least_rounds`` processes, as soon as it is told apart from its neighbours in the
     ranking, or the bounds of its interval are within the share ``precision`` of its typical
-    process. later_epochs: in older runs, of a process from the second round on.
+    process.
     """
 
     least_rounds: Rounds
     precision: Precision
-    later_epochs: Epochs | None = None
 
 
 class BasePlan(
@@ -477,7 +444,7 @@ class Run(
         missing = {case.workload for case in self.cases} - self.rounds.keys()
         if missing or not self.cases:
             return f"it has no rounds of {' or '.join(sorted(missing)) or 'any case'}"
-        trials = sum(self.rounds[one.workload] + len(one.tried_threads) for one in self.cases)
+        trials = sum(self.rounds[case.workload] for case in self.cases)
         trials += self.sweep_rounds * len(self.sweep) + 2 * len(self.variants)
         if self.stopping:  # which is asked anew in each round
             trials *= max(self.rounds.values(), default=0)

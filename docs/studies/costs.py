@@ -16,10 +16,9 @@ from bench.records.timestamps import parse_time
 
 
 def list_handovers(records: Sequence[Record]) -> list[float]:
-    """Return the seconds of the hand-overs of all trials; in older runs, of all timed epochs."""
+    """Return the seconds of the hand-overs of all trials."""
     trials = [record for record in records if isinstance(record, TrialRecord)]
-    pings = [trial.ping_seconds for trial in trials if trial.ping_seconds is not None]
-    return pings or [seconds for trial in trials for seconds in trial.handover_seconds]
+    return [trial.ping_seconds for trial in trials if trial.ping_seconds is not None]
 
 
 def measure_run(records: Sequence[Record]) -> float:

@@ -6,6 +6,7 @@ bench/analysis.
 """
 
 import csv
+import json
 import math
 from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
@@ -53,9 +54,14 @@ Noise = Callable[[np.random.Generator, tuple[int, int, int]], tuple[Logs, Logs |
 
 
 def read_session(folder: Path) -> Logs:
-    """Return the log median epoch of each process of a calibration, in the order measured."""
+    """Return the log median epoch of each process of a calibration, in the order measured.
+
+    Without those into which a slowdown was injected, as older.json says.
+    """
+    older = json.loads((folder / "older.json").read_text(encoding="utf-8"))
     trials = sorted(store.read_trials(folder), key=lambda trial: trial.started)
-    return np.log([median(t.epoch_seconds) for t in trials if t.status == "ok" and not t.slowdown])
+    trials = [trial for trial in trials if "slowdown" not in older.get(trial.trial, {})]
+    return np.log([median(trial.epoch_seconds) for trial in trials if trial.status == "ok"])
 
 
 def read_residuals(folder: Path, threads: int | None = None) -> dict[str, list[float]]:

@@ -43,9 +43,9 @@ def test_trials_are_rows_with_raw_values(folder):
 
 
 def test_trials_with_threads_that_were_not_chosen_are_pilots(tmp_path):
-    tried = [case(threads=threads, tried_threads=(1, 2)) for threads in (2, 1)]
-    planned = run(case(threads=0, tried_threads=(1, 2)))
-    records = [ok(tried[0], 1, 0.5), ok(tried[1], 1, 1.0), ok(tried[0], 2, 0.5)]
+    single, both = (case(threads=threads) for threads in (1, 2))
+    planned = run(single, variants=(both,))
+    records = [ok(both, 1, 0.5), ok(single, 1, 1.0), ok(both, 2, 0.5)]
     frame = bench.load(write(tmp_path / "run", planned, *records))
     assert frame["threads"].tolist() == [2, 1, 2]
     assert frame["pilot"].tolist() == [False, True, False]

@@ -5,7 +5,7 @@ from statistics import median
 
 import msgspec
 import pytest
-from support.records import HERE, bare, case, ok
+from support.records import HERE, case, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
@@ -40,22 +40,17 @@ def test_start_is_the_sum_of_its_four_phases():
 
 
 def test_warm_starts_are_kept_apart_from_trials():
-    cold = ok(case(), 1, **phases(1.0, 2.0, 4.0, 8.0))
+    cold = [ok(case(), number, **phases(1.0, 2.0, 4.0, 8.0)) for number in (1, 2)]
     warm = [
-        ok(case(), number, kind="warm-start", **phases(seconds, 0.25, 0.125, 0.0625))
-        for number, seconds in ((1, 1.0), (2, 1.25))
+        msgspec.structs.replace(record, warm_start_seconds=seconds)
+        for record, seconds in zip(cold, (1.4375, 1.6875), strict=True)
     ]
-    (row,), (alone,) = summarize([cold, *warm], HERE), summarize([cold], HERE)
-    assert row.start.warm_by_round == {1: 1.4375, 2: 1.6875}
-    assert row.start.warm.low < 1.4375 < row.start.warm.mean < 1.6875
-    assert replace(row, start=replace(row.start, warm_by_round={})) == alone
-    assert (alone.start.warm, summarize(warm, HERE)) == (None, [])
-
-
-def test_row_whose_warm_start_is_wrong_is_not_ranked():
-    wrong = bare(case(), kind="warm-start", reason="parity error 1")
-    (row,) = summarize([ok(case()), wrong], HERE)
-    assert (row.ranked, row.reasons) == (False, ["failed: in a warm start: parity error 1"])
+    found = ok(case(), 3, **phases(1.0, 0.25, 0.125, 0.0625), found_cache_bytes=1)
+    (row,), (alone,) = summarize([*warm, found], HERE), summarize([*cold, found], HERE)
+    assert row.start.warm_by_round == {1: 1.4375, 2: 1.6875, 3: 1.4375}
+    assert row.start.warm.low < 1.4375 < row.start.warm.high
+    assert alone.start.warm_by_round == {3: 1.4375}
+    assert replace(row, start=alone.start) == alone
 
 
 def test_incomplete_starts_and_other_trials_are_ignored():

@@ -28,18 +28,18 @@ VERBS = (
 )
 # Each verb but `calibrate --show` refuses these.
 REFUSED = (
-    *("ab-format-3", "calibration", "calibration-changed-line", "calibration-format-3"),
-    *("calibration-format-6", "calibration-format-7", "calibration-format-8"),
+    *("ab-format-3", "ab-format-7", "calibration", "calibration-changed-line"),
+    *(f"calibration-format-{number}" for number in (3, 6, 7, 8)),
     *("calibration-impossible-alpha", "calibration-looks-descending", "calibration-of-one-pair"),
     *("calibration-processors-are-a-text", "calibration-too-many-looks"),
     *("calibration-without-decision", "gate-values-without-ratio", "run-deep-plan"),
-    *("run-format-1", "run-format-2", "run-huge-seed", "run-link-for-entropy"),
+    *("run-format-1", "run-format-2", "run-format-6", "run-format-7", "run-format-7-first"),
+    *("run-huge-seed", "run-link-for-entropy"),
     *("run-newer-format", "run-too-many-trials", "run-without-cases"),
 )
 # By exhibit: the rows of bench.load, None if it refuses, and the exit status of each verb.
 EXHIBITS = dict.fromkeys(REFUSED, (None, "2222220")) | {
     "ab": (2, "0222220"),
-    "ab-format-7": (2, "0222220"),
     "gate": (8, "0222220"),
     "gate-impossible-alpha": (8, "2222220"),
     "gate-instructions": (8, "0222220"),
@@ -52,9 +52,6 @@ EXHIBITS = dict.fromkeys(REFUSED, (None, "2222220")) | {
     "run-changed-environment": (None, "0222100"),
     "run-changed-line": (None, "0222100"),
     "run-crash-of-later-rounds": (2, "0000000"),
-    "run-format-6": (2, "0000020"),
-    "run-format-7": (3, "0000000"),
-    "run-format-7-first": (2, "0000000"),
     "run-format-8": (3, "0000100"),
     "run-in-hostile-folder": (1, "0000000"),
     "run-loose-tolerance": (1, "0100000"),

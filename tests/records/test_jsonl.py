@@ -8,7 +8,7 @@ from support.records import bare, case, ok, run, write
 from bench.errors import UserError
 from bench.records import files, jsonl, store
 from bench.records.decoding import DamagedError
-from bench.records.schema import FORMAT, Parity, Slowdown
+from bench.records.schema import FORMAT, OLDEST_FORMAT, Parity
 
 replace = msgspec.structs.replace
 RECORDS = [ok(case(), number) for number in (1, 2, 3)]
@@ -40,8 +40,9 @@ def test_changed_format_number_is_damage():
         decode(line.replace(b'"format":%d' % FORMAT, b'"format":11'))
     with pytest.raises(UserError, match="format 11 is newer"):
         decode(jsonl.encode(bare(case(), format=11)))
-    with pytest.raises(UserError, match="format 5 is older"):
-        decode(jsonl.encode(bare(case(), format=5)))
+    with pytest.raises(UserError, match=f"format {OLDEST_FORMAT - 1} is older"):
+        decode(jsonl.encode(bare(case(), format=OLDEST_FORMAT - 1)))
+    assert decode(jsonl.encode(bare(case(), format=OLDEST_FORMAT)))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,6 @@ def test_changed_format_number_is_damage():
         {"peak_rss_bytes": 2**53 + 1},
         {"conditions": {"a": 1e308}},
         {"parity": Parity(1e-4, 1e-5, passed=True)},
-        {"slowdown": Slowdown(0.1, 0)},
         {"case": case(threads=-1)},
         {"started": "9999-12-31"},
         {"started": "now"},

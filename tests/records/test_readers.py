@@ -30,7 +30,6 @@ RECORDS = [
     *trials(GPU, 0.1, warmup_seconds=[0.1], device_conditions={"celsius": 50.0}, energy_joules=5.0),
     *trials(SMALL, 0.3, predict_seconds=[0.1]),
     probe(),
-    ok(case("jax"), kind="warm-start", cache_bytes=10**6),
     ok(case("jax"), kind="trace"),
     ok(FIGURE, kind="textbook", quantities={"accuracy": 0.8}, program_seconds=3.0),
 ]

@@ -200,7 +200,7 @@ def test_second_process_of_a_row_in_a_round_has_other_orders(make_runner, folder
             for name, number, of in (
                 ("r1-a", 1, ALONE.case),
                 ("r1-b", 1, msgspec.structs.replace(ALONE.case, batch_size=32)),
-                ("r1-c", 1, msgspec.structs.replace(ALONE.case, threads=1, tried_threads=(1, 2))),
+                ("r1-c", 1, msgspec.structs.replace(ALONE.case, threads=1)),
                 ("r2-a", 2, ALONE.case),
             )
         )

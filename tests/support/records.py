@@ -17,7 +17,6 @@ from bench.records.schema import (
     TextbookRecord,
     TraceRecord,
     TrialRecord,
-    WarmStartRecord,
 )
 from bench.report.base.parts import Table
 
@@ -40,10 +39,9 @@ _RECORDS: dict[str, type] = {
     "trial": TrialRecord,
     "textbook": TextbookRecord,
     "roofline": RooflineRecord,
-    "warm-start": WarmStartRecord,
     "trace": TraceRecord,
 }
-PREFIXES = {"warm-start": "warm-", "trace": "trace-"}  # of the ids of trials
+PREFIXES = {"trace": "trace-"}  # of the ids of trials
 
 
 def case(implementation: str = "pytorch", **changes: Any) -> Case:

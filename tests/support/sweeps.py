@@ -41,7 +41,7 @@ def on(device, name="a", epochs=(1.0, 1.0), predict=0.02, times=1.0, **changes):
     """
     of = {
         key: changes.pop(key)
-        for key in ("batch_size", "samples", "threads", "tried_threads", "workload", "objective")
+        for key in ("batch_size", "samples", "threads", "workload", "objective")
         if key in changes
     }
     expected = seconds(device, of.get("batch_size", 32), of.get("samples", 48000)) * times

@@ -53,7 +53,7 @@ _ORDER, _WEIGHTS, _NOISE, _MODELS = 1, 2, 3, 4
 class Draws:
     """The draws of one round.
 
-    entropy: 128 bits, as hexadecimal digits. whole_noise: see ``JudgedRecord``.
+    entropy: 128 bits, as hexadecimal digits. whole_noise: see ``TrialRecord``.
     """
 
     entropy: str

@@ -49,7 +49,7 @@ class Judgement:
     """Parity, and the accuracies after the epochs of the stretch.
 
     noise_parity: of the epoch on noise. errors: the parity error of each epoch that was compared.
-    training_loss, training_accuracy: see ``JudgedRecord``. fault: what is wrong, or None.
+    training_loss, training_accuracy: see ``TrialRecord``. fault: what is wrong, or None.
     """
 
     parity: Parity | None = None

@@ -7,7 +7,7 @@ Nothing in the folder is run, and nothing outside of it is read because it says 
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from bench.planning.cases import compute_max_samples
 from bench.records import layout, store
 from bench.records.files import read_file
 from bench.records.paths import find_private_texts
-from bench.records.schema import TOLERANCE, JudgedRecord, Run, TrialRecord
+from bench.records.schema import TOLERANCE, Run, TrialRecord
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import STORED_PARTS, Evidence
@@ -33,8 +33,6 @@ from bench.worker.workloads import get_workload
 ROUNDING = 0.01 * TOLERANCE
 # That may also decide a tie between two classes.
 ACCURACY_ROUNDING = 1e-3
-# The oldest format whose params are judged as today's are.
-PARAMS_FORMAT = 8
 TEXTS = ("*.json", "*.jsonl", "*.md", "*.csv", "environments/*.json")
 
 
@@ -59,23 +57,14 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
     """
     run, contents = store.read_run(folder), store.read_contents(folder)
     faults = [*contents.faults, *list_private_texts(folder)]
-    if run.format >= PARAMS_FORMAT:  # older suites recorded the name of the host
-        faults += [
-            f"environments/{name}.json names its host. Measure with this version"
-            for name, environment in contents.environments.items()
-            if "host" in environment.machine
-        ]
     judged = [
         record
         for record in contents.records
-        if isinstance(record, JudgedRecord) and record.parity and record.status == "ok"
+        if isinstance(record, TrialRecord) and record.parity and record.status == "ok"
     ]
     with_params = [
         record for record in judged if (folder / layout.PARAMS / f"{record.trial}.npy").is_file()
     ]
-    if with_params and run.format < PARAMS_FORMAT:
-        faults.append(f"its params are of format {run.format}: check them with its own version")
-        with_params = []
     if with_params:
         data, entropy = find_data(run, data_source), store.read_entropy(folder)
         judge = Judge(data.folder, data.classes)
@@ -118,7 +107,7 @@ def list_private_texts(folder: Path) -> list[str]:
     ]
 
 
-def read_params(folder: Path, record: JudgedRecord, data: Dataset) -> NDArray[np.float32]:
+def read_params(folder: Path, record: TrialRecord, data: Dataset) -> NDArray[np.float32]:
     """Return the params that a run keeps of a trial, (epochs, features + 1, classes).
 
     Raises UserError, also if they are not those that were recorded.
@@ -137,7 +126,7 @@ def read_params(folder: Path, record: JudgedRecord, data: Dataset) -> NDArray[np
 
 
 def read_evidence(
-    folder: Path, record: JudgedRecord, entropy: Mapping[str, str], data: Dataset
+    folder: Path, record: TrialRecord, entropy: Mapping[str, str], data: Dataset
 ) -> tuple[Draws, Evidence]:
     """Return what a trial's orders were drawn from, and its params. Raises UserError.
 
@@ -149,12 +138,8 @@ def read_evidence(
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
     draws = Draws(entropy[record.entropy], record.whole_noise)
     params = read_params(folder, record, data)
-    # A warm start has a first epoch only.
-    timed: Sequence[float] = []
-    stretch = 1
-    if isinstance(record, TrialRecord):
-        timed = [] if record.stretch_timed else record.epoch_seconds
-        stretch = record.stretch_epochs or record.case.epochs
+    timed = [] if record.stretch_timed else record.epoch_seconds
+    stretch = record.stretch_epochs or record.case.epochs
     counts = (stretch, len(timed), int(record.noise_parity is not None))
     epochs = [
         Epoch(part, number + 1)
@@ -174,7 +159,7 @@ def read_evidence(
     return draws, Evidence(starts, dict(zip(epochs, params, strict=True)))
 
 
-def find_difference(record: JudgedRecord, judgement: Judgement) -> str | None:
+def find_difference(record: TrialRecord, judgement: Judgement) -> str | None:
     """Return how a record differs from the judgement on its params, or None."""
     if judgement.fault:
         return judgement.fault

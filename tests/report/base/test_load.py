@@ -62,15 +62,6 @@ def test_tried_threads_are_apart_from_the_rows(tmp_path):
     assert {row.case.threads for row in loaded.tried if row.ranked} == {1, 2}
 
 
-def test_older_run_is_loaded_with_the_threads_that_its_first_round_chose(tmp_path):
-    open_case, first, second = (case("a", threads=n, tried_threads=(1, 2)) for n in (0, 1, 2))
-    plan = run(open_case, case("b"), rounds={"sgd": 1})
-    loaded = load(tmp_path, plan, ok(first, 1, 0.2), ok(second, 1, 0.1), ok(case("b")))
-    assert ([one.threads for one in loaded.run.cases], loaded.missing_count) == ([2, 2], 0)
-    assert [row.case.threads for row in loaded.rows] == [2, 2]
-    assert {row.case.threads for row in loaded.tried if row.ranked} == {1, 2}
-
-
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
 @pytest.mark.parametrize("kind", ["trial", "textbook"])
 def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):

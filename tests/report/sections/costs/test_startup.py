@@ -34,7 +34,7 @@ def test_warm_start_stands_beside_the_cold_one(tmp_path):
     records = [
         *trials(case("a"), 0.5, 0.5),
         *trials(case("b"), 0.5, 0.5),
-        ok(case("a"), kind="warm-start", setup_seconds=0.0, reset_seconds=0.0),
+        ok(case("a"), 3, setup_seconds=0.0, reset_seconds=0.0, found_cache_bytes=1),
     ]
     section = describe_starts(load_run(write(tmp_path / "run", plan_of(*records), *records)))
     (table,) = section.tables
