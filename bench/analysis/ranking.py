@@ -183,31 +183,21 @@ def compare_all(
 
 def compare_to_fastest(
     rows: Sequence[Row],
-    row: Row,
     list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
-) -> Interval | None:
-    """Return the ratio to the fastest softmax row of the same problem; None for one-vs-rest.
+) -> dict[str, tuple[Interval, Interval]]:
+    """Return the ratio of each row to the fastest one of its problem, and its typical time.
 
-    That solves another problem, with an update for each image. list_times: returns what is
-    compared of a row, by round.
+    By slug, of the ranked softmax rows: one-vs-rest is another problem, with an update for each
+    image. rows: of one machine. list_times: returns what is compared of a row, by round.
     """
-    table = _compare_softmax(rows, row, list_times)
-    return table.estimate(row.case.slug, table.fastest) if table else None
-
-
-def find_compared(
-    rows: Sequence[Row],
-    row: Row,
-    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
-) -> Interval | None:
-    """Return the typical time of which ``compare_to_fastest`` returns the ratio."""
-    table = _compare_softmax(rows, row, list_times)
-    return table.typical[row.case.slug] if table else None
-
-
-def _compare_softmax(
-    rows: Sequence[Row], row: Row, list_times: Callable[[Row], Mapping[int, float]]
-) -> Comparison[str] | None:
-    table = compare_all(select_comparable(rows, row), list_times)
-    known = row.case.objective == "softmax" and row.case.slug in table.typical
-    return table if known else None
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.ranked and row.case.objective == "softmax":
+            groups[_identify_problem(row)].append(row)
+    compared = {}
+    for group in groups.values():
+        table = compare_all(group, list_times)
+        fastest = table.fastest if table.typical else ""
+        for slug, typical in table.typical.items():
+            compared[slug] = table.estimate(slug, fastest), typical
+    return compared

@@ -21,9 +21,11 @@ def render_csv(rows: Sequence[Row]) -> bytes:
     """
     on_gpu = any(row.case.device == "gpu" for row in rows)
     by_machine = group_by_machine(rows)
+    compared = {machine: compare_to_fastest(group) for machine, group in by_machine.items()}
     lines = []
     for row in rows:
-        values = _list_values(by_machine[row.machine], row)
+        ratio, _ = compared[row.machine].get(row.case.slug, (None, None))
+        values = _list_values(row, None if row.provisional else ratio)
         if row.case.env:
             values["env"] = format_env(row.case.env)
         if on_gpu:
@@ -52,9 +54,9 @@ def _list_ends(name: str, interval: Interval | None) -> dict[str, float | None]:
     }
 
 
-def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
-    """Return the columns of every report. rows: all of the same machine."""
-    case, times = row.case, None if row.provisional else compare_to_fastest(rows, row)
+def _list_values(row: Row, ratio: Interval | None) -> dict[str, object]:
+    """Return the columns of every report. ratio: to the fastest row of the same problem."""
+    case = row.case
     machine = {"machine": row.machine} if row.machine else {}
     return machine | {
         "implementation": case.implementation,
@@ -82,7 +84,7 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "machine_speed": row.speed,
         "least_epoch_seconds": row.roofline_seconds,
         "share_of_roofline": row.roofline_share,
-        "times_fastest": times and times.mean,
+        "times_fastest": ratio and ratio.mean,
         "first_epoch_seconds": row.start.first_epoch,
         "import_seconds": row.start.imports,
         "setup_seconds": row.start.setup,

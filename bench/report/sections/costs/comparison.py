@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bench.analysis.intervals import Interval
-from bench.analysis.ranking import compare_to_fastest, find_compared, group_by_machine
+from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
 from bench.report.base import tables
 from bench.report.base.labels import (
@@ -26,7 +26,7 @@ class Measure:
     """What a column of the comparison table shows."""
 
     heading: str
-    value: Callable[[Sequence[Row], Row], Any]  # takes the rows of the same machine, and the row
+    value: Callable[[Row], Any]  # that of RATIO takes the other rows, too
     priority: int  # where there is little room, the highest numbers are left out first
     make: Callable[[str, Iterable[Any]], Column]  # takes the heading and the values
 
@@ -38,10 +38,10 @@ def find_accuracy(row: Row) -> Interval | float | None:
     return Interval(row.accuracy.validation, min(row.accuracy_by_seed), max(row.accuracy_by_seed))
 
 
-PROGRAM = Measure("program", lambda _, row: name_case(row.case), 1, tables.list_words)
-PROCESSES = Measure("processes", lambda _, row: list_remarks(row), 5, tables.list_words)
-EPOCH = Measure("epoch", lambda _, row: row.epoch, 1, tables.list_times)
-RATIO = Measure("× fastest", compare_to_fastest, 1, tables.list_factors)
+PROGRAM = Measure("program", lambda row: name_case(row.case), 1, tables.list_words)
+PROCESSES = Measure("processes", list_remarks, 5, tables.list_words)
+EPOCH = Measure("epoch", lambda row: row.epoch, 1, tables.list_times)
+RATIO = Measure("× fastest", lambda _: None, 1, tables.list_factors)
 # From this priority on, a table that is too wide loses columns before bounds of intervals.
 BRACKETED = 5
 Brackets = Literal["all", "epoch", "none"]
@@ -50,24 +50,24 @@ MEASURES = (
     RATIO,
     Measure(
         f"{EPOCHS_IN_WORDS} epochs from a cold start",
-        lambda _, row: row.time_from_cold(EPOCHS),
+        lambda row: row.time_from_cold(EPOCHS),
         2,
         tables.list_times,
     ),
-    Measure("% of roofline", lambda _, row: row.roofline_share, 8, tables.list_percents),
-    Measure("peak memory", lambda _, row: row.memory.peak_bytes, 9, tables.list_memory),
-    Measure("validation accuracy", lambda _, row: find_accuracy(row), 7, tables.list_accuracies),
-    Measure("parity error", lambda _, row: row.parity_error, 6, tables.list_errors),
-    Measure("style", lambda _, row: row.case.style, 3, tables.list_words),
+    Measure("% of roofline", lambda row: row.roofline_share, 8, tables.list_percents),
+    Measure("peak memory", lambda row: row.memory.peak_bytes, 9, tables.list_memory),
+    Measure("validation accuracy", find_accuracy, 7, tables.list_accuracies),
+    Measure("parity error", lambda row: row.parity_error, 6, tables.list_errors),
+    Measure("style", lambda row: row.case.style, 3, tables.list_words),
     PROCESSES,
 )
-MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)
-DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
-THREADS = Measure("threads", lambda _, row: str(row.case.threads), 4, tables.list_words)
+MACHINE = Measure("machine", lambda row: row.machine, 1, tables.list_words)
+DEVICE = Measure("device", lambda row: row.case.device, 1, tables.list_words)
+THREADS = Measure("threads", lambda row: str(row.case.threads), 4, tables.list_words)
 
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03
-SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 10, tables.list_numbers)
+SPEED = Measure("machine's speed, × run's", lambda row: row.speed, 10, tables.list_numbers)
 
 
 def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:
@@ -105,18 +105,20 @@ def tabulate_comparison(
 
     brackets: which columns show the bounds of their intervals.
     """
-    by_machine, common = group_by_machine(all_rows), list_common(rows)
-    columns = []
+    compared = {key: compare_to_fastest(group) for key, group in group_by_machine(all_rows).items()}
+    pairs = [compared[row.machine].get(row.case.slug, (None, None)) for row in rows]
+    common, columns = list_common(rows), []
     for measure in select_measures(rows, max_priority):
-        values = [measure.value(by_machine[row.machine], row) for row in rows]
+        values = [measure.value(row) for row in rows]
+        if measure is RATIO:
+            values = [ratio for ratio, _ in pairs]
         if measure is PROCESSES:
             values = ["; ".join(one for one in own if one not in common) for own in values]
         if brackets == "none" or (brackets == "epoch" and measure is not EPOCH):
             values = [v.without_bounds() if isinstance(v, Interval) else v for v in values]
         columns.append(measure.make(measure.heading, values))
         if measure is RATIO:
-            compared = [find_compared(by_machine[row.machine], row) for row in rows]
-            columns[-1] = replace(columns[-1], keys=compared)
+            columns[-1] = replace(columns[-1], keys=[typical for _, typical in pairs])
     programs = [JOINED.join(filter(None, (label_case(row.case), row.machine))) for row in rows]
     leading = 2 if any(row.machine for row in rows) else 1
     return tables.build_table("", columns, programs=programs, leading=leading)

@@ -1,9 +1,9 @@
 """How long each program takes to label the test images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis.ranking import compare_to_fastest, find_compared
+from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
 from bench.report.base import tables
 from bench.report.base.labels import quote_known, select_ranked
@@ -55,9 +55,8 @@ def tabulate_predictions(rows: list[Row]) -> Table:
     images = max(row.prediction.images or 0 for row in rows)
     devices = [row.case.device for row in rows]
 
-    def times(row: Row) -> Mapping[int, float]:
-        return row.prediction.by_round
-
+    compared = compare_to_fastest(rows, lambda row: row.prediction.by_round)
+    pairs = [compared.get(row.case.slug, (None, None)) for row in rows]
     columns = [
         *([tables.list_words("device", devices)] if len(set(devices)) > 1 else []),
         tables.list_times(
@@ -65,10 +64,8 @@ def tabulate_predictions(rows: list[Row]) -> Table:
             [row.prediction.typical for row in rows],
         ),
         replace(
-            tables.list_factors(
-                "× fastest", [compare_to_fastest(rows, row, times) for row in rows]
-            ),
-            keys=[find_compared(rows, row, times) for row in rows],
+            tables.list_factors("× fastest", [ratio for ratio, _ in pairs]),
+            keys=[typical for _, typical in pairs],
         ),
         tables.list_numbers("images/s", [row.prediction.per_second for row in rows]),
         tables.list_times("one image", [row.prediction.single for row in rows]),

@@ -5,6 +5,7 @@ import re
 import pytest
 from support.records import HERE, bare, case, ok, trials
 
+from bench.analysis import ranking
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
 from bench.analysis.speed import Adjustment
@@ -12,6 +13,7 @@ from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.report.base.labels import list_faults
 from bench.report.base.tables import list_counts
+from bench.report.render.csv import render_csv
 from bench.report.sections.costs.comparison import (
     list_common,
     tabulate_comparison,
@@ -149,3 +151,12 @@ def test_what_all_rows_have_in_common_is_no_column():
     assert "processes" not in tabulate_comparison(rows, rows).headings
     mixed = summarize([*lost("a"), *trials(case("b"), 0.5, 0.5)], HERE)
     assert "processes" in tabulate_comparison(mixed, mixed).headings
+
+
+def test_rows_of_a_table_are_compared_once(monkeypatch):
+    groups, compare = [], ranking.compare_all
+    monkeypatch.setattr(ranking, "compare_all", lambda *of: groups.append(of) or compare(*of))
+    rows = summarize([one for name in "abcd" for one in trials(case(name), 0.5, 0.5)], HERE)
+    tabulate_comparison(rows, rows)
+    render_csv(rows)
+    assert [len(group) for group, _ in groups] == [4, 4]  # once in each
