@@ -21,7 +21,7 @@ from bench.report.base.labels import list_faults, list_workloads, select_ranked
 from bench.report.base.load import LoadedRun, load_run
 from bench.report.base.numbers import format_share
 from bench.report.base.parts import Table
-from bench.report.sections.costs.comparison import (
+from bench.report.sections.costs.workload import (
     BRACKETED,
     SPEED,
     Brackets,

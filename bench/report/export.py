@@ -36,7 +36,7 @@ class ExportedCase:
         return self.row.case.slug
 
 
-def select_cases(run: LoadedRun) -> list[ExportedCase]:
+def select_timed(run: LoadedRun) -> list[ExportedCase]:
     """Return the cases of a run that have times, by name. Raises UserError if there is none."""
     cases = []
     for row in run.rows:
@@ -89,7 +89,7 @@ def export_pytest_benchmark(run: LoadedRun) -> dict[str, object]:
     ``extra_info`` by process; the tool passes it on as it is. The mean is arithmetic, as the tool
     defines it; the interval of the median is in ``extra_info``.
     """
-    cases = select_cases(run)
+    cases = select_timed(run)
     machine, software = cases[0].environment.machine, cases[0].environment.software
     system, _, release = str(machine.get("system", "")).partition(" ")
     # The fields of the tool's own files, as far as they are known, and our machine id.
@@ -206,7 +206,7 @@ def export_pyperf(run: LoadedRun) -> dict[str, object]:
         "metadata": {"unit": "second", "loops": 1},
         "benchmarks": [
             {"metadata": _list_metadata(case), "runs": list(map(_export_trial, case.trials))}
-            for case in select_cases(run)
+            for case in select_timed(run)
         ],
     }
 

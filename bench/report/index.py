@@ -21,7 +21,7 @@ from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparedVersion
 from bench.report.base import numbers
-from bench.report.base.labels import select_ranked
+from bench.report.base.labels import MAX_NAMES, select_ranked
 from bench.report.base.load import load_by_machine
 from bench.report.regression.verdicts import format_difference
 from bench.report.render import html
@@ -32,7 +32,6 @@ from bench.report.write import can_draw
 
 Records = Sequence[TrialRecord] | Sequence[CommandRecord]
 TITLE = "Softmax classifier: all results"
-MAX_NAMES = 3
 KERAS = ("keras-jax", "keras-tensorflow", "keras-torch")
 ANSWERS = (
     "five epochs from a cold start",
@@ -40,12 +39,6 @@ ANSWERS = (
     "in Keras on JAX / TensorFlow / PyTorch",
     "noise",
 )
-PLANS = {
-    "run": layout.RUN_PLAN,
-    "comparison": layout.COMPARISON_PLAN,
-    "command": layout.COMMAND_PLAN,
-    "calibration": layout.CALIBRATION_PLAN,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +46,8 @@ class Entry:
     """A folder of the index."""
 
     kind: str
-    cells: Sequence[
-        str
-    ]  # Markdown, of a run below ANSWERS, else a finding; other text is untrusted
+    # Markdown, of a run below ANSWERS, else a finding; other text is untrusted.
+    cells: Sequence[str]
     state: str  # what is missing or failed
     created: dt.datetime | None = None
     machines: Sequence[str] = ()
@@ -68,10 +60,9 @@ def write_index(root: Path) -> Path:
     if not can_draw():
         raise UserError(f"an index needs the extra report: {suggest_install('report')}")
     entries = read_entries(root)
-    tables = [
-        ("Runs", ANSWERS, [one for one in entries if one.kind == "run"]),
-        ("Comparisons and others", ["finding"], [one for one in entries if one.kind != "run"]),
-    ]
+    runs = [entry for entry in entries if entry.kind == "run"]
+    others = [entry for entry in entries if entry.kind != "run"]
+    tables = [("Runs", ANSWERS, runs), ("Comparisons and others", ["finding"], others)]
     page = html.render_page("index.html.j2", title=TITLE, tables=tables)
     with report_write_errors(root):
         write_file(root / "index.html", page.encode())
@@ -87,23 +78,24 @@ def read_entries(root: Path) -> list[Entry]:
     if not root.is_dir():
         raise UserError(f"there is no folder {root}. Measure something first: softmax-bench run")
     readers: dict[str, Callable[[Path], Entry]] = {
-        "run": _read_run,
-        "comparison": _read_comparison,
-        "command": _read_command,
-        "calibration": _read_calibration,
+        layout.RUN_PLAN: _read_run,
+        layout.COMPARISON_PLAN: _read_comparison,
+        layout.COMMAND_PLAN: _read_command,
+        layout.CALIBRATION_PLAN: _read_calibration,
     }
     entries = []
     for name, folders, files in os.walk(root):
         folder = Path(name)
         path = folder.relative_to(root).as_posix()
-        page = next((f"{path}/{file}" for file in (*PAGES, *PLANS.values()) if file in files), None)
-        kind = next((kind for kind, plan in PLANS.items() if plan in {*folders, *files}), None)
-        if kind is not None:
+        page = next((f"{path}/{file}" for file in (*PAGES, *readers) if file in files), None)
+        plan = next((plan for plan in readers if plan in {*folders, *files}), None)
+        if plan is not None:
             try:
-                entry = readers[kind](folder)
+                entry = readers[plan](folder)
             except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
-                known = isinstance(error, UserError)
-                reason = str(error) if known else join_lines(f"{type(error).__name__}: {error}")
+                reason = str(error)
+                if not isinstance(error, UserError):
+                    reason = join_lines(f"{type(error).__name__}: {error}")
                 reason = escape(reason.replace(f"{folder}/", ""))
                 entry = Entry("unreadable", [reason], "damaged")
             entries.append(replace(entry, path=clean_text(path), page=page))
@@ -133,7 +125,7 @@ def _read_run(folder: Path) -> Entry:
     rows = select_ranked(run.rows, run.workload)
     started = time_cold_starts(rows)
     first = describe_first(started)[0] if started else numbers.ABSENT
-    times = {one.name: numbers.format_typical(one.seconds) for one in time_epochs(rows)}
+    times = {timing.name: numbers.format_typical(timing.seconds) for timing in time_epochs(rows)}
     epochs = [times.get(name, numbers.ABSENT) for name in ("pytorch", *KERAS)]
     noise = "; ".join(run.noise.causes) or ("quiet" if run.noise.others is not None else "")
     cells = (f"with {run.env}: {first}" if run.env else first, epochs[0], " / ".join(epochs[1:]))
@@ -142,7 +134,7 @@ def _read_run(folder: Path) -> Entry:
         [numbers.keep_together(escape(cell)) for cell in (*cells, noise or numbers.ABSENT)],
         ", ".join(text for text, count in state.items() if count) or "complete",
         run.run.created,
-        [one for part in parts for one in part.environments.values()],
+        [environment for part in parts for environment in part.environments.values()],
     )
 
 
@@ -171,11 +163,11 @@ def _find_end(records: Records, cases: Iterable[CaseComparison], looks: Mapping[
     A case ends at a look, or where a process failed. Without time for a pair it has no look.
     """
     ended = all(
-        one.verdict not in TIMED
-        or one.pairs in (looks.get(one.name, looks.get("command", (-1,))) or (0,))
-        for one in cases
+        case.verdict not in TIMED
+        or case.pairs in (looks.get(case.name, looks.get("command", (-1,))) or (0,))
+        for case in cases
     )
-    signalled = any(one.status == "interrupted" and one.reason is None for one in records)
+    signalled = any(record.status == "interrupted" and record.reason is None for record in records)
     return "complete" if ended and not signalled else "interrupted"
 
 
@@ -192,8 +184,10 @@ def _describe_comparison(
     verdicts = "; ".join(
         _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
     )
-    sides = (ComparedVersion(one.name, env=one.env) for one in (plan.candidate, plan.baseline))
-    names = escape(" against ".join(side.label for side in sides))
+    sides = [
+        ComparedVersion(side.name, env=side.env).label for side in (plan.candidate, plan.baseline)
+    ]
+    names = escape(" against ".join(sides))
     return _make_entry(
         kind,
         [f"{names}: {verdicts or 'nothing was measured'}."],
@@ -245,7 +239,7 @@ def _make_entry(
     kind: str, cells: Sequence[str], state: str, created: str, environments: Iterable[Environment]
 ) -> Entry:
     """Return an entry with the machines that measured it."""
-    machines = dict.fromkeys(str(one.machine.get("name", "unknown")) for one in environments)
+    machines = dict.fromkeys(str(of.machine.get("name", "unknown")) for of in environments)
     try:
         time = timestamps.parse_time(created)
     except UserError:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise, product
+from itertools import cycle, pairwise, product
 from statistics import median
 from typing import Any
 
@@ -22,6 +22,7 @@ from bench.report.base.labels import (
     list_workloads,
     name_threads,
     select_ranked,
+    select_softmax,
     start_tip,
 )
 from bench.report.base.load import LoadedRun
@@ -34,12 +35,11 @@ from bench.report.sections.verdict import (
     MARKS,
     SHOWN_EPOCHS,
     Timing,
-    compare,
+    compare_timings,
     describe_agreement,
     describe_first,
     list_answers,
     list_remarks,
-    select_softmax,
     sort_timings,
     time_epochs,
     write_frontier,
@@ -49,7 +49,7 @@ from bench.worker.workloads import count_models
 TITLE = "Softmax classifier: the frameworks compared"
 QUESTION = "One softmax classifier, {} frameworks: which one should train it?"
 # For how many epochs a reader can choose to see who is done first.
-STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
+CHOICES = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 DATA_NAMES = {"fashion-mnist": "Fashion-MNIST"}
 # Of the chart: numbers of epochs of the points of a line, the colour of lines that never lead, and
 # its size in pixels.
@@ -194,7 +194,7 @@ def list_trainings(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
         others = select_softmax(list_swept(run, rows))
         others = [row for row in others if row.case.batch_size == size]
         groups[f"b{size}"] = f", batches of {size:,}", select_started(others, shown)
-    for count, (key, (words, group)) in product(STEPS, groups.items()):
+    for count, (key, (words, group)) in product(CHOICES, groups.items()):
         trained = f"{count:,} epoch{'s are' if count > 1 else ' is'} trained{words}"
         kinds = {"": (f"From a cold start until {trained}", time_starts(group, count))}
         if not key.startswith("b") and any(row.start.warm_by_round for row in group):
@@ -276,7 +276,7 @@ def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
     else:
         scale, unit = numbers.choose_unit([timing.seconds for timing in timings])
         heading = f"time, {unit}"
-    table = compare(timings)
+    table = compare_timings(timings)
     lines = [
         (
             timing.name,
@@ -299,32 +299,12 @@ def chart_frontier(
     on; these rows have colours, and circles where one overtakes another. epochs: of the vertical
     line.
     """
-    names = [label_case(row.case) for row in rows]
     leaders = [label_case(stretch.row.case) for stretch in stretches]
-    colours = dict(zip(leaders, PALETTE * len(leaders), strict=False))
-    times = {
-        name: {count: median(row.sum_epochs(count).values()) for count in _EPOCHS}
-        for name, row in zip(names, rows, strict=True)
-    }
-    points = [
-        {
-            "name": name,
-            "epochs": count,
-            "seconds": seconds,
-            "leads": name in colours,
-            "tip": JOINED.join(
-                [
-                    *start_tip(row.case),
-                    f"first epoch done after {numbers.format_duration(times[name][1])}",
-                    f"then {numbers.format_duration(row.epoch)} an epoch",
-                ]
-            ),
-        }
-        for name, row in zip(names, rows, strict=True)
-        for count, seconds in times[name].items()
-    ]
-    low = min(times[name][1] for name in names) / 1.5
-    high = max(times[name][SHOWN_EPOCHS] for name in names) * 1.5
+    colours = dict(zip(leaders, cycle(PALETTE), strict=False))
+    points = [point for row in rows for point in _list_points(row, colours)]
+    ends = {point["name"]: point["seconds"] for point in points if point["epochs"] == SHOWN_EPOCHS}
+    low = min(point["seconds"] for point in points) / 1.5
+    high = max(ends.values()) * 1.5
     x = alt.X(
         "epochs:Q",
         scale=alt.Scale(type="log", domain=[1, SHOWN_EPOCHS], nice=False),
@@ -336,19 +316,14 @@ def chart_frontier(
         "axis": make_log_axis([low, high], format="~g"),
         "title": "seconds from a cold start (log scale)",
     }
-    y = alt.Y("seconds:Q", **seconds)
-    # The grey lines first: what comes last lies on top.
-    domain = [*(name for name in names if name not in colours), *colours]
-    palette = alt.Scale(domain=domain, range=[colours.get(name, _OTHERS) for name in domain])
-    colour = alt.Color("name:N", scale=palette, legend=None)
-    lines = alt.Chart(alt.Data(values=points)).encode(x=x, y=y, detail="name:N")
-    ends = {name: times[name][SHOWN_EPOCHS] for name in names}
     labels = [
         {"name": name, "epochs": SHOWN_EPOCHS, "seconds": place, "leads": name in colours}
         for name, place in spread_labels(ends, low, high, _HEIGHT)
     ]
-    text = alt.Chart(alt.Data(values=labels)).encode(x=x, y=y, text="name:N")
-    text_style = {"align": "left", "dx": 6, "fontSize": 11}
+    lines, text = (
+        alt.Chart(alt.Data(values=values)).encode(x=x, y=alt.Y("seconds:Q", **seconds))
+        for values in (points, labels)
+    )
     rule = alt.Chart(alt.Data(values=[{"epochs": epochs}])).encode(x=x)
     layers = [
         rule.mark_rule(strokeDash=[2, 3], strokeWidth=1.5),
@@ -356,16 +331,7 @@ def chart_frontier(
             y=alt.value(0), text=alt.value(f"the textbook trains {epochs}")
         ),
         rule.properties(name="chosen").mark_rule(strokeWidth=0),
-        lines.transform_filter("!datum.leads")
-        .mark_line(strokeWidth=1.5, aria=True)
-        .encode(color=alt.value(_OTHERS), description="tip:N"),
-        lines.transform_filter("datum.leads")
-        .mark_line(strokeWidth=3, aria=True)
-        .encode(color=colour, description="tip:N"),
-        text.transform_filter("!datum.leads").mark_text(**text_style),
-        text.transform_filter("datum.leads")
-        .mark_text(fontWeight="bold", **text_style)
-        .encode(color=colour),
+        *_draw_lines(lines.encode(detail="name:N"), text.encode(text="name:N"), ends, colours),
         *_draw_crossings(stretches, x, seconds),
     ]
     case = rows[0].case
@@ -376,6 +342,50 @@ def chart_frontier(
     )
     chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
     return set_title(chart, title, subtitle, _WIDTH).configure_view(stroke=None)
+
+
+def _list_points(row: Row, colours: Container[str]) -> list[dict[str, Any]]:
+    """Return the points of a row's line, all with its tooltip. colours: by the name of a leader."""
+    name = label_case(row.case)
+    times = {count: median(row.sum_epochs(count).values()) for count in _EPOCHS}
+    tip = [
+        *start_tip(row.case),
+        f"first epoch done after {numbers.format_duration(times[1])}",
+        f"then {numbers.format_duration(row.epoch)} an epoch",
+    ]
+    return [
+        {
+            "name": name,
+            "epochs": count,
+            "seconds": seconds,
+            "leads": name in colours,
+            "tip": JOINED.join(tip),
+        }
+        for count, seconds in times.items()
+    ]
+
+
+def _draw_lines(
+    lines: Any, text: Any, names: Iterable[str], colours: Mapping[str, str]
+) -> list[Any]:
+    """Return the layers of the lines and of their names; those of leaders have colours."""
+    # The grey lines first: what comes last lies on top.
+    domain = [*(name for name in names if name not in colours), *colours]
+    palette = alt.Scale(domain=domain, range=[colours.get(name, _OTHERS) for name in domain])
+    colour = alt.Color("name:N", scale=palette, legend=None)
+    style = {"align": "left", "dx": 6, "fontSize": 11}
+    return [
+        lines.transform_filter("!datum.leads")
+        .mark_line(strokeWidth=1.5, aria=True)
+        .encode(color=alt.value(_OTHERS), description="tip:N"),
+        lines.transform_filter("datum.leads")
+        .mark_line(strokeWidth=3, aria=True)
+        .encode(color=colour, description="tip:N"),
+        text.transform_filter("!datum.leads").mark_text(**style),
+        text.transform_filter("datum.leads")
+        .mark_text(fontWeight="bold", **style)
+        .encode(color=colour),
+    ]
 
 
 def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, object]) -> list[Any]:

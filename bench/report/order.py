@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.analysis.devices import find_crossovers
-from bench.analysis.sweep import find_sweep
 from bench.report.base.labels import list_workloads, select_ranked
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section
@@ -33,17 +31,7 @@ from bench.report.sections.setting.runs import (
     list_left_out,
 )
 
-# The parts of a report, in the order in which a reader asks.
-SAME = "Do they compute the same?"
-WHICH = "Which one should I use?"
-STEP = "What does a step cost?"
-START = "Start-up and memory"
-GROWTH = "Growth"
-GPU = "CPU against GPU"
-PREDICTION = "Predicting"
-LEARNED = "What it learned"
 METHOD = "Method, noise, machine"
-MACHINES = "The machines"
 
 
 def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
@@ -77,42 +65,40 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     sections to the reports of its runs. In that of one run the tables of the first workload and of
     many models are open, all others folded. output: the folder of the report.
     """
-    opened: set[int] = set()
     method = [describe_faults(runs), describe_noise(runs), describe_environments(runs)]
     if len(runs) > 1:
         groups = {
-            WHICH: [describe_machines(runs)],
-            MACHINES: [describe_runs(runs, output), describe_history(runs)],
-            SAME: [describe_textbook(runs)],
+            "Which one should I use?": [describe_machines(runs)],
+            "The machines": [describe_runs(runs, output), describe_history(runs)],
+            "Do they compute the same?": [describe_textbook(runs)],
             METHOD: method,
         }
+        opened = [section for sections in groups.values() for section in sections]
     else:
         (run,) = runs
         workloads = [describe_workload(run, name) for name in list_workloads(run.rows)]
         # The page shows how the rows lie once; a table has the numbers of the other workloads.
         workloads[1:] = [replace(section, pictures=()) for section in workloads[1:]]
-        sweep = find_sweep(run.rows, run.workload)
         many = describe_many(run)
-        opened |= {*map(id, workloads[:1]), id(many)}
-        crossovers = find_crossovers(run.rows, run.workload)
+        opened = [*workloads[:1], many]
         groups = {
-            SAME: [describe_parity(run), describe_textbook(runs)],
-            WHICH: [*workloads, describe_programs(run, output)],
-            STEP: [describe_steps(run)],
-            START: [describe_starts(run), describe_memory(run)],
-            GROWTH: [
-                describe_batch_sizes(run, sweep, crossovers),
+            "Do they compute the same?": [describe_parity(run), describe_textbook(runs)],
+            "Which one should I use?": [*workloads, describe_programs(run, output)],
+            "What does a step cost?": [describe_steps(run)],
+            "Start-up and memory": [describe_starts(run), describe_memory(run)],
+            "Growth": [
+                describe_batch_sizes(run),
                 describe_threads(run),
                 many,
                 describe_roofline(run),
             ],
-            GPU: [describe_gpu(run, sweep, crossovers)],
-            PREDICTION: [describe_predictions(run)],
-            LEARNED: [describe_learned(run)],
+            "CPU against GPU": [describe_gpu(run)],
+            "Predicting": [describe_predictions(run)],
+            "What it learned": [describe_learned(run)],
             METHOD: method,
         }
     return [
-        replace(section, group=group, folded=len(runs) == 1 and id(section) not in opened)
+        replace(section, group=group, folded=not any(section is other for other in opened))
         for group, sections in groups.items()
         for section in sections
     ]

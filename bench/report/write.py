@@ -1,23 +1,35 @@
-"""Write a report: report.md, report.html, summary.csv and the charts."""
+"""Write a report: report.md, report.html, summary.csv and the charts.
 
+report.html is one file that works from a mail attachment. It needs the extra ``report``.
+"""
+
+import base64
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UserError, report_write_errors
 from bench.records.files import sync_folders, write_file
 from bench.records.layout import PLANS
-from bench.report import page
-from bench.report.base.labels import list_features
+from bench.report.base.labels import EPOCHS, list_features
 from bench.report.base.load import LoadedRun
+from bench.report.base.parts import Chart, Relative, Section
 from bench.report.charts.chart import draw_chart, name_file
-from bench.report.opening import TITLE, make_opening
+from bench.report.opening import TITLE, Opening, Standing, make_opening
 from bench.report.order import describe_notes, list_sections
-from bench.report.render import csv, markdown
+from bench.report.render import csv, html, markdown
 from bench.report.sections.setting.machines import list_relative
 
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
+# By what a page orders programs that train some epochs.
+KINDS = {
+    "": "a cold start and some epochs",
+    "warm": "a warm start and some epochs",
+    "each": "some epochs of one of many models",
+}
+SCRIPTS = ("address.js", "table.js", "relative.js", "filter.js", "epochs.js", "charts.js")
 
 
 def write_report(
@@ -57,11 +69,11 @@ def write_report(
         sync_folders(*folder.resolve().parents)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
-        html = "report.html" if can_draw() else ""
-        text = markdown.render_report(title, paragraphs, sections, charts, html)
+        name = "report.html" if can_draw() else ""
+        text = markdown.render_report(title, paragraphs, sections, charts, name)
         write_file(folder / "report.md", text.encode())
         if can_draw():
-            text = page.render_report(
+            text = render_page(
                 title,
                 notes,
                 opening=opening,
@@ -82,3 +94,87 @@ def write_report(
 def can_draw() -> bool:
     """Return whether the extra ``report`` is installed."""
     return all(importlib.util.find_spec(name) for name in EXTRA)
+
+
+def render_page(
+    title: str,
+    paragraphs: Sequence[str],
+    *,
+    sections: Sequence[Section],
+    charts: Mapping[str, Chart],
+    opening: Opening | None = None,
+    features: Mapping[str, Mapping[str, str]] | None = None,
+    relative: Relative | None = None,
+    summary_csv: bytes = b"",
+) -> str:
+    """Return the whole page. paragraphs: Markdown before the sections.
+
+    charts: by the picture's name. opening: of the page of one run. features: by what a reader
+    can choose programs (list_features). relative: what a reader can see relative to a
+    program, in place of the columns that begin with ×. summary_csv: to download.
+    """
+    standings = opening.standings if opening else ()
+    features = features or {}
+    softmax = [name for name, of in features.items() if of.get("objective") == "softmax"]
+    bases = [*relative.cells] if relative else softmax
+    return html.render_page(
+        "report.html.j2",
+        scripts=[html.read_part(name) for name in SCRIPTS],
+        title=title,
+        tab=" · ".join([*opening.facts[:2], title]) if opening else title,
+        summary=" ".join([opening.agreement, *opening.answers]).strip() if opening else "",
+        paragraphs=paragraphs,
+        opening=opening,
+        first=next((standing for standing in standings if standing.key == str(EPOCHS)), None),
+        standings={standing.key: list_values(standing) for standing in standings},
+        quantities=list_orders(standings),
+        counts=[standing.key for standing in standings if standing.key.isdecimal()],
+        table=f"data:text/csv;base64,{base64.b64encode(summary_csv).decode()}",
+        sections=sections,
+        contents=list_contents(sections),
+        charts=charts,
+        programs=features,
+        choices=list_choices(features),
+        bases=bases if len(bases) > 1 else [],
+        relative=relative,
+    )
+
+
+def list_orders(standings: Sequence[Standing]) -> dict[str, str]:
+    """Return what a reader can order programs by: words by the end of keys, or by the key."""
+    ends = {standing.key.split()[-1] for standing in standings}
+    kinds = {key: words for key, words in KINDS.items() if not key or key in ends}
+    return kinds | {
+        standing.key: f"{standing.caption[0].lower()}{standing.caption[1:]}"
+        for standing in standings
+        if not standing.key[0].isdecimal()
+    }
+
+
+def list_values(standing: Standing) -> list[Any]:
+    """Return what epochs.js shows of a standing; it writes the times of trainings itself."""
+    trains = standing.key[0].isdecimal()
+    lines = [
+        [name, "" if trains else text, html.write_key(key)] for name, text, _, key in standing.lines
+    ]
+    return [standing.heading, lines, standing.leaders, standing.caption]
+
+
+def list_choices(features: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return the values of each feature that has several, sorted."""
+    values: dict[str, set[str]] = {}
+    for of_program in features.values():
+        for feature, value in of_program.items():
+            values.setdefault(feature, set()).add(value)
+    return {feature: sorted(several) for feature, several in values.items() if len(several) > 1}
+
+
+def list_contents(sections: Sequence[Section]) -> list[tuple[str, str]]:
+    """Return the text and the anchor of each link: one a group, and one a section without a group.
+
+    A group's link leads to its first section.
+    """
+    links: dict[str, str] = {}
+    for section in sections:
+        links.setdefault(section.group or section.title, html.make_anchor(section.title))
+    return list(links.items())

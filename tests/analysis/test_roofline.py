@@ -5,7 +5,7 @@ from support.records import bare, case, environment, probe, trials
 
 from bench.analysis import summary
 from bench.analysis.roofline import Roofline, find_rooflines
-from bench.report.sections.costs import comparison
+from bench.report.base import labels
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 REMARK = "faster than the roofline"
@@ -73,4 +73,4 @@ def test_share_is_unknown_without_probe_or_data_shape():
 def test_row_faster_than_the_roofline_is_ranked_with_a_remark(epoch, remarks):
     measured = row(probe(), *trials(case(), epoch, epoch))
     assert (measured.ranked, measured.faults) == (True, ())
-    assert comparison.list_remarks(measured) == remarks
+    assert labels.remark_row(measured) == remarks

@@ -18,11 +18,11 @@ from support.sweeps import models
 
 import bench
 from bench.report import index
-from bench.report.base.labels import label_case, select_ranked
+from bench.report.base.labels import label_case, select_ranked, select_softmax
 from bench.report.base.load import load_run, load_runs
 from bench.report.base.numbers import format_factor
 from bench.report.opening import make_opening
-from bench.report.sections.verdict import Timing, compare, select_softmax
+from bench.report.sections.verdict import Timing, compare_timings
 from bench.report.write import write_report
 
 pytestmark = pytest.mark.browser
@@ -528,7 +528,7 @@ def ratios(view, selector):
 
 
 def compare_by(rows, list_times):
-    return compare([Timing(row, list_times(row), list_times(row)) for row in rows])
+    return compare_timings([Timing(row, list_times(row), list_times(row)) for row in rows])
 
 
 def test_ratios_to_any_program_are_those_of_the_analysis(opened, reference):

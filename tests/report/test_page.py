@@ -10,13 +10,11 @@ from support.hostile_run import HOSTILE, line
 from support.records import HERE, bare, case, run, trials, write
 
 from bench.analysis.summary import summarize
-from bench.report import page
 from bench.report.base.labels import list_features
 from bench.report.base.load import load_run
 from bench.report.base.parts import Fold, Link, Section, Table
-from bench.report.sections.costs.comparison import tabulate_comparison
-from bench.report.sections.costs.workload import NOTHING_WELL
-from bench.report.write import write_report
+from bench.report.sections.costs.workload import NOTHING_WELL, tabulate_comparison
+from bench.report.write import render_page, write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -52,7 +50,7 @@ class Reader(HTMLParser):
 
 
 def render(sections):
-    return Reader(page.render_report("t", [], sections=sections, charts={}))
+    return Reader(render_page("t", [], sections=sections, charts={}))
 
 
 def read(folder):
@@ -125,7 +123,7 @@ def test_comparison_has_sort_keys_and_filters():
     rows = summarize(records, HERE)
     sections = [Section("epochs", [tabulate_comparison(rows, rows)])]
     features = list_features(rows)
-    view = Reader(page.render_report("t", [], sections=sections, charts={}, features=features))
+    view = Reader(render_page("t", [], sections=sections, charts={}, features=features))
     assert [one["name"] for one in view.all("select")] == [
         *("style", "objective", "device", "relative"),
     ]
@@ -235,4 +233,4 @@ def test_table_with_long_lines_is_wide(heading, cell, count, widths):
     table = Table("t", ("a", *[heading] * count), [["x" * 200, *[cell] * count]], 2)
     assert table.widths == widths
     box = f'class="{" ".join(["box", *widths])}"'
-    assert box in page.render_report("t", [], sections=[Section("s", [table])], charts={})
+    assert box in render_page("t", [], sections=[Section("s", [table])], charts={})

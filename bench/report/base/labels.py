@@ -1,35 +1,38 @@
-"""The words for a case, its size and its status, and which rows a part of the report is about."""
+"""The words for a case, its size and its status, and which rows a part of the report is about.
+
+With the table of these rows that many sections have.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.analysis.summary import Row
 from bench.records.schema import Case
-from bench.report.base import numbers
-from bench.report.base.numbers import format_percent
-from implementations import IMPLEMENTATIONS, MANY
+from bench.report.base import numbers, tables
+from bench.report.base.parts import Table
+from implementations import IMPLEMENTATIONS, MANY, Implementation
 
 
 def remark_processes(row: Row) -> str:
     """Return how many trials of a row succeeded, if not all, and whether they fall into groups."""
-    return "".join(f", {remark}" for remark in list_remarks(row))
+    return "".join(f", {remark}" for remark in remark_row(row))
 
 
-def list_remarks(row: Row) -> list[str]:
+def remark_row(row: Row) -> list[str]:
     """Return what a reader must know of the processes of a row, in a few words each."""
     remarks = {
         f"{row.succeeded} of {row.rounds}": row.succeeded < row.rounds,
         "two groups": row.in_two_groups,
-        f"waits {format_percent(row.waits.share if row.waits else None)}": row.waits,
+        f"waits {numbers.format_percent(row.waits.share if row.waits else None)}": row.waits,
         "faster than the roofline": (row.roofline_share or 0) > 1,
     }
     return [remark for remark, holds in remarks.items() if holds]
 
 
+PROGRAMS = (*IMPLEMENTATIONS, *MANY)
 # What stands beside the name of a program in every table.
-REMARKS = {
-    program.name: f" ({program.remark})" for program in (*IMPLEMENTATIONS, *MANY) if program.remark
-}
+REMARKS = {program.name: f" ({program.remark})" for program in PROGRAMS if program.remark}
+MAX_NAMES = 3  # in a sentence; the table has all of them
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
@@ -52,6 +55,11 @@ def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
         for row in rows
         if row.case.workload == workload and row.ranked and not (row.swept or row.provisional)
     ]
+
+
+def select_softmax(rows: Iterable[Row]) -> list[Row]:
+    """Return the ranked rows of the softmax objective."""
+    return [row for row in rows if row.ranked and row.case.objective == "softmax"]
 
 
 def list_workloads(rows: Sequence[Row]) -> list[str]:
@@ -96,7 +104,7 @@ def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
     return features
 
 
-def list_names(names: Sequence[str], limit: int) -> str:
+def list_names(names: Sequence[str], limit: int = MAX_NAMES) -> str:
     """Return names as words: a, b and c; beyond the limit, how many more there are."""
     words = list(names[:limit])
     if len(names) > limit:
@@ -171,6 +179,34 @@ def describe_status(row: Row | None) -> str:
     if row is None:
         return "not measured"
     return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
+
+
+def find_entry(case: Case) -> Implementation | None:
+    """Return the registry's entry of a case; None for a file of a user, or a name that is gone."""
+    for entry in PROGRAMS if case.file is None else ():
+        names = {entry.name, entry.former_name}
+        if case.implementation in names and entry.framework == case.framework:
+            return entry
+    return None
+
+
+def tabulate_programs(
+    title: str, columns: Iterable[tables.Column], note: str, rows: Sequence[Row]
+) -> Table:
+    """Return a table with a line for each row: its program, its other columns, its style.
+
+    With the threads, where they differ. title: without the problem, which is added.
+    """
+    title = f"{title}, {describe_workload_size(rows)}"
+    cases = [row.case for row in rows]
+    columns = [
+        tables.list_words("program", map(name_case, cases)),
+        *columns,
+        tables.list_words("style", [case.style for case in cases]),
+    ]
+    if vary_threads(rows):
+        columns.append(tables.list_words("threads", [str(case.threads) for case in cases]))
+    return tables.build_table(title, columns, note, programs=list(map(label_case, cases)))
 
 
 def list_faults(rows: Sequence[Row]) -> list[dict[str, str]]:

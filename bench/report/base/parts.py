@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis.intervals import Interval
 
-Key = float | str | Interval | None
+SortKey = float | str | Interval | None
 # Letters in a line of a table that fit into half a sheet of paper and into a whole one; longer
 # texts than LONG are wrapped.
 HALF_SHEET, SHEET, LONG = 80, 150, 40
@@ -27,7 +27,7 @@ class Table:
     last_words: int = 0  # columns of text at the end
     # What lines are sorted by, a key a cell; of a ratio, the time of the line, of which a page
     # computes the ratio to another line.
-    keys: Sequence[Sequence[Key]] = ()
+    keys: Sequence[Sequence[SortKey]] = ()
     # Of each line, by which a page finds the lines that a reader chose; empty if lines are about
     # something else.
     programs: Sequence[str] = ()

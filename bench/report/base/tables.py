@@ -7,9 +7,9 @@ from typing import Any
 
 from bench.analysis.intervals import Interval
 from bench.report.base import numbers
-from bench.report.base.parts import Key, Table
+from bench.report.base.parts import SortKey, Table
 
-Value = Interval | float | None
+CellValue = Interval | float | None
 
 # Cells without a value.
 NOTHING = {numbers.ABSENT, ""}
@@ -21,7 +21,7 @@ class Column:
 
     heading: str
     cells: Sequence[str]
-    keys: Sequence[Key]  # what lines are sorted by; None for a line without a value
+    keys: Sequence[SortKey]  # what lines are sorted by; None for a line without a value
     numeric: bool = True
 
 
@@ -31,7 +31,7 @@ def list_words(heading: str, words: Iterable[str]) -> Column:
     return Column(heading, cells, cells, numeric=False)
 
 
-def list_times(heading: str, seconds: Iterable[Value]) -> Column:
+def list_times(heading: str, seconds: Iterable[CellValue]) -> Column:
     """Return a column of times in the unit of their median."""
     times = list(seconds)
     scale, unit = numbers.choose_unit(times)
@@ -43,7 +43,7 @@ def list_memory(heading: str, sizes: Iterable[float | None]) -> Column:
     return list_numbers(f"{heading}, MiB", sizes, 2.0**-20)
 
 
-def list_numbers(heading: str, values: Iterable[Value], scale: float = 1.0) -> Column:
+def list_numbers(heading: str, values: Iterable[CellValue], scale: float = 1.0) -> Column:
     """Return a column of numbers, each times a scale, whose heading names their unit."""
 
     def format_cell(value: Interval | float) -> str:
@@ -53,7 +53,7 @@ def list_numbers(heading: str, values: Iterable[Value], scale: float = 1.0) -> C
     return _list_values(heading, values, format_cell)
 
 
-def list_accuracies(heading: str, accuracies: Iterable[Value]) -> Column:
+def list_accuracies(heading: str, accuracies: Iterable[CellValue]) -> Column:
     """Return a column of accuracies, with the least and the largest if there are several seeds."""
 
     def format_cell(value: Interval | float) -> str:
@@ -72,7 +72,7 @@ def list_errors(heading: str, errors: Iterable[float | None]) -> Column:
 
 
 def _list_values(
-    heading: str, values: Iterable[Value], format_cell: Callable[[Any], str]
+    heading: str, values: Iterable[CellValue], format_cell: Callable[[Any], str]
 ) -> Column:
     """Return a column of values, a dash for None; the mean of an interval is its key."""
     values = list(values)

@@ -10,7 +10,7 @@ from bench.report.charts.style import COLOURS_OF_PAGE
 
 # All have the same widths, and almost every machine has one of them.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
-MAX_NAME = 100  # letters of a file's name
+MAX_LETTERS = 100  # letters of a file's name
 
 # Pixels of a chart in the page: from a width of the page on (style.css), and on phones.
 WIDE, NARROW = 760, 360
@@ -57,7 +57,7 @@ def draw_chart(picture: Picture) -> Chart:
 
 def name_file(name: str) -> str:
     """Return the file of a chart; a record's text can neither leave the folder nor end a link."""
-    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)[:MAX_NAME]}.svg"
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)[:MAX_LETTERS]}.svg"
 
 
 def make_specification(draw: Callable[[], Any]) -> dict[str, Any]:

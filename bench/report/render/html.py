@@ -47,8 +47,8 @@ def write_key(key: float | Interval) -> str:
     """Return what cells are sorted by; of an interval, all that relative.js computes ratios of."""
     if not isinstance(key, Interval):
         return f"{key:.6g}"
-    values = (key.mean, key.low, key.high, key.other)
-    return " ".join("-" if one is None else f"{one:.7g}" for one in values).rstrip(" -")
+    ends = (key.mean, key.low, key.high, key.other)
+    return " ".join("-" if end is None else f"{end:.7g}" for end in ends).rstrip(" -")
 
 
 def read_part(name: str) -> str:

@@ -6,10 +6,16 @@ from statistics import fmean
 from bench.analysis.summary import Row
 from bench.records.schema import TOLERANCE
 from bench.report.base import numbers, tables
-from bench.report.base.labels import REMARKS, label_case, list_workloads, select_ranked
+from bench.report.base.labels import (
+    REMARKS,
+    label_case,
+    list_workloads,
+    select_ranked,
+    select_softmax,
+)
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
-from bench.report.sections.verdict import describe_agreement, select_softmax
+from bench.report.sections.verdict import describe_agreement
 
 TITLE = "Do they compute the same?"
 NOTE = (
@@ -89,7 +95,7 @@ def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:
         tables.list_errors("error", [_find_worst(group) if group else None for group in at_first]),
         tables.list_errors("at any size", worst),
         tables.list_counts("sizes", [len(group) for _, group in ordered]),
-        tables.Column("margin, ×", [_describe_margin(one) for one in worst], worst),
+        tables.Column("margin, ×", [_describe_margin(error) for error in worst], worst),
     ]
     if all(len(group) == 1 for group in at_first) and len(ordered) == len(rows):
         columns = [columns[0], columns[1], columns[4]]

@@ -8,17 +8,15 @@ from urllib.parse import quote
 
 from bench.records.environments import list_versions
 from bench.records.layout import TRACES
-from bench.records.schema import Case
 from bench.records.traces import name_trace
 from bench.report.base import tables
-from bench.report.base.labels import label_case, name_case, select_ranked
+from bench.report.base.labels import PROGRAMS, find_entry, label_case, name_case, select_ranked
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Fold, Link, Section
 from bench.report.render.markdown import escape
-from implementations import IMPLEMENTATIONS, MANY, Implementation
+from implementations import Implementation
 
 TITLE = "What each row is"
-NOTHING = "No program can be ranked."
 STYLES = (
     "*Idiomatic* programs do what a page of their framework's documentation shows. *Tuned* "
     "programs do the same mathematics, written for speed."
@@ -33,9 +31,8 @@ TRACED = (
     "The framework's own profiler traced some steps of each program, in a process that was not "
     "measured. `ui.perfetto.dev` opens the traces, to which the list below leads."
 )
-UNKNOWN = "not a program of this version of the suite"
+NOT_OURS = "not a program of this version of the suite"
 ROOT = Path(__file__).parents[3]
-PROGRAMS = (*IMPLEMENTATIONS, *MANY)
 
 
 def describe_programs(run: LoadedRun, output: Path) -> Section:
@@ -45,7 +42,7 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
     """
     rows = select_ranked(run.rows, run.workload)
     if not rows:
-        return Section(TITLE, empty=NOTHING)
+        return Section(TITLE, empty="No program can be ranked.")
     program_rows = list({row.case.implementation: row for row in rows}.values())
     errors: dict[str, float] = {}  # the largest of all devices
     for row in rows:
@@ -55,9 +52,12 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
     sources = [fold_source(entry, output) if entry else None for entry in entries]
     columns = (
         tables.list_words("program", [name_case(row.case) for row in program_rows]),
-        tables.list_counts("lines", [count_lines(one.text) if one else None for one in sources]),
+        tables.list_counts(
+            "lines", [count_lines(source.text) if source else None for source in sources]
+        ),
         tables.list_words(
-            "what it is", [summarize_source(one.text) if one else UNKNOWN for one in sources]
+            "what it is",
+            [summarize_source(source.text) if source else NOT_OURS for source in sources],
         ),
         tables.list_errors(
             "parity error", [errors[row.case.implementation] for row in program_rows]
@@ -65,7 +65,7 @@ def describe_programs(run: LoadedRun, output: Path) -> Section:
         tables.list_words("style", [row.case.style for row in program_rows]),
         tables.list_words("data", [row.case.data_access for row in program_rows]),
         tables.list_words("version", [row.version for row in program_rows]),
-        tables.list_words("reviewed by", [one.reviewed_by if one else "" for one in entries]),
+        tables.list_words("reviewed by", [entry.reviewed_by if entry else "" for entry in entries]),
     )
     suite = list_versions(run.environments.values()).get("suite", "unknown")
     text = (
@@ -107,15 +107,6 @@ def find_traces(run: LoadedRun, output: Path) -> tuple[list[Link], list[str]]:
     return links, remarks
 
 
-def find_entry(case: Case) -> Implementation | None:
-    """Return the registry's entry of a case; None for a file of a user, or a name that is gone."""
-    for entry in PROGRAMS if case.file is None else ():
-        names = {entry.name, entry.former_name}
-        if case.implementation in names and entry.framework == case.framework:
-            return entry
-    return None
-
-
 def find_twin(entry: Implementation) -> Implementation | None:
     """Return what a layer is built on, or the first idiomatic program of the same framework.
 
@@ -131,7 +122,7 @@ def find_twin(entry: Implementation) -> Implementation | None:
 
 def compare_sources(entry: Implementation, twin: Implementation) -> str:
     """Return the lines in which a program differs from its twin, as a unified diff."""
-    old, new = (find_file(one) for one in (twin, entry))
+    old, new = find_file(twin), find_file(entry)
     before, after = ((ROOT / file).read_text(encoding="utf-8").splitlines() for file in (old, new))
     return "\n".join(
         difflib.unified_diff(before, after, old.as_posix(), new.as_posix(), n=0, lineterm="")

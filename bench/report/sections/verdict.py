@@ -12,14 +12,20 @@ from bench.analysis.summary import Row
 from bench.planning.plan import Part
 from bench.records.schema import TOLERANCE, TrialRecord
 from bench.report.base import numbers
-from bench.report.base.labels import EPOCHS, EPOCHS_IN_WORDS, label_case, list_names, select_ranked
+from bench.report.base.labels import (
+    EPOCHS,
+    EPOCHS_IN_WORDS,
+    MAX_NAMES,
+    label_case,
+    list_names,
+    select_ranked,
+    select_softmax,
+)
 from bench.report.base.load import LoadedRun
 from bench.runner.loop import Estimate
 
 NOTHING = "No program can be ranked."
 MARKS = {True: "", False: " (uncertain)"}
-# A sentence names at most this many programs; the table has all of them.
-MAX_NAMES = 3
 FAR = 2.0
 SHOWN_EPOCHS = 1000  # the largest number of epochs that sentences and charts are about
 
@@ -48,7 +54,7 @@ class Timing:
 
         Of nine processes or more, those that lie outside of the interval do not count.
         """
-        ranges = (find_range(sorted(one.measured.values())) for one in (self, other))
+        ranges = (find_range(sorted(timing.measured.values())) for timing in (self, other))
         (low, high), (least, most) = ranges
         return low <= most and least <= high
 
@@ -58,21 +64,21 @@ class Timing:
         A row that takes FAR as long is no rival, also where few or unlike processes prove nothing.
         """
         device, far = self.row.case.device, FAR * self.seconds.mean
-        same = compare([one for one in timings if one.row.case.device == device])
+        same = compare_timings([timing for timing in timings if timing.row.case.device == device])
         return [
             timing
             for timing in timings
             if timing is not self
             and timing.seconds.mean < far
             and not (
-                same if timing.row.case.device == device else compare([self, timing])
+                same if timing.row.case.device == device else compare_timings([self, timing])
             ).is_behind(timing.name, self.name)
         ]
 
 
-def compare(timings: Iterable[Timing]) -> Comparison[str]:
+def compare_timings(timings: Iterable[Timing]) -> Comparison[str]:
     """Compare timings by their names."""
-    return Comparison({one.name: (one.compared, one.row.traits) for one in timings})
+    return Comparison({timing.name: (timing.compared, timing.row.traits) for timing in timings})
 
 
 # What a run may lack, by its parts.
@@ -95,8 +101,8 @@ def list_remarks(run: LoadedRun) -> list[str]:
         f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked."
         for workload, (tried, planned) in run.incomplete.items()
     )
-    known = describe_quiet(run), describe_apart(run), *incomplete, describe_missing(run)
-    return [*filter(None, known), *describe_waits(run)]
+    remarks = describe_quiet(run), describe_apart(run), *incomplete, describe_missing(run)
+    return [*filter(None, remarks), *describe_waits(run)]
 
 
 def describe_waits(run: LoadedRun) -> Iterator[str]:
@@ -153,17 +159,17 @@ def list_answers(rows: Sequence[Row]) -> Iterator[str]:
     ):
         if timings:
             yield f"{label}: {''.join(describe_first(timings))}."
-    timings = [one for one in time_epochs(rows) if one.row.case.device == "cpu"]
+    timings = [timing for timing in time_epochs(rows) if timing.row.case.device == "cpu"]
     for framework, name in ASKED.items():
         of_style: dict[str, list[str]] = {}
-        for one in timings:
-            if one.row.case.framework == framework:
-                time = numbers.format_typical(one.seconds)
-                of_style.setdefault(one.row.case.style, []).append(f"{time} in {one.name}")
+        for timing in timings:
+            if timing.row.case.framework == framework:
+                text = f"{numbers.format_typical(timing.seconds)} in {timing.name}"
+                of_style.setdefault(timing.row.case.style, []).append(text)
         if forms := of_style.get("idiomatic"):
-            more = [list_names(forms[1:], MAX_NAMES)] if forms[1:] else []
+            more = [list_names(forms[1:])] if forms[1:] else []
             if tuned := of_style.get("tuned"):
-                more.append(f"tuned, {list_names(tuned, MAX_NAMES)}")
+                more.append(f"tuned, {list_names(tuned)}")
             yield f"{name}: {'; '.join([forms[0], *more])}."
 
 
@@ -178,12 +184,12 @@ def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
     if others and len(first.measured) == 1:
         more = ", measured once"
     elif others and not rivals:
-        factor = compare([first, others[0]]).estimate(others[0].name, first.name).mean
+        factor = compare_timings([first, others[0]]).estimate(others[0].name, first.name).mean
         more = f"; {others[0].name} takes {numbers.format_number(factor, 2)} times as long"
     elif 0 < len(rivals) < MAX_NAMES and all(
-        one.is_level(other) for one, other in combinations((first, *rivals), 2)
+        timing.is_level(other) for timing, other in combinations((first, *rivals), 2)
     ):
-        return f"{' or '.join(one.name for one in (first, *rivals))}, {time}", ""
+        return f"{' or '.join(timing.name for timing in (first, *rivals))}, {time}", ""
     elif rivals:
         more = f", but {rivals[0].name} may be as fast"
     return f"{first.name}, {time}", more
@@ -211,13 +217,13 @@ def describe_agreement(run: LoadedRun) -> str:
         verb = "ends" if len(wrong) == 1 else "end"
         faults.append(
             f"{numbers.format_count(len(wrong))} of {total} softmax programs {verb} with other "
-            f"weights than the float64 oracle: {list_names(wrong, MAX_NAMES)}."
+            f"weights than the float64 oracle: {list_names(wrong)}."
         )
     if unjudged:
         verb = "was" if len(unjudged) == 1 else "were"
         faults.append(
             f"{numbers.format_count(len(unjudged))} of {total} softmax programs {verb} not judged, "
-            f"so nothing shows what they compute: {list_names(list(unjudged), MAX_NAMES)}."
+            f"so nothing shows what they compute: {list_names(list(unjudged))}."
         )
     if faults:
         return " ".join(faults)
@@ -248,9 +254,9 @@ def time_epochs(rows: Sequence[Row]) -> list[Timing]:
 
 def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
     """Return timings in the order of what is compared, which know the noise of their table."""
-    ordered = sorted(timings, key=lambda one: median(one.compared.values()))
-    noise = share_noise({one.name: (one.measured, one.row.traits) for one in ordered})
-    return [replace(one, noise=noise[one.name]) for one in ordered]
+    ordered = sorted(timings, key=lambda timing: median(timing.compared.values()))
+    noise = share_noise({timing.name: (timing.measured, timing.row.traits) for timing in ordered})
+    return [replace(timing, noise=noise[timing.name]) for timing in ordered]
 
 
 def write_headline(rows: Sequence[Row], of: str = "") -> str:
@@ -280,8 +286,3 @@ def write_frontier(stretches: Sequence[Stretch]) -> str:
         name = label_case(stretch.row.case)
         parts.append(f"from {epochs} on {name}{MARKS[stretch.certain]}")
     return ", ".join(parts)
-
-
-def select_softmax(rows: Sequence[Row]) -> list[Row]:
-    """Return the ranked rows of the softmax objective."""
-    return [row for row in rows if row.ranked and row.case.objective == "softmax"]

@@ -64,7 +64,7 @@ def test_each_program_has_its_line_and_its_source(tmp_path, inside):
     assert lines["numpy"]["what it is"].startswith("Softmax regression in NumPy")
     assert int(lines["numpy"]["lines"]) > 20
     assert lines["numpy"]["parity error, × 10⁻⁶"] == "1.5"
-    assert lines["mine"]["what it is"] == programs.UNKNOWN
+    assert lines["mine"]["what it is"] == programs.NOT_OURS
     (fold,) = section.folds
     assert "class Trainer" in fold.text
     path = "../../implementations/idiomatic/softmax_numpy.py"

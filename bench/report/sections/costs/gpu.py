@@ -3,8 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 
-from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
+from bench.analysis.devices import (
+    Crossover,
+    DeviceComparison,
+    compare_devices,
+    find_crossovers,
+)
 from bench.analysis.summary import Row
+from bench.analysis.sweep import find_sweep
 from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.base import numbers, tables
@@ -13,13 +19,13 @@ from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
 
 TITLE = "CPU against GPU"
-DEVICES: tuple[Device, ...] = ("cpu", "gpu")
+BOTH: tuple[Device, ...] = ("cpu", "gpu")
 NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
 NO_GPU = (
     "This run has no GPU. To see from which batch size on a GPU is faster, run `bench run --sweep "
     "--device cpu,gpu`."
 )
-NO_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
+ADD_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (
     "Speedup: CPU time over GPU time, round by round; above 1, the GPU is faster. Each device has "
     "the number of threads with the shortest epoch of those measured. Predictions: of all test "
@@ -47,18 +53,16 @@ UNTUNED_BRIEF = " at one number of threads, which need not be its best"
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster."
 
 
-def describe_gpu(run: LoadedRun, sweep: Sequence[Row], crossovers: Sequence[Crossover]) -> Section:
-    """Return the comparison of the devices, or how to get one.
-
-    sweep, crossovers: of the first workload, which the sweep belongs to.
-    """
+def describe_gpu(run: LoadedRun) -> Section:
+    """Return the comparison of the devices, or how to get one."""
     if not run.on_gpu:
         return Section(TITLE, empty=NO_GPU)
     table_list, finding, remarks = [], "", []
     chosen = {row.case.slug for row in run.rows}
     tried = [row for row in run.tried if row.case.slug not in chosen]
     for workload in list_workloads(run.rows):
-        crossed = crossovers if workload == run.workload else ()
+        # Of the first workload, which the sweep belongs to.
+        crossed = find_crossovers(run.rows, workload) if workload == run.workload else ()
         pairs = compare_devices([*run.rows, *tried], workload, crossed)
         table_list += tabulate_devices(pairs, crossed)
         # A stranger's file may have anything here.
@@ -67,8 +71,8 @@ def describe_gpu(run: LoadedRun, sweep: Sequence[Row], crossovers: Sequence[Cros
             remarks.append(UNTUNED.format(names=", ".join(untuned), workload=workload))
         if workload == run.workload:
             finding = describe_speedups(pairs, at_best=not untuned)
-    if table_list and not sweep:
-        remarks.append(NO_SWEEP)
+    if table_list and not find_sweep(run.rows, run.workload):
+        remarks.append(ADD_SWEEP)
     return Section(TITLE, table_list, NOT_RANKED, remarks=remarks, finding=finding)
 
 
@@ -120,9 +124,9 @@ def tabulate_devices(
     table_list.append(tables.build_table(title, columns, USED_NOTE))
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
-        columns = [tables.list_words("implementation", [one.name for one in crossovers])]
+        columns = [tables.list_words("implementation", [swept.name for swept in crossovers])]
         columns += [
-            tables.list_factors(f"{size:,}", [one.speedups.get(size) for one in crossovers])
+            tables.list_factors(f"{size:,}", [swept.speedups.get(size) for swept in crossovers])
             for size in sizes
         ]
         table_list.append(tables.build_table("GPU speedup by batch size", columns, SPEEDUPS_NOTE))
@@ -140,7 +144,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
             f"{heading}, {device.upper()}": numbers.format_number(find_rate(row))
             if (row := pair.ranked(device))
             else describe_status(pair.rows.get(device))
-            for device in DEVICES
+            for device in BOTH
         }
 
     lines = []

@@ -18,7 +18,6 @@ from bench.report.base import numbers, tables
 from bench.report.base.labels import label_case, list_names, name_case
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import JOINED, Picture, Section, Table
-from bench.report.base.tables import Column
 from bench.report.charts.style import BARS, COLOURS, alt, make_log_axis, set_title, spread_labels
 from bench.report.sections.costs.gpu import describe_crossover
 
@@ -33,9 +32,8 @@ CROSSED_NOTE = (
     "that trains them one by one, in one process a core; GPU faster from: than the same program on "
     "the CPU. In brackets, where the ends of the intervals cross. Uncertain: measured once."
 )
-MEMORY_NOTE = "Peak of the resident memory of all processes of a program, after the last epoch."
+PEAKS_NOTE = "Peak of the resident memory of all processes of a program, after the last epoch."
 RATES, MEMORY = "Models × epochs a second", "Peak memory"
-MAX_NAMES = 3
 _WIDTH, _HEIGHT = 420, 330  # pixels of the chart
 _WAYS = {"together": COLOURS["idiomatic"], "one by one": COLOURS["tuned"]}
 
@@ -60,7 +58,7 @@ def describe_many(run: LoadedRun) -> Section:
     note = f"{RATES_NOTE} {CROSSED_NOTE.format(label_case(alone.case))}" if alone else RATES_NOTE
     rates = tabulate(RATES, growths, compute_rate, tables.list_numbers, *words, note=note)
     memory = tabulate(
-        MEMORY, growths, lambda row: row.memory.peak_bytes, tables.list_memory, note=MEMORY_NOTE
+        MEMORY, growths, lambda row: row.memory.peak_bytes, tables.list_memory, note=PEAKS_NOTE
     )
     return Section(TITLE, [rates, memory], pictures=pictures, finding=write_crossovers(growths))
 
@@ -89,7 +87,7 @@ def _write_claim(claim: str, pairs: Sequence[tuple[str, Crossover | None]]) -> s
         for high, name in certain
     ]
     if texts:
-        return f"It is certain that {claim}: with {list_names(texts, MAX_NAMES)}."
+        return f"It is certain that {claim}: with {list_names(texts)}."
     return f"It is certain of no program that {claim}." if highs else ""
 
 
@@ -97,8 +95,8 @@ def tabulate(
     title: str,
     growths: Sequence[Growth],
     find: Callable[[Row], Any],
-    make: Callable[..., Column],
-    *others: Column,
+    make: Callable[..., tables.Column],
+    *others: tables.Column,
     note: str,
 ) -> Table:
     """Return a line for each program, a column for each number of models, and other columns.

@@ -5,12 +5,10 @@ from dataclasses import replace
 
 from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
-from bench.report.base import tables
-from bench.report.base.labels import quote_known, select_ranked
+from bench.report.base import numbers, tables
+from bench.report.base.labels import quote_known, select_ranked, tabulate_programs
 from bench.report.base.load import LoadedRun
-from bench.report.base.numbers import format_typical
 from bench.report.base.parts import Section, Table
-from bench.report.sections.costs.comparison import tabulate_programs
 
 TITLE = "Predicting"
 NO_PREDICTIONS = "No record has the time of a prediction."
@@ -39,12 +37,14 @@ def describe_predictions(run: LoadedRun) -> Section:
 
 def describe_singles(rows: Sequence[Row]) -> str:
     """Say what the label of one image takes; empty if no row has it."""
-    known = {row.case.slug: row.prediction.single for row in rows if row.prediction.single}
-    timed = [row for row in rows if row.case.slug in known]
-    timed.sort(key=lambda row: known[row.case.slug].mean)
-    times = quote_known(timed, lambda row: format_typical(known[row.case.slug]))
-    keras = any(row.case.framework == "keras" for row in timed)
-    return f"The label of one image: {times}.{BY_PREDICT * keras}" if times else ""
+    times = {row.case.slug: row.prediction.single for row in rows if row.prediction.single}
+    timed = [row for row in rows if row.case.slug in times]
+    timed.sort(key=lambda row: times[row.case.slug].mean)
+    if not timed:
+        return ""
+    quoted = quote_known(timed, lambda row: numbers.format_typical(times[row.case.slug]))
+    keras = BY_PREDICT if any(row.case.framework == "keras" for row in timed) else ""
+    return f"The label of one image: {quoted}.{keras}"
 
 
 def tabulate_predictions(rows: list[Row]) -> Table:

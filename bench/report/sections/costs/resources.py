@@ -5,18 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import Row
 from bench.records.schema import Record, RooflineRecord
-from bench.report.base import tables
+from bench.report.base import numbers, tables
 from bench.report.base.labels import (
     group_by_device,
     list_names,
     quote_known,
     select_ranked,
+    select_softmax,
+    tabulate_programs,
 )
 from bench.report.base.load import LoadedRun
-from bench.report.base.numbers import format_mebibytes, format_percent, format_threads
 from bench.report.base.parts import Section, Table
-from bench.report.sections.costs.comparison import tabulate_programs
-from bench.report.sections.verdict import select_softmax
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
@@ -48,11 +47,11 @@ def describe_roofline(run: LoadedRun) -> Section:
     finding = ""
     bounded = [row for row in rows if row.roofline_share is not None]
     if len(bounded) > 1:
-        reached = quote_known(bounded, lambda row: format_percent(row.roofline_share))
+        reached = quote_known(bounded, lambda row: numbers.format_percent(row.roofline_share))
         finding = f"Of the speed of two dense products, the programs reach: {reached}."
     remarks = list_failed_probes(run.records)
-    good = [one for one in run.records if isinstance(one, RooflineRecord) and one.status == "ok"]
-    if probed := sorted({one.case.framework for one in good}):
+    probes = [record for record in run.records if isinstance(record, RooflineRecord)]
+    if probed := sorted({probe.case.framework for probe in probes if probe.status == "ok"}):
         remarks.append(PROBED.format(list_names(probed, len(probed))))
     return Section(ROOFLINE_TITLE, table_list, empty, remarks=remarks, finding=finding)
 
@@ -63,18 +62,16 @@ def tabulate_roofline(rooflines: Mapping[Resources, Roofline], image_bytes: int)
     image_bytes: of the float32 images that an epoch of the tables reads.
     """
     resources, best = zip(*sorted(rooflines.items()), strict=True)
+    bandwidths = [roof.bandwidth.get(image_bytes) for roof in best]
+    readers = [roof.bandwidth_by.get(image_bytes, "") for roof in best]
     columns = (
         tables.list_words("device", [device for device, _ in resources]),
         tables.list_counts("threads", [threads for _, threads in resources]),
-        tables.list_numbers("matrix product, GFLOP/s", [one.rate for one in best], 1e-9),
-        tables.list_numbers(
-            "bandwidth, GB/s", [one.bandwidth.get(image_bytes) for one in best], 1e-9
-        ),
-        tables.list_times("a step", [one.step for one in best]),
-        tables.list_words("best product by", [one.rate_by for one in best]),
-        tables.list_words(
-            "best bandwidth by", [one.bandwidth_by.get(image_bytes, "") for one in best]
-        ),
+        tables.list_numbers("matrix product, GFLOP/s", [roof.rate for roof in best], 1e-9),
+        tables.list_numbers("bandwidth, GB/s", bandwidths, 1e-9),
+        tables.list_times("a step", [roof.step for roof in best]),
+        tables.list_words("best product by", [roof.rate_by for roof in best]),
+        tables.list_words("best bandwidth by", readers),
     )
     return tables.build_table("The roofline", columns, ROOFLINE_NOTE)
 
@@ -82,7 +79,7 @@ def tabulate_roofline(rooflines: Mapping[Resources, Roofline], image_bytes: int)
 def list_failed_probes(records: Iterable[Record]) -> list[str]:
     """Return a line for each probe that failed, with the reason."""
     lines = [
-        f"{case.implementation}, {case.device}, {format_threads(case.threads)}: "
+        f"{case.implementation}, {case.device}, {numbers.format_threads(case.threads)}: "
         f"{record.status}, {record.reason or 'no reason was given'}"
         for record in records
         if isinstance(record, RooflineRecord) and record.status not in {"ok", "interrupted"}
@@ -106,7 +103,7 @@ def describe_imports(rows: Sequence[Row]) -> str:
         return ""
     by_slug = {row.case.slug: row.memory.imported_bytes for row in imported}
     imported.sort(key=lambda row: by_slug[row.case.slug])
-    sizes = quote_known(imported, lambda row: format_mebibytes(by_slug[row.case.slug]))
+    sizes = quote_known(imported, lambda row: numbers.format_mebibytes(by_slug[row.case.slug]))
     return f"Memory after the import, without the data: {sizes}."
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from bench.analysis.devices import Crossover
+from bench.analysis.devices import Crossover, find_crossovers
 from bench.analysis.summary import Row
-from bench.analysis.sweep import ThreadSpeedup, find_thread_speedups
+from bench.analysis.sweep import ThreadSpeedup, find_sweep, find_thread_speedups
 from bench.planning.threads import MIN_GAIN
 from bench.records.schema import Case
 from bench.report.base import numbers, tables
@@ -45,7 +45,7 @@ NOT_AT_FIRST = (
 )
 # A speedup that the finding counts.
 WORTHWHILE = 1.2
-MAX_NAMES = 5  # of programs that more threads slow down
+MAX_SLOWED = 5  # programs that more threads slow down, by name
 
 # Of the chart: pixels of a panel, panels in a row, and for each device colour and dash, which
 # repeats it.
@@ -55,14 +55,14 @@ _LEGENDS = {"low": BARS, "roofline": "dotted: roofline"}
 Points = list[dict[str, Any]]
 
 
-def describe_batch_sizes(
-    run: LoadedRun, sweep: Sequence[Row], crossovers: Sequence[Crossover]
-) -> Section:
+def describe_batch_sizes(run: LoadedRun) -> Section:
     """Return a table and a chart of the epoch time over the batch size."""
+    sweep = find_sweep(run.rows, run.workload)
     remarks = [f"not measured: {size.reason}" for size in run.run.skipped]
     if not sweep:
         return Section(BATCH_SIZE_TITLE, empty=NO_SWEEP, remarks=remarks)
     title = f"Throughput over the batch size, {sweep[0].case.samples:,} samples"
+    crossovers = find_crossovers(run.rows, run.workload)
     draw = partial(chart_by_batch_size, sweep, crossovers, title)
     pictures = [Picture("growth-batch-size", title, draw)]
     return Section(BATCH_SIZE_TITLE, [tabulate_batch_sizes(sweep)], "", pictures, remarks)
@@ -85,11 +85,11 @@ def describe_threads(run: LoadedRun) -> Section:
     first = run.run.cases[0].batch_size if run.run.cases else 0
     if first not in {pair.single.case.batch_size for pair in speedups}:
         remarks.append(NOT_AT_FIRST.format(first))
-    finding = describe_speedups(speedups)
+    finding = describe_thread_speedups(speedups)
     return Section(THREADS_TITLE, table_list, remarks=remarks, finding=finding)
 
 
-def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
+def describe_thread_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
     """Say how many programs more threads speed up by a fifth, and which they slow down.
 
     Each by its own interval, which misses for one in twenty. Nothing is found from single
@@ -108,7 +108,7 @@ def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
             for pair in pairs
             if pair.speedup.mean < 1 and pair.speedup.excludes(1)
         ]
-        named = f": {list_names(slower, MAX_NAMES)}" if slower else ""
+        named = f": {list_names(slower, MAX_SLOWED)}" if slower else ""
         sentences.append(
             f"With {numbers.format_threads(threads)} at batch size {batch_size:,}, {faster} of "
             f"{len(pairs)} programs are more than a fifth faster than with one, and {len(slower)} "

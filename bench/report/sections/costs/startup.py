@@ -6,15 +6,19 @@ from collections.abc import Iterable, Sequence
 from bench.analysis import startup
 from bench.analysis.summary import Row
 from bench.report.base import numbers, tables
-from bench.report.base.labels import group_by_device, quote_known, select_ranked
+from bench.report.base.labels import (
+    group_by_device,
+    quote_known,
+    select_ranked,
+    select_softmax,
+    tabulate_programs,
+)
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
 from bench.report.render.markdown import escape
-from bench.report.sections.costs.comparison import tabulate_programs
-from bench.report.sections.verdict import select_softmax, write_frontier
+from bench.report.sections.verdict import write_frontier
 
 TITLE = "What a start costs"
-NOTHING_WELL = "No trial succeeded."
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
     "caches. All are medians over processes, so the parts need not add up. Warm start: the same of "
@@ -28,17 +32,17 @@ COSTS_NOTE = (
 def describe_starts(run: LoadedRun) -> Section:
     """Return what a start costs, of the ranked rows of the first workload at its first size."""
     rows = [row for row in select_ranked(run.rows, run.workload) if row.start.by_round]
-    rows.sort(key=sort_key)
+    rows.sort(key=find_start)
     finding = ""
     if len(rows) > 1:
-        times = quote_known(rows, lambda row: numbers.format_typical(sort_key(row)))
+        times = quote_known(rows, lambda row: numbers.format_typical(find_start(row)))
         finding = f"Ready after the first epoch: {times}."
     text = escape(describe_warm(select_softmax(rows)))
-    return Section(TITLE, tabulate_costs(rows), NOTHING_WELL, text=text, finding=finding)
+    return Section(TITLE, tabulate_costs(rows), "No trial succeeded.", text=text, finding=finding)
 
 
-def sort_key(row: Row) -> float:
-    """Order rows by the time from a cold start until an epoch is trained."""
+def find_start(row: Row) -> float:
+    """Return the seconds from a cold start until an epoch is trained; infinite if unknown."""
     seconds = row.time_from_cold(1)
     return seconds.mean if seconds else math.inf
 

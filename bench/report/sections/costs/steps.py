@@ -13,6 +13,7 @@ from bench.report.base import numbers, tables
 from bench.report.base.labels import (
     ADJUSTED_NOTE,
     are_adjusted,
+    find_entry,
     group_by_device,
     label_case,
     list_names,
@@ -22,18 +23,16 @@ from bench.report.base.labels import (
     quote_known,
     say_once,
     select_ranked,
+    select_softmax,
+    tabulate_programs,
     vary_threads,
 )
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
 from bench.report.render.markdown import escape
-from bench.report.sections.costs.comparison import tabulate_programs
-from bench.report.sections.programs import find_entry
-from bench.report.sections.verdict import select_softmax
 from bench.worker.workloads import WORKLOADS
 
 TITLE = "What does a step cost?"
-NOTHING = "No softmax program can be ranked."
 STEP_NOTE = (
     "A step is one update of the weights: the epoch over the number of its batches, so it contains "
     "a share of what an epoch costs as a whole. Roofline: that of an epoch over as many steps."
@@ -70,7 +69,7 @@ def describe_steps(run: LoadedRun) -> Section:
     """
     rows = select_softmax(select_ranked(run.rows, run.workload))
     if not rows:
-        return Section(TITLE, empty=NOTHING)
+        return Section(TITLE, empty="No softmax program can be ranked.")
     costs = measure_steps(run.rows, run.run)
     parts: list[Table] = []
     sentences: list[str] = []
@@ -89,13 +88,12 @@ def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
         for row in rows
         if (cost := costs.get(row.case.slug)) and cost.half_size
     }
-    known = sorted(
-        (row for row in rows if row.case.slug in sizes), key=lambda row: sizes[row.case.slug]
-    )
-    if len(known) < 2:
+    measured = [row for row in rows if row.case.slug in sizes]
+    if len(measured) < 2:
         return ""
+    measured.sort(key=lambda row: sizes[row.case.slug])
     sizes_in_words = quote_known(
-        known, lambda row: f"about {numbers.format_number(sizes[row.case.slug], 1)}"
+        measured, lambda row: f"about {numbers.format_number(sizes[row.case.slug], 1)}"
     )
     return f"Half of a step is overhead up to a batch of this many images: {sizes_in_words}."
 
@@ -117,7 +115,9 @@ def describe_optimizers(run: LoadedRun) -> Iterator[str]:
             if cost.excludes(0)
         ]
         if texts:
-            new, first = (type(WORKLOADS[one].optimizer).__name__ for one in (name, run.workload))
+            new, first = (
+                type(WORKLOADS[workload].optimizer).__name__ for workload in (name, run.workload)
+            )
             yield f"{new} in place of {first} adds to a step {list_names(texts, len(texts))}."
 
 
@@ -150,9 +150,9 @@ def tabulate_steps(
     """
     steps = [row.epoch and row.epoch / row.case.steps for row in rows]
     scale, unit = numbers.choose_unit(steps)
-    known = [costs.get(row.case.slug) for row in rows]
-    fixed = [cost.fixed if cost else None for cost in known]
-    images = [cost.images if cost else None for cost in known]
+    of_rows = [costs.get(row.case.slug) for row in rows]
+    fixed = [cost.fixed if cost else None for cost in of_rows]
+    images = [cost.images if cost else None for cost in of_rows]
     columns: tuple[tables.Column, ...] = (
         tables.list_numbers(f"a step, {unit}", steps, scale),
         tables.Column(
@@ -166,12 +166,12 @@ def tabulate_steps(
             [row.roofline_seconds and row.roofline_seconds / row.case.steps for row in rows],
             scale,
         ),
-        tables.list_numbers("n½, images", [cost.half_size if cost else None for cost in known]),
+        tables.list_numbers("n½, images", [cost.half_size if cost else None for cost in of_rows]),
     )
     swept = [
         row
         for row in all_rows
-        if row.epoch and row.case.workload == rows[0].case.workload and any(known)
+        if row.epoch and row.case.workload == rows[0].case.workload and any(of_rows)
     ]
     swept = [row for row in swept if row.case.batch_size not in batch_sizes[:2]]
     by_slug = {row.case.slug: row for row in swept}
@@ -182,15 +182,15 @@ def tabulate_steps(
             other.typical_seconds / cost.predict_epoch(row.case, other.case)
             if cost and other
             else None
-            for row, cost, other in zip(rows, known, others, strict=True)
+            for row, cost, other in zip(rows, of_rows, others, strict=True)
         ]
         heading = f"epoch at batch size {size:,}, × predicted"
         columns = (*columns, tables.list_numbers(heading, predicted))
     notes = [STEP_NOTE]
-    if any(known):
+    if any(of_rows):
         notes += [FIXED_NOTE.format(*batch_sizes), HALF_NOTE]
         notes += [PREDICTED_NOTE] if sizes else []
-    if are_adjusted(rows) and any(known):
+    if are_adjusted(rows) and any(of_rows):
         notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
 

@@ -2,27 +2,32 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from bench.analysis.intervals import TWO_GROUPS
-from bench.analysis.ranking import find_ties
+from bench.analysis.intervals import TWO_GROUPS, Interval
+from bench.analysis.ranking import compare_to_fastest, find_ties, group_by_machine
 from bench.analysis.summary import Row
+from bench.report.base import numbers, tables
 from bench.report.base.labels import (
     ADJUSTED_NOTE,
+    EPOCHS,
+    EPOCHS_IN_WORDS,
     are_adjusted,
     describe_problem,
     group_by_device,
     label_case,
+    name_case,
     remark_processes,
+    remark_row,
     select_ranked,
     start_tip,
+    vary_threads,
 )
 from bench.report.base.load import LoadedRun
-from bench.report.base.numbers import format_duration, format_number
-from bench.report.base.parts import JOINED, Picture, Section
+from bench.report.base.parts import JOINED, Picture, Section, Table
 from bench.report.charts.style import (
     BARS,
     COLOURS,
@@ -34,7 +39,6 @@ from bench.report.charts.style import (
     make_log_axis,
 )
 from bench.report.render.markdown import escape
-from bench.report.sections.costs.comparison import tabulate_comparison
 from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import Workload, get_workload, is_workload
 
@@ -65,6 +69,55 @@ GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
     "one."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a column of the comparison table shows."""
+
+    heading: str
+    value: Callable[[Row], Any]  # that of RATIO takes the other rows, too
+    priority: int  # where there is little room, the highest numbers are left out first
+    make: Callable[[str, Iterable[Any]], tables.Column]  # takes the heading and the values
+
+
+def find_accuracy(row: Row) -> Interval | float | None:
+    """Return the validation accuracy, with the least and the largest if there are several seeds."""
+    if len(row.accuracy_by_seed) < 2 or row.accuracy.validation is None:
+        return row.accuracy.validation
+    return Interval(row.accuracy.validation, min(row.accuracy_by_seed), max(row.accuracy_by_seed))
+
+
+PROGRAM = Measure("program", lambda row: name_case(row.case), 1, tables.list_words)
+PROCESSES = Measure("processes", remark_row, 5, tables.list_words)
+EPOCH = Measure("epoch", lambda row: row.epoch, 1, tables.list_times)
+RATIO = Measure("× fastest", lambda _: None, 1, tables.list_factors)
+# From this priority on, a table that is too wide loses columns before bounds of intervals.
+BRACKETED = 5
+Brackets = Literal["all", "epoch", "none"]
+MEASURES = (
+    EPOCH,
+    RATIO,
+    Measure(
+        f"{EPOCHS_IN_WORDS} epochs from a cold start",
+        lambda row: row.time_from_cold(EPOCHS),
+        2,
+        tables.list_times,
+    ),
+    Measure("% of roofline", lambda row: row.roofline_share, 8, tables.list_percents),
+    Measure("peak memory", lambda row: row.memory.peak_bytes, 9, tables.list_memory),
+    Measure("validation accuracy", find_accuracy, 7, tables.list_accuracies),
+    Measure("parity error", lambda row: row.parity_error, 6, tables.list_errors),
+    Measure("style", lambda row: row.case.style, 3, tables.list_words),
+    PROCESSES,
+)
+MACHINE = Measure("machine", lambda row: row.machine, 1, tables.list_words)
+DEVICE = Measure("device", lambda row: row.case.device, 1, tables.list_words)
+THREADS = Measure("threads", lambda row: str(row.case.threads), 4, tables.list_words)
+
+# The machine's speed is shown where it varied between rows by more than this factor.
+SPEED_RANGE = 1.03
+SPEED = Measure("machine's speed, × run's", lambda row: row.speed, 10, tables.list_numbers)
 
 
 def describe_workload(run: LoadedRun, workload: str) -> Section:
@@ -140,28 +193,67 @@ def describe_ties(rows: Sequence[Row]) -> list[str]:
     return [f"These neighbours cannot be told apart: {escape(names)}."]
 
 
+def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:
+    """Return the measures up to a priority; machine, device, threads and speed if rows need them.
+
+    The machine's speed, as a share of the run's, is shown where it was another for other rows.
+    """
+    speeds = [row.speed for row in rows if row.speed]
+    varied = max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1)
+    measures = (
+        PROGRAM,
+        *([MACHINE] if any(row.machine for row in rows) else []),
+        *([DEVICE] if len({row.case.device for row in rows}) > 1 else []),
+        *([THREADS] if vary_threads(rows) else []),
+        *MEASURES,
+        *([SPEED] if varied else []),
+    )
+    return [measure for measure in measures if measure.priority <= max_priority]
+
+
+def list_common(rows: Sequence[Row]) -> list[str]:
+    """Return the remarks that all of several rows have in common, which a table says once."""
+    first, *others = [remark_row(row) for row in rows]
+    return [remark for remark in first if others and all(remark in more for more in others)]
+
+
+def tabulate_comparison(
+    all_rows: Sequence[Row],
+    rows: Sequence[Row],
+    max_priority: int = 99,
+    *,
+    brackets: Brackets = "all",
+) -> Table:
+    """Return the comparison table of some of all rows; see select_measures.
+
+    brackets: which columns show the bounds of their intervals.
+    """
+    compared = {key: compare_to_fastest(group) for key, group in group_by_machine(all_rows).items()}
+    pairs = [compared[row.machine].get(row.case.slug, (None, None)) for row in rows]
+    common, columns = list_common(rows), []
+    for measure in select_measures(rows, max_priority):
+        values = [measure.value(row) for row in rows]
+        if measure is RATIO:
+            values = [ratio for ratio, _ in pairs]
+        if measure is PROCESSES:
+            values = ["; ".join(text for text in texts if text not in common) for texts in values]
+        if brackets == "none" or (brackets == "epoch" and measure is not EPOCH):
+            values = [v.without_bounds() if isinstance(v, Interval) else v for v in values]
+        columns.append(measure.make(measure.heading, values))
+        if measure is RATIO:
+            columns[-1] = replace(columns[-1], keys=[typical for _, typical in pairs])
+    programs = [JOINED.join(filter(None, (label_case(row.case), row.machine))) for row in rows]
+    leading = 2 if any(row.machine for row in rows) else 1
+    return tables.build_table("", columns, programs=programs, leading=leading)
+
+
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
     Of a row that waits in some of its epochs, every epoch is drawn in place of the processes. A
     tick shows the roofline of each row.
     """
-    points = []
-    for row in rows:
-        tip = [*start_tip(row.case), row.case.style, f"epoch {format_duration(row.epoch)}"]
-        if row.roofline_seconds:
-            tip.append(f"roofline {format_duration(row.roofline_seconds)}")
-        tip.append(f"{row.succeeded} of {row.rounds} processes")
-        points.append(
-            {
-                **_make_point(row),
-                "name": label_case(row.case),
-                "of": f"{label_case(row.case)}{JOINED}",
-                "style": row.case.style,
-                "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
-                "tip": JOINED.join(tip),
-            }
-        )
+    points = list(map(_make_point, rows))
     styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
     colour = alt.Color(
         "style:N",
@@ -194,13 +286,10 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         legend.append("programs that wait: a ring for each epoch")
     # The text is on the side that has room for it.
     late = f"datum.mean > {math.sqrt(min(drawn) * max(drawn))}"
-    text = base.mark_text(
-        align=alt.expr(f"{late} ? 'right' : 'left'"),
-        dx=alt.expr(f"{late} ? -9 : 9"),
-        dy=-7,
-        fontSize=11,
-        aria=True,
-    ).encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
+    place = {"align": f"{late} ? 'right' : 'left'", "dx": f"{late} ? -9 : 9"}
+    placed = {name: alt.expr(value) for name, value in place.items()}
+    text = base.mark_text(dy=-7, fontSize=11, aria=True, **placed)
+    text = text.encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.
     layers = alt.layer(_draw_rings(rows, names, x, colour), alt.layer(*ticks, *dots, text))
     return finish_chart(layers, title, len(rows), "; ".join(legend))
@@ -220,7 +309,7 @@ def _draw_rings(rows: Sequence[Row], names: Any, x: Mapping[str, Any], colour: A
             "name": label_case(row.case),
             "style": row.case.style,
             "ms": 1e3 * time,
-            "tip": JOINED.join([*start_tip(row.case), what, format_duration(time)]),
+            "tip": JOINED.join([*start_tip(row.case), what, numbers.format_duration(time)]),
         }
         for row in rows
         for what, time in _list_times(row)
@@ -237,14 +326,24 @@ def _has_bars(rows: Iterable[Row]) -> bool:
 
 
 def _make_point(row: Row) -> dict[str, Any]:
-    """Return the epoch time of a ranked row in ms, the ends of its interval, and a label."""
+    """Return the epoch time of a ranked row in ms, the ends of its interval, and its texts."""
     assert row.epoch is not None  # ranked rows have times
     mean, low, high = row.epoch.mean, row.epoch.low, row.epoch.high
+    name, roofline = label_case(row.case), row.roofline_seconds
+    tip = [*start_tip(row.case), row.case.style, f"epoch {numbers.format_duration(row.epoch)}"]
+    if roofline:
+        tip.append(f"roofline {numbers.format_duration(roofline)}")
+    tip.append(f"{row.succeeded} of {row.rounds} processes")
     return {
+        "name": name,
+        "of": f"{name}{JOINED}",
+        "style": row.case.style,
+        "roofline": roofline and 1e3 * roofline,
+        "tip": JOINED.join(tip),
         "mean": 1e3 * mean,
         "low": 1e3 * (low or mean),
         "high": 1e3 * (high or mean),
-        "text": format_number(1e3 * mean) + remark_processes(row),
+        "text": numbers.format_number(1e3 * mean) + remark_processes(row),
     }
 
 

@@ -30,7 +30,7 @@ NOT_PREPARED = (
 )
 NO_SOFTMAX = "No softmax implementation is ranked."
 NO_PARAMS = "The run was published without the params of its softmax programs."
-LEARNED = (
+WEIGHTS_REMARK = (
     "The weights are those of {} after {} epochs of workload {} at batch size {}, in the first "
     "process whose params the run keeps. After as many epochs in the same orders every ranked "
     "softmax program has these weights within the tolerance. One-vs-rest solves another problem, "
@@ -95,7 +95,7 @@ def _describe_weights(case: Case, params: Params, data: Dataset) -> Section:
         title = "The weights of each class"
         draw = partial(chart_weights, params.weight.astype(np.float64), names, title)
         pictures.append(Picture("weights", title, draw))
-    remark = LEARNED.format(case.implementation, case.epochs, case.workload, case.batch_size)
+    remark = WEIGHTS_REMARK.format(case.implementation, case.epochs, case.workload, case.batch_size)
     finding = describe_confusion(counts, names)
     return Section(TITLE, pictures=pictures, remarks=[remark], finding=finding)
 

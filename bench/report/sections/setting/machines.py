@@ -18,9 +18,7 @@ from bench.report.base.labels import (
     remark_processes,
 )
 from bench.report.base.load import LoadedRun
-from bench.report.base.numbers import format_interval, format_number
 from bench.report.base.parts import Relative, Section, Table
-from bench.report.base.tables import Column
 from bench.report.render.markdown import escape
 from bench.worker.machine import fingerprint
 
@@ -62,7 +60,11 @@ def refuse_column(run: LoadedRun, *, shared: bool = False) -> list[str]:
 
     shared: one that is published for others must be whole, of one state and without a failure, too.
     """
-    wrong = [one for one in list_faults(run.rows) if one["status"] != "unavailable"]
+    wrong = [
+        "{program} {status}".format_map(fault)
+        for fault in list_faults(run.rows)
+        if fault["status"] != "unavailable"
+    ]
     once = [row for row in run.rows if row.succeeded == 1 and not row.swept]
     reasons: list[tuple[object, str]] = [
         ("; ".join(run.noise.disturbances), "{}. Measure again when the machine is idle"),
@@ -70,7 +72,7 @@ def refuse_column(run: LoadedRun, *, shared: bool = False) -> list[str]:
         (run.missing_count, "trials missing: {}. Go on with --resume"),
         (len(once), "programs measured once: {}. Go on with --resume"),
         (", ".join(run.faults), "left out: {}. Measure anew"),
-        (", ".join(f"{one['program']} {one['status']}" for one in wrong), "{}. Open an issue"),
+        (", ".join(wrong), "{}. Open an issue"),
     ]
     return [text.format(what) for what, text in reasons[: None if shared else 1] if what]
 
@@ -81,7 +83,9 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
     Only those of a run's first size, and of runs that may be a column.
     """
     problems: dict[tuple[str, str], dict[str, dict[str, Row]]] = {}
-    for run in (one for one in runs if not refuse_column(one)):
+    for run in runs:
+        if refuse_column(run):
+            continue
         data, digest = identify_data(run)
         devices = name_devices(run)
         for row in run.rows:
@@ -109,7 +113,8 @@ def identify_data(run: LoadedRun) -> tuple[str, str]:
 
 def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     """Return the section with a column for each device: what holds on all of them, and what not."""
-    pivots = [(one, Pivot(one.rows, one.devices)) for one in group_by_problem(runs)]
+    problems = group_by_problem(runs)
+    pivots = [(problem, Pivot(problem.rows, problem.devices)) for problem in problems]
     pivots = [(problem, pivot) for problem, pivot in pivots if pivot.programs]
     findings = [write_order(pivot) for _, pivot in pivots]
     claim, _, more = next(iter(findings), "").partition(". ")
@@ -118,7 +123,7 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
         COMPARED,
         [table for problem, pivot in pivots for table in tabulate_pivot(problem, pivot)],
         NOT_ALIKE,
-        remarks=[*left_out, *list_remarks([problem for problem, _ in pivots])],
+        remarks=[*left_out, *compare_versions([problem for problem, _ in pivots])],
         finding=claim,
         text="\n\n".join(
             f"{escape(problem.title)}. {escape(words)}"
@@ -141,9 +146,9 @@ def write_order(pivot: Pivot) -> str:
     machines = f"{len(pivot.machines)} machines"
     shared = f"any two of which share {alike.count} programs or more"
     parts = [f"Programs have {order} on {machines}, {shared}: {correlation}"]
-    ranges = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
-    if several := [one for one in ranges if one and one.count > 1]:
-        steady = sum(one.is_steady for one in several)
+    spans = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
+    if several := [span for span in spans if span and span.count > 1]:
+        steady = sum(span.is_steady for span in several)
         parts.append(
             f"Relative to {pivot.base}, {steady} of {len(several)} programs differ by less than "
             f"{STEADY:g} times between machines"
@@ -169,7 +174,7 @@ def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
     cells = list_ratios(pivot, pivot.base)
     headings = [*shown, f"range, × {pivot.base}"]
     ratios = [
-        Column(heading, texts, list(map(read_number, texts)))
+        tables.Column(heading, texts, list(map(read_key, texts)))
         for heading, texts in zip(
             headings, zip(*(cells[name] for name in names), strict=True), strict=True
         )
@@ -177,7 +182,7 @@ def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
     times = [
         tables.list_words("program", names),
         *(
-            Column(
+            tables.Column(
                 device,
                 [format_epoch(problem.rows[name].get(device)) for name in names],
                 [
@@ -187,7 +192,7 @@ def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
             )
             for device in shown
         ),
-        Column(
+        tables.Column(
             "range, ms",
             [format_range(*(1e3 * end for end in pivot.span_seconds(name))) for name in names],
             [pivot.span_seconds(name)[0] for name in names],
@@ -214,13 +219,13 @@ def list_ratios(pivot: Pivot, base: str) -> dict[str, list[str]]:
     cells = {}
     for name in pivot.programs:
         ratios, span = pivot.compare(name, base), pivot.find_range(name, base)
-        own = [
-            format_interval(ratios[machine].without_bounds(), digits=2)
+        texts = [
+            numbers.format_interval(ratios[machine].without_bounds(), digits=2)
             if machine in ratios
             else numbers.ABSENT
             for machine in (pivot.machines if len(pivot.machines) <= MAX_COLUMNS else ())
         ]
-        cells[name] = [*own, format_range(span.low, span.high) if span else numbers.ABSENT]
+        cells[name] = [*texts, format_range(span.low, span.high) if span else numbers.ABSENT]
     return cells
 
 
@@ -241,24 +246,24 @@ def list_relative(runs: Sequence[LoadedRun]) -> Relative:
     return Relative()
 
 
-def read_number(text: str) -> float | None:
+def read_key(text: str) -> float | None:
     """Return the number with which a cell begins, by which a page sorts it."""
     return None if text == numbers.ABSENT else float(text.split(maxsplit=1)[0].replace(",", ""))
 
 
 def format_range(low: float, high: float) -> str:
     """Return the ends of a range with two digits; one number if they are equal then."""
-    return " to ".join(dict.fromkeys(format_number(end, 2) for end in (low, high)))
+    return " to ".join(dict.fromkeys(numbers.format_number(end, 2) for end in (low, high)))
 
 
 def format_epoch(row: Row | None) -> str:
     """Return the milliseconds of a row's epoch with its interval, or why it is not ranked."""
     if row is None or not row.ranked:
         return describe_status(row)
-    return format_interval(row.epoch, 1e3) + remark_processes(row)
+    return numbers.format_interval(row.epoch, 1e3) + remark_processes(row)
 
 
-def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:
+def compare_versions(problems: Iterable[ProblemRows]) -> list[str]:
     """Name the versions of frameworks that differ between machines."""
     machines: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for by_device in (rows for problem in problems for rows in problem.rows.values()):

@@ -17,16 +17,14 @@ from bench.records.schema import Environment, Run
 from bench.report.base import numbers, tables
 from bench.report.base.labels import describe_status, list_faults, remark_processes
 from bench.report.base.load import LoadedRun
-from bench.report.base.numbers import format_percent
 from bench.report.base.parts import Section, Table
 from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
 
-RUNS = "The runs"
-OVER_TIME = "Over time"
-TEXTBOOK = "The textbook's figures and those measured here"
-FAULTS = "Failed and unavailable"
-NOISE = "Noise"
-MACHINE = "Machine and software"
+RUNS_TITLE = "The runs"
+TEXTBOOK_TITLE = "The textbook's figures and those measured here"
+FAULTS_TITLE = "Failed and unavailable"
+NOISE_TITLE = "Noise"
+MACHINE_TITLE = "Machine and software"
 # The report of a folder, the first that exists.
 PAGES = ("report.html", "report.md")
 NOT_OVER_TIME = "No machine has two of these runs with the same data."
@@ -50,6 +48,11 @@ DISTRIBUTIONS = (
 NO_TEXTBOOK = "Not part of this run; `bench run` without a selection measures them."
 NO_FAULTS = "None: every trial succeeded."
 NO_NOISE = "No limit of disturbance was exceeded over the whole run."
+NOISE_NOTE = (
+    "A run is noisy if the spread between processes exceeds {}, if the drift exceeds {}, if other "
+    "processes take more than {} or the hypervisor more than {} of the time, if the clock varies "
+    "by more than {}, or if a core was throttled."
+).format(*map(numbers.format_percent, (MAX_BETWEEN, MAX_DRIFT, MAX_OTHERS, MAX_STEAL, MAX_CLOCK)))
 MAX_FAULTS = 5
 # Facts of a machine that are true or false, or have a unit.
 IN_WORDS = {
@@ -74,7 +77,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             "trials missing": numbers.format_count(run.missing_count),
             "disturbances": "; ".join(run.noise.causes) or "none recorded",
             "node": " and ".join(
-                sorted({str(one.machine.get("node", "")) for one in run.environments.values()})
+                sorted({str(of.machine.get("node", "")) for of in run.environments.values()})
             ),
         }
         for run in runs
@@ -84,7 +87,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     rest = "roofline, start-up, sweep and memory are in"
     if len(runs) > MAX_COLUMNS:
         remark = f"{rest} the report of each run: softmax-bench report RUN"
-        return Section(RUNS, table_list, remarks=[remark])
+        return Section(RUNS_TITLE, table_list, remarks=[remark])
     remarks = []
     for run in runs:
         report = f"softmax-bench report {clean_text(str(run.folder))}"
@@ -94,7 +97,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     remarks += [
         f"{run.folder_name}: left out: {line}" for run in runs for line in list_left_out(run)
     ]
-    return Section(RUNS, table_list, remarks=list(dict.fromkeys(remarks)))
+    return Section(RUNS_TITLE, table_list, remarks=list(dict.fromkeys(remarks)))
 
 
 def list_left_out(run: LoadedRun) -> list[str]:
@@ -114,10 +117,11 @@ def describe_history(runs: Sequence[LoadedRun]) -> Section:
     for (machine_id, data, _), group in groups.items():
         if len(group) > 1:
             newest = group[-MAX_COLUMNS:]
-            part = f", the newest {MAX_COLUMNS} of {len(group)} runs"
             title = f"{group[0].machine_name} (machine {machine_id}), {data}"
-            table_list.append(_tabulate_history(title + part * (len(newest) < len(group)), newest))
-    return Section(OVER_TIME, table_list, NOT_OVER_TIME)
+            if len(newest) < len(group):
+                title += f", the newest {MAX_COLUMNS} of {len(group)} runs"
+            table_list.append(_tabulate_history(title, newest))
+    return Section("Over time", table_list, NOT_OVER_TIME)
 
 
 def format_time(created: str) -> str:
@@ -158,11 +162,11 @@ def describe_textbook(runs: Sequence[LoadedRun]) -> Section:
     """Return the textbook's figures beside ours, with the machine if there are several runs."""
     rows = [(run.name, row) for run in runs for row in run.textbook]
     if not rows:
-        return Section(TEXTBOOK, empty=NO_TEXTBOOK)
+        return Section(TEXTBOOK_TITLE, empty=NO_TEXTBOOK)
     machines = [name for name, _ in rows] if len(runs) > 1 else []
     figures = [row for _, row in rows]
     return Section(
-        TEXTBOOK, [tabulate_textbook(figures, machines)], finding=describe_figures(figures)
+        TEXTBOOK_TITLE, [tabulate_textbook(figures, machines)], finding=describe_figures(figures)
     )
 
 
@@ -193,7 +197,7 @@ def describe_faults(runs: Sequence[LoadedRun]) -> Section:
         for line in list_faults(run.rows)
     ]
     if not lines:
-        return Section(FAULTS, empty=NO_FAULTS)
+        return Section(FAULTS_TITLE, empty=NO_FAULTS)
     counts = Counter(
         status
         for run in runs
@@ -203,21 +207,21 @@ def describe_faults(runs: Sequence[LoadedRun]) -> Section:
     words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
     finding = f"Of {sum(len(run.rows) for run in runs):,} cases: {words}."
     table = tables.tabulate_lines("", lines, len(lines[0]))
-    return Section(FAULTS, [table], finding=finding)
+    return Section(FAULTS_TITLE, [table], finding=finding)
 
 
 def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     """Return how noisy each run was."""
     if len(runs) > 1:
         lines = [{"machine": run.name, **list_noise(run.noise)} for run in runs]
-        return Section(NOISE, [tables.tabulate_lines("", lines, 1)])
+        return Section(NOISE_TITLE, [tables.tabulate_lines("", lines, 1)])
     (run,) = runs
     causes = ", ".join(run.noise.causes)
     finding = f"Noisy: {causes}." if causes else NO_NOISE
     text = describe_adjustment(adjust_epochs(run.records)).strip()
     measures = [list(item) for item in list_noise(run.noise).items()]
     table = Table("", ("measure", "value"), measures, 1, NOISE_NOTE)
-    return Section(NOISE, [table], text=text, finding=finding)
+    return Section(NOISE_TITLE, [table], text=text, finding=finding)
 
 
 def describe_adjustment(adjustment: Adjustment) -> str:
@@ -243,11 +247,11 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
         (run,) = runs
         # Indented, not fenced: no text in the command can end the block.
         text = f"    {run.run.command}"
-        remarks = [_describe_run(run.run), *list_facts(run.environments)]
-        return Section(MACHINE, remarks=remarks, text=text)
+        remarks = [_describe_run(run.run), *describe_software(run.environments)]
+        return Section(MACHINE_TITLE, remarks=remarks, text=text)
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
-        groups[tuple(list_facts(run.environments))].append(run)
+        groups[tuple(describe_software(run.environments))].append(run)
     table_list = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" if len(group) > 1 else ""
@@ -255,7 +259,7 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
         table_list.append(Table(group[0].name + more, headings, lines, 1))
-    return Section(MACHINE, table_list)
+    return Section(MACHINE_TITLE, table_list)
 
 
 def _describe_run(run: Run) -> str:
@@ -278,11 +282,11 @@ def describe_machine(machine: Mapping[str, Any]) -> str:
     return ", ".join(facts)
 
 
-def list_facts(environments: Mapping[str, Environment]) -> list[str]:
+def describe_software(environments: Mapping[str, Environment]) -> list[str]:
     """Return lines about machines and software; plain text."""
-    machines = [one.machine for one in environments.values() if one.machine]
+    machines = [of.machine for of in environments.values() if of.machine]
     lines = list(dict.fromkeys(map(describe_machine, machines)))
-    settings = [(one.software, one.suite, one.data) for one in environments.values()]
+    settings = [(of.software, of.suite, of.data) for of in environments.values()]
     for software, suite, data in {str(setting): setting for setting in settings}.values():
         installed = software.get("distributions", {})
         versions = ", ".join(
@@ -318,29 +322,20 @@ def tabulate_textbook(rows: Sequence[TextbookRow], machines: Sequence[str] = ())
     return tables.build_table("", columns, leading=3 if machines else 2)
 
 
-NOISE_NOTE = (
-    f"A run is noisy if the spread between processes exceeds {format_percent(MAX_BETWEEN)}, if the "
-    f"drift exceeds {format_percent(MAX_DRIFT)}, if other processes take more than "
-    f"{format_percent(MAX_OTHERS)} or the hypervisor more than {format_percent(MAX_STEAL)} of the "
-    f"time, if the clock varies by more than {format_percent(MAX_CLOCK)}, or if a core was "
-    "throttled."
-)
-
-
 def list_noise(noise: Noise) -> dict[str, str]:
     """Return how noisy a run was, by measure."""
     return {
-        "spread within a process (standard deviation of epochs)": format_percent(
+        "spread within a process (standard deviation of epochs)": numbers.format_percent(
             noise.spread_within_process
         ),
-        "spread between processes of the typical program": format_percent(
+        "spread between processes of the typical program": numbers.format_percent(
             noise.spread_between_processes
         ),
         "drift from the first round to the last, as a factor": (
             "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
         ),
-        "time of all cores taken by other processes": format_percent(noise.others),
-        "time stolen by the hypervisor": format_percent(noise.steal),
-        "variation of the clock": format_percent(noise.clock),
+        "time of all cores taken by other processes": numbers.format_percent(noise.others),
+        "time stolen by the hypervisor": numbers.format_percent(noise.steal),
+        "variation of the clock": numbers.format_percent(noise.clock),
         "times a core was throttled": numbers.format_number(noise.throttled),
     }

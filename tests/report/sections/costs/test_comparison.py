@@ -11,14 +11,10 @@ from bench.analysis.noise import Noise
 from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.report.base.labels import list_faults
+from bench.report.base.labels import list_faults, tabulate_programs
 from bench.report.base.tables import list_counts
 from bench.report.render.csv import render_csv
-from bench.report.sections.costs.comparison import (
-    list_common,
-    tabulate_comparison,
-    tabulate_programs,
-)
+from bench.report.sections.costs.workload import list_common, tabulate_comparison
 from bench.report.sections.setting.runs import describe_adjustment, list_noise, tabulate_textbook
 
 

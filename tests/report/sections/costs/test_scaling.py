@@ -9,11 +9,11 @@ from support.sweeps import SWEEP, swept
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.analysis.sweep import find_sweep, find_thread_speedups
+from bench.analysis.sweep import find_thread_speedups
 from bench.report.base.load import load_run
 from bench.report.sections.costs.scaling import (
     describe_batch_sizes,
-    describe_speedups,
+    describe_thread_speedups,
     describe_threads,
     list_impossible,
     tabulate_threads,
@@ -28,12 +28,8 @@ def load(tmp_path):
     return load_records
 
 
-def describe(loaded):
-    return describe_batch_sizes(loaded, find_sweep(loaded.rows, "sgd"), [])
-
-
 def test_batch_sizes_have_a_table_in_one_unit(load):
-    section = describe(load(*swept()))
+    section = describe_batch_sizes(load(*swept()))
     (by_batch_size,) = section.tables
     assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, 2 threads, in ms"
     assert by_batch_size.headings == ("program", "8", "32", "128", "384", "1,920", "9,600")
@@ -55,7 +51,7 @@ def test_speedup_stands_beside_the_times_of_which_it_is_the_ratio():
     assert table.headings == ("program", "batch size 1,920")
     assert table.lines == [["a", "1.50 (51.8, 34.5)"], ["b", "1.50 (104, 69.0)"]]
     assert "ms an epoch with one thread, and with 2 threads" in table.note
-    assert describe_speedups(speedups) == ""
+    assert describe_thread_speedups(speedups) == ""
     assert list_impossible(speedups) == []
 
 
@@ -63,14 +59,14 @@ def test_only_speedups_whose_interval_is_above_a_fifth_count():
     speedups = find_thread_speedups(summarize(swept(), HERE, run(case())), "sgd")
     intervals = (Interval(1.5, 1.3, 1.7), Interval(1.5, 1.1, 2.0))
     pairs = [replace(pair, speedup=one) for pair, one in zip(speedups, intervals, strict=True)]
-    assert describe_speedups(pairs) == (
+    assert describe_thread_speedups(pairs) == (
         "With 2 threads at batch size 1,920, 1 of 2 programs are more than a fifth faster than "
         "with one, and 0 slower, each looked at by itself."
     )
     pairs[1] = replace(pairs[1], speedup=Interval(0.8, 0.7, 0.9))
-    assert describe_speedups(pairs).endswith("and 1 slower, each looked at by itself: b.")
+    assert describe_thread_speedups(pairs).endswith("and 1 slower, each looked at by itself: b.")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4))
-    assert "1 of 1 programs are" in describe_speedups(pairs)
+    assert "1 of 1 programs are" in describe_thread_speedups(pairs)
     (line,) = list_impossible(pairs)
     assert line.startswith("b, batch size 1,920: 2.40, measured once, is more than 2 threads can")
     pairs[1] = replace(pairs[1], speedup=Interval(2.4, 1.9, 2.9))
@@ -88,7 +84,7 @@ def test_threads_that_were_tried_are_a_table_of_their_own(load):
     records += [ok(planned.sweep[0], 1, 0.1)]
     loaded = load(*records, planned=planned)
     assert [row.case.threads for row in loaded.rows if row.case.batch_size == 32] == [1, 2]
-    (by_batch_size,), threads = describe(loaded).tables, describe_threads(loaded)
+    (by_batch_size,), threads = describe_batch_sizes(loaded).tables, describe_threads(loaded)
     assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, 1 thread, in ms"
     (by_threads,) = threads.tables
     assert by_threads.headings[1:] == ("batch size 32",)
@@ -101,6 +97,6 @@ def test_threads_that_were_tried_are_a_table_of_their_own(load):
 def test_unmeasured_size_is_a_dash(load):
     elsewhere = [(64, 9600, 2), (32, 4800, 2)]  # of other samples
     records = swept("a", sizes=[*SWEEP, *elsewhere]) + swept("b", sizes=SWEEP[:3])
-    (by_batch_size,) = describe(load(*records)).tables
+    (by_batch_size,) = describe_batch_sizes(load(*records)).tables
     assert by_batch_size.headings[1:] == ("8", "32", "128", "384", "1,920", "9,600")
     assert by_batch_size.lines[1][3:] == ["83.0", "—", "—", "—"]

@@ -9,12 +9,12 @@ from bench.analysis.summary import Accuracy, summarize
 from bench.report.base import tables
 from bench.report.base.load import load_run
 from bench.report.base.parts import Section
-from bench.report.sections.costs.comparison import find_accuracy
 from bench.report.sections.costs.workload import (
     GROUPS_NOTE,
     NOTHING_WELL,
     describe_ties,
     describe_workload,
+    find_accuracy,
     write_note,
 )
 from bench.report.sections.verdict import list_remarks

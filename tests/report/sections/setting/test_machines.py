@@ -11,10 +11,10 @@ from bench.report.base.load import load_runs
 from bench.report.order import describe_notes
 from bench.report.sections.setting.machines import (
     MAX_COLUMNS,
+    compare_versions,
     describe_machines,
     group_by_problem,
     list_relative,
-    list_remarks,
     refuse_column,
 )
 from bench.report.sections.setting.runs import describe_history
@@ -113,7 +113,7 @@ def test_rows_are_compared_whatever_their_threads(tmp_path):
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     runs = load(tmp_path, x=(BOX, *on("cpu"), *on("cpu", "b")), y=(SERVER, *on("cpu")))
-    assert list_remarks(group_by_problem(runs)) == []
+    assert compare_versions(group_by_problem(runs)) == []
     newer = environment(
         id="there",
         machine={**MACHINE, "id": "z", "name": "Z"},
@@ -124,7 +124,7 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
     runs = load_runs([folder, tmp_path / "y"])
     server, box = SERVER["name"], BOX["name"]
-    assert list_remarks(group_by_problem(runs))[0].endswith(
+    assert compare_versions(group_by_problem(runs))[0].endswith(
         f"a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
     )
 
