@@ -11,7 +11,7 @@ from statistics import fmean, median, stdev
 import pyperf
 import pytest
 from pytest_benchmark.stats import Stats
-from support.records import bare, case, environment, ok, run, trials, write
+from support.records import bare, case, environment, ok, trials
 
 from bench.records import store
 from bench.records.schema import Parity, TrialRecord
@@ -41,8 +41,9 @@ SOFTWARE = {**environment().software, "interpreter": "CPython"}
 SUITE = {"version": "0.1.0", "commit": COMMIT, "dirty": False}
 
 
-def write_mixed(folder):
-    """Write a run with every outcome of a trial, and load it."""
+@pytest.fixture
+def mixed(load):
+    """A run with every outcome of a trial."""
     records = [
         *trials(GOOD, 0.5, 0.25, 1.0),
         *trials(PART, 0.125, 0.25),
@@ -54,14 +55,8 @@ def write_mixed(folder):
         bare(NEVER, status="interrupted"),
         ok(ONCE, epoch=2.0),
     ]
-    plan = run(*CASES, rounds={"sgd": 3})
-    changes = {"machine": MACHINE, "software": SOFTWARE, "suite": SUITE}
-    return load_run(write(folder, plan, *records, **changes))
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory):
-    return write_mixed(tmp_path_factory.mktemp("mixed") / "run")
+    facts = {"machine": MACHINE, "software": SOFTWARE, "suite": SUITE}
+    return load(*records, cases=CASES, rounds={"sgd": 3}, **facts)
 
 
 @pytest.fixture(scope="module")
@@ -71,21 +66,12 @@ def reference():
 
 def list_processes(loaded):
     """Return (first epoch, steady epochs) of every good trial of a row, by case and in order."""
-    names = {row.case.slug: row.case.slug for row in loaded.rows}
     processes = defaultdict(list)
     for record in sorted(loaded.records, key=lambda record: record.round):
         if isinstance(record, TrialRecord) and record.status == "ok" and record.round:
             times = record.first_epoch_seconds, record.epoch_seconds
-            processes[names[record.case.slug]].append(times)
+            processes[record.case.slug].append(times)
     return processes
-
-
-def run_module(folder, *arguments):
-    """Run another tool in a fresh process, and return what it printed."""
-    command = [sys.executable, "-m", *arguments]
-    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout + process.stderr
 
 
 # ----- the command
@@ -95,17 +81,11 @@ def run_module(folder, *arguments):
     ("style", "export"),
     [("pytest-benchmark", export_pytest_benchmark), ("pyperf", export_pyperf)],
 )
-def test_stdout_is_the_document_and_stderr_its_remarks(tmp_path, command, style, export):
-    loaded = write_mixed(tmp_path / "run")
-    process = command(tmp_path, "export", "run", f"--format={style}")
-    assert process.returncode == 0
-    assert json.loads(process.stdout) == json.loads(json.dumps(export(loaded)))
-    assert process.stderr.splitlines() == list_omissions(loaded)
-
-
-def test_run_without_a_good_trial_is_refused(refused, tmp_path):
-    write(tmp_path / "run", run(case()), bare(case()))
-    assert "nothing to export" in refused("export", "run", "--format=pyperf")
+def test_stdout_is_the_document_and_stderr_its_remarks(mixed, called, style, export):
+    status, out, err = called("export", mixed.folder, f"--format={style}")
+    assert status == 0
+    assert json.loads(out) == json.loads(json.dumps(export(mixed)))
+    assert err.splitlines() == list_omissions(mixed)
 
 
 # ----- the cases
@@ -121,17 +101,16 @@ def test_remarks_name_what_is_left_out(mixed):
     }
 
 
-def test_run_of_two_machines_is_refused(refused, tmp_path):
-    folder = write(tmp_path / "run", run(case()), ok(case()))
+def test_run_without_times_of_two_machines_or_damaged_is_refused(refused, load):
+    folder = load(bare(case())).folder
+    assert "nothing to export" in refused("export", folder, "--format=pyperf")
     store.add_environment(folder, environment(id="there", machine={"id": "another"}))
     store.append_record(folder, ok(case("jax"), environment="there"))
-    assert "2 machines" in refused("export", "run", "--format=pyperf")
-
-
-def test_damaged_run_is_refused(refused, tmp_path):
-    path = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7)) / "trials.jsonl"
+    assert "2 machines" in refused("export", folder, "--format=pyperf")
+    folder = load(*trials(case(), 0.5, 0.7)).folder
+    path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
-    assert "run/trials.jsonl:2" in refused("export", "run", "--format=pyperf")
+    assert f"{folder.name}/trials.jsonl:2" in refused("export", folder, "--format=pyperf")
 
 
 # ----- pyperf
@@ -140,18 +119,18 @@ def test_damaged_run_is_refused(refused, tmp_path):
 def test_pyperf_loads_processes_with_warmups_and_values(reference):
     suite = pyperf.BenchmarkSuite.loads(json.dumps(export_pyperf(reference)))
     assert {
-        one.get_name(): [(process.warmups, process.values) for process in one.get_runs()]
-        for one in suite
+        of.get_name(): [(process.warmups, process.values) for process in of.get_runs()]
+        for of in suite
     } == {
         name: [(((1, first),), tuple(epochs)) for first, epochs in processes]
         for name, processes in list_processes(reference).items()
     }
-    assert {(one.get_unit(), one.get_total_loops()) for one in suite} == {("second", 1)}
+    assert {(of.get_unit(), of.get_total_loops()) for of in suite} == {("second", 1)}
 
 
 def test_pyperf_metadata_are_of_the_records(mixed):
     suite = pyperf.BenchmarkSuite.loads(json.dumps(export_pyperf(mixed)))
-    by_name = {one.get_name(): one for one in suite}
+    by_name = {of.get_name(): of for of in suite}
     expected = {
         "name": PART.slug,
         "cpu_model_name": "Test CPU",
@@ -173,22 +152,24 @@ def test_pyperf_metadata_are_of_the_records(mixed):
     assert by_name[GOOD.slug].get_total_duration() == pytest.approx(36.0)
 
 
-def test_pyperf_loads_a_record_with_few_facts(tmp_path):
+def test_pyperf_loads_a_record_with_few_facts(load):
     record = ok(case(), first_epoch_seconds=None, wall_seconds=None, peak_rss_bytes=None)
-    folder = write(tmp_path / "run", run(case()), record, machine={}, software={})
-    (one,) = pyperf.BenchmarkSuite.loads(json.dumps(export_pyperf(load_run(folder))))
-    assert one.get_runs()[0].warmups == ()
-    assert "cpu_model_name" not in one.get_metadata()
+    document = export_pyperf(load(record, machine={}, software={}))
+    (benchmark,) = pyperf.BenchmarkSuite.loads(json.dumps(document))
+    assert benchmark.get_runs()[0].warmups == ()
+    assert "cpu_model_name" not in benchmark.get_metadata()
 
 
 # ----- pytest-benchmark
 
 
 def test_pytest_benchmark_compares_medians_of_processes(reference, tmp_path):
-    for name in ("first.json", "second.json"):
-        (tmp_path / name).write_text(json.dumps(export_pytest_benchmark(reference)))
+    names, document = ("first.json", "second.json"), json.dumps(export_pytest_benchmark(reference))
+    for name in names:
+        (tmp_path / name).write_text(document)
     options = ("--csv=table", "--columns=mean,stddev,median,rounds,iterations")
-    run_module(tmp_path, "pytest_benchmark", "compare", "first.json", "second.json", *options)
+    tool = [sys.executable, "-m", "pytest_benchmark", "compare", *names, *options]
+    subprocess.run(tool, cwd=tmp_path, capture_output=True, check=True)
     with (tmp_path / "table.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     processes = list_processes(reference)
@@ -224,7 +205,7 @@ def test_statistics_are_those_of_pytest_benchmark(data):
 
 def test_document_has_machine_commit_and_unranked_cases(mixed):
     document = export_pytest_benchmark(mixed)
-    by_name = {one["fullname"]: one for one in document["benchmarks"]}
+    by_name = {of["fullname"]: of for of in document["benchmarks"]}
     assert by_name.keys() == {of.slug for of in (GOOD, PART, WRONG, ONCE)}
     info = by_name[WRONG.slug]["extra_info"]
     assert (info["ranked"], info["faults"]) == (False, ["failed: parity error"])
@@ -232,9 +213,8 @@ def test_document_has_machine_commit_and_unranked_cases(mixed):
     machine = document["machine_info"]
     assert machine["cpu"] == {"brand_raw": "Test CPU", "count": 4}
     assert (machine["system"], machine["release"]) == ("Linux", "6.1")
-    assert (machine["python_version"], machine["softmax_bench_machine"]) == (
-        "3.11.9",
-        MACHINE["id"],
-    )
-    assert (document["commit_info"]["id"], document["commit_info"]["dirty"]) == (COMMIT, False)
+    assert machine["python_version"] == "3.11.9"
+    assert machine["softmax_bench_machine"] == MACHINE["id"]
+    commit = document["commit_info"]
+    assert (commit["id"], commit["dirty"]) == (COMMIT, False)
     assert document["datetime"] == "2025-01-02T03:04:05+00:00"

@@ -5,7 +5,7 @@ import re
 import pytest
 from support.commands import command_plan, failure, processes, write_pairs
 from support.comparisons import bad, comparison, decided, pairs, two
-from support.records import MACHINE, case, plan_of, run, trials, write
+from support.records import MACHINE, case, ok, plan_of, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
@@ -124,7 +124,7 @@ def test_each_calibration_has_an_entry_and_counts_its_false_alarms(results):
 def test_run_has_its_answers_and_what_disturbed_it(results):
     taken = {"conditions": {"seconds": 10.0, "others_seconds": 10.0}}
     times = {"pytorch": 0.4, "keras-jax": 0.2, "keras-torch": 1.0}
-    records = [one for name, time in times.items() for one in trials(case(name), time, **taken)]
+    records = [ok(case(name), epoch=time, **taken) for name, time in times.items()]
     write(results / "run", plan_of(*records, rounds={"sgd": 1}), *records)
     first, *others = (cell.replace("\xa0", " ") for cell in read_one(results).cells)
     assert first.startswith("keras-jax, ")

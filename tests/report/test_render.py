@@ -18,7 +18,6 @@ from support.sweeps import on
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.report.base import numbers
-from bench.report.base.labels import name_case
 from bench.report.base.parts import Chart, Fold, Link, Picture, Section, Table
 from bench.report.render import html, markdown
 from bench.report.render.csv import render_csv
@@ -26,15 +25,6 @@ from bench.report.render.markdown import escape
 
 # What is left in a text of a record if an escape was forgotten.
 RAW = "a | b <script>x</script> [e](javascript:x) ![f](g) *h* <b>&amp; <http://h.example>"
-
-
-def test_remark_of_a_maintainer_stands_beside_the_name():
-    rows = [case("sklearn-softmax"), case("numpy"), case("a", objective="one-vs-rest")]
-    assert [name_case(one) for one in rows] == [
-        "sklearn-softmax (a trick)",
-        "numpy",
-        "a (one-vs-rest)",
-    ]
 
 
 # ----- numbers

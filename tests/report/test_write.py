@@ -24,22 +24,21 @@ def section(text, heading):
     return text.partition(f"\n## {heading}")[2].partition("\n## ")[0]
 
 
-def read_table(text):
-    lines = [
-        [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in text.splitlines()
-        if line.startswith("|")
-    ]
-    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
-
-
 def read_tables(text):
-    return [read_table(part) for part in text.split("\n\n") if part.startswith("|")]
+    """Return the lines of each Markdown table, by heading."""
+    tables = []
+    for part in text.split("\n\n"):
+        if part.startswith("|"):
+            head, _, *lines = (
+                [cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines()
+            )
+            tables.append([dict(zip(head, line, strict=True)) for line in lines])
+    return tables
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A run with good, failed and missing trials, and a workload without a good one."""
+    """A run with good, failed and missing trials, a workload without a good one, and damage."""
     cases = [case("fast"), case("slow"), case("wrong"), case("fast", workload="textbook")]
     records = [
         *trials(cases[0], 0.5, 0.5),
@@ -47,38 +46,35 @@ def folder(tmp_path):
         *trials(cases[2], 0.1, status="failed", reason="it lied"),
         bare(cases[3], status="timeout", reason="more than 600 s"),
     ]
-    return write(tmp_path / "results" / "run", run(*cases, command="bench\n```\n<b>"), *records)
+    folder = write(tmp_path / "results" / "run", run(*cases, command="bench\n```\n<b>"), *records)
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write(b"<b>\n" * 8)
+    return folder
 
 
 # ----- one run
 
 
-def test_report_has_opening_workloads_sections_and_command(folder):
+def test_report_has_opening_damage_workloads_sections_and_command(folder):
     text = write_one(folder)
     opening = text.partition("\n## ")[0]
     assert "2-core Test CPU, 8 GiB · 2 Jan 2025 · " in opening
     assert "Not measured: second processes" in opening
     assert "Many epochs: fast, 500 ms \\[500, 500\\]" in opening
+    assert "**Left out**: trials.jsonl:7: " in opening
+    assert opening.count("**Left out**") == 6
+    assert "3 other lines or files, damaged too" in opening
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<strong>Left out</strong>: trials.jsonl:7: " in page
     sgd = section(text, "An epoch, once running: fast, ")
     assert "*Epoch time, workload sgd*" in sgd
-    assert [row["program"] for row in read_table(sgd)] == ["fast", "slow"]
+    assert [line["program"] for line in read_tables(sgd)[0]] == ["fast", "slow"]
     links = re.findall(r"!\[.*?\]\((.*?)\)", sgd)
     assert links == ["epoch-sgd.svg"]
-    assert all((folder / file).read_text(encoding="utf-8").startswith("<svg") for file in links)
+    assert (folder / links[0]).read_text(encoding="utf-8").startswith("<svg")
     assert f"**Epoch time, workload textbook** {NOTHING_WELL}\n" in text
     assert not list(folder.glob("*textbook*"))
     assert "\n\n    bench ``` <b>\n\n" in section(text, "Machine and software")
-
-
-def test_damage_is_named_in_every_format_up_to_a_limit(folder):
-    path = folder / "trials.jsonl"
-    path.write_bytes(path.read_bytes().replace(b'"round":1', b'"round":3', 1) + b"<b>\n" * 7)
-    opening = write_one(folder).partition("\n## ")[0]
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "**Left out**: trials.jsonl:1: " in opening
-    assert "<strong>Left out</strong>: trials.jsonl:1: " in page
-    assert opening.count("**Left out**") == 6
-    assert "3 other lines or files, damaged too" in opening
 
 
 @pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])
@@ -108,30 +104,23 @@ def two(tmp_path):
     return [write_on(tmp_path / "fast", FAST, *fast), write_on(tmp_path / "slow", SLOW, *slow)]
 
 
-def test_files_of_several_runs_have_a_column_for_each_machine(two, tmp_path):
-    output = tmp_path / "both"
+def test_files_of_several_runs_have_a_column_for_each_machine_and_name_faults(two, tmp_path):
+    (two[0] / "report.html").write_text("")
+    with (two[1] / "trials.jsonl").open("ab") as stream:
+        stream.write(b"{}\n")
+    output = tmp_path / "results" / "both"
     text = write_all(two, output)
     ratios, times = read_tables(section(text, COMPARED))
-    assert [row["program"] for row in ratios] == ["a", "b"]
-    assert [row["range, × a"] for row in ratios] == ["1.0", "2.0 to 3.0"]
-    assert [row["range, ms"] for row in times] == ["10 to 100", "30 to 200"]
-    assert [heading.rpartition(", ")[0] for heading in times[0]][1:3] == [
-        FAST["name"],
-        SLOW["name"],
-    ]
+    assert [line["program"] for line in ratios] == ["a", "b"]
+    assert [line["range, × a"] for line in ratios] == ["1.0", "2.0 to 3.0"]
+    assert [line["range, ms"] for line in times] == ["10 to 100", "30 to 200"]
+    machines = [heading.rpartition(", ")[0] for heading in times[0]][1:3]
+    assert machines == [FAST["name"], SLOW["name"]]
     with (output / "summary.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
     expected = [(machine["name"], name) for machine in (FAST, SLOW) for name in "ab"]
     assert [(line["machine"], line["implementation"]) for line in lines] == expected
-    page = (output / "report.html").read_text(encoding="utf-8")
-    assert '<tr data-of="a">' in page
-
-
-def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):
-    (two[0] / "report.html").write_text("")
-    with (two[1] / "trials.jsonl").open("ab") as stream:
-        stream.write(b"{}\n")
-    text = write_all(two, tmp_path / "results" / "both")
+    assert '<tr data-of="a">' in (output / "report.html").read_text(encoding="utf-8")
     assert "report: ../../fast/report.html" in text
     assert f"report: softmax-bench report {two[1]}".replace("_", "\\_") in text
     assert text.count("left out") == 1
@@ -141,58 +130,48 @@ def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):
 @pytest.mark.parametrize("name", jsonl.PLANS)
 def test_measurements_are_never_overwritten_by_a_report(two, tmp_path, name):
     output = tmp_path / "both"
-    write_all(two, output)
-    before = {path: path.read_bytes() for path in output.iterdir()}
+    output.mkdir()
     (output / name).write_text("{}")
     with pytest.raises(UserError, match="Choose another --output"):
         write_all(two, output)
-    assert {path: path.read_bytes() for path in before} == before
+    assert [path.name for path in output.iterdir()] == [name]
 
 
 def test_many_runs_have_a_range_instead_of_columns(tmp_path):
-    machines = [FAST, *[SLOW] * MAX_COLUMNS]
     folders = [
         write_on(tmp_path / f"n{number}", machine, *trials(case("a"), 0.1 + number, 0.1 + number))
-        for number, machine in enumerate(machines)
+        for number, machine in enumerate([FAST, *[SLOW] * MAX_COLUMNS])
     ]
     text = write_all(folders, tmp_path / "all")
     assert not list((tmp_path / "all").glob("*.svg"))
     _, times = read_tables(section(text, COMPARED))
     assert times == [{"program": "a", "range, ms": "100 to 20,000"}]
-    assert len(read_table(section(text, "Noise"))) == len(machines)
+    (noise,) = read_tables(section(text, "Noise"))
+    assert len(noise) == len(folders)
     facts = section(text, "Machine and software")
-    assert facts.count("### ") == 2
-    assert facts.count("| Run n") == len(machines)
+    assert (facts.count("### "), facts.count("| Run n")) == (2, len(folders))
 
 
 # ----- writing
 
 
-@pytest.fixture(params=["report", "index"])
-def writer(request, folder):
-    """Return a function that writes a report or an index again, and the files that it wrote."""
-    run = load_run(folder)  # which refuses a folder with links
+@pytest.mark.parametrize("kind", ["report", "index"])
+def test_nothing_is_written_through_a_link(folder, tmp_path, kind):
+    loaded = load_run(folder)  # which refuses a folder with links
 
     def write_again():
-        if request.param == "report":
-            write_report([run])
-        else:
-            write_index(folder.parent)
+        return write_report([loaded]) if kind == "report" else write_index(folder.parent)
 
     before = set(folder.parent.rglob("*"))
     write_again()
-    return write_again, set(folder.parent.rglob("*")) - before
-
-
-def test_nothing_is_written_through_a_link(writer, tmp_path):
-    write_again, written = writer
+    written = set(folder.parent.rglob("*")) - before
     for path in written:
         path.rename(tmp_path / f"to-{path.name}")
         path.symlink_to(tmp_path / f"to-{path.name}")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("to-*")}
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("to-*")}
     write_again()
     assert not any(path.is_symlink() for path in written)
-    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_unwritable_folder_is_a_user_error(folder, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Synthetic cases, records and runs, for the tests of what reads them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from bench.report.base.parts import Table
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
 FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
 SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
+GPU = "NVIDIA H100 80GB HBM3"
+BOX = {**MACHINE, "id": "box", "name": "2-core Box, 8 GiB"}
+SERVER = {**MACHINE, "id": "server", "name": f"16-core Server, 64 GiB, {GPU}", "gpus": [GPU]}
 
 # Changes of a case: NumPy on digits.
 NUMPY = {
@@ -184,3 +188,8 @@ def write_on(folder: Path, machine: dict[str, Any], *records: Record) -> Path:
 def read_cells(table: Table) -> list[dict[str, str]]:
     """Return the cells of each line of a report's table, by heading."""
     return [dict(zip(table.headings, line, strict=True)) for line in table.lines]
+
+
+def numbers_in(text: str) -> list[float]:
+    """Return the numbers of a sentence, in their order."""
+    return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.records import FAST, SLOW, bare, case, environment, ok, run, trials, write, write_on
+from support.records import FAST, SLOW, bare, case, environment, ok, probe, trials, write_on
 
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.errors import UserError
@@ -16,19 +16,10 @@ replace = msgspec.structs.replace
 DATA = {"features": 784, "classes": 10}
 
 
-def probe(seconds):
-    """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
-    of = case("roofline-numpy", workload="roofline")
-    rates = {"product_operations": 10**9, "product_seconds": [seconds]}
-    return bare(of, kind="roofline", status="ok", **rates)
-
-
-def load(tmp_path, plan, *records):
-    return load_run(write(tmp_path / "run", plan, *records, data=DATA))
-
-
-def test_run_is_loaded_with_rows_of_its_records(tmp_path):
-    loaded = load(tmp_path, run(case()), *trials(case(), 0.5, 0.5), probe(0.1))
+def test_run_is_loaded_with_rows_of_its_records(load):
+    # The least epoch of 48,000 samples is 1,505,280,000 operations, at 1e10 in a second.
+    roofline = probe(product_operations=10**9, product_seconds=[0.1])
+    loaded = load(*trials(case(), 0.5, 0.5), roofline, data=DATA)
     assert loaded.environments == {"here": environment(data=DATA)}
     assert (len(loaded.records), loaded.missing_count, list(loaded.textbook)) == (3, 0, [])
     (row,) = loaded.rows
@@ -36,27 +27,25 @@ def test_run_is_loaded_with_rows_of_its_records(tmp_path):
     assert row.roofline_seconds == pytest.approx(0.150528)
 
 
-def test_later_trials_of_another_state_of_the_machine_are_in_no_table(tmp_path):
-    cases = [case(name) for name in "abc"]
+def test_later_trials_of_another_state_of_the_machine_are_in_no_table(load):
     hours = ["2026-11-30T12:00:00+00:00", "2026-11-30T14:00:00+00:00"]
     records = [
-        replace(ok(one, number, factor * 0.1), started=hour)
+        replace(ok(case(name), number, factor * 0.1), started=hour)
         for number, factor, hour in ((1, 1.0, hours[0]), (2, 1.5, hours[1]))
-        for one in cases
+        for name in "abc"
     ]
-    loaded = load(tmp_path, run(*cases, rounds={"sgd": 2}), *records)
+    loaded = load(*records)
     assert [row.epochs_by_round for row in loaded.rows] == [{1: pytest.approx(0.1)}] * 3
     assert (loaded.apart, loaded.faults, loaded.missing_count) == (3, [], 0)
     assert describe_apart(loaded).startswith("3 later processes are in no table")
     pooled = [replace(record, started=hours[0]) for record in records]
-    assert not describe_apart(load(tmp_path / "other", run(*cases), *pooled))
+    assert not describe_apart(load(*pooled))
 
 
-def test_tried_threads_are_apart_from_the_rows(tmp_path):
+def test_tried_threads_are_apart_from_the_rows(load):
     first, second = (case("a", threads=n) for n in (1, 2))
-    plan = run(first, case("b"), variants=(second,))
-    records = [ok(of, n, time) for of, time in ((first, 0.2), (second, 0.1)) for n in (1, 2)]
-    loaded = load(tmp_path, plan, *records, *trials(case("b"), 0.5, 0.5))
+    records = [*trials(first, 0.2, 0.2), *trials(second, 0.1, 0.1), *trials(case("b"), 0.5, 0.5)]
+    loaded = load(*records, cases=(first, case("b")), variants=(second,))
     assert (loaded.run.cases, loaded.missing_count) == ((second, case("b")), 0)
     assert [row.case for row in loaded.rows] == [second, case("b")]
     assert {row.case.threads for row in loaded.tried if row.ranked} == {1, 2}
@@ -64,56 +53,47 @@ def test_tried_threads_are_apart_from_the_rows(tmp_path):
 
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
 @pytest.mark.parametrize("kind", ["trial", "textbook"])
-def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
+def test_run_failed_if_a_trial_of_any_kind_failed(load, status, kind):
     of = case("textbook-keras" if kind == "textbook" else "a")
-    records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
-    assert load(tmp_path, run(case()), *records).failed is (status in {"failed", "timeout"})
+    other = ok(of, kind=kind, status=status, trial="another")
+    assert load(ok(case()), other).failed is (status in {"failed", "timeout"})
 
 
 # ----- damage, and other machines
 
 
-@pytest.fixture
-def resumed(tmp_path):
-    """A run that was started on a fast machine and resumed on a slow one, which did most of it."""
-    plan = run(case("a"), case("b"), rounds={"sgd": 3})
-    folder = write(tmp_path / "run", plan, ok(case("a"), 1, 0.1), bare(case("b"), 2), machine=FAST)
+def test_resumed_run_is_split_by_machine(load):
+    """It was started on a fast machine and resumed on a slow one, which did most of it."""
+    started = ok(case("a"), 1, 0.1), bare(case("b"), 2)
+    folder = load(*started, rounds={"sgd": 3}, machine=FAST).folder
     store.add_environment(folder, environment(id="there", machine=SLOW))
     for record in (ok(case("a"), 2, 0.7), ok(case("b"), 1, 0.8), ok(case("b"), 3, 0.8)):
         store.append_record(folder, replace(record, environment="there"))
-    return folder
-
-
-def test_resumed_run_is_split_by_machine(resumed):
-    loaded = load_run(resumed)
+    loaded = load_run(folder)
     assert [dict(row.epochs_by_round) for row in loaded.rows] == [{2: 0.7}, {1: 0.8, 3: 0.8}]
     assert set(loaded.environments) == {"there"}
     (fault,) = loaded.faults
     assert fault.startswith("2 trials were measured on another machine, 4-core Fast CPU;")
-    slow, fast = load_by_machine(resumed)
+    slow, fast = load_by_machine(folder)
     assert [dict(row.epochs_by_round) for row in fast.rows] == [{1: 0.1}, {}]
     assert (slow.machine_name, fast.machine_name) == ("2-core Slow CPU", "4-core Fast CPU")
     assert slow.missing_count == fast.missing_count == 1
 
 
-def test_run_needs_no_round_that_only_narrows_its_intervals(tmp_path):
-    cases = [case("a"), case("a", workload="textbook")]
-    rule = StoppingRule(least_rounds=2, precision=0.05)
-    plan = run(*cases, rounds={"sgd": 4, "textbook": 3}, stopping=rule, budget=60.0)
-    records = [*trials(cases[0], 0.5, 0.5), *trials(cases[1], 0.5)]
-    assert describe_missing(load_run(write(tmp_path / "whole", plan, *records))).startswith(
+def test_run_needs_no_round_that_only_narrows_its_intervals(load):
+    records = [*trials(case("a"), 0.5, 0.5), *trials(case("a", workload="textbook"), 0.5)]
+    plan = {"rounds": {"sgd": 4, "textbook": 3}, "cases": (records[0].case, records[2].case)}
+    rule = {"stopping": StoppingRule(least_rounds=2, precision=0.05), "budget": 60.0}
+    assert describe_missing(load(*records, **plan, **rule)).startswith(
         "Not measured: second processes and third processes of the leaders, about 24 s."
     )
-    counts = [
-        load_run(write(tmp_path / str(n), plan, *records[:n])).missing_count for n in (1, 2, 3)
-    ]
+    counts = [load(*records[:n], **plan, **rule).missing_count for n in (1, 2, 3)]
     assert counts == [1, 1, 0]  # a process of each row
-    fixed = replace(plan, stopping=None)  # by --rounds
-    assert load_run(write(tmp_path / "fixed", fixed, *records)).missing_count == 4
+    assert load(*records, **plan).missing_count == 4  # by --rounds
 
 
-def test_damaged_record_is_left_out_with_its_reason(tmp_path):
-    folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
+def test_damaged_record_is_left_out_with_its_reason(load):
+    folder = load(*trials(case(), 0.5, 0.7)).folder
     path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
     loaded = load_run(folder)

@@ -1,7 +1,7 @@
 """Each program is described by its own source."""
 
 import pytest
-from support.records import bare, case, ok, run, trials, write
+from support.records import bare, case, ok, read_cells, run, trials, write
 
 from bench.records import store
 from bench.report.base.load import load_run
@@ -38,9 +38,9 @@ def test_source_is_summarized_and_its_code_counted():
 
 
 def test_twins_are_of_one_framework_and_differ():
-    found = {entry.name: programs.find_twin(entry) for entry in IMPLEMENTATIONS}
-    assert {name: found[name].name for name in TWINS} == TWINS
-    assert found["numpy"] is None
+    twins = {entry.name: programs.find_twin(entry) for entry in IMPLEMENTATIONS}
+    assert {name: twins[name].name for name in TWINS} == TWINS
+    assert twins["numpy"] is None
 
 
 def test_difference_from_the_twin_has_no_common_line():
@@ -52,19 +52,16 @@ def test_difference_from_the_twin_has_no_common_line():
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_each_program_has_its_line_and_its_source(tmp_path, inside):
+def test_each_program_has_its_line_and_its_source(load, tmp_path, inside):
     numpy = case("numpy", framework="numpy", module="softmax_numpy")
-    own = case("mine", file="mine.py", style="own")
-    records = [*trials(numpy, 0.5), *trials(own, 1.0)]
-    loaded = load_run(write(tmp_path / "run", run(numpy, own), *records))
+    records = [*trials(numpy, 0.5), *trials(case("mine", file="mine.py", style="own"), 1.0)]
     output = programs.ROOT / "results" / "x" if inside else tmp_path
-    section = programs.describe_programs(loaded, output)
-    (table,) = section.tables
-    lines = {line[0]: dict(zip(table.headings, line, strict=True)) for line in table.lines}
-    assert lines["numpy"]["what it is"].startswith("Softmax regression in NumPy")
-    assert int(lines["numpy"]["lines"]) > 20
-    assert lines["numpy"]["parity error, × 10⁻⁶"] == "1.5"
-    assert lines["mine"]["what it is"] == programs.NOT_OURS
+    section = programs.describe_programs(load(*records), output)
+    ours, mine = read_cells(section.tables[0])
+    assert ours["what it is"].startswith("Softmax regression in NumPy")
+    assert int(ours["lines"]) > 20
+    assert ours["parity error, × 10⁻⁶"] == "1.5"
+    assert mine["what it is"] == programs.NOT_OURS
     (fold,) = section.folds
     assert "class Trainer" in fold.text
     path = "../../implementations/idiomatic/softmax_numpy.py"
@@ -74,27 +71,18 @@ def test_each_program_has_its_line_and_its_source(tmp_path, inside):
 def test_traces_are_linked_and_others_have_their_reason(tmp_path):
     traced, gone, without = (case(name) for name in ("traced", "gone", "without"))
     records = [
-        *(ok(one, kind=kind) for one in (traced, gone) for kind in ("trial", "trace")),
+        *(ok(of, kind=kind) for of in (traced, gone) for kind in ("trial", "trace")),
         ok(without),
         bare(without, kind="trace", status="unavailable", reason="no *profiler*"),
     ]
-    plan = run(traced, gone, without, trace=True)
-    folder = write(tmp_path / "run", plan, *records)
-    assert programs.find_traces(load_run(write(tmp_path / "b", plan)), tmp_path) == ([], [])
+    folder = write(tmp_path / "a #1", run(traced, gone, without, trace=True), *records)
     store.save_trace(folder, traced.slug, b"a trace")
     section = programs.describe_programs(load_run(folder), tmp_path / "report")
     assert "profiler" in section.text
     (link,) = section.links
     assert link.title.startswith("traced: ")
-    assert link.url == f"../run/traces/{traced.slug}.json.gz"
+    assert link.url == f"../a%20%231/traces/{traced.slug}.json.gz"
     assert section.remarks == [
         "gone: no trace: its file is not in the run's folder",
         "without: no trace: no *profiler*",
     ]
-
-
-def test_address_of_a_trace_is_that_of_a_url(tmp_path):
-    folder = write(tmp_path / "a #1", run(case(), trace=True), ok(case(), kind="trace"))
-    store.save_trace(folder, case().slug, b"a trace")
-    links, _ = programs.find_traces(load_run(folder), tmp_path)
-    assert [link.url for link in links] == [f"a%20%231/traces/{case().slug}.json.gz"]

@@ -3,25 +3,31 @@
 import math
 
 import pytest
-from support.records import case, environment, read_cells, run
+from support.records import MACHINE, numbers_in, read_cells
 from support.sweeps import on, swept_on, unavailable
 
-from bench.analysis.devices import Crossover, compare_devices, find_crossovers
+from bench.analysis.devices import Crossover
 from bench.analysis.intervals import Interval
-from bench.analysis.summary import summarize
 from bench.report.sections.costs import gpu
 
-HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
+DATA = {"features": 784, "classes": 10, "test_images": 10_000}
 
 
-def tabulate(*records):
-    rows = summarize(records, HERE, run(case()))
-    crossovers = find_crossovers(rows, "sgd")
-    return gpu.tabulate_devices(compare_devices(rows, "sgd", crossovers), crossovers)
+@pytest.fixture
+def describe(load):
+    """Describe the devices of a run of these records at the first batch size."""
+
+    def describe(*records, **changes):
+        cases = {of.case.slug: of.case for of in records if of.case.batch_size == 32}
+        return gpu.describe_gpu(load(*records, cases=(*cases.values(),), data=DATA, **changes))
+
+    return describe
 
 
-def test_devices_are_compared_at_the_first_size():
-    compared, used = tabulate(*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005))
+def test_devices_are_compared_at_the_first_size(describe):
+    records = [*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005)]
+    section = describe(*records)
+    compared, used = section.tables
     assert compared.title == "Training and predicting, sgd: batch size 32, 48,000 samples"
     # 48,000 images in 64 ms and in 31.24 ms; 10,000 in 20 and in 5.
     assert read_cells(compared) == [
@@ -45,10 +51,13 @@ def test_devices_are_compared_at_the_first_size():
             "joules per epoch": "10.0",
         }
     ]
+    assert section.remarks[1:] == [gpu.ADD_SWEEP]
 
 
-def test_sweep_adds_crossover_and_batch_sizes():
-    compared, _, speedups = tabulate(*swept_on("cpu"), *swept_on("gpu"))
+def test_sweep_adds_crossover_and_batch_sizes(describe):
+    records = [*swept_on("cpu"), *swept_on("gpu"), *on("gpu", "b", workload="textbook")]
+    section = describe(*records)
+    compared, _, speedups, other = section.tables
     (line,) = read_cells(compared)
     # Between 154 / 242.48 ms at 8 and 64 / 62.48 ms at 32:
     # ln 0.63510 = -0.45397, ln 1.02433 = 0.02404; 8 * 4 ** (0.45397 / 0.47801) = 29.84.
@@ -56,6 +65,9 @@ def test_sweep_adds_crossover_and_batch_sizes():
     assert speedups.headings == ("implementation", "8", "32", "128", "384", "1,920", "9,600")
     assert speedups.lines[0][:3] == ["a", "0.635 [0.635, 0.635]", "1.02 [1.02, 1.02]"]
     assert gpu.CROSSOVER_NOTE in compared.note
+    assert other.title.startswith("Use of the GPU, textbook")
+    (remark,) = section.remarks
+    assert remark.startswith("sgd: measured with one number of threads on the CPU: a.")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +88,7 @@ def test_crossover_is_shown_with_its_bounds(batch_size, text):
     assert gpu.describe_crossover(crossover) == text
 
 
-def test_cell_without_a_number_gives_the_status():
+def test_cell_without_a_number_gives_the_status(describe):
     records = [
         *on("cpu", "a"),
         *on("gpu", "a"),
@@ -89,7 +101,7 @@ def test_cell_without_a_number_gives_the_status():
         unavailable("e", objective="one-vs-rest"),
         *on("cpu", "f"),
     ]
-    compared, used = tabulate(*records)
+    compared, used = describe(*records).tables
     assert {line[0]: line[1:5] for line in compared.lines} == {
         "a": ["750,000", "768,000", "2 threads", "1.02 [1.02, 1.02]"],
         "b": ["750,000", "unavailable", "2 threads", "—"],
@@ -99,28 +111,32 @@ def test_cell_without_a_number_gives_the_status():
         "f": ["750,000", "not measured", "2 threads", "—"],
     }
     assert [line[0] for line in used.lines] == ["a", "d"]
+    section = describe(*on("cpu"), unavailable("a"))
+    assert (section.tables, section.remarks, section.empty) == ([], [], gpu.NOT_RANKED)
 
 
 @pytest.mark.parametrize(
-    ("cpu", "untuned"),
+    ("threads", "cores", "untuned"),
     [
-        ([{"threads": 2}], ["a"]),
-        ([{"threads": 1}], ["a"]),  # as --layers measures it
-        ([{"threads": 1}, {"threads": 16}], []),
+        ([2], 2, True),
+        ([1], 2, True),  # as --layers measures it
+        ([1, 16], 2, False),
+        ([2], 1, False),
+        ([2], None, True),
     ],
 )
-def test_speedup_over_a_cpu_with_one_number_of_threads_is_marked(cpu, untuned):
-    records = [record for changes in cpu for record in on("cpu", **changes)]
-    rows = summarize([*records, *on("gpu")], HERE, run(case()))
-    pairs = compare_devices(rows, "sgd")
-    assert gpu.list_untuned(pairs) == untuned
-    finding = gpu.describe_speedups(pairs, at_best=not untuned)
-    assert finding.endswith(
-        f"than the CPU{gpu.UNTUNED_BRIEF * bool(untuned)}, and 0 certainly slower."
-    )
+def test_speedup_over_a_cpu_with_one_number_of_threads_is_marked(describe, threads, cores, untuned):
+    records = [record for count in threads for record in on("cpu", threads=count)]
+    section = describe(*records, *on("gpu"), machine=MACHINE | {"cores": cores})
+    assert (len(section.remarks) == 2, gpu.UNTUNED_BRIEF in section.finding) == (untuned, untuned)
+    assert numbers_in(section.finding) == [32, 1, 1, 0]
 
 
-def test_energy_is_left_out_where_others_used_the_gpu():
-    shared = on("gpu", device_conditions={"other_processes": 1.0})
-    (used,) = tabulate(*shared)
+def test_gpu_is_slower_where_the_interval_is_below_1(describe):
+    records = [*on("cpu"), *on("gpu", times=2), *on("cpu", "b"), *on("gpu", "b", times=0.5)]
+    assert numbers_in(describe(*records).finding) == [32, 1, 2, 1]
+
+
+def test_energy_is_left_out_where_others_used_the_gpu(describe):
+    (used,) = describe(*on("gpu", device_conditions={"other_processes": 1.0})).tables
     assert used.headings[-1] == "memory reserved, MiB"

@@ -1,10 +1,9 @@
 """What a report says of several models at once."""
 
 import pytest
-from support.records import plan_of, read_cells, write
+from support.records import read_cells
 from support.sweeps import models
 
-from bench.report.base.load import load_run
 from bench.report.opening import make_opening
 from bench.report.sections.costs import many
 
@@ -12,16 +11,18 @@ TOGETHER = "models train faster together than one by one in one-processes"
 ALONE = models("one-processes", {n: [n, n, n] for n in (1, 10, 100)}, style="tuned")
 
 
-def load(tmp_path, *records):
-    names = dict.fromkeys(record.case.workload for record in records)
-    plan = plan_of(*records, rounds=dict.fromkeys(names, 3))
-    return load_run(write(tmp_path / "run", plan, *records))
+@pytest.fixture
+def load(load):
+    def load_models(*records):
+        return load(*records, rounds=dict.fromkeys((of.case.workload for of in records), 3))
+
+    return load_models
 
 
-def test_tables_have_rates_memory_and_crossing(tmp_path):
+def test_tables_have_rates_memory_and_crossing(load):
     records = models("jax-vmap", {1: [4.0] * 3, 10: [10.0] * 3, 100: [25.0] * 3})
     never = models("slow", {n: [3 * n] * 3 for n in (1, 10, 100)}, peak_rss_bytes=2**30)
-    section = many.describe_many(load(tmp_path, *ALONE, *records, *never))
+    section = many.describe_many(load(*ALONE, *records, *never))
     rates, memory = map(read_cells, section.tables)
     assert [line["program"] for line in rates] == ["jax-vmap", "one-processes", "slow"]
     assert rates[0] == {
@@ -45,32 +46,30 @@ def test_tables_have_rates_memory_and_crossing(tmp_path):
         ([2.0] * 3, f"of no program that {TOGETHER}."),
     ],
 )
-def test_finding_is_no_stronger_than_the_times(tmp_path, times, words):
-    records = models("jax-vmap", {n: [n * one for one in times] for n in (1, 10)})
-    assert many.describe_many(load(tmp_path, *ALONE, *records)).finding.endswith(words)
+def test_finding_is_no_stronger_than_the_times(load, times, words):
+    records = models("jax-vmap", {n: [n * time for time in times] for n in (1, 10)})
+    assert many.describe_many(load(*ALONE, *records)).finding.endswith(words)
 
 
-def test_finding_names_the_gpu(tmp_path):
+def test_finding_names_the_gpu(load):
     cpu, gpu = ({n: [n * factor] * 3 for n in (1, 10)} for factor in (2.0, 1.0))
     records = [*models("a", cpu), *models("a", gpu, device="gpu")]
     faster = "It is certain that the GPU is faster than the CPU: with a always."
-    assert many.describe_many(load(tmp_path / "2", *records)).finding == faster
+    assert many.describe_many(load(*records)).finding == faster
     records += models("one-processes", {n: [n * 1.5] * 3 for n in (1, 10)})
-    finding = many.describe_many(load(tmp_path / "3", *records)).finding
+    finding = many.describe_many(load(*records)).finding
     assert finding == f"It is certain that {TOGETHER}: with a (gpu) always. {faster}"
 
 
-def test_reader_chooses_models_beside_epochs(tmp_path):
+def test_reader_chooses_models_beside_epochs(load):
     records = models("jax-vmap", {1: [4.0] * 3, 10: [5.0] * 3, 100: [25.0] * 3})
-    only = models("b", {10: [0.1] * 3})  # not with the number of models that the page begins with
-    opening = make_opening(load(tmp_path, *ALONE, *records, *only))
+    others = models("b", {10: [0.1] * 3})  # not with the number of models that the page begins with
+    opening = make_opening(load(*ALONE, *records, *others))
     assert opening.models == [1, 10, 100]
-    first = {one.key: one.lines[0][0] for one in opening.standings}
-    assert (first["1000"], first["1000 m10"], first["1000 m100"]) == (
-        *("one-processes", "jax-vmap", "jax-vmap"),
-    )
-    assert opening.answers[-1].startswith("100 models at once: jax-vmap,")
-    no_baseline = make_opening(load(tmp_path / "2", *records))
-    assert no_baseline.answers[-1].startswith("100 models at once: jax-vmap,")
-    single = make_opening(load(tmp_path / "other", *models("a", {1: [1.0] * 3})))
+    first = {standing.key: standing.lines[0][0] for standing in opening.standings}
+    keys = ("1000", "1000 m10", "1000 m100")
+    assert [first[key] for key in keys] == ["one-processes", "jax-vmap", "jax-vmap"]
+    for opened in (opening, make_opening(load(*records))):
+        assert opened.answers[-1].startswith("100 models at once: jax-vmap,")
+    single = make_opening(load(*models("a", {1: [1.0] * 3})))
     assert (single.models, single.standings) == ([], [])
