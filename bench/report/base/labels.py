@@ -6,6 +6,7 @@ With the table of these rows that many sections have.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.records.schema import Case
 from bench.report.base import numbers, tables
@@ -156,6 +157,11 @@ def start_tip(case: Case) -> list[str]:
     return [label_case(case), numbers.format_threads(case.threads)]
 
 
+def name_problem(case: Case) -> str:
+    """Name the workload and the size of a case, without device and threads."""
+    return f"{case.workload}: batch size {case.batch_size}, {case.samples:,} samples"
+
+
 def describe_problem(rows: Sequence[Row]) -> str:
     """Name the device and the size of comparable rows."""
     case = rows[0].case
@@ -179,6 +185,13 @@ def describe_status(row: Row | None) -> str:
     if row is None:
         return "not measured"
     return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
+
+
+def format_epoch(row: Row | None, write: Callable[[Interval | None], str]) -> str:
+    """Return a row's epoch as ``write`` formats it, with a remark, or why it is not ranked."""
+    if row is None or not row.ranked:
+        return describe_status(row)
+    return write(row.epoch) + remark_processes(row)
 
 
 def find_entry(case: Case) -> Implementation | None:
@@ -222,19 +235,13 @@ def list_faults(rows: Sequence[Row]) -> list[dict[str, str]]:
             groups[*names, slug, status, reason].append(row)
     lines = []
     for (workload, implementation, device, _, status, reason), group in groups.items():
-        problem = f"{device}, {len(group)} sizes"
-        if len(group) == 1:
-            case = group[0].case
-            problem = (
-                f"{device}, batch size {case.batch_size}, {numbers.format_threads(case.threads)}, "
-            )
-            problem += f"{case.samples:,} samples"
+        sizes = f"{device}, {len(group)} sizes"
         count = sum(row.faults.count((status, reason)) for row in group)
         lines.append(
             {
                 "workload": workload,
                 "program": implementation,
-                "problem": problem,
+                "problem": describe_problem(group) if len(group) == 1 else sizes,
                 "status": status,
                 "trials": f"{count} of {sum(row.rounds for row in group)}",
                 "reason": reason,

@@ -3,7 +3,7 @@
 import importlib
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -44,12 +44,6 @@ _LINE = 13  # pixels between two names
 BARS = "bars: 95 % intervals"
 
 
-def encode_names(names: Sequence[object]) -> Any:
-    """Return the y channel of a chart with a line for each name, in this order."""
-    axis = alt.Axis(labelFontSize=12, ticks=False, domain=False, grid=True)
-    return alt.Y("name:N", sort=names, title=None, axis=axis)
-
-
 def make_log_axis(values: Iterable[float | None], **settings: Any) -> Any:
     """Return a logarithmic axis with few ticks.
 
@@ -83,12 +77,6 @@ def set_title(chart: Any, title: str, subtitle: str = "", width: int = WIDTH) ->
     return chart.properties(
         title=alt.TitleParams(lines, subtitle=sublines or alt.Undefined), background="white"
     ).configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
-
-
-def finish_chart(chart: Any, title: str, rows: int, subtitle: str = "") -> Any:
-    """Set the title, and the size of a chart with a line for each row."""
-    chart = chart.properties(width=WIDTH, height=22 * rows)
-    return set_title(chart, title, subtitle).configure_view(stroke=None)
 
 
 def spread_labels(

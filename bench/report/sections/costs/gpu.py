@@ -12,9 +12,8 @@ from bench.analysis.devices import (
 from bench.analysis.summary import Row
 from bench.analysis.sweep import find_sweep
 from bench.contract import Device
-from bench.records.schema import Case
 from bench.report.base import numbers, tables
-from bench.report.base.labels import describe_status, list_workloads, name_case
+from bench.report.base.labels import describe_status, list_workloads, name_case, name_problem
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
 
@@ -120,7 +119,7 @@ def tabulate_devices(
         tables.list_memory("memory used", [row.memory.framework_bytes for row in rows]),
         tables.list_numbers("joules per epoch", [row.epoch_joules for row in rows]),
     ]
-    title = f"Use of the GPU, {_describe_problem(rows[0].case)}"
+    title = f"Use of the GPU, {name_problem(rows[0].case)}"
     table_list.append(tables.build_table(title, columns, USED_NOTE))
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
@@ -163,13 +162,8 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
         )
     note = f"{COMPARED_NOTE} {CROSSOVER_NOTE}" if crossed else COMPARED_NOTE
     case = next(iter(pairs[0].rows.values())).case
-    title = f"Training and predicting, {_describe_problem(case)}"
+    title = f"Training and predicting, {name_problem(case)}"
     return tables.tabulate_lines(title, lines, 1, note)
-
-
-def _describe_problem(case: Case) -> str:
-    """Name workload and size, without the threads, which differ between rows."""
-    return f"{case.workload}: batch size {case.batch_size}, {case.samples:,} samples"
 
 
 def describe_crossover(crossover: Crossover | None) -> str:

@@ -33,10 +33,10 @@ from bench.report.charts.style import (
     COLOURS,
     LIMIT,
     SHAPES,
+    WIDTH,
     alt,
-    encode_names,
-    finish_chart,
     make_log_axis,
+    set_title,
 )
 from bench.report.render.markdown import escape
 from bench.report.sections.verdict import write_headline
@@ -262,7 +262,8 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         legend=alt.Legend(orient="top"),
     )
     shapes = alt.Scale(domain=styles, range=[SHAPES[style] for style in styles])
-    names = encode_names([point["name"] for point in points])
+    axis = alt.Axis(labelFontSize=12, ticks=False, domain=False, grid=True)
+    names = alt.Y("name:N", sort=[point["name"] for point in points], title=None, axis=axis)
     base = alt.Chart(alt.Data(values=points)).encode(y=names)
     times = [1e3 * time for row in rows for _, time in _list_times(row)]
     drawn = [*times, *(point["roofline"] for point in points if point["roofline"])]
@@ -292,7 +293,8 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     text = text.encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.
     layers = alt.layer(_draw_rings(rows, names, x, colour), alt.layer(*ticks, *dots, text))
-    return finish_chart(layers, title, len(rows), "; ".join(legend))
+    chart = layers.properties(width=WIDTH, height=22 * len(rows))
+    return set_title(chart, title, "; ".join(legend)).configure_view(stroke=None)
 
 
 def _list_times(row: Row) -> list[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from bench.analysis.machines import STEADY, Pivot
@@ -9,13 +10,13 @@ from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
-    describe_status,
+    format_epoch,
     label_case,
     list_faults,
     list_names,
     name_case,
+    name_problem,
     name_threads,
-    remark_processes,
 )
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Relative, Section, Table
@@ -91,8 +92,7 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
         for row in run.rows:
             case = row.case
             if not row.swept:
-                title = f"{case.workload}: batch size {case.batch_size}, {case.samples:,} samples"
-                title += f" of {data}{f' with {run.env}' if run.env else ''}"
+                title = f"{name_problem(case)} of {data}{f' with {run.env}' if run.env else ''}"
                 by_name = problems.setdefault((title, digest), {})
                 by_name.setdefault(name_case(case), {})[devices[case.device]] = row
     grouped = []
@@ -179,12 +179,13 @@ def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
             headings, zip(*(cells[name] for name in names), strict=True), strict=True
         )
     ]
+    write = partial(numbers.format_interval, scale=1e3)
     times = [
         tables.list_words("program", names),
         *(
             tables.Column(
                 device,
-                [format_epoch(problem.rows[name].get(device)) for name in names],
+                [format_epoch(problem.rows[name].get(device), write) for name in names],
                 [
                     row.typical_seconds if (row := pivot.rows[name].get(device)) else None
                     for name in names
@@ -254,13 +255,6 @@ def read_key(text: str) -> float | None:
 def format_range(low: float, high: float) -> str:
     """Return the ends of a range with two digits; one number if they are equal then."""
     return " to ".join(dict.fromkeys(numbers.format_number(end, 2) for end in (low, high)))
-
-
-def format_epoch(row: Row | None) -> str:
-    """Return the milliseconds of a row's epoch with its interval, or why it is not ranked."""
-    if row is None or not row.ranked:
-        return describe_status(row)
-    return numbers.format_interval(row.epoch, 1e3) + remark_processes(row)
 
 
 def compare_versions(problems: Iterable[ProblemRows]) -> list[str]:

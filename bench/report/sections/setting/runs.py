@@ -8,14 +8,13 @@ from typing import Any
 
 from bench.analysis.noise import MAX_BETWEEN, MAX_CLOCK, MAX_DRIFT, MAX_OTHERS, MAX_STEAL, Noise
 from bench.analysis.speed import Adjustment, adjust_epochs
-from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
 from bench.records import timestamps
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
 from bench.report.base import numbers, tables
-from bench.report.base.labels import describe_status, list_faults, remark_processes
+from bench.report.base.labels import format_epoch, list_faults
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
 from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
@@ -140,12 +139,10 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
         slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
     )
 
-    def format_epoch(row: Row | None) -> str:
-        if row is None or not row.ranked:
-            return describe_status(row)
-        return numbers.format_duration(row.epoch) + remark_processes(row)
-
-    lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
+    lines = [
+        [slug, *(format_epoch(by_slug.get(slug), numbers.format_duration) for by_slug in rows)]
+        for slug in slugs
+    ]
     versions = [list_versions(run.environments.values()) for run in runs]
     for name in dict.fromkeys(name for by_name in versions for name in by_name):
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
