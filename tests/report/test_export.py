@@ -24,7 +24,7 @@ from bench.report.export import (
 )
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "results" / "reference" / "amd-epyc-zen5-2-cores"
+REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2-cores-judged"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # Cases by what happens to their trials.
 GOOD, PART, WRONG, FAILED, ABSENT, ONCE, NEVER = CASES = tuple(

@@ -5,7 +5,6 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from support import hostile_run
 from support.hostile_run import HOSTILE, line
 from support.records import HERE, bare, case, run, trials, write
 
@@ -90,16 +89,10 @@ def test_page_has_the_findings_before_the_sections(small):
         "PyTorch: 1.00 s in slow.",
     ]
     headings = small.texts("h2")
-    assert headings[0].startswith(
-        "All 2 softmax programs end with the weights of the float64 oracle"
-    )
-    (finding,) = (text for text in headings if text.startswith("An epoch, once running: fast,"))
+    (finding,) = (text for text in headings if text.startswith("An epoch, once running: "))
+    assert f"Many epochs: {finding.removeprefix('An epoch, once running: ')}" in sentences
     assert headings[-2:] == ["Machine and software", "Check and repeat"]
-    answer, _, more = finding.removeprefix("An epoch, once running: ").partition("; ")
-    assert f"Many epochs: {answer}; {more}" in sentences
-    assert any(text.startswith("Not measured: second processes") for text in small.texts("p"))
-    text = f"Epoch time, workload textbook {NOTHING_WELL}"
-    assert text in small.texts("p")
+    assert f"Epoch time, workload textbook {NOTHING_WELL}" in small.texts("p")
 
 
 def test_finding_is_the_heading_and_groups_are_the_contents():
@@ -179,8 +172,8 @@ def test_chart_is_drawn_twice_with_tooltips(small):
     assert len(ids) == len(set(ids))
 
 
-def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
-    view = read(hostile_run.write(tmp_path / "run"))
+def test_hostile_text_becomes_no_element_or_attribute(small, hostile):
+    view = Reader((hostile / "report.html").read_text(encoding="utf-8"))
     assert {of["tag"] for of in view.elements} <= {of["tag"] for of in small.elements}
     theirs, ours = ({name for of in page.elements for name in of} for page in (view, small))
     assert theirs <= ours

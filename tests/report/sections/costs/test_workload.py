@@ -10,6 +10,7 @@ from bench.analysis import ranking
 from bench.analysis.summary import Accuracy, summarize
 from bench.report.base import tables
 from bench.report.base.parts import Section
+from bench.report.charts.chart import make_specification
 from bench.report.render.csv import render_csv
 from bench.report.sections.costs.workload import (
     GROUPS_NOTE,
@@ -34,7 +35,7 @@ def rows_of(**epochs):
 
 def draw(section):
     (picture,) = section.pictures
-    return json.dumps(picture.draw().to_dict())
+    return json.dumps(make_specification(picture.draw))
 
 
 # ----- what the noise hides

@@ -10,7 +10,9 @@ from bench.analysis.textbook import TextbookRow
 from bench.report.base.load import load_runs
 from bench.report.sections.setting.runs import (
     describe_adjustment,
+    describe_environments,
     describe_history,
+    describe_noise,
     list_noise,
     tabulate_textbook,
 )
@@ -71,7 +73,8 @@ def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
         write_night(tmp_path / "elsewhere", 2, *trials(case("a"), 0.2), machine=SERVER),
         write_night(tmp_path / "env", 4, *trials(of_env, 0.1)),
     ]
-    (table,) = describe_history(load_runs(folders)).tables
+    runs = load_runs(folders)
+    (table,) = describe_history(runs).tables
     assert table.title == "2-core Box, 8 GiB (machine box), fashion-mnist"
     assert table.headings == (
         "case",
@@ -87,3 +90,8 @@ def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
         [case("b").slug, "500 ms", "failed", absent, absent],
         ["version of torch", "2.9.1", "2.9.1", "2.10.0", "2.9.1"],
     ]
+    # Runs with the same machine and software share a table.
+    facts = [table.title.endswith(" and 2 more") for table in describe_environments(runs).tables]
+    assert facts == [False, True, False]
+    (noise,) = describe_noise(runs).tables
+    assert [line[0] for line in noise.lines] == [run.name for run in runs]
