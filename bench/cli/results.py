@@ -31,7 +31,7 @@ from bench.report.sections.costs.workload import (
 from bench.report.sections.setting.machines import refuse_column
 from bench.report.sections.setting.runs import list_left_out
 from bench.report.sections.verdict import (
-    NOTHING,
+    NO_PROGRAM,
     describe_agreement,
     list_answers,
     list_remarks,
@@ -54,7 +54,7 @@ def print_report(folder: Path) -> LoadedRun:
     for line in ([""] if lines else []) + lines:
         print_line(line)
     console.stdout.print()
-    answers = list(list_answers(select_ranked(run.rows, run.workload))) or [NOTHING]
+    answers = list(list_answers(select_ranked(run.rows, run.workload))) or [NO_PROGRAM]
     for sentence in (run.noise.warning, *answers, describe_agreement(run), *list_remarks(run)):
         if sentence:
             print_sentence(sentence)

@@ -46,7 +46,7 @@ from bench.report.sections.verdict import (
 )
 from bench.worker.workloads import count_models
 
-TITLE = "Softmax classifier: the frameworks compared"
+PAGE_TITLE = "Softmax classifier: the frameworks compared"
 QUESTION = "One softmax classifier, {} frameworks: which one should train it?"
 # For how many epochs a reader can choose to see who is done first.
 CHOICES = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
@@ -116,7 +116,7 @@ def make_opening(run: LoadedRun) -> Opening:
         draw = partial(chart_frontier, started, stretches, EPOCHS, title)
         picture = Picture("cold-epochs", title, draw)
     return Opening(
-        title=QUESTION.format(frameworks) if frameworks > 1 else TITLE,
+        title=QUESTION.format(frameworks) if frameworks > 1 else PAGE_TITLE,
         facts=list_facts(run, ranked),
         warning=run.noise.warning,
         remarks=list_remarks(run),

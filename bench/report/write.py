@@ -16,7 +16,7 @@ from bench.report.base.labels import EPOCHS, list_features
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Chart, Relative, Section
 from bench.report.charts.chart import draw_chart, name_file
-from bench.report.opening import TITLE, Opening, Standing, make_opening
+from bench.report.opening import PAGE_TITLE, Opening, Standing, make_opening
 from bench.report.order import describe_notes, list_sections
 from bench.report.render import csv, html, markdown
 from bench.report.sections.setting.machines import list_relative
@@ -49,7 +49,7 @@ def write_report(
     sections = list_sections(runs, folder)
     notes = describe_notes(runs)
     opening = make_opening(runs[0]) if len(runs) == 1 else None
-    title, paragraphs, charts = TITLE, notes, {}
+    title, paragraphs, charts = PAGE_TITLE, notes, {}
     if opening:
         title = opening.title
         lines = [opening.agreement, *opening.answers, *opening.remarks]
@@ -73,7 +73,7 @@ def write_report(
         text = markdown.render_report(title, paragraphs, sections, charts, name)
         write_file(folder / "report.md", text.encode())
         if can_draw():
-            text = render_page(
+            text = render_html(
                 title,
                 notes,
                 opening=opening,
@@ -96,7 +96,7 @@ def can_draw() -> bool:
     return all(importlib.util.find_spec(name) for name in EXTRA)
 
 
-def render_page(
+def render_html(
     title: str,
     paragraphs: Sequence[str],
     *,

@@ -6,7 +6,7 @@ from support.sweeps import swept
 
 from bench.records.schema import Skipped
 from bench.report import order
-from bench.report.sections.costs import gpu, many, resources, scaling
+from bench.report.sections.costs import gpu, many, resources, scaling, startup
 from bench.report.sections.setting import data, runs
 
 PEAKS = {"import": 2**21, "start": 2**20, "epochs": 2**30}
@@ -63,6 +63,8 @@ def test_sweep_fills_every_section(list_sections):
     for title, section in sections.items():
         if title not in without and section.group not in {order.METHOD, "Growth"}:
             assert section.finding.endswith("."), title
+    start = [of.title for of in sections.values() if of.group == "Start-up and memory"]
+    assert start == [startup.TITLE, resources.MEMORY_TITLE]
     opened = [title for title, section in sections.items() if not section.folded]
     assert opened == ["Epoch time, workload sgd", many.TITLE]
 

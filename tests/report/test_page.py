@@ -13,7 +13,7 @@ from bench.report.base.labels import list_features
 from bench.report.base.load import load_run
 from bench.report.base.parts import Fold, Link, Section, Table
 from bench.report.sections.costs.workload import NOTHING_WELL, tabulate_comparison
-from bench.report.write import render_page, write_report
+from bench.report.write import render_html, write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -49,7 +49,7 @@ class Reader(HTMLParser):
 
 
 def render(sections, **more):
-    return Reader(render_page("t", [], sections=sections, charts={}, **more))
+    return Reader(render_html("t", [], sections=sections, charts={}, **more))
 
 
 def read(folder):
@@ -204,4 +204,4 @@ def test_table_with_long_lines_is_wide(heading, cell, count, widths):
     table = Table("t", ("a", *[heading] * count), [["x" * 200, *[cell] * count]], 2)
     assert table.widths == widths
     box = f'class="{" ".join(["box", *widths])}"'
-    assert box in render_page("t", [], sections=[Section("s", [table])], charts={})
+    assert box in render_html("t", [], sections=[Section("s", [table])], charts={})

@@ -12,7 +12,7 @@ from html import unescape
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.records import HERE, bare, case, trials
+from support.records import HERE, bare, case, ok, trials
 from support.sweeps import on
 
 from bench.analysis.intervals import Interval
@@ -213,7 +213,8 @@ def read_csv(*records):
 def test_csv_has_every_number_unrounded():
     fast, slow, absent = read_csv(
         *trials(case("fast"), 0.123456789, 0.123456789),
-        *trials(case("slow"), 0.5, 0.5),
+        ok(case("slow"), 1, 0.5, predict_seconds=[0.25]),
+        ok(case("slow"), 2, 0.5, predict_seconds=[0.26]),
         *(bare(case("absent"), n, status="unavailable", reason="no GPU") for n in (1, 2)),
     )
     assert float(fast["epoch_seconds_low"]) == pytest.approx(0.123456789, rel=1e-12)
@@ -237,6 +238,8 @@ def test_csv_has_every_number_unrounded():
         "samples": 48000,
     }
     assert {name: float(slow[name]) for name in values} == pytest.approx(values)
+    ends = [float(slow[f"predict_seconds{end}"]) for end in ("_low", "", "_high")]
+    assert ends[0] < ends[1] < ends[2]
     names = ("implementation", "version", "objective", "style", "data", "workload", "device")
     texts = ["slow", "torch 2.9.1", "softmax", "idiomatic", "resident", "sgd", "cpu"]
     assert [slow[name] for name in names] == texts
@@ -305,6 +308,11 @@ def test_policy_names_scripts_and_fetches_nothing():
     assert set(policy) == {"default-src", "base-uri", "form-action"}
     assert set(policy.values()) == {"'none'"}
     assert text.index("Content-Security-Policy") < text.index("<style>") < text.index("<script>")
+
+
+def test_cell_is_sorted_and_compared_by_all_of_an_interval():
+    assert html.write_key(Interval(2.0, 1.0, 3.0)) == "2 1 3"
+    assert html.write_key(Interval(2.0, other=4.0)) == "2 - - 4"
 
 
 def test_script_cannot_be_ended_by_its_text():

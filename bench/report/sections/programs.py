@@ -32,7 +32,7 @@ TRACED = (
     "measured. `ui.perfetto.dev` opens the traces, to which the list below leads."
 )
 NOT_OURS = "not a program of this version of the suite"
-ROOT = Path(__file__).parents[3]
+SUITE = Path(__file__).parents[3]
 
 
 def describe_programs(run: LoadedRun, output: Path) -> Section:
@@ -123,7 +123,7 @@ def find_twin(entry: Implementation) -> Implementation | None:
 def compare_sources(entry: Implementation, twin: Implementation) -> str:
     """Return the lines in which a program differs from its twin, as a unified diff."""
     old, new = find_file(twin), find_file(entry)
-    before, after = ((ROOT / file).read_text(encoding="utf-8").splitlines() for file in (old, new))
+    before, after = ((SUITE / file).read_text(encoding="utf-8").splitlines() for file in (old, new))
     return "\n".join(
         difflib.unified_diff(before, after, old.as_posix(), new.as_posix(), n=0, lineterm="")
     )
@@ -137,10 +137,10 @@ def find_file(entry: Implementation) -> Path:
 def fold_source(entry: Implementation, output: Path) -> Fold:
     """Return the source of a program. output: the folder of the report, which links to it."""
     path = find_file(entry)
-    inside = output.resolve().is_relative_to(ROOT)
-    link = Path(os.path.relpath(ROOT / path, output.resolve())).as_posix() if inside else ""
+    inside = output.resolve().is_relative_to(SUITE)
+    link = Path(os.path.relpath(SUITE / path, output.resolve())).as_posix() if inside else ""
     title = f"{entry.name}: {path.as_posix()}"
-    return Fold(title, (ROOT / path).read_text(encoding="utf-8"), link)
+    return Fold(title, (SUITE / path).read_text(encoding="utf-8"), link)
 
 
 def summarize_source(source: str) -> str:

@@ -24,7 +24,7 @@ from bench.report.base.labels import (
 from bench.report.base.load import LoadedRun
 from bench.runner.loop import Estimate
 
-NOTHING = "No program can be ranked."
+NO_PROGRAM = "No program can be ranked."
 MARKS = {True: "", False: " (uncertain)"}
 FAR = 2.0
 SHOWN_EPOCHS = 1000  # the largest number of epochs that sentences and charts are about
@@ -265,7 +265,7 @@ def write_headline(rows: Sequence[Row], of: str = "") -> str:
     rows: of one workload at one size on one machine. of: words that name the workload.
     """
     first = "".join(describe_first(timings)) if (timings := time_epochs(rows)) else ""
-    return f"An epoch{of}, once running: {first}." if first else NOTHING
+    return f"An epoch{of}, once running: {first}." if first else NO_PROGRAM
 
 
 def write_frontier(stretches: Sequence[Stretch]) -> str:

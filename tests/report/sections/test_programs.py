@@ -55,7 +55,7 @@ def test_difference_from_the_twin_has_no_common_line():
 def test_each_program_has_its_line_and_its_source(load, tmp_path, inside):
     numpy = case("numpy", framework="numpy", module="softmax_numpy")
     records = [*trials(numpy, 0.5), *trials(case("mine", file="mine.py", style="own"), 1.0)]
-    output = programs.ROOT / "results" / "x" if inside else tmp_path
+    output = programs.SUITE / "results" / "x" if inside else tmp_path
     section = programs.describe_programs(load(*records), output)
     ours, mine = read_cells(section.tables[0])
     assert ours["what it is"].startswith("Softmax regression in NumPy")

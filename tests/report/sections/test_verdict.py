@@ -5,12 +5,12 @@ from itertools import permutations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.records import HERE, case, numbers_in, trials
+from support.records import HERE, case, numbers_in, ok, trials
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 from bench.report.sections.verdict import (
-    NOTHING,
+    NO_PROGRAM,
     describe_agreement,
     list_answers,
     write_headline,
@@ -95,7 +95,7 @@ def test_only_ranked_softmax_rows_are_named():
         *trials(case("wrong"), 0.1, status="failed"),
     ]
     assert headline(*trials(case("fast"), 0.5), *others) == "fast, 500 ms."
-    assert headline() == headline(*others) == NOTHING
+    assert headline() == headline(*others) == NO_PROGRAM
 
 
 def test_first_with_five_epochs_counts_the_cold_start():
@@ -110,8 +110,8 @@ def test_first_with_five_epochs_counts_the_cold_start():
 
 def test_agreement_counts_the_programs_that_reach_the_oracles_weights(load):
     wrong = {"parity": Parity(4e-5, 1e-5, passed=False), "status": "failed"}
-    close = trials(case("b"), 0.5, parity=Parity(4e-6, 1e-5, passed=True))
-    good = [*trials(case("a"), 0.5), *close, *trials(case("b"), 0.5)]
+    far = ok(case("b"), 1, parity=Parity(4e-6, 1e-5, passed=True))
+    good = [*trials(case("a"), 0.5), far, ok(case("b"), 2)]
     other = trials(case("ovr", objective="one-vs-rest"), 0.5, **wrong)
     agreement = describe_agreement(load(*good, *other))
     assert agreement.startswith("All 2 softmax programs end with the weights of the float64 oracle")

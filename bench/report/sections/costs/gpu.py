@@ -20,7 +20,7 @@ from bench.report.base.parts import Section, Table
 TITLE = "CPU against GPU"
 BOTH: tuple[Device, ...] = ("cpu", "gpu")
 NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
-NO_GPU = (
+ADD_GPU = (
     "This run has no GPU. To see from which batch size on a GPU is faster, run `bench run --sweep "
     "--device cpu,gpu`."
 )
@@ -55,7 +55,7 @@ SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster.
 def describe_gpu(run: LoadedRun) -> Section:
     """Return the comparison of the devices, or how to get one."""
     if not run.on_gpu:
-        return Section(TITLE, empty=NO_GPU)
+        return Section(TITLE, empty=ADD_GPU)
     table_list, finding, remarks = [], "", []
     chosen = {row.case.slug for row in run.rows}
     tried = [row for row in run.tried if row.case.slug not in chosen]
