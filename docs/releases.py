@@ -35,10 +35,8 @@ from bench.analysis.intervals import Interval
 from bench.data import cache
 from bench.records.cases import list_distributions
 from bench.records.layout import COMPARISON_PLAN
-from bench.records.store import read_plan
-from bench.regression.paired.comparison_plan import ComparisonPlan
-from bench.regression.paired.judge_pairs import load_result
 from bench.regression.result import CaseComparison
+from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
 from bench.report.charts.chart import render_svg
 from bench.report.charts.style import PALETTE, WIDTH, set_title
@@ -289,13 +287,13 @@ def read_links(name: str, chain: Chain) -> list[Link]:
         for before, after in chain.links:
             path = Path(folder, name, f"{before}-{after}")
             if (path / COMPARISON_PLAN).exists():
-                plan = read_plan(path / COMPARISON_PLAN, ComparisonPlan)
-                result = load_result(path, plan, required=True)
+                comparison = read_comparison(path)
                 cases = [
-                    replace(case, name=FORMER.get(case.name, case.name)) for case in result.cases
+                    replace(case, name=FORMER.get(case.name, case.name))
+                    for case in comparison.result.cases
                 ]
                 cases = [case for case in cases if case.name in chain.implementations]
-                links.append(Link(before, after, plan.created[:10], cases))
+                links.append(Link(before, after, comparison.plan.created[:10], cases))
             elif (path / VERDICT).exists():
                 lines = (path / VERDICT).read_text(encoding="utf-8").splitlines()
                 date = f"{datetime.fromtimestamp((path / VERDICT).stat().st_mtime, UTC):%Y-%m-%d}"

@@ -135,30 +135,44 @@ def append_record(folder: Path, record: AnyRecord) -> None:
         files.append(path, line)
 
 
-def append_values(
-    folder: Path,
-    environment: Environment,
-    identity: Mapping[str, Any],
-    values: Mapping[str, Any],
-    folders: Mapping[Path, str],
-) -> AnyRecord:
-    """Append the record of a process with its environment, without paths; return it.
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """What appends the records of one run to its folder."""
 
-    identity: the fields that are known whatever the process leaves. values: all others; if they are
-    invalid, the process has failed. folders: see ``hide_paths``. Raises UserError.
-    """
-    try:
-        record: AnyRecord = hide_paths(msgspec.convert({**identity, **values}, AnyRecord), folders)
-        reason = jsonl.explain_rejection(record)
-    except msgspec.ValidationError as error:
-        reason = str(error)
-    if reason is not None:
-        failure = f"the process left a result that is wrong: {reason}"
-        failed = {**identity, "status": "failed", "reason": failure}
-        record = hide_paths(msgspec.convert(failed, AnyRecord), folders)
-    add_environment(folder, environment)
-    append_record(folder, record)
-    return record
+    folder: Path
+    run: str
+
+    def append(
+        self,
+        identity: Mapping[str, Any],
+        environment: Environment,
+        values: Mapping[str, Any],
+        folders: Mapping[Path, str],
+    ) -> AnyRecord:
+        """Append the record of a process with its environment, without paths; return it.
+
+        identity: kind, trial, round, case, version and started, which are known whatever the
+        process leaves. values: the other fields; if they are invalid, the process has failed.
+        folders: see ``hide_paths``. Raises UserError.
+        """
+        known = {
+            "format": schema.FORMAT,
+            "run": self.run,
+            "environment": environment.id,
+            **identity,
+        }
+        try:
+            record: AnyRecord = hide_paths(msgspec.convert({**known, **values}, AnyRecord), folders)
+            reason = jsonl.explain_rejection(record)
+        except msgspec.ValidationError as error:
+            reason = str(error)
+        if reason is not None:
+            failure = f"the process left a result that is wrong: {reason}"
+            failed = {**known, "status": "failed", "reason": failure}
+            record = hide_paths(msgspec.convert(failed, AnyRecord), folders)
+        add_environment(self.folder, environment)
+        append_record(self.folder, record)
+        return record
 
 
 def save_params(folder: Path, trial: str, data: bytes) -> None:
@@ -285,12 +299,12 @@ def read_records(folder: Path) -> list[Record]:
 
     Raises UserError if anything is damaged: for callers that need the whole run.
     """
-    return list(_read_whole(folder).records)
+    return list(read_whole(folder).records)
 
 
 def read_commands(folder: Path) -> list[CommandRecord]:
     """Read the records of a command in the order in which they were measured, as read_records."""
-    return list(_read_whole(folder).commands)
+    return list(read_whole(folder).commands)
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
@@ -301,7 +315,8 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return [record for record in read_records(folder) if isinstance(record, TrialRecord)]
 
 
-def _read_whole(folder: Path) -> RunContents:
+def read_whole(folder: Path) -> RunContents:
+    """Read a run of which nothing is damaged. Raises UserError."""
     contents = read_contents(folder)
     if contents.faults:
         again = ", or measure it again with run --resume" if (folder / RUN_PLAN).exists() else ""

@@ -4,22 +4,20 @@ import datetime as dt
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError, clean_text, join_lines, report_write_errors, suggest_install
 from bench.records import layout, timestamps
 from bench.records.files import write_file
-from bench.records.schema import CommandRecord, Environment, Looks, TrialRecord
-from bench.records.store import read_commands, read_environments, read_looks, read_plan, read_trials
+from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.regression.calibration import spread
 from bench.regression.calibration.counts import count_decisions
-from bench.regression.commands import command_plan
-from bench.regression.commands.judge_commands import judge_commands
-from bench.regression.paired import comparison_plan
-from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparedVersion
+from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.pairs.judge import Measured
+from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison
+from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
 from bench.report.base.labels import MAX_NAMES, select_ranked
 from bench.report.base.load import load_by_machine
@@ -30,7 +28,7 @@ from bench.report.sections.setting.runs import PAGES
 from bench.report.sections.verdict import describe_first, time_cold_starts, time_epochs
 from bench.report.write import can_draw
 
-Records = Sequence[TrialRecord] | Sequence[CommandRecord]
+AnyMeasured = Measured[TrialRecord] | Measured[CommandRecord]
 TITLE = "Softmax classifier: all results"
 KERAS = ("keras-jax", "keras-tensorflow", "keras-torch")
 ANSWERS = (
@@ -80,7 +78,7 @@ def read_entries(root: Path) -> list[Entry]:
     readers: dict[str, Callable[[Path], Entry]] = {
         layout.RUN_PLAN: _read_run,
         layout.COMPARISON_PLAN: _read_comparison,
-        layout.COMMAND_PLAN: _read_command,
+        layout.COMMAND_PLAN: _read_comparison,
         layout.CALIBRATION_PLAN: _read_calibration,
     }
     entries = []
@@ -139,62 +137,49 @@ def _read_run(folder: Path) -> Entry:
 
 
 def _read_comparison(folder: Path) -> Entry:
-    plan = read_plan(folder / layout.COMPARISON_PLAN, comparison_plan.ComparisonPlan)
-    records, looks = read_trials(folder), read_looks(folder)
-    results = judge_cases(plan, records, looks)
-    state = _find_end(records, results, looks)
-    if missing := len(plan.pairings) - len(results):
+    comparison = read_comparison(folder)
+    plan, measured = comparison.plan, comparison.measured
+    cases = [case for case in comparison.result.cases if case.case]  # that both sides have
+    kind = "command" if isinstance(plan, CommandPlan) else "comparison"
+    if isinstance(plan, CommandPlan):
+        longest = max(cases, key=lambda case: case.pairs)
+        state = _find_end(measured, [longest]) if measured.records else "not begun"
+    elif missing := len(plan.pairings) - len(cases):
         state = f"{missing} of {len(plan.pairings)} cases not begun"
-    return _describe_comparison("comparison", folder, plan, results, state)
-
-
-def _read_command(folder: Path) -> Entry:
-    plan = read_plan(folder / layout.COMMAND_PLAN, command_plan.CommandPlan)
-    records, looks = read_commands(folder), read_looks(folder)
-    results = judge_commands(plan, records, looks.get("command", ()))
-    longest = max(results, key=lambda case: case.pairs)
-    state = _find_end(records, [longest], looks) if records else "not begun"
-    return _describe_comparison("command", folder, plan, results, state)
-
-
-def _find_end(records: Records, cases: Iterable[CaseComparison], looks: Mapping[str, Looks]) -> str:
-    """Return whether a signal or a kill ended a comparison; a failed partner has a reason.
-
-    A case ends at a look, or where a process failed. Without time for a pair it has no look.
-    """
-    ended = all(
-        case.verdict not in TIMED
-        or case.pairs in (looks.get(case.name, looks.get("command", (-1,))) or (0,))
-        for case in cases
-    )
-    signalled = any(record.status == "interrupted" and record.reason is None for record in records)
-    return "complete" if ended and not signalled else "interrupted"
-
-
-def _describe_comparison(
-    kind: str,
-    folder: Path,
-    plan: comparison_plan.ComparisonPlan | command_plan.CommandPlan,
-    results: Sequence[CaseComparison],
-    state: str,
-) -> Entry:
+    else:
+        state = _find_end(measured, cases)
     by_verdict = {
-        verdict: [case for case in results if case.verdict == verdict] for verdict in CASE_VERDICTS
+        verdict: [case for case in cases if case.verdict == verdict] for verdict in CASE_VERDICTS
     }
     verdicts = "; ".join(
-        _describe_cases(cases, verdict) for verdict, cases in by_verdict.items() if cases
+        _describe_cases(group, verdict) for verdict, group in by_verdict.items() if group
     )
-    sides = [
-        ComparedVersion(side.name, env=side.env).label for side in (plan.candidate, plan.baseline)
-    ]
+    sides = comparison.result.candidate.label, comparison.result.baseline.label
     names = escape(" against ".join(sides))
     return _make_entry(
         kind,
         [f"{names}: {verdicts or 'nothing was measured'}."],
         state,
         plan.created,
-        read_environments(folder).values(),
+        measured.environments.values(),
     )
+
+
+def _find_end(measured: AnyMeasured, cases: Iterable[CaseComparison]) -> str:
+    """Return whether a signal or a kill ended a comparison; a failed partner has a reason.
+
+    A case ends at a look, or where a process failed. Without time for a pair it has no look.
+    """
+    looks = measured.looks
+    ended = all(
+        case.verdict not in TIMED
+        or case.pairs in (looks.get(case.name, looks.get("command", (-1,))) or (0,))
+        for case in cases
+    )
+    signalled = any(
+        record.status == "interrupted" and record.reason is None for record in measured.records
+    )
+    return "complete" if ended and not signalled else "interrupted"
 
 
 def _describe_cases(cases: Sequence[CaseComparison], verdict: str) -> str:

@@ -23,7 +23,7 @@ from bench.records import environments, store, timestamps
 from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
 from bench.records.paths import find_case_folders
-from bench.records.schema import FORMAT, BasePlan, Case, Environment, Record, Trial
+from bench.records.schema import BasePlan, Case, Environment, Record, Trial
 from bench.records.traces import read_trace
 from bench.runner.drive import Drive, alternate, measure_exchange
 from bench.runner.host import gpu, machine
@@ -92,6 +92,7 @@ class Runner:
         installations: Mapping[str, Installation] | None = None,
     ) -> None:
         self._folder = folder
+        self._recorder = store.Recorder(folder, context.run)
         self._context = context
         self._data = data
         self._peers = peers
@@ -416,19 +417,16 @@ class Runner:
         self, trial: Trial, environment: Environment, started: str, result: Result
     ) -> Record:
         identity: dict[str, object] = {
-            "format": FORMAT,
             "kind": trial.kind,
-            "run": self._context.run,
             "trial": trial.id,
             "round": trial.round,
             "case": trial.case,
-            "environment": environment.id,
             "started": started,
         }
         if trial.kind == "trial":
             identity["version"] = trial.version
         folders = find_case_folders(trial.case)
-        record = store.append_values(self._folder, environment, identity, result.fields, folders)
+        record = self._recorder.append(identity, environment, result.fields, folders)
         return cast("Record", record)
 
     def _find_obstacle(self, case: Case) -> Result | None:

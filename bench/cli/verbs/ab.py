@@ -7,10 +7,12 @@ from bench.cli.console import print_line, quote_command, stderr
 from bench.cli.verbs import pairs
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
+from bench.records.schema import TrialRecord
 from bench.regression.calibration.spread import load_calibrations, locate_calibrations
 from bench.regression.paired import measure_pairs
-from bench.regression.paired.judge_pairs import load_result
+from bench.regression.paired.judge_pairs import judge
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+from bench.regression.pairs.judge import Measured, read_measured
 from bench.regression.pairs.plan import Terms
 from bench.runner.host.machine import describe
 from bench.runner.process.spec import parse_env
@@ -83,9 +85,9 @@ def ab(
             store.create_run(folder, plan, COMPARISON_PLAN)
             events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
             stopped = pairs.measure(events)
-    result = load_result(
-        folder,
+    result = judge(
         plan,
+        read_measured(folder, TrialRecord) if plan.pairings else Measured(),
         required=bool(cases.implementations),
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
     )

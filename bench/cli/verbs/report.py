@@ -10,12 +10,8 @@ from bench.cli.options import files_option
 from bench.cli.results import print_page, print_report
 from bench.errors import UserError
 from bench.records import layout
-from bench.records.store import RESULTS, read_plan
-from bench.regression.commands import judge_commands
-from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.paired import judge_pairs
-from bench.regression.paired.comparison_plan import ComparisonPlan
-from bench.regression.result import ComparisonResult
+from bench.records.store import RESULTS
+from bench.regression.stored.folder import read_comparison
 from bench.report import index
 from bench.report.base.load import load_runs
 from bench.report.regression.verdicts import build_output
@@ -50,8 +46,8 @@ def report(
         raise UserError("--output needs several runs. Name more of them, or leave it out.")
     if not folders:
         print_line(str(index.write_index(RESULTS)))
-    elif not several and (result := load_comparison(folders[0])):
-        print_comparison(build_output(result), "table")
+    elif not several and any((folders[0] / plan).is_file() for plan in layout.PAIRED_PLANS):
+        print_comparison(build_output(read_comparison(folders[0]).result), "table")
     elif not several and any(any(folders[0].glob(f"*/{plan}")) for plan in layout.PAIRED_PLANS):
         print_line(str(index.write_index(folders[0])))
     elif not several:
@@ -61,17 +57,3 @@ def report(
             raise UserError("A report of several runs needs its own folder. Add --output DIR.")
         runs = [run for folder in folders for run in layout.find_runs(folder) or [folder]]
         print_page(write_report(load_runs(runs), output or folders[0]))
-
-
-def load_comparison(folder: Path) -> ComparisonResult | None:
-    """Return the result of a comparison of ``bench ab`` or ``bench gate``; None for a run.
-
-    Raises UserError if a file is damaged.
-    """
-    if (folder / layout.COMPARISON_PLAN).is_file():
-        plan = read_plan(folder / layout.COMPARISON_PLAN, ComparisonPlan)
-        return judge_pairs.load_result(folder, plan, required=True)
-    if (folder / layout.COMMAND_PLAN).is_file():
-        command = read_plan(folder / layout.COMMAND_PLAN, CommandPlan)
-        return judge_commands.load_result(folder, command)
-    return None

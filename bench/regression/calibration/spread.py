@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import Environment, Slowdown, TrialRecord
-from bench.records.store import read_environments, read_looks, read_plan, read_trials
+from bench.records.store import read_plan
 from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import (
@@ -24,7 +24,7 @@ from bench.regression.paired.judge_pairs import (
     group_records,
     judge_cases,
 )
-from bench.regression.pairs.judge import collect_pairs
+from bench.regression.pairs.judge import collect_pairs, read_measured
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
@@ -178,17 +178,19 @@ class Calibrations:
         session, decisions, known = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan), [], []
         for path in sorted(folder.glob(f"*/{DECISION}")):
             plan = read_plan(path.with_name(COMPARISON_PLAN), ComparisonPlan)
-            records, looks = read_trials(path.parent), read_looks(path.parent)
-            if len(plan.pairings) != 1 or len(records) > 2 * MAX_PAIRS + 2:
+            measured = read_measured(path.parent, TrialRecord)
+            if len(plan.pairings) != 1 or len(measured.records) > 2 * MAX_PAIRS + 2:
                 raise UserError(f"{path.parent}: not a comparison of one case. Delete it")
-            group_records(plan, records)  # refuses a record of another case
-            environments = list(read_environments(path.parent).values())
+            group_records(plan, measured.records)  # refuses a record of another case
+            environments = list(measured.environments.values())
             if machine is not None and {one.machine.get("id") for one in environments} - {machine}:
                 raise UserError(f"{folder} was calibrated on another machine. Remove it")
             facts = environments[0].machine if environments else {}
             processors = float(facts.get("processors") or facts.get("cores") or 1)
             design = read_plan(path, Decision)
-            decisions.append(MeasuredDecision(plan, design, records, looks, processors))
+            decisions.append(
+                MeasuredDecision(plan, design, measured.records, measured.looks, processors)
+            )
             known += environments
         self.decisions += decisions
         self.environments += known

@@ -8,12 +8,14 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.records import store
 from bench.records.layout import COMMAND_PLAN
+from bench.records.schema import CommandRecord
 from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import INSTRUCTIONS
-from bench.regression.commands.judge_commands import load_result
+from bench.regression.commands.judge_commands import judge
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 from bench.regression.commands.samplers import AUTO
+from bench.regression.pairs.judge import read_measured
 from bench.regression.pairs.plan import Terms
 from bench.regression.result import CaseComparison, ComparisonResult
 from bench.runner.host.signals import Ending
@@ -63,7 +65,7 @@ def compare(
             with hold_host_lock(terms.progress), Ending() as ending:
                 functions.extend(profile_sides(plan, sides, terms.progress))
             stopped = ending.status
-    result = terms.settle(load_result(folder, plan, measured=bool(sides)))
+    result = terms.settle(judge(plan, read_measured(folder, CommandRecord) if sides else None))
     return Comparison(replace(result, functions=functions), plan, folder, stopped)
 
 

@@ -3,11 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean, median
 
 from bench.records.schema import CommandRecord
-from bench.records.store import read_commands, read_environments, read_looks
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import (
     INSTRUCTIONS,
@@ -15,6 +13,7 @@ from bench.regression.commands.instructions import (
     compare_counts,
 )
 from bench.regression.pairs.judge import (
+    Measured,
     MeasuredMetric,
     close_schedule,
     collect_pairs,
@@ -34,18 +33,16 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
 
 
-def load_result(folder: Path, plan: CommandPlan, *, measured: bool = True) -> ComparisonResult:
-    """Return the result of a comparison from its folder, which exists only if it was measured.
-
-    Raises UserError if a file is damaged.
-    """
-    records = read_commands(folder) if measured else []
-    environments = read_environments(folder) if measured else {}
-    looks = read_looks(folder).get("command", ()) if measured else ()
-    cases = judge_commands(plan, records, looks) if measured else []
+def judge(plan: CommandPlan, measured: Measured[CommandRecord] | None) -> ComparisonResult:
+    """Return the result of a comparison; measured: None if nothing had to be."""
+    cases: list[CaseComparison] = []
+    if measured is not None:
+        cases = judge_commands(plan, measured.records, measured.looks.get("command", ()))
+    measured = measured or Measured()
+    records = measured.records
     if plan.baseline == plan.candidate:
         cases = add_detectable(cases, records, plan.make_rule(len(cases)))
-    baseline, candidate = describe_sides(plan, records, environments)
+    baseline, candidate = describe_sides(plan, measured)
     reason, gated = plan.chosen, [plan.sampler.words]
     if plan.counting:
         share = 100 * SHARE_OF_TOLERANCE * plan.tolerance

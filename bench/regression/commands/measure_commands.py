@@ -15,7 +15,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records import environments, store, timestamps
-from bench.records.schema import FORMAT, CommandRecord, Subject
+from bench.records.schema import CommandRecord, Subject
 from bench.regression.commands import opened
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compare_counts
@@ -124,6 +124,7 @@ class CommandPairs:
         self.name = plan.arguments
         self.alpha = plan.alpha
         self._folder = folder
+        self._recorder = store.Recorder(folder, plan.run)
         self._plan = plan
         self._sides = sides
         self._arguments = shlex.split(plan.arguments)
@@ -333,21 +334,19 @@ class CommandPairs:
 
     def _record(self, number: int, side: str, result: Result) -> CommandRecord:
         environment, kind = self._environments[side], self._sampler.prefix
-        before = [one for one in self._records if one.trial.startswith(kind)]
-        place = sum(one.version == side for one in before) + 1
+        place = 1 + sum(
+            record.version == side and record.trial.startswith(kind) for record in self._records
+        )
         identity = {
             "kind": "command",
-            "format": FORMAT,
-            "run": self._plan.run,
             "trial": f"p{number}-{side}" if number else f"{kind}{place}-{side}",
             "round": number,
             "case": Subject(self._plan.threads, self._versions[side].env),
-            "environment": environment.id,
             "version": side,
             "started": timestamps.format_now(),
         }
         folders = {self._sides[side].folder: "<checkout>"}
-        record = store.append_values(self._folder, environment, identity, result.fields, folders)
+        record = self._recorder.append(identity, environment, result.fields, folders)
         self._records.append(cast("CommandRecord", record))
         return self._records[-1]
 

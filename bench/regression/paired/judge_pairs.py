@@ -4,15 +4,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean, median
 
 from bench.errors import UserError
 from bench.records.schema import TrialRecord
-from bench.records.store import read_environments, read_looks, read_trials
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.pairs.judge import (
     COMPUTING,
+    Measured,
     MeasuredMetric,
     close_schedule,
     collect_pairs,
@@ -65,36 +64,34 @@ METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
 }
 
 
-def load_result(
-    folder: Path,
+def judge(
     plan: ComparisonPlan,
+    measured: Measured[TrialRecord],
     *,
     required: bool,
     detect: Callable[[CaseComparison], float | None] = lambda _: None,
 ) -> ComparisonResult:
-    """Return the result of a comparison from its folder, which exists only if it has pairings.
+    """Return the result of a comparison.
 
     required: the user named the implementations, so that each must be compared. detect: returns the
-    slowdown that the pairs of a case detect on this machine. Raises UserError if a file is damaged
-    or an environment is missing.
+    slowdown that the pairs of a case detect on this machine. Raises UserError for a record of an
+    unknown case.
     """
-    records = read_trials(folder) if plan.pairings else []
-    environments = read_environments(folder) if records else {}
-    looks = read_looks(folder) if records else {}
-    cases = [replace(case, detectable=detect(case)) for case in judge_cases(plan, records, looks)]
+    judged = judge_cases(plan, measured.records, measured.looks)
+    cases = [replace(case, detectable=detect(case)) for case in judged]
     for absent in plan.absent:
         verdict: CaseVerdict = (
             "missing in candidate" if absent.side == CANDIDATE else "missing in baseline"
         )
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
-    baseline, candidate = describe_sides(plan, records, environments)
+    baseline, candidate = describe_sides(plan, measured)
     return ComparisonResult(
         command="bench ab",
         baseline=baseline,
         candidate=candidate,
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
-        gated=(choose_epoch(plan, records), *plan.gates),
+        gated=(choose_epoch(plan, measured.records), *plan.gates),
     )
 
 

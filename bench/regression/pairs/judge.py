@@ -1,36 +1,52 @@
-"""What the judges of pairs have in common: which pairs count, and what a metric of them shows."""
+"""What judges of pairs have in common: what was measured, which pairs count, what they show."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from bench.errors import UserError
 from bench.records.environments import list_versions
-from bench.records.schema import CommandRecord, Environment, TrialRecord
+from bench.records.schema import AnyRecord, CommandRecord, Environment, Looks, TrialRecord
+from bench.records.store import read_looks, read_whole
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan
 from bench.regression.result import ComparedVersion, MetricComparison
 from bench.regression.stats.decision import Rule, Verdict, estimate_more_pairs
 from bench.regression.stats.false_alarms import MAX_PAIRS, LookSchedule
 from bench.regression.stats.signed_rank import Difference
 
-PairedRecord = TypeVar("PairedRecord", TrialRecord, CommandRecord)
+PairedRecord = TypeVar("PairedRecord", bound=TrialRecord | CommandRecord)
 MeasuredMetric = tuple[Sequence[tuple[float, float]], Difference]  # both values of each pair
 
 # The share of its time for which a process computes, if its CPU time is judged.
 COMPUTING = 0.8
 
 
-def describe_sides(
-    plan: PairedPlan,
-    records: Sequence[TrialRecord] | Sequence[CommandRecord],
-    environments: Mapping[str, Environment],
-) -> list[ComparedVersion]:
+@dataclass(frozen=True, slots=True)
+class Measured(Generic[PairedRecord]):
+    """What a comparison has measured; nothing by default."""
+
+    records: Sequence[PairedRecord] = ()  # in the order measured
+    environments: Mapping[str, Environment] = field(default_factory=dict)  # by id
+    looks: Mapping[str, Looks] = field(default_factory=dict)  # by case; of a command "command"
+
+
+def read_measured(folder: Path, kind: type[PairedRecord]) -> Measured[PairedRecord]:
+    """Read the folder of a comparison. Raises UserError if anything is damaged."""
+    contents = read_whole(folder)
+    everything: list[AnyRecord] = [*contents.records, *contents.commands]
+    records = [record for record in everything if isinstance(record, kind)]
+    return Measured(records, contents.environments, read_looks(folder))
+
+
+def describe_sides(plan: PairedPlan, measured: Measured[PairedRecord]) -> list[ComparedVersion]:
     """Return the versions with the software that their processes had."""
     sides = []
     for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
-        used = {record.environment for record in records if record.version == side}
-        software = list_versions(environments[key] for key in used)
+        used = {record.environment for record in measured.records if record.version == side}
+        software = list_versions(measured.environments[key] for key in used)
         sides.append(ComparedVersion(version.name, software=software, env=version.env))
     return sides
 

@@ -12,15 +12,16 @@ from support.records import case, ok
 from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import Parity
+from bench.records.schema import Parity, TrialRecord
 from bench.regression.paired.comparison_plan import Absent
 from bench.regression.paired.judge_pairs import (
     CPU_EPOCH,
     METRICS,
     compute_log_ratio,
+    judge,
     judge_cases,
-    load_result,
 )
+from bench.regression.pairs.judge import Measured, read_measured
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.report.regression.verdicts import describe_case
@@ -134,7 +135,8 @@ def write(folder, plan, records):
 
 
 def load(folder, plan, *, required=False):
-    return load_result(folder, plan, required=required, detect=lambda case: case.pairs / 1000)
+    measured = read_measured(folder, TrialRecord) if plan.pairings else Measured()
+    return judge(plan, measured, required=required, detect=lambda case: case.pairs / 1000)
 
 
 def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):
