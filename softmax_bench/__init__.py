@@ -78,7 +78,7 @@ def gate(
             baseline=base,
             candidate=candidate,
             command=f"softmax_bench.gate({base=}, {candidate=}, {command=}, {pytest=}, {metric=})",
-            progress=progress,
+            progress=lambda event: progress(event) if isinstance(event, str) else None,
             tolerance=tolerance,
             budget=budget,
             envs=(before, after),

@@ -30,12 +30,12 @@ def stand(monkeypatch):
     quiet = {"seconds": 10.0, "others_seconds": 0.0, "steal_seconds": 0.0}
     clock = [1000.0]
 
-    def measure(folder, plan, data, installations):
+    def measure(folder, plan, data, installations, progress):
         clock[0] += 10
         store.add_environment(folder, environment())
         for record in pairs([0.1] * 10, plan.pairings[0].candidate, run=plan.run):
             store.append_record(folder, record)
-        yield "a pair"
+        progress("a pair")
 
     monkeypatch.setattr(measure_pairs, "measure", measure)
     monkeypatch.setattr(session, "now", lambda: clock[0])

@@ -3,16 +3,11 @@
 from typing import Annotated
 
 from bench.cli import options
-from bench.cli.console import print_line, quote_command, stderr
+from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
-from bench.records import store
-from bench.records.layout import COMPARISON_PLAN
-from bench.records.schema import TrialRecord
 from bench.regression.calibration.spread import load_calibrations, locate_calibrations
-from bench.regression.paired import measure_pairs
-from bench.regression.paired.judge_pairs import judge
-from bench.regression.paired.prepare import CaseOptions, prepare_comparison
-from bench.regression.pairs.judge import Measured, read_measured
+from bench.regression.paired.compare import compare
+from bench.regression.paired.prepare import CaseOptions
 from bench.regression.pairs.plan import Terms
 from bench.runner.host.machine import describe
 from bench.runner.process.spec import parse_env
@@ -61,34 +56,24 @@ def ab(
         tuple(implementation or ()), workload, device, batch_size, threads, data, samples
     )
     before, after = (parse_env(texts or (), [device]) for texts in (base_env, candidate_env))
-    terms = Terms(
-        baseline=baseline,
-        candidate=candidate,
-        command=quote_command(),
-        progress=pairs.report_progress,
-        tolerance=tolerance,
-        budget=budget,
-        envs=(before, after),
-        install=install,
-        additions=tuple(additions or ()),
-        allowed=options.join_names(allow),
-        fail_on=fail_on,
-        output=output,
-    )
-    calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
-    for fault in calibrations.faults:
-        print_line(fault, stderr)
-    with prepare_comparison(terms, cases, options.join_names(gate)) as comparison:
-        plan = comparison.plan
-        folder, stopped = terms.choose_folder(plan), 0
-        if plan.pairings:
-            store.create_run(folder, plan, COMPARISON_PLAN)
-            events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
-            stopped = pairs.measure(events)
-    result = judge(
-        plan,
-        read_measured(folder, TrialRecord) if plan.pairings else Measured(),
-        required=bool(cases.implementations),
-        detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
-    )
-    pairs.finish(terms.settle(result), terms, stopped, style, folder=folder)
+    with pairs.reporting() as progress:
+        terms = Terms(
+            baseline=baseline,
+            candidate=candidate,
+            command=quote_command(),
+            progress=progress,
+            tolerance=tolerance,
+            budget=budget,
+            envs=(before, after),
+            install=install,
+            additions=tuple(additions or ()),
+            allowed=options.join_names(allow),
+            fail_on=fail_on,
+            output=output,
+        )
+        calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
+        for fault in calibrations.faults:
+            progress(fault)
+        gates, detect = options.join_names(gate), calibrations.detectable_slowdown
+        comparison = compare(terms, cases, gates, detect)
+    pairs.finish(comparison, style)

@@ -59,7 +59,7 @@ def bisect(
         baseline=steps[0][0],
         candidate=steps[-1][0],
         command=quote_command(),
-        progress=pairs.report_progress,
+        progress=lambda _: None,
         tolerance=tolerance,
         budget=budget,
         install=install,
@@ -73,25 +73,29 @@ def bisect(
         """Return whether a step is slower than the first one, None if it is not decided."""
         nonlocal chosen, slow
         # When a slowdown was seen, a step that runs the same code as the first one is not slower.
-        own = replace(
-            terms,
-            candidate=steps[step][0],
-            allowed=["same-code"] if slow else (),
-            output=output / str(len(lines) + 1) if output else None,
-        )
         try:
-            ended = compare(own, chosen, pairs.measure)
+            with pairs.reporting() as progress:
+                comparison = compare(
+                    replace(
+                        terms,
+                        progress=progress,
+                        candidate=steps[step][0],
+                        allowed=["same-code"] if slow else (),
+                        output=output / str(len(lines) + 1) if output else None,
+                    ),
+                    chosen,
+                )
         except UserError as error:
             if not slow:
                 raise
             lines[step] = f"{steps[step][1]}: skipped: {error}"
             print_line(lines[step])
             return None
-        if ended.stopped:
-            raise typer.Exit(ended.stopped)
+        if comparison.stopped:
+            raise typer.Exit(comparison.stopped)
         if chosen.metric == AUTO:
-            chosen = replace(chosen, metric=ended.plan.metric)
-        result = ended.result
+            chosen = replace(chosen, metric=comparison.plan.metric)
+        result = comparison.result
         slow = slow or {case.case for case in result.cases if case.verdict == "slower"}
         cases = [case for case in result.ordered_cases if case.case in slow] or result.ordered_cases
         basis = [f"{case.verdict}; {describe_basis(case)}" for case in cases[:1]]

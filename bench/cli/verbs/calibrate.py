@@ -1,5 +1,6 @@
 """``bench calibrate``: count the false alarms of ``bench ab`` on this machine."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from bench.records.schema import FORMAT
 from bench.regression.calibration import session, spread
 from bench.regression.paired.comparison_plan import TIMEOUT
 from bench.regression.paired.prepare import CaseOptions, select_cases
+from bench.regression.pairs.loop import hold_host
 from bench.report.regression.calibration import build_calibration_output
 from bench.runner.host.machine import describe
 
@@ -87,7 +89,9 @@ def calibrate(
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
         if session.find_places() == (session.TREE, session.TREE):
             stderr.print(session.SAME_PLACE)
-        status = pairs.measure(session.measure_session(folder / run, plan, case_options))
+        with pairs.reporting() as progress:
+            given = folder / run, plan, case_options, progress
+            status = hold_host(progress, partial(session.measure_session, *given))
         own = spread.Calibrations()
         own.add_session(folder / run)
         if not status and any(one.verdict in {"failed", "wrong"} for one in own.decisions):

@@ -86,19 +86,20 @@ def gate(
         threads=threads,
         harness=tuple(harness or ()),
     )
-    terms = Terms(
-        baseline=baseline,
-        candidate=candidate,
-        command=quote_command(),
-        progress=pairs.report_progress,
-        tolerance=tolerance,
-        budget=budget,
-        envs=(parse_variables(base_env or ()), parse_variables(candidate_env or ())),
-        install=install,
-        additions=tuple(additions or ()),
-        allowed=options.join_names(allow),
-        fail_on=fail_on,
-        output=output,
-    )
-    ended = compare(terms, chosen, pairs.measure, profile=profile)
-    pairs.finish(ended.result, terms, ended.stopped, style, folder=ended.folder)
+    with pairs.reporting() as progress:
+        terms = Terms(
+            baseline=baseline,
+            candidate=candidate,
+            command=quote_command(),
+            progress=progress,
+            tolerance=tolerance,
+            budget=budget,
+            envs=(parse_variables(base_env or ()), parse_variables(candidate_env or ())),
+            install=install,
+            additions=tuple(additions or ()),
+            allowed=options.join_names(allow),
+            fail_on=fail_on,
+            output=output,
+        )
+        comparison = compare(terms, chosen, profile=profile)
+    pairs.finish(comparison, style)

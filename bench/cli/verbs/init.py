@@ -71,19 +71,20 @@ def init(budget: options.PairBudget = 180) -> None:
     shown += [f"--budget={budget:g}s", f"--pytest={tests}"]
     print_line(f"softmax-bench gate {shlex.join(shown)}")
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-        terms = Terms(
-            baseline="HEAD",
-            candidate="HEAD",
-            command=quote_command(),
-            progress=pairs.report_progress,
-            budget=budget,
-            install=bool(words),
-            additions=tuple(packages if words else ()),
-            allowed=["same-code"],
-            output=Path(name, "records"),
-        )
-        ended = compare(terms, CommandOptions(pytest=tests, metric=AUTO), pairs.measure)
-        pairs.finish(ended.result, terms, ended.stopped, folder=ended.folder)
+        with pairs.reporting() as progress:
+            terms = Terms(
+                baseline="HEAD",
+                candidate="HEAD",
+                command=quote_command(),
+                progress=progress,
+                budget=budget,
+                install=bool(words),
+                additions=tuple(packages if words else ()),
+                allowed=["same-code"],
+                output=Path(name, "records"),
+            )
+            comparison = compare(terms, CommandOptions(pytest=tests, metric=AUTO))
+        pairs.finish(comparison)
 
 
 def write_workflow(

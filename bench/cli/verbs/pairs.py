@@ -1,45 +1,38 @@
 """What the verbs that measure pairs share: the progress of a comparison and its end."""
 
 import sys
-from collections.abc import Generator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
 
-from bench.cli.console import print_comparison, stderr
-from bench.cli.live import Transient, measuring
+from bench.cli.console import print_comparison, print_line, stderr
+from bench.cli.live import Screen, Transient
 from bench.records import layout
-from bench.regression.pairs.loop import Notice
-from bench.regression.pairs.plan import Terms
-from bench.regression.result import CaseComparison, ComparisonResult
+from bench.regression.pairs.plan import AnyPlan, Comparison, Progress, Step
+from bench.regression.result import CaseComparison
 from bench.report.regression.verdicts import build_output, describe_case
-from bench.runner.host.signals import Ending
 
 
-def report_progress(line: str) -> None:
-    """Print a line on stderr: a program may read stdout, where the result alone goes."""
-    print(line, file=sys.stderr)
+@contextmanager
+def reporting() -> Iterator[Progress]:
+    """Print progress on stderr: a program may read stdout, where the result alone goes."""
+    with Screen(stderr) as screen:
 
-
-def measure(events: Generator[str | CaseComparison]) -> int:
-    """Print what is measured; return the exit status of a signal, or 0."""
-    with Ending() as ending, measuring(stderr) as screen, closing(events):
-        for event in events:
+        def report(event: str | CaseComparison) -> None:
             if isinstance(event, CaseComparison):
                 screen.show(describe_case(event))
             else:
-                screen.show(event if isinstance(event, Notice) else Transient(event))
-    return ending.status
+                screen.show(Transient(event) if isinstance(event, Step) else event)
+
+        yield report
 
 
-def finish(
-    result: ComparisonResult, terms: Terms, stopped: int, style: str = "table", *, folder: Path
-) -> NoReturn:
-    """Print a result, and where its records are; exit. stopped: the status of a signal, or 0."""
-    print_comparison(build_output(result), style)
-    if (folder / layout.TRIALS).exists():
+def finish(comparison: Comparison[AnyPlan], style: str = "table") -> NoReturn:
+    """Print a result, and where its records are; exit."""
+    print_comparison(build_output(comparison.result), style)
+    if (comparison.folder / layout.TRIALS).exists():
         sys.stdout.flush()  # the folder comes last where both streams are one
-        terms.progress(f"records: {folder}")
-    raise typer.Exit(stopped or result.exit_status)
+        print_line(f"records: {comparison.folder}", stderr)
+    raise typer.Exit(comparison.stopped or comparison.result.exit_status)

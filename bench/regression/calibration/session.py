@@ -7,9 +7,10 @@ its decisions share no pair, and those that were finished before a session was k
 import secrets
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import BasePlan, Case, Seconds, Slowdown, Value
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
-from bench.regression.pairs.plan import CANDIDATE, Terms
+from bench.regression.pairs.plan import CANDIDATE, Progress, Step, Terms
+from bench.regression.result import CaseComparison
 from bench.regression.versions import git
 from bench.runner.host import machine as machines
 from bench.worker import machine
@@ -83,12 +85,14 @@ def generate_designs(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | N
             yield case, slowdown, coins.choice((False, True))
 
 
-def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -> Generator[str]:
+def measure_session(
+    folder: Path, plan: CalibrationPlan, options: CaseOptions, progress: Progress
+) -> None:
     """Make comparisons while a whole one fits into the budget, and at least one.
 
     Time alone ends a session, so no result decides whether it counts. options: their names are
-    replaced by those of the plan's cases. Yields a line for each step. The caller has the host's
-    lock. Raises UserError if a case differs between the two places.
+    replaced by those of the plan's cases. The caller has the host's lock. Raises UserError if a
+    case differs between the two places.
     """
     end = now() + plan.budget
     for number, (case, slowdown, swapped) in enumerate(generate_designs(plan), 1):
@@ -98,17 +102,20 @@ def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -
         heading = (
             f"decision {number}: {case.implementation}, {describe_slowdown(slowdown)} injected"
         )
-        yield f"{heading}; {max(0.0, end - now()):.0f} s left"
+        progress(Step(f"{heading}; {max(0.0, end - now()):.0f} s left"))
         with _prepare(case, slowdown, plan, options, swapped=swapped) as comparison:
             path = folder / f"{number:04}"
             store.create_run(path, comparison.plan, COMPARISON_PLAN)
-            for event in measure_pairs.measure(
-                path, comparison.plan, comparison.data, comparison.installations
-            ):
-                if isinstance(event, str):
-                    yield f"decision {number}: {event}"
+            given = path, comparison.plan, comparison.data, comparison.installations
+            measure_pairs.measure(*given, partial(_report, progress, number))
         conditions = machines.compare_readings(before, machines.read_conditions())
         store.save_decision(path, Decision(slowdown, swapped, conditions))
+
+
+def _report(progress: Progress, number: int, event: str | CaseComparison) -> None:
+    """Report the steps of a comparison as those of a decision; the verdicts come at the end."""
+    if isinstance(event, str):
+        progress(Step(f"decision {number}: {event}"))
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """Compare two versions of a command, as ``bench gate``, ``bisect`` and ``init`` do."""
 
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 
 from bench.errors import UserError
 from bench.records import store
@@ -16,37 +14,16 @@ from bench.regression.commands.judge_commands import judge
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.judge import read_measured
-from bench.regression.pairs.plan import Terms
-from bench.regression.result import CaseComparison, ComparisonResult
-from bench.runner.host.signals import Ending
+from bench.regression.pairs.loop import hold_host
+from bench.regression.pairs.plan import Comparison, Terms
+from bench.regression.result import ComparisonResult
 from bench.runner.lock import hold_host_lock
-
-# What is measured, as it goes: see ``measure_commands.measure``.
-Events = Generator[str | CaseComparison]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two versions that were compared."""
-
-    result: ComparisonResult
-    plan: CommandPlan
-    folder: Path  # of the records, which exists if anything was measured
-    stopped: int  # the exit status of a signal that ended the comparison, or 0
 
 
 def compare(
-    terms: Terms,
-    options: CommandOptions,
-    measure: Callable[[Events], int],
-    *,
-    profile: bool = False,
-) -> Comparison:
-    """Measure two versions, record and judge them. Raises UserError.
-
-    measure: takes all events while it holds the host's lock; returns the exit status of a signal,
-    or 0.
-    """
+    terms: Terms, options: CommandOptions, *, profile: bool = False
+) -> Comparison[CommandPlan]:
+    """Measure two versions, record and judge them. Raises UserError."""
     functions = []
     with prepare_commands(terms, options) as (planned, sides):
         plan = planned
@@ -58,13 +35,15 @@ def compare(
         folder, stopped = terms.choose_folder(plan), 0
         if sides:
             store.create_run(folder, plan, COMMAND_PLAN)
-            stopped = measure(measure_commands.measure(folder, plan, sides))
+            measure = partial(measure_commands.measure, folder, plan, sides, terms.progress)
+            stopped = hold_host(terms.progress, measure)
         if sides and profile and not stopped:
             from bench.regression.commands.profile import profile_sides
 
-            with hold_host_lock(terms.progress), Ending() as ending:
-                functions.extend(profile_sides(plan, sides, terms.progress))
-            stopped = ending.status
+            stopped = hold_host(
+                terms.progress,
+                lambda: functions.extend(profile_sides(plan, sides, terms.progress)),
+            )
     result = terms.settle(judge(plan, read_measured(folder, CommandRecord) if sides else None))
     return Comparison(replace(result, functions=functions), plan, folder, stopped)
 
@@ -83,14 +62,7 @@ def gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> Com
     if unknown := {*terms.allowed} - allowed:
         raise UserError(f"allow: {', '.join(unknown)}: choose from {', '.join(sorted(allowed))}")
 
-    def measure(events: Events) -> int:
-        with Ending() as ending, hold_host_lock(terms.progress), closing(events):
-            for event in events:
-                if isinstance(event, str):
-                    terms.progress(event)
-        return ending.status
-
-    comparison = compare(terms, options, measure, profile=profile)
+    comparison = compare(terms, options, profile=profile)
     if comparison.stopped:
         raise KeyboardInterrupt
     return comparison.result

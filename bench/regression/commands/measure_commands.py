@@ -4,7 +4,7 @@ import math
 import re
 import shlex
 import shutil
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compar
 from bench.regression.commands.judge_commands import judge_commands, list_names
 from bench.regression.commands.samplers import CPU_TIME, TIME, TIMER, Sampler, ValueFault
 from bench.regression.commands.sides import CommandSide
-from bench.regression.pairs.loop import Notice, choose_epochs, measure_until_decided
-from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
+from bench.regression.pairs.loop import choose_epochs, measure_until_decided
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, Progress, Step, order_sides
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
@@ -45,37 +45,37 @@ FIRST_ITERATIONS = 2
 
 
 def measure(
-    folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide]
-) -> Generator[str | CaseComparison]:
+    folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide], progress: Progress
+) -> None:
     """Measure pairs until all is decided, a process failed, or the budget is over.
 
-    Yields a line before each pair, and the cases whenever they were judged. The caller has the
-    host's lock.
+    The caller has the host's lock.
     """
     end, pairs = now() + plan.budget, CommandPairs(folder, plan, sides)
-    if plan.counting and not (yield from count_until_decided(pairs, plan.counting, end)):
-        yield from pairs.judge()
+    if plan.counting and not count_until_decided(pairs, plan.counting, end, progress):
+        for case in pairs.judge():
+            progress(case)
         return
-    yield f"{plan.arguments}: a first pair"
-    yield from measure_until_decided(pairs, end)
+    progress(Step(f"{plan.arguments}: a first pair"))
+    measure_until_decided(pairs, end, progress)
 
 
 def count_until_decided(
-    pairs: "CommandPairs", counting: Sampler, end: float
-) -> Generator[str, None, bool]:
+    pairs: "CommandPairs", counting: Sampler, end: float, progress: Progress
+) -> bool:
     """Count the instructions of both sides; return whether all processes succeeded.
 
-    Yields a line before each two processes. end: on the monotonic clock.
+    progress: gets a step before each two processes. end: on the monotonic clock.
     """
     for number in range(1, MOST_RUNS + 1):
-        yield f"{pairs.name}: instructions, process {number} of each side"
+        progress(Step(f"{pairs.name}: instructions, process {number} of each side"))
         begin = now()
         if not pairs.count(counting):
             return False
         next_end = 2 * now() - begin
         if number < LEAST_RUNS and next_end > end:
             minutes = math.ceil((next_end - begin) / 60)
-            yield Notice(f"{pairs.name}: two counts need --budget {minutes}m or more")
+            progress(f"{pairs.name}: two counts need --budget {minutes}m or more")
         if next_end > end or (number >= LEAST_RUNS and pairs.are_counts_decided):
             break
     return True

@@ -1,6 +1,6 @@
 """Measure two versions in alternating processes until each case is decided or time is up."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +13,7 @@ from bench.records.schema import TrialRecord
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
+from bench.regression.pairs.plan import Progress, Step
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.host.machine import read_usable_memory
@@ -27,12 +28,15 @@ PROCESS_SECONDS = 0.5
 
 
 def measure(
-    folder: Path, plan: ComparisonPlan, data: Dataset, installations: Mapping[str, Installation]
-) -> Generator[str | CaseComparison]:
+    folder: Path,
+    plan: ComparisonPlan,
+    data: Dataset,
+    installations: Mapping[str, Installation],
+    progress: Progress,
+) -> None:
     """Measure one case after the other; the remaining cases share the remaining time.
 
-    Yields a line before each pair, and a case whenever it was judged. The caller has the host's
-    lock.
+    The caller has the host's lock.
     """
     end = now() + plan.budget
     # Compiled once for each side, unless the start itself is judged.
@@ -40,9 +44,9 @@ def measure(
     with Runner(folder, plan, data, installations=installations, warm_from=warm_from) as runner:
         state = _State(folder, plan, runner, data.features)
         for number, pairing in enumerate(plan.pairings, 1):
-            yield f"{pairing.name} ({number} of {len(plan.pairings)}): a first pair"
+            progress(Step(f"{pairing.name} ({number} of {len(plan.pairings)}): a first pair"))
             share = (end - now()) / (len(plan.pairings) - number + 1)
-            yield from measure_until_decided(_CasePairs(pairing, state), now() + share)
+            measure_until_decided(_CasePairs(pairing, state), now() + share, progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """Measure pairs until a comparison is decided, or until its time is up."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bench.regression.pairs.judge import close_schedule
+from bench.regression.pairs.plan import Progress, Step
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
+from bench.runner.host.signals import Ending
+from bench.runner.lock import hold_host_lock
 from bench.worker.measure import now
 
 # A short budget is divided into this many pairs more than the minimum for a decision, so that one
@@ -46,29 +49,35 @@ class Pairs(Protocol):
         """Judge all pairs so far."""
 
 
-class Notice(str):
-    """A line of progress that stays."""
+def hold_host(progress: Progress, measure: Callable[[], None]) -> int:
+    """Hold the host's lock while something measures; return the status of a signal, or 0."""
+    with Ending() as ending, hold_host_lock(progress):
+        measure()
+    return ending.status
 
-    __slots__ = ()
 
-
-def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseComparison]:
+def measure_until_decided(pairs: Pairs, end: float, progress: Progress) -> None:
     """Measure pairs until all is decided, a process failed, or the time is up.
 
-    Yields a line before each pair, and the cases whenever they were judged; first a ``Notice`` if
-    the time is too short for any decision. end: on the monotonic clock. The length of a pair is
+    progress: gets a step before each pair, and the cases whenever they were judged; first a line
+    if the time is too short for any decision. end: on the monotonic clock. The length of a pair is
     chosen anew before each, so that the planned pairs fit even if the machine becomes slower. It
     depends on times that both sides share, not on their ratio.
     """
-    if not pairs.measure(0):
-        yield from pairs.judge()
+    if pairs.measure(0) and _measure_planned(pairs, end, progress):
         return
+    for case in pairs.judge():
+        progress(case)
+
+
+def _measure_planned(pairs: Pairs, end: float, progress: Progress) -> bool:
+    """Measure the pairs after the first; return whether a look has decided all."""
     least = count_fewest_pairs(pairs.alpha)
     fewest = least + SPARE_PAIRS
     seconds = pairs.plan((end - now()) / fewest)
     if least * seconds > end - now():
         minutes = math.ceil(least * seconds / 60)
-        yield Notice(
+        progress(
             f"{pairs.name}: a pair takes {seconds:.1f} s, and a decision needs {least}. Give "
             f"--budget {minutes}m or more, or measure less"
         )
@@ -86,15 +95,16 @@ def measure_until_decided(pairs: Pairs, end: float) -> Iterator[str | CaseCompar
             pairs.save_looks(close_schedule(looks, number) if number else ())
             break
         number += 1
-        yield f"{pairs.name}: pair {number} of {looks[-1]} at most"
+        progress(Step(f"{pairs.name}: pair {number} of {looks[-1]} at most"))
         if not pairs.measure(number):
             break
         if number in looks[:-1]:
             cases = pairs.judge()
-            yield from cases
+            for case in cases:
+                progress(case)
             if not any(case.unsettled or case.verdict == "undecided" for case in cases):
-                return
-    yield from pairs.judge()
+                return True
+    return False
 
 
 def choose_epochs(epoch: float, rest: float, allowed: float) -> int:

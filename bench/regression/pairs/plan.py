@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,7 +12,7 @@ from bench.data import cache
 from bench.errors import UserError
 from bench.records.schema import FORMAT, BasePlan, Precision, Seconds, Share
 from bench.records.store import RESULTS, check_writable, make_run_name
-from bench.regression.result import CaseVerdict, ComparisonResult
+from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
 from bench.regression.stats.decision import TOLERANCE, Rule
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions.names import Version, find_incompatibility
@@ -20,6 +20,16 @@ from bench.regression.versions.venv import PipOptions, read_options
 from bench.worker import machine
 
 BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
+
+
+class Step(str):
+    """A line of progress that the next one replaces. Any other line stays."""
+
+    __slots__ = ()
+
+
+# Gets what happens while a comparison is prepared and measured: lines, and cases that were judged.
+Progress = Callable[[str | CaseComparison], None]
 
 
 class PairedPlan(BasePlan, frozen=True, kw_only=True):
@@ -41,27 +51,20 @@ AnyPlan = TypeVar("AnyPlan", bound=PairedPlan)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the user asks of a comparison in pairs, whatever it measures.
+    """What the user asks of a comparison in pairs, whatever it measures."""
 
-    baseline: None for the candidate's version, where something else differs. command: as recorded.
-    progress: gets a line for each slow step. tolerance: share. budget: seconds of measuring. envs:
-    variables of the processes of either side. install, additions: see ``resolve_versions``.
-    allowed: "same-code", "missing", "nothing": what else ends the comparison. fail_on: see
-    ``ComparisonResult``. output: the folder of the records; None for a new one.
-    """
-
-    baseline: str | None
+    baseline: str | None  # None for the candidate's version, where something else differs
     candidate: str
-    command: str
-    progress: Callable[[str], None]
-    tolerance: float = TOLERANCE
-    budget: float = 180.0
-    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
-    install: bool = False
+    command: str  # as recorded
+    progress: Progress
+    tolerance: float = TOLERANCE  # a share
+    budget: float = 180.0  # seconds of measuring
+    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})  # of the processes of each side
+    install: bool = False  # see ``resolve_versions``, and additions
     additions: tuple[str, ...] = ()
-    allowed: Collection[str] = ()
-    fail_on: CaseVerdict = "slower"
-    output: Path | None = None
+    allowed: Collection[str] = ()  # "same-code", "missing", "nothing": what fails it otherwise
+    fail_on: CaseVerdict = "slower"  # see ``ComparisonResult``
+    output: Path | None = None  # the folder of the records; None for a new one
     pip: PipOptions = field(default_factory=read_options)
 
     def __post_init__(self) -> None:
@@ -122,6 +125,16 @@ class Terms:
             allow_missing="missing" in self.allowed,
             allow_nothing="nothing" in self.allowed,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Generic[AnyPlan]):
+    """Two versions that were compared."""
+
+    result: ComparisonResult
+    plan: AnyPlan
+    folder: Path  # of the records, which exists if anything was measured
+    stopped: int  # the exit status of a signal that ended the comparison, or 0
 
 
 def order_sides() -> list[str]:

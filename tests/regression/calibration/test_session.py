@@ -40,7 +40,7 @@ class Stand:
     def now(self):
         return self.clock
 
-    def measure(self, folder, plan, data, installations):
+    def measure(self, folder, plan, data, installations, progress):
         of = plan.pairings[0]
         cases = {"base": of.baseline, "candidate": of.candidate}
         files = {
@@ -54,7 +54,7 @@ class Stand:
         self.folders.append({version: str(path) for version, path in files.items()})
         self.sources.append({version: path.read_text() for version, path in files.items()})
         self.clock += self.seconds
-        yield "a pair"
+        progress("a pair")
         store.add_environment(folder, environment())
         share = re.search(r"share=([0-9.]+),", self.sources[-1]["candidate"])
         log = self.log + math.log1p(float(share[1]) if share else 0.0)
@@ -73,7 +73,7 @@ def measured(tmp_path, repository, monkeypatch):
         monkeypatch.setattr(sessions, "now", stand.now)
         plan = session(of, **{"decision_budget": 10.0, "run": "one", **changes})
         store.create_run(tmp_path / "out" / plan.run, plan, CALIBRATION_PLAN)
-        list(measure_session(tmp_path / "out" / plan.run, plan, OPTIONS))
+        measure_session(tmp_path / "out" / plan.run, plan, OPTIONS, print)
         return load_calibrations(tmp_path / "out").decisions
 
     return measure

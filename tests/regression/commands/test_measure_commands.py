@@ -38,7 +38,9 @@ def measured(tmp_path, sides):
         # No second pair fits into this budget.
         plan = command_plan(**{"arguments": f"sh -c '{script}'", "budget": 0.0, **changes})
         store.create_run(folder, plan, layout.COMMAND_PLAN)
-        (case,) = of_kind(measure(folder, plan, sides), CaseComparison)
+        events = []
+        measure(folder, plan, sides, events.append)
+        (case,) = of_kind(events, CaseComparison)
         return store.read_commands(folder), case
 
     return call

@@ -50,7 +50,9 @@ def measured(folder, digits, monkeypatch):
         plan = plan or comparison()
         store.create_run(folder, plan, "comparison.json")
         pretended.install(monkeypatch)
-        return of_kind(measure_pairs.measure(folder, plan, digits, {}), CaseComparison)
+        events = []
+        measure_pairs.measure(folder, plan, digits, {}, events.append)
+        return of_kind(events, CaseComparison)
 
     return measure
 

@@ -6,7 +6,8 @@ from support import comparisons
 from bench.errors import UserError
 from bench.regression.pairs import loop
 from bench.regression.pairs.judge import collect_pairs
-from bench.regression.pairs.loop import Notice, measure_until_decided
+from bench.regression.pairs.loop import measure_until_decided
+from bench.regression.pairs.plan import Step
 from bench.regression.result import CaseComparison
 
 
@@ -45,7 +46,9 @@ DECIDED = [("a", "slower"), ("b", "missing in baseline")]
 def measured(monkeypatch):
     def measure(pairs, end=101.0):
         monkeypatch.setattr(loop, "now", lambda: pairs.clock)
-        return list(measure_until_decided(pairs, end))
+        events = []
+        measure_until_decided(pairs, end, events.append)
+        return events
 
     return measure
 
@@ -76,6 +79,6 @@ def test_measuring_ends_when_all_is_decided(measured):
 @pytest.mark.parametrize(("end", "told"), [(8.0, False), (7.9, True)])
 def test_budget_that_no_decision_fits_into_is_told_first(measured, end, told):
     events = measured(Stand([UNDECIDED] * 9), end)  # the first pair takes one of these seconds
-    assert [isinstance(event, Notice) for event in events[:2]] == [told, False]
+    assert [isinstance(event, Step) for event in events[:2]] == [not told, True]
     words = "a pair takes 1.0 s, and a decision needs 7. Give --budget 1m or more"
     assert (words in str(events[0])) == told

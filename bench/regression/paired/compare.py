@@ -1,0 +1,43 @@
+"""Compare two versions of programs, as ``bench ab`` does."""
+
+from collections.abc import Callable
+from functools import partial
+
+from bench.records import store
+from bench.records.layout import COMPARISON_PLAN
+from bench.records.schema import TrialRecord
+from bench.regression.paired import measure_pairs
+from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.paired.judge_pairs import judge
+from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+from bench.regression.pairs.judge import Measured, read_measured
+from bench.regression.pairs.loop import hold_host
+from bench.regression.pairs.plan import Comparison, Terms
+from bench.regression.stats.decision import Rule
+
+
+def compare(
+    terms: Terms,
+    cases: CaseOptions,
+    gates: tuple[str, ...],
+    detect: Callable[[str, int, Rule], float | None],
+) -> Comparison[ComparisonPlan]:
+    """Measure two versions, record and judge them. Raises UserError.
+
+    gates: names of further metrics to judge. detect: returns the slowdown that pairs of a case
+    detect on this machine, from its slug, their number and the rule.
+    """
+    with prepare_comparison(terms, cases, gates) as ready:
+        plan = ready.plan
+        folder, stopped = terms.choose_folder(plan), 0
+        if plan.pairings:
+            store.create_run(folder, plan, COMPARISON_PLAN)
+            given = folder, plan, ready.data, ready.installations, terms.progress
+            stopped = hold_host(terms.progress, partial(measure_pairs.measure, *given))
+    result = judge(
+        plan,
+        read_measured(folder, TrialRecord) if plan.pairings else Measured(),
+        required=bool(cases.implementations),
+        detect=lambda case: detect(case.case, case.pairs, plan.rule),
+    )
+    return Comparison(terms.settle(result), plan, folder, stopped)
