@@ -17,7 +17,7 @@ from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
 
 # The others show and convert.
-MEASURING = {"run", "submit", "check", "ab", "gate", "init", "bisect", "calibrate"}
+MEASURING = {"run", "submit", "check", "ab", "gate", "init", "bisect"}
 
 
 class Verb(NamedTuple):
@@ -61,10 +61,6 @@ VERBS = {
     "submit": Verb(
         "Run a plan on the nodes of a cluster, and write one report over all of them.",
         "submit --nodes 4 --output results/lab -- --quick",
-    ),
-    "calibrate": Verb(
-        "Count how often bench ab is wrong on this machine, and which slowdowns it finds.",
-        "calibrate --implementation numpy --for 1h",
     ),
     "report": Verb(
         "Write reports, CSV and charts of stored runs again, and print one run's tables.",
@@ -159,8 +155,8 @@ def bench(
     """Measure one softmax classifier in many machine-learning frameworks."""
 
 
-def main() -> NoReturn:
-    """Run the command line and exit; print an error of the user as one line on stderr."""
+def main(command: typer.Typer | None = None) -> NoReturn:
+    """Run a command line, ``bench`` by default, and exit; an error of the user is one line."""
     if sys.platform == "win32":
         _fail("Windows is not supported. Use Linux, macOS or WSL")
     _open_missing_streams()
@@ -173,7 +169,7 @@ def main() -> NoReturn:
             list_implementations()
             status = 0
         else:
-            status = app(standalone_mode=False)
+            status = (command or app)(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:

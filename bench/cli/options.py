@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from bench.errors import UserError
-from bench.records.schema import MAX_INT, MAX_SECONDS, Slowdown
+from bench.records.schema import MAX_INT, MAX_SECONDS
 
 # Options by the panel of the help that they are in.
 cases_option = partial(typer.Option, rich_help_panel="What to measure")
@@ -28,12 +28,6 @@ class Numbers(tuple[int, ...]):
 
 class Names(tuple[str, ...]):
     """Names in the order given, each once."""
-
-    __slots__ = ()
-
-
-class Slowdowns(tuple[Slowdown, ...]):
-    """Slowdowns to inject."""
 
     __slots__ = ()
 
@@ -121,17 +115,6 @@ def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in options or () for name in names))
 
 
-def parse_slowdowns(text: str) -> Slowdowns:
-    """Read slowdowns such as 5% or 5%,20%/5, or none; raise BadParameter."""
-    slowdowns = []
-    for part in () if text == "none" else text.split(","):
-        share, slash, every = part.strip().partition("/")
-        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
-            raise typer.BadParameter("give 1 to 99 after /, as in 20%/5 for every fifth epoch")
-        slowdowns.append(Slowdown(parse_share(share), int(every or 1)))
-    return Slowdowns(dict.fromkeys(slowdowns))
-
-
 def refuse_others(ctx: typer.Context, reason: str, known: Collection[str]) -> None:
     """Raise UserError if the command line has other options than the known ones."""
     sources = {one.opts[0]: ctx.get_parameter_source(one.name or "") for one in ctx.command.params}
@@ -179,12 +162,6 @@ def env(help_text: str) -> Any:
 
 PresetName = Literal["default", "quick", "layers", "publish", "share"]
 
-Implementations = Annotated[
-    list[str] | None,
-    implementations(
-        "NAME", "Measure this implementation. Repeat the option for several. Default: all."
-    ),
-]
 ImplementationsOrFiles = Annotated[
     list[str] | None,
     implementations(

@@ -12,11 +12,10 @@ from bench.errors import UserError, clean_text, join_lines, report_write_errors,
 from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
-from bench.regression.calibration import spread
-from bench.regression.calibration.counts import count_decisions
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.pairs.judge import Measured
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison
+from bench.regression.stored.calibrations import Calibrations
 from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
 from bench.report.base.labels import MAX_NAMES, select_ranked
@@ -30,6 +29,7 @@ from bench.report.write import can_draw
 
 AnyMeasured = Measured[TrialRecord] | Measured[CommandRecord]
 TITLE = "Softmax classifier: all results"
+COUNTED = "`docs/studies/calibrate.py --show` counts what was decided of them"
 KERAS = ("keras-jax", "keras-tensorflow", "keras-torch")
 ANSWERS = (
     "five epochs from a cold start",
@@ -196,24 +196,12 @@ def _describe_cases(cases: Sequence[CaseComparison], verdict: str) -> str:
 
 
 def _read_calibration(folder: Path) -> Entry:
-    calibrations = spread.Calibrations()
+    calibrations = Calibrations()
     plan = calibrations.add_session(folder)
-    counts = count_decisions(calibrations.decisions)
-    same = [count for count in counts if count.design.slowdown is None]
-    alarms = sum(
-        count.verdicts.get(verdict, 0) for count in same for verdict in ("slower", "faster")
-    )
-    injected = [count for count in counts if count.design.slowdown is not None]
-    seen = sum(count.verdicts.get("slower", 0) for count in injected)
     pairs = sum(len(decision.pairs) for decision in calibrations.decisions)
-    parts = [f"{numbers.format_count(pairs)} pairs of one version with itself"]
-    if total := sum(count.total for count in same):
-        parts.append(f"{alarms} false alarms in {total} comparisons")
-    if total := sum(count.total for count in injected):
-        parts.append(f"{seen} of {total} injected slowdowns were seen")
     return _make_entry(
         "calibration",
-        [f"{'; '.join(parts)}."],
+        [f"{numbers.format_count(pairs)} pairs of one version with itself; {COUNTED}."],
         "complete" if pairs else "no pair succeeded",
         plan.created,
         calibrations.environments,

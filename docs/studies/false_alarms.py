@@ -9,10 +9,10 @@ import math
 import numpy as np
 from support.comparisons import make_decision
 
-from bench.regression.calibration import spread
-from bench.regression.calibration.spread import estimate_spread
 from bench.regression.stats import signed_rank
 from bench.regression.stats.false_alarms import ALPHA, compute_nominal_level, schedule_looks
+from bench.regression.stored import calibrations as stored
+from bench.regression.stored.calibrations import estimate_spread
 from bench.regression.stored.judge_runs import compare_ratio
 
 COMPARISONS = 20_000
@@ -122,7 +122,7 @@ def main():
         print(pairs, *(f"{share:.2%}" for share in shares), flush=True)
     print("false alarms of stored runs, with and without the rules of hours")
     print(*(count_of_runs(*blocks) for blocks in BLOCKS))
-    spread.HOUR = spread.MIN_BETWEEN = 0.0
+    stored.HOUR = stored.MIN_BETWEEN = 0.0
     print(*(count_of_runs(*blocks) for blocks in BLOCKS))
 
 

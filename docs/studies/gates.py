@@ -22,10 +22,10 @@ from statistics import median
 from typing import Any
 
 from scipy.stats import ttest_ind
+from studies.decisions import compute_wilson_interval, name_load
 from support.processes import ASSETS
 
 from bench.records.store import read_commands
-from bench.regression.calibration.counts import compute_wilson_interval, name_load
 from bench.regression.commands.judge_commands import compare_kernels, compare_values
 from bench.regression.pairs.judge import collect_pairs
 from bench.runner.host import machine

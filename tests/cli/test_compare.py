@@ -4,8 +4,8 @@ import pytest
 from support.comparisons import comparison, decided, pairs
 from support.records import MACHINE, case, run, trials, write
 
-from bench.regression.calibration.spread import locate_calibrations
 from bench.regression.paired.comparison_plan import Pairing
+from bench.regression.stored.calibrations import locate_calibrations
 
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
 

@@ -39,9 +39,6 @@ FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
         (options.parse_thread_count, 1, 1),
         (options.parse_devices, "cpu, gpu", ("cpu", "gpu")),
         (options.parse_workloads, "textbook,sgd,textbook", ("textbook", "sgd")),
-        (options.parse_slowdowns, "none", ()),
-        (options.parse_slowdowns, "5%,20%/5,0.05", (FIVE, FIFTH)),
-        (options.parse_slowdowns, "5%/1", (FIVE,)),
     ],
 )
 def test_text_becomes_value(parse, text, value):
@@ -59,7 +56,6 @@ def test_text_becomes_value(parse, text, value):
         (options.parse_thread_count, ["1,2", "0"]),
         (options.parse_devices, ["tpu", "", "cpu,", "cpu gpu"]),
         (options.parse_gates, ["epoch", "memory,speed"]),
-        (options.parse_slowdowns, ["", "5%,", "none,5%", "0%", "60%", "five", "5%/0", "5%/100"]),
     ],
 )
 def test_wrong_text_is_refused(parse, texts):

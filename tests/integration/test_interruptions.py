@@ -25,7 +25,6 @@ NUMPY = (*RUN, "--implementation=numpy", "--rounds=2")
 TRACED = (*NUMPY, "--implementation=jax", "--trace")
 GATE = ("gate", "--base=old", "--candidate=new", "--command=sh job", "--metric=last-number")
 AB = ("ab", "--base=.", "--implementation=numpy", "--data=digits", "--budget=15s")
-CALIBRATE = ("calibrate", "--implementation=numpy", "--data=digits", "--budget=3s", "--for=12s")
 
 
 @pytest.fixture
@@ -95,8 +94,6 @@ def read_by_verbs(called, root):
         if plan.name == layout.RUN_PLAN:
             shutil.copytree(folder, f"{folder}-copy")
             verbs = [*READING_VERBS, ("merge", "RUN", "RUN-copy", "--output=RUN-merged")]
-        elif plan.name == layout.CALIBRATION_PLAN:
-            verbs = [("calibrate", "--show", f"--calibrations={plan.parents[1]}")]
         # Without a trial, nothing is compared or exported. Missing trials are a fault for check.
         allowed = {0, 1} if contents.records or contents.commands else {0, 1, 2, 4}
         for verb in verbs or [("report", "RUN")]:
@@ -173,7 +170,6 @@ def test_all_interruptions_of_all_verbs_that_write(recorded, replayed, tmp_path)
         assert len(processes.assert_readable(tmp_path / name / "deep/a")) == 2
     simulate("ab", (*AB, "--output=ab/deep/a"))
     simulate("gate", (*GATE, "--output=gate/deep/a"))
-    simulate("known", (*CALIBRATE, "--calibrations=known/deep"))
     shutil.copytree(tmp_path / "run/deep/a", tmp_path / "part")
     parts = ("run/deep/a", "killed/deep/a", "part")
     simulate("merged", ("merge", *parts, "--output=merged/deep/a"))

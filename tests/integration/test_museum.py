@@ -16,6 +16,7 @@ from support.processes import ASSETS
 
 import bench
 from bench.errors import UserError
+from bench.regression.stored.calibrations import load_calibrations
 
 MUSEUM = ASSETS / "museum"
 # What a terminal or a CI would obey.
@@ -24,9 +25,8 @@ VERBS = (
     *(("report", "IT"), ("compare", "IT", "IT"), ("export", "IT", "--format=pyperf")),
     *(("merge", "IT", "IT", "--output=whole"), ("check", "IT")),
     ("run", "--resume", "--dry-run", "--output=IT"),
-    ("calibrate", "--show", "--calibrations=IT"),
 )
-# Each verb but `calibrate --show` refuses these.
+# Each verb refuses these.
 REFUSED = (
     *("ab-format-3", "ab-format-7", "calibration", "calibration-changed-line"),
     *(f"calibration-format-{number}" for number in (3, 6, 7, 8)),
@@ -38,34 +38,34 @@ REFUSED = (
     *("run-newer-format", "run-too-many-trials", "run-without-cases"),
 )
 # By exhibit: the rows of bench.load, None if it refuses, and the exit status of each verb.
-EXHIBITS = dict.fromkeys(REFUSED, (None, "2222220")) | {
-    "ab": (2, "0222220"),
-    "gate": (8, "0222220"),
-    "gate-impossible-alpha": (8, "2222220"),
-    "gate-instructions": (8, "0222220"),
-    "gate-killed": (8, "0222220"),
-    "gate-looks-descending": (8, "2222220"),
-    "gate-unknown-side": (2, "0222220"),
-    "merged": (None, "0220120"),
-    "run": (2, "0000000"),
-    "run-changed-entropy": (1, "0002000"),
-    "run-changed-environment": (None, "0222100"),
-    "run-changed-line": (None, "0222100"),
-    "run-crash-of-later-rounds": (2, "0000000"),
-    "run-format-8": (3, "0000100"),
-    "run-in-hostile-folder": (1, "0000000"),
-    "run-loose-tolerance": (1, "0100000"),
-    "run-of-one-round": (1, "0000000"),
-    "run-of-one-trial": (1, "0000000"),
-    "run-repeated-trial": (None, "0222100"),
-    "run-texts-of-a-stranger": (1, "0002120"),
-    "run-torn-line": (1, "0000100"),
-    "run-trial-outside": (None, "0222100"),
-    "run-without-environments": (None, "0222100"),
-    "run-without-parity": (1, "0300000"),
-    "run-without-plan": (1, "2222220"),
-    "run-without-records": (None, "0420100"),
-    "run-zero-times": (None, "0222100"),
+EXHIBITS = dict.fromkeys(REFUSED, (None, "222222")) | {
+    "ab": (2, "022222"),
+    "gate": (8, "022222"),
+    "gate-impossible-alpha": (8, "222222"),
+    "gate-instructions": (8, "022222"),
+    "gate-killed": (8, "022222"),
+    "gate-looks-descending": (8, "222222"),
+    "gate-unknown-side": (2, "022222"),
+    "merged": (None, "022012"),
+    "run": (2, "000000"),
+    "run-changed-entropy": (1, "000200"),
+    "run-changed-environment": (None, "022210"),
+    "run-changed-line": (None, "022210"),
+    "run-crash-of-later-rounds": (2, "000000"),
+    "run-format-8": (3, "000010"),
+    "run-in-hostile-folder": (1, "000000"),
+    "run-loose-tolerance": (1, "010000"),
+    "run-of-one-round": (1, "000000"),
+    "run-of-one-trial": (1, "000000"),
+    "run-repeated-trial": (None, "022210"),
+    "run-texts-of-a-stranger": (1, "000212"),
+    "run-torn-line": (1, "000010"),
+    "run-trial-outside": (None, "022210"),
+    "run-without-environments": (None, "022210"),
+    "run-without-parity": (1, "030000"),
+    "run-without-plan": (1, "222222"),
+    "run-without-records": (None, "042010"),
+    "run-zero-times": (None, "022210"),
 }
 # What browsers, Markdown, spreadsheets, terminals and a CI obey.
 HOSTILE = (
@@ -234,6 +234,17 @@ def test_every_verb_reads_or_refuses_exhibit(name, called, tmp_path, monkeypatch
         assert not COMMAND.search(out + err)
         statuses.append(str(status))
     assert (rows, "".join(statuses)) == EXHIBITS[name]
+
+
+def test_calibrations_are_read_or_left_out_with_a_line(tmp_path):
+    names = {name for name in EXHIBITS if name.startswith("calibration")}
+    whole = {"calibration", "calibration-format-8", "calibration-of-one-pair"}
+    empty = {"calibration-format-6", "calibration-without-decision"}
+    for name in names:
+        make_exhibit(name, tmp_path / name)
+        read = load_calibrations(tmp_path / name)
+        counted = len(read.decisions), len(read.faults)
+        assert counted == (name in whole, name in names - whole - empty), name
 
 
 def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):

@@ -87,7 +87,6 @@ LAYERS = [
     "report.render",
     "report.base",
     "regression.stored",
-    "regression.calibration",
     "regression.commands",
     "regression.paired",
     "regression.pairs",

@@ -110,14 +110,14 @@ def test_benchmarks_of_a_command_are_listed(results):
     assert findings["c"].endswith("**pytest bench.py** undecided.")
 
 
-def test_each_calibration_has_an_entry_and_counts_its_false_alarms(results):
+def test_each_calibration_has_an_entry_that_names_the_study(results):
     decided(results / "machine", pairs([0.1] * 3), pairs([0.1] * 4))
     decided(results / "again", [bad("base", 3)])
     entries = {entry.path: entry for entry in read_entries(results)}
     alarms, none = entries["machine/a session"], entries["again/a session"]
     assert (alarms.state, none.state) == ("complete", "no pair succeeded")
     assert alarms.cells[0].startswith("7 pairs of one version with itself; ")
-    assert " false alarms in 2 comparisons" in alarms.cells[0]
+    assert "docs/studies/calibrate.py" in alarms.cells[0]
     assert alarms.page == "machine/a session/calibration.json"
 
 

@@ -10,7 +10,6 @@ from support.records import case
 
 from bench.analysis.intervals import Interval
 from bench.records.schema import Parity
-from bench.regression.calibration.spread import Spread
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import (
     CaseComparison,
@@ -18,6 +17,7 @@ from bench.regression.result import (
     ComparisonResult,
     MetricComparison,
 )
+from bench.regression.stored.calibrations import Spread
 from bench.regression.stored.judge_runs import compare_runs
 from bench.report.regression.output import format_output
 from bench.report.regression.verdicts import build_output, describe_software_changes, format_change

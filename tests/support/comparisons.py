@@ -12,12 +12,11 @@ from bench.analysis.intervals import Interval
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Record, Slowdown
-from bench.regression.calibration.session import CalibrationPlan, Decision
-from bench.regression.calibration.spread import MeasuredDecision
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
+from bench.regression.stored.calibrations import CalibrationPlan, Design, MeasuredDecision
 from bench.regression.stored.sides import Side, make_side
 from bench.regression.versions.names import Version
 
@@ -101,7 +100,7 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a session",
-        "command": "python -m bench calibrate",
+        "command": "python docs/studies/calibrate.py",
         "seed": None,
         "created": "2025-01-02T03:04:05+00:00",
         "cases": cases or (case("numpy"),),
@@ -114,7 +113,7 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
 
 
 def make_decision(
-    processes: Sequence[Sequence[float]], started: str, design: Decision | None = None
+    processes: Sequence[Sequence[float]], started: str, design: Design | None = None
 ) -> MeasuredDecision:
     """Return a decision of these processes, epochs of baseline and candidate in turn."""
     records = [
@@ -134,7 +133,7 @@ def make_decision(
 def decided(
     folder: Path,
     *decisions: Iterable[Record],
-    design: Decision | None = None,
+    design: Design | None = None,
     plan: ComparisonPlan | None = None,
     run: str = "a session",
     **changes: Any,
@@ -152,10 +151,10 @@ def decided(
     return folder
 
 
-def make_design(slowdown: Slowdown | None = None, **changes: Any) -> Decision:
+def make_design(slowdown: Slowdown | None = None, **changes: Any) -> Design:
     """Return how a comparison on a quiet machine was designed."""
     conditions = {"seconds": 100.0, "others_seconds": 1.0, "steal_seconds": 0.0, "load_before": 1.5}
-    return Decision(slowdown, False, {**conditions, **changes})
+    return Design(slowdown, False, {**conditions, **changes})
 
 
 def _write_records(folder: Path, records: Iterable[Record], run: str, **changes: Any) -> None:

@@ -9,8 +9,8 @@ import typer
 from bench.cli.console import print_comparison, print_line, stderr
 from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
 from bench.records.environments import is_file_name
-from bench.regression.calibration.spread import load_calibrations, locate_calibrations
 from bench.regression.stats.decision import Rule
+from bench.regression.stored.calibrations import load_calibrations, locate_calibrations
 from bench.regression.stored.judge_runs import compare_runs
 from bench.regression.stored.sides import load_side
 from bench.report.regression.verdicts import build_output

@@ -50,6 +50,11 @@ def report(
         print_comparison(build_output(read_comparison(folders[0]).result), "table")
     elif not several and any(any(folders[0].glob(f"*/{plan}")) for plan in layout.PAIRED_PLANS):
         print_line(str(index.write_index(folders[0])))
+    elif not several and any(folders[0].glob(f"*/{layout.CALIBRATION_PLAN}")):
+        raise UserError(
+            f"{folders[0]} holds calibrations. Count their decisions: python "
+            f"docs/studies/calibrate.py --show --calibrations {folders[0]}"
+        )
     elif not several:
         print_report(folders[0])
     else:

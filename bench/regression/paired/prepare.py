@@ -1,4 +1,4 @@
-"""Prepare what ``bench ab`` and ``bench calibrate`` measure: cases, versions and their sites."""
+"""Prepare what ``bench ab`` measures: cases, versions and their sites."""
 
 import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError, make_unknown_name_error
-from bench.planning.cases import Size, check_memory, complete_case, find_implementation
+from bench.planning.cases import Size, check_memory, complete_case
 from bench.records.cases import list_distributions, make_case
 from bench.records.schema import Case
 from bench.regression.paired.comparison_plan import (
@@ -141,13 +141,6 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
         raise UserError(size.fault)
     check_memory(size.samples, data.features, read_usable_memory())
     return lambda case: complete_case(case, options.workload, options.device, size)
-
-
-def select_cases(options: CaseOptions) -> tuple[Case, ...]:
-    """Return the named implementations, or all registered ones, at one size."""
-    names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
-    fill = prepare_size(options)
-    return tuple(fill(find_implementation(name, preflight.inspect)) for name in names)
 
 
 def _pin_packages(version: Version, other: Version) -> Version:

@@ -14,7 +14,6 @@ from statistics import fmean
 from scipy.stats import norm, t
 
 from bench.analysis.intervals import Interval
-from bench.regression.calibration.spread import Spread
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -26,6 +25,7 @@ from bench.regression.result import (
 from bench.regression.stats.decision import Rule, Verdict, decide_all
 from bench.regression.stats.power import POWER
 from bench.regression.stats.signed_rank import Difference
+from bench.regression.stored.calibrations import Spread
 from bench.regression.stored.sides import Side, StoredCase
 
 # The largest half width of an interval of logarithms; a wider one has no bounds.

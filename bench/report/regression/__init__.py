@@ -1,1 +1,1 @@
-"""Show comparisons and calibrations as tables, Markdown, JSON and annotations."""
+"""Show comparisons as tables, Markdown, JSON and annotations."""

@@ -1,4 +1,4 @@
-"""Print a comparison or a calibration as Markdown, JSON or GitHub annotations.
+"""Print a comparison as Markdown, JSON or GitHub annotations.
 
 Source: GitHub Docs, "Workflow commands for GitHub Actions"; the escapes are those of the runner's
 toolkit, ``packages/core/src/command.ts``. GitHub shows ten annotations of a level for each step,

@@ -11,7 +11,7 @@ import pytest
 from bench.errors import UserError
 from bench.regression.paired import prepare
 from bench.regression.paired.comparison_plan import Absent
-from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
+from bench.regression.paired.prepare import CaseOptions, prepare_comparison
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
@@ -182,12 +182,3 @@ def test_data_larger_than_memory_are_refused(files, monkeypatch):
     monkeypatch.setattr(prepare, "read_usable_memory", lambda: 2**20)
     with pytest.raises(UserError, match="memory"), comparison(*files):
         pass
-
-
-def test_selected_cases_are_the_named_or_all():
-    every = select_cases(CaseOptions(data="digits"))
-    assert [case.implementation for case in every] == [entry.name for entry in IMPLEMENTATIONS]
-    assert {(case.samples, case.threads, case.batch_size) for case in every} == {(1440, 1, 32)}
-    chosen = select_cases(CaseOptions(("jax", "numpy", "jax"), device="gpu", data="digits"))
-    assert [case.implementation for case in chosen] == ["jax", "numpy"]
-    assert {case.device for case in chosen} == {"gpu"}

@@ -7,8 +7,8 @@ from studies import false_alarms
 from support.comparisons import RULE, stored_side, stored_trials
 from support.records import case
 
-from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
+from bench.regression.stored.calibrations import Spread
 from bench.regression.stored.judge_runs import (
     SINGLE_PROCESS,
     compare_ratio,

@@ -1,8 +1,11 @@
-"""Read the calibrations of a machine: the decisions that were made, and the spread of epochs."""
+"""Read the calibrations of a machine: the decisions that were made, and the spread of epochs.
+
+docs/studies/calibrate.py makes them: whole comparisons of versions with themselves.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, variance
@@ -13,9 +16,8 @@ import platformdirs
 from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
-from bench.records.schema import Environment, Slowdown, TrialRecord
+from bench.records.schema import BasePlan, Case, Environment, Seconds, Slowdown, TrialRecord, Value
 from bench.records.store import read_plan
-from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import (
     RecordPair,
@@ -25,7 +27,6 @@ from bench.regression.paired.judge_pairs import (
     judge_cases,
 )
 from bench.regression.pairs.judge import collect_pairs, read_measured
-from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
@@ -41,20 +42,32 @@ MIN_HOURS = 4
 MIN_BETWEEN = 0.032
 
 
+class CalibrationPlan(BasePlan, frozen=True, kw_only=True):
+    """The plan of one session, as it is stored."""
+
+    cases: tuple[Case, ...]
+    slowdowns: tuple[Slowdown, ...]
+    budget: Seconds  # of the session
+    decision_budget: Seconds  # of each comparison
+
+
+class Design(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a comparison was designed, written when it is over."""
+
+    slowdown: Slowdown | None  # of the candidate
+    swapped: bool  # the labels of the two places
+    conditions: dict[str, Value | None]  # see ``bench.runner.host.machine.compare_readings``
+
+
 @dataclass(frozen=True)
 class MeasuredDecision:
-    """A finished comparison of a case with itself: its plan, its records and how it was designed.
-
-    looks: see ``judge_cases``. processors: of the machine. how: a slowdown came into the candidate,
-    "injected" or "computed".
-    """
+    """A finished comparison of a case with itself: its plan, its records and its design."""
 
     plan: ComparisonPlan
-    design: Decision
+    design: Design
     records: Sequence[TrialRecord]
-    looks: Mapping[str, tuple[int, ...]]
-    processors: float
-    how: str = "injected"
+    looks: Mapping[str, tuple[int, ...]]  # see ``judge_cases``
+    processors: float  # of the machine
 
     @cached_property
     def verdict(self) -> CaseVerdict | None:
@@ -84,17 +97,6 @@ class MeasuredDecision:
         """When its first process started: UTC, ISO 8601."""
         return self.records[0].started
 
-    @property
-    def in_two_places(self) -> bool:
-        """Whether the two sides ran in two places."""
-        return not self.plan.baseline.kind == self.plan.candidate.kind == "tree"
-
-    @property
-    def seconds(self) -> float:
-        """Seconds from the start of its first process to the end of its last one."""
-        first, last = (parse_seconds(self.records[at].started) for at in (0, -1))
-        return last - first + (self.records[-1].wall_seconds or 0.0)
-
     def list_minima(self, epochs: int | None = None) -> list[float]:
         """Return the log minimum epoch of each process without an injected slowdown.
 
@@ -103,21 +105,6 @@ class MeasuredDecision:
         sides = 1 if self.design.slowdown else 2
         records = (record for pair in self.pairs for record in pair[:sides])
         return [math.log(min(record.epoch_seconds[:epochs])) for record in records]
-
-
-def shift_decision(decision: MeasuredDecision, share: float) -> MeasuredDecision:
-    """Return a decision of which every epoch of the candidate is longer by exactly this share."""
-    factors = {BASELINE: 1.0, CANDIDATE: 1 + share}
-    records = [
-        msgspec.structs.replace(
-            one,
-            epoch_seconds=[s * factors[one.version] for s in one.epoch_seconds],
-            epoch_cpu_seconds=[s * factors[one.version] for s in one.epoch_cpu_seconds],
-        )
-        for one in decision.records
-    ]
-    design = msgspec.structs.replace(decision.design, slowdown=Slowdown(share))
-    return replace(decision, design=design, records=records, how="computed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +174,7 @@ class Calibrations:
                 raise UserError(f"{folder} was calibrated on another machine. Remove it")
             facts = environments[0].machine if environments else {}
             processors = float(facts.get("processors") or facts.get("cores") or 1)
-            design = read_plan(path, Decision)
+            design = read_plan(path, Design)
             decisions.append(
                 MeasuredDecision(plan, design, measured.records, measured.looks, processors)
             )

@@ -1,11 +1,17 @@
-"""Compare versions with themselves, with and without an injected slowdown, as ``bench ab`` does.
+"""Compare versions with themselves, and count how often ``bench ab`` is wrong on this machine.
 
-A session is a loop of whole comparisons, each with its own folder of plan, looks and records. So
-its decisions share no pair, and those that were finished before a session was killed are kept.
+``python docs/studies/calibrate.py --implementation numpy --for 1h`` makes whole comparisons, with
+and without an injected slowdown, each with its own folder of plan, looks and records. So its
+decisions share no pair, and those that were finished before it was killed are kept. ``--show
+--calibrations FOLDER`` prints what was counted. ``bench compare`` and ``ab`` judge by what lies in
+the default folder of this machine.
 """
 
+import re
 import secrets
+import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,24 +19,49 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Annotated
 
-import msgspec
+import typer
 
+sys.path.append(str(Path(__file__).parents[1]))
+from studies.decisions import build_calibration_output, describe_slowdown
+
+from bench.cli import app, options
+from bench.cli.console import print_comparison, stderr
+from bench.cli.verbs import pairs
 from bench.errors import UserError
+from bench.planning.cases import find_implementation
 from bench.records import store
-from bench.records.layout import COMPARISON_PLAN
-from bench.records.schema import BasePlan, Case, Seconds, Slowdown, Value
+from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
+from bench.records.schema import FORMAT, Case, Slowdown
 from bench.regression.paired import measure_pairs
-from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
+from bench.regression.paired.comparison_plan import TIMEOUT
+from bench.regression.paired.prepare import (
+    CaseOptions,
+    PreparedComparison,
+    prepare_comparison,
+    prepare_size,
+)
+from bench.regression.pairs.loop import hold_host
 from bench.regression.pairs.plan import CANDIDATE, Progress, Step, Terms
 from bench.regression.result import CaseComparison
+from bench.regression.stored.calibrations import (
+    CalibrationPlan,
+    Calibrations,
+    Design,
+    load_calibrations,
+    locate_calibrations,
+)
 from bench.regression.versions import git
 from bench.runner.host import machine as machines
+from bench.runner.process import preflight
 from bench.worker import machine
 from bench.worker.measure import now
+from implementations import IMPLEMENTATIONS
 
 TREE = "."
 SAME_PLACE = "no git checkout: both sides run in one place, which hides what differs between places"
+SHOW_OPTIONS = {"--show", "--format", "--calibrations"}
 # Appended to the candidate's file: an injected slowdown is a change of the source, as a real one.
 SLOWED = """
 from bench.worker.slowdown import slow_down
@@ -38,36 +69,112 @@ Trainer = slow_down(Trainer, share={share!r}, every={every!r})
 """
 
 
-class CalibrationPlan(BasePlan, frozen=True, kw_only=True):
-    """The plan of one session of ``bench calibrate``, as it is stored.
+# Typer takes a plain tuple for an option with several values, but not a class of its own.
+class Slowdowns(tuple[Slowdown, ...]):
+    """Slowdowns to inject."""
 
-    budget: seconds of the session. decision_budget: seconds of each comparison.
-    """
-
-    cases: tuple[Case, ...]
-    slowdowns: tuple[Slowdown, ...]
-    budget: Seconds
-    decision_budget: Seconds
+    __slots__ = ()
 
 
-class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a comparison was designed, written when it is over.
+def parse_slowdowns(text: str) -> Slowdowns:
+    """Read slowdowns such as 5% or 5%,20%/5, or none; raise BadParameter."""
+    slowdowns = []
+    for part in () if text == "none" else text.split(","):
+        share, slash, every = part.strip().partition("/")
+        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
+            raise typer.BadParameter("give 1 to 99 after /, as in 20%/5 for every fifth epoch")
+        slowdowns.append(Slowdown(options.parse_share(share), int(every or 1)))
+    return Slowdowns(dict.fromkeys(slowdowns))
 
-    slowdown: injected into the candidate. swapped: the labels of the two places. conditions: of
-    the machine during the comparison, see ``bench.runner.host.machine.compare_readings``.
-    """
 
-    slowdown: Slowdown | None
-    swapped: bool
-    conditions: dict[str, Value | None]
+def calibrate(
+    ctx: typer.Context,
+    implementation: Annotated[
+        list[str] | None,
+        options.implementations(
+            "NAME", "Measure this implementation. Repeat the option for several. Default: all."
+        ),
+    ] = None,
+    samples: options.SampleCount = None,
+    inject: Annotated[
+        Slowdowns,
+        options.cases_option(
+            metavar="SHARE[/N],…|none",
+            parser=parse_slowdowns,
+            help="Slow the candidate down by these shares. 20%/5 slows down every fifth epoch.",
+        ),
+    ] = "2%,5%",
+    budget: Annotated[
+        float,
+        options.duration(
+            "Measure each comparison for at most this time, as in bench ab. Default: 3m."
+        ),
+    ] = 180,
+    duration: Annotated[
+        float,
+        options.duration("Make comparisons for this time, such as 2h. Default: 30m.", "--for"),
+    ] = 1800,
+    show: Annotated[
+        bool,
+        options.flag(
+            options.measuring_option,
+            "--show",
+            "Measure nothing: print what earlier calibrations found.",
+        ),
+    ] = False,
+    style: options.OutputFormat = "table",
+    data: options.Data = None,
+    calibrations: Annotated[
+        Path | None,
+        options.files_option(
+            metavar="DIR",
+            help="Folder of this machine's calibrations. Default: one in your user data folder.",
+        ),
+    ] = None,
+) -> None:
+    """Count how often bench ab is wrong on this machine, and which slowdowns it finds."""
+    folder = calibrations or locate_calibrations(str(machines.describe()["id"]))
+    if show and calibrations is not None and not calibrations.is_dir():
+        raise UserError(f"there is no folder {calibrations}. Give one that holds calibrations")
+    status = 0
+    if show:
+        options.refuse_others(ctx, "--show measures nothing", SHOW_OPTIONS)
+    else:
+        run, created = store.make_run_name()
+        case_options = CaseOptions(tuple(implementation or ()), data=data, samples=samples)
+        plan = CalibrationPlan(
+            format=FORMAT,
+            run=run,
+            command=f"python docs/studies/calibrate.py {shlex.join(sys.argv[1:])}",
+            created=created,
+            seed=None,
+            cases=select_cases(case_options),
+            slowdowns=inject,
+            budget=duration,
+            timeout=TIMEOUT,
+            data_source=data,
+            decision_budget=budget,
+        )
+        store.create_run(folder / run, plan, CALIBRATION_PLAN)
+        if find_places() == (TREE, TREE):
+            stderr.print(SAME_PLACE)
+        with pairs.reporting() as progress:
+            given = folder / run, plan, case_options, progress
+            status = hold_host(progress, partial(measure_session, *given))
+        session = Calibrations()
+        session.add_session(folder / run)
+        verdicts = {decision.verdict for decision in session.decisions}
+        if not status and verdicts & {"failed", "wrong"}:
+            status = 3
+    print_comparison(build_calibration_output(load_calibrations(folder)), style)
+    raise typer.Exit(status)
 
 
-def describe_slowdown(slowdown: Slowdown | None) -> str:
-    """Return what was injected into the candidate."""
-    if slowdown is None:
-        return "nothing"
-    share = f"{100 * slowdown.share:g} %"
-    return share if slowdown.every == 1 else f"{share} in one epoch of {slowdown.every}"
+def select_cases(options: CaseOptions) -> tuple[Case, ...]:
+    """Return the named implementations, or all registered ones, at one size."""
+    names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
+    fill = prepare_size(options)
+    return tuple(fill(find_implementation(name, preflight.inspect)) for name in names)
 
 
 def generate_designs(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | None, bool]]:
@@ -109,7 +216,7 @@ def measure_session(
             given = path, comparison.plan, comparison.data, comparison.installations
             measure_pairs.measure(*given, partial(_report, progress, number))
         conditions = machines.compare_readings(before, machines.read_conditions())
-        store.save_decision(path, Decision(slowdown, swapped, conditions))
+        store.save_decision(path, Design(slowdown, swapped, conditions))
 
 
 def _report(progress: Progress, number: int, event: str | CaseComparison) -> None:
@@ -197,3 +304,14 @@ def _append_slowdown(path: Path, slowdown: Slowdown) -> None:
     source = path.read_text(encoding="utf-8")
     slowed = SLOWED.format(share=slowdown.share, every=slowdown.every)
     path.write_text(source + slowed, encoding="utf-8")
+
+
+def main() -> None:
+    """Run the command line; an error of the user is one line, as in ``bench``."""
+    command = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    command.command()(calibrate)
+    app.main(command)
+
+
+if __name__ == "__main__":
+    main()

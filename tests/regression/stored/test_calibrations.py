@@ -20,15 +20,15 @@ from support.records import MACHINE, case
 
 from bench.errors import UserError
 from bench.records.schema import Slowdown
-from bench.regression.calibration.spread import (
+from bench.regression.stats import power
+from bench.regression.stats.decision import Rule
+from bench.regression.stored.calibrations import (
     MIN_BETWEEN,
     Spread,
     estimate_spread,
     load_calibrations,
     locate_calibrations,
 )
-from bench.regression.stats import power
-from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import compare_runs
 from bench.regression.stored.sides import load_side
 
