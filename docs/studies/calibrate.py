@@ -34,16 +34,16 @@ from bench.planning.cases import find_implementation
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Slowdown
-from bench.regression.paired import measure_pairs
-from bench.regression.paired.comparison_plan import TIMEOUT
-from bench.regression.paired.prepare import (
+from bench.regression.pairs.loop import hold_host
+from bench.regression.pairs.plan import CANDIDATE, Progress, Step, Terms
+from bench.regression.programs import measure_pairs
+from bench.regression.programs.comparison_plan import TIMEOUT
+from bench.regression.programs.prepare import (
     CaseOptions,
     PreparedComparison,
     prepare_comparison,
     prepare_size,
 )
-from bench.regression.pairs.loop import hold_host
-from bench.regression.pairs.plan import CANDIDATE, Progress, Step, Terms
 from bench.regression.result import CaseComparison
 from bench.regression.stored.calibrations import (
     CalibrationPlan,

@@ -15,8 +15,8 @@ from scipy.stats import binomtest
 
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
 from bench.records.schema import Slowdown
-from bench.regression.paired.judge_pairs import EPOCH, compute_log_ratio
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
+from bench.regression.programs.judge_pairs import EPOCH, compute_log_ratio
 from bench.regression.result import TIMED, CaseVerdict
 from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
 from bench.regression.stats.signed_rank import estimate_ratio

@@ -11,8 +11,8 @@ from support.processes import WAITS, wait_until
 from support.records import MACHINE
 
 from bench.records import store
-from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.pairs import loop
+from bench.regression.programs.comparison_plan import ComparisonPlan
 from bench.report.index import read_entries
 from bench.runner.host import machine
 

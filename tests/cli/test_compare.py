@@ -4,7 +4,7 @@ import pytest
 from support.comparisons import comparison, decided, pairs
 from support.records import MACHINE, case, run, trials, write
 
-from bench.regression.paired.comparison_plan import Pairing
+from bench.regression.programs.comparison_plan import Pairing
 from bench.regression.stored.calibrations import locate_calibrations
 
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")

@@ -6,7 +6,7 @@ import pytest
 
 from bench.records import store
 from bench.records.schema import format_env
-from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.programs.comparison_plan import ComparisonPlan
 from bench.runner import conformance
 
 # Says what its process was given, and trains nothing.

@@ -11,8 +11,8 @@ from bench.cli.verbs import ab, run
 from bench.planning.plan import RunOptions
 from bench.planning.presets import ALL_CORES, PRESETS
 from bench.records.schema import Slowdown
-from bench.regression.paired.judge_pairs import METRICS
-from bench.regression.paired.prepare import CaseOptions
+from bench.regression.programs.judge_pairs import METRICS
+from bench.regression.programs.prepare import CaseOptions
 from bench.worker.workloads import WORKLOADS
 
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)

@@ -88,7 +88,7 @@ LAYERS = [
     "report.base",
     "regression.stored",
     "regression.commands",
-    "regression.paired",
+    "regression.programs",
     "regression.pairs",
     "regression.versions",
     "regression",

@@ -5,7 +5,7 @@ from support.comparisons import RULE, comparison, make_trial, stored_side, store
 from support.records import case
 
 from bench.records.schema import Parity
-from bench.regression.paired.judge_pairs import judge_cases
+from bench.regression.programs.judge_pairs import judge_cases
 from bench.regression.stored.calibrations import Spread
 from bench.regression.stored.judge_runs import compare_runs
 

@@ -9,7 +9,7 @@ from support.records import MACHINE, case, ok, plan_of, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
-from bench.regression.paired.comparison_plan import Absent
+from bench.regression.programs.comparison_plan import Absent
 from bench.report import index
 from bench.report.index import read_entries, write_index
 from bench.report.render.markdown import escape

@@ -10,7 +10,7 @@ from support.records import case
 
 from bench.analysis.intervals import Interval
 from bench.records.schema import Parity
-from bench.regression.paired.judge_pairs import judge_cases
+from bench.regression.programs.judge_pairs import judge_cases
 from bench.regression.result import (
     CaseComparison,
     ComparedVersion,

@@ -14,7 +14,7 @@ from support.workers import StoppedWorkers, of_file
 
 from bench.records import store
 from bench.records.schema import Parity, Trial
-from bench.regression.paired.comparison_plan import plan_pair
+from bench.regression.programs.comparison_plan import plan_pair
 from bench.runner import runner
 from bench.runner.parity.draws import NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.judge import Judge, Judgement

@@ -12,8 +12,8 @@ from bench.analysis.intervals import Interval
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Record, Slowdown
-from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
+from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
 from bench.regression.stored.calibrations import CalibrationPlan, Design, MeasuredDecision

@@ -13,9 +13,9 @@ from support.records import NUMPY, bare, case, environment, ok
 
 from bench.records import store
 from bench.records.schema import BasePlan, Record, Trial
-from bench.regression.paired import measure_pairs
-from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.pairs import loop
+from bench.regression.programs import measure_pairs
+from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing
 
 
 def pairing(name: str = "numpy", **changes: Any) -> Pairing:

@@ -5,9 +5,9 @@ from typing import Annotated
 from bench.cli import options
 from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
-from bench.regression.paired.compare import compare
-from bench.regression.paired.prepare import CaseOptions
 from bench.regression.pairs.plan import Terms
+from bench.regression.programs.compare import compare
+from bench.regression.programs.prepare import CaseOptions
 from bench.regression.stored.calibrations import load_calibrations, locate_calibrations
 from bench.runner.host.machine import describe
 from bench.runner.process.spec import parse_env

@@ -18,15 +18,15 @@ from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import BasePlan, Case, Environment, Seconds, Slowdown, TrialRecord, Value
 from bench.records.store import read_plan
-from bench.regression.paired.comparison_plan import ComparisonPlan
-from bench.regression.paired.judge_pairs import (
+from bench.regression.pairs.judge import collect_pairs, read_measured
+from bench.regression.programs.comparison_plan import ComparisonPlan
+from bench.regression.programs.judge_pairs import (
     RecordPair,
     choose_epoch,
     compute_log_ratio,
     group_records,
     judge_cases,
 )
-from bench.regression.pairs.judge import collect_pairs, read_measured
 from bench.regression.result import CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule

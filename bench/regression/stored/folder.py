@@ -8,9 +8,9 @@ from bench.records.schema import CommandRecord, TrialRecord
 from bench.records.store import read_plan
 from bench.regression.commands import judge_commands
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.paired import judge_pairs
-from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.pairs.judge import Measured, read_measured
+from bench.regression.programs import judge_pairs
+from bench.regression.programs.comparison_plan import ComparisonPlan
 from bench.regression.result import ComparisonResult
 
 

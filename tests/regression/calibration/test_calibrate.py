@@ -22,8 +22,8 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Slowdown
-from bench.regression.paired import measure_pairs
-from bench.regression.paired.prepare import CaseOptions
+from bench.regression.programs import measure_pairs
+from bench.regression.programs.prepare import CaseOptions
 from bench.regression.stored.calibrations import CalibrationPlan, load_calibrations
 from implementations import IMPLEMENTATIONS
 

@@ -15,7 +15,7 @@ from support.versions import write_project
 
 from bench.errors import UserError
 from bench.records import store
-from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.programs.comparison_plan import ComparisonPlan
 from bench.regression.versions import venv
 from bench.regression.versions.names import parse_version
 from bench.regression.versions.venv import PipOptions, ensure_environment, read_options

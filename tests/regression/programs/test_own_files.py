@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from bench.errors import UserError
-from bench.regression.paired.prepare import CaseOptions, prepare_comparison
 from bench.regression.pairs.plan import Terms
+from bench.regression.programs.prepare import CaseOptions, prepare_comparison
 from bench.worker import machine
 
 MINE = "import helper\nfrom pathlib import Path\nclass Trainer:\n    size = helper.SIZE\n"

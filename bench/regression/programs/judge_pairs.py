@@ -8,7 +8,6 @@ from statistics import fmean, median
 
 from bench.errors import UserError
 from bench.records.schema import TrialRecord
-from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.pairs.judge import (
     COMPUTING,
     Measured,
@@ -21,6 +20,7 @@ from bench.regression.pairs.judge import (
     make_metric,
 )
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
+from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.result import (
     CASE_VERDICTS,
     CaseComparison,

@@ -16,15 +16,15 @@ from bench.errors import UserError, make_unknown_name_error
 from bench.planning.cases import Size, check_memory, complete_case
 from bench.records.cases import list_distributions, make_case
 from bench.records.schema import Case
-from bench.regression.paired.comparison_plan import (
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
+from bench.regression.programs.comparison_plan import (
     TIMEOUT,
     Absent,
     ComparisonPlan,
     Pairing,
 )
-from bench.regression.paired.judge_pairs import MEAN_EPOCH
-from bench.regression.paired.own_files import check_sources, pair_files
-from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
+from bench.regression.programs.judge_pairs import MEAN_EPOCH
+from bench.regression.programs.own_files import check_sources, pair_files
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site

@@ -13,16 +13,16 @@ from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity, TrialRecord
-from bench.regression.paired.comparison_plan import Absent
-from bench.regression.paired.judge_pairs import (
+from bench.regression.pairs.judge import Measured, read_measured
+from bench.regression.pairs.plan import BASELINE, CANDIDATE
+from bench.regression.programs.comparison_plan import Absent
+from bench.regression.programs.judge_pairs import (
     CPU_EPOCH,
     METRICS,
     compute_log_ratio,
     judge,
     judge_cases,
 )
-from bench.regression.pairs.judge import Measured, read_measured
-from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.report.regression.verdicts import describe_case
 

@@ -6,13 +6,13 @@ from functools import partial
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
-from bench.regression.paired import measure_pairs
-from bench.regression.paired.comparison_plan import ComparisonPlan
-from bench.regression.paired.judge_pairs import judge
-from bench.regression.paired.prepare import CaseOptions, prepare_comparison
 from bench.regression.pairs.judge import Measured, read_measured
 from bench.regression.pairs.loop import hold_host
 from bench.regression.pairs.plan import Comparison, Terms
+from bench.regression.programs import measure_pairs
+from bench.regression.programs.comparison_plan import ComparisonPlan
+from bench.regression.programs.judge_pairs import judge
+from bench.regression.programs.prepare import CaseOptions, prepare_comparison
 from bench.regression.stats.decision import Rule
 
 

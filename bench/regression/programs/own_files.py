@@ -8,8 +8,8 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.planning.cases import find_implementation
 from bench.records.schema import Case
-from bench.regression.paired.comparison_plan import Absent, Pairing
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
+from bench.regression.programs.comparison_plan import Absent, Pairing
 from bench.regression.versions import git
 from bench.regression.versions.names import Version
 from bench.regression.versions.site import Site

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from bench.errors import UserError
-from bench.regression.paired import prepare
-from bench.regression.paired.comparison_plan import Absent
-from bench.regression.paired.prepare import CaseOptions, prepare_comparison
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
+from bench.regression.programs import prepare
+from bench.regression.programs.comparison_plan import Absent
+from bench.regression.programs.prepare import CaseOptions, prepare_comparison
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
 from bench.runner.process.spec import Installation

@@ -10,10 +10,10 @@ from bench.data.dataset import Dataset
 from bench.planning.cases import compute_max_samples
 from bench.records import store
 from bench.records.schema import TrialRecord
-from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
-from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
 from bench.regression.pairs.plan import Progress, Step
+from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing, plan_pair
+from bench.regression.programs.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.host.machine import read_usable_memory

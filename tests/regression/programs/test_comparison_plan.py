@@ -6,7 +6,7 @@ import pytest
 from support.comparisons import comparison
 from support.records import case
 
-from bench.regression.paired.comparison_plan import Pairing, plan_pair
+from bench.regression.programs.comparison_plan import Pairing, plan_pair
 from bench.regression.stats.decision import Rule
 
 PAIRING = Pairing(case("old"), case("new"))
