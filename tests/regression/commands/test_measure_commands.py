@@ -1,5 +1,7 @@
 """Pairs of processes of small commands, and what is recorded of them."""
 
+import itertools
+import math
 import os
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from bench.records import layout, store
 from bench.regression.commands import measure_commands
 from bench.regression.commands.measure_commands import iterate_in_turn, measure
 from bench.regression.commands.sides import CommandSide
+from bench.regression.pairs import loop
 from bench.regression.result import CaseComparison
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.session import ProcessStopped
@@ -40,7 +43,7 @@ def measured(tmp_path, sides):
         store.create_run(folder, plan, layout.COMMAND_PLAN)
         events = []
         measure(folder, plan, sides, events.append)
-        (case,) = of_kind(events, CaseComparison)
+        *_, case = of_kind(events, CaseComparison)
         return store.read_commands(folder), case
 
     return call
@@ -227,3 +230,28 @@ def test_side_that_ends_early_is_the_one_that_failed(measured, end, reason):
     other = by_side["candidate"]
     assert (other.status, other.reason) == ("interrupted", "its partner failed")
     assert case.remarks == (f"baseline: failed: {reason}",)
+
+
+@pytest.mark.parametrize(("follows", "verdict"), [(True, "slower"), (False, "undecided")])
+def test_measured_kernel_decides_what_the_speed_of_the_machine_hides(
+    measured, tmp_path, monkeypatch, follows, verdict
+):
+    """The machine is up to twice as slow; the candidate prints 10 % more than its speed."""
+    calls = 2 * measure_commands.KERNEL_RUNS  # of a process: before it and after it
+    kernels = []
+
+    def measure_speed(_core):
+        speed = 1 + abs(math.sin(7 * (len(kernels) // calls)))
+        for side, factor in (("base", 1.0), ("candidate", 1.1)):
+            (tmp_path / side / "speed").write_text(f"{factor * speed}")
+        kernels.append(speed if follows else 1.0)
+        return kernels[-1]
+
+    orders = itertools.cycle([["base", "candidate"], ["candidate", "base"]])
+    monkeypatch.setattr(measure_commands, "order_sides", lambda: next(orders))
+    monkeypatch.setattr(measure_commands, "measure_kernel", measure_speed)
+    for module in (measure_commands, loop):  # a process takes a second
+        monkeypatch.setattr(module, "now", lambda: len(kernels) / calls)
+    records, case = measured("cat speed", metric="last-number", budget=22.0)
+    assert {record.status for record in records} == {"ok"}
+    assert (case.verdict, case.pairs) == (verdict, 10)
