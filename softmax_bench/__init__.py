@@ -66,7 +66,7 @@ def gate(
     """
     with _lock, _suite_imported_by_name():
         from bench.records.schema import parse_variables
-        from bench.regression.commands.compare import gate as compare
+        from bench.regression.commands.compare import run_gate
         from bench.regression.commands.prepare_commands import CommandOptions
         from bench.regression.pairs.plan import Terms
 
@@ -88,7 +88,7 @@ def gate(
             output=None if output is None else Path(output),
         )
         chosen = CommandOptions(command, pytest, metric, prepare, threads, tuple(harness))
-        return compare(terms, chosen, profile=profile)
+        return run_gate(terms, chosen, profile=profile)
 
 
 def __getattr__(name: str) -> Any:

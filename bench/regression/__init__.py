@@ -11,20 +11,15 @@ from bench.regression.stats.signed_rank import compare_pairs
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What pairs of measurements show.
+    """What pairs of measurements show."""
 
-    verdict: "slower", "faster", "no change" or "undecided". ratio: of candidate to baseline, the
-    Hodges-Lehmann estimate with its bounds (``mean``, ``low``, ``high``; no bounds with too few
-    pairs). p_slower, p_faster: one-sided, of the hypotheses that the candidate is not slower, and
-    that it is not faster. more_pairs: about how many more pairs would decide, if it is undecided
-    and that can be estimated.
-    """
-
-    verdict: Verdict
+    verdict: Verdict  # "slower", "faster", "no change" or "undecided"
+    # Of candidate to baseline: the Hodges-Lehmann estimate (``mean``) with its bounds (``low`` and
+    # ``high``), which are None with too few pairs.
     ratio: Interval
-    p_slower: float
-    p_faster: float
-    more_pairs: int | None = None
+    p_slower: float  # one-sided, of the hypothesis that the candidate is not slower
+    p_faster: float  # likewise, that it is not faster
+    more_pairs: int | None = None  # about how many more would decide; None if that is not known
 
 
 def decide(

@@ -1,6 +1,6 @@
 """The result of a comparison of two versions, from live pairs or from stored runs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -32,24 +32,18 @@ Sides = tuple[float | None, float | None]  # the baseline's and the candidate's 
 
 @dataclass(frozen=True, slots=True)
 class MetricComparison:
-    """One metric of one case on both sides.
-
-    baseline, candidate: in ``unit``, "seconds", "bytes" or "number". ratio: of candidate to
-    baseline. p_slower, p_faster: None without a test. verdict: None for a metric that is not
-    judged. more_pairs: estimate for an undecided metric. statistic: of the judged epochs of a
-    process, "minimum" or "median".
-    """
+    """One metric of one case on both sides."""
 
     name: str
-    unit: str
+    unit: str  # of baseline and candidate: "seconds", "bytes" or "number"
     baseline: float
     candidate: float
-    ratio: Interval
-    p_slower: float | None = None
+    ratio: Interval  # of candidate to baseline
+    p_slower: float | None = None  # None without a test, and so is p_faster
     p_faster: float | None = None
-    verdict: Verdict | None = None
-    more_pairs: int | None = None
-    statistic: str | None = None
+    verdict: Verdict | None = None  # None for a metric that is not judged
+    more_pairs: int | None = None  # an estimate for an undecided metric
+    statistic: str | None = None  # of the judged epochs of a process: "minimum" or "median"
 
     @property
     def label(self) -> str:
@@ -59,62 +53,59 @@ class MetricComparison:
 
 @dataclass(frozen=True, slots=True)
 class CaseComparison:
-    """The verdict on one case and what it rests on.
-
-    metrics: steady epochs first; empty if nothing could be timed. required: the case was named by
-    the user, or one side has it, so that a comparison without it fails. unsettled: more pairs may
-    find the time slower, although it is decided. detectable: the slowdown that as many measurements
-    detect with probability 95 %, as a share.
-
-    Of live pairs: pairs; pair_seconds, what a pair took. Of stored runs, on both sides: processes,
-    those that succeeded; tried, all processes; epochs, how many of each process were compared;
-    deviation, the standard deviation of the logarithm of the ratio of two such runs; hours, from
-    how many hours of calibration it is computed.
-    """
+    """The verdict on one case and what it rests on."""
 
     name: str
-    case: str
+    case: str  # its slug, or the name of its value; empty if one side lacks the implementation
     verdict: CaseVerdict
-    metrics: tuple[MetricComparison, ...] = ()
+    metrics: tuple[MetricComparison, ...] = ()  # steady epochs first; none if nothing was timed
     remarks: tuple[str, ...] = ()
     accuracy: Sides = (None, None)
     parity_error: Sides = (None, None)
-    required: bool = False
-    unsettled: bool = False
-    detectable: float | None = None
+    required: bool = False  # a comparison without it fails: the user named it, or a side has it
+    unsettled: bool = False  # more pairs may find the time slower, although it is decided
+    detectable: float | None = (
+        None  # the slowdown that as many measurements detect in 95 %, a share
+    )
+    # Of live pairs.
     pairs: int = 0
-    pair_seconds: float | None = None
-    processes: tuple[int, int] = (0, 0)
-    tried: tuple[int, int] = (0, 0)
-    epochs: int = 0
-    deviation: float | None = None
-    hours: int = 0
+    pair_seconds: float | None = None  # what a pair took
+    # Of stored runs, on both sides.
+    processes: tuple[int, int] = (0, 0)  # that succeeded
+    tried: tuple[int, int] = (0, 0)  # all processes
+    epochs: int = 0  # of each process that were compared
+    deviation: float | None = None  # of the logarithm of the ratio of two such runs
+    hours: int = 0  # of calibration, from which the deviation is computed
+
+
+class Step(str):
+    """A line of progress that the next one replaces. Any other line stays."""
+
+    __slots__ = ()
+
+
+# Gets what happens while a comparison is prepared and measured: lines, and cases that were judged.
+Reporter = Callable[[str | CaseComparison], None]
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionCost:
-    """A function in a profile of both sides: calls, if they are counted, and cost without callees.
+    """A function in a profile of both sides."""
 
-    name: with its file and line. unit: ms or instructions.
-    """
-
-    name: str
-    unit: str
-    calls: list[int] = field(default_factory=lambda: [0, 0])
-    own: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    name: str  # with its file and line
+    unit: str  # "ms" or "instructions"
+    calls: list[int] = field(default_factory=lambda: [0, 0])  # if they are counted
+    own: list[float] = field(default_factory=lambda: [0.0, 0.0])  # the cost without callees
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedVersion:
-    """One side of a comparison: software has the versions of its packages by name.
-
-    env: the variables that the user asked for.
-    """
+    """One side of a comparison."""
 
     name: str
     machine: str | None = None
-    software: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
+    software: Mapping[str, str] = field(default_factory=dict)  # versions of packages by name
+    env: Mapping[str, str] = field(default_factory=dict)  # the variables that the user asked for
 
     @property
     def label(self) -> str:
@@ -124,34 +115,24 @@ class ComparedVersion:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """All cases of a comparison.
+    """All cases of a comparison."""
 
-    command: "bench ab" or "bench compare". gated: names of the judged metrics. between_runs: the
-    ratio above which uncalibrated runs differ, as a share; None for live pairs. refusal: why the
-    two were not compared. fail_on: verdicts with exit status 1 beside "slower" and "wrong".
-    allow_nothing: the comparison passes where no implementation differs, or only one side has it.
-    allow_missing: it passes although the candidate lacks what the baseline has.
-    parity: whether results were compared with the oracle's; those of commands are not. reason: why
-    this is judged, where the suite chose it. advice: what decides more than this comparison could,
-    for cases that are undecided. functions: those that differ most in a profile of both sides.
-    """
-
-    command: str
+    command: str  # "bench ab", "bench gate" or "bench compare"
     baseline: ComparedVersion
     candidate: ComparedVersion
     rule: Rule
     cases: Sequence[CaseComparison]
-    gated: Sequence[str] = ("epoch",)
+    gated: Sequence[str] = ("epoch",)  # names of the judged metrics
     same_machine: bool = True
-    between_runs: float | None = None
-    refusal: str | None = None
-    fail_on: Collection[str] = ()
-    allow_nothing: bool = False
-    allow_missing: bool = True
-    parity: bool = True
-    reason: str = ""
-    advice: str = ""
-    functions: Sequence[FunctionCost] = ()
+    between_runs: float | None = None  # the share above which uncalibrated runs differ
+    refusal: str | None = None  # why the two were not compared
+    fail_on: Collection[str] = ()  # verdicts with exit status 1 beside "slower" and "wrong"
+    allow_nothing: bool = False  # it passes where nothing differs, or only one side has it
+    allow_missing: bool = True  # it passes although the candidate lacks what the baseline has
+    parity: bool = True  # results were compared with the oracle's; those of commands are not
+    reason: str = ""  # why this is judged, where the suite chose it
+    advice: str = ""  # what decides more, for cases that are undecided
+    functions: Sequence[FunctionCost] = ()  # that differ most in a profile of both sides
 
     @property
     def ordered_cases(self) -> list[CaseComparison]:

@@ -35,16 +35,16 @@ from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Slowdown
 from bench.regression.pairs.loop import hold_host
-from bench.regression.pairs.plan import CANDIDATE, Progress, Step, Terms
+from bench.regression.pairs.plan import CANDIDATE, Terms
 from bench.regression.programs import measure_pairs
-from bench.regression.programs.comparison_plan import TIMEOUT
+from bench.regression.programs.comparison_plan import PROCESS_TIMEOUT
 from bench.regression.programs.prepare import (
     CaseOptions,
     PreparedComparison,
     prepare_comparison,
     prepare_size,
 )
-from bench.regression.result import CaseComparison
+from bench.regression.result import CaseComparison, Reporter, Step
 from bench.regression.stored.calibrations import (
     CalibrationPlan,
     Calibrations,
@@ -151,7 +151,7 @@ def calibrate(
             cases=select_cases(case_options),
             slowdowns=inject,
             budget=duration,
-            timeout=TIMEOUT,
+            timeout=PROCESS_TIMEOUT,
             data_source=data,
             decision_budget=budget,
         )
@@ -193,7 +193,7 @@ def generate_designs(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | N
 
 
 def measure_session(
-    folder: Path, plan: CalibrationPlan, options: CaseOptions, progress: Progress
+    folder: Path, plan: CalibrationPlan, options: CaseOptions, progress: Reporter
 ) -> None:
     """Make comparisons while a whole one fits into the budget, and at least one.
 
@@ -214,12 +214,12 @@ def measure_session(
             path = folder / f"{number:04}"
             store.create_run(path, comparison.plan, COMPARISON_PLAN)
             given = path, comparison.plan, comparison.data, comparison.installations
-            measure_pairs.measure(*given, partial(_report, progress, number))
+            measure_pairs.measure_programs(*given, partial(_report, progress, number))
         conditions = machines.compare_readings(before, machines.read_conditions())
         store.save_decision(path, Design(slowdown, swapped, conditions))
 
 
-def _report(progress: Progress, number: int, event: str | CaseComparison) -> None:
+def _report(progress: Reporter, number: int, event: str | CaseComparison) -> None:
     """Report the steps of a comparison as those of a decision; the verdicts come at the end."""
     if isinstance(event, str):
         progress(Step(f"decision {number}: {event}"))

@@ -19,7 +19,7 @@ from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.programs.judge_pairs import EPOCH, compute_log_ratio
 from bench.regression.result import TIMED, CaseVerdict
 from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
-from bench.regression.stats.signed_rank import estimate_ratio
+from bench.regression.stats.signed_rank import compute_ratio
 from bench.regression.stored.calibrations import (
     MIN_HOURS,
     Calibrations,
@@ -112,7 +112,7 @@ def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount
         judged = [decision for decision in members if decision.verdict in TIMED]
         loads = [decision.design.conditions.get("load_before") or 0.0 for decision in judged]
         estimates = [
-            estimate_ratio(decision.logs, ALPHA).mean for decision in judged if decision.logs
+            compute_ratio(decision.logs, ALPHA).mean for decision in judged if decision.logs
         ]
         too_few = [
             decision

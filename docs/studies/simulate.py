@@ -45,7 +45,7 @@ SPREAD = 0.04  # of normal noise, standard deviation of the logarithms
 SLOW = math.log(1.6)  # how much longer processes in the slower of two states take
 # A run gives a case one process a round. These many processes of the calibration, which measures
 # one after the other, fit into a round: one or ten seconds, or a minute.
-STRETCHES = (10, 60)
+ROUND_SECONDS = (10, 60)
 
 Logs = NDArray[np.float64]
 # Takes a generator and the shape (rows, repeats, processes). Returns the logarithms of the times,
@@ -117,17 +117,17 @@ def resample(population: Logs) -> Noise:
     return lambda random, shape: (random.choice(population, shape), float(np.median(population)))
 
 
-def resample_in_order(population: Logs, stretch: int) -> Noise:
-    """Return processes of one stretch of time: in each round, one from as many in a row.
+def resample_in_order(population: Logs, seconds: int) -> Noise:
+    """Return processes of one window of time: in each round, one from as many in a row.
 
-    The truth is the median of all processes of the stretch. So bursts stay together.
+    The truth is the median of all processes of the window. So bursts stay together.
     """
 
     def draw(random: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Logs, Logs]:
         _, repeats, count = shape
-        windows = np.lib.stride_tricks.sliding_window_view(population, count * stretch)
+        windows = np.lib.stride_tricks.sliding_window_view(population, count * seconds)
         starts = random.integers(0, len(windows), (repeats, 1))
-        chosen = starts + np.arange(count) * stretch + random.integers(0, stretch, shape)
+        chosen = starts + np.arange(count) * seconds + random.integers(0, seconds, shape)
         return population[chosen], np.median(windows, axis=1)[starts]
 
     return draw
@@ -149,8 +149,8 @@ def list_noises() -> dict[str, Noise]:
         "quiet, each by itself": resample(quiet),
         "busy, each by itself": resample(busy),
         **{
-            f"busy, in bursts, {stretch} s a round": resample_in_order(busy, stretch)
-            for stretch in STRETCHES
+            f"busy, in bursts, {seconds} s a round": resample_in_order(busy, seconds)
+            for seconds in ROUND_SECONDS
         },
         "Zen 5, one thread": resample(pool(read_residuals(zen5, 1))),
         "Zen 5, one thread, by program": resample_by_program(read_residuals(zen5, 1)),

@@ -32,7 +32,7 @@ if "bench" in sys.orig_argv:
     exec({NO_CHARTS!r})
 if "submit" in sys.orig_argv:
     from bench.cli.verbs import submit
-    submit.POLL_SECONDS = 0.5
+    submit.STATE_SECONDS = 0.5
 """
 ARGUMENTS = (*RUN[1:], "--implementation=./waits.py")
 

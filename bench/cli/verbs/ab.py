@@ -6,7 +6,7 @@ from bench.cli import options
 from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
 from bench.regression.pairs.plan import Terms
-from bench.regression.programs.compare import compare
+from bench.regression.programs.compare import compare_programs
 from bench.regression.programs.prepare import CaseOptions
 from bench.regression.stored.calibrations import load_calibrations, locate_calibrations
 from bench.runner.host.machine import describe
@@ -75,5 +75,5 @@ def ab(
         for fault in calibrations.faults:
             progress(fault)
         gates, detect = options.join_names(gate), calibrations.detectable_slowdown
-        comparison = compare(terms, cases, gates, detect)
+        comparison = compare_programs(terms, cases, gates, detect)
     pairs.finish(comparison, style)

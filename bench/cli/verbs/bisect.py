@@ -10,7 +10,7 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.regression.commands.compare import compare
+from bench.regression.commands.compare import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.plan import Terms
@@ -75,7 +75,7 @@ def bisect(
         # When a slowdown was seen, a step that runs the same code as the first one is not slower.
         try:
             with pairs.reporting() as progress:
-                comparison = compare(
+                comparison = compare_commands(
                     replace(
                         terms,
                         progress=progress,

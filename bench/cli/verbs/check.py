@@ -96,7 +96,8 @@ def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
             again = "without params, so no parity was computed again"
             if checked.judged:
                 again = f"parity of {checked.judged} of {checked.total} rows computed again"
-            print_line(f"{folder}: {again}; {len(faults)} fault{'s' * (len(faults) != 1)}")
+            plural = "" if len(faults) == 1 else "s"
+            print_line(f"{folder}: {again}; {len(faults)} fault{plural}")
             failed = failed or bool(faults)
     raise typer.Exit(1 if failed else 0)
 

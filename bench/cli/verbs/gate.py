@@ -6,7 +6,7 @@ from bench.cli import options
 from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
 from bench.records.schema import parse_variables
-from bench.regression.commands.compare import compare
+from bench.regression.commands.compare import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.plan import Terms
@@ -101,5 +101,5 @@ def gate(
             fail_on=fail_on,
             output=output,
         )
-        comparison = compare(terms, chosen, profile=profile)
+        comparison = compare_commands(terms, chosen, profile=profile)
     pairs.finish(comparison, style)

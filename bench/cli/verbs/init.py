@@ -13,8 +13,13 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.regression.commands.compare import compare
-from bench.regression.commands.discover import FILES, choose_packages, has_benchmark, list_timed
+from bench.regression.commands.compare import compare_commands
+from bench.regression.commands.discover import (
+    READ_FILES,
+    choose_packages,
+    has_benchmark,
+    list_timed,
+)
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.plan import Terms
@@ -48,7 +53,7 @@ def init(budget: options.PairBudget = 180) -> None:
     if WORKFLOW.exists():
         raise UserError(f"{WORKFLOW} exists. Remove it, and init writes another")
     paths = [Path(name) for name in git.list_files(Path.cwd(), tracked=True)]
-    read = [path for path in paths if FILES.search(str(path)) and path.is_file()]
+    read = [path for path in paths if READ_FILES.search(str(path)) and path.is_file()]
     texts = {str(path): path.read_text("utf-8", "replace") for path in read}
     names = [name for name in texts if has_benchmark(texts[name])]
     if not names:
@@ -83,7 +88,7 @@ def init(budget: options.PairBudget = 180) -> None:
                 allowed=["same-code"],
                 output=Path(name, "records"),
             )
-            comparison = compare(terms, CommandOptions(pytest=tests, metric=AUTO))
+            comparison = compare_commands(terms, CommandOptions(pytest=tests, metric=AUTO))
         pairs.finish(comparison)
 
 

@@ -53,14 +53,14 @@ def machine(
     if python and not gpu:
         raise UserError("--python is for --gpu. Add it, or leave --python out")
     if gpu:
-        examine_gpu(preflight.parse_options(python or ()))
+        print_gpu(preflight.parse_options(python or ()))
     for line in machine_lines(describe()):
         print_line(line)
     for line in find_disturbances() or ["nothing found that would disturb a run"]:
         print_line(line)
 
 
-def examine_gpu(pythons: Mapping[str, str]) -> NoReturn:
+def print_gpu(pythons: Mapping[str, str]) -> NoReturn:
     """Print a line for each thing that matters on a GPU, and how to measure there; exit."""
     for diagnosis in doctor.examine_gpu():
         print_line(format_diagnosis(diagnosis))

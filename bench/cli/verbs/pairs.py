@@ -10,13 +10,13 @@ import typer
 from bench.cli.console import print_comparison, print_line, stderr
 from bench.cli.live import Screen, Transient
 from bench.records import layout
-from bench.regression.pairs.plan import AnyPlan, Comparison, Progress, Step
-from bench.regression.result import CaseComparison
+from bench.regression.pairs.plan import AnyPlan, FinishedComparison
+from bench.regression.result import CaseComparison, Reporter, Step
 from bench.report.regression.verdicts import build_output, describe_case
 
 
 @contextmanager
-def reporting() -> Iterator[Progress]:
+def reporting() -> Iterator[Reporter]:
     """Print progress on stderr: a program may read stdout, where the result alone goes."""
     with Screen(stderr) as screen:
 
@@ -29,7 +29,7 @@ def reporting() -> Iterator[Progress]:
         yield report
 
 
-def finish(comparison: Comparison[AnyPlan], style: str = "table") -> NoReturn:
+def finish(comparison: FinishedComparison[AnyPlan], style: str = "table") -> NoReturn:
     """Print a result, and where its records are; exit."""
     print_comparison(build_output(comparison.result), style)
     if (comparison.folder / layout.TRIALS).exists():

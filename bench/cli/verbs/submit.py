@@ -29,7 +29,7 @@ from bench.runner.loop import Estimate
 from bench.worker.machine import ROOT, fingerprint
 
 option = options.measuring_option
-POLL_SECONDS = 15.0  # a job on this host is hardly disturbed
+STATE_SECONDS = 15.0  # a job on this host is hardly disturbed
 COMPLETE = "complete"
 
 
@@ -121,7 +121,7 @@ def watch(study: Path, names: Collection[str]) -> None:
                 screen.show(table)
             if not states.keys() & lines.keys():
                 return
-            select.select([], [], [], POLL_SECONDS)
+            select.select([], [], [], STATE_SECONDS)
 
 
 def describe_node(folder: Path, state: str | None) -> str:

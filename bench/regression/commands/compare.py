@@ -10,19 +10,19 @@ from bench.records.schema import CommandRecord
 from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import INSTRUCTIONS
-from bench.regression.commands.judge_commands import judge
+from bench.regression.commands.judge_commands import make_command_result
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.judge import read_measured
 from bench.regression.pairs.loop import hold_host
-from bench.regression.pairs.plan import Comparison, Terms
+from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.result import ComparisonResult
 from bench.runner.lock import hold_host_lock
 
 
-def compare(
+def compare_commands(
     terms: Terms, options: CommandOptions, *, profile: bool = False
-) -> Comparison[CommandPlan]:
+) -> FinishedComparison[CommandPlan]:
     """Measure two versions, record and judge them. Raises UserError."""
     functions = []
     with prepare_commands(terms, options) as (planned, sides):
@@ -35,7 +35,9 @@ def compare(
         folder, stopped = terms.choose_folder(plan), 0
         if sides:
             store.create_run(folder, plan, COMMAND_PLAN)
-            measure = partial(measure_commands.measure, folder, plan, sides, terms.progress)
+            measure = partial(
+                measure_commands.measure_processes, folder, plan, sides, terms.progress
+            )
             stopped = hold_host(terms.progress, measure)
         if sides and profile and not stopped:
             from bench.regression.commands.profile import profile_sides
@@ -44,11 +46,12 @@ def compare(
                 terms.progress,
                 lambda: functions.extend(profile_sides(plan, sides, terms.progress)),
             )
-    result = terms.settle(judge(plan, read_measured(folder, CommandRecord) if sides else None))
-    return Comparison(replace(result, functions=functions), plan, folder, stopped)
+    measured = read_measured(folder, CommandRecord) if sides else None
+    result = terms.settle(make_command_result(plan, measured))
+    return FinishedComparison(replace(result, functions=functions), plan, folder, stopped)
 
 
-def gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> ComparisonResult:
+def run_gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> ComparisonResult:
     """Compare two versions without a terminal, as ``softmax_bench.gate`` does.
 
     Raises UserError, and KeyboardInterrupt after a signal: what was measured until then is
@@ -62,7 +65,7 @@ def gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> Com
     if unknown := {*terms.allowed} - allowed:
         raise UserError(f"allow: {', '.join(unknown)}: choose from {', '.join(sorted(allowed))}")
 
-    comparison = compare(terms, options, profile=profile)
+    comparison = compare_commands(terms, options, profile=profile)
     if comparison.stopped:
         raise KeyboardInterrupt
     return comparison.result

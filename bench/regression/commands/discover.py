@@ -8,7 +8,9 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
-FILES = re.compile(r"\.py$|\basv\.conf\.json$|requirements[^/]*(/[^/]*)?\.txt$|^pyproject\.toml$")
+READ_FILES = re.compile(
+    r"\.py$|\basv\.conf\.json$|requirements[^/]*(/[^/]*)?\.txt$|^pyproject\.toml$"
+)
 _PLUGIN = re.compile(r"(?m)^\s*pytest[-_.](benchmark|codspeed)(?![\w-])")
 
 
@@ -20,9 +22,9 @@ def has_benchmark(source: str) -> bool:
         warnings.catch_warnings(action="ignore"),
     ):
         tree = ast.parse(source if "benchmark" in source else "")
-    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
-    tests = [one.args for one in functions if one.name.startswith("test")]
-    fixtures = {one.arg for test in tests for one in ast.walk(test) if isinstance(one, ast.arg)}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    tests = [function.args for function in functions if function.name.startswith("test")]
+    fixtures = {node.arg for test in tests for node in ast.walk(test) if isinstance(node, ast.arg)}
     is_marked = bool(tests) and bool(re.search(r"\bmark\.benchmark\b", ast.unparse(tree)))
     return is_marked or bool(fixtures & {"benchmark", "codspeed_benchmark"})
 
@@ -30,7 +32,7 @@ def has_benchmark(source: str) -> bool:
 def list_timed(texts: Mapping[str, str]) -> list[str]:
     """Return the files with functions for asv, in the benchmark_dir of each asv.conf.json."""
     folders = set()
-    for name in (one for one in texts if one.endswith("asv.conf.json")):
+    for name in [path for path in texts if path.endswith("asv.conf.json")]:
         # A comment begins with //.
         given = re.findall(r'(?m)^[^/\n]*"benchmark_dir"\s*:\s*"([^"\n]+)"', texts[name])
         folders.add(PurePosixPath(name).parent / (*given, "benchmarks")[0])
@@ -45,7 +47,8 @@ def choose_packages(settings: Mapping[str, Any], texts: Mapping[str, str]) -> li
     """
     extras = settings.get("project", {}).get("optional-dependencies", {})
     lists = {f"extra:{name}": lines for name, lines in extras.items()}
-    lists |= {f"group:{name}": one for name, one in settings.get("dependency-groups", {}).items()}
+    groups = settings.get("dependency-groups", {})
+    lists |= {f"group:{name}": lines for name, lines in groups.items()}
     naming = [name for name in lists if any(_PLUGIN.match(str(line)) for line in lists[name])]
     files = [texts[name] for name in texts if name.endswith(".txt") and _PLUGIN.search(texts[name])]
     lines = [re.sub(r"(^|\s+)[-#\\].*", "", line) for line in "\n".join(files[:1]).splitlines()]

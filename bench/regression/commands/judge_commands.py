@@ -33,7 +33,9 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
 
 
-def judge(plan: CommandPlan, measured: Measured[CommandRecord] | None) -> ComparisonResult:
+def make_command_result(
+    plan: CommandPlan, measured: Measured[CommandRecord] | None
+) -> ComparisonResult:
     """Return the result of a comparison; measured: None if nothing had to be."""
     cases: list[CaseComparison] = []
     if measured is not None:
@@ -52,7 +54,7 @@ def judge(plan: CommandPlan, measured: Measured[CommandRecord] | None) -> Compar
         command="bench gate",
         baseline=baseline,
         candidate=candidate,
-        rule=plan.make_rule(len(list_names(records))),
+        rule=plan.make_rule(len(list_value_names(records))),
         cases=cases,
         gated=tuple(gated),
         parity=False,
@@ -60,7 +62,7 @@ def judge(plan: CommandPlan, measured: Measured[CommandRecord] | None) -> Compar
     )
 
 
-def list_names(records: Iterable[CommandRecord]) -> list[str]:
+def list_value_names(records: Iterable[CommandRecord]) -> list[str]:
     """Return the names of the timed values of either side, in the order measured."""
     names = dict.fromkeys(name for record in records for name in record.values)
     return [name for name in names if name != INSTRUCTIONS]
@@ -72,7 +74,7 @@ def judge_commands(
     """Judge every value that both sides have; name what one side lacks, and what failed."""
     failures = list_failures(records)
     pairs = collect_pairs(records)
-    names = list_names(records)
+    names = list_value_names(records)
     rule, sampler = plan.make_rule(len(names)), plan.sampler
     measured: dict[str, MeasuredMetric] = {}
     for name in names:
@@ -170,5 +172,7 @@ def compare_kernels(baseline: CommandRecord, candidate: CommandRecord) -> float:
     """Return the log ratio of the kernel's time around the two processes; 0 if it is unknown."""
     if not (baseline.kernel_seconds and candidate.kernel_seconds):
         return 0.0
-    before, after = (fmean(map(math.log, one.kernel_seconds)) for one in (baseline, candidate))
+    before, after = (
+        fmean(map(math.log, record.kernel_seconds)) for record in (baseline, candidate)
+    )
     return after - before

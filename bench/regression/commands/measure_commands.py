@@ -19,12 +19,12 @@ from bench.records.schema import CommandRecord, Subject
 from bench.regression.commands import opened
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compare_counts
-from bench.regression.commands.judge_commands import judge_commands, list_names
+from bench.regression.commands.judge_commands import judge_commands, list_value_names
 from bench.regression.commands.samplers import CPU_TIME, TIME, TIMER, Sampler, ValueFault
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
-from bench.regression.pairs.plan import BASELINE, CANDIDATE, Progress, Step, order_sides
-from bench.regression.result import CaseComparison
+from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
+from bench.regression.result import CaseComparison, Reporter, Step
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
 from bench.runner.host import machine
@@ -39,13 +39,13 @@ from bench.worker.measure import now
 # Before and after a process the reference kernel runs this many times; the median counts.
 KERNEL_RUNS = 5
 # The share of a command that the start of Python takes, above which the result says so.
-START = 0.1
+START_SHARE = 0.1
 # The number of iterations in the first pair of --loops, which shows how long an iteration takes.
 FIRST_ITERATIONS = 2
 
 
-def measure(
-    folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide], progress: Progress
+def measure_processes(
+    folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide], progress: Reporter
 ) -> None:
     """Measure pairs until all is decided, a process failed, or the budget is over.
 
@@ -61,7 +61,7 @@ def measure(
 
 
 def count_until_decided(
-    pairs: "CommandPairs", counting: Sampler, end: float, progress: Progress
+    pairs: "CommandPairs", counting: Sampler, end: float, progress: Reporter
 ) -> bool:
     """Count the instructions of both sides; return whether all processes succeeded.
 
@@ -109,7 +109,7 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
         is_python = Path(python).name.startswith("python") and not plan.sampler.several
         empty = pairs.run_once(BASELINE, [python, "-c", ""]) if is_python else None
         start = empty.cpu_seconds / outcomes[0].cpu_seconds if empty else 0.0
-        if start > START:
+        if start > START_SHARE:
             chosen += (
                 f"; the start of Python is {min(start, 1):.0%} of it, so a change of 5 % in the "
                 f"rest looks like {5 * max(0, 1 - start):.1f} % (--metric iteration leaves it out)"
@@ -133,14 +133,14 @@ class CommandPairs:
             side: environments.make_environment(
                 {
                     "machine": machine.describe(),
-                    "software": dict(own.software),
+                    "software": dict(place.software),
                     "suite": machine.describe_suite(),
                     # Of all that it has, those that the user asked for.
                     "variables": dict(self._versions[side].env),
                     "data": {},
                 }
             )
-            for side, own in sides.items()
+            for side, place in sides.items()
         }
         self._cores = list_usable_cores()[-plan.threads :]
         self._records: list[CommandRecord] = []
@@ -170,7 +170,7 @@ class CommandPairs:
         if number == 0 and (fault := opened.find_unopened_fault(changed)):
             shutil.rmtree(self._folder)  # else its two processes look like a comparison
             raise UserError(fault)
-        tests = len(list_names(self._records))
+        tests = len(list_value_names(self._records))
         self.alpha = self._plan.make_rule(tests).alpha_per_test
         return True
 
@@ -323,9 +323,9 @@ class CommandPairs:
             values = self._sampler.read(outcome, folder)
         except ValueFault as fault:
             return result.fail(str(fault))
-        name, known = next(iter(values)), list_names(self._records)
-        if known and name not in known and not self._sampler.several:
-            reason = f"its value is {name!r}, and that of another process {known[0]!r}"
+        name, names = next(iter(values)), list_value_names(self._records)
+        if names and name not in names and not self._sampler.several:
+            reason = f"its value is {name!r}, and that of another process {names[0]!r}"
             return result.fail(f"{reason}. Print one unit only")
         return result.add(values=values)
 

@@ -37,12 +37,12 @@ def find_changed(
         names = sorted({*git.list_files(tops[0]), *git.list_files(tops[1])})
         both = [(tops[0] / name, tops[1] / name) for name in names]
         pairs += [pair for pair in both if not _are_equal(*pair)]
-    before, after = (find_site(one.get("PATH", os.defpath)) for one in variables)
+    before, after = (find_site(environment.get("PATH", os.defpath)) for environment in variables)
     if before and after and before != after:
         # Of names with their hashes, those that only one side has.
         differ = {name for name, _ in _read_hashes(before).items() ^ _read_hashes(after).items()}
         pairs += [(before / name, after / name) for name in sorted(differ)]
-    first, second = ([one[side] for one in pairs if one[side].is_file()] for side in (0, 1))
+    first, second = ([pair[side] for pair in pairs if pair[side].is_file()] for side in (0, 1))
     return first, second
 
 
@@ -94,7 +94,7 @@ def set_back(paths: Sequence[Path]) -> None:
 
 def find_unopened_fault(paths: Sequence[Path]) -> str | None:
     """Return the fault, and what to do, if none of these files was opened; None without files."""
-    if not paths or any(_was_opened(one) for path in paths for one in _list_twins(path)):
+    if not paths or any(_was_opened(twin) for path in paths for twin in _list_twins(path)):
         return None
     names = list(dict.fromkeys(path.name for path in paths))
     more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""

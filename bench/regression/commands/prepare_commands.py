@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from bench.regression.commands.command_plan import CommandPlan, split_arguments
 from bench.regression.commands.samplers import TIME, plan_metric
 from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
+from bench.regression.result import Reporter
 from bench.regression.versions import git
 from bench.regression.versions.names import Version, are_equal
 from bench.regression.versions.venv import resolve_versions
@@ -24,19 +25,16 @@ LEAST_TIMEOUT = 60.0  # seconds of a process; else the budget, because no pair t
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """What is run on both sides: a command, or pytest with these arguments.
-
-    threads: the cores that a process may use; 0 for every core. harness: see ``share_harness``.
-    metric: AUTO is TIME until a process of each side has shown that it computes, and so is
-    INSTRUCTIONS, which are counted beside it. Others: see ``SAMPLERS``.
-    """
+    """What is run on both sides: a command, or pytest with these arguments."""
 
     command: str | None = None
     pytest: str | None = None
+    # AUTO is TIME until a process of each side has shown that it computes, and so is INSTRUCTIONS,
+    # which are counted beside it. Others: see ``SAMPLERS``.
     metric: str = TIME
     prepare: str = ""
-    threads: int = 1
-    harness: tuple[str, ...] = ()
+    threads: int = 1  # the cores that a process may use; 0 for every core
+    harness: tuple[str, ...] = ()  # see ``share_harness``
 
 
 @contextmanager
@@ -105,14 +103,14 @@ def share_harness(
 
 
 def watch_changes(
-    sides: Mapping[str, CommandSide], progress: Callable[[str], None], *, must_differ: bool
+    sides: Mapping[str, CommandSide], progress: Reporter, *, must_differ: bool
 ) -> dict[str, CommandSide]:
     """Return the sides with the files that differ, of which the first pair must open one.
 
     must_differ: nothing but files and software can make the sides differ. Raises UserError.
     """
     both = [*sides.values()]
-    changed = opened.find_changed([one.folder for one in both], [one.variables for one in both])
+    changed = opened.find_changed([side.folder for side in both], [side.variables for side in both])
     if must_differ and not any(changed) and both[0].software == both[1].software:
         raise UserError("both sides have equal files. Name others, or add --allow same-code")
     if not opened.keep_access_times([*changed[0], *changed[1]]):

@@ -7,24 +7,24 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import VALGRIND
 from bench.regression.commands.measure_commands import CommandPairs
 from bench.regression.commands.sides import CommandSide, read_interpreter
-from bench.regression.result import FunctionCost
+from bench.regression.result import FunctionCost, Reporter
 from bench.regression.versions import git
 
 # Where a Python has its modules: each side may have a Python of its own.
 _MODULES = re.compile(r".*/(?:(?:site|dist)-packages|lib/python[\d.]+)/")
 
-Row = tuple[str, int, str, int, float]  # file, line, name, calls and own cost of a function
+ProfileRow = tuple[str, int, str, int, float]  # file, line, name, calls and own cost of a function
 
 
 def profile_sides(
-    plan: CommandPlan, sides: Mapping[str, CommandSide], progress: Callable[[str], None]
+    plan: CommandPlan, sides: Mapping[str, CommandSide], progress: Reporter
 ) -> list[FunctionCost]:
     """Run each side once under a profiler; return the functions that differ most.
 
@@ -33,12 +33,12 @@ def profile_sides(
     progress(f"{plan.arguments}: both sides once more, under a profiler")
     pairs, costs = CommandPairs(Path(), plan, sides), []
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-        commands = [use_cprofile(plan, own, f"{name}/{side}-") for side, own in sides.items()]
+        commands = [use_cprofile(plan, place, f"{name}/{side}-") for side, place in sides.items()]
         is_python = None not in commands
         if not is_python and not shutil.which(VALGRIND[0]):
             progress("no profile: what is not Python needs Valgrind. Install valgrind")
             return []
-        for command, (side, own) in zip(commands, sides.items(), strict=True):
+        for command, (side, place) in zip(commands, sides.items(), strict=True):
             output = f"--cachegrind-out-file={name}/{side}-%p"
             words = [*VALGRIND, output, *shlex.split(plan.arguments)]
             ended = pairs.run_once(side, command if command and is_python else words)
@@ -48,7 +48,7 @@ def profile_sides(
                 progress(f"no profile: {side} fails under {profiler}. Try it, or raise --budget")
                 return []
             rows = read_cprofile(files) if is_python else read_cachegrind(files)
-            costs.append([(shorten(row[0], own.folder), *row[1:]) for row in rows])
+            costs.append([(shorten(row[0], place.folder), *row[1:]) for row in rows])
     return rank_functions(costs, "ms" if is_python else "instructions")
 
 
@@ -75,14 +75,14 @@ def use_cprofile(plan: CommandPlan, side: CommandSide, output: str) -> list[str]
     return [*words[:first], "-m", "cProfile", "-o", f"{output}python", *words[first:]]
 
 
-def read_cprofile(files: Iterable[Path]) -> Iterator[Row]:
+def read_cprofile(files: Iterable[Path]) -> Iterator[ProfileRow]:
     """Yield the functions in files of cProfile; a name may have an address, which differs."""
     stats = pstats.Stats(*map(str, files)).stats  # type: ignore[attr-defined]  # its stub lacks it
-    for (file, line, name), (_, calls, own, *_) in stats.items():
-        yield file, line, re.sub(" at 0x[0-9a-f]+", "", name), calls, 1000 * own
+    for (file, line, name), (_, calls, seconds, *_) in stats.items():
+        yield file, line, re.sub(" at 0x[0-9a-f]+", "", name), calls, 1000 * seconds
 
 
-def read_cachegrind(files: Iterable[Path]) -> Iterator[Row]:
+def read_cachegrind(files: Iterable[Path]) -> Iterator[ProfileRow]:
     """Yield the lines of functions in files of Cachegrind, which counts no calls."""
     names = {"fl": "", "fn": ""}
     for text in (line for file in files for line in file.read_text(errors="replace").splitlines()):
@@ -90,8 +90,8 @@ def read_cachegrind(files: Iterable[Path]) -> Iterator[Row]:
         if key in names:
             names[key] = value
         elif key[:1].isdigit():
-            line, own, *_ = key.split()
-            yield names["fl"], int(line), names["fn"], 0, float(own)
+            line, count, *_ = key.split()
+            yield names["fl"], int(line), names["fn"], 0, float(count)
 
 
 def shorten(file: str, folder: Path) -> str:
@@ -102,13 +102,13 @@ def shorten(file: str, folder: Path) -> str:
     return os.path.relpath(file, folder) if is_own else file
 
 
-def rank_functions(sides: Sequence[Sequence[Row]], unit: str) -> list[FunctionCost]:
+def rank_functions(sides: Sequence[Sequence[ProfileRow]], unit: str) -> list[FunctionCost]:
     """Return the ten functions whose own cost differs most, joined by file and name: lines move."""
     costs: dict[tuple[str, str], FunctionCost] = {}
     for side in (1, 0):  # the candidate's lines are shown
-        for file, line, name, calls, own in sides[side]:
+        for file, line, name, calls, value in sides[side]:
             title = f"{file}:{line} {name}".removeprefix("~:0 ")
             cost = costs.setdefault((file, name), FunctionCost(title, unit))
             cost.calls[side] += calls
-            cost.own[side] += own
+            cost.own[side] += value
     return heapq.nlargest(10, costs.values(), lambda cost: abs(cost.own[1] - cost.own[0]))

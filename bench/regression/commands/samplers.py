@@ -232,7 +232,10 @@ def read_benchmarks(file: Path, statistic: str) -> dict[str, float]:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise ValueFault("its results are larger than 256 MiB")
         document: dict[str, Any] = json.loads(file.read_bytes())
-        values = {one["fullname"]: float(one["stats"][statistic]) for one in document["benchmarks"]}
+        values = {
+            benchmark["fullname"]: float(benchmark["stats"][statistic])
+            for benchmark in document["benchmarks"]
+        }
     except FileNotFoundError:
         raise ValueFault("no benchmark ran, so there are no results") from None
     except (OSError, LookupError, TypeError, ValueError) as error:

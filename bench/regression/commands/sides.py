@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.regression.commands.opened import find_site
+from bench.regression.result import Reporter
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
 from bench.runner.process.interpreters import find_executable, require_executable
@@ -39,9 +40,9 @@ for name in names:
     if origin:
         places[name] = origin
 versions = {}
-for one in importlib.metadata.distributions():
-    if one.metadata["Name"]:
-        versions.setdefault(one.metadata["Name"].lower(), one.metadata["Version"])
+for distribution in importlib.metadata.distributions():
+    if distribution.metadata["Name"]:
+        versions.setdefault(distribution.metadata["Name"].lower(), distribution.metadata["Version"])
 software = {"python": platform.python_version(), "distributions": dict(sorted(versions.items()))}
 print(json.dumps({"places": places, "software": software}))
 """
@@ -53,18 +54,13 @@ _HEAD = re.compile(rb"""#!\s*(?:/bin/sh\n'''exec' ["']?)?(/[^\n]*?/(?:python|pyp
 
 @dataclass(frozen=True, slots=True)
 class CommandSide:
-    """Where a side's command runs.
-
-    isolated: the Python on its PATH is one of its own, and not the user's. software: what that has;
-    empty without one. changed: its files that differ from the other side's, if one of them must be
-    opened.
-    """
+    """Where a side's command runs."""
 
     folder: Path
     variables: Mapping[str, str]
-    isolated: bool
-    software: Mapping[str, Any]
-    changed: Sequence[Path] = ()
+    isolated: bool  # the Python on its PATH is the side's, and not the user's
+    software: Mapping[str, Any]  # what that Python has; empty without one
+    changed: Sequence[Path] = ()  # files that differ, if the first pair must open one of them
 
 
 def parse_side(text: str) -> Version:
@@ -82,7 +78,7 @@ def parse_side(text: str) -> Version:
 
 @contextmanager
 def prepare_side(
-    version: Version, progress: venv.Progress, pip: venv.PipOptions
+    version: Version, progress: Reporter, pip: venv.PipOptions
 ) -> Iterator[CommandSide]:
     """Yield the side of a version, whose checkout is removed at the end. Raises UserError.
 
@@ -148,7 +144,7 @@ def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[s
         first.insert(0, str(links))
     system = os.defpath.split(os.pathsep)
     rest = variables.get("PATH", os.defpath).split(os.pathsep)
-    rest = [one for one in rest if one in system or not Path(one, "python").exists()]
+    rest = [path for path in rest if path in system or not Path(path, "python").exists()]
     changed["PATH"] = os.pathsep.join((*first, *rest))
     return changed
 
@@ -229,7 +225,7 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
     ]
     for side, origins in zip(sides, places, strict=True):
         for module, origin in origins.items():
-            is_shared = all(one.get(module) == origin for one in places)
+            is_shared = all(modules.get(module) == origin for modules in places)
             is_own = side.isolated or Path(origin).resolve().is_relative_to(
                 git.find_top(side.folder)
             )
@@ -256,16 +252,16 @@ def _find_foreign_program(sides: Sequence[CommandSide], arguments: Sequence[str]
     All words of the command count if its first is a program of the system, such as a shell.
     """
     words = [*arguments, *re.split(r"[\s|&;()`$'\"<>]+", " ".join(arguments))]
-    for side in (one for one in sides if one.isolated):
+    for side in (side for side in sides if side.isolated):
         path = side.variables.get("PATH", os.defpath)
-        own = _find_python(Path(shutil.which("python", path=path) or "python"))
+        ours = _find_python(Path(shutil.which("python", path=path) or "python"))
         for number, word in enumerate(words):
             name = str(side.folder / word) if "/" in word else word
             program = shutil.which(name, path=path)
             # Without a program that has left PATH, a shell may go on, and measure nothing.
             other = program or shutil.which(name)
             python = _find_python(Path(other)) if other else None
-            if program != other or python not in {None, own}:
+            if program != other or python not in {None, ours}:
                 return (
                     f"{word} would be {other}, which is of neither side. Install it for each side, "
                     "or name it by its path and allow it with --allow same-code"

@@ -82,7 +82,7 @@ def collect_pairs(records: Iterable[PairedRecord]) -> list[tuple[PairedRecord, P
     for record in records:
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record
-    complete = [own for _, own in sorted(sides.items()) if own.keys() == {BASELINE, CANDIDATE}]
+    complete = [pair for _, pair in sorted(sides.items()) if pair.keys() == {BASELINE, CANDIDATE}]
     if len(complete) > MAX_PAIRS:
         raise UserError(f"a comparison has {MAX_PAIRS:,} pairs at most. Delete this one")
     return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]

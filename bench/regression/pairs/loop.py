@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bench.regression.pairs.judge import close_schedule
-from bench.regression.pairs.plan import Progress, Step
-from bench.regression.result import CaseComparison
+from bench.regression.result import CaseComparison, Reporter, Step
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
 from bench.runner.host.signals import Ending
 from bench.runner.lock import hold_host_lock
@@ -24,7 +23,7 @@ EPOCH_SECONDS = 1.0
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
 
 
-class Pairs(Protocol):
+class PairSource(Protocol):
     """What is measured in pairs, and judged together.
 
     name: of all of it, for progress. alpha: the level of one test, known after the first pair.
@@ -49,14 +48,14 @@ class Pairs(Protocol):
         """Judge all pairs so far."""
 
 
-def hold_host(progress: Progress, measure: Callable[[], None]) -> int:
+def hold_host(progress: Reporter, measure: Callable[[], None]) -> int:
     """Hold the host's lock while something measures; return the status of a signal, or 0."""
     with Ending() as ending, hold_host_lock(progress):
         measure()
     return ending.status
 
 
-def measure_until_decided(pairs: Pairs, end: float, progress: Progress) -> None:
+def measure_until_decided(pairs: PairSource, end: float, progress: Reporter) -> None:
     """Measure pairs until all is decided, a process failed, or the time is up.
 
     progress: gets a step before each pair, and the cases whenever they were judged; first a line
@@ -70,7 +69,7 @@ def measure_until_decided(pairs: Pairs, end: float, progress: Progress) -> None:
         progress(case)
 
 
-def _measure_planned(pairs: Pairs, end: float, progress: Progress) -> bool:
+def _measure_planned(pairs: PairSource, end: float, progress: Reporter) -> bool:
     """Measure the pairs after the first; return whether a look has decided all."""
     least = count_fewest_pairs(pairs.alpha)
     fewest = least + SPARE_PAIRS

@@ -12,24 +12,14 @@ from bench.data import cache
 from bench.errors import UserError
 from bench.records.schema import FORMAT, BasePlan, Precision, Seconds, Share
 from bench.records.store import RESULTS, check_writable, make_run_name
-from bench.regression.result import CaseComparison, CaseVerdict, ComparisonResult
-from bench.regression.stats.decision import TOLERANCE, Rule
+from bench.regression.result import CaseVerdict, ComparisonResult, Reporter
+from bench.regression.stats.decision import DEFAULT_TOLERANCE, Rule
 from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions.names import Version, find_incompatibility
 from bench.regression.versions.venv import PipOptions, read_options
 from bench.worker import machine
 
 BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
-
-
-class Step(str):
-    """A line of progress that the next one replaces. Any other line stays."""
-
-    __slots__ = ()
-
-
-# Gets what happens while a comparison is prepared and measured: lines, and cases that were judged.
-Progress = Callable[[str | CaseComparison], None]
 
 
 class PairedPlan(BasePlan, frozen=True, kw_only=True):
@@ -56,8 +46,8 @@ class Terms:
     baseline: str | None  # None for the candidate's version, where something else differs
     candidate: str
     command: str  # as recorded
-    progress: Progress
-    tolerance: float = TOLERANCE  # a share
+    progress: Reporter
+    tolerance: float = DEFAULT_TOLERANCE  # a share
     budget: float = 180.0  # seconds of measuring
     envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})  # of the processes of each side
     install: bool = False  # see ``resolve_versions``, and additions
@@ -90,7 +80,7 @@ class Terms:
         return versions
 
     def make_plan(
-        self, kind: type[AnyPlan], baseline: Version, candidate: Version, **own: Any
+        self, kind: type[AnyPlan], baseline: Version, candidate: Version, **fields: Any
     ) -> AnyPlan:
         """Return the plan of a new comparison; own: the fields of this kind."""
         run, created = make_run_name("ab-")
@@ -105,7 +95,7 @@ class Terms:
             tolerance=self.tolerance,
             alpha=ALPHA,
             budget=self.budget,
-            **own,
+            **fields,
         )
 
     def choose_folder(self, plan: PairedPlan) -> Path:
@@ -128,7 +118,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Generic[AnyPlan]):
+class FinishedComparison(Generic[AnyPlan]):
     """Two versions that were compared."""
 
     result: ComparisonResult

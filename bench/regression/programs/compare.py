@@ -8,20 +8,20 @@ from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
 from bench.regression.pairs.judge import Measured, read_measured
 from bench.regression.pairs.loop import hold_host
-from bench.regression.pairs.plan import Comparison, Terms
-from bench.regression.programs import measure_pairs
+from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.programs.comparison_plan import ComparisonPlan
-from bench.regression.programs.judge_pairs import judge
+from bench.regression.programs.judge_pairs import make_program_result
+from bench.regression.programs.measure_pairs import measure_programs
 from bench.regression.programs.prepare import CaseOptions, prepare_comparison
 from bench.regression.stats.decision import Rule
 
 
-def compare(
+def compare_programs(
     terms: Terms,
     cases: CaseOptions,
     gates: tuple[str, ...],
     detect: Callable[[str, int, Rule], float | None],
-) -> Comparison[ComparisonPlan]:
+) -> FinishedComparison[ComparisonPlan]:
     """Measure two versions, record and judge them. Raises UserError.
 
     gates: names of further metrics to judge. detect: returns the slowdown that pairs of a case
@@ -33,11 +33,11 @@ def compare(
         if plan.pairings:
             store.create_run(folder, plan, COMPARISON_PLAN)
             given = folder, plan, ready.data, ready.installations, terms.progress
-            stopped = hold_host(terms.progress, partial(measure_pairs.measure, *given))
-    result = judge(
+            stopped = hold_host(terms.progress, partial(measure_programs, *given))
+    result = make_program_result(
         plan,
         read_measured(folder, TrialRecord) if plan.pairings else Measured(),
         required=bool(cases.implementations),
         detect=lambda case: detect(case.case, case.pairs, plan.rule),
     )
-    return Comparison(terms.settle(result), plan, folder, stopped)
+    return FinishedComparison(terms.settle(result), plan, folder, stopped)

@@ -6,7 +6,7 @@ from bench.records.schema import Case, Trial
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan, order_sides
 from bench.regression.stats.decision import Rule
 
-TIMEOUT = 600.0  # seconds of a process
+PROCESS_TIMEOUT = 600.0  # seconds of a process
 
 
 class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,27 +23,20 @@ class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An implementation that one version lacks.
-
-    side: that version, BASELINE or CANDIDATE; empty in plans of earlier suites. reason: names it.
-    """
+    """An implementation that one version lacks."""
 
     implementation: str
-    reason: str
-    side: str = ""
+    reason: str  # names that version
+    side: str = ""  # that version, BASELINE or CANDIDATE; empty in plans of earlier suites
 
 
 class ComparisonPlan(PairedPlan, frozen=True, kw_only=True):
-    """The plan of ``bench ab`` of implementations, as it is stored.
-
-    gates: names of the metrics that are judged beside the epoch. cpu_time: the epoch's CPU time is
-    judged where the process computes.
-    """
+    """The plan of ``bench ab`` of implementations, as it is stored."""
 
     pairings: tuple[Pairing, ...]
     absent: tuple[Absent, ...] = ()
-    gates: tuple[str, ...] = ()
-    cpu_time: bool = False
+    gates: tuple[str, ...] = ()  # names of the metrics that are judged beside the epoch
+    cpu_time: bool = False  # the epoch's CPU time is judged where the process computes
 
     @property
     def rule(self) -> Rule:

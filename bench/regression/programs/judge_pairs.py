@@ -64,7 +64,7 @@ METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
 }
 
 
-def judge(
+def make_program_result(
     plan: ComparisonPlan,
     measured: Measured[TrialRecord],
     *,
@@ -100,7 +100,11 @@ def choose_epoch(plan: ComparisonPlan, records: Iterable[TrialRecord]) -> str:
 
     A process that waits for a core does not wait by itself.
     """
-    first = [one for one in records if one.round == 0 and one.status == "ok" and one.alternated]
+    first = [
+        record
+        for record in records
+        if record.round == 0 and record.status == "ok" and record.alternated
+    ]
     for record in first:
         wanted = sum(record.epoch_seconds) - sum(record.epoch_delay_seconds)
         if sum(record.epoch_cpu_seconds) < COMPUTING * wanted or not record.epoch_cpu_seconds:
@@ -224,9 +228,14 @@ def _judge_case(
     )
     remarks = list_failures(records)
     deciding = [
-        one for one in metrics.values() if one.name != MEAN_EPOCH or one.verdict == "slower"
+        metric
+        for metric in metrics.values()
+        if metric.name != MEAN_EPOCH or metric.verdict == "slower"
     ]
-    verdicts: set[CaseVerdict] = {"no change", *(one.verdict for one in deciding if one.verdict)}
+    verdicts: set[CaseVerdict] = {
+        "no change",
+        *(metric.verdict for metric in deciding if metric.verdict),
+    }
     if gated - metrics.keys():  # memory on some systems: what was not recorded need not pass
         verdicts.add("undecided")
     verdict = min(verdicts, key=CASE_VERDICTS.index)

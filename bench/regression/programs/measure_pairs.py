@@ -11,10 +11,9 @@ from bench.planning.cases import compute_max_samples
 from bench.records import store
 from bench.records.schema import TrialRecord
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
-from bench.regression.pairs.plan import Progress, Step
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.programs.judge_pairs import judge_cases
-from bench.regression.result import CaseComparison
+from bench.regression.result import CaseComparison, Reporter, Step
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.process.spec import Installation
@@ -27,12 +26,12 @@ FIRST_EPOCHS = 2
 PROCESS_SECONDS = 0.5
 
 
-def measure(
+def measure_programs(
     folder: Path,
     plan: ComparisonPlan,
     data: Dataset,
     installations: Mapping[str, Installation],
-    progress: Progress,
+    progress: Reporter,
 ) -> None:
     """Measure one case after the other; the remaining cases share the remaining time.
 

@@ -16,7 +16,7 @@ from bench.regression.versions.site import Site
 from bench.runner.process import preflight
 from bench.worker import machine
 
-Side = tuple[Version, Site]
+VersionSite = tuple[Version, Site]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +36,32 @@ def check_sources(
     implementations: names of the suite's, or files.
     """
     kinds = {version.kind for version in versions}
-    own = [name for name in implementations if name.endswith(".py")]
+    files = [name for name in implementations if name.endswith(".py")]
     if implementations and "file" in kinds:
         raise UserError("two files say what is measured. Leave out --implementation")
-    if own and len(own) < len(implementations):
+    if files and len(files) < len(implementations):
         raise UserError("name files or implementations of this suite, not both")
-    if install and (not own or kinds != {"revision"}):
+    if install and (not files or kinds != {"revision"}):
         raise UserError(
             "--install builds two revisions of the project that a file or a command uses. Name "
             "both revisions, and the file with --implementation FILE.py"
         )
-    if not own and kinds == {"revision", "tree"} and git.find_repository() != machine.ROOT:
+    if not files and kinds == {"revision", "tree"} and git.find_repository() != machine.ROOT:
         raise UserError(
             "the current folder is in the repository of another project, and . stands for this "
             "suite's own implementations. Name a file with --implementation FILE.py, or measure a "
             "command with bench gate"
         )
-    if not own and "folder" in kinds:
+    if not files and "folder" in kinds:
         raise UserError("a folder of modules is a version of a file: add --implementation FILE.py")
 
 
 def pair_files(
-    baseline: Side, candidate: Side, files: Sequence[Path | None], *, same_code_ok: bool
+    baseline: VersionSite,
+    candidate: VersionSite,
+    files: Sequence[Path | None],
+    *,
+    same_code_ok: bool,
 ) -> tuple[list[Pairing], list[Absent]]:
     """Return the pairings of files, and those that one side lacks.
 
@@ -82,11 +86,11 @@ def pair_files(
         if missing:
             absent += missing
             continue
-        loaded = [load(paths[side], *sides[side]) for side in sides]
+        loaded = [load_file(paths[side], *sides[side]) for side in sides]
         differ = baseline[0].env != candidate[0].env
-        if not (differ or same_code_ok) and (fault := find_same_code(*loaded)):
+        if not (differ or same_code_ok) and (fault := find_equal_files(*loaded)):
             raise UserError(fault)
-        pairings.append(Pairing(*(own.case for own in loaded)))
+        pairings.append(Pairing(*(side.case for side in loaded)))
     return pairings, absent
 
 
@@ -101,13 +105,13 @@ def locate(site: Site, file: Path) -> Path:
     return site.checkout / file.resolve().relative_to(top)
 
 
-def load(path: Path, version: Version, site: Site) -> OwnFile:
+def load_file(path: Path, version: Version, site: Site) -> OwnFile:
     """Load a file in a worker of its side. Raises UserError for a file that cannot be used."""
     inspect = cache(lambda file: preflight.inspect(file, site.installation, version.env))
     return OwnFile(path, find_implementation(str(path), inspect), inspect(path).modules)
 
 
-def find_same_code(baseline: OwnFile, candidate: OwnFile) -> str | None:
+def find_equal_files(baseline: OwnFile, candidate: OwnFile) -> str | None:
     """Return why two files run the same code, and what to do; None if nothing shows that they do.
 
     They do if both import a module of their own project from the same place, such as an installed
@@ -124,13 +128,13 @@ def find_same_code(baseline: OwnFile, candidate: OwnFile) -> str | None:
         for name, place in baseline.modules.items()
         if candidate.modules.get(name) == place
     }
-    own = {
+    modules = {
         name
         for side in (baseline, candidate)
         for name in git.list_modules(side.path.parent.resolve())
     }
     for name, place in shared.items():
-        if name in own:
+        if name in modules:
             return f"both sides import {name} from {place}, so they run the same code. {hint}"
     before, after = baseline.case, candidate.case
     same_files = (before.sha256, before.siblings) == (after.sha256, after.siblings)

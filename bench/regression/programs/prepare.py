@@ -18,7 +18,7 @@ from bench.records.cases import list_distributions, make_case
 from bench.records.schema import Case
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.programs.comparison_plan import (
-    TIMEOUT,
+    PROCESS_TIMEOUT,
     Absent,
     ComparisonPlan,
     Pairing,
@@ -39,34 +39,25 @@ from implementations import IMPLEMENTATIONS, Implementation
 
 @dataclass(frozen=True, slots=True)
 class CaseOptions:
-    """Which cases are measured, and at which one size.
+    """Which cases are measured, and at which one size."""
 
-    implementations: names, or files of a user's own; empty for the default of the command.
-    batch_size: None for that of the workload. threads: 0 for every core; one by default, because
-    one core has the least noise. data: name or folder of a data set. samples: None for all of its
-    training images.
-    """
-
-    implementations: tuple[str, ...] = ()
+    implementations: tuple[str, ...] = ()  # names, or files of a user; empty for the default
     workload: str = "sgd"
     device: Device = "cpu"
-    batch_size: int | None = None
-    threads: int = 1
-    data: str | None = None
-    samples: int | None = None
+    batch_size: int | None = None  # None for that of the workload
+    threads: int = 1  # 0 for every core; one core has the least noise
+    data: str | None = None  # name or folder of a data set
+    samples: int | None = None  # None for all of its training images
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedComparison:
-    """A comparison that is ready to be measured, with the installation of each version.
-
-    changed: the implementations that differ between the versions; empty for two files.
-    """
+    """A comparison that is ready to be measured."""
 
     plan: ComparisonPlan
-    installations: Mapping[str, Installation]
+    installations: Mapping[str, Installation]  # of each version
     data: Dataset
-    changed: Sequence[str] = ()
+    changed: Sequence[str] = ()  # the implementations that differ; empty for two files
 
 
 @contextmanager
@@ -80,7 +71,7 @@ def prepare_comparison(
     versions = terms.parse(
         partial(parse_version, check=lambda python: preflight.read_software(Installation(python)))
     )
-    own = [name for name in cases.implementations if name.endswith(".py")]
+    paths = [name for name in cases.implementations if name.endswith(".py")]
     check_sources(versions, cases.implementations, install=terms.install)
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
     versions = venv.resolve_versions(
@@ -90,14 +81,14 @@ def prepare_comparison(
     chosen = _choose_implementations(before, after, cases)
     looks = terms.progress, terms.pip
     with (
-        prepare_site(before, chosen, *looks, whole=bool(own)) as baseline_site,
-        prepare_site(after, chosen, *looks, whole=bool(own)) as candidate_site,
+        prepare_site(before, chosen, *looks, whole=bool(paths)) as baseline_site,
+        prepare_site(after, chosen, *looks, whole=bool(paths)) as candidate_site,
     ):
         implementations = cases.implementations or tuple(entry.name for entry in chosen)
         changed: Sequence[str] = ()
         sides = (before, baseline_site), (after, candidate_site)
-        if own or before.kind == "file":
-            files: list[Path | None] = [Path(name) for name in own] or [None]
+        if paths or before.kind == "file":
+            files: list[Path | None] = [Path(name) for name in paths] or [None]
             pairings, absent = pair_files(*sides, files, same_code_ok="same-code" in terms.allowed)
         else:
             changed = find_changes(baseline_site, candidate_site)
@@ -114,7 +105,7 @@ def prepare_comparison(
                     )
                     for pairing in pairings
                 ),
-                timeout=TIMEOUT,
+                timeout=PROCESS_TIMEOUT,
                 absent=tuple(absent),
                 gates=(MEAN_EPOCH, *gates),
                 cpu_time=cases.threads == 1 and cases.device == "cpu",

@@ -9,21 +9,18 @@ from bench.analysis.intervals import Interval, Key, adjust_holm
 from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
 from bench.regression.stats.signed_rank import Difference
 
-TOLERANCE = 0.02  # smaller differences do not matter, however significant
+DEFAULT_TOLERANCE = 0.02  # smaller differences do not matter, however significant
 
 Verdict = Literal["slower", "faster", "no change", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The size of a difference that matters, and the rate of false alarms.
+    """The size of a difference that matters, and the rate of false alarms."""
 
-    tolerance: share. alpha: rate of the whole family. family: number of tests judged together.
-    """
-
-    tolerance: float = TOLERANCE
-    alpha: float = ALPHA
-    family: int = 1
+    tolerance: float = DEFAULT_TOLERANCE  # a share
+    alpha: float = ALPHA  # the rate of the whole family
+    family: int = 1  # the number of tests judged together
 
     @property
     def alpha_per_test(self) -> float:
@@ -31,7 +28,7 @@ class Rule:
         return self.alpha / self.family
 
 
-def decide(difference: Difference, rule: Rule, p_slower: float, p_faster: float) -> Verdict:
+def decide_metric(difference: Difference, rule: Rule, p_slower: float, p_faster: float) -> Verdict:
     """Return the verdict on one metric, whose p values are adjusted for the family.
 
     Slower: "no slowdown" is rejected, and the estimate is above 1 + tolerance. Faster: likewise
@@ -59,13 +56,13 @@ def decide_all(differences: Mapping[Key, Difference], rule: Rule) -> dict[Key, V
     slower = adjust_holm({key: item.p_slower for key, item in differences.items()}, rule.family)
     faster = adjust_holm({key: item.p_faster for key, item in differences.items()}, rule.family)
     return {
-        key: decide(difference, rule, slower[key], faster[key])
+        key: decide_metric(difference, rule, slower[key], faster[key])
         for key, difference in differences.items()
     }
 
 
 def estimate_more_pairs(difference: Difference, rule: Rule) -> int | None:
-    """Return about how many more pairs would decide; None if that cannot be estimated.
+    """Return about how many more pairs would decide_metric; None if that cannot be estimated.
 
     With enough pairs, half the interval is as wide as the distance from the estimate to what it
     must exclude: 1 for an estimate beyond the tolerance, the tolerance for one within it. With too

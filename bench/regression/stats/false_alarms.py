@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 ALPHA = 0.01
 # Nodes of the quadrature, and its lower end below 0 in standard deviations.
 NODES, LOWER_END = 80, 8.0
-TOLERANCE = 1e-12  # of a nominal level
+LEVEL_TOLERANCE = 1e-12  # of a nominal level
 
-Array = NDArray[np.float64]
+Densities = NDArray[np.float64]
 # The exact test of n pairs takes n ** 3 steps.
 MAX_PAIRS = 2000
 LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
@@ -74,7 +74,7 @@ def compute_overall_level(nominal: float, looks: LookSchedule) -> float:
     critical = -NormalDist().inv_cdf(nominal)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
 
-    def continuing(pairs: int) -> tuple[Array, Array]:
+    def continuing(pairs: int) -> tuple[Densities, Densities]:
         """Return the sums that go on after this many pairs, and their weights."""
         deviation = math.sqrt(pairs)
         half = (critical + LOWER_END) * deviation / 2
@@ -100,7 +100,7 @@ def compute_nominal_level(alpha: float, looks: LookSchedule) -> float:
     if len(looks) == 1:
         return alpha
     low, high = alpha / len(looks) / 2, min(alpha, 0.5)
-    while high - low > TOLERANCE:
+    while high - low > LEVEL_TOLERANCE:
         middle = (low + high) / 2
         if compute_overall_level(middle, looks) < alpha:
             low = middle
@@ -109,7 +109,9 @@ def compute_nominal_level(alpha: float, looks: LookSchedule) -> float:
     return high
 
 
-def _compute_density(values: Array, deviation: float) -> Array:
+def _compute_density(values: Densities, deviation: float) -> Densities:
     """Return the density of a normal distribution around 0 at some values."""
-    density: Array = np.exp(-((values / deviation) ** 2) / 2) / (deviation * math.sqrt(2 * math.pi))
+    density: Densities = np.exp(-((values / deviation) ** 2) / 2) / (
+        deviation * math.sqrt(2 * math.pi)
+    )
     return density

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.false_alarms import LookSchedule, compute_nominal_level, schedule_looks
-from bench.regression.stats.signed_rank import estimate_ratio
+from bench.regression.stats.signed_rank import compute_ratio
 
-# Noise comes in bursts, so stretches of pairs are drawn, not single pairs.
-STRETCH = 10
+# Noise comes in bursts, so blocks of pairs are drawn, not single pairs.
+BLOCK = 10
 DRAWS = 200
 SEED = 1
 # The probability with which the smallest quoted slowdown is detected.
@@ -40,21 +40,21 @@ def find_least_detected_log(logs: Sequence[float], looks: LookSchedule, rule: Ru
     level, margin = compute_nominal_level(rule.alpha_per_test, looks), math.log1p(rule.tolerance)
     least = math.inf
     for count in looks:
-        ratio = estimate_ratio(logs[:count], level)
+        ratio = compute_ratio(logs[:count], level)
         if ratio.low is not None:
             least = min(least, max(-math.log(ratio.low), margin - math.log(ratio.mean)))
     return least
 
 
 def resample(logs: Sequence[float], pairs: int, draws: int) -> Iterator[NDArray[np.float64]]:
-    """Draw pairs in stretches that were measured in a row; the last pair precedes the first.
+    """Draw pairs in blocks that were measured in a row; the last pair precedes the first.
 
-    Each stretch has a random sign: equal versions have no direction.
+    Each block has a random sign: equal versions have no direction.
     """
     random, values = np.random.default_rng(SEED), np.asarray(logs)
-    stretches = -(-pairs // STRETCH)
+    blocks = -(-pairs // BLOCK)
     for _ in range(draws):
-        starts = random.integers(len(values), size=stretches)
-        drawn = values[(starts[:, None] + np.arange(STRETCH)) % len(values)]
-        drawn *= random.choice((-1, 1), (stretches, 1))
+        starts = random.integers(len(values), size=blocks)
+        drawn = values[(starts[:, None] + np.arange(BLOCK)) % len(values)]
+        drawn *= random.choice((-1, 1), (blocks, 1))
         yield drawn.ravel()[:pairs]

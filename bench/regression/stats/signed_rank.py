@@ -88,7 +88,7 @@ def compare_pairs(
         for values in zip(*(tests or [(1.0, 1.0)]), strict=True)
     )
     return Difference(
-        len(logs), estimate_ratio(logs, compute_nominal_level(alpha, looks)), p_slower, p_faster
+        len(logs), compute_ratio(logs, compute_nominal_level(alpha, looks)), p_slower, p_faster
     )
 
 
@@ -102,7 +102,7 @@ def compute_p_values(logs: Sequence[float]) -> tuple[float, float]:
     return float(tail[(averages > 0).sum()]), float(tail[(averages < 0).sum()])
 
 
-def estimate_ratio(logs: Sequence[float], level: float) -> Interval:
+def compute_ratio(logs: Sequence[float], level: float) -> Interval:
     """Return the Hodges-Lehmann ratio with bounds from the one-sided tests at this level."""
     averages = np.sort(_walsh_averages(logs))
     # The number of averages outside each bound: the rank sums that the test does not reject.

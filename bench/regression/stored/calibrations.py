@@ -109,15 +109,11 @@ class MeasuredDecision:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard deviations of logarithms, from decisions of ``hours`` different hours.
+    """Standard deviations of logarithms."""
 
-    processes: of their minimum epochs, within a decision. blocks: between decisions of different
-    hours, beyond what the processes explain.
-    """
-
-    processes: float
-    blocks: float
-    hours: int
+    processes: float  # of their minimum epochs, within a decision
+    blocks: float  # between decisions of different hours, beyond what the processes explain
+    hours: int  # different ones, of the decisions
 
     def ratio_deviation(self, baseline: int, candidate: int) -> float:
         """Return the deviation of the log ratio of two runs with these numbers of processes."""
@@ -140,12 +136,18 @@ class Calibrations:
 
     def logs(self, case: str) -> list[float]:
         """Return the log ratios of all pairs of equal versions, in the order measured."""
-        equal = [one for one in self.decisions if one.case == case and not one.design.slowdown]
+        equal = [
+            decision
+            for decision in self.decisions
+            if decision.case == case and not decision.design.slowdown
+        ]
         return [log for decision in equal for log in decision.logs]
 
     def spread(self, case: str, epochs: int | None = None) -> Spread | None:
         """Return the spread of a case: see ``estimate_spread``."""
-        return estimate_spread([one for one in self.decisions if one.case == case], epochs)
+        return estimate_spread(
+            [decision for decision in self.decisions if decision.case == case], epochs
+        )
 
     def detectable_slowdown(self, case: str, pairs: int, rule: Rule) -> float | None:
         """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
@@ -162,25 +164,26 @@ class Calibrations:
 
         machine: see ``load_calibrations``. Raises UserError, and adds nothing, if it is damaged.
         """
-        session, decisions, known = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan), [], []
+        session = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan)
+        decisions, environments = [], list[Environment]()
         for path in sorted(folder.glob(f"*/{DECISION}")):
             plan = read_plan(path.with_name(COMPARISON_PLAN), ComparisonPlan)
             measured = read_measured(path.parent, TrialRecord)
             if len(plan.pairings) != 1 or len(measured.records) > 2 * MAX_PAIRS + 2:
                 raise UserError(f"{path.parent}: not a comparison of one case. Delete it")
             group_records(plan, measured.records)  # refuses a record of another case
-            environments = list(measured.environments.values())
-            if machine is not None and {one.machine.get("id") for one in environments} - {machine}:
+            machines = [environment.machine for environment in measured.environments.values()]
+            if machine is not None and {facts.get("id") for facts in machines} - {machine}:
                 raise UserError(f"{folder} was calibrated on another machine. Remove it")
-            facts = environments[0].machine if environments else {}
+            facts = machines[0] if machines else {}
             processors = float(facts.get("processors") or facts.get("cores") or 1)
             design = read_plan(path, Design)
             decisions.append(
                 MeasuredDecision(plan, design, measured.records, measured.looks, processors)
             )
-            known += environments
+            environments += measured.environments.values()
         self.decisions += decisions
-        self.environments += known
+        self.environments += environments
         return session
 
 

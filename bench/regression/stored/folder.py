@@ -6,11 +6,11 @@ from pathlib import Path
 from bench.records.layout import COMMAND_PLAN, COMPARISON_PLAN
 from bench.records.schema import CommandRecord, TrialRecord
 from bench.records.store import read_plan
-from bench.regression.commands import judge_commands
 from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.judge_commands import make_command_result
 from bench.regression.pairs.judge import Measured, read_measured
-from bench.regression.programs import judge_pairs
 from bench.regression.programs.comparison_plan import ComparisonPlan
+from bench.regression.programs.judge_pairs import make_program_result
 from bench.regression.result import ComparisonResult
 
 
@@ -28,7 +28,7 @@ def read_comparison(folder: Path) -> StoredComparison:
     if (folder / COMMAND_PLAN).is_file():
         command = read_plan(folder / COMMAND_PLAN, CommandPlan)
         processes = read_measured(folder, CommandRecord)
-        return StoredComparison(command, processes, judge_commands.judge(command, processes))
+        return StoredComparison(command, processes, make_command_result(command, processes))
     plan = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
     trials = read_measured(folder, TrialRecord)
-    return StoredComparison(plan, trials, judge_pairs.judge(plan, trials, required=True))
+    return StoredComparison(plan, trials, make_program_result(plan, trials, required=True))

@@ -99,7 +99,7 @@ def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:
 
 def find_top(folder: Path) -> Path:
     """Return the top of the checkout that a folder is in, or the folder itself."""
-    tops = (one for one in (folder, *folder.parents) if (one / ".git").exists())
+    tops = (path for path in (folder, *folder.parents) if (path / ".git").exists())
     return next(tops, folder)
 
 

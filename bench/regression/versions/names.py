@@ -16,9 +16,9 @@ from bench.records.paths import shorten_path
 from bench.regression.versions import git
 from bench.runner.process.interpreters import find_executable
 
-Kind = Literal["revision", "tree", "packages", "interpreter", "file", "folder"]
+VersionKind = Literal["revision", "tree", "packages", "interpreter", "file", "folder"]
 
-_KIND_NAMES: dict[Kind, str] = {
+_KIND_NAMES: dict[VersionKind, str] = {
     "revision": "a git revision",
     "tree": "the working tree",
     "packages": "a set of packages",
@@ -29,20 +29,16 @@ _KIND_NAMES: dict[Kind, str] = {
 
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One side of a comparison, as it is stored in the plan.
+    """One side of a comparison, as it is stored in the plan."""
 
-    name: as the user gave it. commit: full hash of a revision. requirements: of packages, canonical
-    and sorted; ``venv.resolve_requirements`` gives URLs their hash or commit. path: of a file,
-    a Python or a folder, as given. sha256: of a file. env: variables of its workers.
-    """
-
-    name: str
-    kind: Kind
-    commit: str | None = None
+    name: str  # as the user gave it
+    kind: VersionKind
+    commit: str | None = None  # full hash of a revision
+    # Of packages, canonical and sorted; ``venv.resolve_requirements`` gives URLs a hash or commit.
     requirements: tuple[str, ...] = ()
-    sha256: str | None = None
-    path: str | None = None
-    env: dict[str, str] = {}
+    sha256: str | None = None  # of a file
+    path: str | None = None  # of a file, a Python or a folder, as given
+    env: dict[str, str] = {}  # variables of its workers
 
     @property
     def packages(self) -> set[str]:
@@ -63,8 +59,8 @@ def parse_version(text: str, check: Callable[[str], object] = lambda _: None) ->
     if text and (version := _find_file(text)):
         return version
     if re.search(r"://|\.whl(\s|$)", text):
-        one = text.endswith(".whl") and Path(text).is_file()  # its path may have spaces
-        parts = [text] if one else re.sub(r"\s*@\s+", "@", text).split()
+        is_wheel = text.endswith(".whl") and Path(text).is_file()  # its path may have spaces
+        parts = [text] if is_wheel else re.sub(r"\s*@\s+", "@", text).split()
         name = " ".join(map(shorten_path, parts))
         return Version(name, "packages", requirements=_normalize_requirements(parts))
     if python := find_executable(text):

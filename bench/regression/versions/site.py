@@ -1,7 +1,7 @@
 """Prepare what a version needs to run programs: its Python and its implementations."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import UserError
+from bench.regression.result import Reporter
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
 from bench.runner.process.interpreters import require_executable
@@ -21,22 +22,18 @@ _REGISTRY_TIMEOUT = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a version runs with.
-
-    registry: the entries of the installation's implementations. checkout: the folder that stands
-    for the repository in which the command runs; None for the repository itself.
-    """
+    """What a version runs with."""
 
     installation: Installation
-    registry: tuple[Implementation, ...] = IMPLEMENTATIONS
-    checkout: Path | None = None
+    registry: tuple[Implementation, ...] = IMPLEMENTATIONS  # of the installation
+    checkout: Path | None = None  # stands for the repository of the command; None for itself
 
 
 @contextmanager
 def prepare_site(
     version: Version,
     chosen: Sequence[Implementation],
-    progress: Callable[[str], None],
+    progress: Reporter,
     pip: venv.PipOptions = venv.PipOptions(),  # noqa: B008 - frozen
     *,
     whole: bool = False,
@@ -71,7 +68,7 @@ def prepare_site(
 
 
 def read_registry(
-    implementations: Path, name: str, progress: Callable[[str], None]
+    implementations: Path, name: str, progress: Reporter
 ) -> tuple[Implementation, ...]:
     """Return the registry of an unpacked revision, which a worker imports.
 
@@ -89,8 +86,8 @@ def read_registry(
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
     registry = []
     for number, values in enumerate(outcome.document["registry"], 1):
-        own = ours.get(str(values.get("name")))
-        inherited = {"framework": own.framework, "extra": own.extra} if own else {}
+        entry = ours.get(str(values.get("name")))
+        inherited = {"framework": entry.framework, "extra": entry.extra} if entry else {}
         try:
             registry.append(msgspec.convert({**inherited, **values}, Implementation))
         except msgspec.ValidationError as error:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from packaging.version import InvalidVersion, Version
 
 from bench.data import cache
 from bench.errors import UserError
+from bench.regression.result import Reporter
 from bench.regression.versions import git, names
 from bench.runner.process.scratch import MARK
 from bench.runner.process.session import Session
@@ -35,7 +36,6 @@ from bench.worker.measure import now
 if TYPE_CHECKING:
     from implementations import Implementation
 
-Progress = Callable[[str], None]
 
 _REASON_LINES = 10  # of pip's output, at most
 _BUILD_SECONDS = 1800.0  # for one step of pip
@@ -48,31 +48,23 @@ _COMMIT = re.compile(r"git\+(file://[^@#]+)@([0-9a-f]{40})")
 
 @dataclass(frozen=True, slots=True)
 class PipOptions:
-    """How pip looks for the packages of both sides.
+    """How pip looks for the packages of both sides."""
 
-    constraints: of the files of PIP_CONSTRAINT. variables: the others, by name. They may hold
-    passwords, so that no record has them.
-    """
-
-    constraints: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()  # of the files of PIP_CONSTRAINT
+    # The other variables of pip by name. They may hold passwords, so that no record has them.
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSpec:
-    """What an environment is built from; equal specifications share one environment.
+    """What an environment is built from; equal specifications share one environment."""
 
-    named: the user's requirements. requirements: all that pip installs, the named ones included.
-    constraints: the user's, and pins of everything else. python, base: version and location of the
-    interpreter. variables: see ``PipOptions``.
-    """
-
-    named: tuple[str, ...]
-    requirements: tuple[str, ...]
-    constraints: tuple[str, ...]
-    python: str
-    base: str
-    variables: Mapping[str, str] = field(default_factory=dict)
+    named: tuple[str, ...]  # the user's requirements
+    requirements: tuple[str, ...]  # all that pip installs, the named ones included
+    constraints: tuple[str, ...]  # the user's, and pins of everything else
+    python: str  # version of the interpreter
+    base: str  # its location
+    variables: Mapping[str, str] = field(default_factory=dict)  # see ``PipOptions``
 
 
 def read_options() -> PipOptions:
@@ -97,7 +89,7 @@ def read_options() -> PipOptions:
 
 
 def resolve_requirements(
-    requirements: Sequence[str], pip: PipOptions, progress: Progress
+    requirements: Sequence[str], pip: PipOptions, progress: Reporter
 ) -> tuple[str, ...]:
     """Return requirements by which a plan and an environment are identified. Raises UserError.
 
@@ -123,7 +115,7 @@ def resolve_requirements(
 def resolve_versions(
     versions: Iterable[names.Version],
     pip: PipOptions,
-    progress: Progress,
+    progress: Reporter,
     *,
     install: bool,
     additions: Sequence[str] = (),
@@ -186,7 +178,7 @@ def _name_source(item: Mapping[str, Any], commits: Mapping[str, str]) -> str:
             f"{name} is a folder, or its URL has another hash than sha256. Build a wheel and "
             "name that, or name a repository with git+file://"
         )
-    return f"{name} @ {url}{'#' * bool(fragments)}{'&'.join(fragments)}"
+    return f"{name} @ {url}#{'&'.join(fragments)}" if fragments else f"{name} @ {url}"
 
 
 def specify_environment(
@@ -221,7 +213,7 @@ def specify_environment(
     )
 
 
-def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
+def ensure_environment(spec: EnvironmentSpec, progress: Reporter) -> str:
     """Return the Python of an environment, built if necessary; raise UserError if that fails."""
     folder = cache.root() / "environments" / machine.fingerprint(asdict(spec))
     python, stamp = folder / "bin" / "python", folder / "built-in"
@@ -321,7 +313,7 @@ def _write_command(
     return pip, commits
 
 
-def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Progress) -> None:
+def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Reporter) -> None:
     """Run a step of the build; if it fails, report its error lines and raise UserError.
 
     Nothing of it is left, also after an interrupt: what it has started, and its temporary files.

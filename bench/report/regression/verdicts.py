@@ -40,8 +40,8 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
     if result.refusal:
         opening = [result.refusal]
     elif not result.same_machine:
-        known = None not in (result.baseline.machine, result.candidate.machine)
-        reason = "the machines differ" if known else "nothing says on which machines"
+        are_known = None not in (result.baseline.machine, result.candidate.machine)
+        reason = "the machines differ" if are_known else "nothing says on which machines"
         opening = [f"measured across machines ({reason}): a difference may be theirs"]
     level: Level = "error" if result.refusal else "warning"
     annotations = [Annotation(level, title, line) for line in opening] + [
@@ -159,8 +159,10 @@ def _tabulate_functions(functions: Sequence[FunctionCost]) -> Table:
     lines = []
     for cost in functions:
         calls = [f"{count:,}" for count in cost.calls]
-        own = [numbers.format_number(one, 4) for one in (*cost.own, cost.own[1] - cost.own[0])]
-        lines.append([cost.name, cost.unit, *calls, *own])
+        costs = [
+            numbers.format_number(number, 4) for number in (*cost.own, cost.own[1] - cost.own[0])
+        ]
+        lines.append([cost.name, cost.unit, *calls, *costs])
     note = "One run of each side under a profiler shows where to look. The pairs decide."
     return Table("Where the difference is", (*head, "difference"), lines, 2, note)
 

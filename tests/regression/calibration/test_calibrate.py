@@ -75,7 +75,7 @@ def measured(tmp_path, repository, monkeypatch):
     """Measure a session with a stand-in; return its comparisons as they are read."""
 
     def measure(stand, of=DIGITS, **changes):
-        monkeypatch.setattr(measure_pairs, "measure", stand.measure)
+        monkeypatch.setattr(measure_pairs, "measure_programs", stand.measure)
         monkeypatch.setattr(calibrate, "now", stand.now)
         plan = session(of, **{"decision_budget": 10.0, "run": "one", **changes})
         store.create_run(tmp_path / "out" / plan.run, plan, CALIBRATION_PLAN)
@@ -227,7 +227,7 @@ def test_without_a_checkout_the_command_says_that_both_sides_share_a_place(
     repository, calibrated, monkeypatch
 ):
     stand = Stand()
-    monkeypatch.setattr(measure_pairs, "measure", stand.measure)
+    monkeypatch.setattr(measure_pairs, "measure_programs", stand.measure)
     monkeypatch.setattr(calibrate, "now", stand.now)
     shutil.rmtree(repository.folder / ".git")
     status, out, err = calibrated(*FLAGS, "--for=1s", "--format=json")

@@ -9,7 +9,7 @@ from support.records import environment
 
 from bench.records import store
 from bench.records.schema import CommandRecord
-from bench.regression.commands.judge_commands import judge, judge_commands
+from bench.regression.commands.judge_commands import judge_commands, make_command_result
 from bench.regression.pairs.judge import read_measured
 
 SLOWER, FASTER, SAME = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10
@@ -178,7 +178,7 @@ def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
     there = environment(id="there", software={"distributions": {"torch": "2.10.0"}})
     store.add_environment(folder, there)
     store.save_looks(folder, {"command": LOOKS})
-    result = judge(plan, read_measured(folder, CommandRecord))
+    result = make_command_result(plan, read_measured(folder, CommandRecord))
     assert result.cases == judge_commands(plan, records, LOOKS)
     assert (result.baseline.name, result.candidate.name) == ("main", ".")
     torch = result.baseline.software["torch"], result.candidate.software["torch"]
@@ -191,7 +191,7 @@ def test_median_and_worst_benchmark_of_equal_code_have_a_detectable_slowdown(tmp
     records = benchmarks(quiet=[0.0] * 20, same=SAME, noisy=NOISY)
     folder = write_pairs(tmp_path / "out", plan, *records)
     measured = read_measured(folder, CommandRecord)
-    quiet, same, noisy = (case.detectable for case in judge(plan, measured).cases)
+    quiet, same, noisy = (case.detectable for case in make_command_result(plan, measured).cases)
     assert quiet is None
     assert 0.02 <= same < 0.2 < noisy
-    assert {case.detectable for case in judge(SEVERAL, measured).cases} == {None}
+    assert {case.detectable for case in make_command_result(SEVERAL, measured).cases} == {None}

@@ -11,7 +11,7 @@ from support.pretended import of_kind
 
 from bench.records import layout, store
 from bench.regression.commands import measure_commands
-from bench.regression.commands.measure_commands import iterate_in_turn, measure
+from bench.regression.commands.measure_commands import iterate_in_turn, measure_processes
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs import loop
 from bench.regression.result import CaseComparison
@@ -42,7 +42,7 @@ def measured(tmp_path, sides):
         plan = command_plan(**{"arguments": f"sh -c '{script}'", "budget": 0.0, **changes})
         store.create_run(folder, plan, layout.COMMAND_PLAN)
         events = []
-        measure(folder, plan, sides, events.append)
+        measure_processes(folder, plan, sides, events.append)
         *_, case = of_kind(events, CaseComparison)
         return store.read_commands(folder), case
 

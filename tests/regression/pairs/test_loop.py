@@ -7,8 +7,7 @@ from bench.errors import UserError
 from bench.regression.pairs import loop
 from bench.regression.pairs.judge import collect_pairs
 from bench.regression.pairs.loop import measure_until_decided
-from bench.regression.pairs.plan import Step
-from bench.regression.result import CaseComparison
+from bench.regression.result import CaseComparison, Step
 
 
 class Stand:

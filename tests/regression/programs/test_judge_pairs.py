@@ -20,8 +20,8 @@ from bench.regression.programs.judge_pairs import (
     CPU_EPOCH,
     METRICS,
     compute_log_ratio,
-    judge,
     judge_cases,
+    make_program_result,
 )
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.report.regression.verdicts import describe_case
@@ -136,7 +136,9 @@ def write(folder, plan, records):
 
 def load(folder, plan, *, required=False):
     measured = read_measured(folder, TrialRecord) if plan.pairings else Measured()
-    return judge(plan, measured, required=required, detect=lambda case: case.pairs / 1000)
+    return make_program_result(
+        plan, measured, required=required, detect=lambda case: case.pairs / 1000
+    )
 
 
 def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):

@@ -51,7 +51,7 @@ def measured(folder, digits, monkeypatch):
         store.create_run(folder, plan, "comparison.json")
         pretended.install(monkeypatch)
         events = []
-        measure_pairs.measure(folder, plan, digits, {}, events.append)
+        measure_pairs.measure_programs(folder, plan, digits, {}, events.append)
         return of_kind(events, CaseComparison)
 
     return measure

@@ -5,7 +5,7 @@ import math
 import pytest
 from support.comparisons import make_difference
 
-from bench.regression.stats.decision import Rule, decide, estimate_more_pairs
+from bench.regression.stats.decision import Rule, decide_metric, estimate_more_pairs
 from bench.regression.stats.signed_rank import compare_pairs
 
 RULE = Rule(tolerance=0.02, alpha=0.01)
@@ -13,7 +13,7 @@ ABOVE, BELOW = math.nextafter(1.02, 2), math.nextafter(1 / 1.02, 0)
 
 
 def judged(difference, rule=RULE):
-    return decide(difference, rule, difference.p_slower, difference.p_faster)
+    return decide_metric(difference, rule, difference.p_slower, difference.p_faster)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The smallest detected slowdown, by brute force, and in stretches of pairs."""
+"""The smallest detected slowdown, by brute force, and in blocks of pairs."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.regression.stats import power
-from bench.regression.stats.decision import Rule, decide
+from bench.regression.stats.decision import Rule, decide_metric
 from bench.regression.stats.false_alarms import schedule_looks
 from bench.regression.stats.power import find_least_detected_log, find_smallest_slowdown
 from bench.regression.stats.signed_rank import compare_pairs
@@ -18,7 +18,7 @@ def calls_slowdown(logs, looks, rule):
     for count in looks:
         difference = compare_pairs(logs[:count], looks, rule.alpha_per_test)
         p_values = (rule.family * p for p in (difference.p_slower, difference.p_faster))
-        if decide(difference, rule, *p_values) == "slower":
+        if decide_metric(difference, rule, *p_values) == "slower":
             return True
     return False
 
@@ -56,5 +56,5 @@ def test_bursts_of_noise_hide_more_than_their_pairs_one_by_one(monkeypatch):
     noisy, quiet = random.normal(0, 0.1, 40), random.normal(0, 0.01, 80)
     logs = [*quiet[:40], *noisy, *quiet[40:]]
     least = find_smallest_slowdown(logs, 10, STRICT)
-    monkeypatch.setattr(power, "STRETCH", 1)
+    monkeypatch.setattr(power, "BLOCK", 1)
     assert least > 1.2 * find_smallest_slowdown(logs, 10, STRICT)
