@@ -8,16 +8,9 @@ import typer
 
 from bench.cli.console import print_comparison, print_line, stderr
 from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
-from bench.records.environments import is_file_name
 from bench.regression.stats.decision import Rule
-from bench.regression.stored.calibrations import load_calibrations, locate_calibrations
-from bench.regression.stored.judge_runs import compare_runs
-from bench.regression.stored.sides import load_side
+from bench.regression.stored.judge_runs import compare_folders
 from bench.report.regression.verdicts import build_output
-
-# Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
-# five processes (docs/how-sure.md). Single processes differ by more.
-BETWEEN_RUNS = 0.2
 
 
 def compare(
@@ -36,21 +29,11 @@ def compare(
     style: OutputFormat = "table",
 ) -> None:
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
-    sides = load_side(baseline), load_side(candidate)
-    find_spread = None
-    # The id is a record's: it must not lead out of the folder of calibrations.
-    if (machine := sides[0].machine) and is_file_name(machine):
-        calibrations = load_calibrations(locate_calibrations(machine), machine)
-        find_spread = calibrations.spread
-        for fault in calibrations.faults:
-            print_line(fault, stderr)
-    result = compare_runs(
-        *sides,
-        find_spread,
-        rule=Rule(tolerance),
-        between_runs=BETWEEN_RUNS,
-        across_machines=across_machines,
+    result, faults = compare_folders(
+        baseline, candidate, Rule(tolerance), across_machines=across_machines
     )
+    for fault in faults:
+        print_line(fault, stderr)
     result = replace(result, fail_on=(fail_on,))
     print_comparison(build_output(result), style)
     raise typer.Exit(result.exit_status)

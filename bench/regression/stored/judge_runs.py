@@ -9,11 +9,13 @@ side has a single process: two runs of one version differed by 78 % in such a ca
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 from scipy.stats import norm, t
 
 from bench.analysis.intervals import Interval
+from bench.records.environments import is_file_name
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -25,17 +27,47 @@ from bench.regression.result import (
 from bench.regression.stats.decision import Rule, Verdict, decide_all
 from bench.regression.stats.power import POWER
 from bench.regression.stats.signed_rank import Difference
-from bench.regression.stored.calibrations import Spread
-from bench.regression.stored.sides import Side, StoredCase
+from bench.regression.stored.calibrations import (
+    Calibrations,
+    Spread,
+    load_calibrations,
+    locate_calibrations,
+)
+from bench.regression.stored.sides import Side, StoredCase, load_side
 
 # The largest half width of an interval of logarithms; a wider one has no bounds.
 MAX_HALF_WIDTH = 50.0
+
+# Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
+# five processes (docs/how-sure.md). Single processes differ by more.
+BETWEEN_RUNS = 0.2
 
 SINGLE_PROCESS = "one process on a side and no calibration: measure with --rounds 5 to compare"
 
 # By the slug of a case and the number of epochs of each process that are compared.
 FindSpread = Callable[[str, int], Spread | None]
 Processes = Sequence[Sequence[float]]  # seconds of the epochs of each
+
+
+def compare_folders(
+    baseline: Path, candidate: Path, rule: Rule, *, across_machines: bool
+) -> tuple[ComparisonResult, Sequence[str]]:
+    """Compare two stored runs; return the result, and why calibrations were left out.
+
+    Raises UserError for a folder that cannot be read.
+    """
+    sides, calibrations = (load_side(baseline), load_side(candidate)), Calibrations()
+    # The id is a record's: it must not lead out of the folder of calibrations.
+    if (machine := sides[0].machine) and is_file_name(machine):
+        calibrations = load_calibrations(locate_calibrations(machine), machine)
+    result = compare_runs(
+        *sides,
+        calibrations.spread,
+        rule=rule,
+        between_runs=BETWEEN_RUNS,
+        across_machines=across_machines,
+    )
+    return result, calibrations.faults
 
 
 def compare_runs(
