@@ -8,7 +8,6 @@ import pytest
 from support.comparisons import comparison, decided, pairs, spread_evenly
 from support.pretended import Pretended, pairing
 from support.processes import WAITS, wait_until
-from support.records import MACHINE
 
 from bench.records import store
 from bench.regression.pairs import loop
@@ -215,9 +214,6 @@ def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("file", "change"),
     [
-        ("environments/here.json", {"machine": {**MACHINE, "processors": "two"}}),
-        ("looks.json", {"numpy": [9, 5, 3]}),
-        ("comparison.json", {"alpha": 0}),
         ("decision.json", {"conditions": {"seconds": 1e300}}),
         ("../calibration.json", {"budget": -1}),
     ],

@@ -71,16 +71,6 @@ def test_command_without_a_pair_is_undecided(records):
     assert (judged.pairs, judged.metrics, judged.remarks) == (0, (), ())
 
 
-@pytest.mark.parametrize(("kernels", "verdict"), [(True, "no change"), (False, "undecided")])
-def test_speed_of_the_machine_is_removed(kernels, verdict):
-    # The machine is as slow as the process says, before it as after it.
-    records = [
-        msgspec.structs.replace(record, kernel_seconds=[record.values["time"] / 1000] * 2 * kernels)
-        for record in processes(NOISY)
-    ]
-    assert one(records).verdict == verdict
-
-
 def test_iterations_are_compared_with_their_neighbours():
     # The machine becomes three times as slow in the middle of each pair, sooner or later.
     records = []

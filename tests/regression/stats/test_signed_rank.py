@@ -172,8 +172,3 @@ def test_flipped_sides_of_a_pair_flip_its_adjusted_ratio_only(pairs):
 )
 def test_slope_is_between_0_and_1(logs, adjusted):
     assert remove_speed(logs, [0.1, -0.2, 0.3]) == pytest.approx(adjusted)
-
-
-def test_ratios_stay_without_a_kernel():
-    assert remove_speed([0.1, -0.2], [0.0, 0.0]) == [0.1, -0.2]
-    assert remove_speed([], []) == []
