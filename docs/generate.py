@@ -3,8 +3,10 @@
 docs/findings.py renews what they take from a published run.
 """
 
+import ast
 import csv
 import inspect
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ import msgspec
 from bench.planning.cases import SWEEP_BATCH_SIZES
 from bench.planning.plan import LEAN_EPOCHS
 from bench.planning.presets import ALL_CORES, PRESETS, Preset
+from bench.records import schema as records
 from bench.records.schema import FORMAT, AnyRecord
 from bench.records.store import read_environments
 from bench.report.base import tables
@@ -33,13 +36,16 @@ RESULTS = ROOT / "results" / "README.md"
 
 def describe_line() -> dict[str, Any]:
     """Return the JSON Schema of a line of trials.jsonl."""
-    schema = msgspec.json.schema(AnyRecord)
-    for definition in schema["$defs"].values():
+    schema, comments = msgspec.json.schema(AnyRecord), read_comments()
+    for name, definition in schema["$defs"].items():
         # From 0.23 on msgspec cleans docstrings, and lists the names that a mapping may have.
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
         for value in definition.get("properties", {}).values():
             value.pop("propertyNames", None)
+        for field in msgspec.structs.fields(getattr(records, name)):
+            if comment := comments.get((name, field.name)):
+                definition["properties"][field.encode_name]["description"] = comment
         if "kind" in definition["properties"]:  # a record, and no part of one
             definition["properties"]["check"] = {
                 "description": "CRC-32 of the line without this member.",
@@ -49,6 +55,31 @@ def describe_line() -> dict[str, Any]:
             definition["required"].append("check")
     title = f"A line of trials.jsonl, format {FORMAT}"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+
+
+def read_comments() -> dict[tuple[str, str], str]:
+    """Return the comment above or beside each field of a record, by the names of class and field.
+
+    A class has those of its bases, too.
+    """
+    source = Path(records.__file__).read_text(encoding="utf-8")
+    lines, comments = source.splitlines(), dict[tuple[str, str], str]()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for base in (base.id for base in node.bases if isinstance(base, ast.Name)):
+            inherited = {field: text for (name, field), text in comments.items() if name == base}
+            comments |= {(node.name, field): text for field, text in inherited.items()}
+        for field in node.body:
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                texts = [lines[field.end_lineno - 1].partition("  # ")[2]]
+                above = itertools.takewhile(
+                    lambda line: line.startswith("    # "), lines[field.lineno - 2 :: -1]
+                )
+                texts = [*reversed([line.removeprefix("    # ") for line in above]), *texts]
+                if text := " ".join(filter(None, texts)):
+                    comments[node.name, field.target.id] = text[0].upper() + text[1:]
+    return comments
 
 
 def render_machines() -> str:

@@ -43,18 +43,16 @@ class Crossover:
 
 @dataclass(frozen=True, slots=True)
 class DeviceComparison:
-    """One implementation on both devices at a workload's first size; ranked on at least one.
+    """One implementation on both devices at a workload's first size; ranked on at least one."""
 
-    rows: by device, ranked or not, with the number of threads whose epoch is the shortest.
-    training, predicting: CPU time over GPU time of an epoch and of a prediction, paired by round;
-    None unless both devices have one. crossover: of the sweep, or None. cpu_threads: the numbers of
-    threads that were tried on the CPU, ascending. With one of them, another may be faster.
-    """
-
+    # By device, ranked or not, with the number of threads whose epoch is the shortest.
     rows: Mapping[Device, Row]
+    # CPU time over GPU time of an epoch, paired by round; None unless both devices have one.
     training: Interval | None
-    predicting: Interval | None
-    crossover: Crossover | None
+    predicting: Interval | None  # the same of a prediction
+    crossover: Crossover | None  # of the sweep, or None
+    # The numbers of threads that were tried on the CPU, ascending. With one of them, another may be
+    # faster.
     cpu_threads: tuple[int, ...]
 
     def ranked(self, device: Device) -> Row | None:

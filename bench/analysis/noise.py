@@ -39,29 +39,21 @@ Conditions = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """The disturbances of a run; None for what its records do not show.
+    """The disturbances of a run; None for what its records do not show."""
 
-    spread_within_process: standard deviation of the logarithms of the epochs of one process.
-    spread_between_processes: that of the processes' median epochs, which the cases share.
-    drift: the factor by which times changed from the first round to the last.
-    others, steal: share of all cores' time that other processes and other guests took.
-    clock: largest mean clock over the smallest, minus 1.
-    throttled: how often cores were throttled.
-    disk: number of workers that read more than MAX_DISK from the disk.
-    small_pages: the largest share of the training images that did not lie in huge pages.
-    gpu_causes: what disturbed the trials on a GPU.
-    """
-
+    # Standard deviation of the logarithms of the epochs of one process.
     spread_within_process: float | None
+    # That of the processes' median epochs, which the cases share.
     spread_between_processes: float | None
-    drift: Interval | None
-    others: float | None
-    steal: float | None
-    clock: float | None
-    throttled: float | None
-    disk: float | None = None
+    drift: Interval | None  # the factor by which times changed from the first round to the last
+    others: float | None  # share of all cores' time that other processes took
+    steal: float | None  # the same of other guests
+    clock: float | None  # largest mean clock over the smallest, minus 1
+    throttled: float | None  # how often cores were throttled
+    disk: float | None = None  # number of workers that read more than MAX_DISK from the disk
+    # The largest share of the training images that did not lie in huge pages.
     small_pages: float | None = None
-    gpu_causes: tuple[str, ...] = ()
+    gpu_causes: tuple[str, ...] = ()  # what disturbed the trials on a GPU
 
     @property
     def disturbances(self) -> list[str]:

@@ -17,17 +17,13 @@ Resources = tuple[Device, int]  # a device, and the number of threads on the hos
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """The best of all probes on one device with one number of threads.
+    """The best of all probes on one device with one number of threads."""
 
-    rate: float32 operations a second of a matrix product. rate_by: the framework that reached it.
-    bandwidth: bytes a second, by the number of bytes read. bandwidth_by: the framework of each.
-    step: seconds of the shortest update that depends on the one before; None on a CPU.
-    """
-
-    rate: float
-    rate_by: str
-    bandwidth: Mapping[int, float]
-    bandwidth_by: Mapping[int, str]
+    rate: float  # float32 operations a second of a matrix product
+    rate_by: str  # the framework that reached it
+    bandwidth: Mapping[int, float]  # bytes a second, by the number of bytes read
+    bandwidth_by: Mapping[int, str]  # the framework of each
+    # Seconds of the shortest update that depends on the one before; None on a CPU.
     step: float | None = None
 
     def epoch_seconds(self, case: Case, features: int, classes: int) -> float:

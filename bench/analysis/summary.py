@@ -57,22 +57,18 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the starts of a row took, in seconds.
+    """What the starts of a row took, in seconds."""
 
-    by_round: import, set-up, reset and first epoch of each successful trial that recorded all of
-    them and found no compile caches. warm_by_round: the same of those that found the caches of
-    another process. imports, setup, reset, first_epoch: medians over the first. warm_ups: the first
-    timed epoch over the median one of its process. noise: see ``Row``.
-    """
-
+    # Import, set-up, reset and first epoch of each successful trial that recorded all of them and
+    # found no compile caches.
     by_round: Mapping[int, float]
-    warm_by_round: Mapping[int, float]
-    imports: float | None
+    warm_by_round: Mapping[int, float]  # the same of those that found the caches of another process
+    imports: float | None  # median over the first, as the three that follow
     setup: float | None
     reset: float | None
     first_epoch: float | None
-    warm_ups: Sequence[float]
-    noise: TableNoise | None = None
+    warm_ups: Sequence[float]  # the first timed epoch over the median one of its process
+    noise: TableNoise | None = None  # see ``Row``
 
     @property
     def warm(self) -> Interval | None:
@@ -87,16 +83,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Seconds of the median prediction of each successful trial, of the test images and of one.
-
-    images: number of test images. noise, single_noise: see ``Row``.
-    """
+    """Seconds of the median prediction of each successful trial, of the test images and of one."""
 
     by_round: Mapping[int, float]
     single_by_round: Mapping[int, float]
-    images: int | None
-    noise: TableNoise | None = None
-    single_noise: TableNoise | None = None
+    images: int | None  # number of test images
+    noise: TableNoise | None = None  # see ``Row``
+    single_noise: TableNoise | None = None  # see ``Row``
 
     @property
     def typical(self) -> Interval | None:
@@ -118,19 +111,14 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes, means over trials.
+    """Bytes, means over trials."""
 
-    by_phase: resident, the peak at the end of each phase. It only rises: a phase adds the
-    difference to the one before. In the order recorded: older processes read the data after the
-    import. peak_bytes,
-    device_bytes: of the process, and what it reserved on the GPU. framework_bytes: in use on the
-    GPU, by the framework's own count.
-    """
-
+    # Resident, the peak at the end of each phase. It only rises: a phase adds the difference to the
+    # one before. In the order recorded: older processes read the data after the import.
     by_phase: Mapping[str, float]
-    peak_bytes: float | None
-    device_bytes: float | None
-    framework_bytes: float | None
+    peak_bytes: float | None  # of the process
+    device_bytes: float | None  # what it reserved on the GPU
+    framework_bytes: float | None  # in use on the GPU, by the framework's own count
 
     @property
     def imported_bytes(self) -> float:
@@ -156,50 +144,38 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case in a table, from all of its trials; None for what no trial recorded.
-
-    size: batch size, threads and samples. Of threads 0, where each program has one number of them:
-        rows are comparable whatever their threads.
-    swept: measured at another size than the first of its workload.
-    version: of the framework.
-    rounds: number of rounds with a trial, successful or not.
-    epochs_by_round: seconds of the median epoch of each successful trial.
-    adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
-        processes agree (speed.py), and else as they were measured. Ratios use them.
-    epoch: seconds.
-    noise: of its epochs, by all rows of its table (intervals.py); None if unknown.
-    roofline_seconds: of an epoch's two dense products by the probes. A program that skips zeros may
-        be faster.
-    speed: of the machine during the row, over the run's median; None where epochs do not follow it.
-    waits: of a row that waits in more than MAX_WAITING of its epochs; None of any other.
-    epoch_joules: energy of the GPU in an epoch.
-    parity_error: the largest of all trials.
-    faults: status and reason of every unsuccessful trial.
-    machine: distinguishes rows of several runs, which are not comparable; else empty.
-    provisional: other planned rows of its workload were not tried yet (``count_tried``), so it is
-        not ranked among them.
-    """
+    """One case in a table, from all of its trials; None for what no trial recorded."""
 
     case: Case
+    # Batch size, threads and samples. Of threads 0, where each program has one number of them: rows
+    # are comparable whatever their threads.
     size: tuple[int, int, int]
-    swept: bool
-    version: str
-    rounds: int
-    epochs_by_round: Mapping[int, float]
+    swept: bool  # measured at another size than the first of its workload
+    version: str  # of the framework
+    rounds: int  # number of rounds with a trial, successful or not
+    epochs_by_round: Mapping[int, float]  # seconds of the median epoch of each successful trial
+    # The same epochs at the run's mean speed, where the reference kernel makes processes agree
+    # (speed.py), and else as they were measured. Ratios use them.
     adjusted_by_round: Mapping[int, float]
-    epoch: Interval | None
+    epoch: Interval | None  # seconds
+    # Of its epochs, by all rows of its table (intervals.py); None if unknown.
     noise: TableNoise | None
+    # Of an epoch's two dense products by the probes. A program that skips zeros may be faster.
     roofline_seconds: float | None
+    # Of the machine during the row, over the run's median; None where epochs do not follow it.
     speed: float | None
+    # Of a row that waits in more than MAX_WAITING of its epochs; None of any other.
     waits: Waits | None
     start: Start
     prediction: Prediction
     memory: Memory
     accuracy: Accuracy
-    epoch_joules: float | None
-    parity_error: float | None
-    faults: tuple[tuple[str, str], ...]
-    machine: str = ""
+    epoch_joules: float | None  # energy of the GPU in an epoch
+    parity_error: float | None  # the largest of all trials
+    faults: tuple[tuple[str, str], ...]  # status and reason of every unsuccessful trial
+    machine: str = ""  # distinguishes rows of several runs, which are not comparable; else empty
+    # Other planned rows of its workload were not tried yet (``count_tried``), so it is not ranked
+    # among them.
     provisional: bool = False
 
     @property

@@ -37,21 +37,16 @@ _GIVEN = "the folder given"
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set that is ready to be read.
+    """A data set that is ready to be read."""
 
-    name: "fashion-mnist", "digits" or the folder's name; folder: where the prepared files are;
-    source: where the data first came from, for people; sha256: of the uncompressed IDX bytes by
-    file name (of the data file itself for digits); class_names: by label; features: pixels of an
-    image.
-    """
-
-    name: str
-    folder: Path
-    source: str
+    name: str  # "fashion-mnist", "digits" or the folder's name
+    folder: Path  # where the prepared files are
+    source: str  # where the data first came from, for people
+    # Of the uncompressed IDX bytes by file name (of the data file itself for digits).
     sha256: dict[str, str]
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...]  # by label
     classes: int
-    features: int
+    features: int  # pixels of an image
 
     def describe(self) -> dict[str, object]:
         """Return what a record keeps of it: no path of this machine."""

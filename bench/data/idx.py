@@ -30,17 +30,13 @@ MAX_BYTES = 2**30  # of one file: EMNIST, the largest of these data sets, has 63
 
 
 class Raw(NamedTuple):
-    """A data set as its files hold it.
+    """A data set as its files hold it."""
 
-    images, test_images: uint8 (samples, features); labels, test_labels: uint8 (samples,), below
-    CLASSES; sha256: of each file's uncompressed bytes, by the file's name without ``.gz``.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    test_images: NDArray[np.uint8]
-    test_labels: NDArray[np.uint8]
-    sha256: dict[str, str]
+    images: NDArray[np.uint8]  # uint8 (samples, features)
+    labels: NDArray[np.uint8]  # uint8 (samples,), below CLASSES
+    test_images: NDArray[np.uint8]  # as the images
+    test_labels: NDArray[np.uint8]  # as the labels
+    sha256: dict[str, str]  # of each file's uncompressed bytes, by the file's name without ``.gz``
 
 
 def read_folder(folder: Path, expected: Mapping[str, str] | None = None) -> Raw:

@@ -53,31 +53,27 @@ LEADERS = StoppingRule(least_rounds=TRIES, precision=0.5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What to measure and how; an empty value stands for that of the preset, machine or data.
-
-    threads: ALL_CORES stands for every core of the machine that measures. rounds: of every row of
-    every workload. trace: see ``Run``. timeout, budget: seconds. pythons: the executable of a
-    framework that has a Python of its own. env: variables of every worker.
-    """
+    """What to measure and how; an empty value stands for that of the preset, machine or data."""
 
     preset: str = "default"
     implementations: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ("cpu",)
     batch_sizes: tuple[int, ...] = ()
-    threads: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()  # ALL_CORES stands for every core of the machine that measures
     samples: tuple[int, ...] = ()
     epochs: int | None = None
-    rounds: int | None = None
-    timeout: float = 600.0
+    rounds: int | None = None  # of every row of every workload
+    timeout: float = 600.0  # seconds
     seed: int | None = None
     sweep: bool = False
-    trace: bool = False
+    trace: bool = False  # see ``Run``
     roofline: bool = True
     data: str | None = None
-    budget: float | None = None
+    budget: float | None = None  # seconds
+    # The executable of a framework that has a Python of its own.
     pythons: Mapping[str, str] = field(default_factory=dict)
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)  # variables of every worker
 
 
 @dataclass(frozen=True, slots=True)

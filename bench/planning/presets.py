@@ -16,36 +16,27 @@ LADDER_BATCH_SIZE = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """What a run measures, and how, where no option says otherwise.
+    """What a run measures, and how, where no option says otherwise."""
 
-    programs: those that the registry measures always, or all.
-    workloads: in their order.
-    second_batch_size: of the first workload, in the same rounds; 0 for none.
-    threads: numbers on the CPU, each of which is a row of the first workload, and the first one of
-        the others; ALL_CORES stands for those of the machine. On a GPU a row has all cores.
-    try_all_cores: try them where they could matter (threads.py).
-    rounds, other_rounds: most processes of a row of the first workload, and of the others.
-    least_rounds: from which on a row may be complete (bench/analysis/stopping.py).
-    epochs: that a process trains in a row.
-    lean_from: the round from which on a process only starts and times few epochs; 0 for none.
-    warm_from: the round from which on a process finds the compile caches of its row; 0 for none.
-    sweep: measure the programs that are always measured at other batch sizes, too, once.
-    budget: seconds for each device, or None.
-    """
-
+    # Those that the registry measures always, or all.
     programs: Literal["standard", "all"] = "standard"
-    workloads: tuple[str, ...] = ("sgd", "textbook")
-    second_batch_size: int = 0
+    workloads: tuple[str, ...] = ("sgd", "textbook")  # in their order
+    second_batch_size: int = 0  # of the first workload, in the same rounds; 0 for none
+    # Numbers on the CPU, each of which is a row of the first workload, and the first one of the
+    # others; ALL_CORES stands for those of the machine. On a GPU a row has all cores.
     threads: tuple[int, ...] = (1,)
-    try_all_cores: bool = False
-    rounds: int = 5
-    other_rounds: int = 5
-    least_rounds: int = 5
-    epochs: int = 5
+    try_all_cores: bool = False  # try them where they could matter (threads.py)
+    rounds: int = 5  # most processes of a row of the first workload
+    other_rounds: int = 5  # most of a row of the others
+    least_rounds: int = 5  # from which on a row may be complete (bench/analysis/stopping.py)
+    epochs: int = 5  # that a process trains in a row
+    # The round from which on a process only starts and times few epochs; 0 for none.
     lean_from: int = 0
+    # The round from which on a process finds the compile caches of its row; 0 for none.
     warm_from: int = 0
+    # Measure the programs that are always measured at other batch sizes, too, once.
     sweep: bool = False
-    budget: float | None = None
+    budget: float | None = None  # seconds for each device, or None
 
 
 PRESETS = {

@@ -9,7 +9,7 @@ runs that were formats 6 and 7, timed epochs go on from one another, by the work
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -58,20 +58,7 @@ class Case(
     omit_defaults=True,
     rename={"data_access": "data"},
 ):
-    """What is measured: everything that determines the times, except machine and software.
-
-    data_access: whether the data stay in the framework's memory or are streamed batch by batch.
-    epochs: of the stretch, and the least number of timed ones. interpreter: the Python given with
-    ``--python``, or None for the suite's own. file, sha256: path and hash of a user's own
-    implementation. siblings: hash of each file below its folder that it imports when it is loaded,
-    by relative path.
-    variables: environment variables of the registry's entry. env: those that the user asked for,
-    as they were given: no path in them is hidden. They override the others.
-    pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
-    a float32, where none is given.
-    one_core: whether it computes on one core whatever it gets. many: whether it trains several
-    models together: a workload many-N.
-    """
+    """What is measured: everything that determines the times, except machine and software."""
 
     implementation: str
     module: str
@@ -79,6 +66,7 @@ class Case(
     extra: str
     objective: Objective
     style: Literal["idiomatic", "tuned", "own"]
+    # Whether the data stay in the framework's memory or are streamed batch by batch.
     data_access: Literal["resident", "streamed", "own"]
     devices: tuple[Device, ...]
     workload: str
@@ -86,16 +74,21 @@ class Case(
     batch_size: Count
     threads: Count
     samples: Count
-    epochs: Count
-    variables: dict[str, str] = {}
+    epochs: Count  # of the stretch, and the least number of timed ones
+    variables: dict[str, str] = {}  # environment variables of the registry's entry
+    # Those that the user asked for, as they were given: no path in them is hidden. They override
+    # the others.
     env: dict[str, str] = {}
-    one_core: bool = False
-    interpreter: str | None = None
-    file: str | None = None
-    sha256: str | None = None
+    one_core: bool = False  # whether it computes on one core whatever it gets
+    interpreter: str | None = None  # the Python given with --python; None for the suite's own
+    file: str | None = None  # path of a user's own implementation
+    sha256: str | None = None  # of the file
+    # Hash of each file below its folder that it imports when it is loaded, by relative path.
     siblings: dict[str, str] = {}
+    # By device, the bytes that the implementation keeps and reads for a pixel; four, a float32,
+    # where none is given.
     pixel_bytes: dict[Device, Annotated[int, msgspec.Meta(ge=1, le=8)]] = {}
-    many: bool = False
+    many: bool = False  # whether it trains several models together: a workload many-N
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -159,18 +152,14 @@ class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One measurement of one case; ``id`` is unique within the run.
+    """One measurement of one case."""
 
-    version: side of a comparison in pairs, where ``round`` is the number of the pair. lean: without
-    a stretch, which a row needs once.
-    """
-
-    id: str
+    id: str  # unique within the run
     kind: Kind
-    round: int
+    round: int  # in a comparison in pairs the number of the pair
     case: Case
-    version: str = ""
-    lean: bool = False
+    version: str = ""  # side of a comparison in pairs
+    lean: bool = False  # without a stretch, which a row needs once
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,25 +178,22 @@ class BaseRecord(
     omit_defaults=True,
     tag_field="kind",
 ):
-    """What every record holds: which trial it was, where and when it ran, and how it ended.
-
-    started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
-    conditions: state of the machine before and after the trial.
-    kernel_seconds: of the reference kernel (bench/runner/host/kernel.py) on the worker's core:
-    before each timed epoch and after the last. Empty in older runs, which may have it of probes.
-    """
+    """What every record holds: which trial it was, where and when it ran, and how it ended."""
 
     format: Count
     run: str
     trial: str
     round: Count
-    started: str
+    started: str  # UTC, ISO 8601
     status: Status
     environment: str
     reason: str | None = None
     stderr_tail: str | None = None
-    wall_seconds: Seconds | None = None
-    conditions: dict[str, Value | None] = {}
+    wall_seconds: Seconds | None = None  # life of the worker, by the parent's clock
+    conditions: dict[str, Value | None] = {}  # of the machine before and after the trial
+    # Of the reference kernel (bench/runner/host/kernel.py) on the worker's core: before each timed
+    # epoch and after the last. Empty if the worker computed during more than half of them, and in
+    # older runs, which may have it of probes.
     kernel_seconds: list[Seconds] = []
 
     @property
@@ -222,80 +208,113 @@ class CaseRecord(BaseRecord, frozen=True, kw_only=True):
     case: Case
 
 
-class TrialRecord(CaseRecord, frozen=True, kw_only=True, tag="trial"):
-    """A case that was trained: seconds, bytes and joules in the order measured.
+class BaseJudgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent adds to the measurement of a trial, all of it in the trial's record."""
 
-    See bench/runner/drive.py. Older records lack what is None or empty by default.
-
-    Validation and test accuracies are those after each epoch of the stretch, as many as the case
-    has; older records have them of timed epochs, and may have more of them on validation images.
-    training_loss, training_accuracy: of the same epochs, as Keras's History has them: see ``State``
-    in bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial weights of
-    this trial, whose params agree with the oracle's within the parity tolerance. Empty for
-    one-vs-rest and where parity failed. noise_parity: of the epoch on noise; None in pairs.
-    whole_noise: its images have whole pixels; in older records floats. params_sha256: of the file
-    of its params. entropy: id of what the orders and initial weights were drawn from; None in older
-    records, whose run has a seed. judged_epochs: numbers of the timed epochs that were compared
-    with the oracle, besides the whole stretch; in older records the stretch are the first five of
-    them. judging_seconds: that the parent spent on judging, wherever it did; None where nothing was
-    judged. Of a pair, each record has half. version: see ``Trial``.
-
-    stretch_epochs: that the process trained in a row, the first one included; 0 in older records,
-    where the case has their number. stretch_timed: whether the timed epochs are those of the
-    stretch, from the second on. warmup_seconds: untimed epochs of a GPU before the timed ones.
-    ping_seconds: the hand-over that is subtracted from the parent's time. python_seconds,
-    data_seconds: see ``Measurement`` there. worker_epoch_seconds: by the worker's clock, a note.
-    epoch_delay_seconds: for which its threads and the parent waited for a core. epoch_faults: page
-    faults of the worker. memory_state: see ``Measurement``. alternated: its epochs were timed in
-    turn with those of its partner in a pair. predict_one_seconds: of single test images.
-    cache_bytes: left in the folders of compile caches. found_cache_bytes: of the compile caches
-    that an earlier process of the case has left; its start was warm. warm_start_seconds: in older
-    records, of another process that found the caches of one like this; all parts of its start.
-    peak_device_bytes, device_conditions: see bench/runner/host/gpu.py. energy_joules: of a GPU,
-    over all timed epochs; older records may have that of a CPU, which no report shows.
-    """
-
+    # Accuracies are those after each epoch of the stretch, as many as the case has; older records
+    # have them of timed epochs, and may have more of them on validation images.
     validation_accuracy: list[Share] = []
+    # Id of what the orders and initial weights were drawn from; None in older records, whose run
+    # has a seed.
     entropy: str | None = None
+    # Numbers of the timed epochs that were compared with the oracle, besides the whole stretch; in
+    # older records the stretch are the first five of them.
     judged_epochs: list[Count] = []
+    # That the parent spent on judging, wherever it did; None where nothing was judged. Of a pair,
+    # each record has half.
     judging_seconds: Seconds | None = None
     test_accuracy: list[Share] = []
+    # Of the same epochs, as Keras's History has them: see ``State`` in
+    # bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial weights of
+    # this trial, whose params agree with the oracle's within the parity tolerance. Empty for
+    # one-vs-rest and where parity failed.
     training_loss: list[Deviation] = []
     training_accuracy: list[Share] = []
     parity: Parity | None = None
-    noise_parity: Parity | None = None
-    whole_noise: bool = False
-    params_sha256: str | None = None
+    noise_parity: Parity | None = None  # of the epoch on noise; None in pairs
+    whole_noise: bool = False  # whether its images have whole pixels; in older records floats
+    params_sha256: str | None = None  # of the file of its params
     threads_in_force: Amount | None = None
-    version: str = ""
+    version: str = ""  # see ``Trial``
+
+
+class Measurement(msgspec.Struct, kw_only=True):
+    """The raw values of one trial, all of them in its record; their names give the unit.
+
+    All seconds are by the parent's clock, less the hand-over (``subtract`` in
+    bench/runner/drive.py). Lists are in the order measured. Older records lack what is None or
+    empty by default.
+    """
+
+    # From the start of the process until it answered.
     python_seconds: Seconds | None = None
-    data_seconds: Seconds | None = None
-    import_seconds: Seconds | None = None
+    data_seconds: Seconds | None = None  # of reading the data
+    import_seconds: Seconds | None = None  # with that of NumPy
     setup_seconds: Seconds | None = None
     reset_seconds: Seconds | None = None
     first_epoch_seconds: Seconds | None = None
+    # That the process trained in a row, the first one included; 0 in older records, where the case
+    # has their number.
     stretch_epochs: Count = 0
+    # Whether the timed epochs are those of the stretch, from the second on.
     stretch_timed: bool = False
-    warmup_seconds: list[Seconds] = []
+    warmup_seconds: list[Seconds] = []  # untimed epochs of a GPU before the timed ones
     epoch_seconds: list[Seconds] = []
-    epoch_cpu_seconds: list[Seconds] = []
+    epoch_cpu_seconds: list[Seconds] = []  # of the worker and what it started, from outside
+    # The hand-over that is subtracted: the least of some that were timed before the implementation
+    # was there; in a pair, for the timed epochs, the least of both sides'.
     ping_seconds: Seconds | None = None
-    worker_epoch_seconds: list[Seconds] = []
+    worker_epoch_seconds: list[Seconds] = []  # of the timed epochs by the worker's clock, a note
+    # For which its threads and the parent waited for a core, from outside.
     epoch_delay_seconds: list[Seconds] = []
-    epoch_faults: list[Count] = []
+    epoch_faults: list[Count] = []  # page faults of the worker, from outside
+    # The probes of ``probe_memory`` before the data are read; huge_share, of the training images
+    # that lie in huge pages; disk_bytes that the worker had read from the disk when its timed
+    # epochs were over.
     memory_state: dict[str, Value | None] = {}
+    # Whether its epochs were timed in turn with those of its partner in a pair.
     alternated: bool = False
     first_predict_seconds: Seconds | None = None
     predict_seconds: list[Seconds] = []
-    predict_one_seconds: list[Seconds] = []
+    predict_one_seconds: list[Seconds] = []  # of single test images
     peak_rss_bytes: Count | None = None
-    phase_rss_bytes: dict[str, Count | None] = {}
-    peak_device_bytes: Count | None = None
-    cache_bytes: Count | None = None
+    phase_rss_bytes: dict[str, Count | None] = {}  # the peak at the end of each phase
+    peak_device_bytes: Count | None = None  # see bench/runner/host/gpu.py
+    cache_bytes: Count | None = None  # left in the folders of compile caches
+    # Of the compile caches that an earlier process of the case has left; its start was warm.
     found_cache_bytes: Count = 0
+    # In older records, of another process that found the caches of one like this; all parts of its
+    # start.
     warm_start_seconds: Seconds | None = None
-    device_conditions: dict[str, Value | None] = {}
+    device_conditions: dict[str, Value | None] = {}  # of a GPU, before and after the timed epochs
+    # Of a GPU, over all timed epochs; older records may have that of a CPU, which no report shows.
     energy_joules: Amount | None = None
+
+
+if TYPE_CHECKING:
+
+    class TrialRecord(CaseRecord, BaseJudgement, Measurement, frozen=True):  # type: ignore[misc]
+        """A case that was trained."""
+
+else:  # a struct cannot have two bases with fields
+    TrialRecord = msgspec.defstruct(
+        "TrialRecord",
+        [
+            (
+                field.name,
+                field.type,
+                msgspec.field(default=field.default, default_factory=field.default_factory),
+            )
+            for part in (BaseJudgement, Measurement)
+            for field in msgspec.structs.fields(part)
+        ],
+        bases=(CaseRecord,),
+        namespace={"__doc__": "A case that was trained."},
+        module=__name__,
+        tag="trial",
+        frozen=True,
+        kw_only=True,
+    )
 
 
 class TextbookRecord(CaseRecord, frozen=True, kw_only=True, tag="textbook"):
@@ -307,15 +326,13 @@ class TextbookRecord(CaseRecord, frozen=True, kw_only=True, tag="textbook"):
 
 
 class RooflineRecord(CaseRecord, frozen=True, kw_only=True, tag="roofline"):
-    """A probe of what the machine can do: see bench/worker/roofline.py.
-
-    read_times: None in older records, which read the images once in each repetition.
-    """
+    """A probe of what the machine can do: see bench/worker/roofline.py."""
 
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     product_operations: Count | None = None
     product_seconds: list[Seconds] = []
+    # None in older records, which read the images once in each repetition.
     read_times: Count | None = None
     read_bytes: list[Count] = []
     read_seconds: list[Seconds] = []
@@ -328,23 +345,22 @@ class TraceRecord(CaseRecord, frozen=True, kw_only=True, tag="trace"):
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is measured of a command. env: the variables that the user asked for."""
+    """What is measured of a command."""
 
     threads: Count
-    env: dict[str, str] = {}
+    env: dict[str, str] = {}  # the variables that the user asked for
 
 
 class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
     """A process of a command of a user's own, which nobody judges.
 
-    version: see ``Trial``. values: what it measured, by name: seconds, or a number that it printed.
-    iteration_seconds: of a command that iterates in turn with its partner. kernel_seconds: before
-    and after the process.
+    ``kernel_seconds`` are those before and after the process.
     """
 
     subject: Subject = msgspec.field(name="case")
-    version: str = ""
-    values: dict[str, Positive] = {}
+    version: str = ""  # see ``Trial``
+    values: dict[str, Positive] = {}  # by name: seconds, or a number that it printed
+    # Of a command that iterates in turn with its partner.
     iteration_seconds: list[Seconds] = []
 
 
@@ -391,53 +407,44 @@ class BasePlan(
     omit_defaults=True,
     rename={"data_source": "data"},
 ):
-    """What every plan holds, and what all of its trials share.
-
-    run: its name. created: UTC, ISO 8601. seed: of sample orders and initial weights, or None for
-    secret ones. timeout: seconds that a process may take. data_source: the value of ``--data``.
-    """
+    """What every plan holds, and what all of its trials share."""
 
     format: Count
-    run: str
+    run: str  # its name
     command: str
-    created: str
-    seed: Seed | None
-    timeout: Limit
-    data_source: str | None = None
+    created: str  # UTC, ISO 8601
+    seed: Seed | None  # of sample orders and initial weights; None for secret ones
+    timeout: Limit  # seconds that a process may take
+    data_source: str | None = None  # the value of --data
 
 
 class Run(
     BasePlan, frozen=True, kw_only=True, rename={"textbook": "figures", "rooflines": "ceilings"}
 ):
-    """The plan of a run: enough to resume it after it was killed.
+    """The plan of a run: enough to resume it after it was killed."""
 
-    rounds: by workload. stopping: which rows later rounds leave out, or None if every round
-    measures all. budget: seconds that measuring may take, or None. sweep: cases at other sizes,
-    measured ``sweep_rounds`` times. textbook: the programs of the textbook. rooflines: probes of
-    what the machine can do, by framework. ladder: a second batch size of the first workload,
-    measured in the same rounds; 0 without one. trace: whether the frameworks' profilers trace the
-    cases of the first workload. warm_from: the round from which on a process finds the compile
-    caches that the one before it has left; 0 if none does. lean_from: the round from which on
-    trials are lean; 0 if none is. variants: cases with more threads, to be tried where they could
-    matter (bench/planning/threads.py). preset: whose values it has; empty in older runs.
-    """
-
-    rounds: dict[str, Rounds]
+    rounds: dict[str, Rounds]  # by workload
     cases: tuple[Case, ...]
-    textbook: tuple[Case, ...]
-    budget: Limit | None = None
-    sweep: tuple[Case, ...] = ()
+    textbook: tuple[Case, ...]  # the programs of the textbook
+    budget: Limit | None = None  # seconds that measuring may take, or None
+    sweep: tuple[Case, ...] = ()  # cases at other sizes
     sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()
-    rooflines: tuple[Case, ...] = ()
+    rooflines: tuple[Case, ...] = ()  # probes of what the machine can do, by framework
     order: str = ""
+    # Which rows later rounds leave out, or None if every round measures all.
     stopping: StoppingRule | None = None
+    # A second batch size of the first workload, measured in the same rounds; 0 without one.
     ladder: Count = 0
+    # Whether the frameworks' profilers trace the cases of the first workload.
     trace: bool = False
+    # The round from which on a process finds the compile caches that the one before it has left; 0
+    # if none does.
     warm_from: Count = 0
-    lean_from: Count = 0
+    lean_from: Count = 0  # the round from which on trials are lean; 0 if none is
+    # Cases with more threads, to be tried where they could matter (bench/planning/threads.py).
     variants: tuple[Case, ...] = ()
-    preset: str = ""
+    preset: str = ""  # whose values it has; empty in older runs
 
     def find_fault(self) -> str | None:
         """Return why a plan cannot be used, which the types do not show, or None."""

@@ -162,7 +162,7 @@ class Recorder:
             **identity,
         }
         try:
-            record: AnyRecord = hide_paths(msgspec.convert({**known, **values}, AnyRecord), folders)
+            record: AnyRecord = hide_paths(msgspec.convert({**values, **known}, AnyRecord), folders)
             reason = jsonl.explain_rejection(record)
         except msgspec.ValidationError as error:
             reason = str(error)

@@ -37,12 +37,12 @@ class Node:
     """The run of a node, which its job begins, or continues after it was requeued.
 
     It is pickled with its code and uses nothing of the suite: a job does not find a wheel's
-    packages. folder: of the run. arguments: of ``bench run``; again: those that resume it.
+    packages.
     """
 
-    folder: Path
-    arguments: Sequence[str]
-    again: Sequence[str]
+    folder: Path  # of the run
+    arguments: Sequence[str]  # of ``bench run``
+    again: Sequence[str]  # those that resume it
     variables: Mapping[str, str]
     pid: int = 0
 

@@ -64,19 +64,16 @@ FEW_IMAGES = 7
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check: one data set, workload, device and batch size.
-
-    status: as a trial's; a fault is ``failed``, ``timeout`` or ``out-of-memory`` with its reason.
-    error: the parity error, if there is one.
-    """
+    """The result of one check: one data set, workload, device and batch size."""
 
     data: str
     workload: str
     device: Device
     batch_size: int
+    # As a trial's; a fault is ``failed``, ``timeout`` or ``out-of-memory`` with its reason.
     status: str
     reason: str | None = None
-    error: float | None = None
+    error: float | None = None  # the parity error, if there is one
 
 
 class Checker:

@@ -4,7 +4,6 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params, Problem
 from bench.data.dataset import Dataset
 from bench.planning.cases import MODEL_COPIES
-from bench.records.schema import Case
+from bench.records.schema import Case, Measurement
 from bench.runner.host.gpu import GpuMonitor, subtract_joules
 from bench.runner.host.kernel import measure_kernel, probe_memory
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
@@ -60,53 +59,6 @@ SELECT_COMMANDS: dict[Part, bytes] = {
 }
 
 
-@dataclass(slots=True)
-class Measurement:
-    """The raw values of one trial; their names give the unit.
-
-    All seconds are by the parent's clock, less the hand-over (``subtract``): ping_seconds, the
-    least of some that were timed before the implementation was there; in a pair, for the timed
-    epochs, the least of both sides'. stretch_epochs, stretch_timed: see ``TrialRecord``.
-    python_seconds: from the start of the process until it answered. data_seconds: of reading the
-    data. import_seconds: with that of NumPy. worker_epoch_seconds: of the timed epochs by the
-    worker's clock, a note. kernel_seconds: the reference kernel before each timed epoch, and after
-    the last (host/kernel.py). Empty if the worker computed during more than half of them.
-    epoch_cpu_seconds: of the worker and what it started. epoch_delay_seconds: for which its threads
-    and the parent waited for a core. epoch_faults: page faults of the worker. All three are read
-    from outside. memory_state: the probes of ``probe_memory`` before the data are read; huge_share,
-    of the training images that lie in huge pages; disk_bytes that the worker had read from the disk
-    when its timed epochs were over. phase_rss_bytes: the peak of the resident memory at the end of
-    each phase. device_conditions: what a GPU was like before and after the timed epochs.
-    energy_joules: of the GPU during them.
-    """
-
-    ping_seconds: float = 0.0
-    python_seconds: float = 0.0
-    data_seconds: float = 0.0
-    import_seconds: float = 0.0
-    setup_seconds: float = 0.0
-    reset_seconds: float = 0.0
-    first_epoch_seconds: float = 0.0
-    stretch_epochs: int = 0
-    stretch_timed: bool = False
-    warmup_seconds: list[float] = field(default_factory=list)
-    epoch_seconds: list[float] = field(default_factory=list)
-    worker_epoch_seconds: list[float] = field(default_factory=list)
-    epoch_cpu_seconds: list[float] = field(default_factory=list)
-    epoch_delay_seconds: list[float] = field(default_factory=list)
-    epoch_faults: list[int] = field(default_factory=list)
-    memory_state: dict[str, float | None] = field(default_factory=dict)
-    kernel_seconds: list[float] = field(default_factory=list)
-    first_predict_seconds: float | None = None
-    predict_seconds: list[float] = field(default_factory=list)
-    predict_one_seconds: list[float] = field(default_factory=list)
-    peak_rss_bytes: int | None = None
-    phase_rss_bytes: dict[str, int | None] = field(default_factory=dict)
-    peak_device_bytes: int | None = None
-    device_conditions: dict[str, float | None] = field(default_factory=dict)
-    energy_joules: float | None = None
-
-
 class Drive:
     """One trial, from the worker's start to its last prediction.
 
@@ -126,6 +78,7 @@ class Drive:
         self.worker = worker
         self.case = case
         self.measurement = Measurement()
+        self.kernel_seconds: list[float] = []  # see ``BaseRecord``
         self.disturbed_epochs = 0
         self._disturbed_kernels = 0
         self.draws = draws
@@ -250,7 +203,7 @@ class Drive:
             measurement.epoch_cpu_seconds,
             measurement.epoch_delay_seconds,
             measurement.epoch_faults,
-            measurement.kernel_seconds,
+            self.kernel_seconds,
         ):
             values.clear()
 
@@ -281,8 +234,8 @@ class Drive:
             if kernel:
                 self.time_kernel()
                 # They would show a slow machine, and so a fast program.
-                if 2 * self._disturbed_kernels > len(self.measurement.kernel_seconds):
-                    self.measurement.kernel_seconds.clear()
+                if 2 * self._disturbed_kernels > len(self.kernel_seconds):
+                    self.kernel_seconds.clear()
         self.end_epochs()
 
     def end_epochs(self) -> None:
@@ -376,7 +329,7 @@ class Drive:
         """Time the reference kernel while the worker waits, and see whether it does."""
         self.settle()
         cpu, begin = self.read_cpu_seconds(), now()
-        self.measurement.kernel_seconds.append(measure_kernel(self._core))
+        self.kernel_seconds.append(measure_kernel(self._core))
         if self.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
             self._disturbed_kernels += 1
 
@@ -402,7 +355,7 @@ class Drive:
         """
         measurement, threads = self.measurement, self.case.threads
         epochs = len(measurement.epoch_seconds)
-        seconds = sum(measurement.epoch_seconds) + epochs * measurement.ping_seconds
+        seconds = sum(measurement.epoch_seconds) + epochs * (measurement.ping_seconds or 0.0)
         if not epochs or sys.platform != "linux":  # there is no such clock
             return None, None
         in_force = sum(measurement.epoch_cpu_seconds) / seconds
@@ -456,7 +409,7 @@ class Drive:
         return min(pings)
 
     def _subtract_ping(self, reply: Reply) -> float:
-        return subtract(reply, self.measurement.ping_seconds, self.case.threads)
+        return subtract(reply, self.measurement.ping_seconds or 0.0, self.case.threads)
 
 
 def subtract(reply: Reply, ping: float, threads: int) -> float:
@@ -481,7 +434,7 @@ def alternate(sides: Sequence[Drive], epochs: int) -> None:
 
     The least hand-over of both is subtracted on either side: their difference is noise.
     """
-    ping = min(side.measurement.ping_seconds for side in sides)
+    ping = min(side.measurement.ping_seconds or 0.0 for side in sides)
     for side in sides:
         side.measurement.ping_seconds = ping
         side.settle()

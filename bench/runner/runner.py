@@ -205,7 +205,7 @@ class Runner:
         draws, case = self._get_draws(trial), trial.case
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
         self._take_caches(trial, folder)
-        found = spec.count_cache_bytes(folder)
+        found_bytes = spec.count_cache_bytes(folder)
         with self._start_worker(trial, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
             with suppress(ProcessStopped):
@@ -223,14 +223,16 @@ class Runner:
         if "framework_peak_bytes" in outcome.document:
             peak = outcome.document["framework_peak_bytes"]
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
-        result = describe_outcome(outcome).add(drive.measurement)
+        result = describe_outcome(outcome).add(
+            drive.measurement, kernel_seconds=drive.kernel_seconds
+        )
         if outcome.status == "unavailable" and drive.measurement.setup_seconds:
             return result.fail(f"it was available when it was set up: {outcome.reason}")
         if outcome.status != "ok":
             return result
         left = spec.count_cache_bytes(folder)
         self._keep_caches(trial, folder)
-        result = result.add(cache_bytes=left, found_cache_bytes=found)
+        result = result.add(cache_bytes=left, found_cache_bytes=found_bytes)
         return self._judge_drive(trial, drive, result, self._judge.judge)
 
     def _trace(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
@@ -343,6 +345,11 @@ class Runner:
         if judge is not None:
             judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
         threads, threads_fault = drive.judge_threads()
+        fault = judgement.fault or threads_fault or drive.find_disturbance_fault()
+        timed = sorted(epoch.number for epoch in judgement.errors if epoch.part == "timed")
+        result = result.add(
+            judgement, entropy=drive.draws.id, judged_epochs=timed, threads_in_force=threads
+        )
         # Those of several models would fill gigabytes.
         kept = self._installations is None and not count_models(trial.case.workload)
         if kept and judgement.parity is not None:
@@ -351,15 +358,6 @@ class Runner:
             self._params[trial.id] = stream.getvalue()
             digest = hashlib.sha256(stream.getvalue()).hexdigest()
             result = result.add(params_sha256=digest, whole_noise=True)
-        known = dataclasses.asdict(judgement)
-        epochs, fault = sorted(known.pop("errors")), known.pop("fault")
-        fault = fault or threads_fault or drive.find_disturbance_fault()
-        result = result.add(
-            **known,
-            entropy=drive.draws.id,
-            judged_epochs=[epoch.number for epoch in epochs if epoch.part == "timed"],
-            threads_in_force=threads,
-        )
         return result.fail(fault) if fault else result
 
     def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:

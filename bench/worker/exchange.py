@@ -27,16 +27,13 @@ NOISE = "noise"  # in the worker's folder: the noise that a trial ends with
 
 @dataclass(frozen=True, slots=True)
 class ExchangeSize:
-    """How much an exchange holds: one order of the samples, and params and labels.
-
-    images: that one command may ask to label. models: 0 for one model by itself.
-    """
+    """How much an exchange holds: one order of the samples, and params and labels."""
 
     samples: int = 0
-    images: int = 0
+    images: int = 0  # that one command may ask to label
     features: int = 0
     classes: int = 0
-    models: int = 0
+    models: int = 0  # 0 for one model by itself
 
     @property
     def layout(self) -> np.dtype[Any]:

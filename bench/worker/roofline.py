@@ -32,19 +32,15 @@ FINE = 1 + 2.0**-12
 
 @dataclass(slots=True)
 class RooflineSample:
-    """The raw values of one probe: seconds of products, of reads with their bytes, and of chains.
+    """The raw values of a probe: seconds of products, of reads with their bytes, and of chains."""
 
-    product_operations: floating-point operations of one repetition, 2 n^3 for each product of
-    n x n matrices. read_times: how often each repetition reads ``read_bytes``. chain_steps:
-    dependent updates in each chain; measured on a GPU only.
-    """
-
+    # Floating-point operations of one repetition, 2 n^3 for each product of n x n matrices.
     product_operations: int = 0
     product_seconds: list[float] = field(default_factory=list)
-    read_times: int = 1
+    read_times: int = 1  # how often each repetition reads ``read_bytes``
     read_bytes: list[int] = field(default_factory=list)
     read_seconds: list[float] = field(default_factory=list)
-    chain_steps: int = STEPS
+    chain_steps: int = STEPS  # dependent updates in each chain; measured on a GPU only
     chain_seconds: list[float] = field(default_factory=list)
     setup_seconds: float = 0.0
 

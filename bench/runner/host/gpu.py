@@ -60,16 +60,13 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU. index: in the order of the PCI bus.
+    """One GPU."""
 
-    driver: its version. cuda: the newest CUDA that the driver serves.
-    """
-
-    index: int
+    index: int  # in the order of the PCI bus
     name: str
     uuid: str
-    driver: str
-    cuda: str
+    driver: str  # its version
+    cuda: str  # the newest CUDA that the driver serves
 
 
 def list_gpus() -> list[Gpu]:

@@ -15,15 +15,12 @@ STORED_PARTS: tuple[EpochPart, ...] = ("stretch", "timed", "noise")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Labels (n,) int64 that were predicted for the averages of pairs of images of a part.
+    """Labels (n,) int64 that were predicted for the averages of pairs of images of a part."""
 
-    indices: int64 (2, n), of both images of each pair; the average of an image and itself is the
-    image. params: float32 (features + 1, classes), those that the worker had. when: in words.
-    """
-
-    when: str
-    params: NDArray[np.float32]
+    when: str  # in words
+    params: NDArray[np.float32]  # float32 (features + 1, classes), those that the worker had
     part: Part
+    # int64 (2, n), of both images of each pair; the average of an image and itself is the image.
     indices: NDArray[np.int64]
     labels: NDArray[np.int64]
 

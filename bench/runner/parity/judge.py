@@ -7,15 +7,16 @@ the same yardstick: how far the oracle moves in that epoch.
 
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Params, Problem
-from bench.records.schema import TOLERANCE, Case, Parity
+from bench.records.schema import TOLERANCE, BaseJudgement, Case, Parity
 from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, pick_model, split_params
@@ -44,22 +45,11 @@ WHERE = {
 MAX_QUANTITY = 1e18
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """Parity, and the accuracies after the epochs of the stretch.
+class Judgement(BaseJudgement, frozen=True, kw_only=True):
+    """Parity, and the accuracies after the epochs of the stretch."""
 
-    noise_parity: of the epoch on noise. errors: the parity error of each epoch that was compared.
-    training_loss, training_accuracy: see ``TrialRecord``. fault: what is wrong, or None.
-    """
-
-    parity: Parity | None = None
-    noise_parity: Parity | None = None
-    errors: Mapping[Epoch, float] = field(default_factory=dict)
-    validation_accuracy: tuple[float, ...] = ()
-    test_accuracy: tuple[float, ...] = ()
-    training_loss: tuple[float, ...] = ()
-    training_accuracy: tuple[float, ...] = ()
-    fault: str | None = None
+    errors: Mapping[Epoch, float] = {}  # the parity error of each epoch that was compared
+    fault: str | None = None  # what is wrong, or None
 
 
 class Judge:
@@ -113,10 +103,12 @@ class Judge:
             epoch = NOISE_EPOCH if judgement.parity and judgement.parity.passed else worst
             errors = self.compare_models(case, draws, evidence, epoch)
             model = max(errors, key=errors.__getitem__)
-            return replace(judgement, fault=f"{judgement.fault}, model {model} of {models}")
+            return msgspec.structs.replace(
+                judgement, fault=f"{judgement.fault}, model {model} of {models}"
+            )
         if judgement.fault:
             return judgement
-        return replace(judgement, fault=self._find_prediction_fault(case, evidence))
+        return msgspec.structs.replace(judgement, fault=self._find_prediction_fault(case, evidence))
 
     def judge_epoch(self, case: Case, draws: Draws, evidence: Evidence) -> Judgement:
         """Judge one timed epoch of a trial, drawn here: no predictions, and no accuracies."""
@@ -174,12 +166,12 @@ class Judge:
         params = [split_params(evidence.params[epoch]) for epoch in stretch]
         followed = () if judgement.fault else stretch[:FOLLOWED_EPOCHS]
         training = [self.get_state(case, draws, start, epoch) for epoch in followed]
-        return replace(
+        return msgspec.structs.replace(
             judgement,
-            validation_accuracy=tuple(oracle.compute_accuracies(params, *self._validation)),
-            test_accuracy=tuple(oracle.compute_accuracies(params, *self._test)),
-            training_loss=tuple(one.loss for one in training if one.loss is not None),
-            training_accuracy=tuple(one.accuracy for one in training if one.accuracy is not None),
+            validation_accuracy=oracle.compute_accuracies(params, *self._validation),
+            test_accuracy=oracle.compute_accuracies(params, *self._test),
+            training_loss=[state.loss for state in training if state.loss is not None],
+            training_accuracy=[state.accuracy for state in training if state.accuracy is not None],
         )
 
     def _find_prediction_fault(self, case: Case, evidence: Evidence) -> str | None:
@@ -249,7 +241,9 @@ def make_judgement(errors: Mapping[Epoch, float]) -> Judgement:
         if fault is None and not judged[epoch].passed:
             where = WHERE[epoch.part].format(epoch.number)
             fault = f"parity error {error:.1e} is above {TOLERANCE:.0e}{where}"
-    return Judgement(judged[worst], judged.get(NOISE_EPOCH), errors, fault=fault)
+    return Judgement(
+        parity=judged[worst], noise_parity=judged.get(NOISE_EPOCH), errors=errors, fault=fault
+    )
 
 
 def find_params_fault(params: Mapping[Epoch, NDArray[np.float32]]) -> str | None:

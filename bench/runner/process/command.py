@@ -16,19 +16,15 @@ from bench.worker.measure import now
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """What is run, and where.
+    """What is run, and where."""
 
-    arguments: without a shell. variables: all environment variables. cores: those that it may use.
-    timeout: seconds. output_bytes: of its output, the last of which are kept; 0 throws it away.
-    loops: it reads a line from its input before each iteration, and prints one after it.
-    """
-
-    arguments: Sequence[str]
+    arguments: Sequence[str]  # without a shell
     folder: Path
-    variables: Mapping[str, str]
-    cores: Sequence[int]
-    timeout: float
-    output_bytes: int = 0
+    variables: Mapping[str, str]  # all environment variables
+    cores: Sequence[int]  # those that it may use
+    timeout: float  # seconds
+    output_bytes: int = 0  # of its output, the last of which are kept; 0 throws it away
+    # It reads a line from its input before each iteration, and prints one after it.
     loops: bool = False
 
 

@@ -29,22 +29,17 @@ MAX_NOTED = 1e9  # seconds: a record holds no more
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command took.
+    """What a command took."""
 
-    elapsed: by the parent's clock, hand-over included. noted: an epoch's seconds by the worker's
-    clock; 0 where that is no time. delay: seconds meanwhile for which the worker's threads and the
-    parent waited for a core, all together. cpu_seconds: of the worker and what it has started. Both
-    are read from outside. params, labels: copies of what the exchange held when the worker
-    answered. looked: the parent looked how the worker's threads run, while it was at work.
-    """
-
-    elapsed: float
-    noted: float
+    elapsed: float  # by the parent's clock, hand-over included
+    noted: float  # an epoch's seconds by the worker's clock; 0 where that is no time
+    # Seconds meanwhile for which the worker's threads and the parent waited for a core, all
+    # together, from outside.
     delay: float
-    cpu_seconds: float
-    params: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    looked: bool = False
+    cpu_seconds: float  # of the worker and what it has started, from outside
+    params: NDArray[np.float32]  # a copy of what the exchange held when the worker answered
+    labels: NDArray[np.int64]  # such a copy, too
+    looked: bool = False  # the parent looked how the worker's threads run, while it was at work
 
 
 class Worker(Child):

@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from bench.errors import join_lines
 from bench.records.files import read_file
-from bench.records.schema import MAX_RECORD_BYTES
+from bench.records.schema import MAX_RECORD_BYTES, BaseJudgement, Measurement, TrialRecord
 
 Document = dict[str, Any]
 
@@ -28,46 +28,32 @@ _WORKER_STATUSES = ("ok", "unavailable", "failed")
 
 @dataclass(frozen=True, slots=True)
 class ProcessExit:
-    """What the parent saw of a worker.
+    """What the parent saw of a worker."""
 
-    code: exit status as subprocess gives it; a signal's number is negative.
-    exceeded_seconds: the time limit that the worker exceeded, or None.
-    stdout_bytes, stderr_tail: what the worker printed.
-    leftovers: names of the processes that the worker did not end.
-    oom_killed: the kernel killed a process for its memory during the worker's life.
-    answered: the worker answered every command, the last one too.
-    placement_fault: how a thread of it ran as it was not allowed to, or None.
-    on_gpu: it was to use a GPU, whose memory nobody sees from here.
-    """
-
-    code: int
-    exceeded_seconds: float | None
-    stdout_bytes: int
+    code: int  # as subprocess gives it; a signal's number is negative
+    exceeded_seconds: float | None  # the time limit that the worker exceeded, or None
+    stdout_bytes: int  # what the worker printed
     stderr_tail: str
-    leftovers: Sequence[str] = ()
-    oom_killed: bool = False
-    answered: bool = True
-    placement_fault: str | None = None
-    on_gpu: bool = False
+    leftovers: Sequence[str] = ()  # names of the processes that the worker did not end
+    oom_killed: bool = False  # the kernel killed a process for its memory during the worker's life
+    answered: bool = True  # the worker answered every command, the last one too
+    placement_fault: str | None = None  # how a thread of it ran as it was not allowed to, or None
+    on_gpu: bool = False  # it was to use a GPU, whose memory nobody sees from here
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a worker, or of a command of a user's own.
-
-    document: what a worker wrote, unvalidated; empty where it wrote nothing that can be read.
-    wall_seconds: from its start until the parent saw its end. cpu_seconds, output: of a command and
-    of the processes that it waited for; the last of what it printed. queue_seconds: for which its
-    first thread waited for a core, where the system says so.
-    """
+    """The end of a worker, or of a command of a user's own."""
 
     status: str
     reason: str | None
+    # What a worker wrote, unvalidated; empty where it wrote nothing that can be read.
     document: Document
     stderr_tail: str
-    wall_seconds: float
-    cpu_seconds: float = 0.0
-    output: str = ""
+    wall_seconds: float  # from its start until the parent saw its end
+    cpu_seconds: float = 0.0  # of a command and of the processes that it waited for
+    output: str = ""  # the last of what a command printed
+    # For which its first thread waited for a core, where the system says so.
     queue_seconds: float = 0.0
 
     @property
@@ -85,12 +71,13 @@ class Result:
     reason: str | None = None
     others: Mapping[str, object] = field(default_factory=dict)
 
-    def add(self, *parts: Any, **fields: object) -> "Result":
-        """Return the result with the fields of some dataclasses, and with other ones."""
-        others = dict(self.others)
-        for part in parts:
-            others |= asdict(part)
-        return replace(self, others=others | fields)
+    def add(self, part: Measurement | BaseJudgement | None = None, **fields: object) -> "Result":
+        """Return the result with those fields of a part that a record has, and with other ones."""
+        names = part.__struct_fields__ if part is not None else ()
+        values = {
+            name: getattr(part, name) for name in names if name in TrialRecord.__struct_fields__
+        }
+        return replace(self, others={**self.others, **values, **fields})
 
     def fail(self, reason: str, status: str = "failed") -> "Result":
         """Return the result with another end."""

@@ -64,17 +64,14 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """Where and how a worker runs.
-
-    threads: cores and threads that it gets; None for all usable ones. variables: its own ones.
-    timeout: seconds. ptx_cache: the folder of ``share_ptx_cache``, or None outside of a block.
-    """
+    """Where and how a worker runs."""
 
     installation: Installation = field(default_factory=Installation)
-    threads: int | None = None
+    threads: int | None = None  # cores and threads that it gets; None for all usable ones
     device: Device = "cpu"
-    variables: Mapping[str, str] | None = None
-    timeout: float = 600.0
+    variables: Mapping[str, str] | None = None  # its own ones
+    timeout: float = 600.0  # seconds
+    # The folder of ``share_ptx_cache``, or None outside of a block.
     ptx_cache: Path | None = field(default_factory=ptx_cache.get)
 
 

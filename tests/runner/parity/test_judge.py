@@ -127,8 +127,8 @@ def test_scores_are_those_of_the_oracle(judged, images, objective):
         assert scores == pytest.approx([(one.argmax(axis=1) == labels).mean() for one in logits])
     assert 0.7 < judgement.validation_accuracy[0] < judgement.validation_accuracy[-1] < 1
     history = states if objective == "softmax" else []
-    assert judgement.training_loss == tuple(state.loss for state in history)
-    assert judgement.training_accuracy == tuple(state.accuracy for state in history)
+    assert judgement.training_loss == [state.loss for state in history]
+    assert judgement.training_accuracy == [state.accuracy for state in history]
 
 
 class Decays(softmax_numpy.Trainer):
@@ -232,7 +232,7 @@ def test_timed_epoch_that_is_cut_short_is_a_fault_wherever_it_is(
     alone = digits_judge.judge_epoch(case, DRAWS, evidence)
     assert list(alone.errors) == wrong
     assert alone.fault.endswith(f"other mathematics, in timed epoch {number}")
-    assert alone.validation_accuracy == ()
+    assert alone.validation_accuracy == []
 
 
 def test_timed_epochs_are_drawn_anew_for_each_trial(digits_judge, train, make_case):
@@ -422,7 +422,7 @@ def test_drawn_models_are_judged_after_other_epochs(judged_models, epoch):
         judgement = judged_models(spoil, epoch)
         assert (judgement.fault is not None) == (number in drawn)
         assert judgement.fault is None or judgement.fault.endswith(f", model {number} of 20")
-        assert judgement.validation_accuracy == ()
+        assert judgement.validation_accuracy == []
 
 
 def test_model_is_of_the_epoch_that_is_named(judged_models):
@@ -451,7 +451,7 @@ def test_validation_and_test_have_their_own_images(tmp_path, make_case):
     judge, draws = Judge(tmp_path, 2), Draws.make(42, 1)
     wrong = Judgement(fault="other mathematics")  # then the oracle's loss is not asked for
     judgement = judge._score(make_case(), draws, evidence, wrong)
-    assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
+    assert (judgement.validation_accuracy, judgement.test_accuracy) == ([1.0], [0.0])
 
 
 # ----- textbook
