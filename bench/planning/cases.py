@@ -15,7 +15,7 @@ from bench.errors import UserError, make_unknown_name_error
 from bench.records.cases import list_distributions, make_case
 from bench.records.files import hash_file
 from bench.records.schema import Case
-from bench.worker.workloads import get_workload
+from bench.worker.workloads import count_models, get_workload
 from implementations import IMPLEMENTATIONS, MANY, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
 # From 8 images to a fifth of the data. One batch of all images is left to --batch-size: from zero
@@ -100,6 +100,11 @@ def complete_case(
     """Return a case with its workload, device, size and epochs."""
     epochs = epochs or get_workload(workload).epochs
     return replace(case, workload=workload, device=device, epochs=epochs, **size._asdict())
+
+
+def can_train(case: Case, workload: str) -> bool:
+    """Return whether a program trains as many models together as a workload asks for."""
+    return case.many == (count_models(workload) > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bench.planning.cases import (
     Inspection,
     Size,
     assign_python,
+    can_train,
     check_memory,
     complete_case,
     find_implementation,
@@ -35,7 +36,7 @@ from bench.records.cases import make_case
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores, resolve_threads
-from bench.worker.workloads import count_models, get_workload
+from bench.worker.workloads import get_workload
 from implementations import IMPLEMENTATIONS, MANY
 
 # The share of a typical process within which the bounds of a complete row are.
@@ -242,7 +243,7 @@ def plan_cases(
         for device in options.devices
         for case in entries
         # A program that is named and does not fit the workload becomes a row with its reason.
-        if case.many == (count_models(workload) > 0) or case.implementation in names
+        if can_train(case, workload) or case.implementation in names
         # The time of one-vs-rest does not depend on the batch size.
         if size.batch_size != values.second_batch_size or case.objective == "softmax"
     )

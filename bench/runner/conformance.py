@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.contract import Device
 from bench.data.dataset import Dataset
-from bench.planning.cases import Size, complete_case
+from bench.planning.cases import Size, can_train, complete_case
 from bench.records.schema import TOLERANCE, Case
 from bench.runner.drive import Drive, find_busy_fault, measure_exchange
 from bench.runner.parity import mistakes
@@ -27,7 +27,7 @@ from bench.runner.process import preflight, scratch, spec
 from bench.runner.process.launch import Worker
 from bench.runner.process.session import ProcessStopped
 from bench.worker.data import read_labels
-from bench.worker.workloads import count_models, get_workload
+from bench.worker.workloads import get_workload
 
 # The check with this batch size under sgd also watches the process after its last epoch.
 WATCHED_BATCH_SIZE = 32
@@ -101,7 +101,7 @@ class Checker:
         for data, judge in self._judges:
             known = data.name if data.name in BATCH_SIZES else "fashion-mnist"
             for workload, batch_sizes in BATCH_SIZES[known].items():
-                for batch_size in batch_sizes if bool(count_models(workload)) == case.many else ():
+                for batch_size in batch_sizes if can_train(case, workload) else ():
                     complete = self._complete_case(case, data, workload, batch_size)
                     finding = self._check_once(complete, data, judge)
                     yield finding

@@ -85,7 +85,7 @@ class Drive:
         self.evidence = Evidence()
         self._monitor = monitor
         self._watch_every_epoch = watch_every_epoch
-        self._several = count_models(case.workload) > 0
+        self._workload = get_workload(case.workload)
         # The share of the timed seconds after which the parent looks, and whether it has.
         self._look_at, self._looked = secrets.SystemRandom().random(), False
         self._enough = 0.0
@@ -178,7 +178,7 @@ class Drive:
 
         timed: time these epochs, and keep the times if they are long: no others follow then.
         """
-        if self._several:  # they have no accuracies, which these epochs are for
+        if not self._workload.is_scored:  # which these epochs are for
             return
         epochs = [FIRST_EPOCH._replace(number=number) for number in range(2, self.case.epochs + 1)]
         timed &= self.case.device == "cpu"  # a GPU has to be warm
@@ -224,7 +224,7 @@ class Drive:
         self.warm_up()
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
-            most = MAX_REPEATS_OF_MANY if self._several else MAX_REPEATS
+            most = MAX_REPEATS_OF_MANY if self._workload.models else MAX_REPEATS
             while not self.measurement.stretch_timed and (
                 len(seconds) < self.case.epochs
                 or (len(seconds) < most and sum(seconds) < enough)
@@ -271,7 +271,7 @@ class Drive:
         command: bytes = exchange.PREDICT,
     ) -> float:
         """Let the worker label averages of these pairs of images (2, n); return the seconds."""
-        if self._several:  # they predict nothing
+        if not self._workload.predicts:
             return 0.0
         # Apart from the prediction, whose time it would exceed.
         self.worker.call(SELECT_COMMANDS[part], indices=indices.ravel())
@@ -292,7 +292,7 @@ class Drive:
         choose_training: returns indices of training images whose labels these params get wrong: an
         implementation that looks labels up would get them right.
         """
-        if self._several:
+        if not self._workload.predicts:
             self.worker.call(exchange.VERIFY)
             return
         measurement, count = self.measurement, len(self.worker.exchange.labels)
@@ -393,8 +393,7 @@ class Drive:
 
     def _draw_start(self, epoch: Epoch) -> Params:
         rows, classes = self._current.shape[-2:]
-        workload = get_workload(self.case.workload)
-        return self.draws.draw_initial_params(workload, rows - 1, classes, epoch)
+        return self.draws.draw_initial_params(self._workload, rows - 1, classes, epoch)
 
     def _time_pings(self) -> float:
         """Return the least seconds of a hand-over of an order, before the implementation is there.

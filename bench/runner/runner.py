@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.data.dataset import Dataset
 from bench.errors import join_lines
-from bench.planning.cases import compute_max_models, compute_max_samples
+from bench.planning.cases import can_train, compute_max_models, compute_max_samples
 from bench.records import environments, store, timestamps
 from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
@@ -41,7 +41,7 @@ from bench.worker import exchange
 from bench.worker.machine import list_software, list_usable_cores
 from bench.worker.measure import now
 from bench.worker.roofline import RooflineSample
-from bench.worker.workloads import count_models
+from bench.worker.workloads import count_models, get_workload
 
 Returned = TypeVar("Returned")
 
@@ -350,8 +350,7 @@ class Runner:
         result = result.add(
             judgement, entropy=drive.draws.id, judged_epochs=timed, threads_in_force=threads
         )
-        # Those of several models would fill gigabytes.
-        kept = self._installations is None and not count_models(trial.case.workload)
+        kept = self._installations is None and get_workload(trial.case.workload).keeps_params
         if kept and judgement.parity is not None:
             stream = io.BytesIO()
             np.save(stream, stack_params(drive.evidence))
@@ -432,7 +431,7 @@ class Runner:
         data, memory, models = self._data, read_usable_memory(), count_models(case.workload)
         if case.device not in case.devices:
             reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        elif case.many != (models > 0):
+        elif not can_train(case, case.workload):
             reason = TOGETHER if case.many else ONE_BY_ONE
         elif case.samples > (most := compute_max_samples(data.features, memory)):
             reason = f"{case.samples} samples: this machine's memory holds {most} at most"

@@ -18,19 +18,18 @@ MANY_WORKLOADS = ("many-1", "many-10", "many-100")
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What every implementation is asked to train; batch size, epochs and samples are defaults.
-
-    initial: zero, Glorot uniform, or a tenth of that. models: number of those that are trained
-    together; 0 for one by itself. samples: None for all.
-    """
+    """What every implementation is asked to train; batch size, epochs and samples are defaults."""
 
     name: str
     optimizer: Optimizer
-    initial: Literal["zeros", "glorot", "small"]
+    initial: Literal["zeros", "glorot", "small"]  # zero, Glorot uniform, or a tenth of that
     batch_size: int = 32
     epochs: int = 5
-    models: int = 0
-    samples: int | None = None
+    models: int = 0  # number of those that are trained together; 0 for one by itself
+    samples: int | None = None  # None for all
+    is_scored: bool = True  # has the accuracies after each of its epochs in a row
+    predicts: bool = True  # labels images after its epochs
+    keeps_params: bool = True  # the params of its epochs are stored
 
     @property
     def rates(self) -> NDArray[np.float32] | None:
@@ -65,5 +64,14 @@ def is_workload(name: str) -> bool:
 def get_workload(name: str) -> Workload:
     """Return a workload by its name. Raises KeyError."""
     if models := count_models(name):
-        return Workload(name, SGD(LARGEST_RATE), "small", models=models, samples=9600)
+        return Workload(
+            name,
+            SGD(LARGEST_RATE),
+            "small",
+            models=models,
+            samples=9600,
+            is_scored=False,
+            predicts=False,
+            keeps_params=False,  # they would fill gigabytes
+        )
     return WORKLOADS[name]

@@ -21,7 +21,7 @@ from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, pick_model, split_params
 from bench.worker import data
-from bench.worker.workloads import count_models
+from bench.worker.workloads import get_workload
 from implementations import TEXTBOOK_PROGRAMS
 
 # Two labels may differ where the two best logits are this close: rounding decides.
@@ -94,17 +94,17 @@ class Judge:
         judgement = make_judgement(
             {epoch: self.compare(case, draws, evidence, epoch) for epoch in compared}
         )
-        models = count_models(case.workload)
-        # Not of a pair, of a warm start or of several models, whose stretches are short.
-        if len(stretch) == case.epochs and not models:
+        workload = get_workload(case.workload)
+        # Not of a pair or of a warm start, whose stretches are short.
+        if len(stretch) == case.epochs and workload.is_scored:
             judgement = self._score(case, draws, evidence, judgement)
-        if judgement.fault and models:
+        if judgement.fault and workload.models:
             worst = max(judgement.errors.keys() - {NOISE_EPOCH}, key=judgement.errors.__getitem__)
             epoch = NOISE_EPOCH if judgement.parity and judgement.parity.passed else worst
             errors = self.compare_models(case, draws, evidence, epoch)
             model = max(errors, key=errors.__getitem__)
             return msgspec.structs.replace(
-                judgement, fault=f"{judgement.fault}, model {model} of {models}"
+                judgement, fault=f"{judgement.fault}, model {model} of {workload.models}"
             )
         if judgement.fault:
             return judgement
@@ -126,7 +126,7 @@ class Judge:
     ) -> dict[int, float]:
         """Return the parity errors after an epoch by the number of the model; of one it is 0."""
         begin, end, errors = evidence.get_start(epoch), split_params(evidence.params[epoch]), {}
-        models = count_models(case.workload)
+        models = get_workload(case.workload).models
         for model in draws.draw_models(epoch, models) if models else [0]:
             start, params = pick_model(begin, model), pick_model(end, model)
             solution = self.get_state(case, draws, start, epoch, model).solution
