@@ -33,7 +33,7 @@ from packaging.version import Version
 
 from bench.analysis.intervals import Interval
 from bench.data import cache
-from bench.records.cases import list_distributions
+from bench.planning.cases import list_distributions
 from bench.records.layout import COMPARISON_PLAN
 from bench.regression.result import CaseComparison
 from bench.regression.stored.folder import read_comparison

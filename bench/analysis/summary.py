@@ -24,7 +24,7 @@ from bench.analysis.intervals import (
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import adjust_epochs, measure_speeds
-from bench.records.cases import list_distributions
+from bench.planning.cases import list_distributions
 from bench.records.schema import TOLERANCE, Case, Environment, Record, Run, TrialRecord
 
 START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")

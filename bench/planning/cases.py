@@ -6,13 +6,12 @@ from bisect import bisect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from bench.contract import Device, Objective
 from bench.errors import UserError, make_unknown_name_error
-from bench.records.cases import list_distributions, make_case
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.worker.workloads import count_models, get_workload
@@ -92,6 +91,36 @@ def check_memory(samples: int, features: int, memory: int) -> None:
 
 
 # ----- cases
+
+
+def make_case(entry: Implementation, **changes: Any) -> Case:
+    """Return the case of a registry entry, incomplete without changes: see ``complete_case``."""
+    case = Case(
+        implementation=entry.name,
+        module=entry.module,
+        framework=entry.framework,
+        extra=entry.extra,
+        objective=entry.objective,
+        style=entry.style,
+        data_access=entry.data,
+        devices=entry.devices,
+        variables=dict(entry.variables),
+        pixel_bytes=dict(entry.pixel_bytes),
+        one_core=entry.one_core,
+        many=entry.many,
+        workload="",
+        device="cpu",
+        batch_size=0,
+        threads=0,
+        samples=0,
+        epochs=0,
+    )
+    return replace(case, **changes)
+
+
+def list_distributions(case: Case | Implementation) -> list[str]:
+    """Return the distributions of the framework and of Keras' backend; none for an own file."""
+    return [name for name in (case.framework, case.variables.get("KERAS_BACKEND")) if name]
 
 
 def complete_case(

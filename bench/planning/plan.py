@@ -28,11 +28,11 @@ from bench.planning.cases import (
     list_sweep,
     list_sweep_sizes,
     list_textbook_programs,
+    make_case,
 )
 from bench.planning.presets import PRESETS, Preset
 from bench.planning.threads import TRIES, choose_threads, count_wins, list_times
 from bench.records import store
-from bench.records.cases import make_case
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores, resolve_threads

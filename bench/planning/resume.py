@@ -14,10 +14,9 @@ import msgspec
 
 from bench.data import dataset
 from bench.errors import UserError
-from bench.planning.cases import Inspection, assign_python, find_implementation, get_size
+from bench.planning.cases import Inspection, assign_python, find_implementation, get_size, make_case
 from bench.planning.plan import RunOptions
 from bench.records import environments, store
-from bench.records.cases import make_case
 from bench.records.paths import shorten_path
 from bench.records.schema import MAX_EPOCHS, MAX_INT, Case, Run
 from bench.worker.workloads import is_workload

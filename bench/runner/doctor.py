@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.planning.cases import assign_python
-from bench.records.cases import make_case
+from bench.planning.cases import assign_python, make_case
 from bench.runner.host import gpu
 from bench.runner.host.gpu import Diagnosis, GpuMonitor, NvmlError
 from bench.runner.host.kernel import probe_memory

@@ -12,11 +12,10 @@ import msgspec
 from bench.analysis.stopping import find_settled
 from bench.data.dataset import Dataset
 from bench.errors import UserError
-from bench.planning.cases import get_size
+from bench.planning.cases import get_size, list_distributions
 from bench.planning.plan import FindSettled, Part, find_missing_trials
 from bench.planning.threads import choose_threads
 from bench.records import store
-from bench.records.cases import list_distributions
 from bench.records.schema import Record, Run, StoppingRule, Trial
 from bench.runner.host import gpu
 from bench.runner.process import preflight, scratch

@@ -13,10 +13,10 @@ from statistics import median
 import msgspec
 
 from bench.analysis.stopping import find_settled
+from bench.planning.cases import make_case
 from bench.planning.plan import LEAN_EPOCHS, find_missing_trials, list_variants
 from bench.planning.presets import PRESETS
 from bench.records import store
-from bench.records.cases import make_case
 from bench.records.schema import (
     FORMAT,
     Case,

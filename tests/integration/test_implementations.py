@@ -24,9 +24,8 @@ from support.records import run
 from bench.contract import SGD, Params, Problem
 from bench.data import dataset
 from bench.errors import DataError
-from bench.planning.cases import Size, complete_case, find_implementation
+from bench.planning.cases import Size, complete_case, find_implementation, make_case
 from bench.records import store
-from bench.records.cases import make_case
 from bench.records.schema import TOLERANCE, Trial
 from bench.runner import conformance, runner
 from bench.runner.process.launch import Worker

@@ -11,9 +11,8 @@ from support.records import NUMPY, case, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import resume
-from bench.planning.cases import list_probes, list_textbook_programs
+from bench.planning.cases import list_probes, list_textbook_programs, make_case
 from bench.planning.plan import RunOptions
-from bench.records.cases import make_case
 from bench.records.files import hash_file
 from bench.records.schema import StoppingRule
 from implementations import IMPLEMENTATIONS

@@ -13,8 +13,13 @@ from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError, make_unknown_name_error
-from bench.planning.cases import Size, check_memory, complete_case
-from bench.records.cases import list_distributions, make_case
+from bench.planning.cases import (
+    Size,
+    check_memory,
+    complete_case,
+    list_distributions,
+    make_case,
+)
 from bench.records.schema import Case
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.programs.comparison_plan import (

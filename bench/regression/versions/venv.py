@@ -263,7 +263,7 @@ def _package_name(requirement: str) -> str:
 
 def _list_requirements(chosen: "Iterable[Implementation]") -> Iterator[str]:
     """Yield NumPy, the frameworks of the implementations, and the requirements of their extras."""
-    from bench.records.cases import list_distributions
+    from bench.planning.cases import list_distributions
 
     yield "numpy"
     requirements = [

@@ -6,8 +6,7 @@ from typing import Any, cast, get_args
 
 from bench.contract import Objective
 from bench.errors import UserError, make_unknown_name_error
-from bench.planning.cases import Inspection
-from bench.records.cases import list_distributions
+from bench.planning.cases import Inspection, list_distributions
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.process.interpreters import require_executable

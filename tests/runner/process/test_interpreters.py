@@ -5,8 +5,7 @@ import sys
 import pytest
 
 from bench.errors import UserError
-from bench.planning.cases import assign_python
-from bench.records.cases import make_case
+from bench.planning.cases import assign_python, make_case
 from bench.runner.process import interpreters, preflight
 from bench.runner.process.spec import Installation
 from bench.worker import machine
