@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import DataError, UserError, clean_text
-from bench.records.decoding import clean_texts
+from bench.records.jsonl import clean_texts
 
 
 @pytest.mark.parametrize("kind", [UserError, DataError])

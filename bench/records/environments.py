@@ -11,15 +11,13 @@ from typing import Any, TypedDict
 import msgspec
 
 from bench.errors import make_read_error
-from bench.records import decoding, files
-from bench.records.decoding import DamagedError
+from bench.records import files, jsonl
+from bench.records.files import is_file_name
+from bench.records.jsonl import DamagedError
 from bench.records.layout import ENVIRONMENTS
 from bench.records.paths import hide_paths
 from bench.records.schema import Count, Environment
 from bench.worker import machine
-
-# Limit of a file name in bytes, less the suffixes that we append.
-MAX_NAME = 200
 
 
 class _Machine(TypedDict, total=False):
@@ -58,15 +56,6 @@ class _Facts(msgspec.Struct):
     data: _Data
 
 
-def is_file_name(name: str) -> bool:
-    """Return whether a text from a record is a safe file name: it cannot leave its folder."""
-    try:
-        size = len(name.encode())
-    except UnicodeEncodeError:
-        return False
-    return 0 < size <= MAX_NAME and name[0] != "." and not {"/", "\0"} & set(name)
-
-
 def make_environment(facts: Mapping[str, Any]) -> Environment:
     """Return the environment with these facts. Paths are hidden; the id is the facts' hash."""
     facts = hide_paths(dict(facts))
@@ -98,7 +87,7 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     """Yield every file with its environment, or with the reason why it is damaged."""
     for path in sorted((folder / ENVIRONMENTS).glob("*.json")):
         try:
-            environment = decoding.decode(files.read_file(path), Environment)
+            environment = jsonl.decode_json(files.read_file(path), Environment)
             msgspec.convert(environment, _Facts, from_attributes=True)
         except OSError as error:
             raise make_read_error(path, error) from error

@@ -18,6 +18,8 @@ from typing import BinaryIO
 
 # Size limit of a file in a run's folder. 5,000 trials of 200 epochs take half of it.
 MAX_BYTES = 256 * 2**20
+# Limit of a file name in bytes, less the suffixes that we append.
+MAX_NAME = 200
 
 _UNFINISHED = re.compile(r".+\.\d+\.part", re.DOTALL)
 
@@ -40,6 +42,15 @@ def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> byt
             raise OSError(errno.EINVAL, f"it is larger than {limit} bytes")
         # Not the limit: read() would allocate that much. A larger file has just grown.
         return stream.read(status.st_size)
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a text from a record is a safe file name: it cannot leave its folder."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= MAX_NAME and name[0] != "." and not {"/", "\0"} & set(name)
 
 
 def hash_file(path: Path) -> str:

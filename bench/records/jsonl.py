@@ -1,4 +1,4 @@
-"""Encode, decode, check and repair the lines of ``trials.jsonl``, one record each.
+"""Decode untrusted JSON with clean texts; write, check and repair the lines of ``trials.jsonl``.
 
 A line is the JSON of a record. Its last member is ``"check"``: eight hexadecimal digits, the CRC-32
 of the JSON without it. Formats 1 to 4 have no checksum. All later formats have it, so that a
@@ -10,18 +10,18 @@ import re
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from bench.errors import make_read_error
-from bench.records import decoding, files
-from bench.records.decoding import DamagedError
-from bench.records.environments import is_file_name
+from bench.errors import UserError, clean_text, make_read_error
+from bench.records import files
+from bench.records.files import is_file_name
 from bench.records.layout import DAMAGED, PLANS, TRIALS
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
+    OLDEST_FORMAT,
     AnyRecord,
     CommandRecord,
     RooflineRecord,
@@ -30,10 +30,76 @@ from bench.records.schema import (
     TrialRecord,
 )
 
+Kind = TypeVar("Kind")
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+# In JSON: the characters that ``clean_text`` replaces, in UTF-8 or escaped. Most files have none.
+_UNCLEAN = re.compile(
+    rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|"
+    rb"\xef\xbf[\xbe\xbf]|##|::"
+)
 # The resolution of the clock: no epoch can be shorter.
 MIN_SECONDS = 1e-9
 
 _CHECK = re.compile(rb',"check":"([0-9a-f]{8})"\}$')
+
+
+# ----- JSON
+
+
+class DamagedError(ValueError):
+    """A file does not hold what the suite writes. The text gives the reason."""
+
+
+def decode_json(data: bytes, kind: type[Kind]) -> Kind:
+    """Decode a JSON object. Raises DamagedError.
+
+    All its texts, keys included, are cleaned by ``clean_text``.
+    """
+    try:
+        if not _UNCLEAN.search(data):
+            return msgspec.json.decode(data, type=kind)
+        return msgspec.convert(clean_texts(msgspec.json.decode(data)), kind)
+    except UNREADABLE as error:
+        raise DamagedError(f"not a {getattr(kind, '__name__', 'Record')}: {error}") from error
+
+
+def clean_texts(value: Any) -> Any:
+    """Return what JSON decodes to with every text in it cleaned by ``clean_text``."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): clean_texts(item) for key, item in value.items()}
+    return list(map(clean_texts, value)) if isinstance(value, list | tuple) else value
+
+
+class _Versioned(msgspec.Struct):
+    format: int = 0  # environments have no format number
+
+
+def check_format(data: bytes, where: str) -> None:
+    """Raise UserError if the format in a file or line is one that only another suite can read."""
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).format
+    except UNREADABLE:
+        return
+    if version > FORMAT:
+        raise UserError(f"{where}: format {version} is newer than this suite. Update it")
+    if 0 < version < OLDEST_FORMAT:
+        raise UserError(f"{where}: format {version} is older than this suite reads. Measure anew")
+
+
+def encode_json(value: Any) -> bytes:
+    """Return indented JSON. Raises UserError for text that is not valid Unicode."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
+    except UnicodeEncodeError as error:  # an unpaired surrogate, as in a file name
+        fault = f"{error.object!r} is not valid Unicode. Rename it, or set LC_ALL=C.UTF-8"
+        raise UserError(fault) from error
+
+
+# ----- lines
 
 
 def encode(record: AnyRecord) -> bytes:
@@ -41,7 +107,7 @@ def encode(record: AnyRecord) -> bytes:
     try:
         data = msgspec.json.encode(record)
     except UnicodeEncodeError:  # an unpaired surrogate, in a worker's text or a file name
-        data = msgspec.json.encode(decoding.clean_texts(msgspec.to_builtins(record)))
+        data = msgspec.json.encode(clean_texts(msgspec.to_builtins(record)))
     return b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))
 
 
@@ -56,8 +122,8 @@ def decode(line: bytes, where: str) -> AnyRecord:
         line = line[: check.start()] + b"}"
         if int(check[1], 16) != zlib.crc32(line):
             raise DamagedError("was changed after it was written")
-    decoding.check_format(line, where)
-    record: AnyRecord = decoding.decode(line, cast("Any", AnyRecord))
+    check_format(line, where)
+    record: AnyRecord = decode_json(line, cast("Any", AnyRecord))
     if not check:
         raise DamagedError("was changed after it was written: it has no checksum")
     if record.status == "ok" and not _is_complete(record):
@@ -124,7 +190,7 @@ def _run_name(folder: Path) -> str | None:
     """Return the name of the run, or None if no plan is readable, which other readers report."""
     for name in PLANS:
         try:
-            return decoding.decode(files.read_file(folder / name), _Plan).run
+            return decode_json(files.read_file(folder / name), _Plan).run
         except (OSError, DamagedError):
             continue
     return None

@@ -10,8 +10,7 @@ import msgspec
 
 from bench.errors import UserError, report_write_errors
 from bench.records import files, jsonl, layout, store, timestamps
-from bench.records.decoding import encode
-from bench.records.environments import is_file_name
+from bench.records.files import is_file_name
 from bench.records.schema import FORMAT, Environment, Record, Run
 from bench.records.traces import name_trace
 
@@ -50,7 +49,7 @@ class MergedRun:
         """Write the run, with its records in the order of their start. Raises OSError."""
         folder.mkdir(exist_ok=True)
         for run, _ in self.runs.values():
-            files.write_file(folder / layout.RUN_PLAN, encode(run))
+            files.write_file(folder / layout.RUN_PLAN, jsonl.encode_json(run))
         for environment, _ in self.environments.values():
             store.add_environment(folder, environment)
         for entropy, _ in self.entropy.values():

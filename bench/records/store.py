@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from bench.errors import UserError, join_lines, make_read_error, report_write_errors
 from bench.records import environments, files, jsonl, schema
-from bench.records.decoding import DamagedError, check_format, decode, encode
-from bench.records.environments import is_file_name
+from bench.records.files import is_file_name
+from bench.records.jsonl import DamagedError, check_format, decode_json, encode_json
 from bench.records.layout import (
     DECISION,
     ENTROPY,
@@ -82,7 +82,7 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = RUN_PLAN) -> None
     Raises UserError if the folder cannot be written or holds another run.
     """
     reject_used_folder(folder)
-    data = encode(hide_paths(plan))  # may raise UserError, before anything is written
+    data = encode_json(hide_paths(plan))  # may raise UserError, before anything is written
     with _report_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         files.sync_folders(*folder.resolve().parents)  # any of them may be new
@@ -210,17 +210,17 @@ def add_environment(folder: Path, environment: Environment) -> None:
     """Write an environment under its id, before the first record that names it."""
     name = f"{ENVIRONMENTS}/{_file_name('environment', environment.id)}.json"
     if not (folder / name).exists():
-        _write(folder, name, encode(environment))
+        _write(folder, name, encode_json(environment))
 
 
 def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Write the numbers of pairs after which each case of a comparison is tested."""
-    _write(folder, "looks.json", encode(looks))
+    _write(folder, "looks.json", encode_json(looks))
 
 
 def save_decision(folder: Path, decision: msgspec.Struct) -> None:
     """Write how a comparison of a calibration was designed, which marks it as finished."""
-    _write(folder, DECISION, encode(decision))
+    _write(folder, DECISION, encode_json(decision))
 
 
 def _write(folder: Path, name: str, data: bytes) -> None:
@@ -272,7 +272,7 @@ def read_plan(path: Path, kind: type[Plan]) -> Plan:
     data = _read(path)
     check_format(data, str(path))
     try:
-        return decode(data, kind)
+        return decode_json(data, kind)
     except DamagedError as error:
         raise UserError(f"{path}: {error}. Delete it") from error
 

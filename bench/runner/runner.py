@@ -20,8 +20,8 @@ from bench.data.dataset import Dataset
 from bench.errors import join_lines
 from bench.planning.cases import can_train, compute_max_models, compute_max_samples
 from bench.records import environments, store, timestamps
-from bench.records.decoding import UNREADABLE
 from bench.records.files import hash_file
+from bench.records.jsonl import UNREADABLE
 from bench.records.paths import find_case_folders
 from bench.records.schema import BasePlan, Case, Environment, Record, Trial
 from bench.records.traces import read_trace

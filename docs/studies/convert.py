@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from bench.analysis.summary import START_PARTS
-from bench.records import decoding, layout
+from bench.records import jsonl, layout
 from bench.records.schema import OLDEST_FORMAT, Case
 
 UNREAD = ("worker_seconds", "validation_loss", "handover_seconds", "energy_absent", "slowdown")
@@ -91,7 +91,7 @@ def convert_plan(path: Path, trials: list[Fields]) -> Fields:
             best = min(ranks, key=lambda n: (-len(ranks[n]), ranks[n][0]), default=min(tried))
             case["threads"] = best
             unread.setdefault("tried_threads", {})[slugs[best]] = tried
-    path.write_bytes(decoding.encode(plan))
+    path.write_bytes(jsonl.encode_json(plan))
     return unread
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from support.records import case, environment, ok, run, write
 
-from bench.records import environments
+from bench.records import environments, files
 from bench.records.environments import list_versions
 
 
@@ -47,7 +47,7 @@ def test_facts_of_the_wrong_type_are_damaged(folder, changes):
     ],
 )
 def test_file_names_stay_in_their_folder(names, is_safe):
-    assert {environments.is_file_name(name) for name in names} == {is_safe}
+    assert {files.is_file_name(name) for name in names} == {is_safe}
 
 
 def test_unchanged_suite_is_version_and_commit():

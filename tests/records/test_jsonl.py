@@ -7,7 +7,7 @@ from support.records import bare, case, ok, run, write
 
 from bench.errors import UserError
 from bench.records import files, jsonl, store
-from bench.records.decoding import DamagedError
+from bench.records.jsonl import DamagedError
 from bench.records.schema import FORMAT, OLDEST_FORMAT, Parity
 
 replace = msgspec.structs.replace

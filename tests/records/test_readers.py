@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.records import case, environment, ok, probe, run, trials, write
 
 from bench.errors import UserError, clean_text
-from bench.records import decoding, merge, store
-from bench.records.environments import is_file_name
+from bench.records import jsonl, merge, store
+from bench.records.files import is_file_name
 from bench.regression.stored.sides import load_side
 from bench.report import index
 from bench.report import write as report
@@ -106,7 +106,7 @@ def saved(file, data):
     return lambda folder: (folder / file).write_bytes(data)
 
 
-LINES = b"".join(store.jsonl.encode(record) for record in RECORDS)
+LINES = b"".join(jsonl.encode(record) for record in RECORDS)
 ODD = st.sampled_from(list(map(msgspec.to_builtins, RECORDS))).flatmap(odd).map(signed)
 
 
@@ -195,4 +195,4 @@ def test_every_text_that_a_terminal_would_obey_is_cleaned():
         for plain in (True, False):
             data = json.dumps({one: one}, ensure_ascii=plain).encode()
             clean = clean_text(one)
-            assert decoding.decode(data, dict[str, str]) == {clean: clean}
+            assert jsonl.decode_json(data, dict[str, str]) == {clean: clean}
