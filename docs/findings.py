@@ -269,7 +269,7 @@ def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
         "machine": f"{escape(published.run.machine_name)} ({processor})",
         "processor": processor,
         "machines": list_names([f"a {processor}" for processor in runs], len(runs)),
-        "date": format_time(published.run.run.created).partition(",")[0],
+        "date": format_time(published.run.plan.created).partition(",")[0],
         "report": f"results/reference/{RUNS[processor].folder}/report.md",
         "overview": describe_overview(runs),
         "choices": tabulate_choices(runs),
@@ -748,7 +748,7 @@ def find_half_sizes(published: Published) -> Evidence:
     names = {row.case.slug: row.case.implementation for row in published.list_rows()}
     costs: dict[str, StepCost] = {
         names[slug]: cost
-        for slug, cost in measure_steps(published.run.rows, published.run.run).items()
+        for slug, cost in measure_steps(published.run.rows, published.run.plan).items()
         if slug in names and cost.half_size
     }
     sizes = {name: cost.half_size for name, cost in costs.items() if cost.half_size}

@@ -62,7 +62,7 @@ class Published:
         self._table = compare_all(
             row for key, row in self.rows.items() if (key[0], *key[2:]) == ("sgd", 1, 32)
         )
-        self._steps = measure_steps(self.run.rows, self.run.run)
+        self._steps = measure_steps(self.run.rows, self.run.plan)
 
     def find(self, name: str, threads: int = 1, workload: str = "sgd") -> Row:
         """Return a row at batch size 32. Raises NotMeasuredError."""

@@ -23,7 +23,7 @@ from bench.analysis.intervals import (
 )
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
-from bench.analysis.speed import adjust_epochs, measure_speeds
+from bench.analysis.speed import Adjustment, adjust_epochs, measure_speeds
 from bench.planning.cases import list_distributions
 from bench.records.schema import TOLERANCE, Case, Environment, Record, Run, TrialRecord
 
@@ -254,12 +254,15 @@ class Row:
 
 
 def summarize(
-    records: Iterable[Record], environments: Mapping[str, Environment], run: Run | None = None
+    records: Iterable[Record],
+    environments: Mapping[str, Environment],
+    run: Run | None = None,
+    adjustment: Adjustment | None = None,
 ) -> list[Row]:
     """Return one row for each case that was tried, in table order (``sort_key``).
 
     Interrupted trials are ignored: they are repeated on resume. run: its first case of a workload
-    decides which size is not swept.
+    decides which size is not swept. adjustment: of the records, where it is known.
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
@@ -271,7 +274,7 @@ def summarize(
     first: dict[str, tuple[int, int, int]] = {}
     for case in cases:
         first.setdefault(case.workload, _identify_size(case, varied))
-    adjustment = adjust_epochs(records)
+    adjustment = adjustment or adjust_epochs(records)
     rooflines = find_rooflines(records)
     speeds = measure_speeds(records) if adjustment.seconds else {}
     scored = _select_scored(by_case)

@@ -12,12 +12,7 @@ from rich.text import Text
 from bench.cli.console import print_line, stdout
 from bench.errors import clean_text
 from bench.runner import lock
-
-
-class Transient(str):
-    """A line of progress that the next one replaces."""
-
-    __slots__ = ()
+from bench.runner.events import Transient
 
 
 class Screen:

@@ -8,9 +8,9 @@ from statistics import median
 
 from rich.table import Table
 
+from bench.analysis.summary import Row
 from bench.analysis.textbook import compare_textbook
 from bench.cli.console import PIPED_WIDTH, print_line, stdout
-from bench.cli.live import Transient
 from bench.cli.results import format_comparisons
 from bench.planning.plan import plan_trials
 from bench.planning.threads import TRIES
@@ -26,8 +26,8 @@ from bench.records.schema import (
     Trial,
 )
 from bench.report.base import numbers
-from bench.report.base.load import load_run
-from bench.runner import loop
+from bench.report.base.load import divide_by_machine
+from bench.runner.events import Event, Transient, TrialEnded, TrialStarted
 from bench.runner.loop import Estimate, read_earlier_records
 from bench.worker.workloads import is_workload
 
@@ -75,45 +75,66 @@ class Progress:
 
     folder: of the run, or None for no tables. On a terminal they show the trials that succeed.
     Elsewhere each trial has a line, and a table follows once all rows of a workload were tried.
+    The records are read once; those of the events are added to them.
     """
 
     def __init__(self, times: Estimate, folder: Path | None = None) -> None:
         self._times = times
-        self._folder = folder
         self._live = stdout.is_terminal and folder is not None
         self._shown: set[str] = set()
+        self._run = RunRecords(folder) if folder else None
 
-    def format(self, event: loop.Event) -> Iterator[str | Table]:
+    def format(self, event: Event) -> Iterator[str | Table]:
         """Yield what is printed of an event."""
         match event:
             case str():
                 yield event
-            case loop.WarmUpStarted(what):
-                yield Transient(f"{what} once, unmeasured")
-            case loop.TrialStarted(trial, number, total, remaining, budget):
+            case TrialStarted(trial, number, total, remaining, budget):
                 times = (
                     self._times.sum_seconds([trial]),
                     self._times.sum_seconds(remaining, budget),
                 )
                 names = dict.fromkeys(map(name_round, remaining))
                 yield Transient(format_start(trial, number, total, *times, [*names][1:2]))
-            case loop.TrialEnded(record, number, total):
+            case TrialEnded(record, number, total):
                 self._times.add(record)
                 if not self._live or record.status != "ok":
                     yield format_end(record, number, total)
-                if is_workload(record.case.workload):
-                    yield from self._tabulate(record.case.workload)
+                if self._run is not None:
+                    self._run.add(record)
+                    if is_workload(record.case.workload):
+                        yield from self._tabulate(self._run, record.case.workload)
 
-    def _tabulate(self, workload: str) -> Iterator[Table]:
+    def _tabulate(self, run: "RunRecords", workload: str) -> Iterator[Table]:
         """Yield the table of a workload, if it is time to."""
-        if self._folder is None or workload in self._shown:
+        if workload in self._shown:
             return
-        rows = [row for row in load_run(self._folder).rows if row.case.workload == workload]
+        rows = [row for row in run.list_rows() if row.case.workload == workload]
         if self._live:  # the screen shows what there is
             rows = [replace(row, provisional=False) for row in rows]
         elif rows and not any(row.provisional for row in rows):
             self._shown.add(workload)
         yield from format_comparisons(rows, stdout.width if self._live else PIPED_WIDTH)
+
+
+class RunRecords:
+    """A run's folder in memory: it is read once, and each record that follows is added."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._plan = store.read_run(folder)
+        self._contents = store.read_contents(folder)
+
+    def add(self, record: Record) -> None:
+        """Add a record, and its environment if it is the first of it."""
+        contents = replace(self._contents, records=[*self._contents.records, record])
+        if record.environment not in contents.environments:
+            contents = replace(contents, environments=store.read_environments(self._folder))
+        self._contents = contents
+
+    def list_rows(self) -> Sequence[Row]:
+        """Return the rows of all records so far."""
+        return divide_by_machine(self._folder, self._plan, self._contents)[0].rows
 
 
 def format_start(

@@ -70,7 +70,7 @@ def list_omissions(run: LoadedRun) -> list[str]:
     measured = {row.case.slug for row in run.rows}
     remarks += [
         f"left out: {case.slug}: not measured"
-        for case in (*run.run.cases, *run.run.sweep)
+        for case in (*run.plan.cases, *run.plan.sweep)
         if case.slug not in measured
     ]
     if any(environment.suite.get("dirty") for environment in run.environments.values()):
@@ -118,7 +118,7 @@ def export_pytest_benchmark(run: LoadedRun) -> dict[str, object]:
         "machine_info": machine_info,
         "commit_info": commit,
         "benchmarks": [_export_case(case) for case in cases],
-        "datetime": run.run.created,
+        "datetime": run.plan.created,
         "version": PYTEST_BENCHMARK,
     }
 

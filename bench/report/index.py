@@ -131,7 +131,7 @@ def _read_run(folder: Path) -> Entry:
         "run",
         [numbers.keep_together(escape(cell)) for cell in (*cells, noise or numbers.ABSENT)],
         ", ".join(text for text, count in state.items() if count) or "complete",
-        run.run.created,
+        run.plan.created,
         [environment for part in parts for environment in part.environments.values()],
     )
 

@@ -158,7 +158,7 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
         suites.add(f"softmax-bench {str(version)[:7]}")
         data.add(str(environment.data.get("name", "unknown data")))
     facts = [" and ".join(sorted(machines)) or "no machine yet"]
-    facts.append(format_time(run.run.created).partition(",")[0])
+    facts.append(format_time(run.plan.created).partition(",")[0])
     facts += sorted(DATA_NAMES.get(name, name) for name in data)
     if rows:
         counts = sorted({row.succeeded for row in rows})

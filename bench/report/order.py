@@ -51,7 +51,7 @@ def introduce(run: LoadedRun) -> str:
     """Say of a run in a few words where and when it was measured, how often, and how quietly."""
     counts = sorted({row.succeeded for row in select_ranked(run.rows, run.workload)}) or [0]
     rounds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    date = format_time(run.run.created).partition(",")[0]
+    date = format_time(run.plan.created).partition(",")[0]
     quiet = "" if run.noise.others is None else "quiet"
     noise = "busy, so without a column" if refuse_column(run) else quiet
     facts = run.name, date, f"{rounds} round{'' if rounds == '1' else 's'}", noise

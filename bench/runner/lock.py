@@ -34,19 +34,19 @@ def find_lock_path() -> Path:
 
 
 @contextmanager
-def hold_host_lock(announce_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+def hold_host_lock(progress: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the host's lock in a block; wait for it first. Raises UserError.
 
     The kernel releases it when its holder ends, even if it is killed; the next holder removes what
     a killed one has left on the host. All workers of the block share one PTX cache.
-    announce_wait: gets a line if the lock is not free at once, and every five minutes.
+    progress: gets a line if the lock is not free at once, and every five minutes.
     """
     # Every user may open it. Never a soft lock, which would outlive a killed holder.
     lock = FileLock(find_lock_path(), mode=0o666, thread_local=False, fallback_to_soft=False)
     try:
         begin, timeout = now(), 0.0
         while not _acquire(lock, timeout):
-            announce_wait(describe_wait(Path(lock.lock_file), now() - begin))
+            progress(describe_wait(Path(lock.lock_file), now() - begin))
             timeout = ANNOUNCE_SECONDS
         with suppress(OSError):  # another user's
             os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -17,6 +16,7 @@ from bench.planning.plan import FindSettled, Part, find_missing_trials
 from bench.planning.threads import choose_threads
 from bench.records import store
 from bench.records.schema import Record, Run, StoppingRule, Trial
+from bench.runner.events import Event, Transient, TrialEnded, TrialStarted
 from bench.runner.host import gpu
 from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
@@ -31,41 +31,8 @@ COMPILE_SECONDS = 3600.0
 # ----- measure
 
 
-@dataclass(frozen=True, slots=True)
-class WarmUpStarted:
-    """What is done once, unmeasured, so that no first trial reads a cold disk or compiles."""
-
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrialStarted:
-    """A trial begins: row ``number`` of ``total`` of its round, workload, threads and kind.
-
-    remaining: it and those after it. budget: the seconds that are left of it, or None without one.
-    """
-
-    trial: Trial
-    number: int
-    total: int
-    remaining: Sequence[Trial]
-    budget: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrialEnded:
-    """A trial ended and its record is on disk."""
-
-    record: Record
-    number: int
-    total: int
-
-
-Event = WarmUpStarted | TrialStarted | TrialEnded | str
-
-
 def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
-    """Measure all missing trials of a run; yield an event before and after each, or a line.
+    """Measure all missing trials of a run; yield an event before and after each, and lines.
 
     The caller holds the host's lock. Raises UserError, also if another process has the run's
     folder.
@@ -138,19 +105,19 @@ def remember(find: FindSettled) -> FindSettled:
     return find_once
 
 
-def import_frameworks(trials: Iterable[Trial]) -> Iterator[WarmUpStarted]:
-    """Import, unmeasured, what trials need; yield an event before each import."""
+def import_frameworks(trials: Iterable[Trial]) -> Iterator[Transient]:
+    """Import what trials need, so that none reads a cold disk; yield a line before each import."""
     imported: set[str] = set()
     for case in (trial.case for trial in trials if find_file_fault(trial.case) is None):
         distributions = set(list_distributions(case) or [case.module])
         if not distributions <= imported:
             imported |= distributions
-            yield WarmUpStarted(f"importing {case.implementation}")
+            yield Transient(f"importing {case.implementation} once, unmeasured")
             preflight.import_implementation(case)
 
 
-def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[WarmUpStarted]:
-    """Train each implementation of trials on a GPU once; yield an event before each.
+def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[Transient]:
+    """Train each implementation of trials on a GPU once; yield a line before each.
 
     What the driver compiles stays in the shared PTX cache; records are thrown away. Does nothing
     where there is no NVIDIA GPU. A user's own file, which may hang, gets the run's own limit.
@@ -163,7 +130,7 @@ def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterato
     if not cases or not gpu.find_gpus():
         return
     for case in cases.values():
-        yield WarmUpStarted(f"training {case.implementation} on the GPU")
+        yield Transient(f"training {case.implementation} on the GPU once, unmeasured")
         seconds = run.timeout if case.file else max(run.timeout, COMPILE_SECONDS)
         patient = msgspec.structs.replace(run, timeout=seconds)
         with scratch.make_folder() as parent:

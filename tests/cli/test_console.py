@@ -14,7 +14,7 @@ import bench
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console as bench_console
-from bench.cli.live import Screen, Transient
+from bench.cli.live import Screen
 from bench.cli.results import (
     NO_CHARTS,
     describe_faults,
@@ -24,6 +24,7 @@ from bench.cli.results import (
 )
 from bench.report import write as report_writer
 from bench.report.base.load import load_run
+from bench.runner.events import Transient
 
 
 def list_wide_rows():

@@ -7,11 +7,9 @@ from rich.table import Table
 from support.records import bare, case, ok, run, write
 
 from bench.cli import progress
-from bench.cli.live import Transient
 from bench.cli.progress import Progress, format_end, format_start, print_plan
-from bench.records import store
 from bench.records.schema import StoppingRule, Trial
-from bench.runner import loop
+from bench.runner.events import Transient, TrialEnded, TrialStarted
 from bench.runner.loop import Estimate
 
 
@@ -41,12 +39,12 @@ def test_events_become_lines_and_tell_the_time_left():
     record = ok(case("jax"), wall_seconds=12.0)
     trial = Trial("r1-x", "trial", 1, case("jax"))
     events = [
-        loop.WarmUpStarted("importing jax"),
-        loop.TrialStarted(trial, 1, 3, (trial, trial, trial)),
-        loop.TrialEnded(record, 1, 3),
+        Transient("importing jax once, unmeasured"),
+        TrialStarted(trial, 1, 3, (trial, trial, trial)),
+        TrialEnded(record, 1, 3),
         "a host was lost",
-        loop.TrialStarted(trial, 2, 3, (trial, trial)),
-        loop.TrialStarted(trial, 2, 3, (trial, trial), budget=20.0),
+        TrialStarted(trial, 2, 3, (trial, trial)),
+        TrialStarted(trial, 2, 3, (trial, trial), budget=20.0),
     ]
     show = Progress(Estimate()).format
     lines = [line for event in events for line in show(event)]
@@ -114,8 +112,8 @@ def test_plan_names_the_threads_that_are_tried_and_the_rule(capsys, monkeypatch,
 
 def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path, monkeypatch):
     good, bad = ok(case("jax"), wall_seconds=12.0), bare(case("b"), reason="wrong")
-    folder = write(tmp_path / "run", run(case("jax"), case("b")), good, bad)
-    events = [loop.TrialEnded(good, 1, 2), loop.TrialEnded(bad, 2, 2)]
+    folder = write(tmp_path / "run", run(case("jax"), case("b")))
+    events = [TrialEnded(good, 1, 2), TrialEnded(bad, 2, 2)]
     monkeypatch.setattr(progress, "stdout", Console(force_terminal=True))
     show = Progress(Estimate(), folder).format
     table, line, again = [line for event in events for line in show(event)]
@@ -133,7 +131,6 @@ def test_piped_output_has_a_table_once_all_rows_were_tried(tmp_path):
     folder = write(tmp_path / "run", plan)
     show, lines = Progress(Estimate(), folder).format, []
     for number, record in enumerate(records, 1):
-        store.append_record(folder, record)
-        lines += show(loop.TrialEnded(record, number, 5))
+        lines += show(TrialEnded(record, number, 5))
     is_table = [isinstance(line, Table) for line in lines]
     assert is_table == [False, False, False, True, False, False]

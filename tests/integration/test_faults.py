@@ -13,6 +13,7 @@ from support.workers import of_file
 
 from bench.records import store
 from bench.runner import loop
+from bench.runner.events import TrialEnded
 
 HEAD = """
 import json, os, resource, shutil, signal, sys
@@ -166,7 +167,7 @@ def test_workers_leave_no_descriptor_zombie_file_or_memory(
     store.create_run(tmp_path / "run", plan)
     before, orphans, memory = descriptors(), Counter(children()), []
     for event in loop.measure_run(tmp_path / "run", plan, digits):
-        if isinstance(event, loop.TrialEnded):
+        if isinstance(event, TrialEnded):
             assert event.record.status == "ok", event.record.reason
             memory.append(resident_kib())
     assert len(memory) == count

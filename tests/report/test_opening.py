@@ -115,7 +115,7 @@ def test_busy_machine_and_missing_rows_stand_above_the_finding(load, capsys):
     table = pd.read_csv(loaded.folder / "summary.csv")
     assert table["times_fastest"].isna().all()
     # With the last row the workload is complete.
-    store.append_record(loaded.folder, replace(ok(case("c"), epoch=0.7), run=loaded.run.run))
+    store.append_record(loaded.folder, replace(ok(case("c"), epoch=0.7), run=loaded.plan.run))
     assert len(make_opening(load_run(loaded.folder)).answers) == 3
 
 

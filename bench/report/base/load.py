@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.analysis import summary, textbook
 from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.analysis.states import keep_one_state
 from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
@@ -24,13 +25,14 @@ class LoadedRun:
     """A run on one machine: its plan, records and environments, and what follows from them."""
 
     folder: Path
-    run: Run  # with the threads that its records choose
+    plan: Run  # with the threads that its records choose
     records: Sequence[Record]  # without those of other threads, like rows
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
     incomplete: Mapping[str, tuple[int, int]]  # see count_tried
     tried: Sequence[Row]  # of the processes that chose the threads, with each number of them
     textbook: Sequence[TextbookRow]
+    adjustment: Adjustment  # of the records
     noise: Noise
     missing: Mapping[Part, Sequence[Trial]]  # without a record, by their parts; as far as known
     faults: Sequence[str]  # why records or files were left out, one line each
@@ -40,7 +42,7 @@ class LoadedRun:
     @property
     def missing_count(self) -> int:
         """The number of trials that the run still needs."""
-        return len(list_needed(self.run, self.missing))
+        return len(list_needed(self.plan, self.missing))
 
     @property
     def folder_name(self) -> str:
@@ -60,12 +62,12 @@ class LoadedRun:
     @property
     def env(self) -> str:
         """The variables of ``--env``, which all cases of a run share; plain text."""
-        return format_env(self.run.env)
+        return format_env(self.plan.env)
 
     @property
     def workload(self) -> str:
         """The workload that was chosen first: it has most rounds, and the sweep."""
-        return self.run.cases[0].workload if self.run.cases else ""
+        return self.plan.cases[0].workload if self.plan.cases else ""
 
     @property
     def on_gpu(self) -> bool:
@@ -96,9 +98,12 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     The machine with most records comes first. Trials of other states of a machine are left out
     (``keep_one_state``). Raises UserError.
     """
-    files = read_contents(folder)
-    planned = read_run(folder)
-    run = choose_threads(planned, files.records)
+    return divide_by_machine(folder, read_run(folder), read_contents(folder))
+
+
+def divide_by_machine(folder: Path, planned: Run, files: RunContents) -> list[LoadedRun]:
+    """Return one LoadedRun per machine, as ``load_by_machine``, of a run that was read."""
+    plan = choose_threads(planned, files.records)
     machines = {
         key: str(environment.machine.get("id")) for key, environment in files.environments.items()
     }
@@ -115,7 +120,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
             if machines[key] == machine or len(by_machine) < 2
         }
         kept = keep_one_state(records)
-        part = _load(folder, run, RunContents(kept, environments, files.faults), missing)
+        part = _load(folder, plan, RunContents(kept, environments, files.faults), missing)
         parts.append(replace(part, apart=len(records) - len(kept)))
     return parts
 
@@ -129,7 +134,7 @@ def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
     runs: list[LoadedRun] = []
     for folder in folders:
         parts = load_by_machine(folder)
-        if (before := folder_of.setdefault(parts[0].run.run, folder)) is not folder:
+        if (before := folder_of.setdefault(parts[0].plan.run, folder)) is not folder:
             raise UserError(f"{before} and {folder} are one run. Name it once")
         runs += parts
     if len(runs) < 2:
@@ -159,23 +164,24 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
 
 
 def _load(
-    folder: Path, run: Run, files: RunContents, missing: Mapping[Part, Sequence[Trial]]
+    folder: Path, plan: Run, files: RunContents, missing: Mapping[Part, Sequence[Trial]]
 ) -> LoadedRun:
-    records, others = split_tried(run, files.records)
+    records, others = split_tried(plan, files.records)
     beside = {(record.case.base_slug, record.round) for record in others}
     tried = [
         record
         for record in files.records
         if isinstance(record, TrialRecord) and (record.case.base_slug, record.round) in beside
     ]
-    slugs = {case.slug for case in run.cases}
-    rows = summary.summarize(records, files.environments, run)
-    incomplete = summary.count_tried(run, rows)
+    slugs = {case.slug for case in plan.cases}
+    adjustment = adjust_epochs(records)
+    rows = summary.summarize(records, files.environments, plan, adjustment)
+    incomplete = summary.count_tried(plan, rows)
     main_records = [record for record in records if record.case.slug in slugs]  # without a sweep
     names = (str(environment.machine.get("name")) for environment in files.environments.values())
     return LoadedRun(
         folder=folder,
-        run=run,
+        plan=plan,
         records=records,
         environments=files.environments,
         rows=[
@@ -183,8 +189,9 @@ def _load(
             for row in rows
         ],
         incomplete=incomplete,
-        tried=summary.summarize(tried, files.environments, run),
+        tried=summary.summarize(tried, files.environments, plan),
         textbook=textbook.compare_textbook(records, files.environments),
+        adjustment=adjustment,
         noise=measure_noise(main_records, files.environments),
         missing=missing,
         faults=files.faults,

@@ -46,7 +46,7 @@ def test_tried_threads_are_apart_from_the_rows(load):
     first, second = (case("a", threads=n) for n in (1, 2))
     records = [*trials(first, 0.2, 0.2), *trials(second, 0.1, 0.1), *trials(case("b"), 0.5, 0.5)]
     loaded = load(*records, cases=(first, case("b")), variants=(second,))
-    assert (loaded.run.cases, loaded.missing_count) == ((second, case("b")), 0)
+    assert (loaded.plan.cases, loaded.missing_count) == ((second, case("b")), 0)
     assert [row.case for row in loaded.rows] == [second, case("b")]
     assert {row.case.threads for row in loaded.tried if row.ranked} == {1, 2}
 

@@ -39,10 +39,10 @@ def describe_roofline(run: LoadedRun) -> Section:
     # Older environments do not give the number of features.
     recorded = (environment.data.get("features") for environment in run.environments.values())
     features = next((number for number in recorded if isinstance(number, int)), 0)
-    image_bytes = 4 * features * run.run.cases[0].samples if run.run.cases else 0
+    image_bytes = 4 * features * run.plan.cases[0].samples if run.plan.cases else 0
     rooflines = find_rooflines(run.records)
     table_list = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
-    empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
+    empty = "No probe succeeded." if run.plan.rooflines else NO_PROBE
     rows = select_softmax(select_ranked(run.rows, run.workload))
     finding = ""
     bounded = [row for row in rows if row.roofline_share is not None]

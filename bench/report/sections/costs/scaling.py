@@ -58,7 +58,7 @@ Points = list[dict[str, Any]]
 def describe_batch_sizes(run: LoadedRun) -> Section:
     """Return a table and a chart of the epoch time over the batch size."""
     sweep = find_sweep(run.rows, run.workload)
-    remarks = [f"not measured: {size.reason}" for size in run.run.skipped]
+    remarks = [f"not measured: {size.reason}" for size in run.plan.skipped]
     if not sweep:
         return Section(BATCH_SIZE_TITLE, empty=NO_SWEEP, remarks=remarks)
     title = f"Throughput over the batch size, {sweep[0].case.samples:,} samples"
@@ -82,7 +82,7 @@ def describe_threads(run: LoadedRun) -> Section:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
     table_list = tabulate_threads(speedups, TRIED_NOTE if tried else THREADS_NOTE)
     remarks += list_impossible(speedups)
-    first = run.run.cases[0].batch_size if run.run.cases else 0
+    first = run.plan.cases[0].batch_size if run.plan.cases else 0
     if first not in {pair.single.case.batch_size for pair in speedups}:
         remarks.append(NOT_AT_FIRST.format(first))
     finding = describe_thread_speedups(speedups)

@@ -70,11 +70,11 @@ def describe_steps(run: LoadedRun) -> Section:
     rows = select_softmax(select_ranked(run.rows, run.workload))
     if not rows:
         return Section(TITLE, empty="No softmax program can be ranked.")
-    costs = measure_steps(run.rows, run.run)
+    costs = measure_steps(run.rows, run.plan)
     parts: list[Table] = []
     sentences: list[str] = []
     for group in group_by_device(rows):
-        parts.append(tabulate_steps(group, costs, find_batch_sizes(run.run), run.rows))
+        parts.append(tabulate_steps(group, costs, find_batch_sizes(run.plan), run.rows))
         sentences += filter(None, [escape(describe_layers(group))])
     sentences += map(escape, describe_optimizers(run))
     text, finding = "\n\n".join(sentences), describe_halves(rows, costs) or describe_step(rows)

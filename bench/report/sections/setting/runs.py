@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.noise import MAX_BETWEEN, MAX_CLOCK, MAX_DRIFT, MAX_OTHERS, MAX_STEAL, Noise
-from bench.analysis.speed import Adjustment, adjust_epochs
+from bench.analysis.speed import Adjustment
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
 from bench.records import timestamps
@@ -71,7 +71,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
         {
             "machine": run.name,
             "run": run.folder_name,
-            "started": format_time(run.run.created),
+            "started": format_time(run.plan.created),
             "suite": list_versions(run.environments.values()).get("suite", ""),
             "trials missing": numbers.format_count(run.missing_count),
             "disturbances": "; ".join(run.noise.causes) or "none recorded",
@@ -109,7 +109,7 @@ def list_left_out(run: LoadedRun) -> list[str]:
 def describe_history(runs: Sequence[LoadedRun]) -> Section:
     """Return a table for each machine and data set that several runs measured."""
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: timestamps.parse_time(run.run.created)):
+    for run in sorted(runs, key=lambda run: timestamps.parse_time(run.plan.created)):
         if run.rows:
             groups[str(run.machine.get("id")), *identify_data(run)].append(run)
     table_list = []
@@ -150,7 +150,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
             lines.append([f"version of {name}", *values])
     headings = []
     for run in runs:
-        time = f"{timestamps.parse_time(run.run.created):%Y-%m-%d %H:%M}"
+        time = f"{timestamps.parse_time(run.plan.created):%Y-%m-%d %H:%M}"
         headings.append(", ".join(filter(None, (run.folder_name, time, run.env))))
     return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
 
@@ -215,7 +215,7 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     (run,) = runs
     causes = ", ".join(run.noise.causes)
     finding = f"Noisy: {causes}." if causes else NO_NOISE
-    text = describe_adjustment(adjust_epochs(run.records)).strip()
+    text = describe_adjustment(run.adjustment).strip()
     measures = [list(item) for item in list_noise(run.noise).items()]
     table = Table("", ("measure", "value"), measures, 1, NOISE_NOTE)
     return Section(NOISE_TITLE, [table], text=text, finding=finding)
@@ -243,8 +243,8 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     if len(runs) == 1:
         (run,) = runs
         # Indented, not fenced: no text in the command can end the block.
-        text = f"    {run.run.command}"
-        remarks = [_describe_run(run.run), *describe_software(run.environments)]
+        text = f"    {run.plan.command}"
+        remarks = [_describe_run(run.plan), *describe_software(run.environments)]
         return Section(MACHINE_TITLE, remarks=remarks, text=text)
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
@@ -252,7 +252,7 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     table_list = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        by_run = [line for run in group for line in (run.run.command, _describe_run(run.run))]
+        by_run = [line for run in group for line in (run.plan.command, _describe_run(run.plan))]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
         table_list.append(Table(group[0].name + more, headings, lines, 1))

@@ -118,7 +118,7 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     )
     folder = tmp_path / "x"
     store.add_environment(folder, newer)
-    store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
+    store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].plan.run))
     runs = load_runs([folder, tmp_path / "y"])
     (versions,) = compare_versions(group_by_problem(runs))
     assert versions.endswith(f"a: torch 2.9.1 on {BOX['name']} and {NAME}; torch 2.10 on Z")
