@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
@@ -124,12 +124,20 @@ for _name, _verb in VERBS.items():
     app.command(_name, rich_help_panel=_panel, help=_verb.summary)(lambda: None)
 
 
+def import_function(name: str) -> Callable[..., None]:
+    """Import a verb and return its function."""
+    module, _, function = (VERBS[name].function or f"{name}.{name}").partition(".")
+    verb: Callable[..., None] = getattr(
+        importlib.import_module(f"bench.cli.verbs.{module}"), function
+    )
+    return verb
+
+
 def load_verb(name: str) -> Any:
     """Import a verb and return its command."""
-    module, _, function = (VERBS[name].function or f"{name}.{name}").partition(".")
-    verb = getattr(importlib.import_module(f"bench.cli.verbs.{module}"), function)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    alone.command(name, epilog=f"Example: softmax-bench {VERBS[name].example}")(verb)
+    example = f"Example: softmax-bench {VERBS[name].example}"
+    alone.command(name, epilog=example)(import_function(name))
     return typer.main.get_command(alone)
 
 
@@ -164,9 +172,7 @@ def main(command: typer.Typer | None = None) -> NoReturn:
     try:
         _refuse_empty_words(sys.argv[1:])
         if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
-            from bench.cli.verbs.list import list_implementations
-
-            list_implementations()
+            import_function("list")()
             status = 0
         else:
             status = (command or app)(standalone_mode=False)

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-import bench
 from bench.errors import UserError
 
-ROOT = Path(bench.__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def list_usable_cores() -> list[int]:

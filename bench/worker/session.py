@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import bench
 from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
@@ -252,7 +251,7 @@ def load_module(request: Document) -> ModuleType:
         return importlib.import_module(f"implementations.{request['module']}")
     path = Path(request["file"])
     # After ours: a neighbour may have the name of the suite's packages.
-    ours = str(Path(bench.__file__).parent.parent)
+    ours = str(Path(__file__).parents[2])
     sys.path.insert(sys.path.index(ours) + 1 if ours in sys.path else 0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

@@ -12,11 +12,11 @@ import typer
 from rich.table import Table
 
 from bench.cli import options
-from bench.cli.app import load_verb
 from bench.cli.console import print_line, quote_command, stdout
 from bench.cli.live import Screen
 from bench.cli.progress import name_round
 from bench.cli.verbs.report import report
+from bench.cli.verbs.run import run as measure
 from bench.errors import UserError
 from bench.planning.plan import find_missing_trials
 from bench.records import layout, store
@@ -66,7 +66,9 @@ def submit(
     Ctrl-C ends this command, but not the jobs. The same command waits for them again, and submits
     again what ended too early. Without SLURM the jobs are processes of this host.
     """
-    run = load_verb("run").make_context("run", [*arguments]).params
+    parser = typer.Typer()
+    parser.command()(measure)
+    run = typer.main.get_command(parser).make_context("run", [*arguments]).params
     if run["output"] or run["resume"] or run["dry_run"]:
         raise UserError("each node has --output and --resume of its own. Give --output before --")
     groups = {
