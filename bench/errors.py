@@ -101,9 +101,9 @@ class DataError(UserError):
     """The data set cannot be found or read."""
 
 
-def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserError:
+def make_unknown_name_error(kind: str, name: str, names: Sequence[str]) -> UserError:
     """Return the error for an unknown name; it suggests similar names, or lists all."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    near = near or [candidate for candidate in known if name and name in candidate]
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose from {', '.join(known)}"
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = near or [candidate for candidate in names if name and name in candidate]
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose from {', '.join(names)}"
     return UserError(f"unknown {kind} {name!r}. {hint}")

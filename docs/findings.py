@@ -42,7 +42,7 @@ from bench.analysis.intervals import Interval, Traits
 from bench.analysis.ladder import StepCost, measure_steps
 from bench.analysis.machines import Pivot
 from bench.analysis.many import compute_rate, measure_growth
-from bench.analysis.ranking import Comparison, compare_epochs
+from bench.analysis.ranking import Ranking, compare_epochs
 from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.environments import list_versions
@@ -737,7 +737,7 @@ def compare_threads(published: Published) -> ThreadRatios:
             }
     order = sorted(ratios, key=lambda name: ratios[name].mean)
     # For all rows at once: of 26 intervals by themselves one or two miss.
-    table = Comparison(times)
+    table = Ranking(times)
     slower = [f"`{name}`" for name in reversed(order) if table.is_slower((name, 2), (name, 1))]
     faster = [f"`{name}`" for name in order if table.is_slower((name, 1), (name, 2))]
     return ThreadRatios({name: ratios[name] for name in order}, slower, faster)

@@ -136,7 +136,7 @@ def compare_devices(
         by_name[name][device] = row
     if not any("gpu" in by_device for by_device in by_name.values()):
         return []
-    by_crossover = {one.name: one for one in crossovers if len(one.speedups) > 1}
+    by_crossover = {other.name: other for other in crossovers if len(other.speedups) > 1}
     comparisons = []
     for name, by_device in by_name.items():
         ranked = {device: row for device, row in by_device.items() if row.ranked}
@@ -152,5 +152,6 @@ def compare_devices(
                 DeviceComparison(by_device, training, predicting, crossover, threads)
             )
     return sorted(
-        comparisons, key=lambda one: row.typical_seconds if (row := one.ranked("gpu")) else math.inf
+        comparisons,
+        key=lambda pair: row.typical_seconds if (row := pair.ranked("gpu")) else math.inf,
     )

@@ -66,7 +66,7 @@ def load_frame(folder: Path) -> pd.DataFrame:
     if not (folder / RUN_PLAN).is_file():  # a comparison of bench ab has pairs
         return frame.rename(columns={"version": "side", "round": "pair"})
     plan = choose_threads(read_run(folder), records)
-    frame["pilot"] = frame["trial"].isin(one.trial for one in split_tried(plan, records)[1])
+    frame["pilot"] = frame["trial"].isin(record.trial for record in split_tried(plan, records)[1])
     return frame.drop(columns="version")
 
 

@@ -53,14 +53,14 @@ class Interval:
     def __truediv__(self, value: float) -> "Interval":
         """Divide this by a positive value."""
         low, high, other = (
-            None if one is None else one / value for one in (self.low, self.high, self.other)
+            None if bound is None else bound / value for bound in (self.low, self.high, self.other)
         )
         return Interval(self.mean / value, low, high, other)
 
     def __rtruediv__(self, value: float) -> "Interval":
         """Divide a positive value by this: the bounds swap."""
         high, low, other = (
-            None if one is None else value / one for one in (self.low, self.high, self.other)
+            None if bound is None else value / bound for bound in (self.low, self.high, self.other)
         )
         return Interval(value / self.mean, low, high, other)
 
@@ -87,7 +87,7 @@ def estimate_typical(values: Sequence[float], noise: "TableNoise | None" = None)
     From six values on, the interval lies between two of the sorted values. It holds the median of
     any population at least 95 % of the time, because it misses only if too many of the values lie
     on one side of the median, as tosses of a coin do. The range of five values holds it 93.75 % of
-    the time; of fewer values, less often. That range is stretched on the logarithms (``stretch``).
+    the time; of fewer values, less often. That range is widened on the logarithms (``widen``).
 
     noise: of the table (``share_noise``). By it fewer than five values have a moderated t interval,
     unless they differ too much from one another. Source:
@@ -111,13 +111,15 @@ def estimate_typical(values: Sequence[float], noise: "TableNoise | None" = None)
     if slow and count < ENOUGH and length > OUTLYING * (noise.table if noise else 0.0):
         return Interval(median_low(ordered[: -len(slow)]), other=median_low(slow))
     deviations = (noise.row, math.hypot(noise.table, UNLIKE)) if noise and count < ENOUGH else ()
-    if shared := next((one for one in deviations if length <= OUTLYING * one), None):
+    if shared := next(
+        (deviation for deviation in deviations if length <= OUTLYING * deviation), None
+    ):
         squares = PRIOR * shared**2 + (count - 1) * _find_variance(logs)
         error = MEDIAN_ERRORS[count] * math.sqrt(squares / (PRIOR + count - 1))
         margin = compute_t_quantile(PRIOR + count - 1) * error
         return Interval(centre, centre * math.exp(-margin), centre * math.exp(margin))
     low, high = find_range(ordered)
-    margin = stretch(count) * (math.log(high) - math.log(low))
+    margin = widen(count) * (math.log(high) - math.log(low))
     if margin > min(MAX_MARGIN, MAX_LOG - max(map(abs, logs))):
         return Interval(centre)
     return Interval(centre, low * math.exp(-margin), high * math.exp(margin))
@@ -175,20 +177,20 @@ def share_noise(
     for times, traits in table.values():
         if not (traits.waits or traits.states):
             groups[traits.threads].append([math.log(time) for time in times.values()])
-    known = {threads: share_deviation(rows) for threads, rows in sorted(groups.items())}
-    base = next(filter(None, known.values()), None)
+    deviations = {threads: share_deviation(rows) for threads, rows in sorted(groups.items())}
+    base = next(filter(None, deviations.values()), None)
     unlike = TableNoise(math.hypot(base, UNLIKE), base) if base else None
     noises: dict[Key, TableNoise | None] = {}
     for key, (_, traits) in table.items():
-        own = None if traits.waits or traits.states else known.get(traits.threads)
-        noises[key] = TableNoise(own, own) if own else unlike
+        deviation = None if traits.waits or traits.states else deviations.get(traits.threads)
+        noises[key] = TableNoise(deviation, deviation) if deviation else unlike
     return noises
 
 
 def estimate_difference(values: Sequence[float]) -> Interval:
     """Return the median of differences, with a 95 % interval of their population's median.
 
-    As ``estimate_typical``, but differences may be negative, so few values are stretched as they
+    As ``estimate_typical``, but differences may be negative, so few values are widened as they
     are and not on logarithms. A single value gives no interval. Raises ValueError without a value.
     """
     if not values:
@@ -197,12 +199,12 @@ def estimate_difference(values: Sequence[float]) -> Interval:
     if len(ordered) == 1:
         return Interval(ordered[0])
     low, high = find_range(ordered)
-    margin = stretch(len(ordered)) * (high - low)
+    margin = widen(len(ordered)) * (high - low)
     return Interval(median(ordered), low - margin, high + margin)
 
 
 def find_range(ordered: Sequence[float]) -> tuple[float, float]:
-    """Return the two of sorted values between which the interval lies, before it is stretched."""
+    """Return the two of sorted values between which the interval lies, before it is widened."""
     outside = count_outside(len(ordered))
     return ordered[outside], ordered[-1 - outside]
 
@@ -217,7 +219,7 @@ def count_outside(count: int) -> int:
 
 
 @cache
-def stretch(count: int) -> float:
+def widen(count: int) -> float:
     """Return the share of the range by which the interval of few values reaches beyond it.
 
     Nothing from six values on. With fewer, the range misses the median with probability
@@ -234,7 +236,7 @@ def compute_sign_p(fewer: int, count: int) -> float:
     return min(1.0, 2 * sum(math.comb(count, number) for number in range(fewer + 1)) / (1 << count))
 
 
-def estimate_ratio(above: Interval, below: Interval) -> Interval:
+def divide_intervals(above: Interval, below: Interval) -> Interval:
     """Return the ratio of the typical values of two independent samples.
 
     Each bound combines the distances, on the logarithms, of the samples' own bounds from their

@@ -43,14 +43,18 @@ class Pivot:
 
     def __init__(self, rows: Mapping[str, Mapping[str, Row]], machines: Sequence[str]) -> None:
         """Order the programs."""
-        self.rows = {
-            name: by_machine
-            for name, own in rows.items()
-            if (by_machine := {one: own[one] for one in machines if one in own and own[one].ranked})
+        ranked = {
+            name: {
+                machine: by_machine[machine]
+                for machine in machines
+                if machine in by_machine and by_machine[machine].ranked
+            }
+            for name, by_machine in rows.items()
         }
+        self.rows = {name: by_machine for name, by_machine in ranked.items() if by_machine}
         self.machines = machines
         self._tables = {
-            machine: compare_all([own[machine] for own in self.rows.values() if machine in own])
+            machine: compare_all([rows[machine] for rows in self.rows.values() if machine in rows])
             for machine in machines
         }
         softmax = [name for name in self.rows if self.find_case(name).objective == "softmax"]
@@ -70,7 +74,7 @@ class Pivot:
         So a program does not come first because only a fast machine has it.
         """
         ratios = self.compare(name).values()
-        return fmean(math.log(one.mean) for one in ratios) if ratios else math.inf
+        return fmean(math.log(ratio.mean) for ratio in ratios) if ratios else math.inf
 
     def find_case(self, name: str) -> Case:
         """Return the case of a program on the first machine that has it."""
@@ -102,7 +106,9 @@ class Pivot:
         Of processes in two groups on a machine, both count.
         """
         ratios = self.compare(name, base)
-        ends = [end for one in ratios.values() for end in (one.mean, one.other) if end is not None]
+        ends = [
+            end for ratio in ratios.values() for end in (ratio.mean, ratio.other) if end is not None
+        ]
         return Range(min(ends), max(ends), len(ratios)) if ends else None
 
     def correlate(self) -> Range | None:
@@ -114,10 +120,10 @@ class Pivot:
 
         values, counts, peers = [], [], [self.rows[name] for name in self.peers]
         for pair in combinations(self.machines, 2):
-            common = [own for own in peers if all(one in own for one in pair)]
+            common = [rows for rows in peers if all(machine in rows for machine in pair)]
             if len(common) < COMMON:
                 return None
-            here, there = ([own[one].typical_seconds for own in common] for one in pair)
+            here, there = ([rows[machine].typical_seconds for rows in common] for machine in pair)
             # Rounded, because equal orders may give 0.9999999999999999.
             values.append(round(float(stats.spearmanr(here, there).statistic), 6))
             counts.append(len(common))

@@ -39,16 +39,16 @@ def compute_rate(row: Row) -> Interval:
     """Return how many epochs of single models a ranked row trains in a second."""
     models, epoch = count_models(row.case.workload), row.epoch
     assert epoch is not None
-    bounds = [None if one is None else models / one for one in (epoch.high, epoch.low)]
+    bounds = [None if bound is None else models / bound for bound in (epoch.high, epoch.low)]
     return Interval(models / epoch.mean, *bounds)
 
 
 def find_fastest_processes(growths: Iterable[Growth]) -> Growth | None:
     """Return what is fastest with most models of the programs that train them one by one."""
-    rows = [(max(one.rows), one) for one in growths if trains_one_by_one(one.case)]
+    rows = [(max(growth.rows), growth) for growth in growths if trains_one_by_one(growth.case)]
     most = max((models for models, _ in rows), default=0)
-    fastest = [one for models, one in rows if models == most]
-    return min(fastest, key=lambda one: one.rows[most].typical_seconds, default=None)
+    fastest = [growth for models, growth in rows if models == most]
+    return min(fastest, key=lambda growth: growth.rows[most].typical_seconds, default=None)
 
 
 def measure_growth(rows: Iterable[Row]) -> list[Growth]:
@@ -69,7 +69,8 @@ def measure_growth(rows: Iterable[Row]) -> list[Growth]:
         for (name, device), growth in growths.items()
     ]
     return sorted(
-        compared, key=lambda one: (-max(one.rows), one.rows[max(one.rows)].typical_seconds)
+        compared,
+        key=lambda growth: (-max(growth.rows), growth.rows[max(growth.rows)].typical_seconds),
     )
 
 

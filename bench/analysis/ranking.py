@@ -15,7 +15,7 @@ from bench.analysis.intervals import (
     Traits,
     compute_t_quantile,
     count_outside,
-    estimate_ratio,
+    divide_intervals,
     estimate_typical,
     find_range,
     share_noise,
@@ -26,7 +26,7 @@ from bench.analysis.summary import Row
 SAFETY = 1.5
 
 
-class Comparison(Generic[Key]):
+class Ranking(Generic[Key]):
     """How many times as long the cases of a table take as one another.
 
     Each interval of a ratio holds by itself with probability 95 %. Whether two cases differ is
@@ -39,14 +39,17 @@ class Comparison(Generic[Key]):
         The noise of a case that waits is not the machine's, and counts where it is compared itself.
         """
         self._apart = {key for key, (_, traits) in table.items() if traits.waits}
-        self._logs = {key: sorted(map(math.log, own.values())) for key, (own, _) in table.items()}
+        self._logs = {
+            key: sorted(map(math.log, seconds.values())) for key, (seconds, _) in table.items()
+        }
         means = {key: fmean(logs) for key, logs in self._logs.items()}
         self._squares = {
             key: sum((log - means[key]) ** 2 for log in logs) for key, logs in self._logs.items()
         }
         noise = share_noise(table)
         self.typical = {
-            key: estimate_typical(list(own.values()), noise[key]) for key, (own, _) in table.items()
+            key: estimate_typical(list(seconds.values()), noise[key])
+            for key, (seconds, _) in table.items()
         }
 
     @property
@@ -74,7 +77,7 @@ class Comparison(Generic[Key]):
         """Return how many times as long a case takes as another; no bounds if one was run once."""
         if key == other:
             return Interval(1.0, 1.0, 1.0)
-        return estimate_ratio(self.typical[key], self.typical[other])
+        return divide_intervals(self.typical[key], self.typical[other])
 
     def _find_least(self, key: Key, other: Key, family: int) -> float:
         """Return the logarithm of the least ratio of two cases; minus infinity if it is unknown.
@@ -98,18 +101,18 @@ class Comparison(Generic[Key]):
         gap = find_range(logs)[0] - others[-1 - outside]
         difference = median(logs) - median(others)
         error = math.sqrt(math.pi / 2 * (1 / len(logs) + 1 / len(others)))
-        many = min(len(logs), len(others)) >= ENOUGH
-        pools = [[one for one in self._logs if one == other or one not in {key, *self._apart}]]
-        if many:  # without cases in two groups, whose noise is not the machine's
-            ends = {one: self._logs[one][-1] - median(self._logs[one]) for one in pools[0]}
-            pools.append([one for one, end in ends.items() if end <= math.log(TWO_GROUPS)])
+        enough = min(len(logs), len(others)) >= ENOUGH
+        pools = [[case for case in self._logs if case == other or case not in {key, *self._apart}]]
+        if enough:  # without cases in two groups, whose noise is not the machine's
+            ends = {case: self._logs[case][-1] - median(self._logs[case]) for case in pools[0]}
+            pools.append([case for case, end in ends.items() if end <= math.log(TWO_GROUPS)])
         bounds = [-math.inf]
         for pool in pools:
-            if freedom := sum(len(self._logs[one]) - 1 for one in pool):
-                noise = math.sqrt(sum(self._squares[one] for one in pool) / freedom)
+            if freedom := sum(len(self._logs[case]) - 1 for case in pool):
+                noise = math.sqrt(sum(self._squares[case] for case in pool) / freedom)
                 margin = compute_t_quantile(freedom, family) * noise * error
-                own = SAFETY * (noise if many else max(noise, logs[1] - logs[0]))
-                bounds.append(min(difference - margin, gap - own))
+                least = SAFETY * (noise if enough else max(noise, logs[1] - logs[0]))
+                bounds.append(min(difference - margin, gap - least))
         return max(bounds)
 
 
@@ -119,7 +122,7 @@ def compare_epochs(slower: Row, faster: Row) -> Interval | None:
     Of few processes by the noise that their tables share, of others round by round.
     """
     if min(slower.succeeded, faster.succeeded) < ENOUGH and slower.epoch and faster.epoch:
-        return estimate_ratio(slower.epoch, faster.epoch)
+        return divide_intervals(slower.epoch, faster.epoch)
     return compare_rounds(slower.adjusted_by_round, faster.adjusted_by_round)
 
 
@@ -174,9 +177,9 @@ def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 def compare_all(
     rows: Iterable[Row],
     list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
-) -> Comparison[str]:
+) -> Ranking[str]:
     """Compare comparable rows by their slugs: their epochs, or other times by round."""
-    return Comparison(
+    return Ranking(
         {row.case.slug: (times, row.traits) for row in rows if (times := list_times(row))}
     )
 

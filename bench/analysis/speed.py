@@ -52,8 +52,8 @@ def measure_speeds(records: Iterable[Record]) -> dict[str, float]:
     for record in records:
         if isinstance(record, TrialRecord) and record.status == "ok" and record.kernel_seconds:
             by_case[record.case.slug].append(median(record.kernel_seconds))
-    kernels = [kernel for own in by_case.values() for kernel in own]
-    return {case: median(kernels) / median(own) for case, own in by_case.items()}
+    kernels = [kernel for seconds in by_case.values() for kernel in seconds]
+    return {case: median(kernels) / median(seconds) for case, seconds in by_case.items()}
 
 
 def adjust_epochs(records: Iterable[Record]) -> Adjustment:
@@ -125,15 +125,15 @@ def estimate_slopes(epochs: pd.DataFrame) -> "pd.Series[float]":
     prior = (others["xy"] / others["xx"]).where(others["xx"] > 0, 0.0)
     values = epochs.set_index(["case", "round"])[["kernel", "log"]]
     within = _sum_squares(values - values.groupby(["case", "round"]).transform("mean"))
-    own = (within["xy"] / within["xx"]).where(within["xx"] > 0, 0.0)
+    slopes = (within["xy"] / within["xx"]).where(within["xx"] > 0, 0.0)
     counts = processes.size().groupby("case")
     freedom = (counts.sum() - counts.size() - 1).clip(lower=0)
     # The precision of the own slope is evidence / residuals.
     evidence = within["xx"] * freedom
-    residuals = (within["yy"] - own * within["xy"]).clip(lower=0.0)
+    residuals = (within["yy"] - slopes * within["xy"]).clip(lower=0.0)
     weight = (evidence / (evidence + residuals / SLOPE_SPREAD**2)).fillna(0.0)
     # No program is slower on a faster machine, and none gains more than the square of its speed.
-    return (weight * own + (1 - weight) * prior).clip(0.0, 2.0)
+    return (weight * slopes + (1 - weight) * prior).clip(0.0, 2.0)
 
 
 def _sum_squares(centred: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import ENOUGH, estimate_typical
-from bench.analysis.ranking import Comparison, compare_all
+from bench.analysis.ranking import Ranking, compare_all
 from bench.analysis.summary import Row
 
 # Who is done first is looked for up to this many epochs: five minutes and more of training, on the
@@ -23,13 +23,13 @@ MAX_EPOCHS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Lead:
     """The numbers of epochs, start included, after which a row is done before all others.
 
     first: the smallest number of epochs. certain: whether the row that was ahead before has
-    certainly a shorter start and longer epochs. The first stretch, from 1 epoch on, is certain if
+    certainly a shorter start and longer epochs. The first lead, from 1 epoch on, is certain if
     no other row may have the shortest start. interval: the 95 % interval of the first number; None
-    for the first stretch, and where in some round the row does not overtake the one before.
+    for the first lead, and where in some round the row does not overtake the one before.
     """
 
     row: Row
@@ -38,7 +38,7 @@ class Stretch:
     interval: tuple[int, int] | None = None
 
 
-def compare_starts(rows: Sequence[Row]) -> Comparison[str]:
+def compare_starts(rows: Sequence[Row]) -> Ranking[str]:
     """Compare the cold starts of comparable rows, by their slugs."""
     return compare_all(rows, lambda row: row.start.by_round)
 
@@ -53,7 +53,7 @@ def sum_typical(row: Row) -> NDArray[np.float64]:
     return totals
 
 
-def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
+def find_frontier(rows: Sequence[Row]) -> list[Lead]:
     """Return which of comparable rows is done first, from each number of epochs on."""
     started = [row for row in rows if row.ranked and row.start.by_round]
     if not started:
@@ -64,14 +64,14 @@ def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
     first = totals.argmin(axis=0)
     starts, epochs = compare_starts(started), compare_all(row for row in rows if row.ranked)
     alone = all(starts.is_slower(row.case.slug, started[0].case.slug) for row in started[1:])
-    stretches = [Stretch(started[first[0]], 1, alone)]
+    leads = [Lead(started[first[0]], 1, alone)]
     for number in np.flatnonzero(np.diff(first)) + 1:
-        before, row = stretches[-1].row, started[first[number]]
+        before, row = leads[-1].row, started[first[number]]
         slugs = row.case.slug, before.case.slug
         certain = starts.is_slower(*slugs) and epochs.is_slower(*reversed(slugs))
         overtaking = estimate_overtaking(row, before, int(number) + 1)
-        stretches.append(Stretch(row, int(number) + 1, certain, overtaking))
-    return stretches
+        leads.append(Lead(row, int(number) + 1, certain, overtaking))
+    return leads
 
 
 def estimate_overtaking(row: Row, before: Row, first: int) -> tuple[int, int] | None:

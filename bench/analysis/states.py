@@ -46,7 +46,7 @@ def _split_sessions(records: Iterable[Record]) -> list[list[Record]]:
     sessions: list[list[Record]] = []
     end = -math.inf
     for begin, record in sorted(
-        ((dt.datetime.fromisoformat(one.started).timestamp(), one) for one in records),
+        ((dt.datetime.fromisoformat(record.started).timestamp(), record) for record in records),
         key=lambda pair: pair[0],
     ):
         if begin > end + BREAK:

@@ -259,7 +259,7 @@ def summarize(
     run: Run | None = None,
     adjustment: Adjustment | None = None,
 ) -> list[Row]:
-    """Return one row for each case that was tried, in table order (``sort_key``).
+    """Return one row for each case that was tried, in table order (``place_row``).
 
     Interrupted trials are ignored: they are repeated on resume. run: its first case of a workload
     decides which size is not swept. adjustment: of the records, where it is known.
@@ -289,11 +289,11 @@ def summarize(
         if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
             least = rooflines[resources].epoch_seconds(case, features, classes)
         adjusted = adjustment.seconds.get(slug, {})
-        known = trials, scored[slug], environment, adjusted
-        row = _summarize_case(*known, size=size, swept=size != first[case.workload])
+        parts = trials, scored[slug], environment, adjusted
+        row = _summarize_case(*parts, size=size, swept=size != first[case.workload])
         least = least if row.epoch else None
         rows.append(replace(row, speed=speeds.get(slug), roofline_seconds=least))
-    return sorted(_share_noise(rows), key=sort_key)
+    return sorted(_share_noise(rows), key=place_row)
 
 
 def _share_noise(rows: Iterable[Row]) -> Iterator[Row]:
@@ -307,7 +307,7 @@ def _share_noise(rows: Iterable[Row]) -> Iterator[Row]:
             for list_times in TIMES
         ]
         for row in table:
-            epochs, starts, predictions, singles = (known[id(row)] for known in noises)
+            epochs, starts, predictions, singles = (noise[id(row)] for noise in noises)
             yield replace(
                 row,
                 epoch=_estimate(row.epochs_by_round.values(), epochs),
@@ -328,8 +328,8 @@ TIMES: tuple[Callable[[Row], Mapping[int, float]], ...] = (
 
 def _estimate(values: Iterable[float], noise: TableNoise | None) -> Interval | None:
     """Return the typical one of some values, if there are any."""
-    known = list(values)
-    return estimate_typical(known, noise) if known else None
+    numbers = list(values)
+    return estimate_typical(numbers, noise) if numbers else None
 
 
 def count_tried(run: Run, rows: Iterable[Row]) -> dict[str, tuple[int, int]]:
@@ -399,7 +399,7 @@ def _identify_size(case: Case, varied: set[str]) -> tuple[int, int, int]:
     return case.batch_size, threads, case.samples
 
 
-def sort_key(row: Row) -> tuple[object, ...]:
+def place_row(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
     case, size = row.case, row.size if row.swept else ()
     place = (case.workload, case.device, row.swept, size)
@@ -505,8 +505,8 @@ def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) 
     for trial in trials:
         delays = trial.epoch_delay_seconds
         takers = {"steal_seconds": MAX_STEAL} | ({} if delays else {"others_seconds": MAX_OTHERS})
-        known = {trial.environment: environment} if environment else {}
-        if any((compute_share([trial], known, name) or 0) > most for name, most in takers.items()):
+        by_id = {trial.environment: environment} if environment else {}
+        if any((compute_share([trial], by_id, name) or 0) > most for name, most in takers.items()):
             continue
         for took, cpu, delay in zip(
             trial.epoch_seconds, trial.epoch_cpu_seconds, delays or repeat(0.0), strict=False

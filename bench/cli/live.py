@@ -51,7 +51,7 @@ class Screen:
         self._live.update(Group(self._status, *self._tables), refresh=True)
 
 
-def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
+def await_host(console: Console = stdout) -> AbstractContextManager[None]:
     """Hold the host's lock in a block; say so before waiting for another run that has it."""
     return lock.hold_host_lock(lambda line: print_line(line, console))
 
@@ -59,5 +59,5 @@ def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
 @contextmanager
 def measuring(console: Console) -> Iterator[Screen]:
     """Hold the host's lock in a block that measures, and yield the screen for its progress."""
-    with hold_host_lock(console), Screen(console) as screen:
+    with await_host(console), Screen(console) as screen:
         yield screen

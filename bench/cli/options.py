@@ -81,14 +81,14 @@ def parse_thread_count(text: str | int) -> int:
     return threads[0]
 
 
-def make_parser(*known: str) -> Callable[[str], Names]:
+def make_parser(*names: str) -> Callable[[str], Names]:
     """Return a function that reads these names, with commas in between; it raises BadParameter."""
 
     def parse(text: str) -> Names:
-        names = Names(dict.fromkeys(part.strip() for part in text.split(",")))
-        if set(names) - set(known):
-            raise typer.BadParameter(f"choose from {', '.join(known)}, with commas between several")
-        return names
+        chosen = Names(dict.fromkeys(part.strip() for part in text.split(",")))
+        if set(chosen) - set(names):
+            raise typer.BadParameter(f"choose from {', '.join(names)}, with commas between several")
+        return chosen
 
     return parse
 
@@ -115,11 +115,13 @@ def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in options or () for name in names))
 
 
-def refuse_others(ctx: typer.Context, reason: str, known: Collection[str]) -> None:
+def refuse_others(ctx: typer.Context, reason: str, allowed: Collection[str]) -> None:
     """Raise UserError if the command line has other options than the known ones."""
-    sources = {one.opts[0]: ctx.get_parameter_source(one.name or "") for one in ctx.command.params}
+    sources = {
+        option.opts[0]: ctx.get_parameter_source(option.name or "") for option in ctx.command.params
+    }
     given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
-    if others := [name for name in given if name not in known]:
+    if others := [name for name in given if name not in allowed]:
         raise UserError(f"{reason}. Leave out {' and '.join(others)}")
 
 

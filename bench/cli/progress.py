@@ -70,7 +70,7 @@ def print_plan(run: Run) -> None:
         print_line(f"no trial begins that would exceed {numbers.format_wall_time(run.budget)}")
 
 
-class Progress:
+class RunProgress:
     """What is printed of a run's events: a line for each, and text as it is.
 
     folder: of the run, or None for no tables. On a terminal they show the trials that succeed.

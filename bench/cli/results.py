@@ -50,7 +50,7 @@ def print_report(folder: Path) -> LoadedRun:
     width = console.stdout.width if console.on_terminal else PIPED_WIDTH
     for table in format_comparisons(run.rows, width):
         console.stdout.print("\n", table, sep="")
-    lines = [*describe_figures(run.textbook), *describe_faults(run.rows)]
+    lines = [*list_figure_lines(run.textbook), *list_fault_lines(run.rows)]
     for line in ([""] if lines else []) + lines:
         print_line(line)
     console.stdout.print()
@@ -72,7 +72,7 @@ def print_page(report: Path) -> None:
     print_line(str(report), style=f"link {address}")
 
 
-def describe_figures(figures: Iterable[TextbookRow]) -> Iterator[str]:
+def list_figure_lines(figures: Iterable[TextbookRow]) -> Iterator[str]:
     """Yield a line for each figure of the textbook, with ours beside it."""
     for row in figures:
         published, measured = format_share(row.published), format_share(row.measured)
@@ -80,7 +80,7 @@ def describe_figures(figures: Iterable[TextbookRow]) -> Iterator[str]:
         yield f"{row.name}, {quantity}: textbook {published}, here {measured}, {row.verdict}"
 
 
-def describe_faults(rows: Sequence[Row]) -> Iterator[str]:
+def list_fault_lines(rows: Sequence[Row]) -> Iterator[str]:
     """Return a line for each case and reason that it failed or was not measured."""
     text = "{program} ({workload}, {problem}): {status}, {trials} trials: {reason}"
     return (text.format_map(line) for line in list_faults(rows))
@@ -119,7 +119,7 @@ def write_title(rows: Sequence[Row]) -> str:
     case, counts = rows[0].case, sorted({row.succeeded for row in rows})
     env = f" with {format_env(case.env)}" if case.env else ""
     if counts == [1]:
-        order = ": a first order, not certain" * (len(rows) > 1)
+        order = ": a first order, not certain" if len(rows) > 1 else ""
         return f"workload {case.workload}{env}, after one process each{order}"
     processes = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
     return ", ".join(

@@ -26,7 +26,7 @@ def root() -> Path:
         raise DataError("no home folder for the cache. Set SOFTMAX_BENCH_CACHE") from error
 
 
-def find(name: str) -> Path | None:
+def find_folder(name: str) -> Path | None:
     """Return the folder of this name, None unless it is as it was built. Raises DataError."""
     folder = root() / name
     try:
@@ -47,7 +47,7 @@ def build(name: str, fill: Callable[[Path], object]) -> Path:
         fill(folder)
         (folder / _CHECKSUMS).write_text(_checksums(folder), encoding="utf-8")
 
-    return build_once(root() / name, fill_and_sum, lambda: find(name) is not None)
+    return build_once(root() / name, fill_and_sum, lambda: find_folder(name) is not None)
 
 
 def build_once(folder: Path, fill: Callable[[Path], object], is_built: Callable[[], bool]) -> Path:

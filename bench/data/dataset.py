@@ -96,7 +96,7 @@ def find(data: str | None = None) -> Dataset:
 
 def find_prepared(sha256: Mapping[str, str]) -> Dataset | None:
     """Return the data with these hashes if the cache has them, else None. Raises DataError."""
-    folder = cache.find(_key(sha256))
+    folder = cache.find_folder(_key(sha256))
     return None if folder is None else _open(folder)
 
 

@@ -57,7 +57,7 @@ def read_folder(folder: Path, expected: Mapping[str, str] | None = None) -> Raw:
             raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
         if path is None:
             raise DataError(f"{folder}: no file {name} or {name}.gz")
-        arrays[name], sha256[name] = read_file(path, (expected or {}).get(name))
+        arrays[name], sha256[name] = read_idx(path, (expected or {}).get(name))
     images, labels, test_images, test_labels = arrays.values()
     if images.shape[1:] != test_images.shape[1:]:
         raise DataError(f"{folder}: the training and test images differ in size")
@@ -74,7 +74,7 @@ def read_folder(folder: Path, expected: Mapping[str, str] | None = None) -> Raw:
     return Raw(images, labels, test_images, test_labels, sha256)
 
 
-def read_file(path: Path, expected: str | None = None) -> tuple[NDArray[np.uint8], str]:
+def read_idx(path: Path, expected: str | None = None) -> tuple[NDArray[np.uint8], str]:
     """Read one IDX file of unsigned bytes; return its array and the SHA-256 of its plain bytes.
 
     The name says what it holds: images (samples, rows, columns) or labels (samples,).

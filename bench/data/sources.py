@@ -88,7 +88,7 @@ def _download(mirror: str, scratch: Path) -> Path:
                     if file.tell() > _MAX_BYTES or now() > end:
                         # TRY301: the except below adds the address and removes the file.
                         raise ValueError("more than 64 MiB, or ten minutes")  # noqa: TRY301
-            idx.read_file(path, sha256)
+            idx.read_idx(path, sha256)
         except requests.ConnectionError as error:
             raise DataError(f"{url}: no connection") from error
         except (OSError, ValueError, urllib3.exceptions.HTTPError, DataError) as error:

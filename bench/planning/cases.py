@@ -164,8 +164,8 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
         if name and entry.former_name == name:
             raise UserError(f"{name} is called {entry.name} now. Give that name")
     if not (name.endswith(".py") or "/" in name):
-        known = [entry.name for entry in programs]
-        raise make_unknown_name_error("implementation", name, known)
+        names = [entry.name for entry in programs]
+        raise make_unknown_name_error("implementation", name, names)
     path = Path(name)
     if not path.is_file():
         raise UserError(f"there is no implementation file {path}. Give a name or a .py file")
@@ -173,13 +173,13 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
     # How a user's file stores images is unknown. No program of ours reads less than a byte.
-    found = inspect(path)
+    inspection = inspect(path)
     entry = Implementation(
         name=path.stem,
         module=path.stem,
         framework="",
         extra="",
-        objective=found.objective,
+        objective=inspection.objective,
         pixel_bytes={"cpu": 1, "gpu": 1},
     )
     return make_case(
@@ -188,8 +188,8 @@ def find_implementation(name: str, inspect: Callable[[Path], Inspection]) -> Cas
         data_access="own",
         file=str(path),
         sha256=hash_file(path),
-        siblings=dict(found.siblings),
-        many=found.many,
+        siblings=dict(inspection.siblings),
+        many=inspection.many,
     )
 
 
@@ -202,7 +202,7 @@ def list_sweep(cases: Sequence[Case], named: Collection[str] = ()) -> tuple[Case
     base = get_size(cases[0])
     added = {entry.name for entry in IMPLEMENTATIONS if not entry.always} - set(named)
     peers = [case for case in cases if case.workload == cases[0].workload]
-    known = {(case.implementation, case.device, case.batch_size) for case in peers}
+    measured = {(case.implementation, case.device, case.batch_size) for case in peers}
     first = {(case.implementation, case.device): case for case in reversed(peers)}
     return tuple(
         replace(case, batch_size=size)
@@ -210,7 +210,7 @@ def list_sweep(cases: Sequence[Case], named: Collection[str] = ()) -> tuple[Case
         for case in first.values()
         if case.implementation not in added
         and (case.objective == "softmax" or size == ONE_VS_REST_BATCH_SIZE)
-        and (case.implementation, case.device, size) not in known
+        and (case.implementation, case.device, size) not in measured
     )
 
 

@@ -31,7 +31,7 @@ from bench.planning.cases import (
     make_case,
 )
 from bench.planning.presets import PRESETS, Preset
-from bench.planning.threads import TRIES, choose_threads, count_wins, list_times
+from bench.planning.threads import TRIES, choose_threads, count_wins, group_epochs
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
@@ -285,13 +285,13 @@ def list_sizes(
     """
     sizes: list[tuple[str, Size]] = []
     for name in values.workloads:
-        known, threads = get_workload(name), values.threads
+        workload, threads = get_workload(name), values.threads
         if not options.threads and name != values.workloads[0]:
             threads = threads[:1]
-        if known.models and not options.threads:
+        if workload.models and not options.threads:
             threads = (cores,)
-        batch_sizes = options.batch_sizes or (known.batch_size,)
-        samples = options.samples or (min(available, known.samples or available),)
+        batch_sizes = options.batch_sizes or (workload.batch_size,)
+        samples = options.samples or (min(available, workload.samples or available),)
         axes = [*product(samples, threads, batch_sizes)]
         if values.second_batch_size and name == values.workloads[0]:
             axes += product(samples, threads[:1], (values.second_batch_size,))
@@ -324,7 +324,9 @@ def plan_trials(run: Run) -> list[Trial]:
     if run.trace:  # the cases of the first workload at its first size, with any threads
         first = run.cases[0]
         same = (first.workload, first.batch_size, first.samples)
-        traced = [one for one in run.cases if (one.workload, one.batch_size, one.samples) == same]
+        traced = [
+            case for case in run.cases if (case.workload, case.batch_size, case.samples) == same
+        ]
         trials += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in traced]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
@@ -386,7 +388,7 @@ class _Sorter:
         self, run: Run, chosen: Run, records: Sequence[Record], find_settled: FindSettled | None
     ) -> None:
         self._chosen, self._records, self._find_settled = chosen, records, find_settled
-        self._times = list_times(records)
+        self._times = group_epochs(records)
         self._rule, self._shared = run.stopping or LEADERS, run.preset == "share"
         self._last = max((record.round for record in records), default=0)
         self._single = {case.base_slug: case for case in run.cases}

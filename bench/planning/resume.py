@@ -45,7 +45,7 @@ def find_newest_run() -> Path:
     return max(folders, key=lambda folder: store.read_run(folder).created)
 
 
-def read_plan(folder: Path, options: RunOptions) -> Run:
+def read_resumed(folder: Path, options: RunOptions) -> Run:
     """Return the plan of an earlier run with the code and data that this command may use.
 
     options: of this command; see ``resolve_code``. Data must be named again if the plan has no path
@@ -62,8 +62,8 @@ def read_plan(folder: Path, options: RunOptions) -> Run:
             )
         return run
     sha256 = dataset.find(data).sha256
-    known, _ = environments.read_undamaged(folder)
-    if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
+    by_id, _ = environments.read_undamaged(folder)
+    if any(environment.data.get("sha256", sha256) != sha256 for environment in by_id.values()):
         raise UserError(f"--data {data}: the run was begun with other data. Name the same again")
     return msgspec.structs.replace(run, data_source=data)
 
@@ -120,7 +120,7 @@ def resolve_code(run: Run, options: RunOptions) -> Run:
         trusted = msgspec.structs.replace(trusted, env=options.env, **sizes)
         trusted = assign_python(trusted, options.pythons)
         # Plans of older versions have absolute paths.
-        pythons = {shorten_path(one.interpreter or "") for one in (trusted, case)}
+        pythons = {shorten_path(side.interpreter or "") for side in (trusted, case)}
         if len(pythons) > 1 or trusted.env != case.env:
             raise UserError(DIFFERENT_CODE)
         return trusted
@@ -140,8 +140,8 @@ def find_code_fault(case: Case) -> str | None:
             return None
         names = ", ".join(case.variables)
         return f"the plan sets variables for {case.file}, {names}. Measure anew: softmax-bench run"
-    known = _REGISTRY.get(case.implementation)
-    if known and (known.module, known.variables) == (case.module, case.variables):
+    entry = _REGISTRY.get(case.implementation)
+    if entry and (entry.module, entry.variables) == (case.module, case.variables):
         return None
     return (
         f"{case.implementation} is not what it was when the run was planned: its module or its "

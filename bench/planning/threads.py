@@ -23,7 +23,7 @@ TRIES = 2
 
 def choose_threads(run: Run, records: Iterable[Record]) -> Run:
     """Return the plan in which each row has the threads that the records choose for it."""
-    times = list_times(records)
+    times = group_epochs(records)
     bases = {case.base_slug: case for case in run.cases}
     chosen = {
         variant.base_slug: variant
@@ -37,7 +37,7 @@ def choose_threads(run: Run, records: Iterable[Record]) -> Run:
     return replace(run, cases=tuple(map(choose, run.cases)), sweep=tuple(map(choose, run.sweep)))
 
 
-def list_times(records: Iterable[Record]) -> dict[str, list[float]]:
+def group_epochs(records: Iterable[Record]) -> dict[str, list[float]]:
     """Return the median epochs of the processes of each case by slug, infinite for failed ones."""
     times: dict[str, list[float]] = defaultdict(list)
     for record in records:

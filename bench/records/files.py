@@ -113,9 +113,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part", re.DOTALL)
-    for one in path.parent.iterdir():
-        if left.fullmatch(one.name):  # by a killed process
-            shutil.rmtree(one, ignore_errors=True)
+    for entry in path.parent.iterdir():
+        if left.fullmatch(entry.name):  # by a killed process
+            shutil.rmtree(entry, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary

@@ -30,7 +30,7 @@ from bench.records.schema import (
     TrialRecord,
 )
 
-Kind = TypeVar("Kind")
+Decoded = TypeVar("Decoded")
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -52,7 +52,7 @@ class DamagedError(ValueError):
     """A file does not hold what the suite writes. The text gives the reason."""
 
 
-def decode_json(data: bytes, kind: type[Kind]) -> Kind:
+def decode_json(data: bytes, kind: type[Decoded]) -> Decoded:
     """Decode a JSON object. Raises DamagedError.
 
     All its texts, keys included, are cleaned by ``clean_text``.
@@ -233,6 +233,7 @@ def _is_complete(record: AnyRecord) -> bool:
             times = (*record.iteration_seconds, *record.kernel_seconds)
             return bool(values) and min(times, default=1) >= MIN_SECONDS
         case TrialRecord(case=case):
+            judged = [parity for parity in (record.parity, record.noise_parity) if parity]
             scored = min(len(record.validation_accuracy), len(record.test_accuracy))
             others = *record.kernel_seconds, *record.predict_seconds, *record.predict_one_seconds
             return (
@@ -248,7 +249,7 @@ def _is_complete(record: AnyRecord) -> bool:
                     or record.stretch_epochs == 1
                     or case.epochs <= scored
                 )
-                and all(one is None or one.passed for one in (record.parity, record.noise_parity))
+                and all(parity.passed for parity in judged)
             )
         case RooflineRecord():
             # Reads are empty if no number of samples fits into the memory, chains on a CPU.

@@ -16,8 +16,8 @@ from bench.records.traces import name_trace
 
 _HINT = "Leave one of the runs out"
 
-Value = TypeVar("Value")
-Sourced = dict[str, tuple[Value, Path]]  # values by name, with the folders that they come from
+Item = TypeVar("Item")
+Sourced = dict[str, tuple[Item, Path]]  # values by name, with the folders that they come from
 
 
 @dataclass(slots=True)
@@ -106,9 +106,9 @@ def _check_output(output: Path, folders: Sequence[Path]) -> Path:
     return resolved
 
 
-def _unite(known: Sourced[Value], name: str, value: Value, folder: Path) -> bool:
+def _unite(values: Sourced[Item], name: str, value: Item, folder: Path) -> bool:
     """Add a value; return whether it was known. Raises UserError if a different one was known."""
-    before, source = known.setdefault(name, (value, folder))
+    before, source = values.setdefault(name, (value, folder))
     if before != value:
         raise UserError(f"{source} and {folder} have a different {name}. {_HINT}")
     return source != folder

@@ -89,13 +89,13 @@ def shorten_path(path: str) -> str:
 class _Hider:
     def __init__(self, folders: Mapping[Path, str]) -> None:
         marks = {str(folder): mark for folder, mark in folders.items() if len(folder.parts) > 1}
-        known = "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
+        folder_names = "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
         temporary = {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir())}
         scratch = "|".join(map(re.escape, temporary))
         # A path begins at the start of a word or after a compiler's -I, and ends with a word.
         self._pattern = re.compile(
             r"(?:(?<![\w.~>])|(?<=\s-[A-Z]))"
-            rf"(?:(?:{scratch})/softmax-bench-[\w-]+|(?:{known})(?![\w-]))"
+            rf"(?:(?:{scratch})/softmax-bench-[\w-]+|(?:{folder_names})(?![\w-]))"
         )
         self._marks = marks
 

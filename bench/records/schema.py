@@ -41,8 +41,8 @@ Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
 Rounds = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROUNDS)]
 Epochs = Annotated[int, msgspec.Meta(ge=1, le=MAX_EPOCHS)]
 Limit = Annotated[float, msgspec.Meta(ge=1, le=MAX_SECONDS)]
-Pairs = Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)]
-Looks = Annotated[tuple[Pairs, ...], msgspec.Meta(max_length=10)]  # ascending
+PairCount = Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)]
+Looks = Annotated[tuple[PairCount, ...], msgspec.Meta(max_length=10)]  # ascending
 Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=0.5)]  # also a rate of false alarms
 
 # The largest parity error that may be ranked, whatever tolerance a record states. Float32 with

@@ -197,13 +197,13 @@ def save_trace(folder: Path, slug: str, data: bytes) -> None:
 
 def read_entropy(folder: Path) -> dict[str, str]:
     """Return the entropy of the rounds that are over, by id. Raises UserError."""
-    known = {}
+    entropies = {}
     for path in sorted((folder / ENTROPY).glob("*.txt")):
         entropy = _read(path, MAX_ENTROPY_BYTES).decode("ascii", "replace")
         if identify_entropy(entropy) != path.stem:
             raise UserError(f"{path} holds other entropy than its name says. Delete it")
-        known[path.stem] = entropy
-    return known
+        entropies[path.stem] = entropy
+    return entropies
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
@@ -281,7 +281,7 @@ def read_looks(folder: Path) -> dict[str, schema.Looks]:
     """Read the numbers of pairs after which each case is tested. Raises UserError."""
     path = folder / "looks.json"
     looks = read_plan(path, dict[str, schema.Looks]) if path.exists() else {}
-    if any(list(one) != sorted({*one}) for one in looks.values()):
+    if any(list(counts) != sorted({*counts}) for counts in looks.values()):
         raise UserError(f"{path}: its numbers of pairs do not ascend. Delete it")
     return looks
 

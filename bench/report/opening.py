@@ -11,7 +11,7 @@ from typing import Any
 from bench.analysis.intervals import Interval
 from bench.analysis.many import measure_growth
 from bench.analysis.ranking import select_comparable
-from bench.analysis.startup import Stretch, find_frontier
+from bench.analysis.startup import Lead, find_frontier
 from bench.analysis.summary import Row
 from bench.records.files import hash_file
 from bench.records.layout import RUN_PLAN, TRIALS
@@ -290,9 +290,7 @@ def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
     return Standing(key, caption, heading, lines, leaders if leaders < len(timings) else 0)
 
 
-def chart_frontier(
-    rows: Sequence[Row], stretches: Sequence[Stretch], epochs: int, title: str
-) -> Any:
+def chart_frontier(rows: Sequence[Row], stretches: Sequence[Lead], epochs: int, title: str) -> Any:
     """Draw the seconds from a cold start until a number of epochs is trained, a line a program.
 
     rows: comparable, each with a start. stretches: which row is done first from how many epochs
@@ -388,7 +386,7 @@ def _draw_lines(
     ]
 
 
-def _draw_crossings(stretches: Sequence[Stretch], x: Any, seconds: dict[str, object]) -> list[Any]:
+def _draw_crossings(stretches: Sequence[Lead], x: Any, seconds: dict[str, object]) -> list[Any]:
     """Return the layers of a circle and a text where one row overtakes another."""
     points = [
         {

@@ -79,9 +79,9 @@ def open_study(folder: Path, arguments: Sequence[str]) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps([arguments, secrets.token_hex()]).encode())
-    known, salt = json.loads(path.read_bytes())
-    if known != arguments:
-        words = shlex.join(known)
+    before, salt = json.loads(path.read_bytes())
+    if before != arguments:
+        words = shlex.join(before)
         raise UserError(f"{folder} has jobs of bench run {words}. Choose another --output")
     return str(salt)
 
@@ -124,4 +124,4 @@ def list_states(study: Path) -> dict[str, str]:
             with suppress(psutil.Error):  # it has ended, and perhaps another process has its id
                 if str(folder) in psutil.Process(int(number)).cmdline():
                     states[number] = "RUNNING"
-    return {folder.name: states[one] for one, folder in folders.items() if one in states}
+    return {folder.name: states[job] for job, folder in folders.items() if job in states}

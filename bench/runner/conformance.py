@@ -99,8 +99,8 @@ class Checker:
         case: incomplete, as ``find_implementation`` returns it.
         """
         for data, judge in self._judges:
-            known = data.name if data.name in BATCH_SIZES else "fashion-mnist"
-            for workload, batch_sizes in BATCH_SIZES[known].items():
+            name = data.name if data.name in BATCH_SIZES else "fashion-mnist"
+            for workload, batch_sizes in BATCH_SIZES[name].items():
                 for batch_size in batch_sizes if can_train(case, workload) else ():
                     complete = self._complete_case(case, data, workload, batch_size)
                     finding = self._check_once(complete, data, judge)
@@ -122,9 +122,9 @@ class Checker:
     def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         """Drive a trial as ``bench run`` does, go on with other weights, and judge all of it."""
         watched = case.workload != "textbook" and case.batch_size == WATCHED_BATCH_SIZE
-        known = get_workload(case.workload if case.many else "textbook")
+        workload = get_workload(case.workload if case.many else "textbook")
         again, shape = Epoch("timed", 1), (data.features, data.classes)
-        others = self._other_draws.draw_initial_params(known, *shape, again)
+        others = self._other_draws.draw_initial_params(workload, *shape, again)
         other, busy_fault = Evidence(), None
         with scratch.make_folder() as folder, self._start_worker(case, data, folder) as worker:
             drive = Drive(worker, case, self._draws, watch_every_epoch=True)

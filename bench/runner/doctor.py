@@ -52,7 +52,7 @@ REMEDIES = {
 UNKNOWN = "docs/gpu.md lists other reasons. If it is not among them, report it"
 
 
-def examine_gpu() -> Iterator[Diagnosis]:
+def diagnose_gpu() -> Iterator[Diagnosis]:
     """Yield what NVML knows of the driver, and of the GPU that a worker would see."""
     if sys.platform == "darwin":
         yield Diagnosis("driver", "none on macOS: memory, energy and clocks are not read")
@@ -113,9 +113,9 @@ def find_disturbances(root: Path = Path("/")) -> list[str]:
     disturbances = list(_check_settings(root))
     token = gpu.get_visible_gpu()
     disturbances += [
-        f"GPU {token}: {one.subject} {one.text}. {one.remedy}"
-        for one in GpuMonitor(token).examine()
-        if one.remedy
+        f"GPU {token}: {finding.subject} {finding.text}. {finding.remedy}"
+        for finding in GpuMonitor(token).examine()
+        if finding.remedy
     ]
     core = list_usable_cores()[-1]
     first, again = (probe_memory(core)["fill_seconds"] for _ in range(2))

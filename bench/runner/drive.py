@@ -17,13 +17,13 @@ from bench.records.schema import Case, Measurement
 from bench.runner.host.gpu import GpuMonitor, subtract_joules
 from bench.runner.host.kernel import measure_kernel, probe_memory
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
-from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
+from bench.runner.parity.evidence import Evidence, ImagePart, Labelling, join_params
 from bench.runner.process.launch import Reply, Worker
-from bench.runner.process.scratch import report_write_errors
+from bench.runner.process.scratch import report_scratch_errors
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
-from bench.worker.machine import list_usable_cores, read_number, read_peak_memory
+from bench.worker.machine import list_usable_cores, read_peak_memory, read_proc_field
 from bench.worker.measure import now, pause
 from bench.worker.workloads import count_models, get_workload
 
@@ -53,7 +53,7 @@ LEAST_HUGE = 2**22
 WATCH_SECONDS = 1.0
 IDLE_SHARE = 0.05
 
-SELECT_COMMANDS: dict[Part, bytes] = {
+SELECT_COMMANDS: dict[ImagePart, bytes] = {
     "test": exchange.SELECT_TEST,
     "training": exchange.SELECT_TRAINING,
 }
@@ -109,7 +109,7 @@ class Drive:
         measurement.data_seconds = self._subtract_ping(call(exchange.READ_DATA))
         self.record_memory("data")
         size = 4 * self.case.samples * (self._current.shape[-2] - 1)
-        huge = read_number(Path(f"/proc/{self.worker.pid}/smaps_rollup"), "AnonHugePages")
+        huge = read_proc_field(Path(f"/proc/{self.worker.pid}/smaps_rollup"), "AnonHugePages")
         if huge is not None and size >= LEAST_HUGE:
             measurement.memory_state["huge_share"] = min(1.0, 1024 * huge / size)
         seconds = self._subtract_ping(call(exchange.IMPORT))
@@ -242,7 +242,7 @@ class Drive:
         """Look at the worker's threads, and record the memory after the timed epochs."""
         self.worker.look()
         self.record_memory("epochs")
-        disk = read_number(Path(f"/proc/{self.worker.pid}/io"), "read_bytes")
+        disk = read_proc_field(Path(f"/proc/{self.worker.pid}/io"), "read_bytes")
         self.measurement.memory_state["disk_bytes"] = disk
         self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
 
@@ -253,7 +253,7 @@ class Drive:
         """
         noise = self.draws.draw_noise(problem)
         folder = self.worker.folder / exchange.NOISE
-        with report_write_errors():
+        with report_scratch_errors():
             folder.mkdir()
             np.save(folder / "train_images.npy", noise.images)
             np.save(folder / "train_labels.npy", noise.labels)
@@ -266,7 +266,7 @@ class Drive:
     def predict(
         self,
         indices: NDArray[np.int64],
-        part: Part = "test",
+        part: ImagePart = "test",
         when: str = "",
         command: bytes = exchange.PREDICT,
     ) -> float:
@@ -278,7 +278,7 @@ class Drive:
         self.worker.exchange.indices.fill(0)  # or a program could look up whose average it is
         reply = self.worker.call(command)
         labels = reply.labels[: indices.shape[1]]
-        self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
+        self.evidence.predictions.append(Labelling(when, self._current, part, indices, labels))
         return self._subtract_ping(reply)
 
     def predict_all(

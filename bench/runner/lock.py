@@ -63,10 +63,10 @@ def describe_wait(path: Path, seconds: float) -> str:
     with suppress(OSError, StopIteration):
         status = path.stat()  # its holder touched it
         locks = map(str.split, Path("/proc/locks").read_text(encoding="ascii").splitlines())
-        number = next(one[4] for one in locks if one[5].endswith(f":{status.st_ino}"))
+        number = next(fields[4] for fields in locks if fields[5].endswith(f":{status.st_ino}"))
         command = Path("/proc", number, "cmdline").read_text("utf-8", "replace").split("\0")
         # The program and its verb: an option may hold a path or a password.
-        words = [Path(word).name for word in takewhile(lambda one: one[:2] != "--", command)]
+        words = [Path(word).name for word in takewhile(lambda text: text[:2] != "--", command)]
         since = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC).astimezone()
         holder = f" (process {number}, {clean_text(' '.join(words)):.60}, since {since:%H:%M})"
     return (

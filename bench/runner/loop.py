@@ -41,9 +41,10 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         stack.enter_context(store.lock_folder(folder))
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
-        missing = [one for part in find_missing_trials(run, records).values() for one in part]
+        missing = [trial for part in find_missing_trials(run, records).values() for trial in part]
         find_known = remember(find_settled)
-        measured = {one.case.slug for one in records if one.kind == "trial" and one.status == "ok"}
+        good = (record for record in records if (record.kind, record.status) == ("trial", "ok"))
+        measured = {record.case.slug for record in good}
         yield from import_frameworks(missing)
         compiling = now()
         yield from compile_kernels(run, data, missing)
@@ -57,7 +58,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         while parts := find_missing_trials(run, records, find_known):
             remaining = [trial for part in parts.values() for trial in part]
             # Where a run goes on, a row that was measured before shows the state of the machine.
-            anchors = (one for one in remaining if one.case.slug in measured)
+            anchors = (anchor for anchor in remaining if anchor.case.slug in measured)
             trial, budget = next(anchors, remaining[0]), None
             measured.clear()
             if run.budget is not None:
@@ -83,24 +84,24 @@ def _find_longest(records: Iterable[Record], trial: Trial) -> float:
     return max((record.wall_seconds or 0.0 for record in like), default=0.0)
 
 
-def _same(one: Trial | Record, other: Trial) -> bool:
+def _same(trial: Trial | Record, other: Trial) -> bool:
     """Return whether two trials are of one kind, round and workload, and of as many threads."""
     first, second = (
         (of.kind, of.round, of.case.workload, of.case.device, of.case.threads)
-        for of in (one, other)
+        for of in (trial, other)
     )
     return first == second
 
 
 def remember(find: FindSettled) -> FindSettled:
     """Return the function with a memory: the records of earlier rounds only grow in number."""
-    known: dict[tuple[int, StoppingRule], Collection[str]] = {}
+    settled: dict[tuple[int, StoppingRule], Collection[str]] = {}
 
     def find_once(run: Run, records: Sequence[Record], rule: StoppingRule) -> Collection[str]:
         key = len(records), rule
-        if key not in known:
-            known[key] = find(run, records, rule)
-        return known[key]
+        if key not in settled:
+            settled[key] = find(run, records, rule)
+        return settled[key]
 
     return find_once
 

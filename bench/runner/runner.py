@@ -173,7 +173,7 @@ class Runner:
             interrupt = error
         if self._judging_seconds and interrupt is None:
             share = self._judging_seconds / len(trials)
-            recording.results = [one.add(judging_seconds=share) for one in recording.results]
+            recording.results = [result.add(judging_seconds=share) for result in recording.results]
         recording.records = [
             self._append(trial, environment, started, result)
             for trial, environment, result in zip(

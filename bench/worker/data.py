@@ -47,8 +47,8 @@ def read_problem(
 ) -> Problem:
     """Return the problem of a workload on the first ``samples`` images. Raises DataError."""
     images, labels = read_samples(folder, samples)
-    known = get_workload(workload)
-    return Problem(images, labels, classes, batch_size, known.optimizer, known.rates)
+    experiment = get_workload(workload)
+    return Problem(images, labels, classes, batch_size, experiment.optimizer, experiment.rates)
 
 
 def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:

@@ -55,7 +55,7 @@ def require_unchanged(what: str, expected: Iterable[Any], arrays: Iterable[Any])
     """Raise ContractError where arrays differ from their copies in any bit."""
     for array, other in zip(expected, arrays, strict=True):
         # As unsigned integers, NaN is equal to itself.
-        bits = (one.view(f"u{one.itemsize}") for one in (array, other))
+        bits = (values.view(f"u{values.itemsize}") for values in (array, other))
         if not np.array_equal(*bits):
             raise ContractError(
                 f"the implementation changed {what}. Return a copy, and do not write to what you "

@@ -68,11 +68,11 @@ def read_peak_memory(pid: int) -> int | None:
 
     ``ru_maxrss`` is no substitute: on Linux a child inherits its parent's peak.
     """
-    peak = read_number(Path(f"/proc/{pid}/status"), "VmHWM")
+    peak = read_proc_field(Path(f"/proc/{pid}/status"), "VmHWM")
     return None if peak is None else 1024 * peak
 
 
-def read_number(path: Path, name: str) -> int | None:
+def read_proc_field(path: Path, name: str) -> int | None:
     """Return the number in a line ``name: number`` of a file in /proc, or None without one."""
     try:
         number = re.search(rf"^{name}:\s*(\d+)", path.read_text(), re.MULTILINE)

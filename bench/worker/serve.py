@@ -22,7 +22,7 @@ from bench.worker.exchange import Exchange, ExchangeSize
 from bench.worker.guard import ContractError
 from bench.worker.imports import find_imports
 from bench.worker.roofline import measure_roofline
-from bench.worker.session import Document, Session
+from bench.worker.session import Document, WorkerSession
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
@@ -37,7 +37,7 @@ def main() -> None:
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     memory = Exchange(memory_file, ExchangeSize(**request["exchange"]))
-    session = Session(request, memory, folder / exchange.NOISE)
+    session = WorkerSession(request, memory, folder / exchange.NOISE)
     methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session)}
     while command := os.read(commands, 1):
         failure = execute(methods[command], request)
@@ -80,7 +80,7 @@ def execute(method: Callable[[], None], request: Document) -> Document | None:
     return None
 
 
-def run_mode(request: Document, session: Session) -> None:
+def run_mode(request: Document, session: WorkerSession) -> None:
     """Do what a request asks for beside training, and keep what it gives for the document."""
     results = session.results
     match request["mode"]:

@@ -32,7 +32,7 @@ PING_SECONDS, PING_NUMBERS = 0.01, 2**20
 YOUNG = 1  # generations 0 and 1 of the collector
 
 
-class Session:
+class WorkerSession:
     """The commands of the parent, as methods.
 
     request: what the parent wrote (bench/runner/process/spec.py). noise: the folder into which it

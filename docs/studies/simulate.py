@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval, Traits, estimate_typical
-from bench.analysis.ranking import Comparison, compare_all
+from bench.analysis.ranking import Ranking, compare_all
 from bench.analysis.stopping import apply_rule
 from bench.planning.plan import PRECISION
 from bench.planning.presets import PRESETS
@@ -200,7 +200,7 @@ def cover(noise: Noise, count: int, tables: int) -> list[float]:
     kinds: list[list[tuple[Interval, float]]] = [[], [], []]
     for place in range(tables):
         table, true = np.exp(logs[:, place]).tolist(), truths[:, place].tolist()
-        comparison = Comparison(
+        comparison = Ranking(
             {row: (dict(enumerate(own)), Traits()) for row, own in enumerate(table)}
         )
         fastest = min(range(ROWS), key=lambda row: median(table[row]))
@@ -233,7 +233,7 @@ def find_differences(
     for table in logs.transpose(1, 0, 2):
         times = sorted(np.exp(table + slower).tolist(), key=median)
         pairs = combinations(range(size), 2) if times_as_long == 1 else pairwise(range(size))
-        comparison = Comparison(
+        comparison = Ranking(
             {place: (dict(enumerate(row)), Traits()) for place, row in enumerate(times)}
         )
         differ = [comparison.is_slower(two, one) for one, two in pairs]
@@ -263,7 +263,7 @@ def follow_rule(noise: Noise, tables: int) -> list[float]:
                 times[place][number] = epochs[place, number]
             if number + 1 < STOPPING.least_rounds:
                 continue
-            comparison = Comparison({place: (own, Traits()) for place, own in enumerate(times)})
+            comparison = Ranking({place: (own, Traits()) for place, own in enumerate(times)})
             rows = [
                 SimpleNamespace(
                     case=of,

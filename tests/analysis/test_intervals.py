@@ -11,8 +11,8 @@ from bench.analysis.intervals import (
     Traits,
     adjust_holm,
     compute_sign_p,
+    divide_intervals,
     estimate_difference,
-    estimate_ratio,
     estimate_typical,
     share_deviation,
     share_noise,
@@ -184,18 +184,20 @@ def test_adjusted_p_is_at_most_1():
     ],
 )
 def test_ratio_combines_the_bounds_of_both(above, below, ratio):
-    interval = estimate_ratio(Interval(*map(float, above)), Interval(*map(float, below)))
+    interval = divide_intervals(Interval(*map(float, above)), Interval(*map(float, below)))
     assert (interval.mean, interval.low, interval.high) == pytest.approx(ratio)
 
 
 def test_ratio_without_bounds_or_range_has_none():
     bounded = Interval(2.0, 1.0, 4.0)
-    assert estimate_ratio(Interval(4.0), bounded) == estimate_ratio(Interval(4.0), Interval(2.0))
-    assert estimate_ratio(bounded, Interval(2.0)) == Interval(1.0)
-    assert estimate_ratio(Interval(4.0, other=6.0), bounded) == Interval(2.0, other=3.0)
+    assert divide_intervals(Interval(4.0), bounded) == divide_intervals(
+        Interval(4.0), Interval(2.0)
+    )
+    assert divide_intervals(bounded, Interval(2.0)) == Interval(1.0)
+    assert divide_intervals(Interval(4.0, other=6.0), bounded) == Interval(2.0, other=3.0)
     # The combination is beyond the range of floats.
     wide = Interval(1.0, 5e-324, 1e308)
-    assert estimate_ratio(wide, wide).low is None
+    assert divide_intervals(wide, wide).low is None
 
 
 # ----- an interval

@@ -10,7 +10,7 @@ from support.records import HERE, case, ok, trials
 
 from bench.analysis.intervals import Traits
 from bench.analysis.ranking import (
-    Comparison,
+    Ranking,
     compare_epochs,
     compare_to_fastest,
     find_ties,
@@ -90,7 +90,7 @@ LOGS = st.lists(st.floats(0, 0.1), min_size=1, max_size=10)
 
 def compare(*table):
     times = [dict(enumerate(map(math.exp, logs))) for logs in table]
-    return Comparison({place: (own, Traits()) for place, own in enumerate(times)})
+    return Ranking({place: (own, Traits()) for place, own in enumerate(times)})
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_noise_of_a_row_that_waits_counts_in_its_own_comparisons_only(waits, cer
     times = [[1.0, 1.01, 1.02], [2.0, 2.01, 2.02], [3.0, 3.1, 9.0]]
     traits = Traits(waits=waits)
     a, b, c = (dict(enumerate(own)) for own in times)
-    table = Comparison({0: (a, Traits()), 1: (b, Traits()), 2: (c, traits)})
+    table = Ranking({0: (a, Traits()), 1: (b, Traits()), 2: (c, traits)})
     assert table.is_slower(1, 0) == certain
     # The noise of the row that waits is in what is said of it and a slower one.
     slower, third = dict.fromkeys(range(3), 4.0), dict.fromkeys(range(2), 1.0)
-    table = Comparison({0: (c, traits), 1: (slower, Traits()), 2: (third, Traits())})
+    table = Ranking({0: (c, traits), 1: (slower, Traits()), 2: (third, Traits())})
     assert not table.is_slower(1, 0)
 
 

@@ -17,9 +17,9 @@ from bench.cli import console as bench_console
 from bench.cli.live import Screen
 from bench.cli.results import (
     NO_CHARTS,
-    describe_faults,
-    describe_figures,
     format_comparisons,
+    list_fault_lines,
+    list_figure_lines,
     print_report,
 )
 from bench.report import write as report_writer
@@ -107,11 +107,11 @@ def test_report_ends_with_answers_and_a_link(tmp_path, monkeypatch, on_terminal,
 
 def test_faults_and_figures_are_a_line_each():
     records = trials(case("bad"), 0.5, status="failed", reason=f"{'word ' * 290}end")
-    (line,) = describe_faults(summarize(records, HERE))
+    (line,) = list_fault_lines(summarize(records, HERE))
     assert line.startswith("bad (sgd, cpu, ")
     assert line.endswith("word end")
     figures = [TextbookRow("textbook-keras", "accuracy", "3.9", 0.8463, 0.01, 0.8495, 1.0, None)]
-    (line,) = describe_figures(figures)
+    (line,) = list_figure_lines(figures)
     for part in ("textbook-keras", "textbook 0.8463", "here 0.8495", "within 0.01"):
         assert part in line
 

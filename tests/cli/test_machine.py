@@ -30,7 +30,7 @@ def test_doctor_marks_each_line_and_says_how_to_measure(called, monkeypatch, tra
         yield Diagnosis("jax", "no plugin", "Install [it]", blocks=True)
         yield Diagnosis("pytorch", "trains a step", blocks=not trains)
 
-    monkeypatch.setattr(doctor, "examine_gpu", lambda: state)
+    monkeypatch.setattr(doctor, "diagnose_gpu", lambda: state)
     monkeypatch.setattr(doctor, "examine_programs", examine_programs)
     status, out, err = called("machine", "--gpu")
     lines = out.splitlines()

@@ -7,7 +7,7 @@ from rich.table import Table
 from support.records import bare, case, ok, run, write
 
 from bench.cli import progress
-from bench.cli.progress import Progress, format_end, format_start, print_plan
+from bench.cli.progress import RunProgress, format_end, format_start, print_plan
 from bench.records.schema import StoppingRule, Trial
 from bench.runner.events import Transient, TrialEnded, TrialStarted
 from bench.runner.loop import Estimate
@@ -46,7 +46,7 @@ def test_events_become_lines_and_tell_the_time_left():
         TrialStarted(trial, 2, 3, (trial, trial)),
         TrialStarted(trial, 2, 3, (trial, trial), budget=20.0),
     ]
-    show = Progress(Estimate()).format
+    show = RunProgress(Estimate()).format
     lines = [line for event in events for line in show(event)]
     transient = [isinstance(line, Transient) for line in lines]
     assert transient == [True, True, False, False, True, True]
@@ -115,7 +115,7 @@ def test_table_replaces_the_lines_of_trials_that_succeed(tmp_path, monkeypatch):
     folder = write(tmp_path / "run", run(case("jax"), case("b")))
     events = [TrialEnded(good, 1, 2), TrialEnded(bad, 2, 2)]
     monkeypatch.setattr(progress, "stdout", Console(force_terminal=True))
-    show = Progress(Estimate(), folder).format
+    show = RunProgress(Estimate(), folder).format
     table, line, again = [line for event in events for line in show(event)]
     assert isinstance(table, Table)
     assert isinstance(again, Table)
@@ -129,7 +129,7 @@ def test_piped_output_has_a_table_once_all_rows_were_tried(tmp_path):
     records += [ok(one, number) for number in (1, 2) for one in cases]
     plan = run(*cases, rounds={"textbook": 2})
     folder = write(tmp_path / "run", plan)
-    show, lines = Progress(Estimate(), folder).format, []
+    show, lines = RunProgress(Estimate(), folder).format, []
     for number, record in enumerate(records, 1):
         lines += show(TrialEnded(record, number, 5))
     is_table = [isinstance(line, Table) for line in lines]

@@ -29,9 +29,9 @@ def fill_again(_folder):
 
 
 def test_folder_is_built_once_and_may_be_copied(root, monkeypatch):
-    assert cache.find("key") is None
+    assert cache.find_folder("key") is None
     assert cache.build("key", fill) == root / "key"
-    assert cache.build("key", fill_again) == cache.find("key") == root / "key"
+    assert cache.build("key", fill_again) == cache.find_folder("key") == root / "key"
     shutil.copytree(root, root.with_name("copy"), copy_function=shutil.copy)
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(root.with_name("copy")))
     assert cache.build("key", fill_again).parent.name == "copy"
@@ -50,7 +50,7 @@ def test_folder_is_built_once_and_may_be_copied(root, monkeypatch):
 )
 def test_damaged_folder_is_built_again(root, damage):
     damage(cache.build("key", fill))
-    assert cache.find("key") is None
+    assert cache.find_folder("key") is None
     assert (cache.build("key", fill) / "a").read_text() == "one"
     assert {path.name for path in root.iterdir()} <= {"key", "key.lock"}
 
@@ -126,5 +126,5 @@ def test_remains_of_a_killed_process_are_deleted(root, tmp_path):
     process.communicate("go\n")
     assert process.returncode == -signal.SIGKILL
     assert [path.name for path in (root / "key").iterdir()] == ["a"]
-    assert cache.find("key") is None
+    assert cache.find_folder("key") is None
     assert (cache.build("key", fill) / "b").exists()

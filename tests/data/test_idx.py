@@ -34,7 +34,7 @@ def test_folder_reads_as_written_also_through_links(tmp_path, compress):
 def test_compression_is_recognised_by_content(tmp_path):
     path = tmp_path / f"{idx.TRAIN_LABELS}.gz"
     path.write_bytes(LABELS)
-    assert idx.read_file(path)[0].tolist() == [0, 9, 5, 2]
+    assert idx.read_idx(path)[0].tolist() == [0, 9, 5, 2]
 
 
 DAMAGED = {
@@ -58,7 +58,7 @@ def test_damaged_file_is_refused_by_name(tmp_path, content):
     path = tmp_path / idx.TRAIN_LABELS
     path.write_bytes(content)
     with pytest.raises(DataError, match=idx.TRAIN_LABELS):
-        idx.read_file(path)
+        idx.read_idx(path)
 
 
 @pytest.mark.parametrize("kind", ["missing", "pipe", "device", "folder"])
@@ -124,7 +124,7 @@ def test_any_bytes_are_decoded_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / idx.TRAIN_LABELS
     path.write_bytes(content)
     try:
-        labels, _ = idx.read_file(path)
+        labels, _ = idx.read_idx(path)
     except DataError as error:
         assert len(str(error).splitlines()) == 1  # noqa: PT017 - either outcome is right
     else:

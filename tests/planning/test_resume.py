@@ -165,5 +165,5 @@ def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):
     folder = write(tmp_path / "run", run(case(), data_source="/srv/data"), data=known)
     for data in (None, "digits"):
         with pytest.raises(UserError, match="--data"):
-            resume.read_plan(folder, RunOptions(data=data))
-    assert resume.read_plan(folder, RunOptions(data=small)).data_source == small
+            resume.read_resumed(folder, RunOptions(data=data))
+    assert resume.read_resumed(folder, RunOptions(data=small)).data_source == small

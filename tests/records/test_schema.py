@@ -49,7 +49,3 @@ def test_other_variables_of_the_user_make_another_case():
 def test_variables_of_the_user_override_those_of_the_registry():
     of = case(variables={"A": "1", "B": "1"}, env={"A": "2", "C": "2"})
     assert of.worker_variables == {"A": "2", "B": "1", "C": "2"}
-
-
-def test_case_is_written_without_defaults():
-    assert "interpreter" not in msgspec.to_builtins(case())

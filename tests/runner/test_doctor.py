@@ -13,7 +13,7 @@ from implementations import IMPLEMENTATIONS
 
 def test_gpu_that_is_well_is_described(nvml):
     nvml([make(name="A GPU")])
-    driver, device, *state = doctor.examine_gpu()
+    driver, device, *state = doctor.diagnose_gpu()
     assert driver.text == "580.65.06, for CUDA up to 13.1; NVML answers"
     assert device.text == "A GPU, number 0"
     assert "clocks" in {one.subject for one in state}
@@ -30,7 +30,7 @@ def test_gpu_that_is_well_is_described(nvml):
 def test_gpu_that_is_measured_is_the_visible_one(nvml, monkeypatch, visible, text):
     nvml([make(name="A", uuid="GPU-1"), make(name="B", uuid="GPU-2")])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [one.text for one in doctor.examine_gpu()][1] == text
+    assert [one.text for one in doctor.diagnose_gpu()][1] == text
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_missing_gpu_blocks_and_has_a_remedy(nvml, monkeypatch, options, visible
     nvml([make()], **options)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    (diagnosis,) = doctor.examine_gpu()
+    (diagnosis,) = doctor.diagnose_gpu()
     assert diagnosis.blocks
     assert diagnosis.text.startswith(reason)
     assert diagnosis.remedy.startswith(remedy)
@@ -62,19 +62,19 @@ def test_missing_gpu_blocks_and_has_a_remedy(nvml, monkeypatch, options, visible
 def test_driver_without_a_gpu_is_not_a_wrong_variable(nvml, monkeypatch, visible):
     nvml([])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    (diagnosis,) = doctor.examine_gpu()
+    (diagnosis,) = doctor.diagnose_gpu()
     assert (diagnosis.blocks, diagnosis.remedy.startswith("Look for it")) == (True, True)
 
 
 def test_without_nvml_frameworks_may_see_the_gpu(nvml, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    (diagnosis,) = doctor.examine_gpu()
+    (diagnosis,) = doctor.diagnose_gpu()
     assert (diagnosis.blocks, bool(diagnosis.remedy)) == (False, True)
 
 
 def test_macos_has_no_nvml(monkeypatch):
     monkeypatch.setattr(gpu.sys, "platform", "darwin")
-    (diagnosis,) = doctor.examine_gpu()
+    (diagnosis,) = doctor.diagnose_gpu()
     assert not diagnosis.blocks
 
 

@@ -11,7 +11,7 @@ from bench.contract import Params
 from bench.worker import data, exchange, session
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.guard import ContractError
-from bench.worker.session import Session
+from bench.worker.session import WorkerSession
 from bench.worker.workloads import WORKLOADS
 
 ORDER = np.arange(320)[::-1].copy()
@@ -59,7 +59,7 @@ def serve(make_request, memory, monkeypatch, tmp_path):
     def start(hook=lambda trainer, method: None, **changes):
         monkeypatch.setattr(Trainer, "hook", hook)
         request = make_request(samples=320, batch_size=16, **changes)
-        served = Session(request, memory, tmp_path)
+        served = WorkerSession(request, memory, tmp_path)
         served.module = SimpleNamespace(Trainer=Trainer)
         served.read_data()
         served.set_up()
@@ -177,7 +177,7 @@ def own_file(tmp_path):
 
 def test_implementation_is_loaded_by_name_or_from_a_file(make_request, memory, own_file):
     own_file.write_text("class Trainer: ...")
-    served = Session(make_request(file=str(own_file)), memory, own_file.parent)
+    served = WorkerSession(make_request(file=str(own_file)), memory, own_file.parent)
     served.load()
     assert served.module.Trainer.__module__ == "own_softmax"
     assert sys.modules["own_softmax"] is served.module  # so that its classes can be found

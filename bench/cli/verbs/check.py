@@ -10,7 +10,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import print_line
-from bench.cli.live import hold_host_lock
+from bench.cli.live import await_host
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning.cases import assign_python, find_implementation
@@ -65,7 +65,7 @@ def check(
         device=device,
     )
     failed = []
-    with hold_host_lock():
+    with await_host():
         for case in cases:
             findings = []
             for finding in checker.check(case):
@@ -85,7 +85,7 @@ def check(
 def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
     """Check stored runs, print a line for each fault, and exit."""
     failed = False
-    with hold_host_lock():
+    with await_host():
         for folder in folders:
             checked = check_run(folder, data)
             faults = checked.faults

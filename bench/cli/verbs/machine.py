@@ -8,7 +8,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import print_line
-from bench.cli.live import hold_host_lock
+from bench.cli.live import await_host
 from bench.errors import UserError
 from bench.runner import doctor
 from bench.runner.doctor import find_disturbances
@@ -62,10 +62,10 @@ def machine(
 
 def print_gpu(pythons: Mapping[str, str]) -> NoReturn:
     """Print a line for each thing that matters on a GPU, and how to measure there; exit."""
-    for diagnosis in doctor.examine_gpu():
+    for diagnosis in doctor.diagnose_gpu():
         print_line(format_diagnosis(diagnosis))
     results = []
-    with hold_host_lock():
+    with await_host():
         for diagnosis in doctor.examine_programs(pythons):
             results.append(diagnosis.blocks)
             print_line(format_diagnosis(diagnosis))

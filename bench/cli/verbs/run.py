@@ -12,7 +12,7 @@ import typer
 from bench.cli import options
 from bench.cli.console import print_line, quote_command, stdout
 from bench.cli.live import measuring
-from bench.cli.progress import Progress, print_plan
+from bench.cli.progress import RunProgress, print_plan
 from bench.cli.results import print_report, print_sharing
 from bench.data import dataset
 from bench.errors import UserError
@@ -233,7 +233,7 @@ def run(
     if not resume:
         store.create_run(folder, plan)
     faults: list[str] = []
-    progress = Progress(loop.Estimate(loop.read_earlier_records(folder.parent)), folder)
+    progress = RunProgress(loop.Estimate(loop.read_earlier_records(folder.parent)), folder)
     with (
         Ending() as ending,
         measuring(stdout) as screen,
@@ -252,7 +252,7 @@ def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Pa
     """Return the folder and the plan of a new run, or of the one that is resumed."""
     if resume:
         folder = output or resuming.find_newest_run()
-        return folder, resuming.read_plan(folder, request)
+        return folder, resuming.read_resumed(folder, request)
     host = Host(len(list_usable_cores()), memory=read_usable_memory())
     inspect = partial(preflight.inspect, variables=request.env)
     return plan_run(request, output, quote_command(), host, inspect)

@@ -6,8 +6,8 @@ from itertools import chain, combinations
 from statistics import median
 
 from bench.analysis.intervals import Interval, TableNoise, estimate_typical, find_range, share_noise
-from bench.analysis.ranking import Comparison
-from bench.analysis.startup import Stretch
+from bench.analysis.ranking import Ranking
+from bench.analysis.startup import Lead
 from bench.analysis.summary import Row
 from bench.planning.plan import Part
 from bench.records.schema import TOLERANCE, TrialRecord
@@ -76,9 +76,9 @@ class Timing:
         ]
 
 
-def compare_timings(timings: Iterable[Timing]) -> Comparison[str]:
+def compare_timings(timings: Iterable[Timing]) -> Ranking[str]:
     """Compare timings by their names."""
-    return Comparison({timing.name: (timing.compared, timing.row.traits) for timing in timings})
+    return Ranking({timing.name: (timing.compared, timing.row.traits) for timing in timings})
 
 
 # What a run may lack, by its parts.
@@ -268,7 +268,7 @@ def write_headline(rows: Sequence[Row], of: str = "") -> str:
     return f"An epoch{of}, once running: {first}." if first else NO_PROGRAM
 
 
-def write_frontier(stretches: Sequence[Stretch]) -> str:
+def write_frontier(stretches: Sequence[Lead]) -> str:
     """Say which program is done first with how many epochs, and what is uncertain about it.
 
     In brackets: the 95 % interval of the number of epochs.

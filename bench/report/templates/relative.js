@@ -9,7 +9,7 @@ const ratios = (() => {
 
   const format = (value) =>
     Number(value.toPrecision(3)).toLocaleString("en", { minimumSignificantDigits: 3 });
-  // As estimate_ratio in bench/analysis/intervals.py and format_factor in numbers.py.
+  // As divide_intervals in bench/analysis/intervals.py and format_factor in numbers.py.
   const divide = ([mean, low, high, other], [below, least, most]) => {
     const ratio = mean / below;
     if (ratio === 1) return "1";

@@ -119,8 +119,8 @@ def select_gpu(token: str, gpus: list[Gpu]) -> Gpu:
     ]
     if len(selected) == 1:
         return selected[0]
-    known = ", ".join(str(gpu.index) for gpu in gpus) or "none"
-    raise NvmlError(f"there is no GPU {token} ({VISIBLE}); the driver knows {known}")
+    indices = ", ".join(str(gpu.index) for gpu in gpus) or "none"
+    raise NvmlError(f"there is no GPU {token} ({VISIBLE}); the driver knows {indices}")
 
 
 def explain_absence() -> str | None:
@@ -307,7 +307,7 @@ def _call(function: str, *arguments: Any) -> Any:
     """
     try:
         nvml: Any = importlib.import_module("pynvml")
-        values = (getattr(nvml, one) if isinstance(one, str) else one for one in arguments)
+        values = (getattr(nvml, item) if isinstance(item, str) else item for item in arguments)
         return getattr(nvml, function)(*values)
     except ModuleNotFoundError as error:
         raise NvmlError(

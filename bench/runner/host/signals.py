@@ -23,10 +23,10 @@ def install() -> None:
 
 def _handle(number: int, _frame: FrameType | None) -> None:
     _received.append(number)
-    check()
+    raise_received()
 
 
-def check() -> None:
+def raise_received() -> None:
     """Raise StopSignal if there was a signal: nothing more is measured.
 
     Python discards an exception that a handler raises during a callback of its own, for instance

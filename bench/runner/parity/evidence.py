@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from bench.contract import Params
 from bench.runner.parity.draws import FIRST_EPOCH, Epoch, EpochPart
 
-Part = Literal["test", "training"]
+ImagePart = Literal["test", "training"]
 STORED_PARTS: tuple[EpochPart, ...] = ("stretch", "timed", "noise")
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Labelling:
     """Labels (n,) int64 that were predicted for the averages of pairs of images of a part."""
 
     when: str  # in words
     params: NDArray[np.float32]  # float32 (features + 1, classes), those that the worker had
-    part: Part
+    part: ImagePart
     # int64 (2, n), of both images of each pair; the average of an image and itself is the image.
     indices: NDArray[np.int64]
     labels: NDArray[np.int64]
@@ -36,7 +36,7 @@ class Evidence:
 
     starts: dict[Epoch, Params] = field(default_factory=dict)
     params: dict[Epoch, NDArray[np.float32]] = field(default_factory=dict)
-    predictions: list[Prediction] = field(default_factory=list)
+    predictions: list[Labelling] = field(default_factory=list)
 
     def get_start(self, epoch: Epoch) -> Params:
         """Return the params from which the training of an epoch began."""

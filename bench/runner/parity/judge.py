@@ -203,8 +203,8 @@ class Judge:
         problem = self.read_problem(case)
         images, labels = problem.images[:SEARCHED_IMAGES], problem.labels[:SEARCHED_IMAGES]
         logits = oracle.forward(split_params(params), images)
-        own = np.take_along_axis(logits, labels[:, None].astype(np.int64), axis=1)[:, 0]
-        mistaken: NDArray[np.int64] = np.flatnonzero(logits.max(axis=1) - own > LABEL_TIE)
+        given = np.take_along_axis(logits, labels[:, None].astype(np.int64), axis=1)[:, 0]
+        mistaken: NDArray[np.int64] = np.flatnonzero(logits.max(axis=1) - given > LABEL_TIE)
         return mistaken
 
     def read_problem(self, case: Case) -> Problem:
@@ -248,7 +248,7 @@ def make_judgement(errors: Mapping[Epoch, float]) -> Judgement:
 
 def find_params_fault(params: Mapping[Epoch, NDArray[np.float32]]) -> str | None:
     """Return the fault of params that are not finite, or None."""
-    if all(np.isfinite(one).all() for one in params.values()):
+    if all(np.isfinite(array).all() for array in params.values()):
         return None
     return "its params are not finite: NaN or infinity after an epoch"
 
@@ -274,7 +274,7 @@ def find_textbook_fault(name: str, values: object) -> str | None:
 
     values: numbers by quantity as the worker reported them, not validated.
     """
-    published = next(one.published for one in TEXTBOOK_PROGRAMS if one.name == name)
+    published = next(program.published for program in TEXTBOOK_PROGRAMS if program.name == name)
     for quantity, (value, tolerance) in published.items():
         number = values.get(quantity) if isinstance(values, Mapping) else None
         if not isinstance(number, int | float) or abs(number) > MAX_QUANTITY:

@@ -83,7 +83,7 @@ def check_run(folder: Path, data_source: str | None = None) -> StoredCheck:
                 continue
             if fault := find_difference(record, judgement) or other.fault:
                 faults.append(f"{record.trial}: {fault}")
-    again, rows = (len({one.case.slug for one in part}) for part in (with_params, judged))
+    again, rows = (len({record.case.slug for record in part}) for part in (with_params, judged))
     return StoredCheck(again, rows, faults)
 
 
@@ -167,7 +167,7 @@ def find_difference(record: TrialRecord, judgement: Judgement) -> str | None:
         (record.parity, judgement.parity),
         (record.noise_parity, judgement.noise_parity),
     ):
-        pair = [one.error if one else 0.0 for one in (recorded, computed)]
+        pair = [parity.error if parity else 0.0 for parity in (recorded, computed)]
         if abs(pair[0] - pair[1]) > ROUNDING:
             errors = f"{pair[0]:.2e} in the record, and {pair[1]:.2e} by its params"
             return f"its parity error is {errors}"

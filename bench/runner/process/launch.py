@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.runner.host import gpu
 from bench.runner.process.outcome import Outcome, interpret_exit
 from bench.runner.process.placement import Family
-from bench.runner.process.scratch import CACHES, make_folder, report_write_errors
+from bench.runner.process.scratch import CACHES, make_folder, report_scratch_errors
 from bench.runner.process.session import Child, ProcessStopped
 from bench.runner.process.spec import PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
@@ -65,7 +65,7 @@ class Worker(Child):
         self.python_seconds = self.numpy_seconds = 0.0
         self.family = Family()
         write_folder(scratch, request, child, size)
-        with report_write_errors():
+        with report_scratch_errors():
             self._memory = create_file(scratch, size)
         self.exchange = Exchange(self._memory, size)
         self._started = self._ended = False
@@ -218,7 +218,7 @@ def write_folder(
 
     If another worker had the folder before, only its caches stay.
     """
-    with report_write_errors():
+    with report_scratch_errors():
         for path in scratch.iterdir() if scratch.exists() else ():
             if path.name != "cache":
                 is_folder = path.is_dir() and not path.is_symlink()

@@ -42,7 +42,7 @@ if sys.platform == "linux":
     _SETTINGS["cores"] = partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)
     _SETTINGS["scheduling class"] = (
         lambda: (os.sched_getscheduler(0), os.sched_getparam(0)),
-        lambda known: os.sched_setscheduler(0, *known),
+        lambda policy: os.sched_setscheduler(0, *policy),
     )
 _HAS_CHILDREN = Path("/proc/thread-self/children").exists()  # else every process is looked at
 
@@ -118,10 +118,10 @@ class Family:
         Those that have ended count when another one has waited for them, in ticks of 10 ms.
         Source: ``cutime`` and ``cstime`` in proc_pid_stat(5).
         """
-        own = read_cpu_seconds(self.leader)  # first: its threads may be spinning
+        leader_seconds = read_cpu_seconds(self.leader)  # first: its threads may be spinning
         helpers = self.list_helpers()
         ended = sum(_read_ended_cpu_seconds(process) for process in (self.leader, *helpers))
-        return own + ended + sum(map(read_cpu_seconds, helpers))
+        return leader_seconds + ended + sum(map(read_cpu_seconds, helpers))
 
     def read_faults(self) -> int:
         """Return the page faults of the worker until now: proc_pid_stat(5), minflt and majflt."""
@@ -146,7 +146,9 @@ class Family:
         fair = {getattr(os, name) for name in _FAIR} | {os.sched_getscheduler(0)}
         priority = os.getpriority(os.PRIO_PROCESS, 0)
         processes = (self.leader, *self.list_helpers())
-        for thread in (one for pid in processes for one in _list_numbers(f"/proc/{pid}/task")):
+        for thread in (
+            number for pid in processes for number in _list_numbers(f"/proc/{pid}/task")
+        ):
             with suppress(OSError):  # it has just ended
                 if outside := os.sched_getaffinity(thread) - set(cores):
                     numbers = ", ".join(map(str, sorted(outside)))
@@ -174,7 +176,7 @@ def _list_children(process: int) -> list[int]:
     folder, children = f"/proc/{process}/task", list[int]()
     if not _HAS_CHILDREN:
         parent = b"%d" % process
-        return [one for one in _list_numbers("/proc") if _read_stat(one)[1:2] == [parent]]
+        return [pid for pid in _list_numbers("/proc") if _read_stat(pid)[1:2] == [parent]]
     for thread in _list_numbers(folder):
         with suppress(OSError):  # it has just ended
             children += map(int, Path(f"{folder}/{thread}/children").read_bytes().split())

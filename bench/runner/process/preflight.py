@@ -32,7 +32,7 @@ def read_software(installation: Installation) -> dict[str, Any]:
 
 def parse_options(texts: Iterable[str]) -> dict[str, str]:
     """Return the Python of each framework from ``FRAMEWORK=EXECUTABLE`` texts. Raises UserError."""
-    known = sorted({name for one in IMPLEMENTATIONS for name in list_distributions(one)})
+    frameworks = sorted({name for entry in IMPLEMENTATIONS for name in list_distributions(entry)})
     pythons: dict[str, str] = {}
     for text in texts:
         framework, _, python = text.partition("=")
@@ -40,8 +40,8 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
             raise UserError(
                 f"--python {text}: give FRAMEWORK=EXECUTABLE, such as torch=env/bin/python"
             )
-        if framework not in known:
-            raise make_unknown_name_error("framework", framework, known)
+        if framework not in frameworks:
+            raise make_unknown_name_error("framework", framework, frameworks)
         if framework in pythons:
             raise UserError(f"--python {framework}= is given twice. Give one Python")
         read_software(Installation(require_executable(python)))

@@ -52,7 +52,7 @@ def make_folder(folder: Path | None = None) -> Iterator[Path]:
         folder = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
     lock = _lock(folder)
     try:
-        with report_write_errors():
+        with report_scratch_errors():
             lock.acquire()
             folder.mkdir(mode=0o700)
         yield folder
@@ -105,11 +105,11 @@ def _discard(folder: Path, lock: FileLock) -> None:
 
 def check_room() -> None:
     """Raise UserError if the disk is full: then a trial that failed is not at fault."""
-    with report_write_errors(), tempfile.TemporaryFile() as stream:
+    with report_scratch_errors(), tempfile.TemporaryFile() as stream:
         stream.write(bytes(_ROOM_BYTES))
 
 
-def report_write_errors() -> AbstractContextManager[None]:
+def report_scratch_errors() -> AbstractContextManager[None]:
     """Turn an OSError, such as a full disk, into a UserError that names the temporary folder."""
     more = ", or set TMPDIR to a folder on another disk"
     return errors.report_write_errors(tempfile.gettempdir(), "Free some space there", more)

@@ -122,7 +122,7 @@ class Session:
         remaining = math.inf
         while remaining > 0:
             remaining = min(until, self._deadline) - now()
-            descriptors = [one.read_end for one in self._pipes if one.is_open]
+            descriptors = [source.read_end for source in self._pipes if source.is_open]
             seconds = max(0.0, min(remaining, _DAY_SECONDS))
             if self._pidfd is None:
                 seconds = min(seconds, _POLL_SECONDS)
@@ -130,8 +130,8 @@ class Session:
                 descriptors.append(self._pidfd)
             ready = select.select(descriptors, [], [], seconds)[0]
             ended = self._pidfd in ready or (self._pidfd is None and self.has_ended())
-            for one in self._pipes:
-                if one.read_end in ready and one.read() and one is pipe:
+            for source in self._pipes:
+                if source.read_end in ready and source.read() and source is pipe:
                     return True
             if ended:
                 return False
@@ -173,7 +173,7 @@ class Child:
     """
 
     def __init__(self, folder: Path, timeout: float, cores: Sequence[int]) -> None:
-        signals.check()
+        signals.raise_received()
         self.folder = folder
         self._timeout = timeout
         self._cores = cores

@@ -125,7 +125,7 @@ def parse_env(
     and for a name by which the suite itself decides what is measured, or how. Others may change
     what a library computes: parity judges that.
     """
-    own = bool(implementations) and all(name.endswith(".py") for name in implementations)
+    only_files = bool(implementations) and all(name.endswith(".py") for name in implementations)
     ours = build_variables(ChildSpec(), Path()).keys() - DEVICES["cpu"].keys()
     ours = ours.union(*(DEVICES[device] for device in devices))
     env = parse_variables(texts)
@@ -135,7 +135,7 @@ def parse_env(
             fault = "the suite gives each process caches of its own"
         elif name in THREAD_COUNTS or name.endswith("_NUM_THREADS"):
             fault = "--threads gives the number of threads"
-        elif name == "KERAS_BACKEND" and not own:
+        elif name == "KERAS_BACKEND" and not only_files:
             fault = (
                 "an implementation has its backend, such as keras-jax; a file of yours may get one"
             )

@@ -27,13 +27,13 @@ def send(number=signal.SIGINT):
 
 @pytest.mark.parametrize("number", signals.SIGNALS)
 def test_signal_raises_keyboard_interrupt_with_the_status_of_a_shell(number):
-    signals.check()
+    signals.raise_received()
     assert signals.get_exit_status() == 0
     with pytest.raises(KeyboardInterrupt):
         send(number)
     assert signals.get_exit_status() == 128 + number
     with pytest.raises(signals.StopSignal):
-        signals.check()  # Python may have discarded it
+        signals.raise_received()  # Python may have discarded it
 
 
 def test_first_signal_ends_a_block_and_second_one_everything():

@@ -9,7 +9,7 @@ import pytest
 from bench.contract import Params, Problem
 from bench.runner.parity import judge, oracle
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
-from bench.runner.parity.evidence import Evidence, Prediction, join_params, split_params
+from bench.runner.parity.evidence import Evidence, Labelling, join_params, split_params
 from bench.runner.parity.judge import Judge, Judgement
 from bench.worker import data
 from bench.worker.workloads import WORKLOADS, get_workload
@@ -71,7 +71,7 @@ def predict(program, params, images, part="test"):
     """Return a prediction of averages of two images, the last one first."""
     first = np.arange(len(images))[::-1].copy()
     indices = np.stack([first, np.roll(first, 3)])
-    return Prediction("", params, part, indices, program.predict(images[indices].mean(axis=0)))
+    return Labelling("", params, part, indices, program.predict(images[indices].mean(axis=0)))
 
 
 @pytest.fixture
@@ -361,7 +361,7 @@ def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
     assert np.all(predicted[mistaken] != labels[mistaken])
     assert np.array_equal(mistaken, np.flatnonzero(predicted != labels))
     known = np.stack([mistaken, mistaken])
-    known = Prediction("of known ones", params, "training", known, labels[mistaken].astype(int))
+    known = Labelling("of known ones", params, "training", known, labels[mistaken].astype(int))
     evidence.predictions.append(known)
     fault = digits_judge.judge(case, DRAWS, evidence).fault
     assert fault.endswith(f"on {len(mistaken)} images of known ones")

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from bench.analysis.intervals import Interval, estimate_difference
 from bench.analysis.ladder import StepCost, find_batch_sizes, measure_steps
-from bench.analysis.ranking import Comparison, compare_all
+from bench.analysis.ranking import Ranking, compare_all
 from bench.analysis.summary import Row
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
@@ -239,7 +239,7 @@ def describe_layers(rows: Sequence[Row]) -> str:
     )
 
 
-def _describe_rung(rung: Rung, table: Comparison[str]) -> str:
+def _describe_rung(rung: Rung, table: Ranking[str]) -> str:
     """Return the time of a step in a program, or through one, and whether it differs from below."""
     assert rung.row.epoch is not None  # ranked rows have times
     step, name = rung.row.epoch / rung.row.case.steps, name_case(rung.row.case)
