@@ -78,12 +78,6 @@ class CaseComparison:
     hours: int = 0  # of calibration, from which the deviation is computed
 
 
-class Step(str):
-    """A line of progress that the next one replaces. Any other line stays."""
-
-    __slots__ = ()
-
-
 # Gets what happens while a comparison is prepared and measured: lines, and cases that were judged.
 Reporter = Callable[[str | CaseComparison], None]
 

@@ -44,7 +44,7 @@ from bench.regression.programs.prepare import (
     prepare_comparison,
     prepare_size,
 )
-from bench.regression.result import CaseComparison, Reporter, Step
+from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stored.calibrations import (
     CalibrationPlan,
     Calibrations,
@@ -53,6 +53,7 @@ from bench.regression.stored.calibrations import (
     locate_calibrations,
 )
 from bench.regression.versions import git
+from bench.runner.events import Transient
 from bench.runner.host import machine as machines
 from bench.runner.process import preflight
 from bench.worker import machine
@@ -65,6 +66,7 @@ SHOW_OPTIONS = {"--show", "--format", "--calibrations"}
 # Appended to the candidate's file: an injected slowdown is a change of the source, as a real one.
 SLOWED = """
 from bench.worker.slowdown import slow_down
+from bench.runner.events import Transient
 Trainer = slow_down(Trainer, share={share!r}, every={every!r})
 """
 
@@ -209,7 +211,7 @@ def measure_session(
         heading = (
             f"decision {number}: {case.implementation}, {describe_slowdown(slowdown)} injected"
         )
-        progress(Step(f"{heading}; {max(0.0, end - now()):.0f} s left"))
+        progress(Transient(f"{heading}; {max(0.0, end - now()):.0f} s left"))
         with _prepare(case, slowdown, plan, options, swapped=swapped) as comparison:
             path = folder / f"{number:04}"
             store.create_run(path, comparison.plan, COMPARISON_PLAN)
@@ -222,7 +224,7 @@ def measure_session(
 def _report(progress: Reporter, number: int, event: str | CaseComparison) -> None:
     """Report the steps of a comparison as those of a decision; the verdicts come at the end."""
     if isinstance(event, str):
-        progress(Step(f"decision {number}: {event}"))
+        progress(Transient(f"decision {number}: {event}"))
 
 
 @contextmanager

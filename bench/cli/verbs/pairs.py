@@ -8,10 +8,10 @@ from typing import NoReturn
 import typer
 
 from bench.cli.console import print_comparison, print_line, stderr
-from bench.cli.live import Screen, Transient
+from bench.cli.live import Screen
 from bench.records import layout
 from bench.regression.pairs.plan import AnyPlan, FinishedComparison
-from bench.regression.result import CaseComparison, Reporter, Step
+from bench.regression.result import CaseComparison, Reporter
 from bench.report.regression.verdicts import build_output, describe_case
 
 
@@ -24,7 +24,7 @@ def reporting() -> Iterator[Reporter]:
             if isinstance(event, CaseComparison):
                 screen.show(describe_case(event))
             else:
-                screen.show(Transient(event) if isinstance(event, Step) else event)
+                screen.show(event)
 
         yield report
 

@@ -24,9 +24,10 @@ from bench.regression.commands.samplers import CPU_TIME, TIME, TIMER, Sampler, V
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
-from bench.regression.result import CaseComparison, Reporter, Step
+from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
+from bench.runner.events import Transient
 from bench.runner.host import machine
 from bench.runner.host.kernel import measure_kernel
 from bench.runner.process import scratch
@@ -56,7 +57,7 @@ def measure_processes(
         for case in pairs.judge():
             progress(case)
         return
-    progress(Step(f"{plan.arguments}: a first pair"))
+    progress(Transient(f"{plan.arguments}: a first pair"))
     measure_until_decided(pairs, end, progress)
 
 
@@ -68,7 +69,7 @@ def count_until_decided(
     progress: gets a step before each two processes. end: on the monotonic clock.
     """
     for number in range(1, MOST_RUNS + 1):
-        progress(Step(f"{pairs.name}: instructions, process {number} of each side"))
+        progress(Transient(f"{pairs.name}: instructions, process {number} of each side"))
         begin = now()
         if not pairs.count(counting):
             return False

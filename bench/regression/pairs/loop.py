@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bench.regression.pairs.judge import close_schedule
-from bench.regression.result import CaseComparison, Reporter, Step
+from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
+from bench.runner.events import Transient
 from bench.runner.host.signals import Ending
 from bench.runner.lock import hold_host_lock
 from bench.worker.measure import now
@@ -94,7 +95,7 @@ def _measure_planned(pairs: PairSource, end: float, progress: Reporter) -> bool:
             pairs.save_looks(close_schedule(looks, number) if number else ())
             break
         number += 1
-        progress(Step(f"{pairs.name}: pair {number} of {looks[-1]} at most"))
+        progress(Transient(f"{pairs.name}: pair {number} of {looks[-1]} at most"))
         if not pairs.measure(number):
             break
         if number in looks[:-1]:

@@ -13,8 +13,9 @@ from bench.records.schema import TrialRecord
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.programs.judge_pairs import judge_cases
-from bench.regression.result import CaseComparison, Reporter, Step
+from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule
+from bench.runner.events import Transient
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
@@ -43,7 +44,7 @@ def measure_programs(
     with Runner(folder, plan, data, installations=installations, warm_from=warm_from) as runner:
         state = _State(folder, plan, runner, data.features)
         for number, pairing in enumerate(plan.pairings, 1):
-            progress(Step(f"{pairing.name} ({number} of {len(plan.pairings)}): a first pair"))
+            progress(Transient(f"{pairing.name} ({number} of {len(plan.pairings)}): a first pair"))
             share = (end - now()) / (len(plan.pairings) - number + 1)
             measure_until_decided(_CasePairs(pairing, state), now() + share, progress)
 

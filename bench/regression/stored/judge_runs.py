@@ -15,7 +15,7 @@ from statistics import fmean
 from scipy.stats import norm, t
 
 from bench.analysis.intervals import Interval
-from bench.records.environments import is_file_name
+from bench.records.files import is_file_name
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,

@@ -7,7 +7,8 @@ from bench.errors import UserError
 from bench.regression.pairs import loop
 from bench.regression.pairs.judge import collect_pairs
 from bench.regression.pairs.loop import measure_until_decided
-from bench.regression.result import CaseComparison, Step
+from bench.regression.result import CaseComparison
+from bench.runner.events import Transient
 
 
 class Stand:
@@ -78,6 +79,6 @@ def test_measuring_ends_when_all_is_decided(measured):
 @pytest.mark.parametrize(("end", "told"), [(8.0, False), (7.9, True)])
 def test_budget_that_no_decision_fits_into_is_told_first(measured, end, told):
     events = measured(Stand([UNDECIDED] * 9), end)  # the first pair takes one of these seconds
-    assert [isinstance(event, Step) for event in events[:2]] == [not told, True]
+    assert [isinstance(event, Transient) for event in events[:2]] == [not told, True]
     words = "a pair takes 1.0 s, and a decision needs 7. Give --budget 1m or more"
     assert (words in str(events[0])) == told
