@@ -81,14 +81,23 @@ def describe_workload_size(rows: Sequence[Row]) -> str:
     return f"workload {rows[0].case.workload}: {describe_problem(rows)}"
 
 
-# By the framework of a program: those whose users compare them first.
-FAMILIES = {
-    **dict.fromkeys(("jax", "optax", "flax", "equinox"), "JAX"),
-    **dict.fromkeys(("torch", "lightning", "skorch"), "PyTorch"),
-    "keras": "Keras",
-    "tensorflow": "TensorFlow",
-}
+# Those whose users compare them first.
+FAMILY_NAMES = {"jax": "JAX", "torch": "PyTorch", "keras": "Keras", "tensorflow": "TensorFlow"}
 OTHERS = "others"
+
+
+def list_families() -> dict[str, str]:
+    """Return the family of each framework: of a layer, that of what it stands on."""
+    programs, families = {program.name: program for program in IMPLEMENTATIONS}, {}
+    for program in IMPLEMENTATIONS:
+        base = program
+        while base.layer_over:
+            base = programs[base.layer_over]
+        families[program.framework] = FAMILY_NAMES.get(base.framework, OTHERS)
+    return families
+
+
+FAMILIES = list_families()
 
 
 def list_features(rows: Iterable[Row]) -> dict[str, dict[str, str]]:
