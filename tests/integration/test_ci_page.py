@@ -113,6 +113,7 @@ def test_comment_is_posted_by_a_workflow_that_runs_no_code_of_the_change(tmp_pat
     assert (tmp_path / "posted-7").read_text() == "a table\n"
 
 
+@pytest.mark.full
 def test_gitlab(execute, project):
     (job,) = GITLAB.values()
     process = execute("\n".join(job["script"]))

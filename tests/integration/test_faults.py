@@ -154,7 +154,7 @@ def descriptors():
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("count", [12, pytest.param(2000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [6, pytest.param(2000, marks=pytest.mark.soak)])
 def test_workers_leave_no_descriptor_zombie_file_or_memory(
     make_case, digits, tmp_path, monkeypatch, short_trials, count
 ):

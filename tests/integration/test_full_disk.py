@@ -58,7 +58,7 @@ def test_full_disk_is_one_line_and_the_run_resumes(started, alone, tmp_path):
     # The params of a trial take 0.3 MB: there is room for those of two rounds.
     within = ("unshare", "--map-root-user", "--mount", "sh", "-uc", FILLS, "sh")
     err = assert_refused(
-        started(*NUMPY, "--rounds=4", "--epochs=60", within=within, **alone), "cannot write to out"
+        started(*NUMPY, "--rounds=3", "--epochs=60", within=within, **alone), "cannot write to out"
     )
     assert "No space left on device" in err
     assert "--resume --output out" in err

@@ -24,7 +24,8 @@ from support.processes import (
 NUMPY = (*RUN, "--implementation=numpy", "--output=out")
 
 
-@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+# Ctrl-C on a terminal is below.
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_signal_ends_the_trial_and_reports_the_rest(hanging, tmp_path, number):
     process = hanging(WAITS_WITH_A_DAEMON)
     before = read_lines(tmp_path / "out")
