@@ -28,6 +28,10 @@ def keras_seeds():
     sys.path.remove(str(NOTEBOOKS))
 
 
+def list_cells():
+    return json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+
+
 def read_text(cells):
     """Return what the cells printed, and their tables and numbers as text."""
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
@@ -48,7 +52,7 @@ def assert_chapter(text):
 def test_notebook_has_the_cells_of_its_source():
     jupytext = pytest.importorskip("jupytext")
     source = jupytext.read(NOTEBOOKS / "chapter.py")["cells"]
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    cells = list_cells()
     pairs = [
         [(cell["cell_type"], "".join(cell["source"])) for cell in part] for part in (source, cells)
     ]
@@ -57,7 +61,7 @@ def test_notebook_has_the_cells_of_its_source():
 
 def run_cell(number, **names):
     """Run a cell of code, by its place among these."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    cells = list_cells()
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     exec(sources[number], names)
 
@@ -102,7 +106,7 @@ def test_last_cell_measures_on_both_devices_on_colab(monkeypatch, tmp_path, capf
 
 
 def test_stored_outputs_are_the_chapters():
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    cells = list_cells()
     text = read_text(cells)
     assert_chapter(text)
     (crossed,) = re.findall(r"ours ([\d.]+), the chapter 0.8196", text)
@@ -121,7 +125,7 @@ def test_stored_tables_are_of_todays_published_run(monkeypatch):
     pytest.importorskip("pandas")
     monkeypatch.chdir(NOTEBOOKS)
     names = {"bench": bench}
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    cells = list_cells()
     tables = [cell for cell in cells if "trials" in "".join(cell["source"]) and "outputs" in cell]
     assert len(tables) == 2
     for cell in tables:
@@ -132,7 +136,7 @@ def test_stored_tables_are_of_todays_published_run(monkeypatch):
 
 def test_page_has_the_accuracies_of_the_notebook():
     page = (NOTEBOOKS.parent / "docs" / "chapter.md").read_text(encoding="utf-8")
-    text = read_text(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])
+    text = read_text(list_cells())
     lines = re.findall(r"average=(?:True|False): (.+)", text)
     assert len(lines) == 2
     for line in lines:
@@ -170,12 +174,12 @@ def test_printed_epochs_are_the_second_to_the_sixth(keras_seeds):
         assert keras_seeds.compare(then, before=before)["p"].min() < 1e-6
 
 
-def test_page_has_the_means_of_the_seeds(keras_seeds):
+def test_page_has_the_means_and_the_comparison_of_the_seeds(keras_seeds):
     import pandas as pd
 
     page = (NOTEBOOKS.parent / "docs" / "chapter.md").read_text(encoding="utf-8")
-    summary = pd.read_csv(keras_seeds.SEEDS).groupby(["epoch", "program"])[["loss", "accuracy"]]
-    summary = summary.agg(["mean", "std"])
+    seeds = pd.read_csv(keras_seeds.SEEDS)
+    summary = seeds.groupby(["epoch", "program"])[["loss", "accuracy"]].agg(["mean", "std"])
     for epoch in range(1, 7):
         (row,) = re.findall(rf"^\| {epoch} \|.*±.*$", page, re.MULTILINE)
         cells = [
@@ -185,13 +189,6 @@ def test_page_has_the_means_of_the_seeds(keras_seeds):
             for program in ("then", "now")
         ]
         assert re.findall(r"[\d.]+ ± [\d.]+", row) == cells
-
-
-def test_page_has_the_comparison_of_the_seeds(keras_seeds):
-    import pandas as pd
-
-    page = (NOTEBOOKS.parent / "docs" / "chapter.md").read_text(encoding="utf-8")
-    seeds = pd.read_csv(keras_seeds.SEEDS)
     for before in (0, 1, 2):
         table = keras_seeds.compare(seeds[seeds["program"] == "then"], before)
         cells = f"| {table['t'].abs().max():.1f} | {table['p'].min():.2g} |"

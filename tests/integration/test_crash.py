@@ -84,7 +84,8 @@ KILL = (signal.SIGKILL,)
 @pytest.mark.parametrize(
     ("count", "numbers"),
     [
-        (1, KILL),
+        # The files of all kills: test_interruptions.py. What a killed run leaves: above.
+        pytest.param(1, KILL, marks=pytest.mark.full),
         pytest.param(200, KILL, marks=pytest.mark.soak),
         pytest.param(200, tuple(STATUS), marks=pytest.mark.soak),
     ],

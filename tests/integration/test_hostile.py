@@ -18,12 +18,9 @@ raise SystemExit("and it ended the process")
 # Modules that a reader imports, in a folder where it must not look for them.
 MODULES = ("evil", "conftest", "sitecustomize", "implementations", "numpy", "bench", "altair")
 VERBS = [
-    ("list",),
-    ("report", "run"),
-    ("report", "run", "other", "--output=both"),
-    ("merge", "run", "other", "--output=merged"),
-    ("compare", "run", "other"),
-    ("check", "run"),
+    *(("list",), ("report", "run")),
+    *(("report", "run", "other", "--output=both"), ("merge", "run", "other", "--output=merged")),
+    *(("compare", "run", "other"), ("check", "run")),
     *(("export", "run", f"--format={name}") for name in ("pytest-benchmark", "pyperf")),
 ]
 
