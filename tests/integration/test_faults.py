@@ -1,13 +1,13 @@
 """Faults of workers, with real processes: each becomes a record, and nothing is left behind."""
 
 import os
-import re
 import tempfile
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
-from support.processes import find_processes
+from support.processes import assert_nothing_left
 from support.records import run as make_plan
 from support.workers import of_file
 
@@ -100,11 +100,6 @@ def measured(tmp_path, command):
     return measure
 
 
-def assert_nothing_left(surroundings):
-    assert not list(Path(surroundings["TMPDIR"]).iterdir())
-    assert not find_processes(surroundings["TMPDIR"])
-
-
 @pytest.mark.timeout(1800)
 def test_every_fault_becomes_a_record_with_its_reason(measured, saboteur, surroundings):
     codes = {name: code for name, (code, *_) in FAULTS.items()}
@@ -121,30 +116,18 @@ def test_every_fault_becomes_a_record_with_its_reason(measured, saboteur, surrou
     assert len(records["floods_stderr"].stderr_tail) <= 2000
     assert records["honest"].stderr_tail is None
     assert records["honest"].parity.passed
-    assert_nothing_left(surroundings)
+    assert_nothing_left(Path(surroundings["TMPDIR"]))
 
 
 def test_hanging_worker_is_a_timeout(measured, surroundings):
     records = measured(HANGS, timeout=2)
     assert {record.status for record in records.values()} == {"timeout"}
-    assert_nothing_left(surroundings)
+    assert_nothing_left(Path(surroundings["TMPDIR"]))
 
 
-def resident_kib():
-    return int(re.search(r"VmRSS:\s*(\d+) kB", Path("/proc/self/status").read_text())[1])
-
-
-def children():
+def list_children():
     """Return the state of each child of this process, zombies among them."""
-    states = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, fields = path.read_text().partition("(")[2].rpartition(")")
-        except OSError:  # it has just ended
-            continue
-        if int(fields.split()[1]) == os.getpid():
-            states.append(f"{name} {fields.split()[0]}")
-    return states
+    return [f"{child.name()} {child.status()}" for child in psutil.Process().children()]
 
 
 def descriptors():
@@ -165,13 +148,13 @@ def test_workers_leave_no_descriptor_zombie_file_or_memory(
     case = of_file(make_case(batch_size=480, epochs=1), file)
     plan = make_plan(case, rounds={"sgd": count}, data_source="digits")
     store.create_run(tmp_path / "run", plan)
-    before, orphans, memory = descriptors(), Counter(children()), []
+    before, orphans, memory = descriptors(), Counter(list_children()), []
     for event in loop.measure_run(tmp_path / "run", plan, digits):
         if isinstance(event, TrialEnded):
             assert event.record.status == "ok", event.record.reason
-            memory.append(resident_kib())
+            memory.append(psutil.Process().memory_info().rss)
     assert len(memory) == count
     assert descriptors() == before
-    assert not Counter(children()) - orphans  # those of other tests are reaped, too
+    assert not Counter(list_children()) - orphans  # those of other tests are reaped, too
     assert not list(temporary.iterdir())
     assert memory[-1] <= 1.5 * memory[count // 20]

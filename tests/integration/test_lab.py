@@ -76,16 +76,12 @@ def shell(tmp_path, program, surroundings):
 @pytest.fixture
 def environment(tmp_path, program):
     """Make an environment to activate, with the programs of the suite that is tested."""
-
-    def make(folder):
-        programs = tmp_path / folder / "bin"
-        programs.mkdir(parents=True)
-        python = shlex.quote(sys.executable)
-        program(f"{folder}/bin/python", f'exec {python} "$@"')
-        program(f"{folder}/bin/softmax-bench", f'exec {python} -m bench "$@"')
-        (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
-
-    return make
+    folder = tmp_path / ".nox" / "bench" / "bin"
+    folder.mkdir(parents=True)
+    python = shlex.quote(sys.executable)
+    program(".nox/bench/bin/python", f'exec {python} "$@"')
+    program(".nox/bench/bin/softmax-bench", f'exec {python} -m bench "$@"')
+    (folder / "activate").write_text(f'PATH="{folder}:$PATH"\n')
 
 
 def list_measured(folder):
@@ -93,7 +89,6 @@ def list_measured(folder):
 
 
 def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
-    environment(".nox/bench")
     _, submit, _ = list_blocks("Without submitit")
     shell(f". .nox/bench/bin/activate\n{submit}")
     assert list_measured(tmp_path) == ["1", "2"]
@@ -103,7 +98,6 @@ def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
 
 @pytest.mark.full
 def test_run_on_each_host_makes_one_report(shell, environment, program, tmp_path):
-    environment(".nox/bench")
     small = shlex.join(SMALL)
     program("programs/ssh", f'sh -c "$(echo "$2" | sed "s|--quick|{small}|")"')
     *_, block = list_blocks("Without submitit")

@@ -31,22 +31,15 @@ def real_tool(monkeypatch):
 @pytest.fixture
 def tool(real_tool, monkeypatch, tmp_path):
     """Load the tool with folders of its own and one chain of three releases."""
-    module = real_tool
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "MEASURED", tmp_path / "measured")
-    monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published")
-    monkeypatch.setattr(module, "PAGE", tmp_path / "releases.md")
-    monkeypatch.setattr(module, "RELEASES", tmp_path / "releases.json")
-    monkeypatch.setattr(module, "DATES", tmp_path / "dates.json")
-    monkeypatch.setattr(module, "date_releases", lambda: None)
-    monkeypatch.setattr(module, "EDITIONS", tmp_path / "editions")
+    paths = {"ROOT": "", "MEASURED": "measured", "PUBLISHED": "published", "PAGE": "releases.md"}
+    paths |= {"RELEASES": "releases.json", "DATES": "dates.json", "EDITIONS": "editions"}
+    for name, path in paths.items():
+        monkeypatch.setattr(real_tool, name, tmp_path / path)
+    monkeypatch.setattr(real_tool, "date_releases", lambda: None)
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(
-        module,
-        "CHAINS",
-        {"jax": module.Chain("jax", ("jax",), "x>=1", releases=("0.1", "0.2", "0.3"))},
-    )
-    return module
+    chain = real_tool.Chain("jax", ("jax",), "x>=1", releases=("0.1", "0.2", "0.3"))
+    monkeypatch.setattr(real_tool, "CHAINS", {"jax": chain})
+    return real_tool
 
 
 @pytest.fixture
@@ -104,9 +97,7 @@ def test_watch_measures_what_pip_has_after_the_last_release(tool, commands):
 
 
 def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_path):
-    for folder in ("EDITIONS", "PUBLISHED"):
-        monkeypatch.setattr(real_tool, folder, tmp_path / folder)
-    for name in ("RELEASES", "PAGE"):
+    for name in ("EDITIONS", "PUBLISHED", "RELEASES", "PAGE"):
         monkeypatch.setattr(real_tool, name, tmp_path / name)
     real_tool.PAGE.write_text(f"{real_tool.START}\n{real_tool.END}", encoding="utf-8")
     real_tool.PUBLISHED.mkdir()

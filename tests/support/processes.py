@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from bench.planning import plan
@@ -101,16 +102,12 @@ def count_announced(out):
 
 def find_processes(folder):
     """Return the ids of the other processes that have a folder in their environment."""
-    numbers = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            belongs = os.fsencode(folder) in (entry / "environ").read_bytes()
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:  # it has just ended, or belongs to another user
-            continue
-        if belongs and state not in "ZX" and int(entry.name) != os.getpid():
-            numbers.append(int(entry.name))
-    return numbers
+    running = {
+        process.pid: "\n".join((process.info["environ"] or {}).values())
+        for process in psutil.process_iter(["environ", "status"])
+        if process.info["status"] not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    }
+    return [pid for pid, text in running.items() if str(folder) in text and pid != os.getpid()]
 
 
 def assert_readable(folder):
