@@ -22,6 +22,7 @@ from bench.cli.app import VERBS, load_verb
 from bench.planning.presets import PRESETS
 from bench.records import store
 from bench.report import index
+from bench.report.base.labels import FAMILIES
 from bench.report.base.load import load_run
 from bench.report.sections.setting.machines import refuse_column
 from implementations import IMPLEMENTATIONS, MANY, PROBES, TEXTBOOK_PROGRAMS
@@ -271,6 +272,11 @@ def test_registry_and_files_agree():
     registered = {entry.module.rpartition(".")[2] for entry in REGISTRY}
     files = {path.stem for path in PROGRAMS if not relative(path).count("/_")}
     assert registered == files
+
+
+def test_layer_is_of_the_family_of_what_it_stands_on():
+    families = [FAMILIES[name] for name in ("jax", "flax", "skorch", "numpy")]
+    assert families == ["JAX", "JAX", "PyTorch", "others"]
 
 
 def test_registry_says_which_programs_keep_pixels_in_bytes():
