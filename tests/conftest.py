@@ -211,13 +211,12 @@ def typed_ahead():
 
 @pytest.fixture
 def nvml(monkeypatch, tmp_path):
-    """Let a stand-in for NVML report GPUs, or replay a session, here and in workers."""
+    """Let a stand-in for NVML report GPUs, here and in workers."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delitem(sys.modules, "pynvml", raising=False)  # restored afterwards
 
-    def answer(gpus=(), session=None, **options):
-        session = session or describe_session(gpus, **options)
-        install(monkeypatch, tmp_path / "nvml", session)
+    def answer(gpus=(), **options):
+        install(monkeypatch, tmp_path / "nvml", describe_session(gpus, **options))
 
     yield answer
     sys.modules.pop("pynvml", None)
