@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.processes import ASSETS, FEW_IMAGES, SHORT
+from support.versions import Repository
 
 from bench.records import store
 from bench.worker.machine import ROOT
@@ -26,7 +27,6 @@ ENDS_OF_MODULES = {
 }
 # Files at the top of a project, which Python may find before its own.
 SHADOWS = dict.fromkeys(("select.py", "types.py"), "raise SystemExit('a file of the project')\n")
-IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 
 
 def run_step(name, place, variables, values):
@@ -94,18 +94,15 @@ def use(tmp_path, runner, suite):
 
     def run(before, after, **inputs):
         project, folder = tmp_path / "project", tmp_path / "action"
-        for path in (project, folder):
-            path.mkdir()
+        folder.mkdir()
         (folder / "venv").symlink_to(suite / "venv")
-        git = ("git", "-C", str(project), *IDENTITY)
-        subprocess.run([*git, "init", "--quiet"], check=True)
+        repository = Repository(project)
         for number, files in enumerate((before, after)):
             for path, text in {**files, "changes": str(number)}.items():
                 (project / path).parent.mkdir(exist_ok=True)
                 # Both versions of a job that does the same differ, or nothing would be compared.
                 (project / path).write_text(text + f"# {number}\n" * path.endswith("job.py"))
-            subprocess.run([*git, "add", "--all"], check=True)
-            subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
+            repository.commit_all()
         values = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
         # A verdict, however slow the machine is; it ends a comparison.
         values |= {"folder": str(folder), "budget": "1h", **inputs}

@@ -11,6 +11,7 @@ import sys
 import pytest
 import yaml
 from support.processes import ASSETS
+from support.versions import Repository
 
 from bench.worker.machine import ROOT
 
@@ -28,7 +29,6 @@ esac
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 # Of the suite itself, in its checkout or on runs: other tests run these verbs.
 OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (bisect|compare|export|report)) "
-IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 # The examples have the default budget of three minutes.
 SHORT = (" gate ", " gate --budget 2s ")
 
@@ -39,19 +39,17 @@ def project(tmp_path):
     folder = tmp_path / "project"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ASSETS / "hotloop", folder, ignore=ignored)
-    git = ("git", "-C", str(folder), *IDENTITY)
-    subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
+    repository = Repository(folder)
     for number in (1, 2):
         (folder / "hotloop" / "__init__.py").write_text(f"run = lambda: {number}\n")
-        subprocess.run([*git, "add", "--all"], check=True)
-        subprocess.run([*git, "commit", "--quiet", "--message", "a version"], check=True)
+        repository.commit_all()
     origin = tmp_path / "origin"
-    subprocess.run(["git", "clone", "--quiet", "--bare", folder, origin], check=True)
-    subprocess.run([*git, "remote", "add", "origin", origin], check=True)
-    subprocess.run([*git, "fetch", "--quiet", "origin"], check=True)
-    subprocess.run([*git, "checkout", "--quiet", "-b", "change"], check=True)
+    repository.git("clone", "--quiet", "--bare", folder, origin)
+    repository.git("remote", "add", "origin", origin)
+    repository.git("fetch", "--quiet", "origin")
+    repository.git("checkout", "--quiet", "-b", "change")
     (folder / "hotloop" / "__init__.py").write_text("run = lambda: 3\n")
-    subprocess.run([*git, "commit", "--quiet", "-am", "a change"], check=True)
+    repository.commit_all()
     return folder
 
 

@@ -45,18 +45,10 @@ def submit(tmp_path, surroundings, alone):
     variables = {**surroundings, **alone, **run_first(tmp_path, LOCALLY)}
 
     def start(*options, rounds=1):
+        words = ("submit", *options, "--", *ARGUMENTS, f"--rounds={rounds}")
         with (tmp_path / "log").open("w") as log:  # jobs keep it open
             return subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "bench",
-                    "submit",
-                    *options,
-                    "--",
-                    *ARGUMENTS,
-                    f"--rounds={rounds}",
-                ],
+                [sys.executable, "-m", "bench", *words],
                 cwd=tmp_path,
                 env=variables,
                 stdout=log,
@@ -130,14 +122,9 @@ def test_options_reach_sbatch_and_a_job_that_left_no_run_is_an_error(
     program("srun", "")
     program("sbatch", 'cat "$1" >> scripts; echo "Submitted batch job $(grep -c bin/bash scripts)"')
     program("squeue", "")
-    options = (
-        "--constraint=a,b",
-        "--gpus=2",
-        "--time=90m",
-        "--slurm=qos=low",
-        "--slurm=contiguous",
-    )
-    status, out, _ = called("submit", *options, "--output=study", "--", "--quick")
+    options = ("--constraint=a,b", "--gpus=2", "--time=90m", "--slurm=qos=low")
+    words = ("--slurm=contiguous", "--output=study", "--", "--quick")
+    status, out, _ = called("submit", *options, *words)
     assert (status, out.count("ended before its run began")) == (3, 2)
     lines = Counter((tmp_path / "scripts").read_text().splitlines())
     assert lines["#SBATCH --constraint=a"] == lines["#SBATCH --constraint=b"] == 1

@@ -50,11 +50,11 @@ def write_project(folder, code):
     return [*files]
 
 
-class Repository:
-    """A git repository that stands for this suite; a test writes its history.
+IDENTITY = ("-c", "user.name=A test", "-c", "user.email=test@example.org")
 
-    What else the test writes into its folder is in no commit.
-    """
+
+class Repository:
+    """A git repository whose history a test writes, and which may stand for this suite."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -62,9 +62,14 @@ class Repository:
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments):
-        command = ["git", "-C", self.folder, *arguments]
+        command = ["git", "-C", self.folder, *IDENTITY, *arguments]
         ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         return ended.stdout.strip()
+
+    def commit_all(self):
+        """Commit all that lies in the folder."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "a version")
 
     def commit(self, **files):
         """Commit the registry and idiomatic files by name, None to remove; return the commit."""
