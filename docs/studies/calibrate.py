@@ -63,12 +63,9 @@ from implementations import IMPLEMENTATIONS
 TREE = "."
 SAME_PLACE = "no git checkout: both sides run in one place, which hides what differs between places"
 SHOW_OPTIONS = {"--show", "--format", "--calibrations"}
-# Appended to the candidate's file: an injected slowdown is a change of the source, as a real one.
-SLOWED = """
-from bench.worker.slowdown import slow_down
-from bench.runner.events import Transient
-Trainer = slow_down(Trainer, share={share!r}, every={every!r})
-"""
+# Appended to the candidate's file, with slowdown.py before it: an injected slowdown is a change of
+# the source, as a real one.
+SLOWED = "\nTrainer = slow_down(Trainer, share={share!r}, every={every!r})\n"
 
 
 # Typer takes a plain tuple for an option with several values, but not a class of its own.
@@ -303,9 +300,9 @@ def _slow_down_candidate(
 
 
 def _append_slowdown(path: Path, slowdown: Slowdown) -> None:
-    source = path.read_text(encoding="utf-8")
-    slowed = SLOWED.format(share=slowdown.share, every=slowdown.every)
-    path.write_text(source + slowed, encoding="utf-8")
+    study = Path(__file__).with_name("slowdown.py").read_text(encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n{study}{SLOWED.format(share=slowdown.share, every=slowdown.every)}")
 
 
 def main() -> None:

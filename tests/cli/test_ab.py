@@ -3,8 +3,10 @@
 import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
+from studies import slowdown
 from support.comparisons import comparison, decided, pairs, spread_evenly
 from support.pretended import Pretended, pairing
 from support.processes import WAITS, wait_until
@@ -27,12 +29,7 @@ class Trainer(softmax_numpy.Trainer):
     "waits": WAITS,
 }
 # An epoch takes four times as long, so that no load of the machine hides it.
-SLOWDOWN = """
-from bench.worker.slowdown import SlowedTrainer
-Fast = Trainer
-def Trainer(problem, device):
-    return SlowedTrainer(Fast(problem, device), 3.0, 1)
-"""
+SLOWDOWN = f"{Path(slowdown.__file__).read_text()}Trainer = slow_down(Trainer, 3.0, 1)\n"
 DIGITS = "--data=digits"
 NUMPY = ("ab", "--base=.", "--implementation=numpy", DIGITS)
 

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+from studies import slowdown
+from studies.slowdown import SlowedTrainer, burn, slow_down
 
 from bench.contract import Params
-from bench.worker import slowdown
 from bench.worker.measure import now_cpu
-from bench.worker.slowdown import SlowedTrainer, burn, slow_down
 
 ORDER = np.arange(4)
 

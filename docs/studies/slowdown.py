@@ -1,14 +1,10 @@
-"""Put a known slowdown into an implementation, so that tests see whether a gate detects it."""
+"""Put a known slowdown into an implementation, to see whether a gate detects it.
 
-from collections.abc import Callable
+``calibrate.py`` appends this file to an implementation, so it imports nothing that has a name of
+the contract.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.contract import Device, Params, Problem, Trainer
 from bench.worker.measure import now_cpu
-
-Implementation = Callable[[Problem, Device], Trainer]
 
 
 class SlowedTrainer:
@@ -18,17 +14,17 @@ class SlowedTrainer:
     on a loaded machine an epoch waits for its core, and the short burn after it does not.
     """
 
-    def __init__(self, trainer: Trainer, share: float, every: int) -> None:
+    def __init__(self, trainer, share, every):
         self._trainer = trainer
         self._share = share
         self._every = every
         self._epochs = 0
 
-    def reset(self, params: Params) -> None:
+    def reset(self, params):
         """Reset the implementation; its epochs are counted on."""
         self._trainer.reset(params)
 
-    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+    def train_epoch(self, order):
         """Train an epoch, and burn the share of its CPU time."""
         self._epochs += 1
         before = now_cpu()
@@ -38,17 +34,17 @@ class SlowedTrainer:
             burn(self._share * seconds)
         return params
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+    def predict(self, images):
         """Predict as the implementation does."""
         return self._trainer.predict(images)
 
 
-def slow_down(implementation: Implementation, share: float, every: int) -> Implementation:
+def slow_down(implementation, share, every):
     """Return the implementation with a slowdown: see ``SlowedTrainer``."""
     return lambda problem, device: SlowedTrainer(implementation(problem, device), share, every)
 
 
-def burn(seconds: float) -> None:
+def burn(seconds):
     """Compute until this process has used so much more CPU time."""
     end = now_cpu() + seconds
     while now_cpu() < end:
