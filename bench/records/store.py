@@ -23,7 +23,6 @@ from bench.records import environments, files, jsonl, schema
 from bench.records.files import is_file_name
 from bench.records.jsonl import DamagedError, check_format, decode_json, encode_json
 from bench.records.layout import (
-    DECISION,
     ENTROPY,
     ENVIRONMENTS,
     LOCK,
@@ -34,7 +33,7 @@ from bench.records.layout import (
     TRIALS,
 )
 from bench.records.paths import hide_paths
-from bench.records.schema import AnyRecord, CommandRecord, Environment, Record, Run, TrialRecord
+from bench.records.schema import AnyRecord, CommandRecord, Environment, Record, Run
 from bench.records.traces import name_trace
 
 RESULTS = Path("results")  # where runs and comparisons are written
@@ -218,11 +217,6 @@ def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     _write(folder, "looks.json", encode_json(looks))
 
 
-def save_decision(folder: Path, decision: msgspec.Struct) -> None:
-    """Write how a comparison of a calibration was designed, which marks it as finished."""
-    _write(folder, DECISION, encode_json(decision))
-
-
 def _write(folder: Path, name: str, data: bytes) -> None:
     """Write a file of a run's folder, or of a folder in it that may be new. Raises UserError."""
     with _report_write_errors(folder):
@@ -305,14 +299,6 @@ def read_records(folder: Path) -> list[Record]:
 def read_commands(folder: Path) -> list[CommandRecord]:
     """Read the records of a command in the order in which they were measured, as read_records."""
     return list(read_whole(folder).commands)
-
-
-def read_trials(folder: Path) -> list[TrialRecord]:
-    """Read all records of a comparison or a calibration, which measure cases only.
-
-    Raises UserError if anything is damaged.
-    """
-    return [record for record in read_records(folder) if isinstance(record, TrialRecord)]
 
 
 def read_whole(folder: Path) -> RunContents:

@@ -31,8 +31,9 @@ from bench.cli.console import print_comparison, stderr
 from bench.cli.verbs import pairs
 from bench.errors import UserError
 from bench.planning.cases import find_implementation
-from bench.records import store
-from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
+from bench.records import jsonl, store
+from bench.records.files import write_file
+from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import FORMAT, Case, Slowdown
 from bench.regression.pairs.loop import hold_host
 from bench.regression.pairs.plan import CANDIDATE, Terms
@@ -215,7 +216,9 @@ def measure_session(
             given = path, comparison.plan, comparison.data, comparison.installations
             measure_pairs.measure_programs(*given, partial(_report, progress, number))
         conditions = machines.compare_readings(before, machines.read_conditions())
-        store.save_decision(path, Design(slowdown, swapped, conditions))
+        # Last: it marks the comparison as finished.
+        design = Design(slowdown, swapped, conditions)
+        write_file(path / DECISION, jsonl.encode_json(design))
 
 
 def _report(progress: Reporter, number: int, event: str | CaseComparison) -> None:

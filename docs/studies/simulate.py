@@ -59,7 +59,7 @@ def read_session(folder: Path) -> Logs:
     Without those into which a slowdown was injected, as older.json says.
     """
     older = json.loads((folder / "older.json").read_text(encoding="utf-8"))
-    trials = sorted(store.read_trials(folder), key=lambda trial: trial.started)
+    trials = sorted(store.read_records(folder), key=lambda trial: trial.started)
     trials = [trial for trial in trials if "slowdown" not in older.get(trial.trial, {})]
     return np.log([median(trial.epoch_seconds) for trial in trials if trial.status == "ok"])
 

@@ -138,7 +138,9 @@ def test_quick_run_measures_every_implementation_with_parity(bench, tmp_path):
     options = ("--data=digits", "--samples=14400", "--quick", "--no-roofline")
     ended = bench("run", *options, "--output=out")
     assert (ended.returncode, ended.stderr) == (0, "")
-    records = {record.case.implementation: record for record in store.read_trials(tmp_path / "out")}
+    records = {
+        record.case.implementation: record for record in store.read_records(tmp_path / "out")
+    }
     assert set(records) == {entry.name for entry in IMPLEMENTATIONS if entry.always}
     for name, record in records.items():
         assert (record.status, record.parity.passed) == ("ok", True), name
@@ -198,7 +200,7 @@ def test_run_of_several_models_says_which_cannot(bench, tmp_path):
     options = ("--data=digits", "--workload=many-1,many-3", "--rounds=1", "--no-roofline")
     ended = bench("run", *options, *chosen, "--output=out")
     assert (ended.returncode, ended.stderr) == (0, "")
-    records = store.read_trials(tmp_path / "out")
+    records = store.read_records(tmp_path / "out")
     statuses = {(one.case.workload, one.case.implementation): one.status for one in records}
     ranked = dict.fromkeys(product(("many-1", "many-3"), programs[1:]), "ok")
     unavailable = dict.fromkeys(product(("many-1", "many-3"), programs[:1]), "unavailable")

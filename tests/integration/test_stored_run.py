@@ -59,7 +59,7 @@ def change_params(change, *, sealed=True):
     """
 
     def apply(folder):
-        path, (first, *_) = next((folder / "params").iterdir()), store.read_trials(folder)
+        path, (first, *_) = next((folder / "params").iterdir()), store.read_records(folder)
         params = change(np.load(path), first)
         if isinstance(params, bytes):
             path.write_bytes(params)
@@ -166,7 +166,7 @@ def test_every_verb_reads_a_default_run_of_a_fast_program(command, called, tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
     assert_read_by_every_verb(called, tmp_path / "run")
     # An older suite validated until a target was reached, and tested the epochs of the case.
-    first, *later = store.read_trials(tmp_path / "run")
+    first, *later = store.read_records(tmp_path / "run")
     longer = {"validation_accuracy": first.validation_accuracy * 2}
     later = [replace(one, test_accuracy=first.test_accuracy, **longer) for one in later]
     lines = [jsonl.encode(one) for one in (first, *later)]

@@ -9,8 +9,8 @@ import msgspec
 from support.records import MACHINE, bare, case, environment, ok, plan_of
 
 from bench.analysis.intervals import Interval
-from bench.records import store
-from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
+from bench.records import jsonl, store
+from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing
@@ -147,7 +147,7 @@ def decided(
         path = folder / run / f"{number:04}"
         store.create_run(path, plan or comparison(tolerance=0.0), COMPARISON_PLAN)
         _write_records(path, records, "a run", **changes)
-        store.save_decision(path, design or make_design())
+        (path / DECISION).write_bytes(jsonl.encode_json(design or make_design()))
     return folder
 
 
