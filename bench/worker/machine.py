@@ -73,9 +73,12 @@ def read_peak_memory(pid: int) -> int | None:
 
 
 def read_proc_field(path: Path, name: str) -> int | None:
-    """Return the number in a line ``name: number`` of a file in /proc, or None without one."""
+    """Return the number in a line ``name: number`` of a file in /proc, or None without one.
+
+    Some files, such as vmstat, have no colon.
+    """
     try:
-        number = re.search(rf"^{name}:\s*(\d+)", path.read_text(), re.MULTILINE)
+        number = re.search(rf"^{name}:?\s+(\d+)", path.read_text(), re.MULTILINE)
     except OSError:
         return None
     return int(number[1]) if number else None

@@ -18,7 +18,6 @@ from bench.worker import machine
 from bench.worker.machine import fingerprint, list_usable_cores
 from bench.worker.measure import now
 
-CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 # Absent in most virtual machines.
 THROTTLE_COUNT = "sys/devices/system/cpu/cpu{}/thermal_throttle/core_throttle_count"
 # Names a salt by which nodes of one study are known, and their names are not.
@@ -87,13 +86,10 @@ def read_cpu_model() -> str:
     return name if is_known else f"{name} family {family} model {model}"
 
 
-def read_usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
+def read_usable_memory(cgroup: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
     """Return the bytes of memory of this machine, or the limit of its cgroup if that is lower."""
-    total = psutil.virtual_memory().total
-    try:
-        return min(total, int(cgroup.read_text()))
-    except (OSError, ValueError):  # no cgroup v2, or "max": no limit
-        return total
+    total, limit = psutil.virtual_memory().total, read_text(cgroup)
+    return min(total, int(limit)) if limit.isdigit() else total  # no cgroup v2, or "max"
 
 
 def describe_suite() -> dict[str, object]:
@@ -165,10 +161,7 @@ def read_text(path: Path) -> str:
 
 def _read_cpuinfo(key: str) -> str:
     """Return a field of the first processor in /proc/cpuinfo, or an empty string."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ""
+    text = read_text(Path("/proc/cpuinfo"))
     field = re.search(rf"^{re.escape(key)}\s*:\s*(.*)$", text, re.MULTILINE)
     return field[1] if field else ""
 

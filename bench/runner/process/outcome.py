@@ -12,6 +12,7 @@ import msgspec
 from bench.errors import join_lines
 from bench.records.files import read_file
 from bench.records.schema import MAX_RECORD_BYTES, BaseJudgement, Measurement, TrialRecord
+from bench.worker.machine import read_proc_field
 
 Document = dict[str, Any]
 
@@ -165,8 +166,4 @@ def count_oom_kills(path: Path = Path("/proc/vmstat")) -> int:
 
     Source: proc(5), ``oom_kill``.
     """
-    try:
-        count = re.search(r"^oom_kill (\d+)$", path.read_text(), re.MULTILINE)
-    except OSError:
-        return 0
-    return int(count[1]) if count else 0
+    return read_proc_field(path, "oom_kill") or 0

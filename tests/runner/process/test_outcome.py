@@ -80,17 +80,13 @@ def test_kernel_oom_kill_is_out_of_memory(ended):
 
 
 @pytest.mark.parametrize(
-    ("read", "text", "value"),
-    [
-        (outcome.count_oom_kills, "nr_free_pages 7\noom_kill 3\noom_kill_other 9\n", 3),
-        (outcome.count_oom_kills, "nr_free_pages 7\n", 0),
-        (outcome.count_oom_kills, None, 0),
-    ],
+    ("text", "kills"),
+    [("nr_free_pages 7\noom_kill 3\noom_kill_other 9\n", 3), ("nr_free_pages 7\n", 0), (None, 0)],
 )
-def test_oom_kills_are_read_or_zero(tmp_path, read, text, value):
+def test_oom_kills_are_read_or_zero(tmp_path, text, kills):
     if text is not None:
         (tmp_path / "file").write_text(text)
-    assert read(tmp_path / "file") == value
+    assert outcome.count_oom_kills(tmp_path / "file") == kills
 
 
 @pytest.mark.parametrize(
