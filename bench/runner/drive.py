@@ -53,11 +53,6 @@ LEAST_HUGE = 2**22
 WATCH_SECONDS = 1.0
 IDLE_SHARE = 0.05
 
-SELECT_COMMANDS: dict[ImagePart, bytes] = {
-    "test": exchange.SELECT_TEST,
-    "training": exchange.SELECT_TRAINING,
-}
-
 
 class Drive:
     """One trial, from the worker's start to its last prediction.
@@ -274,7 +269,8 @@ class Drive:
         if not self._workload.predicts:
             return 0.0
         # Apart from the prediction, whose time it would exceed.
-        self.worker.call(SELECT_COMMANDS[part], indices=indices.ravel())
+        select = exchange.SELECT_TEST if part == "test" else exchange.SELECT_TRAINING
+        self.worker.call(select, indices=indices.ravel())
         self.worker.exchange.indices.fill(0)  # or a program could look up whose average it is
         reply = self.worker.call(command)
         labels = reply.labels[: indices.shape[1]]

@@ -369,10 +369,9 @@ class Runner:
                     worker.call(exchange.READ_DATA)
                 imported = worker.call(exchange.IMPORT).elapsed
                 seconds["import_seconds"] = worker.numpy_seconds + imported
+                elapsed = worker.call(exchange.RUN).elapsed
                 if trial.kind == "textbook":
-                    seconds["program_seconds"] = worker.call(exchange.RUN).elapsed
-                else:
-                    worker.call(exchange.RUN)
+                    seconds["program_seconds"] = elapsed
             outcome = worker.finish()
         # A worker reports these fields and no others: the parent fills in the rest.
         reported = {
