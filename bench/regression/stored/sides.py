@@ -12,7 +12,7 @@ from bench.errors import UserError, clean_text
 from bench.planning.threads import choose_threads, split_tried
 from bench.records.environments import list_versions
 from bench.records.schema import TOLERANCE, Environment, Record, Run, TrialRecord
-from bench.records.store import read_environments, read_records, read_run
+from bench.records.store import read_run, read_whole
 from bench.regression.result import ComparedVersion
 from bench.worker import machine
 
@@ -65,8 +65,8 @@ def load_side(folder: Path) -> Side:
     """Read a run's folder; raise UserError if it is damaged or has runs of several machines."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder. Name the folder of a run")
-    run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
-    return make_side(clean_text(str(folder)), records, environments, run)
+    run, contents = read_run(folder), read_whole(folder)
+    return make_side(clean_text(str(folder)), contents.records, contents.environments, run)
 
 
 def make_side(
