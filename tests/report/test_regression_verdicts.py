@@ -77,9 +77,7 @@ def stored_result(baseline, candidate, spreads=None, sides=({}, {}), **options):
         for cases, changes in zip((baseline, candidate), sides, strict=True)
     ]
     known = spreads or {}
-    return compare_runs(
-        *runs, lambda slug, _: known.get(slug), rule=RULE, between_runs=0.2, **options
-    )
+    return compare_runs(*runs, lambda slug, _: known.get(slug), rule=RULE, **options)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ side has a single process: two runs of one version differed by 78 % in such a ca
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -38,8 +38,9 @@ from bench.regression.stored.sides import Side, StoredCase, load_side
 # The largest half width of an interval of logarithms; a wider one has no bounds.
 MAX_HALF_WIDTH = 50.0
 
-# Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
-# five processes (docs/how-sure.md). Single processes differ by more.
+# The share above which a ratio is a difference without a calibration. Two runs of one machine hours
+# apart, with nothing changed, differed by up to 16 % in medians of five processes
+# (docs/how-sure.md). Single processes differ by more.
 BETWEEN_RUNS = 0.2
 
 SINGLE_PROCESS = "one process on a side and no calibration: measure with --rounds 5 to compare"
@@ -60,13 +61,7 @@ def compare_folders(
     # The id is a record's: it must not lead out of the folder of calibrations.
     if (machine := sides[0].machine) and is_file_name(machine):
         calibrations = load_calibrations(locate_calibrations(machine), machine)
-    result = compare_runs(
-        *sides,
-        calibrations.spread,
-        rule=rule,
-        between_runs=BETWEEN_RUNS,
-        across_machines=across_machines,
-    )
+    result = compare_runs(*sides, calibrations.spread, rule=rule, across_machines=across_machines)
     return result, calibrations.faults
 
 
@@ -76,24 +71,25 @@ def compare_runs(
     find_spread: FindSpread | None,
     *,
     rule: Rule,
-    between_runs: float,
     across_machines: bool = False,
 ) -> ComparisonResult:
     """Compare two sides case by case, or refuse if their data or machines differ.
 
     Cases are in the order of the baseline, then those that it lacks. find_spread: of the calibrated
     machine; ignored for different machines, of which a calibration says nothing. rule: its family
-    is replaced by the number of calibrated cases. between_runs: share; without a calibration a
-    ratio above 1 + between_runs is slower. across_machines: compare runs of different or unknown
-    machines, too.
+    is replaced by the number of calibrated cases. across_machines: compare runs of different or
+    unknown machines, too.
     """
     same_machine = baseline.machine is not None and baseline.machine == candidate.machine
     comparable = same_machine or across_machines
     refusal = _find_refusal(baseline, candidate, comparable=comparable)
     cases: list[CaseComparison] = []
     if refusal is None:
-        cases = [_compare_case(*pair) for pair in pair_cases(baseline.cases, candidate.cases)]
-        rule, cases = _judge_times(cases, find_spread if same_machine else None, rule, between_runs)
+        cases = [
+            _compare_case(slug, baseline.cases.get(slug), candidate.cases.get(slug))
+            for slug in dict.fromkeys((*baseline.cases, *candidate.cases))
+        ]
+        rule, cases = _judge_times(cases, find_spread if same_machine else None, rule)
     return ComparisonResult(
         command="bench compare",
         baseline=baseline,
@@ -101,7 +97,7 @@ def compare_runs(
         rule=rule,
         cases=cases,
         same_machine=same_machine,
-        between_runs=between_runs,
+        between_runs=BETWEEN_RUNS,
         refusal=refusal,
         advice="measure in pairs with `bench ab`",
     )
@@ -125,18 +121,13 @@ def _find_refusal(baseline: Side, candidate: Side, *, comparable: bool) -> str |
     return f"{reason}, so they are not compared. To compare them anyway, add --across-machines"
 
 
-def pair_cases(
-    baseline: Mapping[str, StoredCase], candidate: Mapping[str, StoredCase]
-) -> list[tuple[str, StoredCase | None, StoredCase | None]]:
-    """Return a name for each case, and the case on both sides; None where a side lacks it."""
-    slugs = dict.fromkeys((*baseline, *candidate))
-    return [(slug, baseline.get(slug), candidate.get(slug)) for slug in slugs]
-
-
 def _compare_case(
     name: str, baseline: StoredCase | None, candidate: StoredCase | None
 ) -> CaseComparison:
-    """Compare all but times; a case whose times can be compared is "undecided" and has a ratio."""
+    """Compare all but times; a case whose times can be compared is "undecided" and has a ratio.
+
+    baseline, candidate: None where that side lacks the case.
+    """
     sides = {"baseline": baseline, "candidate": candidate}
     remarks = [
         f"{side}: {fault} ({case.faults.count(fault)} of {case.row.rounds})"
@@ -218,7 +209,7 @@ def _compare_times(
 
 
 def _judge_times(
-    cases: list[CaseComparison], find_spread: FindSpread | None, rule: Rule, between_runs: float
+    cases: list[CaseComparison], find_spread: FindSpread | None, rule: Rule
 ) -> tuple[Rule, list[CaseComparison]]:
     """Decide the cases that have a ratio; return them, and the rule with its family."""
     spreads = {}
@@ -237,7 +228,7 @@ def _judge_times(
         if case.case in spreads
     }
     verdicts = decide_all(differences, rule)
-    margin = 1 + max(between_runs, rule.tolerance)
+    margin = 1 + max(BETWEEN_RUNS, rule.tolerance)
     judged = []
     for case in cases:
         if (spread := spreads.get(case.case)) is None:

@@ -35,9 +35,7 @@ def runs(baseline, candidate, spread=None, **options):
         )
         for by_name in (baseline, candidate)
     ]
-    options = {"rule": RULE, "between_runs": 0.2, **options}
-    find = spread if callable(spread) else lambda _: spread
-    return compare_runs(*sides, lambda slug, _: find(slug), **options)
+    return compare_runs(*sides, lambda *_: spread, **{"rule": RULE, **options})
 
 
 def one(baseline, candidate, spread=None, **options):
@@ -111,11 +109,10 @@ def test_verdict_depends_on_the_spread_between_runs(ratio, spread, verdict):
     assert result.metrics[0].ratio.mean == pytest.approx(ratio)
 
 
-def test_between_runs_is_at_least_the_tolerance():
-    times = [1.0] * 2, [1.05] * 2
-    assert one(*times, between_runs=0.04).verdict == "slower"
-    assert one(*times, between_runs=0.06).verdict == "undecided"
-    assert one(*times, between_runs=0.04, rule=Rule(tolerance=0.06)).verdict == "undecided"
+def test_difference_between_runs_is_at_least_the_tolerance():
+    times = [1.0] * 2, [1.25] * 2
+    assert one(*times, rule=Rule(tolerance=0.24)).verdict == "slower"
+    assert one(*times, rule=Rule(tolerance=0.26)).verdict == "undecided"
 
 
 @pytest.mark.parametrize("count", [(1, 3), (3, 1), (1, 1)])
@@ -127,17 +124,6 @@ def test_single_process_without_calibration_decides_nothing(count):
     assert judge(1.8) == judge(1 / 1.8) == ("undecided", True)
     assert judge(1.1) == ("undecided", False)
     assert judge(9.0, STILL) == ("slower", False)
-
-
-def judge_p_values(*ps, others=None):
-    """Judge cases with these p values, and more cases without a calibration."""
-    deviation = KNOWN.ratio_deviation(2, 2)
-    candidate = {f"case-{p}": [math.exp(student(p) * deviation)] * 2 for p in ps}
-    spreads = {case(name).slug: KNOWN for name in candidate}
-    candidate |= others or {}
-    baseline = {name: [1.0, 1.0] for name in candidate}
-    cases = runs(baseline, candidate, spreads.get, between_runs=0.5).cases
-    return {item.case: item for item in cases}, [item.verdict for item in cases]
 
 
 UNAVAILABLE = [{"status": "unavailable", "reason": "none"}]
@@ -155,7 +141,10 @@ BROKEN = [{"reason": "took 10 s"}]
     ],
 )
 def test_calibrated_cases_are_one_family(ps, verdict):
-    assert set(judge_p_values(*ps)[1]) == {verdict}
+    deviation = KNOWN.ratio_deviation(2, 2)
+    candidate = {f"case-{p}": [math.exp(student(p) * deviation)] * 2 for p in ps}
+    baseline = {name: [1.0, 1.0] for name in candidate}
+    assert {item.verdict for item in runs(baseline, candidate, KNOWN).cases} == {verdict}
 
 
 @pytest.mark.parametrize(
@@ -186,9 +175,7 @@ def test_fault_is_counted_in_one_line():
 
 
 def result(baseline, candidate, **options):
-    return compare_runs(
-        baseline, candidate, lambda *_: STILL, rule=RULE, between_runs=0.2, **options
-    )
+    return compare_runs(baseline, candidate, lambda *_: STILL, rule=RULE, **options)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +235,7 @@ def test_blocks_that_share_an_hour_keep_the_false_alarm_rate(starts, drift):
 def test_numbers_of_threads_are_cases_of_their_own():
     one, two = (case("a", threads=threads) for threads in (1, 2))
     sides = [stored_side(*stored_trials(of, [1.0], [1.0])) for of in (one, two)]
-    cases = compare_runs(*sides, lambda slug, _: STILL, rule=RULE, between_runs=0.2).cases
+    cases = result(*sides).cases
     assert [(one.name, one.verdict) for one in cases] == [
         (one.slug, "missing in candidate"),
         (two.slug, "missing in baseline"),
