@@ -6,7 +6,7 @@ docs/studies/calibrate.py makes them and prints these tables.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from statistics import median, stdev
 
@@ -136,8 +136,9 @@ def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount
 
 def measure_seconds(decision: MeasuredDecision) -> float:
     """Return the seconds from the start of the first process to the end of the last one."""
-    first, last = (parse_seconds(decision.records[at].started) for at in (0, -1))
-    return last - first + (decision.records[-1].wall_seconds or 0.0)
+    records = decision.measured.records
+    first, last = (parse_seconds(records[at].started) for at in (0, -1))
+    return last - first + (records[-1].wall_seconds or 0.0)
 
 
 def shift_decision(decision: MeasuredDecision, share: float) -> ShiftedDecision:
@@ -149,10 +150,10 @@ def shift_decision(decision: MeasuredDecision, share: float) -> ShiftedDecision:
             epoch_seconds=[s * factors[record.version] for s in record.epoch_seconds],
             epoch_cpu_seconds=[s * factors[record.version] for s in record.epoch_cpu_seconds],
         )
-        for record in decision.records
+        for record in decision.measured.records
     ]
     design = msgspec.structs.replace(decision.design, slowdown=Slowdown(share))
-    return ShiftedDecision(decision.plan, design, records, decision.looks, decision.processors)
+    return ShiftedDecision(decision.plan, design, replace(decision.measured, records=records))
 
 
 def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]:
@@ -198,6 +199,13 @@ def name_load(conditions: Mapping[str, float | None], processors: float) -> str:
     return "busy" if disturbed else "quiet"
 
 
+def count_processors(decision: MeasuredDecision) -> float:
+    """Return the number of processors of the machine that measured a decision."""
+    environment = next(iter(decision.measured.environments.values()), None)
+    facts = environment.machine if environment else {}
+    return float(facts.get("processors") or facts.get("cores") or 1)
+
+
 def group_decisions(
     decisions: Iterable[MeasuredDecision],
 ) -> list[tuple[Group, list[MeasuredDecision]]]:
@@ -208,7 +216,7 @@ def group_decisions(
             decision.case,
             decision.design.slowdown,
             decision.plan.budget,
-            name_load(decision.design.conditions, decision.processors),
+            name_load(decision.design.conditions, count_processors(decision)),
             not decision.plan.baseline.kind == decision.plan.candidate.kind == "tree",
             "computed" if isinstance(decision, ShiftedDecision) else "injected",
         )

@@ -12,6 +12,7 @@ from bench.analysis.intervals import Interval
 from bench.records import jsonl, store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import FORMAT, Case, Record, Slowdown
+from bench.regression.pairs.judge import Measured
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
@@ -127,7 +128,7 @@ def make_decision(
         )
         for at, epochs in enumerate(processes)
     ]
-    return MeasuredDecision(comparison(), design or make_design(), records, {}, 2.0)
+    return MeasuredDecision(comparison(), design or make_design(), Measured(records))
 
 
 def decided(

@@ -4,9 +4,10 @@ docs/studies/calibrate.py makes them: whole comparisons of versions with themsel
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, variance
 
@@ -18,7 +19,7 @@ from bench.records import timestamps
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import BasePlan, Case, Environment, Seconds, Slowdown, TrialRecord, Value
 from bench.records.store import read_plan
-from bench.regression.pairs.judge import collect_pairs, read_measured
+from bench.regression.pairs.judge import Measured, collect_pairs, read_measured
 from bench.regression.programs.comparison_plan import ComparisonPlan
 from bench.regression.programs.judge_pairs import (
     RecordPair,
@@ -61,29 +62,27 @@ class Design(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class MeasuredDecision:
-    """A finished comparison of a case with itself: its plan, its records and its design."""
+    """A finished comparison of a case with itself: its plan, what it measured, and its design."""
 
     plan: ComparisonPlan
     design: Design
-    records: Sequence[TrialRecord]
-    looks: Mapping[str, tuple[int, ...]]  # see ``judge_cases``
-    processors: float  # of the machine
+    measured: Measured[TrialRecord]
 
     @cached_property
     def verdict(self) -> CaseVerdict | None:
         """The verdict of ``bench ab``; None if the session ended before its first pair."""
-        cases = judge_cases(self.plan, self.records, self.looks)
+        cases = judge_cases(self.plan, self.measured.records, self.measured.looks)
         return cases[0].verdict if cases else None
 
     @cached_property
     def pairs(self) -> list[RecordPair]:
         """The pairs of which both processes succeeded, in the order measured."""
-        return collect_pairs(self.records)
+        return collect_pairs(self.measured.records)
 
     @property
     def logs(self) -> list[float]:
         """Logarithms of the candidate's judged epoch over the baseline's, by pair."""
-        epoch = choose_epoch(self.plan, self.records)
+        epoch = choose_epoch(self.plan, self.measured.records)
         logs = (compute_log_ratio(epoch, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
@@ -95,7 +94,7 @@ class MeasuredDecision:
     @property
     def started(self) -> str:
         """When its first process started: UTC, ISO 8601."""
-        return self.records[0].started
+        return self.measured.records[0].started
 
     def list_minima(self, epochs: int | None = None) -> list[float]:
         """Return the log minimum epoch of each process without an injected slowdown.
@@ -126,8 +125,13 @@ class Calibrations:
     """All sessions in a folder, in their order. faults: why others were left out, a line each."""
 
     decisions: list[MeasuredDecision] = field(default_factory=list)
-    environments: list[Environment] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def environments(self) -> list[Environment]:
+        """Those of all decisions."""
+        found = (decision.measured.environments.values() for decision in self.decisions)
+        return [*chain.from_iterable(found)]
 
     @property
     def cases(self) -> list[str]:
@@ -165,25 +169,18 @@ class Calibrations:
         machine: see ``load_calibrations``. Raises UserError, and adds nothing, if it is damaged.
         """
         session = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan)
-        decisions, environments = [], list[Environment]()
+        decisions = []
         for path in sorted(folder.glob(f"*/{DECISION}")):
             plan = read_plan(path.with_name(COMPARISON_PLAN), ComparisonPlan)
             measured = read_measured(path.parent, TrialRecord)
             if len(plan.pairings) != 1 or len(measured.records) > 2 * MAX_PAIRS + 2:
                 raise UserError(f"{path.parent}: not a comparison of one case. Delete it")
             group_records(plan, measured.records)  # refuses a record of another case
-            machines = [environment.machine for environment in measured.environments.values()]
-            if machine is not None and {facts.get("id") for facts in machines} - {machine}:
+            environments = measured.environments.values()
+            if machine is not None and {of.machine.get("id") for of in environments} - {machine}:
                 raise UserError(f"{folder} was calibrated on another machine. Remove it")
-            facts = machines[0] if machines else {}
-            processors = float(facts.get("processors") or facts.get("cores") or 1)
-            design = read_plan(path, Design)
-            decisions.append(
-                MeasuredDecision(plan, design, measured.records, measured.looks, processors)
-            )
-            environments += measured.environments.values()
+            decisions.append(MeasuredDecision(plan, read_plan(path, Design), measured))
         self.decisions += decisions
-        self.environments += environments
         return session
 
 

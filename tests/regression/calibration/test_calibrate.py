@@ -211,9 +211,10 @@ def test_real_session_finds_a_slowdown_that_only_the_candidate_has(
     assert (plan.budget, plan.decision_budget, plan.data_source) == (1.0, 1.0, "digits")
     assert plan.command.startswith("python docs/studies/calibrate.py --implementation=numpy")
     (decision,) = load_calibrations(tmp_path / "known").decisions
-    assert {record.status for record in decision.records} == {"ok"}
+    records = decision.measured.records
+    assert {record.status for record in records} == {"ok"}
     assert (decision.plan.baseline.name, decision.plan.candidate.name) == (".", "HEAD")
-    work = {record.version: min(record.epoch_cpu_seconds) for record in decision.records[:2]}
+    work = {record.version: min(record.epoch_cpu_seconds) for record in records[:2]}
     assert work["candidate"] > 2 * work["base"]
     assert decision.design.conditions["seconds"] > 0
     (count,) = json.loads(out)["decisions"]
@@ -294,8 +295,7 @@ PUBLISHED = {
     ("name", "equal", "alarms"), [("amd-epyc-2-cores", 203, 0), ("amd-epyc-zen5-2-cores", 167, 2)]
 )
 def test_published_counts_come_out_again(calibrated, tmp_path, name, equal, alarms):
-    root = Path(bench.__file__).parents[1] / "results" / "reference"
-    with tarfile.open(root / f"{name}-calibration.tar.xz") as packed:
+    with tarfile.open(ARCHIVES / f"{name}-calibration.tar.xz") as packed:
         packed.extractall(tmp_path, filter="data")
     folder = f"--calibrations={name}-calibration"
     status, out, _ = calibrated("--show", folder, "--format=json")

@@ -12,10 +12,6 @@ RULE = Rule(tolerance=0.02, alpha=0.01)
 ABOVE, BELOW = math.nextafter(1.02, 2), math.nextafter(1 / 1.02, 0)
 
 
-def judged(difference, rule=RULE):
-    return decide_metric(difference, rule, difference.p_slower, difference.p_faster)
-
-
 @pytest.mark.parametrize(
     ("difference", "verdict"),
     [
@@ -48,7 +44,8 @@ def judged(difference, rule=RULE):
     ],
 )
 def test_verdict_at_and_beyond_each_border(difference, verdict):
-    assert judged(difference) == verdict
+    judged = decide_metric(difference, RULE, difference.p_slower, difference.p_faster)
+    assert judged == verdict
 
 
 # Four times the pairs halve the interval. One 1.99 times as wide as allowed needs
