@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from support.comparisons import PAIRED
 from support.records import environment
 
 from bench.records import store
@@ -13,7 +14,6 @@ from bench.records.schema import FORMAT, AnyRecord, CommandRecord, Subject
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.samplers import TIME
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan
-from bench.regression.versions.names import Version
 
 # A module with a clock for pytest-benchmark that only the work moves.
 CLOCK = """
@@ -30,20 +30,11 @@ def now():
 
 def command_plan(**changes: Any) -> CommandPlan:
     """Return the plan of a comparison of a command on ``main`` and in the working tree."""
-    values: dict[str, Any] = {
-        "format": FORMAT,
-        "run": "a run",
+    values = {
+        **PAIRED,
         "command": "python -m bench gate --base=main --command='python job.py'",
-        "created": "2025-01-02T03:04:05+00:00",
-        "seed": None,
-        "baseline": Version("main", "revision", commit="0" * 40),
-        "candidate": Version(".", "tree"),
         "arguments": "python job.py",
         "threads": 1,
-        "tolerance": 0.02,
-        "alpha": 0.01,
-        "budget": 180.0,
-        "timeout": 600.0,
     }
     return CommandPlan(**{**values, **changes})
 

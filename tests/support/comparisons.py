@@ -21,6 +21,20 @@ from bench.regression.stored.calibrations import CalibrationPlan, Design, Measur
 from bench.regression.stored.sides import Side, make_side
 from bench.regression.versions.names import Version
 
+# Fields of a plan that compares ``main`` with the working tree.
+PAIRED: dict[str, Any] = {
+    "format": FORMAT,
+    "run": "a run",
+    "created": "2025-01-02T03:04:05+00:00",
+    "seed": None,
+    "baseline": Version("main", "revision", commit="0" * 40),
+    "candidate": Version(".", "tree"),
+    "tolerance": 0.02,
+    "alpha": 0.01,
+    "budget": 180.0,
+    "timeout": 600.0,
+}
+
 
 def comparison(*names: str, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison of ``main`` and the working tree.
@@ -28,21 +42,8 @@ def comparison(*names: str, **changes: Any) -> ComparisonPlan:
     names: of the implementations, NumPy by default.
     """
     pairings = tuple(Pairing(case(name), case(name)) for name in names or ("numpy",))
-    values: dict[str, Any] = {
-        "format": FORMAT,
-        "run": "a run",
-        "command": "python -m bench ab main .",
-        "created": "2025-01-02T03:04:05+00:00",
-        "seed": None,
-        "baseline": Version("main", "revision", commit="0" * 40),
-        "candidate": Version(".", "tree"),
-        "pairings": pairings,
-        "tolerance": 0.02,
-        "alpha": 0.01,
-        "budget": 180.0,
-        "timeout": 600.0,
-    }
-    return ComparisonPlan(**{**values, **changes})
+    values = {**PAIRED, "command": "python -m bench ab main .", "pairings": pairings, **changes}
+    return ComparisonPlan(**values)
 
 
 def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
@@ -147,7 +148,9 @@ def decided(
     for number, records in enumerate(decisions, 1):
         path = folder / run / f"{number:04}"
         store.create_run(path, plan or comparison(tolerance=0.0), COMPARISON_PLAN)
-        _write_records(path, records, "a run", **changes)
+        store.add_environment(path, environment(**changes))
+        for record in records:
+            store.append_record(path, msgspec.structs.replace(record, run="a run"))
         (path / DECISION).write_bytes(jsonl.encode_json(design or make_design()))
     return folder
 
@@ -156,12 +159,6 @@ def make_design(slowdown: Slowdown | None = None, **changes: Any) -> Design:
     """Return how a comparison on a quiet machine was designed."""
     conditions = {"seconds": 100.0, "others_seconds": 1.0, "steal_seconds": 0.0, "load_before": 1.5}
     return Design(slowdown, False, {**conditions, **changes})
-
-
-def _write_records(folder: Path, records: Iterable[Record], run: str, **changes: Any) -> None:
-    store.add_environment(folder, environment(**changes))
-    for record in records:
-        store.append_record(folder, msgspec.structs.replace(record, run=run))
 
 
 RULE = Rule(tolerance=0.02, alpha=0.01)
