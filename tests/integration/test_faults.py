@@ -18,8 +18,6 @@ from bench.runner.events import TrialEnded
 HEAD = """
 import json, os, resource, shutil, signal, sys
 from pathlib import Path
-import numpy as np
-from bench.contract import Params
 from implementations.idiomatic import softmax_numpy
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):
@@ -47,12 +45,6 @@ FAULTS = {
         "failed",
         "the process ran out of memory",
     ),
-    "returns_infinity": (
-        "p = super().train_epoch(order)\nreturn Params(p.weight, p.bias + np.float32(np.inf))",
-        "failed",
-        "not finite",
-    ),
-    "returns_nothing": ("return None", "failed", "NoneType"),
     "deletes_its_folder": (
         f"shutil.rmtree(Path.cwd(), ignore_errors=True)\n{TRAIN}",
         "failed",
