@@ -8,7 +8,7 @@ from bench.cli.verbs import pairs
 from bench.records.schema import parse_variables
 from bench.regression.commands.compare import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
-from bench.regression.commands.samplers import AUTO
+from bench.regression.commands.samplers import AUTO, list_metrics
 from bench.regression.pairs.plan import Terms
 
 
@@ -40,12 +40,9 @@ def gate(
         str,
         options.cases_option(
             metavar="METRIC",
-            help="Judge one of these: the time of the command (time), its CPU time while both "
-            "versions run at once on the same cores (cpu-time), its instructions, which perf or "
-            "Valgrind counts, beside one of these two (instructions), the time of an iteration, "
-            "before which it reads a line and after which it prints one (iteration), the last "
-            "number that it prints (last-number), or a number in its JSON (json:KEY). Less is "
-            "better. Default: cpu-time for what computes rather than waits, else time.",
+            help="Judge one of these: "
+            + ", ".join(f"{words} ({name})" for name, words in list_metrics().items())
+            + ". Less is better. Default: cpu-time for what computes rather than waits, else time.",
             show_default=False,
         ),
     ] = AUTO,

@@ -56,6 +56,7 @@ class Sampler:
     computing: float = COMPUTING  # the share of its time for which a process computes, for AUTO
     prefix: str = "w"  # of the names of trials that warm up
     explain: Callable[[Outcome], str | None] = lambda _: None  # why a process failed, if it knows
+    about: str = ""  # what is judged, as the help says it
 
     def read(self, outcome: Outcome, folder: Path) -> Values:
         """Return the values. Raises ValueFault, too, because not all numbers have a ratio."""
@@ -121,15 +122,22 @@ def explain_benchmarks(outcome: Outcome) -> str | None:
 
 # By the values of --metric, which are the names of the values, too.
 SAMPLERS = {
-    TIME: Sampler("time", lambda outcome, _: {TIME: outcome.wall_seconds}),
+    TIME: Sampler(
+        "time", lambda outcome, _: {TIME: outcome.wall_seconds}, about="the time of the command"
+    ),
     CPU_TIME: Sampler(
         "CPU time",  # on the same cores the system lets both processes take turns
         lambda outcome, _: {CPU_TIME: outcome.cpu_seconds},
         wait_twice,
         together=True,
+        about="its CPU time while both versions run at once on the same cores",
     ),
     LAST_NUMBER: Sampler(
-        LAST_NUMBER, lambda outcome, _: read_last_number(outcome.output), keep_output, "number"
+        LAST_NUMBER,
+        lambda outcome, _: read_last_number(outcome.output),
+        keep_output,
+        "number",
+        about="the last number that it prints",
     ),
 }
 # Likewise, of pytest; its start waits for files and other processes.
@@ -148,6 +156,16 @@ BENCHMARK_SAMPLERS = {
 }
 
 
+def list_metrics() -> dict[str, str]:
+    """Return what ``--metric`` takes beside AUTO, and what each judges."""
+    return {name: sampler.about for name, sampler in SAMPLERS.items()} | {
+        INSTRUCTIONS: "its instructions, which perf or Valgrind counts, beside one of the times",
+        ITERATION: "the time of an iteration, before which it reads a line and after which it "
+        "prints one",
+        f"{JSON}KEY": "a number in its JSON, where dots lead into objects",
+    }
+
+
 def plan_metric(option: str, *, pytest: bool) -> dict[str, Any]:
     """Return the fields of a plan that store an option of --metric. Raises UserError."""
     if pytest and option not in {AUTO, *BENCHMARK_SAMPLERS}:
@@ -161,11 +179,7 @@ def plan_metric(option: str, *, pytest: bool) -> dict[str, Any]:
         return {"loops": option == ITERATION}
     if option in SAMPLERS or (option.startswith(JSON) and option != JSON):
         return {"metric": option}
-    names = [AUTO, *SAMPLERS]
-    names[3:3] = [INSTRUCTIONS, ITERATION]
-    raise UserError(
-        f"--metric {option}: choose {', '.join(names)}, or json:KEY, where dots lead into objects"
-    )
+    raise UserError(f"--metric {option}: choose one of {', '.join([AUTO, *list_metrics()])}")
 
 
 def find_sampler(metric: str, *, pytest: bool, loops: bool) -> Sampler:

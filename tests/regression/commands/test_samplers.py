@@ -14,9 +14,11 @@ from bench.regression.commands.samplers import (
     Sampler,
     ValueFault,
     find_sampler,
+    list_metrics,
     plan_metric,
 )
 from bench.runner.process.outcome import Outcome
+from bench.worker.machine import ROOT
 
 
 @pytest.fixture
@@ -145,3 +147,9 @@ def test_new_metric_is_a_sampler_and_its_name(monkeypatch):
     assert (judged.verdict, judged.metrics[0].unit) == ("slower", "number")
     with pytest.raises(UserError, match="sevens"):
         plan_metric("eights", pytest=False)
+
+
+@pytest.mark.parametrize("name", list_metrics())
+def test_metric_is_named_where_people_look_it_up(name):
+    assert name in " ".join((ROOT / "action.yml").read_text(encoding="utf-8").split("inputs:")[1:])
+    assert f"--metric {name}" in (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
