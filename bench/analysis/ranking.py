@@ -136,14 +136,6 @@ def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> 
     return estimate_typical(ratios) if ratios else None
 
 
-def group_by_machine(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return the rows of each machine: rows of two machines are not comparable."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row.machine].append(row)
-    return groups
-
-
 def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
     """Return the ranked rows of the same machine, objective, workload, device and size."""
     problem = (row.case.objective, *_identify_problem(row))
@@ -187,11 +179,11 @@ def compare_all(
 def compare_to_fastest(
     rows: Sequence[Row],
     list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
-) -> dict[str, tuple[Interval, Interval]]:
+) -> dict[tuple[str, str], tuple[Interval, Interval]]:
     """Return the ratio of each row to the fastest one of its problem, and its typical time.
 
-    By slug, of the ranked softmax rows: one-vs-rest is another problem, with an update for each
-    image. rows: of one machine. list_times: returns what is compared of a row, by round.
+    By machine and slug, of the ranked softmax rows: one-vs-rest is another problem, with an update
+    for each image. list_times: returns what is compared of a row, by round.
     """
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -202,5 +194,5 @@ def compare_to_fastest(
         table = compare_all(group, list_times)
         fastest = table.fastest if table.typical else ""
         for slug, typical in table.typical.items():
-            compared[slug] = table.estimate(slug, fastest), typical
+            compared[group[0].machine, slug] = table.estimate(slug, fastest), typical
     return compared

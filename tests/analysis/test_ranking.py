@@ -164,5 +164,5 @@ def test_fastest_row_is_that_of_the_column():
     a, b, c = rows_of(a=[1.0, 1.0], b=[1.1, 1.1], c=[2.0, 2.0])
     rows = [a, replace(b, adjusted_by_round={1: 0.5, 2: 0.5}), c]
     compared = compare_to_fastest(rows)
-    ratios = [compared[row.case.slug][0].mean for row in rows]
+    ratios = [compared[row.machine, row.case.slug][0].mean for row in rows]
     assert ratios == pytest.approx([2, 1, 4])

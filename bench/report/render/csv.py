@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.analysis.intervals import Interval
-from bench.analysis.ranking import compare_to_fastest, group_by_machine
+from bench.analysis.ranking import compare_to_fastest
 from bench.analysis.summary import Row
 from bench.records.schema import format_env
 
@@ -20,11 +20,10 @@ def render_csv(rows: Sequence[Row]) -> bytes:
     With the machine if there are several runs, and GPU columns if a GPU was tried.
     """
     on_gpu = any(row.case.device == "gpu" for row in rows)
-    by_machine = group_by_machine(rows)
-    compared = {machine: compare_to_fastest(group) for machine, group in by_machine.items()}
+    compared = compare_to_fastest(rows)
     lines = []
     for row in rows:
-        ratio, _ = compared[row.machine].get(row.case.slug, (None, None))
+        ratio, _ = compared.get((row.machine, row.case.slug), (None, None))
         values = _list_values(row, None if row.provisional else ratio)
         if row.case.env:
             values["env"] = format_env(row.case.env)

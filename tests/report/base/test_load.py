@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.records import FAST, SLOW, bare, case, environment, ok, probe, trials, write_on
 
-from bench.analysis.ranking import compare_to_fastest, group_by_machine
+from bench.analysis.ranking import compare_to_fastest
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import StoppingRule
@@ -112,8 +112,7 @@ def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
     runs = load_runs(folders)
     assert [loaded.name for loaded in runs] == ["2-core Slow CPU (x)", "2-core Slow CPU (y)"]
     rows = [row for loaded in runs for row in loaded.rows]
-    compared = map(compare_to_fastest, group_by_machine(rows).values())
-    assert [ratio.mean for of_machine in compared for ratio, _ in of_machine.values()] == [1, 1]
+    assert [ratio.mean for ratio, _ in compare_to_fastest(rows).values()] == [1, 1]
 
 
 def test_runs_with_other_variables_are_named_by_them(tmp_path):

@@ -56,7 +56,7 @@ def tabulate_predictions(rows: list[Row]) -> Table:
     devices = [row.case.device for row in rows]
 
     compared = compare_to_fastest(rows, lambda row: row.prediction.by_round)
-    pairs = [compared.get(row.case.slug, (None, None)) for row in rows]
+    pairs = [compared.get((row.machine, row.case.slug), (None, None)) for row in rows]
     columns = [
         *([tables.list_words("device", devices)] if len(set(devices)) > 1 else []),
         tables.list_times(

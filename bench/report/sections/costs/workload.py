@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from bench.analysis.intervals import TWO_GROUPS, Interval
-from bench.analysis.ranking import compare_to_fastest, find_ties, group_by_machine
+from bench.analysis.ranking import compare_to_fastest, find_ties
 from bench.analysis.summary import Row
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
@@ -228,8 +228,8 @@ def tabulate_comparison(
 
     brackets: which columns show the bounds of their intervals.
     """
-    compared = {key: compare_to_fastest(group) for key, group in group_by_machine(all_rows).items()}
-    pairs = [compared[row.machine].get(row.case.slug, (None, None)) for row in rows]
+    compared = compare_to_fastest(all_rows)
+    pairs = [compared.get((row.machine, row.case.slug), (None, None)) for row in rows]
     common, columns = list_common(rows), []
     for measure in select_measures(rows, max_priority):
         values = [measure.value(row) for row in rows]
