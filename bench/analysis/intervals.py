@@ -57,13 +57,6 @@ class Interval:
         )
         return Interval(self.mean / value, low, high, other)
 
-    def __rtruediv__(self, value: float) -> "Interval":
-        """Divide a positive value by this: the bounds swap."""
-        high, low, other = (
-            None if bound is None else value / bound for bound in (self.low, self.high, self.other)
-        )
-        return Interval(value / self.mean, low, high, other)
-
     def without_bounds(self) -> "Interval":
         """Return the estimate alone, with that of the other group."""
         return Interval(self.mean, other=self.other)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import ENOUGH, estimate_typical
-from bench.analysis.ranking import Ranking, compare_all
+from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
 
 # Who is done first is looked for up to this many epochs: five minutes and more of training, on the
@@ -38,11 +38,6 @@ class Lead:
     interval: tuple[int, int] | None = None
 
 
-def compare_starts(rows: Sequence[Row]) -> Ranking[str]:
-    """Compare the cold starts of comparable rows, by their slugs."""
-    return compare_all(rows, lambda row: row.start.by_round)
-
-
 def sum_typical(row: Row) -> NDArray[np.float64]:
     """Return the seconds from a cold start until 1, 2 ... MAX_EPOCHS epochs are trained."""
     starts = np.array(list(row.start.by_round.values()))
@@ -62,7 +57,8 @@ def find_frontier(rows: Sequence[Row]) -> list[Lead]:
     started.sort(key=lambda row: median(row.start.by_round.values()))
     totals = np.stack([sum_typical(row) for row in started])
     first = totals.argmin(axis=0)
-    starts, epochs = compare_starts(started), compare_all(row for row in rows if row.ranked)
+    starts = compare_all(started, lambda row: row.start.by_round)
+    epochs = compare_all(row for row in rows if row.ranked)
     alone = all(starts.is_slower(row.case.slug, started[0].case.slug) for row in started[1:])
     leads = [Lead(started[first[0]], 1, alone)]
     for number in np.flatnonzero(np.diff(first)) + 1:

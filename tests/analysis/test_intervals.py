@@ -203,9 +203,8 @@ def test_ratio_without_bounds_or_range_has_none():
 # ----- an interval
 
 
-def test_dividing_by_an_interval_swaps_bounds():
-    assert 16 / Interval(2.0, 1.0, 8.0) == Interval(8.0, 2.0, 16.0)
-    assert 1 / Interval(2.0, other=4.0) == Interval(0.5, other=0.25)
+def test_interval_is_divided_with_its_bounds_and_the_other_group():
+    assert Interval(4.0, 2.0, 8.0) / 2 == Interval(2.0, 1.0, 4.0)
     assert Interval(2.0, other=4.0) / 2 == Interval(1.0, other=2.0)
 
 
