@@ -16,7 +16,7 @@ from bench.runner.host.gpu import Diagnosis
 from bench.runner.host.machine import describe
 from bench.runner.process import preflight
 
-# What each fact of a machine is called, by its name in the records.
+# What facts of a machine are called whose name in the records says too little.
 LABELS = {
     "id": "machine id",
     "cpu": "processor",
@@ -25,11 +25,7 @@ LABELS = {
     "gpus": "GPUs",
     "name": "name in tables",
     "gpu_driver": "GPU driver",
-    "architecture": "architecture",
-    "system": "system",
-    "distribution": "distribution",
     "virtual": "virtual machine",
-    "processors": "processors",
     "affinity": "threads can be bound to cores",
 }
 LABEL_WIDTH = 1 + max(map(len, LABELS.values()))
@@ -94,5 +90,5 @@ def machine_lines(facts: Mapping[str, Any]) -> list[str]:
             text = ", ".join(map(str, value))
         else:
             text = str(value)
-        lines.append(f"{LABELS[key]:<{LABEL_WIDTH}}{text or 'none'}")
+        lines.append(f"{LABELS.get(key, key):<{LABEL_WIDTH}}{text or 'none'}")
     return lines
