@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,10 +110,8 @@ def read_entries(root: Path) -> list[Entry]:
 
 def _read_run(folder: Path) -> Entry:
     parts = load_by_machine(folder)
-    run, records = parts[0], [record for part in parts for record in part.records]
-    statuses = Counter(record.status for record in records)
+    run, failed = parts[0], sum(part.failed_count for part in parts)
     missing = run.missing_count
-    failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
     state = {
         f"{numbers.format_count(missing)} trial{'s' if missing > 1 else ''} missing": missing,
         f"{numbers.format_count(failed)} failed": failed,

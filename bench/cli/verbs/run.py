@@ -268,4 +268,4 @@ def _end(folder: Path, plan: Run, status: int, faults: Sequence[str]) -> NoRetur
         print_line(f"interrupted. Go on with {again}")
         raise typer.Exit(status)
     refused = plan.preset == "share" and not print_sharing(run, faults)
-    raise typer.Exit(3 if run.failed else int(refused))
+    raise typer.Exit(3 if run.failed_count else int(refused))

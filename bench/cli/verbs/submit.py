@@ -153,4 +153,4 @@ def describe_end(folder: Path) -> str:
     run = load_run(folder)
     if run.missing_count:
         return f"ended; {run.missing_count} trials are missing"
-    return f"{COMPLETE}, but trials have failed" if run.failed else COMPLETE
+    return f"{COMPLETE}, but trials have failed" if run.failed_count else COMPLETE

@@ -75,10 +75,10 @@ class LoadedRun:
         return any(row.case.device == "gpu" for row in self.rows)
 
     @property
-    def failed(self) -> bool:
-        """Return whether a trial failed."""
-        statuses = {record.status for record in self.records}
-        return bool(statuses & {"failed", "timeout", "out-of-memory"})
+    def failed_count(self) -> int:
+        """The number of trials that failed."""
+        faults = {"failed", "timeout", "out-of-memory"}
+        return sum(record.status in faults for record in self.records)
 
 
 def load_run(folder: Path) -> LoadedRun:

@@ -56,7 +56,7 @@ def test_tried_threads_are_apart_from_the_rows(load):
 def test_run_failed_if_a_trial_of_any_kind_failed(load, status, kind):
     of = case("textbook-keras" if kind == "textbook" else "a")
     other = ok(of, kind=kind, status=status, trial="another")
-    assert load(ok(case()), other).failed is (status in {"failed", "timeout"})
+    assert load(ok(case()), other).failed_count == (status in {"failed", "timeout"})
 
 
 # ----- damage, and other machines
