@@ -110,7 +110,9 @@ def make_opening(run: LoadedRun) -> Opening:
         text = write_crossovers(measure_growth(run.rows)) or f"{more.lstrip(',; ')}."
         answers.append(f"{max(models):,} models at once: {first}; {text}")
     frameworks = len({row.case.framework for row in ranked})
-    picture = None
+    picture, standings = None, list[Standing]()
+    if len(started) > 1:
+        standings = [*list_trainings(run, started), *list_quantities(run, started)]
     if started:
         title = write_frontier(stretches) if len(started) > 1 else "Seconds from a cold start"
         draw = partial(chart_frontier, started, stretches, EPOCHS, title)
@@ -129,7 +131,7 @@ def make_opening(run: LoadedRun) -> Opening:
             if (file := run.folder / name).is_file()
         },
         picture=picture,
-        standings=list_standings(run, started) if len(started) > 1 else [],
+        standings=standings,
         models=models,
         batches=list_batches(run, started) if started else [],
     )
@@ -173,14 +175,6 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     return [*facts, *sorted(suites)]
 
 
-def list_standings(run: LoadedRun, rows: Sequence[Row]) -> list[Standing]:
-    """Return comparable rows in the order of each quantity that a reader can choose.
-
-    rows: of the first workload; those of another one are of the same size.
-    """
-    return [*list_trainings(run, rows), *list_quantities(run, rows)]
-
-
 def list_trainings(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
     """Yield the standings of some epochs, by their number, models, batch size and kind of start."""
     shown = {label_case(row.case) for row in rows}
@@ -210,7 +204,10 @@ def list_trainings(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
 
 
 def list_quantities(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
-    """Yield the standings of other quantities."""
+    """Yield the standings of other quantities.
+
+    rows: of the first workload; those of another one are of the same size.
+    """
     shown = {label_case(row.case) for row in rows}
     more = {"steady": ("An epoch, once running", time_epochs(rows))}
     for name in list_workloads(run.rows)[1:]:

@@ -76,11 +76,6 @@ def group_by_device(rows: Iterable[Row]) -> list[list[Row]]:
     return [group for group in groups.values() if group]
 
 
-def describe_workload_size(rows: Sequence[Row]) -> str:
-    """Name the workload, the device and the size of comparable rows."""
-    return f"workload {rows[0].case.workload}: {describe_problem(rows)}"
-
-
 # Those whose users compare them first.
 FAMILY_NAMES = {"jax": "JAX", "torch": "PyTorch", "keras": "Keras", "tensorflow": "TensorFlow"}
 OTHERS = "others"
@@ -219,7 +214,7 @@ def tabulate_programs(
 
     With the threads, where they differ. title: without the problem, which is added.
     """
-    title = f"{title}, {describe_workload_size(rows)}"
+    title = f"{title}, workload {rows[0].case.workload}: {describe_problem(rows)}"
     cases = [row.case for row in rows]
     columns = [
         tables.list_words("program", map(name_case, cases)),

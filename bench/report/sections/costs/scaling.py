@@ -19,6 +19,7 @@ from bench.report.base.labels import (
     label_case,
     list_names,
     name_case,
+    start_tip,
     vary_threads,
 )
 from bench.report.base.load import LoadedRun
@@ -226,8 +227,7 @@ def _make_point(row: Row) -> dict[str, Any]:
     bounds = sorted(samples / bound for bound in (epoch.low, epoch.high) if bound is not None)
     interval = " to ".join(f"{numbers.format_number(bound)} samples/s" for bound in bounds)
     tip = [
-        label_case(row.case),
-        numbers.format_threads(row.case.threads),
+        *start_tip(row.case),
         f"batch size {row.case.batch_size:,}",
         f"{numbers.format_number(samples / epoch.mean)} samples/s",
     ]
