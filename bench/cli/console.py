@@ -63,8 +63,7 @@ def print_comparison(comparison: ComparisonOutput, style: str) -> None:
     for line in comparison.opening:
         print_line(line)
     for table in comparison.tables:
-        if table.lines:
-            stdout.print("\n", format_table(table), sep="")
-            print_line(table.note)
+        stdout.print("\n", format_table(table), sep="")
+        print_line(table.note)
     for line in comparison.remarks:
         print_line(line)

@@ -33,7 +33,7 @@ class Annotation(NamedTuple):
 class ComparisonOutput:
     """A comparison in all formats."""
 
-    tables: Sequence[Table]
+    tables: Sequence[Table]  # each with a line or more
     remarks: Sequence[str]  # lines after the tables
     annotations: Sequence[Annotation]
     document: Mapping[str, Any]  # of the JSON format
@@ -48,7 +48,7 @@ def format_output(output: ComparisonOutput, style: str) -> str:
     if style == "json":
         return json.dumps(output.document, indent=2, ensure_ascii=False, allow_nan=False)
     parts = [f"**{escape(line)}**\n" for line in output.opening]
-    for table in filter(lambda table: table.lines, output.tables):
+    for table in output.tables:
         note = f"\n{escape(table.note)}\n" if table.note else ""
         parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
     parts += [f"- {escape(line)}" for line in output.remarks]

@@ -270,21 +270,26 @@ def _describe_open_median(case: CaseComparison, rule: Rule) -> str:
 def describe_software_changes(
     baseline: Mapping[str, str], candidate: Mapping[str, str]
 ) -> list[str]:
-    """Name packages with another version, those that both sides have first, and count the others.
-
-    Empty if the software of one side is not known.
-    """
-    if not baseline or not candidate:
-        return []
-    both = baseline.keys() & candidate.keys()
-    names = sorted(baseline.keys() | candidate.keys(), key=lambda name: (name not in both, name))
+    """Name packages that differ, those that both sides have first, and count what is left."""
+    versions = compare_software(baseline, candidate)
     changes = [
-        f"{name} {before} → {after}"
-        for name in names
-        if (before := baseline.get(name, "absent")) != (after := candidate.get(name, "absent"))
+        f"{name} {before or 'absent'} → {after or 'absent'}"
+        for name, (before, after) in sorted(versions.items(), key=lambda item: None in item[1])
     ]
     more = len(changes) - MAX_NAMED
     return changes[:MAX_NAMED] + ([f"{more} more packages"] if more > 0 else [])
+
+
+def compare_software(
+    baseline: Mapping[str, str], candidate: Mapping[str, str]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return both versions of the packages that differ, by name; None on a side without it.
+
+    Empty if the software of one side is not known.
+    """
+    names = sorted({*baseline, *candidate}) if baseline and candidate else []
+    versions = {name: (baseline.get(name), candidate.get(name)) for name in names}
+    return {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
 def format_difference(case: CaseComparison, metric: MetricComparison) -> str:
@@ -331,8 +336,6 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
             ratio = metric.pop("ratio")
             metric |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
         cases.append(document)
-    before, after = result.baseline.software, result.candidate.software
-    names = sorted({*before, *after}) if before and after else []
     return {
         "format": FORMAT,
         "command": result.command,
@@ -346,11 +349,7 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
         "refusal": result.refusal,
         "reason": result.reason,
         "status": result.exit_status,
-        "software": {
-            name: (before.get(name), after.get(name))
-            for name in names
-            if before.get(name) != after.get(name)
-        },
+        "software": compare_software(result.baseline.software, result.candidate.software),
         "cases": cases,
         "functions": [asdict(cost) for cost in result.functions],
     }
