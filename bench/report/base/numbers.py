@@ -74,11 +74,12 @@ def format_typical(value: Interval | float) -> str:
 
 
 def format_interval(
-    interval: Interval | None, scale: float = 1.0, unit: str = "", digits: int = 3
+    value: Interval | float | None, scale: float = 1.0, unit: str = "", digits: int = 3
 ) -> str:
     """Return a mean times a scale, with its unit, and the interval or the other group, if any."""
-    if interval is None:
+    if value is None:
         return ABSENT
+    interval = value if isinstance(value, Interval) else Interval(value)
     mean = f"{format_number(interval.mean * scale, digits)} {unit}".rstrip()
     if interval.other is not None:
         return f"{mean} or {format_number(interval.other * scale, digits)} {unit}".rstrip()

@@ -45,12 +45,7 @@ def list_memory(heading: str, sizes: Iterable[float | None]) -> Column:
 
 def list_numbers(heading: str, values: Iterable[CellValue], scale: float = 1.0) -> Column:
     """Return a column of numbers, each times a scale, whose heading names their unit."""
-
-    def format_cell(value: Interval | float) -> str:
-        interval = value if isinstance(value, Interval) else Interval(value)
-        return numbers.format_interval(interval, scale)
-
-    return _list_values(heading, values, format_cell)
+    return _list_values(heading, values, partial(numbers.format_interval, scale=scale))
 
 
 def list_accuracies(heading: str, accuracies: Iterable[CellValue]) -> Column:
