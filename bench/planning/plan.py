@@ -35,7 +35,7 @@ from bench.planning.threads import TRIES, choose_threads, count_wins, group_epoc
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record, Run, Skipped, StoppingRule, Trial
 from bench.worker.data import count_features, read_labels
-from bench.worker.machine import list_usable_cores, resolve_threads
+from bench.worker.machine import resolve_threads
 from bench.worker.workloads import get_workload
 from implementations import IMPLEMENTATIONS, MANY
 
@@ -79,33 +79,27 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What this machine has: cores that a process may use, and bytes of memory, None if unknown."""
+    """What this machine has: cores that a process may use, and bytes of memory."""
 
     cores: int
-    memory: int | None = None
+    memory: int
 
 
 # ----- a new run
-
-
-def refuse_file(path: Path) -> Inspection:
-    """Raise UserError for a user's own file, where nobody could import it."""
-    raise UserError(f"{path}: only registered implementations are measured here")
 
 
 def plan_run(
     options: RunOptions,
     folder: Path | None,
     command: str,
-    host: Host | None = None,
-    inspect: Callable[[Path], Inspection] = refuse_file,
+    host: Host,
+    inspect: Callable[[Path], Inspection],
 ) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run and write nothing; raises UserError.
 
     folder: None for a new one in results/. command: recorded with the run. inspect: imports a
     user's own file in a child.
     """
-    host = host or Host(len(list_usable_cores()))
     options = resolve_options(options, host)
     values = choose_values(options, host)
 
@@ -170,9 +164,8 @@ def resolve_options(options: RunOptions, host: Host) -> RunOptions:
     if options.sweep and (options.batch_sizes or options.threads or options.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples. Leave those out")
     data = dataset.find(options.data).folder
-    if host.memory is not None:
-        # One size must fit; of several, those that do not fit become rows with their reason.
-        check_memory(min(options.samples, default=0), count_features(data), host.memory)
+    # One size must fit; of several, those that do not fit become rows with their reason.
+    check_memory(min(options.samples, default=0), count_features(data), host.memory)
     threads = [resolve_threads(n, host.cores) for n in options.threads]
     return dataclasses.replace(
         options,

@@ -27,7 +27,6 @@ from bench.planning.plan import (
 )
 from bench.planning.presets import ALL_CORES
 from bench.records.schema import StoppingRule, Trial
-from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, MANY
 
 NAMES = [entry.name for entry in IMPLEMENTATIONS if entry.always]
@@ -50,14 +49,18 @@ def small(current_folder):
     return str(current_folder / "small")
 
 
+def plan_new(options, cores=2, folder=None):
+    """Plan a run of registered programs; return its folder and its plan."""
+    return plan_run(options, folder, "a command", Host(cores, 2**40), pytest.fail)
+
+
 @pytest.fixture
 def make(small):
     """Plan a run of small data, altered by keyword; return the plan."""
 
-    def make(folder=None, memory=None, **changes):
+    def make(folder=None, **changes):
         options = RunOptions(**{"data": small, "batch_sizes": (8,), **changes})
-        host = Host(len(list_usable_cores()), memory=memory)
-        return plan_run(options, folder, "a command", host)[1]
+        return plan_new(options, folder=folder)[1]
 
     return make
 
@@ -67,10 +70,10 @@ def make(small):
 
 def test_new_run_has_name_folder_and_every_implementation(small, current_folder):
     options = RunOptions(data=small, batch_sizes=(8,), timeout=30.0, seed=7, budget=600.0)
-    folder, planned = plan_run(options, None, "a command")
+    folder, planned = plan_new(options)
     assert folder == Path("results") / planned.run
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", planned.run)
-    assert planned.run != plan_run(options, None, "")[1].run
+    assert planned.run != plan_new(options)[1].run
     assert planned.created.endswith("+00:00")
     values = (planned.command, planned.seed, planned.timeout, planned.budget, planned.data_source)
     assert values == ("a command", 7, 30.0, 600.0, small)
@@ -97,7 +100,7 @@ def test_several_models_have_their_programs_and_all_threads(make, monkeypatch):
         chosen = [one for one in planned.cases if one.workload == workload]
         expected = [entry.name for entry in programs if entry.always]
         assert [one.implementation for one in chosen] == expected
-        assert {one.threads for one in chosen if one.many} <= {len(list_usable_cores())}
+        assert {one.threads for one in chosen if one.many} <= {2}
     named = make(workloads=("sgd", "many-1"), implementations=("numpy", "jax-vmap")).cases
     assert len(named) == 4  # those that do not fit become rows with their reason
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48_000))
@@ -111,7 +114,7 @@ def digits():
 
     def make(**changes):
         options = RunOptions(**{"data": "digits", "samples": (1280,), **changes})
-        return plan_run(options, None, "a command")[1]
+        return plan_new(options)[1]
 
     return make
 
@@ -161,7 +164,7 @@ def test_sweep_has_a_layer_only_by_its_name(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
     options = RunOptions(data="digits", workloads=("sgd",), sweep=True, preset="layers")
     both = options, dataclasses.replace(options, implementations=("optax",))
-    every, named = (plan_run(one, None, "")[1] for one in both)
+    every, named = (plan_new(one)[1] for one in both)
     swept, with_optax = ({one.implementation for one in run.sweep} for run in (every, named))
     assert swept == set(NAMES)
     assert with_optax == {*NAMES, "optax"}
@@ -172,8 +175,7 @@ def test_sweep_does_not_measure_the_second_size_again(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
     both = {"data": "digits", "workloads": ("sgd",), "sweep": True}
     alone, with_layers = (
-        plan_run(RunOptions(**both, preset=preset), None, "", Host(2))[1]
-        for preset in ("default", "layers")
+        plan_new(RunOptions(**both, preset=preset))[1] for preset in ("default", "layers")
     )
     assert ("sgd", "softmax", 128) in list_batch_sizes(alone.sweep)
     assert {one.batch_size for one in with_layers.sweep} == {8, 384, 1920, 9600}
@@ -235,7 +237,7 @@ def test_all_cores_of_the_cpu_are_variants_of_a_default_run(small, changes, core
     options = RunOptions(
         data=small, batch_sizes=(8,), implementations=("jax",), devices=("cpu", "gpu"), **changes
     )
-    planned = plan_run(options, None, "", Host(cores))[1]
+    planned = plan_new(options, cores)[1]
     assert {(one.device, one.threads) for one in planned.cases} == threads
     assert {(one.workload, one.threads) for one in planned.variants} == {("sgd", n) for n in tried}
     probed = {(one.device, one.threads) for one in planned.rooflines}
@@ -243,14 +245,14 @@ def test_all_cores_of_the_cpu_are_variants_of_a_default_run(small, changes, core
 
 
 def test_row_of_one_core_has_no_variant():
-    planned = plan_run(RunOptions(data="digits"), None, "", Host(4))[1]
+    planned = plan_new(RunOptions(data="digits"), 4)[1]
     one_core = {one.implementation for one in planned.cases if one.one_core}
     assert {one.implementation for one in planned.variants} == set(NAMES) - one_core
 
 
 def test_published_run_has_ladder_and_sweep_with_one_thread(monkeypatch):
     monkeypatch.setattr(plan, "read_labels", lambda *_: range(48000))
-    planned = plan_run(RunOptions(data="digits", preset="publish"), None, "", Host(4))[1]
+    planned = plan_new(RunOptions(data="digits", preset="publish"), 4)[1]
     sizes = {(one.workload, one.batch_size, one.threads) for one in planned.cases}
     assert sizes == {("sgd", 32, 1), ("sgd", 32, 4), ("sgd", 128, 1), ("textbook", 32, 1)}
     assert {(one.batch_size, one.threads) for one in planned.sweep} == {
@@ -258,7 +260,7 @@ def test_published_run_has_ladder_and_sweep_with_one_thread(monkeypatch):
     }
     assert {one.threads for one in planned.cases if one.one_core} == {1}
     asked = RunOptions(data="digits", preset="layers", threads=(2,))
-    assert {one.threads for one in plan_run(asked, None, "", Host(4))[1].cases} == {2}
+    assert {one.threads for one in plan_new(asked, 4)[1].cases} == {2}
 
 
 def test_textbook_programs_run_with_the_whole_textbook_workload(make, small, monkeypatch):
@@ -295,7 +297,7 @@ def test_rounds_end_by_a_rule_and_a_budget_unless_they_are_fixed(make, changes, 
 
 
 def test_sweep_has_no_budget():
-    swept = plan_run(RunOptions(data="digits", sweep=True, **JAX), None, "")[1]
+    swept = plan_new(RunOptions(data="digits", sweep=True, **JAX))[1]
     assert (swept.stopping.least_rounds, swept.budget) == (3, None)
 
 

@@ -253,7 +253,7 @@ def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Pa
     if resume:
         folder = output or resuming.find_newest_run()
         return folder, resuming.read_resumed(folder, request)
-    host = Host(len(list_usable_cores()), memory=read_usable_memory())
+    host = Host(len(list_usable_cores()), read_usable_memory())
     inspect = partial(preflight.inspect, variables=request.env)
     return plan_run(request, output, quote_command(), host, inspect)
 
