@@ -157,13 +157,6 @@ class Row:
     # The same epochs at the run's mean speed, where the reference kernel makes processes agree
     # (speed.py), and else as they were measured. Ratios use them.
     adjusted_by_round: Mapping[int, float]
-    epoch: Interval | None  # seconds
-    # Of its epochs, by all rows of its table (intervals.py); None if unknown.
-    noise: TableNoise | None
-    # Of an epoch's two dense products by the probes. A program that skips zeros may be faster.
-    roofline_seconds: float | None
-    # Of the machine during the row, over the run's median; None where epochs do not follow it.
-    speed: float | None
     # Of a row that waits in more than MAX_WAITING of its epochs; None of any other.
     waits: Waits | None
     start: Start
@@ -173,6 +166,13 @@ class Row:
     epoch_joules: float | None  # energy of the GPU in an epoch
     parity_error: float | None  # the largest of all trials
     faults: tuple[tuple[str, str], ...]  # status and reason of every unsuccessful trial
+    epoch: Interval | None = None  # seconds
+    # Of its epochs, by all rows of its table (intervals.py); None if unknown.
+    noise: TableNoise | None = None
+    # Of an epoch's two dense products by the probes. A program that skips zeros may be faster.
+    roofline_seconds: float | None = None
+    # Of the machine during the row, over the run's median; None where epochs do not follow it.
+    speed: float | None = None
     machine: str = ""  # distinguishes rows of several runs, which are not comparable; else empty
     # Other planned rows of its workload were not tried yet (``count_tried``), so it is not ranked
     # among them.
@@ -291,7 +291,7 @@ def summarize(
         adjusted = adjustment.seconds.get(slug, {})
         parts = trials, scored[slug], environment, adjusted
         row = _summarize_case(*parts, size=size, swept=size != first[case.workload])
-        least = least if row.epoch else None
+        least = least if row.succeeded else None
         rows.append(replace(row, speed=speeds.get(slug), roofline_seconds=least))
     return sorted(_share_noise(rows), key=place_row)
 
@@ -430,10 +430,6 @@ def _summarize_case(
         rounds=len({trial.round for trial in trials}),
         epochs_by_round=medians,
         adjusted_by_round={**medians, **adjusted},
-        epoch=_estimate(medians.values(), None),
-        noise=None,
-        roofline_seconds=None,
-        speed=None,
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
         start=_summarize_starts(good),
         prediction=Prediction(
