@@ -1,7 +1,6 @@
 """Print what is measured while it is measured."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Self
 
 from rich.console import Console, Group
@@ -9,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import print_line, stdout
+from bench.cli.console import print_line
 from bench.errors import clean_text
 from bench.runner import lock
 from bench.runner.events import Transient
@@ -51,13 +50,6 @@ class Screen:
         self._live.update(Group(self._status, *self._tables), refresh=True)
 
 
-def await_host(console: Console = stdout) -> AbstractContextManager[None]:
+def await_host() -> AbstractContextManager[None]:
     """Hold the host's lock in a block; say so before waiting for another run that has it."""
-    return lock.hold_host_lock(lambda line: print_line(line, console))
-
-
-@contextmanager
-def measuring(console: Console) -> Iterator[Screen]:
-    """Hold the host's lock in a block that measures, and yield the screen for its progress."""
-    with await_host(console), Screen(console) as screen:
-        yield screen
+    return lock.hold_host_lock(print_line)

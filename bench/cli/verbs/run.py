@@ -11,7 +11,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import print_line, quote_command, stdout
-from bench.cli.live import measuring
+from bench.cli.live import Screen, await_host
 from bench.cli.progress import RunProgress, print_plan
 from bench.cli.results import print_report, print_sharing
 from bench.data import dataset
@@ -236,7 +236,8 @@ def run(
     progress = RunProgress(loop.Estimate(loop.read_earlier_records(folder.parent)), folder)
     with (
         Ending() as ending,
-        measuring(stdout) as screen,
+        await_host(),
+        Screen(stdout) as screen,
         closing(loop.measure_run(folder, plan, images)) as events,
     ):
         for event in events:
