@@ -58,7 +58,7 @@ class RunOptions:
 
     preset: str = "default"
     implementations: tuple[str, ...] = ()
-    workloads: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()  # each once
     devices: tuple[Device, ...] = ("cpu",)
     batch_sizes: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()  # ALL_CORES stands for every core of the machine that measures
@@ -167,11 +167,7 @@ def resolve_options(options: RunOptions, host: Host) -> RunOptions:
     # One size must fit; of several, those that do not fit become rows with their reason.
     check_memory(min(options.samples, default=0), count_features(data), host.memory)
     threads = [resolve_threads(n, host.cores) for n in options.threads]
-    return dataclasses.replace(
-        options,
-        workloads=tuple(dict.fromkeys(options.workloads)),
-        threads=tuple(dict.fromkeys(threads)),
-    )
+    return dataclasses.replace(options, threads=tuple(dict.fromkeys(threads)))
 
 
 def choose_values(options: RunOptions, host: Host) -> Preset:

@@ -42,6 +42,7 @@ from bench.report.sections.verdict import (
     list_remarks,
     sort_timings,
     time_epochs,
+    time_starts,
     write_frontier,
 )
 from bench.worker.workloads import count_models
@@ -248,11 +249,6 @@ def list_batches(run: LoadedRun, rows: Sequence[Row]) -> list[int]:
 def select_started(rows: Iterable[Row], names: Container[str]) -> list[Row]:
     """Return the rows of these names that recorded their start."""
     return [row for row in rows if row.start.by_round and label_case(row.case) in names]
-
-
-def time_starts(rows: Iterable[Row], epochs: int) -> list[Timing]:
-    """Return the seconds from a start until this many epochs are trained."""
-    return [Timing(row, times, times) for row in rows if (times := row.sum_epochs(epochs))]
 
 
 def time_resets(rows: Iterable[Row], epochs: int) -> list[Timing]:

@@ -241,8 +241,12 @@ def describe_agreement(run: LoadedRun) -> str:
 
 def time_cold_starts(rows: Sequence[Row]) -> list[Timing]:
     """Return the seconds of five epochs from a cold start of each softmax row, in order."""
-    times = [(row, row.sum_epochs(EPOCHS)) for row in select_softmax(rows)]
-    return sort_timings(Timing(row, by_round, by_round) for row, by_round in times if by_round)
+    return sort_timings(time_starts(select_softmax(rows), EPOCHS))
+
+
+def time_starts(rows: Iterable[Row], epochs: int) -> list[Timing]:
+    """Return the seconds from a start until this many epochs are trained."""
+    return [Timing(row, times, times) for row in rows if (times := row.sum_epochs(epochs))]
 
 
 def time_epochs(rows: Sequence[Row]) -> list[Timing]:

@@ -31,7 +31,6 @@ THREADS_TITLE = "Growth with the number of threads"
 NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size."
 NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
-CHOSEN_NOTE = "In round brackets: the threads."
 THREADS_NOTE = (
     "Speedup: the time with one thread over the time with these threads, round by round. Rows that "
     "were not measured in the same rounds are left out."
@@ -138,7 +137,7 @@ def tabulate_batch_sizes(rows: Sequence[Row]) -> Table:
     texts, notes = [numbers.format_interval(row.epoch, scale) for row in rows], [NOTE]
     if vary_threads(rows):
         texts = [f"{text} ({row.case.threads})" for text, row in zip(texts, rows, strict=True)]
-        notes.append(CHOSEN_NOTE)
+        notes.append("In round brackets: the threads.")
     else:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
     if are_adjusted(rows):

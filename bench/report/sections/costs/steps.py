@@ -51,7 +51,6 @@ HALF_NOTE = (
     "for vector machines). A row that waits has none."
 )
 PREDICTED_NOTE = "× predicted: an epoch at another batch size over the one that both costs predict."
-UNCERTAIN = "not told apart from 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ def tabulate_steps(
 def _format_difference(value: Interval | None, scale: float) -> str:
     """Return a difference of times with its interval, and whether it may be none."""
     doubt = value is not None and value.low is not None and not value.excludes(0)
-    return numbers.format_interval(value, scale) + (f", {UNCERTAIN}" if doubt else "")
+    return numbers.format_interval(value, scale) + (", not told apart from 0" if doubt else "")
 
 
 def list_ladders(rows: Sequence[Row]) -> list[list[Rung]]:

@@ -272,9 +272,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         "axis": make_log_axis(drawn, format="~g"),
         "title": "epoch time, ms (log scale)",
     }
-    dots = _draw_dots(
-        base, x, size=70, color=colour, shape=alt.Shape("style:N", scale=shapes, title=None)
-    )
+    dots = _draw_dots(base, x, colour, alt.Shape("style:N", scale=shapes, title=None))
     legend = [BARS, "rings: processes"] if _has_bars(rows) else []
     ticks = []
     if any(point["roofline"] is not None for point in points):  # a layer without data has no scale
@@ -349,14 +347,14 @@ def _make_point(row: Row) -> dict[str, Any]:
     }
 
 
-def _draw_dots(base: Any, x: Mapping[str, Any], *, size: int, color: Any, shape: Any) -> list[Any]:
+def _draw_dots(base: Any, x: Mapping[str, Any], colour: Any, shape: Any) -> list[Any]:
     """Return the layers of each point's dot, and of the bar of its interval.
 
     The field tip is the tooltip of the dot, and the field of says what both are about.
     """
     bar = base.mark_rule(strokeWidth=2, aria=True)
-    dot = base.mark_point(size=size, filled=True, opacity=1, aria=True)
+    dot = base.mark_point(size=70, filled=True, opacity=1, aria=True)
     return [
-        bar.encode(x=alt.X("low:Q", **x), x2="high:Q", color=color, description="of:N"),
-        dot.encode(x=alt.X("mean:Q", **x), color=color, description="tip:N", shape=shape),
+        bar.encode(x=alt.X("low:Q", **x), x2="high:Q", color=colour, description="of:N"),
+        dot.encode(x=alt.X("mean:Q", **x), color=colour, description="tip:N", shape=shape),
     ]
