@@ -4,6 +4,7 @@ A roofline is the best that any probe reached, in its fastest repetition. Rows a
 roofline of the same run, device and number of threads: of the cores that they were allowed.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ class Roofline:
 
     rate: float  # float32 operations a second of a matrix product
     rate_by: str  # the framework that reached it
-    bandwidth: Mapping[int, float]  # bytes a second, by the number of bytes read
-    bandwidth_by: Mapping[int, str]  # the framework of each
+    # Bytes a second and the framework that reached it, by the number of bytes read.
+    reads: Mapping[int, tuple[float, str]]
     # Seconds of the shortest update that depends on the one before; None on a CPU.
     step: float | None = None
 
@@ -38,10 +39,10 @@ class Roofline:
         models = max(1, count_models(case.workload))
         operations = 4 * case.samples * features * classes * models
         image_bytes = case.bytes_per_pixel * case.samples * features
-        bandwidth = self.bandwidth.get(image_bytes)
+        bandwidth, _ = self.reads.get(image_bytes, (math.inf, ""))
         return max(
             operations / self.rate,
-            image_bytes / bandwidth if bandwidth else 0.0,
+            image_bytes / bandwidth,
             self.step * case.steps if self.step else 0.0,
         )
 
@@ -64,10 +65,5 @@ def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
                 speed = (size * (probe.read_times or 1) / seconds, framework)
                 reads[size] = max(speed, reads.get(size, speed))
             steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
-        rooflines[resources] = Roofline(
-            *max(rates),
-            bandwidth={size: speed for size, (speed, _) in reads.items()},
-            bandwidth_by={size: framework for size, (_, framework) in reads.items()},
-            step=min(steps, default=None),
-        )
+        rooflines[resources] = Roofline(*max(rates), reads, min(steps, default=None))
     return rooflines

@@ -27,8 +27,8 @@ def test_roofline_is_fastest_repetition_of_best_probe():
         ]
     )["cpu", 2]
     assert (best.rate, best.rate_by) == (pytest.approx(2e11), "jax")
-    assert best.bandwidth == pytest.approx({150: 3000, 40: 5000, 7: 7000})
-    assert best.bandwidth_by == {150: "torch", 40: "torch", 7: "keras"}
+    speeds = {150: (3000, "torch"), 40: (5000, "torch"), 7: (7000, "keras")}
+    assert best.reads == {size: (pytest.approx(speed), by) for size, (speed, by) in speeds.items()}
     assert best.step is None
 
 
@@ -36,11 +36,11 @@ def test_roofline_is_fastest_repetition_of_best_probe():
     ("roofline", "batch_size", "seconds"),
     [
         # 4 * 48,000 * 784 * 10 = 1,505,280,000 operations; 4 * 48,000 * 784 = 150,528,000 bytes.
-        (Roofline(1e11, "", {150_528_000: 2e10}, {}), 32, 0.0150528),
-        (Roofline(1e12, "", {150_528_000: 1e10}, {}), 32, 0.0150528),
-        (Roofline(1e12, "", {150_528_000: 1e12}, {}, step=4e-5), 32, 1500 * 4e-5),
-        (Roofline(1e12, "", {150_528_000: 1e12}, {}, step=4e-5), 480, 100 * 4e-5),
-        (Roofline(1e11, "", {40: 1.0}, {}), 32, 0.0150528),  # another size's bandwidth
+        (Roofline(1e11, "", {150_528_000: (2e10, "")}), 32, 0.0150528),
+        (Roofline(1e12, "", {150_528_000: (1e10, "")}), 32, 0.0150528),
+        (Roofline(1e12, "", {150_528_000: (1e12, "")}, step=4e-5), 32, 1500 * 4e-5),
+        (Roofline(1e12, "", {150_528_000: (1e12, "")}, step=4e-5), 480, 100 * 4e-5),
+        (Roofline(1e11, "", {40: (1.0, "")}), 32, 0.0150528),  # another size's bandwidth
     ],
     ids=["operations", "bytes", "steps", "fewer steps", "unknown bandwidth"],
 )
@@ -49,12 +49,12 @@ def test_epoch_takes_the_longest_of_operations_bytes_steps(roofline, batch_size,
 
 
 def test_each_of_several_models_has_its_products():
-    roofline = Roofline(1e11, "", {150_528_000: 1e12}, {})
+    roofline = Roofline(1e11, "", {150_528_000: (1e12, "")})
     assert roofline.epoch_seconds(case(workload="many-30"), 784, 10) == pytest.approx(0.451584)
 
 
 def test_epoch_reads_the_bytes_that_the_implementation_keeps():
-    roofline = Roofline(1e15, "", {37_632_000: 1e10, 150_528_000: 1e10}, {})
+    roofline = Roofline(1e15, "", dict.fromkeys((37_632_000, 150_528_000), (1e10, "")))
     of = case(pixel_bytes={"cpu": 1})
     assert roofline.epoch_seconds(of, 784, 10) == pytest.approx(0.0037632)
     on_gpu = case(pixel_bytes={"cpu": 1}, device="gpu")

@@ -62,16 +62,15 @@ def tabulate_roofline(rooflines: Mapping[Resources, Roofline], image_bytes: int)
     image_bytes: of the float32 images that an epoch of the tables reads.
     """
     resources, best = zip(*sorted(rooflines.items()), strict=True)
-    bandwidths = [roof.bandwidth.get(image_bytes) for roof in best]
-    readers = [roof.bandwidth_by.get(image_bytes, "") for roof in best]
+    reads = [roof.reads.get(image_bytes, (None, "")) for roof in best]
     columns = (
         tables.list_words("device", [device for device, _ in resources]),
         tables.list_counts("threads", [threads for _, threads in resources]),
         tables.list_numbers("matrix product, GFLOP/s", [roof.rate for roof in best], 1e-9),
-        tables.list_numbers("bandwidth, GB/s", bandwidths, 1e-9),
+        tables.list_numbers("bandwidth, GB/s", [speed for speed, _ in reads], 1e-9),
         tables.list_times("a step", [roof.step for roof in best]),
         tables.list_words("best product by", [roof.rate_by for roof in best]),
-        tables.list_words("best bandwidth by", readers),
+        tables.list_words("best bandwidth by", [framework for _, framework in reads]),
     )
     return tables.build_table("The roofline", columns, ROOFLINE_NOTE)
 

@@ -10,9 +10,8 @@ LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
 
 
 def test_bandwidth_is_that_of_the_tables_size():
-    readers = {LARGE: "torch", SMALL: "numpy"}
-    roofline = Roofline(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, readers)
-    for size, bandwidth in ((LARGE, "20.0"), (SMALL, "90.0")):
+    roofline = Roofline(1.2345e11, "jax", {LARGE: (2e10, "torch"), SMALL: (9e10, "numpy")})
+    for size, bandwidth, reader in ((LARGE, "20.0", "torch"), (SMALL, "90.0", "numpy")):
         table = resources.tabulate_roofline({("cpu", 2): roofline}, size)
         assert read_cells(table) == [
             {
@@ -21,7 +20,7 @@ def test_bandwidth_is_that_of_the_tables_size():
                 "matrix product, GFLOP/s": "123",
                 "bandwidth, GB/s": bandwidth,
                 "best product by": "jax",
-                "best bandwidth by": readers[size],
+                "best bandwidth by": reader,
             }
         ]
 
