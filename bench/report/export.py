@@ -19,6 +19,8 @@ from bench.report.base.load import LoadedRun
 
 # The release of pytest-benchmark that defines the format, and the format of pyperf.
 PYTEST_BENCHMARK, PYPERF = "5.3.1", "1.0"
+# The fields of a case by which pytest-benchmark groups.
+PARAMS = ("implementation", "workload", "device", "batch_size", "threads", "samples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,7 @@ def _export_case(exported: ExportedCase) -> dict[str, object]:
         "group": exported.name.replace(f"{case.implementation}-", "", 1),
         "name": exported.name,
         "fullname": exported.name,
-        "params": {
-            "implementation": case.implementation,
-            "workload": case.workload,
-            "device": case.device,
-            "batch_size": case.batch_size,
-            "threads": case.threads,
-            "samples": case.samples,
-        },
+        "params": {name: getattr(case, name) for name in PARAMS},
         "param": case.implementation,
         "extra_info": {
             "version": row.version,
