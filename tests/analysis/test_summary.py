@@ -184,6 +184,3 @@ def test_cases_differ_by_size_but_not_by_registry_details():
 def test_row_names_the_framework_version(changes, environments, version):
     (row,) = summarize([ok(case(**changes))], environments)
     assert row.version == version
-
-
-# ----- memory
