@@ -21,10 +21,7 @@ def reporting() -> Iterator[Reporter]:
     with Screen(stderr) as screen:
 
         def report(event: str | CaseComparison) -> None:
-            if isinstance(event, CaseComparison):
-                screen.show(describe_case(event))
-            else:
-                screen.show(event)
+            screen.show(describe_case(event) if isinstance(event, CaseComparison) else event)
 
         yield report
 

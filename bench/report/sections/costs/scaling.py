@@ -31,15 +31,13 @@ THREADS_TITLE = "Growth with the number of threads"
 NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size."
 NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
-THREADS_NOTE = (
-    "Speedup: the time with one thread over the time with these threads, round by round. Rows that "
-    "were not measured in the same rounds are left out."
-)
+SPEEDUP = "Speedup: the time with one thread over the time with these threads, round by round."
+THREADS_NOTE = f"{SPEEDUP} Rows that were not measured in the same rounds are left out."
 TRIED_NOTE = (
-    "Speedup: the time with one thread over the time with these threads, round by round. Other "
-    "tables have only the threads that were chosen: more than one where both processes save more "
-    f"than {MIN_GAIN:.0%} of the time (older runs: where the only one does)."
-).replace("%", " %")
+    f"{SPEEDUP} Other tables have only the threads that were chosen: more than one where both "
+    f"processes save more than {100 * MIN_GAIN:g} % of the time (older runs: where the only one "
+    "does)."
+)
 NOT_AT_FIRST = (
     "Batch size {:,}, at which the programs are ranked: measured with one number of threads."
 )
