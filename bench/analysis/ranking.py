@@ -138,17 +138,13 @@ def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> 
 
 def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
     """Return the ranked rows of the same machine, objective, workload, device and size."""
-    problem = (row.case.objective, *_identify_problem(row))
-    return [
-        other
-        for other in rows
-        if other.ranked and (other.case.objective, *_identify_problem(other)) == problem
-    ]
+    problem = _identify_problem(row)
+    return [other for other in rows if other.ranked and _identify_problem(other) == problem]
 
 
 def _identify_problem(row: Row) -> tuple[object, ...]:
-    """Return what rows must have in common to be compared, except the objective."""
-    return row.case.workload, row.case.device, *row.size, row.machine
+    """Return what rows must have in common to be compared."""
+    return row.case.objective, row.case.workload, row.case.device, *row.size, row.machine
 
 
 def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
