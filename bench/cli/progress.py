@@ -73,16 +73,16 @@ def print_plan(run: Run) -> None:
 class RunProgress:
     """What is printed of a run's events: a line for each, and text as it is.
 
-    folder: of the run, or None for no tables. On a terminal they show the trials that succeed.
-    Elsewhere each trial has a line, and a table follows once all rows of a workload were tried.
-    The records are read once; those of the events are added to them.
+    folder: of the run. On a terminal tables show the trials that succeed. Elsewhere each trial has
+    a line, and a table follows once all rows of a workload were tried. The records are read once;
+    those of the events are added to them.
     """
 
-    def __init__(self, times: Estimate, folder: Path | None = None) -> None:
+    def __init__(self, times: Estimate, folder: Path) -> None:
         self._times = times
-        self._live = stdout.is_terminal and folder is not None
+        self._live = stdout.is_terminal
         self._shown: set[str] = set()
-        self._run = RunRecords(folder) if folder else None
+        self._run = RunRecords(folder)
 
     def format(self, event: Event) -> Iterator[str | Table]:
         """Yield what is printed of an event."""
@@ -100,16 +100,15 @@ class RunProgress:
                 self._times.add(record)
                 if not self._live or record.status != "ok":
                     yield format_end(record, number, total)
-                if self._run is not None:
-                    self._run.add(record)
-                    if is_workload(record.case.workload):
-                        yield from self._tabulate(self._run, record.case.workload)
+                self._run.add(record)
+                if is_workload(record.case.workload):
+                    yield from self._tabulate(record.case.workload)
 
-    def _tabulate(self, run: "RunRecords", workload: str) -> Iterator[Table]:
+    def _tabulate(self, workload: str) -> Iterator[Table]:
         """Yield the table of a workload, if it is time to."""
         if workload in self._shown:
             return
-        rows = [row for row in run.list_rows() if row.case.workload == workload]
+        rows = [row for row in self._run.list_rows() if row.case.workload == workload]
         if self._live:  # the screen shows what there is
             rows = [replace(row, provisional=False) for row in rows]
         elif rows and not any(row.provisional for row in rows):

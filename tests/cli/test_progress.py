@@ -35,7 +35,7 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
     assert last == "6 trials, estimated time unknown, without an earlier run"
 
 
-def test_events_become_lines_and_tell_the_time_left():
+def test_events_become_lines_and_tell_the_time_left(tmp_path):
     record = ok(case("jax"), wall_seconds=12.0)
     trial = Trial("r1-x", "trial", 1, case("jax"))
     events = [
@@ -46,7 +46,8 @@ def test_events_become_lines_and_tell_the_time_left():
         TrialStarted(trial, 2, 3, (trial, trial)),
         TrialStarted(trial, 2, 3, (trial, trial), budget=20.0),
     ]
-    show = RunProgress(Estimate()).format
+    folder = write(tmp_path / "run", run(case("jax"), case("b")))  # of which b is not tried
+    show = RunProgress(Estimate(), folder).format
     lines = [line for event in events for line in show(event)]
     transient = [isinstance(line, Transient) for line in lines]
     assert transient == [True, True, False, False, True, True]
