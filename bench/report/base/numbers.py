@@ -51,9 +51,7 @@ def choose_unit(times: Iterable[Interval | float | None]) -> tuple[float, str]:
 
 def format_duration(value: Interval | float | None) -> str:
     """Return a time in s, ms or µs, and its interval, if there is one, in the same unit."""
-    if value is None:
-        return ABSENT
-    interval = value if isinstance(value, Interval) else Interval(value)
+    interval = Interval(value) if isinstance(value, int | float) else value
     return format_interval(interval, *choose_unit([interval]))
 
 
