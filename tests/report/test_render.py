@@ -285,17 +285,14 @@ def test_csv_has_gpu_columns_if_one_was_tried():
 # ----- pages
 
 
-def render_page(*scripts):
-    return html.render_page("index.html.j2", scripts=scripts, title="<i><b>", tables=[])
-
-
 def hash_texts(texts):
     digests = [hashlib.sha256(text.encode()).digest() for text in texts]
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
 def test_policy_names_scripts_and_fetches_nothing():
-    text = render_page("one()", "two('ü')")
+    scripts = ["one()", "two('ü')"]
+    text = html.render_page("index.html.j2", scripts=scripts, title="<i><b>", tables=[])
     assert not re.search("<i>|<b>", text)
     (content,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', text)
     policy = dict(part.split(" ", 1) for part in unescape(content).split("; "))
