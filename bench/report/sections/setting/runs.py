@@ -18,6 +18,7 @@ from bench.report.base.labels import format_epoch, list_faults
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
 from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
+from implementations import IMPLEMENTATIONS
 
 RUNS_TITLE = "The runs"
 TEXTBOOK_TITLE = "The textbook's figures and those measured here"
@@ -33,17 +34,8 @@ OVER_TIME_NOTE = (
     "not what differs between hours: use "
     "`softmax-bench ab` to find out whether something became slower."
 )
-# Those whose versions a report names.
-DISTRIBUTIONS = (
-    "numpy",
-    "scikit-learn",
-    "numba",
-    "torch",
-    "jax",
-    "jaxlib",
-    "tensorflow",
-    "keras",
-)
+# Those whose versions a report names: the frameworks, and what else may decide how fast one is.
+DISTRIBUTIONS = tuple(dict.fromkeys([*(entry.framework for entry in IMPLEMENTATIONS), "jaxlib"]))
 NO_TEXTBOOK = "Not part of this run; `bench run` without a selection measures them."
 NO_FAULTS = "None: every trial succeeded."
 NO_NOISE = "No limit of disturbance was exceeded over the whole run."
