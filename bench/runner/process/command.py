@@ -94,7 +94,9 @@ class Command(Child):
             status, reason = "out-of-memory", "the kernel ended it: the machine had no memory left"
         elif lines:
             reason = f"{reason}: {join_lines(lines[-1])}"
-        return Outcome(status, reason, {}, stderr, seconds, session.cpu_seconds, output, queue)
+        usage = session.usage
+        cpu = usage["ru_utime"] + usage["ru_stime"]
+        return Outcome(status, reason, {}, stderr, seconds, cpu, output, queue, usage)
 
     def _find_wrong_count(self) -> str | None:
         """Return how a command that loops answered wrongly: then its iterations are no such."""

@@ -56,6 +56,8 @@ class Outcome:
     output: str = ""  # the last of what a command printed
     # For which its first thread waited for a core, where the system says so.
     queue_seconds: float = 0.0
+    # What a command used, by the names of getrusage(2): CPU seconds, page faults, switches, blocks.
+    usage: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def computing(self) -> float:

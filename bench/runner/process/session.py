@@ -26,6 +26,11 @@ _PIPE_BYTES = 2**20
 # How often the end of a process is looked for where there is no pidfd (macOS).
 _POLL_SECONDS = 0.5
 _DAY_SECONDS = 86_400.0  # select takes no infinite time
+# What the kernel adds up of processes that were reaped: getrusage(2).
+_USAGE = (
+    *("ru_utime", "ru_stime", "ru_minflt", "ru_majflt"),
+    *("ru_nvcsw", "ru_nivcsw", "ru_inblock", "ru_oublock"),
+)
 
 # The processes that were started here, each with a session of its own, and not yet reaped.
 leaders: set[int] = set()
@@ -85,8 +90,8 @@ class Session:
     """A process that leads a session of its own, until it is reaped.
 
     pipes: those that it writes to. deadline: on the monotonic clock, or infinite. scratch: see
-    ``kill_leftovers``. cpu_seconds: 0 until it is reaped; then its CPU time, with that of the
-    processes for which it waited.
+    ``kill_leftovers``. usage: 0 until it is reaped; then what it used by the names of getrusage(2),
+    with the processes for which it waited.
     """
 
     def __init__(
@@ -101,7 +106,7 @@ class Session:
         self._pipes = pipes
         self._deadline = deadline
         self._scratch = scratch
-        self.cpu_seconds = 0.0
+        self.usage = dict.fromkeys(_USAGE, 0.0)
         self._pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
         for pipe in pipes:
             pipe.close_write_end()
@@ -147,9 +152,10 @@ class Session:
         self._reap(self.process.wait)
 
     def _reap(self, reap: Callable[[], int | None]) -> int | None:
-        before = _read_reaped_cpu_seconds()
+        before = _read_reaped_usage()
         code = reap()
-        self.cpu_seconds += _read_reaped_cpu_seconds() - before
+        for name, used in _read_reaped_usage().items():
+            self.usage[name] += used - before[name]
         if code is not None:
             leaders.discard(self.process.pid)
         return code
@@ -243,10 +249,10 @@ class Child:
         return ended, seconds
 
 
-def _read_reaped_cpu_seconds() -> float:
-    """Return the CPU time of all processes that this one has reaped."""
+def _read_reaped_usage() -> dict[str, float]:
+    """Return what all processes that this one has reaped have used."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return {name: getattr(usage, name) for name in _USAGE}
 
 
 def read_queue_seconds(path: str) -> float:

@@ -74,6 +74,13 @@ def test_processor_time_is_that_of_a_command_and_what_it_waits_for(finished):
     assert float(outcome.output) < outcome.cpu_seconds <= outcome.wall_seconds
 
 
+def test_page_faults_are_those_of_a_command_and_what_it_waits_for(finished):
+    work = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    code = f"subprocess.run([sys.executable, '-c', {work!r}], check=True)"
+    outcome = finished(code, output_bytes=100)
+    assert 0 < float(outcome.output) < outcome.usage["ru_minflt"]
+
+
 def test_time_in_the_queue_of_a_core_is_not_waiting(finished):
     work = "sum(range(10**7))"
     both = f"other = subprocess.Popen([sys.executable, '-c', {work!r}]); {work}; other.wait()"
