@@ -51,7 +51,7 @@ VERBS = {
         "gate --base main --metric cpu-time --command 'python job.py'",
     ),
     "init": Verb(
-        "Write the workflow of a gate for your repository, and measure what it detects.",
+        "Measure what a gate detects in your repository, and write its workflow.",
         "init --budget 5m",
     ),
     "bisect": Verb(

@@ -1,48 +1,222 @@
 """``bench init`` in a scratch repository."""
 
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from support.versions import BACKEND, PROJECT
 
+from bench.analysis.intervals import Interval
+from bench.cli.verbs import init
+from bench.regression.pairs.plan import FinishedComparison
+from bench.regression.result import (
+    CaseComparison,
+    ComparedVersion,
+    ComparisonResult,
+    MetricComparison,
+)
+from bench.regression.stats.decision import Rule
 from bench.worker import machine
 
-ACTION = yaml.safe_load((machine.ROOT / "action.yml").read_text(encoding="utf-8"))
+ROOT = machine.ROOT  # which a test's repository replaces
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 BENCH = "def test_one(benchmark):\n    benchmark.pedantic(sum, (range(9),), rounds=3)\n"
-FILES = {
+PLAIN = {
     "test_one.py": BENCH,
     "pytest.ini": "[pytest]\naddopts = --benchmark-skip\n",
     "requirements.txt": "pytest-benchmark<9\n",
 }
-BUILT = {"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": ""}
+PACKAGE = {"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": ""}
+MONOREPO = {
+    f"packages/toy/{name}": text for name, text in {**PACKAGE, "test_one.py": BENCH}.items()
+}
+ASV = {
+    "asv.conf.json": '{"benchmark_dir": "speed"}',
+    "speed/__init__.py": "raise RuntimeError",
+    "speed/common.py": "class Base: pass",
+    "speed/sums.py": """
+from .common import Base
+
+def time_sum():
+    print("sum")
+
+class Suite(Base):
+    params = [[1, 2], ["a", "b"]]
+
+    def setup_cache(self):
+        return 7
+
+    def setup(self, cache, number, word):
+        if number == 2:
+            raise NotImplementedError
+        self.sum = cache + number
+
+    def time_add(self, *values):
+        print(self.sum, *values)
+""",
+}
+BASE, PLACE = "--base=HEAD --candidate=HEAD --allow=same-code", Path(".github", "workflows")
 
 
-def test_workflow_is_written_and_head_is_measured_against_itself(
-    repository, called, refused, own_cache, wheels, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    workflow = tmp_path / ".github" / "workflows" / "softmax-bench.yml"
-    inputs = {"pytest": "-o addopts= test_one.py", "budget": "1s"}
-    arguments = {"install": True, "arguments": "--with=pytest-benchmark<9\n"}
-    (tmp_path / "test_new.py").write_text(BENCH)  # not tracked
-    assert "asv: none. " in refused("init")
-    # On a busy machine too few pairs fit. In the second project's environment is no pytest.
-    for files, expected, ends in ((FILES, inputs, {0, 4}), (BUILT, inputs | arguments, {2, 3})):
+@pytest.fixture
+def commit(repository, tmp_path):
+    def write(files):
         for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
         repository.git("add", *files)
         repository.git("commit", "--quiet", "--message", "files")
-        status, out, err = called("init", "--budget=1s")
-        assert status in ends, err
-        assert "--allow=same-code --budget=1s '--pytest=-o addopts= test_one.py'\n" in out
-        steps = yaml.safe_load(workflow.read_text())["jobs"]["gate"]["steps"]
-        assert steps[-1]["with"] == expected
-        assert ("run" in steps[-2]) == (files is FILES)
-        cached = steps[1]["with"]["cache-dependency-path"]
-        assert workflow in tmp_path.glob(cached)  # without any file, caching fails
-        assert "exists" in refused("init")
-        workflow.unlink()
-    assert expected.keys() <= ACTION["inputs"].keys()
+
+    return write
+
+
+@pytest.fixture
+def verdict(monkeypatch):
+    """What a comparison ends with in place of measuring; it also keeps the options."""
+    state = {"verdict": "no change", "options": []}
+
+    def compare(terms, options):
+        state["options"].append((terms, options))
+        metric = MetricComparison("time", "seconds", 1, 1, Interval(1, 0.9, 1.1), more_pairs=60)
+        case = CaseComparison("c", "c", state["verdict"], (metric,), pairs=10, pair_seconds=6.0)
+        version = ComparedVersion("HEAD")
+        result = ComparisonResult("bench gate", version, version, Rule(0.02, 0.01), [case])
+        return FinishedComparison(result, None, terms.output, 0)
+
+    monkeypatch.setattr(init, "compare_commands", compare)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "inputs", "line"),
+    [
+        (PLAIN, [], {"pytest": "-o addopts= test_one.py"}, f"{BASE} --budget=60s '--pytest="),
+        (
+            {**PLAIN, **PACKAGE},
+            [],
+            {
+                "pytest": "-o addopts= test_one.py",
+                "install": True,
+                "arguments": "--with=pytest-benchmark<9\n",
+            },
+            "gate --install '--with=pytest-benchmark<9' --base=HEAD",
+        ),
+        (
+            MONOREPO,
+            [],
+            {"pytest": "-o addopts= test_one.py", "directory": "packages/toy", "install": True},
+            f"gate --install {BASE}",
+        ),
+        (
+            {"job.py": "", "other.py": ""},
+            ["--command", "python job.py --fast"],
+            {"command": "python job.py --fast", "arguments": "--harness=job.py\n"},
+            f"gate --harness=job.py {BASE}",
+        ),
+    ],
+    ids=["tests", "package", "monorepo", "command"],
+)
+def test_workflow_has_what_was_measured(
+    files, arguments, inputs, line, commit, called, verdict, tmp_path
+):
+    commit(files)
+    (tmp_path / "test_new.py").write_text(BENCH)  # not tracked
+    status, out, err = called("init", "--budget=1m", *arguments)
+    assert (status, err) == (0, "")
+    assert line in out
+    (path,) = (tmp_path / PLACE).iterdir()
+    job = yaml.safe_load(path.read_text())["jobs"]["gate"]
+    assert job["steps"][-1]["with"] == {"budget": "60s", **inputs}
+    assert inputs.keys() <= ACTION["inputs"].keys()
+    assert ("run" in job["steps"][-2]) == (files is PLAIN)
+    assert job["timeout-minutes"] > 1
+    cached = job["steps"][1]["with"]["cache-dependency-path"]
+    assert path in tmp_path.glob(cached)  # without any file, caching fails
+    ((terms, options),) = verdict["options"]
+    assert (terms.budget, terms.install) == (60, "install" in inputs)
+    assert (options.command, options.pytest) == (inputs.get("command"), inputs.get("pytest"))
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "remedy"),
+    # 10 pairs and 60 more, of 6 s each
+    [("undecided", 4, "--budget 7m"), ("slower", 1, "--budget 7m"), ("failed", 3, "Correct")],
+)
+def test_workflow_that_would_fail_is_not_written(
+    word, status, remedy, commit, called, verdict, tmp_path
+):
+    commit(PLAIN)
+    verdict["verdict"] = word
+    ended, out, _ = called("init", "--budget=1m")
+    assert ended == status
+    assert remedy in out
+    assert not (tmp_path / ".github").exists()
+
+
+def test_projects_without_a_benchmark_are_told_what_to_write(commit, refused, called, tmp_path):
+    (tmp_path / "test_new.py").write_text(BENCH)
+    assert "--command" in refused("init")
+    commit(ASV)
+    status, _, err = called("init")
+    assert status == 2
+    assert "init --command 'python speed/softmax_bench_job.py'" in err
+    command = [sys.executable, "speed/softmax_bench_job.py"]
+    job = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    expected = 3 * ["sum"] + 3 * ["8 7 1 a"] + 3 * ["8 7 1 b"]
+    assert sorted(job.stdout.splitlines()) == sorted(expected)
+
+
+def test_projects_are_told_apart(commit, refused, called, verdict, tmp_path, monkeypatch):
+    commit({**MONOREPO, "other/setup.py": "", "other/test_two.py": BENCH})
+    assert "other, packages/toy" in refused("init")
+    monkeypatch.chdir(tmp_path / "other")
+    assert called("init")[0] == 0
+    assert (tmp_path / PLACE / "softmax-bench-other.yml").exists()
+    monkeypatch.chdir(tmp_path / "other")
+    assert "exists" in refused("init")
+
+
+@pytest.mark.parametrize("name", ["test_${{ github.token }}.py", "test_\n.py", "test_\x1b.py"])
+def test_names_that_a_workflow_cannot_quote_are_refused(name, commit, refused):
+    commit({name: BENCH})
+    assert "docs/ci.md" in refused("init")
+
+
+def test_linters_of_workflows_accept_what_is_written(commit, called, verdict, tmp_path):
+    pins = r"uses: (actions/[\w-]+@\w+ # \S+)"
+    own = {
+        pin
+        for path in (ROOT / PLACE).glob("*.yml")
+        for pin in re.findall(pins, path.read_text(encoding="utf-8"))
+    }
+    for files in (PLAIN, MONOREPO):
+        commit(files)
+    for arguments in ([], ["--command=python test_one.py"]):
+        assert called("init", *arguments)[0] == 0
+        path = tmp_path / PLACE / "softmax-bench.yml"
+        text = path.read_text()
+        assert {*re.findall(pins, text)} <= own
+        path.write_text(text.replace("OWNER", "owner").replace("COMMIT", 40 * "1"))
+        zizmor = Path(sys.executable).with_name("zizmor")
+        subprocess.run([zizmor, "--offline", "--persona=pedantic", path], check=True)
+        path.unlink()
+
+
+@pytest.mark.full
+def test_head_is_measured_against_itself(commit, called, own_cache, wheels, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    commit(PLAIN)
+    # On a busy machine too few pairs fit. In the second project's environment is no pytest.
+    status, _, err = called("init", "--budget=10s")
+    assert status in {0, 4}, err
+    assert (tmp_path / PLACE).exists() == (status == 0)
+    # pip builds a project below the top, too.
+    commit({f"packages/toy/{name}": text for name, text in PACKAGE.items()})
+    monkeypatch.chdir(tmp_path / "packages" / "toy")
+    status, _, err = called("init", "--budget=10s", "--command=python -Pc 'import tool'")
+    assert status in {0, 4}, err

@@ -119,8 +119,9 @@ def test_every_input_is_used_and_every_used_input_exists():
     used = {
         name
         for step in STEPS.values()
-        for text in (*step.get("env", {}).values(), *step.get("with", {}).values(), step.get("if"))
-        for name in re.findall(r"inputs\.([\w-]+)", text or "")
+        for part in (step.get("env", {}), step.get("with", {}), step)
+        for text in map(str, part.values())
+        for name in re.findall(r"inputs\.([\w-]+)", text)
     }
     assert used == ACTION["inputs"].keys()
 

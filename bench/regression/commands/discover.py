@@ -30,14 +30,15 @@ def has_benchmark(source: str) -> bool:
 
 
 def list_timed(texts: Mapping[str, str]) -> list[str]:
-    """Return the files with functions for asv, in the benchmark_dir of each asv.conf.json."""
+    """Return the folders with functions for asv: the benchmark_dir of each asv.conf.json."""
     folders = set()
     for name in [path for path in texts if path.endswith("asv.conf.json")]:
         # A comment begins with //.
         given = re.findall(r'(?m)^[^/\n]*"benchmark_dir"\s*:\s*"([^"\n]+)"', texts[name])
         folders.add(PurePosixPath(name).parent / (*given, "benchmarks")[0])
-    timing = [name for name in texts if re.search(r"(?m)^\s*def time_", texts[name])]
-    return [name for name in timing if folders & {*PurePosixPath(name).parents}]
+    timing = [name for name, text in texts.items() if re.search(r"(?m)^\s*def time_", text)]
+    parents = {parent for name in timing for parent in PurePosixPath(name).parents}
+    return sorted(map(str, folders & parents))
 
 
 def choose_packages(settings: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:

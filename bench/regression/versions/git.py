@@ -34,6 +34,18 @@ def find_repository() -> Path | None:
     raise UserError(f"git says: {reason}. Fix that first")
 
 
+def find_project() -> Path:
+    """Return the nearest folder of the repository, from the current one up, that pip can build.
+
+    The top folder if none can be.
+    """
+    top, here = Path(str(find_repository())), Path.cwd().resolve()
+    folders = [folder for folder in (here, *here.parents) if folder.is_relative_to(top)]
+    files = ("pyproject.toml", "setup.py")
+    built = (folder for folder in folders if any((folder / name).is_file() for name in files))
+    return next(built, top)
+
+
 def find_commit(name: str) -> str | None:
     """Return the commit of a revision, None for no revision; raise UserError without git."""
     if find_repository() is None:
@@ -89,7 +101,9 @@ def make_unknown_revision_error(name: str) -> UserError:
 
 def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return the requirements of dependency groups of a commit's project. Raises UserError."""
-    text = _run_git("show", f"{commit}:./pyproject.toml").stdout.decode("utf-8", "replace")
+    project = find_project().relative_to(str(find_repository()))
+    shown = _run_git("show", f"{commit}:{project / 'pyproject.toml'}")
+    text = shown.stdout.decode("utf-8", "replace")
     try:
         return resolve_dependency_groups(tomllib.loads(text).get("dependency-groups", {}), *names)
     except Exception as error:  # it may raise several errors at once, in groups of exceptions

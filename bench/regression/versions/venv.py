@@ -18,6 +18,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
@@ -142,7 +143,9 @@ def resolve_versions(
         requirements = version.requirements
         if install:
             top = Path(str(git.find_repository()))  # the commit was found in it
-            requirements = (f"git+{top.as_uri()}@{version.commit}",)
+            project = git.find_project().relative_to(top).as_posix()
+            place = f"#subdirectory={quote(project)}" if project != "." else ""
+            requirements = (f"git+{top.as_uri()}@{version.commit}{place}",)
         requirements = resolve_requirements(requirements, pip, progress)
         if install:
             source = Requirement(requirements[0])

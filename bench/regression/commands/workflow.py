@@ -1,0 +1,204 @@
+"""Describe the job of a project's gate, and write its workflow."""
+
+import shlex
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+from bench.errors import UserError
+from bench.regression.commands.command_plan import split_arguments
+from bench.regression.commands.discover import (
+    READ_FILES,
+    choose_packages,
+    has_benchmark,
+    list_timed,
+)
+from bench.regression.versions import git
+
+# Options of a project for all of its tests often measure coverage, or leave benchmarks out.
+PYTEST = ("-o", "addopts=")
+
+# Beside the budget, a job builds two environments.
+_BUILD_MINUTES = 20
+# The actions are pinned as in .github/workflows, which a test compares.
+_TEMPLATE = """\
+name: softmax-bench
+on: pull_request
+permissions: {{}}
+concurrency:
+  group: ${{{{ github.workflow }}}}-${{{{ github.ref }}}}
+  cancel-in-progress: true
+jobs:
+  gate:
+    name: base against candidate
+    runs-on: ubuntu-24.04
+    timeout-minutes: {minutes}
+    permissions:
+      contents: read # to check out
+    steps:
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with:
+          fetch-depth: 2 # HEAD is the change merged into its target, HEAD^1 the target
+          persist-credentials: false
+      - uses: actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0
+        with:
+          python-version: "{python}"
+          cache: pip
+          cache-dependency-path: .github/workflows/*
+{install}      - uses: OWNER/softmax-bench@COMMIT
+        with:
+{inputs}"""
+# How asv finds and calls a benchmark: https://asv.readthedocs.io/en/stable/writing_benchmarks.html
+ASV_JOB = '''\
+"""Call each function for asv in this folder, so that bench gate can compare two versions."""
+
+import importlib
+import itertools
+import sys
+import types
+from pathlib import Path
+
+CALLS = 3  # of each function: more where the start of Python takes most of the time
+
+folder = Path(__file__).parent
+sys.modules[folder.name] = package = types.ModuleType(folder.name)
+package.__path__ = [str(folder)]
+for path in sorted(folder.rglob("*.py")):
+    if path == Path(__file__) or "def time_" not in path.read_text():
+        continue
+    module = importlib.import_module(
+        ".".join([folder.name, *path.relative_to(folder).with_suffix("").parts])
+    )
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    for owner in [module, *(each for each in classes if each.__module__ == module.__name__)]:
+        for name in [name for name in dir(owner) if name.startswith("time_")]:
+            lists = getattr(getattr(owner, name), "params", None) or getattr(owner, "params", [])
+            if lists and not isinstance(lists[0], (list, tuple)):
+                lists = [lists]
+            for values in itertools.product(*lists):
+                target = owner() if isinstance(owner, type) else owner
+                if hasattr(target, "setup_cache"):
+                    values = (target.setup_cache(), *values)
+                try:
+                    getattr(target, "setup", lambda *_: None)(*values)
+                except NotImplementedError:  # this is how asv skips a combination
+                    continue
+                for _ in range(CALLS):
+                    getattr(target, name)(*values)
+                getattr(target, "teardown", lambda *_: None)(*values)
+'''
+ASV_JOB_NAME = "softmax_bench_job.py"
+
+
+@dataclass(frozen=True, slots=True)
+class GateJob:
+    """What the job of a workflow measures."""
+
+    kind: str  # "command" or "pytest", an input of the action
+    arguments: str  # its text
+    folder: Path  # of the project, below the top of the repository
+    is_built: bool  # pip builds both versions
+    packages: Sequence[str]  # which pip installs besides, as --with takes them
+    harness: tuple[str, ...] = ()  # files that both versions take from the candidate
+
+    def __post_init__(self) -> None:
+        """Raise UserError for a text that YAML or GitHub would read as something else."""
+        for text in (self.arguments, str(self.folder), *self.packages, *self.harness):
+            if "${{" in text or not text.isprintable():
+                raise UserError(
+                    f"{text!r} has a control character or ${{{{, which a workflow cannot quote. "
+                    "Rename the file, or write the workflow by hand as docs/ci.md shows"
+                )
+
+    @property
+    def path(self) -> Path:
+        """The workflow, below the top of the repository; each project of several has its own."""
+        parts = ["softmax-bench", *self.folder.parts]
+        return Path(".github", "workflows", f"{'-'.join(parts)}.yml")
+
+    def list_options(self) -> list[str]:
+        """Return the options of ``bench gate`` beside the versions, the budget and the command."""
+        words = ["--install", *(f"--with={name}" for name in self.packages)]
+        return [*(words if self.is_built else ()), *(f"--harness={name}" for name in self.harness)]
+
+    def render(self, budget: float) -> str:
+        """Return the text of the workflow."""
+        options = self.list_options()
+        inputs = f"{self.kind}: >-\n  {self.arguments}\nbudget: {budget:g}s\n"
+        if self.folder.parts:
+            inputs += f"directory: >-\n  {self.folder.as_posix()}\n"
+        inputs += "install: true\n" if self.is_built else ""
+        words = [word for word in options if word != "--install"]
+        inputs += "arguments: |\n" + indent("\n".join(words), "  ") + "\n" if words else ""
+        packages = [name.replace("group:", "--group=") for name in self.packages]
+        if self.kind == "pytest":
+            packages.insert(0, "pytest-benchmark")
+        step = f"      - run: |\n          pip install {shlex.join(packages)}\n"
+        return _TEMPLATE.format(
+            minutes=int(-(-budget // 60)) + _BUILD_MINUTES,
+            python=".".join(map(str, sys.version_info[:2])),
+            install="" if self.is_built or not packages else step,
+            inputs=indent(inputs, 10 * " "),
+        )
+
+
+def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
+    """Return what a gate measures of the project that a folder is in. Raises UserError.
+
+    top: of the repository. folder: below it. Without a command, these are the tests of
+    pytest-benchmark or CodSpeed of one project: with several, the user changes to one.
+    """
+    tracked = [Path(name) for name in git.list_files(top, tracked=True)]
+    projects = {path.parent for path in tracked if path.name in {"pyproject.toml", "setup.py"}}
+
+    def find_project(folder: Path) -> Path:
+        return next((each for each in (folder, *folder.parents) if each in projects), Path())
+
+    project = find_project(folder)
+    names = [str(path.relative_to(project)) for path in tracked if project in path.parents]
+    texts = {
+        name: (top / project / name).read_text("utf-8", "replace")
+        for name in names
+        if READ_FILES.search(name) and (top / project / name).is_file()
+    }
+    try:
+        settings = tomllib.loads(texts.get("pyproject.toml", ""))
+        packages = choose_packages(settings, texts)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"pyproject.toml: {error}. Correct it first") from error
+    is_built = bool({"build-system", "project"} & set(settings)) or "setup.py" in texts
+    if command:
+        scripts = [word for word in split_arguments(command, "--command") if word in names]
+        return GateJob("command", command, project, is_built, [], tuple(scripts))
+    found = [name for name in texts if has_benchmark(texts[name])]
+    homes = {find_project((project / name).parent) for name in found}
+    if homes and project not in homes:
+        if len(homes) == 1:
+            return describe_job(top, homes.pop(), None)
+        folders = ", ".join(sorted(map(str, homes)))
+        raise UserError(f"several projects have benchmarks: {folders}. Change to one of them")
+    if not found:
+        raise UserError(offer_job(top / project, list_timed(texts)))
+    found = [name for name in found if find_project((project / name).parent) == project]
+    return GateJob("pytest", shlex.join([*PYTEST, *found]), project, is_built, packages)
+
+
+def offer_job(project: Path, folders: Sequence[str]) -> str:
+    """Return what to do in a project without tests of pytest-benchmark.
+
+    Where it has functions for asv, a script that calls them is written beside them.
+    """
+    lines = "git tracks no test with the fixture benchmark or with pytest.mark.benchmark. "
+    if not folders:
+        return (
+            f"{lines}Write a script that does the work, commit it, and give it with --command "
+            "'python SCRIPT'"
+        )
+    name = f"{folders[0]}/{ASV_JOB_NAME}"
+    if not (project / name).exists():
+        (project / name).write_text(ASV_JOB, encoding="utf-8")
+    command = shlex.join(["softmax-bench", "init", "--command", f"python {shlex.quote(name)}"])
+    return f"{lines}{name} calls the functions for asv: commit it, then run {command}"
