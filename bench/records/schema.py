@@ -292,7 +292,7 @@ class Measurement(msgspec.Struct, kw_only=True):
 
 
 if TYPE_CHECKING:
-
+    # Frozen, although two of its bases, which are filled while a trial is driven, are not.
     class TrialRecord(CaseRecord, BaseJudgement, Measurement, frozen=True):  # type: ignore[misc]
         """A case that was trained."""
 

@@ -170,7 +170,9 @@ def test_projects_without_a_benchmark_are_told_what_to_write(commit, refused, ca
     assert sorted(job.stdout.splitlines()) == sorted(expected)
 
 
-def test_projects_are_told_apart(commit, refused, called, verdict, tmp_path, monkeypatch):
+def test_project_of_the_current_folder_is_guarded(
+    commit, refused, called, verdict, tmp_path, monkeypatch
+):
     commit({**MONOREPO, "other/setup.py": "", "other/test_two.py": BENCH})
     assert "other, packages/toy" in refused("init")
     monkeypatch.chdir(tmp_path / "other")

@@ -72,8 +72,8 @@ for path in sorted(folder.rglob("*.py")):
     module = importlib.import_module(
         ".".join([folder.name, *path.relative_to(folder).with_suffix("").parts])
     )
-    classes = [each for each in vars(module).values() if isinstance(each, type)]
-    for owner in [module, *(each for each in classes if each.__module__ == module.__name__)]:
+    classes = [value for value in vars(module).values() if isinstance(value, type)]
+    for owner in [module, *(kind for kind in classes if kind.__module__ == module.__name__)]:
         for name in [name for name in dir(owner) if name.startswith("time_")]:
             lists = getattr(getattr(owner, name), "params", None) or getattr(owner, "params", [])
             if lists and not isinstance(lists[0], (list, tuple)):
@@ -155,7 +155,7 @@ def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
     projects = {path.parent for path in tracked if path.name in {"pyproject.toml", "setup.py"}}
 
     def find_project(folder: Path) -> Path:
-        return next((each for each in (folder, *folder.parents) if each in projects), Path())
+        return next((path for path in (folder, *folder.parents) if path in projects), Path())
 
     project = find_project(folder)
     names = [str(path.relative_to(project)) for path in tracked if project in path.parents]
@@ -173,17 +173,17 @@ def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
     if command:
         scripts = [word for word in split_arguments(command, "--command") if word in names]
         return GateJob("command", command, project, is_built, [], tuple(scripts))
-    found = [name for name in texts if has_benchmark(texts[name])]
-    homes = {find_project((project / name).parent) for name in found}
+    tests = [name for name in texts if has_benchmark(texts[name])]
+    homes = {find_project((project / name).parent) for name in tests}
     if homes and project not in homes:
         if len(homes) == 1:
             return describe_job(top, homes.pop(), None)
         folders = ", ".join(sorted(map(str, homes)))
         raise UserError(f"several projects have benchmarks: {folders}. Change to one of them")
-    if not found:
+    if not tests:
         raise UserError(offer_job(top / project, list_timed(texts)))
-    found = [name for name in found if find_project((project / name).parent) == project]
-    return GateJob("pytest", shlex.join([*PYTEST, *found]), project, is_built, packages)
+    tests = [name for name in tests if find_project((project / name).parent) == project]
+    return GateJob("pytest", shlex.join([*PYTEST, *tests]), project, is_built, packages)
 
 
 def offer_job(project: Path, folders: Sequence[str]) -> str:
