@@ -1,10 +1,12 @@
-"""Ask gates about ten projects that are not ours, and show what they decide beside what is true.
+"""Ask gates about projects that are not ours, and show what they decide beside what is true.
 
 ``python docs/studies/strangers.py measure FOLDER FILE BUDGET [TOOL …]`` clones the projects of
 strangers.toml into a folder, makes the pairs of commits, and appends a line to a file for each
 decision: ``aa`` differs in a comment, ``s5`` and ``s2`` execute some 5 and 2 % more instructions,
-and ``real`` is a commit of the project's history, in the direction in which it is slower. ``show
-FILE`` prints the tables of docs/how-sure.md.
+and ``real`` is a commit of the project's history, in the direction in which it is slower.
+``--projects`` and ``--pairs`` choose some, by names with commas, ``--loops 4`` runs four busy loops
+meanwhile, and what a file says to be true of a pair is not measured again. ``show FILE`` prints the
+tables of docs/how-sure.md.
 
 BUDGET is in seconds, after set-up. All tools tolerate 2 %; those that have no verdict of their own
 say *slower* or *faster* of a larger difference that their documentation calls significant:
@@ -21,6 +23,7 @@ processes. estimate, low, high: percent. seconds: of a decision without its set-
 Python are virtualenv, pytest-benchmark, pyperf, asv, hyperfine, Valgrind and softmax-bench.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -32,7 +35,8 @@ import sys
 import sysconfig
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import sqrt
@@ -54,7 +58,7 @@ TRUTHS = ("truth_instructions", "truth_cpu")
 COLUMNS = (
     *("repository", "kind", "commit", "pair", *TRUTHS, "tool"),
     *("verdict", "estimate", "low", "high", "status", "pairs", "seconds", "set_up", "load", "date"),
-    "machine",
+    *("machine", "loops"),
 )
 PROCESSES = 15  # of a side, for its shortest CPU time
 GIT = ("git", "-c", "user.name=A study", "-c", "user.email=study@example.org")
@@ -74,12 +78,12 @@ class Project:
     url: str
     kind: str
     commit: str
-    real: str
-    about: str
     file: str
     old: str
     new: str
     amounts: dict[str, int]
+    real: str = ""
+    about: str = ""
     reversed: bool = True
     command: str = "python job.py"
     asv_command: str = ""
@@ -399,23 +403,46 @@ def decide(tool: str, pair: Pair, budget: float) -> Decision:
     }
 
 
-def measure(folder: Path, path: Path, budget: float, tools: Sequence[str]) -> None:
+@contextmanager
+def run_loops(number: int) -> Iterator[None]:
+    """Run so many programs meanwhile that do nothing but compute."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def measure(options: argparse.Namespace) -> None:
     """Append a line for each project, pair and tool to a file."""
+    path, folder = options.file, options.folder.resolve()
+    known = {
+        (line["repository"], line["commit"], line["pair"]): {name: line[name] for name in TRUTHS}
+        for line in (read(path) if path.exists() else ())
+    }
     new = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         if new:
             writer.writeheader()
-        for name in PAIRS:
+        for name in options.pairs:
             for project in read_projects():
-                pair = lay_out(project, name, folder.resolve())
-                truths = dict(zip(TRUTHS, measure_truth(pair), strict=True))
+                if options.projects and project.name not in options.projects:
+                    continue
+                pair = lay_out(project, name, folder)
                 fixed = {"repository": project.name, "kind": project.kind, "pair": name}
                 fixed["commit"] = project.commit[:10]
-                fixed |= {key: f"{one:.3f}" for key, one in truths.items()}
-                for tool in tools:
-                    writer.writerow({**fixed, **decide(tool, pair, budget)})
-                    stream.flush()
+                truths = known.get((project.name, fixed["commit"], name))
+                if truths is None:
+                    measured = zip(TRUTHS, measure_truth(pair), strict=True)
+                    truths = {key: f"{percent:.3f}" for key, percent in measured}
+                with run_loops(options.loops):
+                    for tool in options.tools or TOOLS:
+                        made = decide(tool, pair, options.budget)
+                        writer.writerow({**fixed, **truths, **made, "loops": options.loops})
+                        stream.flush()
 
 
 def read(path: Path) -> list[Line]:
@@ -439,11 +466,12 @@ def show_tools(decisions: list[Line]) -> None:
     print(f"| tool | machine | {' | '.join(headings)} |\n|---|---|{'---:|' * len(headings)}")
     by_tool = defaultdict(list)
     for one in decisions:
-        by_tool[one["tool"], one["machine"]].append(one)
-    for (tool, where), made in by_tool.items():
+        by_tool[one["tool"], one["machine"], one.get("loops")].append(one)
+    for (tool, where, loops), made in by_tool.items():
         loads = [float(one["load"]) for one in made]
         span = dict.fromkeys(f"{load:.0f}" for load in (min(loads), max(loads)))
         place = f"{where.partition(',')[0]}, load {' to '.join(span)}"
+        place += f", beside {loops} loops" if loops and loops != "0" else ""
         cells = [count(made, pair) for pair in ("aa", *SLOWED)]
         faster = sum(one["verdict"] == "faster" and one["pair"] != "aa" for one in made)
         cells += [str(faster), str(sum(one["verdict"] == "failed" for one in made))]
@@ -479,14 +507,32 @@ def show_projects(decisions: list[Line], tool: str) -> None:
         print(f"| {project} | {' | '.join(cells)} |")
 
 
+def main() -> None:
+    """Measure, or show what a file has."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    verbs = parser.add_subparsers(required=True)
+    verb = verbs.add_parser("measure")
+    verb.set_defaults(run=measure)
+    verb.add_argument("folder", type=Path)
+    verb.add_argument("file", type=Path)
+    verb.add_argument("budget", type=float)
+    verb.add_argument("tools", nargs="*", choices=[*TOOLS, []])
+    verb.add_argument("--projects", type=lambda text: text.split(","), default=())
+    verb.add_argument("--pairs", type=lambda text: text.split(","), default=PAIRS)
+    verb.add_argument("--loops", type=int, default=0)
+    verb = verbs.add_parser("show")
+    verb.set_defaults(run=lambda options: show(read(options.file)))
+    verb.add_argument("file", type=Path)
+    options = parser.parse_args()
+    options.run(options)
+
+
+def show(decisions: list[Line]) -> None:
+    """Print both tables."""
+    show_tools(decisions)
+    print()
+    show_projects(decisions, "bench gate")
+
+
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["measure", folder, path, budget, *tools] if set(tools) <= set(TOOLS):
-            measure(Path(folder), Path(path), float(budget), tools or list(TOOLS))
-        case ["show", path]:
-            table = read(Path(path))
-            show_tools(table)
-            print()
-            show_projects(table, "bench gate")
-        case _:
-            sys.exit("usage: strangers.py measure FOLDER FILE BUDGET [TOOL …] | show FILE")
+    main()

@@ -369,7 +369,7 @@ def test_command_that_does_not_run_the_change_is_refused(commit, compared, repos
     commit(job="sleep 9\n")
     status, err = compared(f"--command={command}")
     assert status == 2
-    assert "the command opened no file that differs between the two sides: job. " in err
+    assert "no process of the command ran what differs between the two sides: job. " in err
 
 
 def test_changes_that_are_not_committed_are_named(commit, compared, repository):

@@ -1,19 +1,21 @@
 """Compare two versions of a command, as ``bench gate``, ``bisect`` and ``init`` do."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 
 from bench.errors import UserError
-from bench.records import store
-from bench.records.layout import COMMAND_PLAN
-from bench.records.schema import CommandRecord
-from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import INSTRUCTIONS
 from bench.regression.commands.judge_commands import make_command_result
+from bench.regression.commands.measure_commands import (
+    CommandPairs,
+    choose_metric,
+    measure_processes,
+)
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
+from bench.regression.commands.proof import DocumentsOnly
 from bench.regression.commands.samplers import AUTO
-from bench.regression.pairs.judge import read_measured
 from bench.regression.pairs.loop import hold_host
 from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.result import ComparisonResult
@@ -24,31 +26,44 @@ def compare_commands(
     terms: Terms, options: CommandOptions, *, profile: bool = False
 ) -> FinishedComparison[CommandPlan]:
     """Measure two versions, record and judge them. Raises UserError."""
-    functions = []
-    with prepare_commands(terms, options) as (planned, sides):
-        plan = planned
-        if sides and options.metric in {AUTO, INSTRUCTIONS}:
+    functions, documents, refusal, stopped = [], "", None, 0
+    with prepare_commands(terms, options) as (plan, sides):
+        pairs = CommandPairs(plan, sides)
+        is_open = options.metric in {AUTO, INSTRUCTIONS}
+        if sides and (is_open or not pairs.is_proven):
             with hold_host_lock(terms.progress):
-                line = "first a process of each side, which shows whether it computes or waits"
+                line = "first a process of each side, which shows what it runs and how it waits"
                 terms.progress(f"{plan.arguments}: {line}")
-                plan = measure_commands.choose_metric(plan, sides)
-        folder, stopped = terms.choose_folder(plan), 0
-        if sides:
-            store.create_run(folder, plan, COMMAND_PLAN)
-            measure = partial(
-                measure_commands.measure_processes, folder, plan, sides, terms.progress
-            )
-            stopped = hold_host(terms.progress, measure)
-        if sides and profile and not stopped:
-            from bench.regression.commands.profile import profile_sides
+                try:
+                    if pairs.prove() and is_open:
+                        choose_metric(pairs)
+                except DocumentsOnly as only:
+                    documents = str(only)
+        folder = terms.choose_folder(plan)
+        if sides and not documents:
+            pairs.create(folder)
+            try:
+                measure = partial(measure_processes, pairs, terms.progress)
+                stopped = hold_host(terms.progress, measure)
+            except UserError:
+                shutil.rmtree(folder)  # else its two processes look like a comparison
+                raise
+            refusal = pairs.find_rewritten()
+            if profile and not stopped:
+                from bench.regression.commands.profile import profile_sides
 
-            stopped = hold_host(
-                terms.progress,
-                lambda: functions.extend(profile_sides(plan, sides, terms.progress)),
-            )
-    measured = read_measured(folder, CommandRecord) if sides else None
+                stopped = hold_host(
+                    terms.progress,
+                    lambda: functions.extend(profile_sides(plan, sides, terms.progress)),
+                )
+    plan = pairs.command_plan
+    measured = pairs.measured if sides and not documents else None
     result = terms.settle(make_command_result(plan, measured))
-    return FinishedComparison(replace(result, functions=functions), plan, folder, stopped)
+    result = replace(result, functions=functions, refusal=refusal)
+    if documents:
+        reason = f"only documentation differs: {documents}"
+        result = replace(result, reason=reason, allow_nothing=True)
+    return FinishedComparison(result, plan, folder, stopped)
 
 
 def run_gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> ComparisonResult:

@@ -15,13 +15,15 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records import environments, store, timestamps
+from bench.records.layout import COMMAND_PLAN
 from bench.records.schema import CommandRecord, Subject
-from bench.regression.commands import opened
+from bench.regression.commands import proof
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compare_counts
 from bench.regression.commands.judge_commands import judge_commands, list_value_names
 from bench.regression.commands.samplers import CPU_TIME, TIME, TIMER, Sampler, ValueFault
 from bench.regression.commands.sides import CommandSide
+from bench.regression.pairs.judge import Measured
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
 from bench.regression.result import CaseComparison, Reporter
@@ -45,14 +47,13 @@ START_SHARE = 0.1
 FIRST_ITERATIONS = 2
 
 
-def measure_processes(
-    folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide], progress: Reporter
-) -> None:
+def measure_processes(pairs: "CommandPairs", progress: Reporter) -> None:
     """Measure pairs until all is decided, a process failed, or the budget is over.
 
     The caller has the host's lock.
     """
-    end, pairs = now() + plan.budget, CommandPairs(folder, plan, sides)
+    plan = pairs.command_plan
+    end = now() + plan.budget
     if plan.counting and not count_until_decided(pairs, plan.counting, end, progress):
         for case in pairs.judge():
             progress(case)
@@ -82,24 +83,26 @@ def count_until_decided(
     return True
 
 
-def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> CommandPlan:
-    """Return a plan that judges CPU time if both sides compute for most of their time.
+def choose_metric(pairs: "CommandPairs") -> None:
+    """Let pairs judge CPU time if both sides compute for most of their time.
 
     Each side runs once, or twice if it waits at first, as for a cold disk; that does not count. If
     a process fails, the first pair says why. Time is judged with several threads, whose CPU time
     hides that they wait, and with a timer of the user's own. The caller has the host's lock.
     """
+    plan = pairs.command_plan
     if plan.threads > 1 or TIMER in plan.arguments:
-        return plan
-    first = msgspec.structs.replace(plan, metric=CPU_TIME) if plan.sampler.several else plan
-    least = plan.sampler.computing
-    pairs, outcomes = CommandPairs(Path(), first, sides), []
-    for side in sides:
+        return
+    least, outcomes = plan.sampler.computing, []
+    if plan.sampler.several:
+        pairs.follow(msgspec.structs.replace(plan, metric=CPU_TIME))
+    for side in (BASELINE, CANDIDATE):
         outcome = pairs.run_once(side)
         if outcome and outcome.computing < least:
             outcome = pairs.run_once(side)
         if outcome is None:
-            return plan
+            pairs.follow(plan)
+            return
         outcomes.append(outcome)
     share = min(outcome.computing for outcome in outcomes)
     metric, chosen = CPU_TIME, f"both sides compute most of the time ({share:.0%})"
@@ -115,18 +118,14 @@ def choose_metric(plan: CommandPlan, sides: Mapping[str, CommandSide]) -> Comman
                 f"; the start of Python is {min(start, 1):.0%} of it, so a change of 5 % in the "
                 f"rest looks like {5 * max(0, 1 - start):.1f} % (--metric iteration leaves it out)"
             )
-    return msgspec.structs.replace(plan, metric=metric, chosen=chosen)
+    pairs.follow(msgspec.structs.replace(plan, metric=metric, chosen=chosen))
 
 
 class CommandPairs:
     """The pairs of a command. Its benchmarks, if it has several, are measured together."""
 
-    def __init__(self, folder: Path, plan: CommandPlan, sides: Mapping[str, CommandSide]) -> None:
+    def __init__(self, plan: CommandPlan, sides: Mapping[str, CommandSide]) -> None:
         self.name = plan.arguments
-        self.alpha = plan.alpha
-        self._folder = folder
-        self._recorder = store.Recorder(folder, plan.run)
-        self._plan = plan
         self._sides = sides
         self._arguments = shlex.split(plan.arguments)
         self._versions = {BASELINE: plan.baseline, CANDIDATE: plan.candidate}
@@ -145,10 +144,23 @@ class CommandPairs:
         }
         self._cores = list_usable_cores()[-plan.threads :]
         self._records: list[CommandRecord] = []
-        self._sampler = plan.sampler
+        self._folder = Path()
+        self.follow(plan)
         self._looks: LookSchedule = ()
+        self.is_proven = not any(side.changed for side in sides.values())
         self._iterations = FIRST_ITERATIONS if plan.sampler.loops else 0
         self._iteration = self._seconds = 0.0  # of an iteration, and of the rest of a pair
+
+    def follow(self, plan: CommandPlan) -> None:
+        """Measure by this plan from now on."""
+        self.command_plan = plan
+        self.alpha = plan.alpha
+        self._sampler = plan.sampler
+
+    def create(self, folder: Path) -> None:
+        """Store the plan in a new folder, and record in it from now on."""
+        store.create_run(folder, self.command_plan, COMMAND_PLAN)
+        self._folder = folder
 
     def plan(self, allowed: float) -> float:
         """Choose the number of iterations; return the seconds of the next pair."""
@@ -156,11 +168,34 @@ class CommandPairs:
             self._iterations = choose_epochs(self._iteration, self._seconds, allowed)
         return self._seconds + 2 * self._iterations * self._iteration
 
-    def measure(self, number: int) -> bool:
-        """Measure a pair. Raises UserError if the first opened no file that differs."""
+    @property
+    def measured(self) -> Measured[CommandRecord]:
+        """What was measured so far, whatever has become of the folder since."""
+        by_id = {environment.id: environment for environment in self._environments.values()}
+        return Measured(self._records, by_id, {"command": self._looks})
+
+    def prove(self) -> bool:
+        """Run each side once; return whether both succeeded, and so showed that the change runs.
+
+        Raises UserError if no process ran what differs, and ``DocumentsOnly``.
+        """
         changed = [path for side in self._sides.values() for path in side.changed]
-        if number == 0:
-            opened.set_back(changed)
+        if not changed:
+            return True
+        proof.set_back(changed)
+        seen, folders = set[Path](), []
+        for name, side in self._sides.items():
+            folders.append(Path(side.variables[proof.BYTECODE]))
+            shutil.rmtree(folders[-1], ignore_errors=True)
+            if (outcome := self.run_once(name)) is None:
+                return False
+            seen |= outcome.seen
+        proof.check_run(changed, seen, folders)
+        self.is_proven = True
+        return True
+
+    def measure(self, number: int) -> bool:
+        """Measure a pair. Raises UserError if nothing shows that the change runs."""
         begin = now()
         records = self._measure_pair(number)
         if any(record.status != "ok" for record in records):
@@ -168,12 +203,26 @@ class CommandPairs:
         times = [time for record in records for time in record.iteration_seconds]
         self._iteration = fmean(times) if times else 0.0
         self._seconds = now() - begin - sum(times)
-        if number == 0 and (fault := opened.find_unopened_fault(changed)):
-            shutil.rmtree(self._folder)  # else its two processes look like a comparison
-            raise UserError(fault)
+        if not self.is_proven and not self.prove():
+            raise UserError(
+                "a process before the first pair failed, so nothing shows that the change runs. "
+                "Run it again, or add --allow same-code"
+            )
         tests = len(list_value_names(self._records))
-        self.alpha = self._plan.make_rule(tests).alpha_per_test
+        self.alpha = self.command_plan.make_rule(tests).alpha_per_test
         return True
+
+    def find_rewritten(self) -> str | None:
+        """Record that a checkout was rewritten meanwhile; of other trees, return what is wrong."""
+        for side, version in self._versions.items():
+            rewritten = proof.find_rewritten(self._sides[side].snapshot)
+            names = ", ".join(path.name for path in rewritten[: proof.MAX_NAMES])
+            if rewritten and version.kind != "revision":
+                return f"the tree changed while it was measured: {names}. Measure it again"
+            if rewritten:
+                reason = f"it writes into its own tree: {names}. Let it write somewhere else"
+                self._record(len(self._records), side, Result("failed", reason))
+        return None
 
     def save_looks(self, looks: LookSchedule) -> None:
         """Store the looks, which all benchmarks share."""
@@ -182,19 +231,19 @@ class CommandPairs:
 
     def judge(self) -> Sequence[CaseComparison]:
         """Judge the command, or each of its benchmarks."""
-        return judge_commands(self._plan, self._records, self._looks)
+        return judge_commands(self.command_plan, self._records, self._looks)
 
     def count(self, counting: Sampler) -> bool:
         """Count the instructions of both sides at once; return whether both succeeded."""
         self._sampler = counting
         records = self._measure_pair(0)
-        self._sampler = self._plan.sampler
+        self._sampler = self.command_plan.sampler
         return all(record.status == "ok" for record in records)
 
     @property
     def are_counts_decided(self) -> bool:
         """Whether the counts so far show a difference, or that there is none."""
-        counts = compare_counts(self._records, self._plan.tolerance)
+        counts = compare_counts(self._records, self.command_plan.tolerance)
         return counts is not None and counts.verdict != "undecided"
 
     def _measure_pair(self, number: int) -> list[CommandRecord]:
@@ -275,7 +324,8 @@ class CommandPairs:
             if self._prepare(side, folder):
                 return None
             spec = self._specify(side, folder)
-            with Command(replace(spec, arguments=arguments or spec.arguments), folder) as command:
+            spec = replace(spec, arguments=arguments or spec.arguments)
+            with Command(spec, folder, is_watched=True) as command:
                 if self._sampler.loops:
                     iterate_in_turn({side: command}, FIRST_ITERATIONS)
                 outcome = command.finish()
@@ -283,10 +333,10 @@ class CommandPairs:
 
     def _prepare(self, side: str, folder: Path) -> Result | None:
         """Run the command that prepares a process; return the result if it fails."""
-        if not self._plan.prepare:
+        if not self.command_plan.prepare:
             return None
         spec = self._specify(side, folder)
-        arguments = shlex.split(self._plan.prepare)
+        arguments = shlex.split(self.command_plan.prepare)
         spec = replace(spec, arguments=arguments, output_bytes=0, loops=False)
         with Command(spec, folder) as command:
             outcome = command.finish()
@@ -305,7 +355,7 @@ class CommandPairs:
             folder=self._sides[side].folder,
             variables=self._sides[side].variables,
             cores=cores,
-            timeout=self._plan.timeout,
+            timeout=self.command_plan.timeout,
             loops=self._sampler.loops,
         )
         return self._sampler.wrap(spec, folder)
@@ -342,12 +392,13 @@ class CommandPairs:
             "kind": "command",
             "trial": f"p{number}-{side}" if number else f"{kind}{place}-{side}",
             "round": number,
-            "case": Subject(self._plan.threads, self._versions[side].env),
+            "case": Subject(self.command_plan.threads, self._versions[side].env),
             "version": side,
             "started": timestamps.format_now(),
         }
         folders = {self._sides[side].folder: "<checkout>"}
-        record = self._recorder.append(identity, environment, result.fields, folders)
+        recorder = store.Recorder(self._folder, self.command_plan.run)
+        record = recorder.append(identity, environment, result.fields, folders)
         self._records.append(cast("CommandRecord", record))
         return self._records[-1]
 

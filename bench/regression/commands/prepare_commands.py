@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.regression.commands import opened
+from bench.regression.commands import proof
 from bench.regression.commands.command_plan import CommandPlan, split_arguments
 from bench.regression.commands.samplers import TIME, plan_metric
 from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
@@ -63,6 +63,10 @@ def prepare_commands(
             for name, version in zip((BASELINE, CANDIDATE), versions, strict=True):
                 sides[name] = stack.enter_context(prepare_side(version, terms.progress, terms.pip))
             share_harness(sides, versions, options.harness)
+            sides = {
+                name: dataclasses.replace(side, snapshot=proof.take_snapshot(side.folder))
+                for name, side in sides.items()
+            }
             if not same_code_ok:
                 if fault := find_same_code([*sides.values()], arguments):
                     raise UserError(fault)
@@ -105,15 +109,15 @@ def share_harness(
 def watch_changes(
     sides: Mapping[str, CommandSide], progress: Reporter, *, must_differ: bool
 ) -> dict[str, CommandSide]:
-    """Return the sides with the files that differ, of which the first pair must open one.
+    """Return the sides with the files that differ, of which a process must run one.
 
     must_differ: nothing but files and software can make the sides differ. Raises UserError.
     """
     both = [*sides.values()]
-    changed = opened.find_changed([side.folder for side in both], [side.variables for side in both])
+    changed = proof.find_changed([side.folder for side in both], [side.variables for side in both])
     if must_differ and not any(changed) and both[0].software == both[1].software:
         raise UserError("both sides have equal files. Name others, or add --allow same-code")
-    if not opened.keep_access_times([*changed[0], *changed[1]]):
+    if not proof.keep_access_times([*changed[0], *changed[1]]):
         progress("this file system keeps no access times: nothing shows that the change runs")
         return dict(sides)
     return {

@@ -31,7 +31,7 @@ def profile_sides(
     Of Python it is cProfile, else Cachegrind. progress: gets the reason if there is no profile.
     """
     progress(f"{plan.arguments}: both sides once more, under a profiler")
-    pairs, costs = CommandPairs(Path(), plan, sides), []
+    pairs, costs = CommandPairs(plan, sides), []
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
         commands = [use_cprofile(plan, place, f"{name}/{side}-") for side, place in sides.items()]
         is_python = None not in commands

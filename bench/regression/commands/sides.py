@@ -8,13 +8,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
-from bench.regression.commands.opened import find_site
+from bench.regression.commands.proof import BYTECODE, Snapshot, find_site
 from bench.regression.result import Reporter
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
@@ -52,6 +52,14 @@ _ASK_SECONDS = 60.0
 _HEAD = re.compile(rb"""#!\s*(?:/bin/sh\n'''exec' ["']?)?(/[^\n]*?/(?:python|pypy)[\w.]*)["'\s]""")
 
 
+# Variables that no command gets: those of a git hook, those with which action.yml starts us, and
+# the files by which a step of GitHub's tells later steps something.
+_HIDDEN = re.compile(
+    rf"{'|'.join(git.HOOK_VARIABLES)}|PYTHONDONTWRITEBYTECODE|AB_.*|"
+    r"GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class CommandSide:
     """Where a side's command runs."""
@@ -60,7 +68,8 @@ class CommandSide:
     variables: Mapping[str, str]
     isolated: bool  # the Python on its PATH is the side's, and not the user's
     software: Mapping[str, Any]  # what that Python has; empty without one
-    changed: Sequence[Path] = ()  # files that differ, if the first pair must open one of them
+    changed: Sequence[Path] = ()  # what differs from the other side, if it must be run
+    snapshot: Snapshot = field(default_factory=dict)  # of its files before anything ran
 
 
 def parse_side(text: str) -> Version:
@@ -91,13 +100,12 @@ def prepare_side(
         python = venv.ensure_environment(environment, progress)
     elif version.kind == "interpreter":
         python = require_executable(str(version.path))
-    # Compiled modules lie beside their sources, where opened.py looks for them.
-    hidden = {*git.HOOK_VARIABLES, "PYTHONPYCACHEPREFIX"}
-    variables = {name: text for name, text in os.environ.items() if name not in hidden}
+    variables = {name: text for name, text in os.environ.items() if not _HIDDEN.fullmatch(name)}
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
         if python is not None:
             variables = use_python(python, variables, Path(name, "bin"))
-        variables |= version.env
+        # See proof.py; and a working tree stays without bytecode.
+        variables |= {BYTECODE: f"{name}/bytecode", **version.env}
         folder = Path(str(version.path)) if version.kind == "folder" else Path.cwd()
         if version.kind == "revision":
             top, folder = git.find_repository(), Path(name, "checkout")

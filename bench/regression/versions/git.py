@@ -126,6 +126,15 @@ def list_files(top: Path, *, tracked: bool = False) -> list[str]:
     return [path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()]
 
 
+def list_submodules(top: Path) -> dict[str, str]:
+    """Return the commit of each submodule of a checkout, by its path."""
+    if not (top / ".git").exists():
+        return {}
+    entries = _run_git("-C", str(top), "ls-files", "--stage", "-z").stdout.split(b"\0")
+    heads = [entry.partition(b"\t") for entry in entries if entry.startswith(b"160000 ")]
+    return {os.fsdecode(name): head.split()[1].decode() for head, _, name in heads}
+
+
 def list_modules(folder: Path) -> list[str]:
     """Return the names of the top-level modules of a checkout, in the usual places."""
     top = find_top(folder)

@@ -238,19 +238,25 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
                 least = f"a slowdown of about {100 * case.detectable:.1f} % with probability 95 %"
             lines.append(f"{case.name}: on this machine, {runs} detect {least}.")
     if not result.cases:
-        thing, option = (
-            ("implementation", "name one with --implementation")
-            if result.parity
-            else ("file that git tracks", "add --allow same-code")
-        )
-        lines.append(
-            f"No {thing} differs between {result.baseline.name} and {result.candidate.name}, so "
-            f"nothing was measured. To measure anyway, {option}; to let that pass, add "
-            "--allow nothing."
-        )
+        lines.append(_describe_nothing(result))
     if result.advice and any(case.verdict == "undecided" for case in result.cases):
         lines.append(f"undecided: {result.advice}")
     return lines
+
+
+def _describe_nothing(result: ComparisonResult) -> str:
+    """Say why nothing was measured, and what to do."""
+    if result.reason:
+        return f"Nothing was measured, because {result.reason}."
+    thing, option = (
+        ("implementation", "name one with --implementation")
+        if result.parity
+        else ("file that git tracks", "add --allow same-code")
+    )
+    return (
+        f"No {thing} differs between {result.baseline.name} and {result.candidate.name}, so "
+        f"nothing was measured. To measure anyway, {option}; to let that pass, add --allow nothing."
+    )
 
 
 def _describe_open_median(case: CaseComparison, rule: Rule) -> str:

@@ -3,15 +3,28 @@
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import join_lines
 from bench.runner.process.outcome import Outcome, find_misconduct, interpret_code
+from bench.runner.process.placement import Family, read_queues
 from bench.runner.process.scratch import MARK
-from bench.runner.process.session import TAIL_BYTES, Child, ProcessStopped, read_queue_seconds
+from bench.runner.process.session import (
+    TAIL_BYTES,
+    Child,
+    ProcessStopped,
+    leaders,
+    read_queue_seconds,
+)
 from bench.worker.measure import now
+
+# Between two looks at the processes of a command; a Python takes longer to start.
+LOOK_SECONDS = 0.005
+_INTERPRETERS = ("python", "pypy", "sh", "bash", "dash", "zsh", "ksh", "perl", "ruby", "node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +44,23 @@ class CommandSpec:
 class Command(Child):
     """A command from its start to its end. Raises UserError where it cannot be started.
 
-    scratch: a folder of its own.
+    scratch: a folder of its own. is_watched: whether its processes are looked at meanwhile, which
+    takes time of a core.
     """
 
-    def __init__(self, spec: CommandSpec, scratch: Path) -> None:
+    def __init__(self, spec: CommandSpec, scratch: Path, *, is_watched: bool = False) -> None:
         super().__init__(scratch, spec.timeout, spec.cores)
         self._spec = spec
         self._iterations = 0
+        self._family = Family()
+        self._watcher = Watcher(self._family) if is_watched else None
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        if self._watcher:
+            self._watcher.stop()
+        if not leaders:  # else they may be those of the other command of a pair
+            self._family.kill()
 
     def _begin(self) -> None:
         spec = self._spec
@@ -54,6 +77,10 @@ class Command(Child):
             cwd=spec.folder,
             env={**spec.variables, MARK: f"{self.folder}/"},
         )
+        assert self._session is not None
+        self._family.leader = self._session.process.pid
+        if self._watcher:
+            self._watcher.start()
 
     def iterate(self) -> float:
         """Let the command do one iteration, and return its seconds. Raises ProcessStopped."""
@@ -79,7 +106,15 @@ class Command(Child):
             stdin.close()
         session.wait()
         queue = read_queue_seconds(f"/proc/{session.process.pid}/schedstat")
+        seen: frozenset[Path] = frozenset()
+        if self._watcher:
+            queue = max(queue, self._watcher.stop())
+            seen = frozenset(self._watcher.seen)
         process_exit, seconds = self._end(self._stderr)
+        if self._watcher and process_exit.exceeded_seconds is None:  # it has run alone
+            process_exit = replace(
+                process_exit, leftovers=[*process_exit.leftovers, *self._family.list_strays()]
+            )
         stderr = process_exit.stderr_tail
         output = self._stdout.tail.decode("utf-8", errors="replace") if self._stdout else ""
         status, reason = interpret_code(process_exit, "--budget")
@@ -96,7 +131,7 @@ class Command(Child):
             reason = f"{reason}: {join_lines(lines[-1])}"
         usage = session.usage
         cpu = usage["ru_utime"] + usage["ru_stime"]
-        return Outcome(status, reason, {}, stderr, seconds, cpu, output, queue, usage)
+        return Outcome(status, reason, {}, stderr, seconds, cpu, output, queue, usage, seen)
 
     def _find_wrong_count(self) -> str | None:
         """Return how a command that loops answered wrongly: then its iterations are no such."""
@@ -104,3 +139,61 @@ class Command(Child):
         if lines <= self._iterations:
             return None
         return f"it printed {lines} lines in {self._iterations} iterations. Print one after each"
+
+
+class Watcher(threading.Thread):
+    """Looks at the processes of a command until it is stopped: what they run, how they wait.
+
+    seen: the scripts that are in their arguments, and the files in their memory.
+    """
+
+    def __init__(self, family: Family) -> None:
+        super().__init__(daemon=True)
+        self._family = family
+        self._stopped = threading.Event()
+        self._queues: dict[str, float] = {}
+        self.seen: set[Path] = set()
+
+    def run(self) -> None:
+        """Look again and again."""
+        while not self._stopped.wait(LOOK_SECONDS):
+            for process in self._family.list_members():
+                self._queues |= read_queues(process)
+                self.seen |= find_script(process) | list_mapped(process)
+
+    def stop(self) -> float:
+        """Stop; return the seconds for which all threads seen have waited for a core."""
+        self._stopped.set()
+        if self.is_alive():
+            self.join()
+        return sum(self._queues.values())
+
+
+def find_script(process: int) -> set[Path]:
+    """Return the program of a process; of an interpreter also the script that it runs."""
+    with suppress(OSError, ValueError):  # it has just ended
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[:-1]
+        program, *arguments = map(os.fsdecode, words)
+        scripts = [program]
+        if Path(program).name.startswith(_INTERPRETERS):
+            rest = iter(arguments)
+            for word in rest:
+                if word in {"-W", "-X"}:  # with a value
+                    next(rest, "")
+                elif not word.startswith("-"):
+                    scripts.append(word)
+                    break
+                elif word[1:2] in {"c", "m"}:  # what follows are arguments
+                    break
+        folder = Path(f"/proc/{process}/cwd").readlink()
+        return {(folder / word).resolve() for word in scripts}
+    return set()
+
+
+def list_mapped(process: int) -> set[Path]:
+    """Return the files that a process has mapped into its memory: proc_pid_maps(5)."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{process}/maps").read_bytes().splitlines()
+        fields = [line.split(None, 5) for line in lines]
+        return {Path(os.fsdecode(line[5])) for line in fields if line[5:] and line[5][:1] == b"/"}
+    return set()

@@ -54,10 +54,12 @@ class Outcome:
     wall_seconds: float  # from its start until the parent saw its end
     cpu_seconds: float = 0.0  # of a command and of the processes that it waited for
     output: str = ""  # the last of what a command printed
-    # For which its first thread waited for a core, where the system says so.
+    # For which its first thread waited for a core, or all that were seen of a watched command.
     queue_seconds: float = 0.0
     # What a command used, by the names of getrusage(2): CPU seconds, page faults, switches, blocks.
     usage: Mapping[str, float] = field(default_factory=dict)
+    # The scripts that a watched command ran, and the files that it had in its memory.
+    seen: frozenset[Path] = frozenset()
 
     @property
     def computing(self) -> float:

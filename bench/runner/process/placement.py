@@ -128,16 +128,17 @@ class Family:
         fields = _read_stat(self.leader)
         return int(fields[7]) + int(fields[9]) if fields else 0
 
+    def list_members(self) -> list[int]:
+        """Return the ids of the worker and its helpers."""
+        return [self.leader, *self.list_helpers()]
+
     def read_delay(self) -> float:
         """Return the seconds for which the family's threads and this one have waited for a core.
 
         Source: Linux, Documentation/scheduler/sched-stats.rst.
         """
-        folders = [f"/proc/{pid}/task" for pid in (self.leader, *self.list_helpers())]
-        threads = [f"{folder}/{thread}" for folder in folders for thread in _list_numbers(folder)]
-        return sum(
-            read_queue_seconds(f"{path}/schedstat") for path in ("/proc/thread-self", *threads)
-        )
+        own = read_queue_seconds("/proc/thread-self/schedstat")
+        return own + sum(sum(read_queues(process).values()) for process in self.list_members())
 
     def find_placement_fault(self, cores: Collection[int]) -> str | None:
         """Return how a thread runs as it was not allowed to, or None. cores: those allowed."""
@@ -145,9 +146,8 @@ class Family:
             return None
         fair = {getattr(os, name) for name in _FAIR} | {os.sched_getscheduler(0)}
         priority = os.getpriority(os.PRIO_PROCESS, 0)
-        processes = (self.leader, *self.list_helpers())
         for thread in (
-            number for pid in processes for number in _list_numbers(f"/proc/{pid}/task")
+            number for pid in self.list_members() for number in _list_numbers(f"/proc/{pid}/task")
         ):
             with suppress(OSError):  # it has just ended
                 if outside := os.sched_getaffinity(thread) - set(cores):
@@ -157,6 +157,13 @@ class Family:
                 if scheduler not in fair or os.getpriority(os.PRIO_PROCESS, thread) < priority:
                     return "it raised its scheduling priority. Run as any other process"
         return None
+
+
+def read_queues(process: int) -> dict[str, float]:
+    """Return the seconds for which each thread of a process has waited for a core."""
+    folder = f"/proc/{process}/task"
+    paths = [f"{folder}/{thread}/schedstat" for thread in _list_numbers(folder)]
+    return {path: read_queue_seconds(path) for path in paths}
 
 
 def _read_stat(process: int) -> list[bytes]:

@@ -144,7 +144,12 @@ def _is_in_session(pid: int, leader: int | None) -> bool:
 def _find_leftovers(leader: int | None, scratch: Path) -> Iterator[psutil.Process]:
     dead = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     for process in psutil.process_iter(["name", "status", "environ"]):
-        if process.pid == leader or process.info["status"] in dead:
+        if process.pid == leader:
+            continue
+        if process.info["status"] in dead:
+            if _is_in_session(process.pid, leader):
+                with suppress(OSError):  # its parent lives
+                    os.waitpid(process.pid, os.WNOHANG)
             continue
         variables = process.info["environ"] or {}  # None: another user's
         marked = any(variables.get(name, "").startswith(f"{scratch}/") for name in _MARKS)

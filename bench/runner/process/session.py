@@ -9,13 +9,13 @@ import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from bench.errors import UserError, join_lines
 from bench.runner.host import signals
 from bench.runner.host.kernel import pin
 from bench.runner.process.outcome import ProcessExit, count_oom_kills
-from bench.runner.process.scratch import kill_leftovers
+from bench.runner.process.scratch import GRACE_SECONDS, kill_leftovers
 from bench.worker.measure import now
 
 TAIL_BYTES = 2000
@@ -31,6 +31,8 @@ _USAGE = (
     *("ru_utime", "ru_stime", "ru_minflt", "ru_majflt"),
     *("ru_nvcsw", "ru_nivcsw", "ru_inblock", "ru_oublock"),
 )
+
+T = TypeVar("T")
 
 # The processes that were started here, each with a session of its own, and not yet reaped.
 leaders: set[int] = set()
@@ -148,17 +150,26 @@ class Session:
         # number.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        kill_leftovers(self.process.pid, self._scratch, grace=0.0)
+        self.end_leftovers(grace=0.0)
         self._reap(self.process.wait)
 
+    def end_leftovers(self, grace: float = GRACE_SECONDS) -> list[str]:
+        """Do what ``kill_leftovers`` does, and count what the processes that it reaps have used."""
+        return self._count(lambda: kill_leftovers(self.process.pid, self._scratch, grace))
+
     def _reap(self, reap: Callable[[], int | None]) -> int | None:
-        before = _read_reaped_usage()
-        code = reap()
-        for name, used in _read_reaped_usage().items():
-            self.usage[name] += used - before[name]
+        code = self._count(reap)
         if code is not None:
             leaders.discard(self.process.pid)
         return code
+
+    def _count(self, reap: Callable[[], T]) -> T:
+        """Reap, and add what the reaped processes have used."""
+        before = _read_reaped_usage()
+        result = reap()
+        for name, used in _read_reaped_usage().items():
+            self.usage[name] += used - before[name]
+        return result
 
     def close(self) -> None:
         """Kill the process unless it is reaped, and close what is still open."""
@@ -234,7 +245,7 @@ class Child:
         session = self._session
         assert session is not None
         in_time, seconds = session.has_ended(), now() - self._start
-        leftovers = kill_leftovers(session.process.pid, self.folder) if in_time else []
+        leftovers = session.end_leftovers() if in_time else []
         session.kill()
         for pipe in self._pipes:
             pipe.drain()

@@ -3,15 +3,19 @@
 import itertools
 import math
 import os
-from pathlib import Path
 
 import pytest
 from support.commands import command_plan
 from support.pretended import of_kind
 
-from bench.records import layout, store
+from bench.records import store
 from bench.regression.commands import measure_commands
-from bench.regression.commands.measure_commands import iterate_in_turn, measure_processes
+from bench.regression.commands.measure_commands import (
+    CommandPairs,
+    choose_metric,
+    iterate_in_turn,
+    measure_processes,
+)
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs import loop
 from bench.regression.result import CaseComparison
@@ -40,9 +44,9 @@ def measured(tmp_path, sides):
         folder = tmp_path / "out"
         # No second pair fits into this budget.
         plan = command_plan(**{"arguments": f"sh -c '{script}'", "budget": 0.0, **changes})
-        store.create_run(folder, plan, layout.COMMAND_PLAN)
-        events = []
-        measure_processes(folder, plan, sides, events.append)
+        pairs, events = CommandPairs(plan, sides), []
+        pairs.create(folder)
+        measure_processes(pairs, events.append)
         *_, case = of_kind(events, CaseComparison)
         return store.read_commands(folder), case
 
@@ -118,13 +122,14 @@ STARTS = (
 )
 def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, metric, chosen):
     left = iter(shares)
-    pairs = measure_commands.CommandPairs
     monkeypatch.setattr(
-        pairs,
+        CommandPairs,
         "run_once",
         lambda *_: (share := next(left)) and Outcome("ok", None, {}, "", 1, share),
     )
-    plan = measure_commands.choose_metric(command_plan(pytest=chosen.endswith("(60%)")), sides)
+    pairs = CommandPairs(command_plan(pytest=chosen.endswith("(60%)")), sides)
+    choose_metric(pairs)
+    plan = pairs.command_plan
     assert (plan.metric, plan.chosen, next(left, "none left")) == (metric, chosen, "none left")
 
 
@@ -133,15 +138,16 @@ def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, 
 )
 def test_time_is_judged_where_processor_time_would_hide_something(sides, changes):
     plan = command_plan(**changes)
-    assert measure_commands.choose_metric(plan, sides) == plan
+    pairs = CommandPairs(plan, sides)
+    choose_metric(pairs)
+    assert pairs.command_plan == plan
 
 
 def test_share_of_computing_is_that_of_a_process(sides):
-    pairs = measure_commands.CommandPairs
     outcomes = []
     for script in ("sleep 0.3", "exit 3"):
         plan = command_plan(arguments=f"sh -c '{script}'")
-        outcomes.append(pairs(Path(), plan, sides).run_once("base"))
+        outcomes.append(CommandPairs(plan, sides).run_once("base"))
     assert 0 <= outcomes[0].computing < 0.9
     assert outcomes[1] is None
 

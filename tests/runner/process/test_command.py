@@ -49,6 +49,22 @@ def finished(begun):
     return finish
 
 
+DAEMON = """
+if os.fork() == 0:
+    os.setsid()
+    os.execve("/bin/sleep", ["sleep", "600"], {"FOLDER": os.getcwd()})
+"""
+
+
+def test_daemon_of_a_watched_command_is_found_and_ended(tmp_path):
+    arguments = [sys.executable, "-c", f"import os, time{DAEMON}time.sleep(0.2)"]
+    spec = CommandSpec(arguments, tmp_path, dict(os.environ), list_usable_cores()[-1:], 240.0)
+    with Command(spec, tmp_path / "scratch", is_watched=True) as command:
+        outcome = command.finish()
+    assert (outcome.status, "processes running: sleep." in outcome.reason) == ("failed", True)
+    assert find_processes(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("code", "status", "reason"),
     [

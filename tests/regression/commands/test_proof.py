@@ -1,0 +1,222 @@
+"""Whether a command ran what differs between its two sides."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UserError
+from bench.regression.commands.proof import (
+    DocumentsOnly,
+    check_run,
+    find_changed,
+    find_rewritten,
+    is_document,
+    keep_access_times,
+    set_back,
+    take_snapshot,
+)
+from bench.runner.process.command import Command, CommandSpec
+from bench.runner.process.scratch import make_folder
+from bench.worker.machine import list_usable_cores
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """Two folders with an equal file, one that differs, and one that a side lacks."""
+    folders = [tmp_path / "before", tmp_path / "after"]
+    for number, folder in enumerate(folders):
+        (folder / "pkg").mkdir(parents=True)
+        (folder / "same.py").write_text("import pkg.lib\n")
+        (folder / "pkg" / "lib.py").write_text(f"NUMBER = {number}\n")
+    (folders[1] / "new.txt").write_text("new")
+    return folders
+
+
+def find(folders, path=os.defpath):
+    return find_changed(folders, [{"PATH": path}, {"PATH": path}])
+
+
+def test_files_that_differ_or_that_a_side_lacks_are_changed(sides):
+    before, after = sides
+    assert find(sides) == (
+        [before / "pkg" / "lib.py"],
+        [after / "new.txt", after / "pkg" / "lib.py"],
+    )
+    assert find([before, before]) == ([], [])
+
+
+def test_two_folders_of_one_checkout_are_compared(sides, tmp_path):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    assert [path.name for paths in find(sides) for path in paths] == ["lib.py", "new.txt", "lib.py"]
+    (tmp_path / ".gitignore").write_text("new.txt\n")
+    assert [path.name for paths in find(sides) for path in paths] == ["lib.py", "lib.py"]
+
+
+@pytest.fixture
+def ran(sides, tmp_path):
+    """Check a command as the first process of a side is checked; return what is wrong."""
+    subprocess.run(["git", "init", "--quiet", sides[0]], check=True)
+    subprocess.run(["git", "init", "--quiet", sides[1]], check=True)
+
+    def check(*arguments, **variables):
+        changed = [path for paths in find(sides) for path in paths]
+        assert keep_access_times(changed)
+        set_back(changed)
+        bytecode = tmp_path / "bytecode"
+        shutil.rmtree(bytecode, ignore_errors=True)
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode), **variables}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        spec = CommandSpec(arguments, sides[0], environment, list_usable_cores(), 60.0)
+        with make_folder() as folder, Command(spec, folder, is_watched=True) as command:
+            outcome = command.finish()
+        assert outcome.status == "ok", outcome.reason
+        try:
+            check_run(changed, outcome.seen, [bytecode])
+        except (UserError, DocumentsOnly) as fault:
+            return f"{type(fault).__name__}: {fault}"
+        return None
+
+    return check
+
+
+READS = "import pathlib; pathlib.Path('pkg/lib.py').read_text()"
+CHILD = "import subprocess, sys; subprocess.run([sys.executable, 'same.py'], check=True)"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["same.py"],
+        ["-c", "import pkg.lib"],
+        ["-m", "pkg.lib"],
+        ["-c", CHILD],
+        ["pkg/lib.py"],
+        ["-W", "error", "pkg/lib.py"],
+        ["-B", "same.py"],  # leaves no bytecode, so it is believed when it opens the source
+        ["-I", "-c", "import sys; sys.path.append('.'); import pkg.lib"],
+    ],
+)
+def test_module_was_run(ran, arguments):
+    assert ran(sys.executable, *arguments) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [sys.executable, "-c", "print()"],
+        [sys.executable, "-c", READS],
+        ["sh", "-c", f'"{sys.executable}" -c "{READS}" pkg/lib.py; cat pkg/lib.py'],
+    ],
+    ids=["not opened", "read as text", "read under a shell"],
+)
+def test_module_that_is_read_as_text_was_not_run(ran, arguments):
+    fault = ran(*arguments)
+    assert fault.startswith("UserError: ")
+    assert "lib.py" in fault
+
+
+def test_link_to_a_folder_is_a_difference(sides, ran):
+    for folder, name in zip(sides, ("old", "new"), strict=True):
+        (folder / "pkg" / "lib.py").write_text("")
+        for version in ("old", "new"):
+            (folder / version).mkdir()
+            (folder / version / "core.py").write_text("")
+        (folder / "core").symlink_to(name)
+    (sides[1] / "new.txt").unlink()
+    assert [path.name for path in find(sides)[0]] == ["core"]
+    assert "core" in ran(sys.executable, "-c", "print()")
+    assert ran(sys.executable, "-c", "import core.core") is None
+
+
+def test_submodule_that_moves_is_a_difference(sides, ran):
+    for number, folder in enumerate(sides, 1):
+        (folder / "pkg" / "lib.py").write_text("")
+        (folder / "module").mkdir()
+        entry = f"160000,{40 * str(number)},module"
+        command = ["git", "-C", folder, "update-index", "--add", "--cacheinfo", entry]
+        subprocess.run(command, check=True)
+    (sides[1] / "new.txt").unlink()
+    assert "git submodule update" in ran(sys.executable, "-c", "print()")
+    (sides[0] / "module" / "inner.py").write_text("")
+    assert ran(sys.executable, "-c", "import module.inner") is None
+
+
+def test_compiled_module_must_be_in_memory(sides, ran):
+    name = "_bisect" if "_bisect" not in sys.builtin_module_names else "_ctypes"
+    library = Path(importlib.util.find_spec(name).origin)
+    for folder in sides:
+        (folder / "pkg" / "lib.py").write_text("")
+        shutil.copy(library, folder / library.name)
+    with (sides[1] / library.name).open("ab") as file:
+        file.write(b"x")
+    (sides[1] / "new.txt").unlink()
+    assert library.name in ran("cat", library.name)
+    wait = f"import sys, time; sys.path.insert(0, '.'); import {name}; time.sleep(0.2)"
+    assert ran(sys.executable, "-c", wait) is None
+
+
+def test_documentation_that_is_not_read_is_nothing_to_measure(sides, ran):
+    (sides[1] / "new.txt").rename(sides[1] / "NEWS.md")
+    for folder in sides:
+        (folder / "pkg" / "lib.py").write_text("")
+    (sides[0] / "NEWS.md").write_text("old")
+    assert ran("true") == "DocumentsOnly: NEWS.md"
+    assert ran("cat", "NEWS.md") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("README.md", True),
+        ("LICENSE", True),
+        (".github/workflows/tests.yml", True),
+        ("docs/index.txt", True),
+        ("docs/conf.py", False),
+        ("pkg/grammar.txt", False),
+        ("Makefile", False),
+        (".hidden.py", False),
+    ],
+)
+def test_document(name, expected):
+    assert is_document(Path(name)) is expected
+
+
+def test_file_that_gets_other_contents_is_rewritten(sides):
+    subprocess.run(["git", "init", "--quiet", sides[0]], check=True)
+    subprocess.run(["git", "-C", sides[0], "add", "."], check=True)
+    snapshot = take_snapshot(sides[0])
+    same, library = sides[0] / "same.py", sides[0] / "pkg" / "lib.py"
+    same.write_bytes(same.read_bytes())
+    (sides[0] / "new").write_text("of no interest to git")
+    assert find_rewritten(snapshot) == []
+    stat = library.stat()
+    library.write_text("NUMBER = 7\n")
+    os.utime(library, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert find_rewritten(snapshot) == [library]
+    same.unlink()
+    assert {*find_rewritten(snapshot)} == {same, library}
+
+
+def test_installed_files_of_two_environments_are_compared_by_their_hashes(tmp_path):
+    paths = []
+    for number in (1, 2):
+        site = tmp_path / f"env{number}" / "lib" / "python3.11" / "site-packages"
+        (site / "tool-1.dist-info").mkdir(parents=True)
+        (site / "tool-1.dist-info" / "RECORD").write_text(
+            f"tool.py,sha256={number},1\nother.py,sha256=0,1\ntool-1.dist-info/RECORD,,\n"
+        )
+        for name in ("tool.py", "other.py"):
+            (site / name).touch()
+        programs = tmp_path / f"env{number}" / "bin"
+        programs.mkdir()
+        (programs.parent / "pyvenv.cfg").touch()
+        (programs / "python").symlink_to(sys.executable)
+        paths.append(str(programs))
+    changed = find_changed([tmp_path, tmp_path], [{"PATH": path} for path in paths])
+    assert [[path.name for path in one] for one in changed] == [["tool.py"], ["tool.py"]]
+    assert Path(paths[0]).parent in changed[0][0].parents
