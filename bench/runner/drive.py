@@ -317,7 +317,7 @@ class Drive:
 
     def record_memory(self, phase: str) -> None:
         """Record the peak of the resident memory at the end of a phase: of all processes."""
-        pids = self.worker.family.list_members()
+        pids = (self.worker.pid, *self.worker.family.list_helpers())
         peaks = [peak for peak in map(read_peak_memory, pids) if peak is not None]
         self.measurement.phase_rss_bytes[phase] = sum(peaks) if peaks else None
 

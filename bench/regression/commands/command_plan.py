@@ -28,7 +28,7 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     @property
     def counting(self) -> Sampler | None:
         """What is counted beside it, if anything is."""
-        return count_with(self.counter, self.budget) if self.counter else None
+        return count_with(self.counter) if self.counter else None
 
 
 def split_arguments(text: str, option: str) -> list[str]:

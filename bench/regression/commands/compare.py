@@ -1,6 +1,5 @@
 """Compare two versions of a command, as ``bench gate``, ``bisect`` and ``init`` do."""
 
-import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -8,18 +7,13 @@ from bench.errors import UserError
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import INSTRUCTIONS
 from bench.regression.commands.judge_commands import make_command_result
-from bench.regression.commands.measure_commands import (
-    CommandPairs,
-    choose_metric,
-    measure_processes,
-)
+from bench.regression.commands.measure_commands import CommandPairs, measure_processes
 from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 from bench.regression.commands.proof import DocumentsOnly
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.loop import hold_host
 from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.result import ComparisonResult
-from bench.runner.lock import hold_host_lock
 
 
 def compare_commands(
@@ -28,28 +22,17 @@ def compare_commands(
     """Measure two versions, record and judge them. Raises UserError."""
     functions, documents, refusal, stopped = [], "", None, 0
     with prepare_commands(terms, options) as (plan, sides):
-        pairs = CommandPairs(plan, sides)
+        pairs, folder = CommandPairs(plan, sides), terms.choose_folder(plan)
         is_open = options.metric in {AUTO, INSTRUCTIONS}
-        if sides and (is_open or not pairs.is_proven):
-            with hold_host_lock(terms.progress):
-                line = "first a process of each side, which shows what it runs and how it waits"
-                terms.progress(f"{plan.arguments}: {line}")
-                try:
-                    if pairs.prove() and is_open:
-                        choose_metric(pairs)
-                except DocumentsOnly as only:
-                    documents = str(only)
-        folder = terms.choose_folder(plan)
-        if sides and not documents:
-            pairs.create(folder)
+        if sides:
+            measure = partial(measure_processes, pairs, folder, terms.progress, is_open=is_open)
             try:
-                measure = partial(measure_processes, pairs, terms.progress)
                 stopped = hold_host(terms.progress, measure)
-            except UserError:
-                shutil.rmtree(folder)  # else its two processes look like a comparison
-                raise
+            except DocumentsOnly as only:
+                documents = str(only)
+        if sides and not (stopped or documents):
             refusal = pairs.find_rewritten()
-            if profile and not stopped:
+            if profile:
                 from bench.regression.commands.profile import profile_sides
 
                 stopped = hold_host(

@@ -21,7 +21,14 @@ from bench.regression.commands import proof
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compare_counts
 from bench.regression.commands.judge_commands import judge_commands, list_value_names
-from bench.regression.commands.samplers import CPU_TIME, TIME, TIMER, Sampler, ValueFault
+from bench.regression.commands.samplers import (
+    CPU_TIME,
+    TIME,
+    TIMER,
+    Sampler,
+    ValueFault,
+    find_sampler,
+)
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs.judge import Measured
 from bench.regression.pairs.loop import choose_epochs, measure_until_decided
@@ -45,29 +52,50 @@ KERNEL_RUNS = 5
 START_SHARE = 0.1
 # The number of iterations in the first pair of --loops, which shows how long an iteration takes.
 FIRST_ITERATIONS = 2
+# A process hangs if the end of the budget ends it after this many times as long as any before took.
+HANGS = 2
 
 
-def measure_processes(pairs: "CommandPairs", progress: Reporter) -> None:
+def measure_processes(
+    pairs: "CommandPairs", folder: Path, progress: Reporter, *, is_open: bool = False
+) -> None:
     """Measure pairs until all is decided, a process failed, or the budget is over.
 
-    The caller has the host's lock.
+    First each side runs once, uncounted. folder: a new one, for the records. is_open: whether the
+    metric follows from what the first processes do. The caller has the host's lock. Raises
+    UserError, and ``DocumentsOnly``, before anything is recorded.
     """
-    plan = pairs.command_plan
-    end = now() + plan.budget
-    if plan.counting and not count_until_decided(pairs, plan.counting, end, progress):
+    shown = "what it runs and how it waits" if is_open else "what it runs"
+    progress(f"{pairs.name}: first a process of each side, which shows {shown}")
+    if pairs.prove() and is_open:
+        choose_metric(pairs)
+    counting = pairs.command_plan.counting
+    if counting and not pairs.has_failed:
+        check_budget(pairs, counting)
+    pairs.create(folder)
+    if pairs.has_failed or not (counting is None or count_until_decided(pairs, counting, progress)):
         for case in pairs.judge():
             progress(case)
         return
-    progress(Transient(f"{plan.arguments}: a first pair"))
-    measure_until_decided(pairs, end, progress)
+    progress(Transient(f"{pairs.name}: a first pair"))
+    measure_until_decided(pairs, pairs.end, progress)
 
 
-def count_until_decided(
-    pairs: "CommandPairs", counting: Sampler, end: float, progress: Reporter
-) -> bool:
+def check_budget(pairs: "CommandPairs", counting: Sampler) -> None:
+    """Raise UserError if even the fewest counts take longer than what is left of the budget."""
+    seconds = LEAST_RUNS * counting.slowdown * pairs.cpu_seconds
+    if seconds > pairs.end - now():
+        minutes = math.ceil((pairs.command_plan.budget + seconds) / 60)
+        raise UserError(
+            f"{LEAST_RUNS} counts of each side take {seconds:.0f} s or more. Give --budget "
+            f"{minutes}m, or a shorter command"
+        )
+
+
+def count_until_decided(pairs: "CommandPairs", counting: Sampler, progress: Reporter) -> bool:
     """Count the instructions of both sides; return whether all processes succeeded.
 
-    progress: gets a step before each two processes. end: on the monotonic clock.
+    progress: gets a step before each two processes.
     """
     for number in range(1, MOST_RUNS + 1):
         progress(Transient(f"{pairs.name}: instructions, process {number} of each side"))
@@ -75,10 +103,10 @@ def count_until_decided(
         if not pairs.count(counting):
             return False
         next_end = 2 * now() - begin
-        if number < LEAST_RUNS and next_end > end:
-            minutes = math.ceil((next_end - begin) / 60)
+        if number < LEAST_RUNS and next_end > pairs.end:
+            minutes = math.ceil((pairs.command_plan.budget + next_end - pairs.end) / 60)
             progress(f"{pairs.name}: two counts need --budget {minutes}m or more")
-        if next_end > end or (number >= LEAST_RUNS and pairs.are_counts_decided):
+        if next_end > pairs.end or (number >= LEAST_RUNS and pairs.are_counts_decided):
             break
     return True
 
@@ -86,22 +114,17 @@ def count_until_decided(
 def choose_metric(pairs: "CommandPairs") -> None:
     """Let pairs judge CPU time if both sides compute for most of their time.
 
-    Each side runs once, or twice if it waits at first, as for a cold disk; that does not count. If
-    a process fails, the first pair says why. Time is judged with several threads, whose CPU time
-    hides that they wait, and with a timer of the user's own. The caller has the host's lock.
+    Each side runs once more, which does not count: the first process of each has read cold files.
+    Time is judged with several threads, whose CPU time hides that they wait, and with a timer of
+    the user's own. The caller has the host's lock.
     """
     plan = pairs.command_plan
     if plan.threads > 1 or TIMER in plan.arguments:
         return
     least, outcomes = plan.sampler.computing, []
-    if plan.sampler.several:
-        pairs.follow(msgspec.structs.replace(plan, metric=CPU_TIME))
     for side in (BASELINE, CANDIDATE):
         outcome = pairs.run_once(side)
-        if outcome and outcome.computing < least:
-            outcome = pairs.run_once(side)
         if outcome is None:
-            pairs.follow(plan)
             return
         outcomes.append(outcome)
     share = min(outcome.computing for outcome in outcomes)
@@ -147,7 +170,10 @@ class CommandPairs:
         self._folder = Path()
         self.follow(plan)
         self._looks: LookSchedule = ()
-        self.is_proven = not any(side.changed for side in sides.values())
+        self._faults: list[tuple[str, Result]] = []  # the sides that failed, uncounted
+        self.end = math.inf  # of the budget, on the monotonic clock
+        self.cpu_seconds = 0.0  # of the first process of a side
+        self._longest = 0.0  # seconds of a process that ended by itself
         self._iterations = FIRST_ITERATIONS if plan.sampler.loops else 0
         self._iteration = self._seconds = 0.0  # of an iteration, and of the rest of a pair
 
@@ -157,10 +183,17 @@ class CommandPairs:
         self.alpha = plan.alpha
         self._sampler = plan.sampler
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a process failed before the first pair."""
+        return bool(self._faults)
+
     def create(self, folder: Path) -> None:
         """Store the plan in a new folder, and record in it from now on."""
         store.create_run(folder, self.command_plan, COMMAND_PLAN)
         self._folder = folder
+        for fault in self._faults:
+            self._record(0, *fault)
 
     def plan(self, allowed: float) -> float:
         """Choose the number of iterations; return the seconds of the next pair."""
@@ -177,25 +210,28 @@ class CommandPairs:
     def prove(self) -> bool:
         """Run each side once; return whether both succeeded, and so showed that the change runs.
 
-        Raises UserError if no process ran what differs, and ``DocumentsOnly``.
+        The budget begins here. Raises UserError if no process ran what differs, and
+        ``DocumentsOnly``.
         """
+        self.end = now() + self.command_plan.budget
         changed = [path for side in self._sides.values() for path in side.changed]
-        if not changed:
-            return True
         proof.set_back(changed)
         seen, folders = set[Path](), []
         for name, side in self._sides.items():
             folders.append(Path(side.variables[proof.BYTECODE]))
             shutil.rmtree(folders[-1], ignore_errors=True)
-            if (outcome := self.run_once(name)) is None:
-                return False
-            seen |= outcome.seen
+            if outcome := self.run_once(name):
+                seen |= outcome.seen
+                self.cpu_seconds = max(self.cpu_seconds, outcome.cpu_seconds)
+            elif now() >= self.end:
+                break
+        if self._faults:
+            return False
         proof.check_run(changed, seen, folders)
-        self.is_proven = True
         return True
 
     def measure(self, number: int) -> bool:
-        """Measure a pair. Raises UserError if nothing shows that the change runs."""
+        """Measure a pair; return whether both processes succeeded."""
         begin = now()
         records = self._measure_pair(number)
         if any(record.status != "ok" for record in records):
@@ -203,11 +239,6 @@ class CommandPairs:
         times = [time for record in records for time in record.iteration_seconds]
         self._iteration = fmean(times) if times else 0.0
         self._seconds = now() - begin - sum(times)
-        if not self.is_proven and not self.prove():
-            raise UserError(
-                "a process before the first pair failed, so nothing shows that the change runs. "
-                "Run it again, or add --allow same-code"
-            )
         tests = len(list_value_names(self._records))
         self.alpha = self.command_plan.make_rule(tests).alpha_per_test
         return True
@@ -272,7 +303,7 @@ class CommandPairs:
                 return fault.add(started=started)
             before = machine.read_conditions()
             kernels = [self._measure_kernel()]
-            with Command(self._specify(side, folder), folder) as command:
+            with Command(self._wrap(side, folder), folder) as command:
                 outcome = command.finish()
             kernels.append(self._measure_kernel())
             conditions = machine.compare_readings(before, machine.read_conditions())
@@ -292,7 +323,7 @@ class CommandPairs:
                     yield side, fault.add(started=started)
                     return
             commands = {
-                side: stack.enter_context(Command(self._specify(side, folder), folder))
+                side: stack.enter_context(Command(self._wrap(side, folder), folder))
                 for side, folder in folders.items()
             }
             if self._sampler.loops:
@@ -319,55 +350,75 @@ class CommandPairs:
         return result.fail("its partner failed", "interrupted")
 
     def run_once(self, side: str, arguments: Sequence[str] = ()) -> Outcome | None:
-        """Run a side once, or other arguments there; return how it ended, or None if it fails."""
+        """Run a side once, uncounted, or other arguments there; return its outcome.
+
+        None if it failed: that of a side itself will be recorded.
+        """
+        sampler = find_sampler(CPU_TIME, pytest=self._sampler.several, loops=self._sampler.loops)
         with scratch.make_folder() as folder:
-            if self._prepare(side, folder):
+            if fault := self._prepare(side, folder):
+                self._faults.append((side, fault))
                 return None
-            spec = self._specify(side, folder)
+            spec = sampler.wrap(self._specify(side), folder)
             spec = replace(spec, arguments=arguments or spec.arguments)
             with Command(spec, folder, is_watched=True) as command:
                 if self._sampler.loops:
                     iterate_in_turn({side: command}, FIRST_ITERATIONS)
                 outcome = command.finish()
-        return outcome if outcome.status == "ok" and outcome.cpu_seconds else None
+        result = self._describe(side, outcome)
+        if result.status != "ok" and not arguments:
+            self._faults.append((side, result))
+        return outcome if result.status == "ok" else None
 
     def _prepare(self, side: str, folder: Path) -> Result | None:
         """Run the command that prepares a process; return the result if it fails."""
         if not self.command_plan.prepare:
             return None
-        spec = self._specify(side, folder)
         arguments = shlex.split(self.command_plan.prepare)
-        spec = replace(spec, arguments=arguments, output_bytes=0, loops=False)
+        spec = replace(self._specify(side), arguments=arguments, loops=False)
         with Command(spec, folder) as command:
             outcome = command.finish()
         if outcome.status == "ok":
             return None
         return Result(outcome.status, f"--prepare: {outcome.reason}")
 
-    def _specify(self, side: str, folder: Path) -> CommandSpec:
-        """Return what a process of a side runs."""
+    def _wrap(self, side: str, folder: Path) -> CommandSpec:
+        """Return what a process of a side runs with what samples it."""
+        return self._sampler.wrap(self._specify(side), folder)
+
+    def _specify(self, side: str) -> CommandSpec:
+        """Return what a process of a side runs; the end of the budget ends it."""
         cores = self._cores
         if self._sampler.apart:
             cores = list_usable_cores()[-2:]
             cores = cores[:1] if side == BASELINE else cores[-1:]
-        spec = CommandSpec(
+        return CommandSpec(
             arguments=self._arguments,
             folder=self._sides[side].folder,
             variables=self._sides[side].variables,
             cores=cores,
-            timeout=self.command_plan.timeout,
+            timeout=max(0.0, self.end - now()),
             loops=self._sampler.loops,
         )
-        return self._sampler.wrap(spec, folder)
 
-    def _read(self, side: str, outcome: Outcome, folder: Path) -> Result:
-        """Return how a process ended, with its values if it succeeded."""
+    def _describe(self, side: str, outcome: Outcome) -> Result:
+        """Return how a process ended, and what to do if it failed."""
         result = describe_outcome(outcome)
-        if outcome.status != "ok" and (reason := self._sampler.explain(outcome)):
+        if outcome.status == "ok":
+            self._longest = max(self._longest, outcome.wall_seconds)
+            return result
+        if outcome.status == "timeout" and outcome.wall_seconds < HANGS * self._longest:
+            return result.fail("the budget was over", "interrupted")
+        if reason := self._sampler.explain(outcome):
             result = result.fail(reason, outcome.status)
         lacks = re.search(r"No module named '(\w+)", outcome.stderr_tail + outcome.output)
         if lacks and lacks[1] in git.list_modules(self._sides[side].folder):
             result = result.fail(f"{result.reason}. Install each side (--install)", outcome.status)
+        return result
+
+    def _read(self, side: str, outcome: Outcome, folder: Path) -> Result:
+        """Return how a process ended, with its values if it succeeded."""
+        result = self._describe(side, outcome)
         if outcome.status != "ok":
             return result
         try:

@@ -20,8 +20,6 @@ from bench.regression.versions.names import Version, are_equal
 from bench.regression.versions.venv import resolve_versions
 from bench.worker.machine import list_usable_cores, resolve_threads
 
-LEAST_TIMEOUT = 60.0  # seconds of a process; else the budget, because no pair takes longer
-
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
@@ -80,7 +78,7 @@ def prepare_commands(
             pytest=bool(options.pytest),
             prepare=options.prepare,
             threads=threads,
-            timeout=max(LEAST_TIMEOUT, terms.budget),
+            timeout=terms.budget,
             **metric,
         )
         yield plan, sides

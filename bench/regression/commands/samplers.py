@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError, join_lines
-from bench.regression.commands.instructions import INSTRUCTIONS, choose_counter, count, read_count
+from bench.regression.commands.instructions import (
+    CACHEGRIND_SLOWDOWN,
+    INSTRUCTIONS,
+    PERF,
+    choose_counter,
+    count,
+    read_count,
+)
 from bench.regression.pairs.judge import COMPUTING
 from bench.runner.process.command import CommandSpec
 from bench.runner.process.outcome import Outcome
@@ -52,6 +59,7 @@ class Sampler:
     together: bool = False  # both processes of a pair live at the same time
     apart: bool = False  # each has a core of its own
     loops: bool = False  # they iterate in turn: see ``CommandSpec``
+    slowdown: float = 1.0  # a process takes so many times as long, or longer
     several: bool = False  # each process has several values, which are judged by their names
     computing: float = COMPUTING  # the share of its time for which a process computes, for AUTO
     prefix: str = "w"  # of the names of trials that warm up
@@ -66,11 +74,6 @@ class Sampler:
                 reason = "only numbers from 1e-18 to 1e18 have a ratio"
                 raise ValueFault(f"{name} is {value:g}; {reason}")
         return values
-
-
-def wait_twice(spec: CommandSpec, _: Path) -> CommandSpec:
-    """Let a process that shares its cores take twice as long."""
-    return replace(spec, timeout=2 * spec.timeout)
 
 
 def keep_output(spec: CommandSpec, _: Path) -> CommandSpec:
@@ -92,23 +95,24 @@ def run_benchmarks(spec: CommandSpec, folder: Path) -> CommandSpec:
 
 def run_short_benchmarks(spec: CommandSpec, folder: Path) -> CommandSpec:
     """Let pytest time the CPU in few rounds: more pairs show more than more rounds."""
-    spec = wait_twice(run_benchmarks(spec, folder), folder)
+    spec = run_benchmarks(spec, folder)
     # The option follows "python -m pytest", so that what the user gives comes later, and holds.
     first, rest = spec.arguments[:3], spec.arguments[3:]
     words = [*first, f"--benchmark-max-time={MAX_TIME}", *rest, f"{TIMER}=time.process_time"]
     return replace(spec, arguments=words)
 
 
-def count_with(counter: Sequence[str], timeout: float) -> Sampler:
+def count_with(counter: Sequence[str]) -> Sampler:
     """Return what counts the instructions of a command."""
     return Sampler(
         INSTRUCTIONS,
         lambda _, folder: {INSTRUCTIONS: read_count(folder)},
-        lambda spec, folder: count(spec, counter, folder, timeout),
+        lambda spec, folder: count(spec, counter, folder),
         unit="number",
         together=True,
         apart=True,
         prefix="i",
+        slowdown=1.0 if counter[0] == PERF[0] else CACHEGRIND_SLOWDOWN,
     )
 
 
@@ -128,7 +132,6 @@ SAMPLERS = {
     CPU_TIME: Sampler(
         "CPU time",  # on the same cores the system lets both processes take turns
         lambda outcome, _: {CPU_TIME: outcome.cpu_seconds},
-        wait_twice,
         together=True,
         about="its CPU time while both versions run at once on the same cores",
     ),

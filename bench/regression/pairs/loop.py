@@ -90,14 +90,12 @@ def _measure_planned(pairs: PairSource, end: float, progress: Reporter) -> bool:
             fitting = number + int((end - now()) / seconds)
             looks = schedule_looks(max(least, fitting), pairs.alpha)
             pairs.save_looks(looks)
-        if now() + seconds > end:
+        progress(Transient(f"{pairs.name}: pair {number + 1} of {looks[-1]} at most"))
+        if now() + seconds > end or not pairs.measure(number + 1):
             # The index takes a comparison that ends between two looks for one that was killed.
             pairs.save_looks(close_schedule(looks, number) if number else ())
             break
         number += 1
-        progress(Transient(f"{pairs.name}: pair {number} of {looks[-1]} at most"))
-        if not pairs.measure(number):
-            break
         if number in looks[:-1]:
             cases = pairs.judge()
             for case in cases:

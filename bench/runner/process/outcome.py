@@ -132,7 +132,7 @@ def interpret_code(process_exit: ProcessExit, option: str = "--timeout") -> tupl
     """Return status and reason by the exit status alone; ok if it is 0, in time."""
     if process_exit.exceeded_seconds is not None:
         seconds = process_exit.exceeded_seconds
-        return "timeout", f"still running after {seconds:g} s. Raise {option}"
+        return "timeout", f"still running after {round(seconds, 1):g} s. Raise {option}"
     if process_exit.code < 0:
         number = -process_exit.code
         name = signal.strsignal(number) or f"signal {number}"

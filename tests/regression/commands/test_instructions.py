@@ -105,8 +105,8 @@ def test_equal_work_has_equal_counts_and_more_work_a_higher_one(tmp_path):
         python = shlex.quote(sys.executable)
         arguments = ["sh", "-c", f"{python} -S -c 'sum(range({work}))'"]  # of a child, too
         cores = [min(os.sched_getaffinity(0))]
-        spec = CommandSpec(arguments, folder, dict(os.environ), cores, 1.0)
-        counted = instructions.count(spec, counter, folder, 600.0)
+        spec = CommandSpec(arguments, folder, dict(os.environ), cores, 600.0)
+        counted = instructions.count(spec, counter, folder)
         with Command(counted, folder) as command:
             assert command.finish().status == "ok"
         numbers.append(read_count(folder))

@@ -6,7 +6,6 @@ import os
 
 import pytest
 from support.commands import command_plan
-from support.pretended import of_kind
 
 from bench.records import store
 from bench.regression.commands import measure_commands
@@ -16,9 +15,9 @@ from bench.regression.commands.measure_commands import (
     iterate_in_turn,
     measure_processes,
 )
+from bench.regression.commands.proof import BYTECODE
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs import loop
-from bench.regression.result import CaseComparison
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.session import ProcessStopped
 
@@ -32,23 +31,27 @@ def sides(tmp_path):
     for name in ("base", "candidate"):
         (tmp_path / name).mkdir()
         software = {"python": "3.11", "distributions": {"numpy": "2.0"}}
-        made[name] = CommandSide(tmp_path / name, {**os.environ, "SIDE": name}, False, software)
+        variables = {**os.environ, "SIDE": name, BYTECODE: str(tmp_path / "bytecode")}
+        made[name] = CommandSide(tmp_path / name, variables, False, software)
     return made
 
 
 @pytest.fixture
 def measured(tmp_path, sides):
-    """Measure the first pairs of a shell script; return their records and how they are judged."""
+    """Measure the first pair of a shell script, or until the end of a budget.
 
-    def call(script, **changes):
+    Return the records and how they are judged.
+    """
+
+    def call(script, end=None, **changes):
         folder = tmp_path / "out"
-        # No second pair fits into this budget.
-        plan = command_plan(**{"arguments": f"sh -c '{script}'", "budget": 0.0, **changes})
-        pairs, events = CommandPairs(plan, sides), []
+        pairs = CommandPairs(command_plan(**{"arguments": f"sh -c '{script}'", **changes}), sides)
         pairs.create(folder)
-        measure_processes(pairs, events.append)
-        *_, case = of_kind(events, CaseComparison)
-        return store.read_commands(folder), case
+        if end is None:
+            pairs.measure(0)
+        else:
+            loop.measure_until_decided(pairs, end, lambda _: None)
+        return store.read_commands(folder), pairs.judge()[0]
 
     return call
 
@@ -113,9 +116,8 @@ STARTS = (
     ("shares", "metric", "chosen"),
     [
         ([0.95, 0.9, 0.05], "cpu-time", COMPUTES),
-        ([0.5, 0.9, 0.95, 0.05], "cpu-time", COMPUTES),  # a cold disk: the side runs again
         ([0.95, 0.9, 0.38], "cpu-time", f"{COMPUTES}; {STARTS}"),
-        ([0.95, 0.5, 0.4], "time", "a side computes for 40% of its time only"),
+        ([0.95, 0.5], "time", "a side computes for 50% of its time only"),
         ([0.6, 0.7], "cpu-time", "both sides compute most of the time (60%)"),  # of pytest
         ([0.95, None], "time", ""),  # it fails, and the first pair says why
     ],
@@ -158,7 +160,7 @@ MEET = "touch ../$SIDE-is-here; until [ -e ../base-is-here ] && [ -e ../candidat
 
 
 def test_processes_of_which_the_processor_time_counts_run_at_once(measured):
-    records, _ = measured(f"{MEET}done", metric="cpu-time", timeout=120.0)
+    records, _ = measured(f"{MEET}done", metric="cpu-time")
     for record in records:
         assert (record.status, record.kernel_seconds) == ("ok", [])
         assert list(record.values) == ["cpu-time"]
@@ -173,11 +175,19 @@ def test_rounds_of_benchmarks_are_few_unless_the_user_wants_more(measured):
         assert "--benchmark-timer=time.process_time" in others
 
 
-def test_process_that_shares_its_core_may_take_twice_as_long(measured):
-    records, _ = measured("[ $SIDE = base ] || sleep 600", metric="cpu-time", timeout=1.0)
-    by_side = {record.version: record for record in records}
-    assert by_side["base"].status == "ok"
-    assert by_side["candidate"].reason == "still running after 2 s. Raise --budget"
+@pytest.mark.parametrize(
+    ("hangs", "status", "verdict"),
+    [(0.0, "timeout", "failed"), (math.inf, "interrupted", "undecided")],
+)
+def test_budget_ends_a_process_and_one_that_hangs_has_failed(
+    sides, tmp_path, monkeypatch, hangs, status, verdict
+):
+    monkeypatch.setattr(measure_commands, "HANGS", hangs)
+    script = "[ $SIDE = base ] || exec sleep 600"
+    pairs = CommandPairs(command_plan(arguments=f"sh -c '{script}'", budget=2.0), sides)
+    measure_processes(pairs, tmp_path / "out", lambda _: None)
+    assert [record.status for record in store.read_commands(tmp_path / "out")] == [status]
+    assert [case.verdict for case in pairs.judge()] == [verdict]
 
 
 # ----- iterations
@@ -258,6 +268,6 @@ def test_measured_kernel_decides_what_the_speed_of_the_machine_hides(
     monkeypatch.setattr(measure_commands, "measure_kernel", measure_speed)
     for module in (measure_commands, loop):  # a process takes a second
         monkeypatch.setattr(module, "now", lambda: len(kernels) / calls)
-    records, case = measured("cat speed", metric="last-number", budget=22.0)
+    records, case = measured("cat speed", metric="last-number", end=22.0)
     assert {record.status for record in records} == {"ok"}
     assert (case.verdict, case.pairs) == (verdict, 10)

@@ -28,6 +28,10 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path / "temporary"
 
 
+# Those of bytecode, which a command gets or loses.
+VARIABLES = {"PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"}
+
+
 def prepare(version):
     return prepare_side(version, pytest.fail, PipOptions())
 
@@ -50,7 +54,8 @@ def test_revision_runs_in_the_same_folder_of_a_checkout(repository, temporary, m
         assert side.folder.is_relative_to(temporary)
         assert side.folder.parts[-2:] == folder.parts[-2:]
         assert (side.folder / "softmax_numpy.py").read_text() == "one = 1"
-        assert (side.isolated, side.variables) == (False, dict(os.environ))
+        assert not side.isolated
+        assert side.variables.keys() ^ os.environ.keys() <= VARIABLES
         assert "numpy" in side.software["distributions"]
     assert list(temporary.iterdir()) == []
 
@@ -75,7 +80,7 @@ def test_folder_is_used_as_it_is(tmp_path, text):
 def test_variables_of_a_version_are_the_last_word(tmp_path, monkeypatch):
     monkeypatch.setenv("OWN", "mine")
     with prepare(Version(".", "tree", env={"OWN": "its", "PATH": str(tmp_path)})) as side:
-        assert side.variables == {**os.environ, "OWN": "its", "PATH": str(tmp_path)}
+        assert (side.variables["OWN"], side.variables["PATH"]) == ("its", str(tmp_path))
         assert side.software == {}  # there is no Python on this path
 
 
