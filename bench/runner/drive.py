@@ -425,8 +425,9 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
 
 
 def alternate(sides: Sequence[Drive], epochs: int) -> None:
-    """Time epochs of two workers that live at the same time, in turn; coins decide who is first.
+    """Time epochs of two workers that live at the same time, in turn; the first begins each turn.
 
+    So no epoch comes right after one of the same process: it may be shorter than others.
     The least hand-over of both is subtracted on either side: their difference is noise.
     """
     ping = min(side.measurement.ping_seconds or 0.0 for side in sides)
@@ -434,8 +435,7 @@ def alternate(sides: Sequence[Drive], epochs: int) -> None:
         side.measurement.ping_seconds = ping
         side.settle()
     for epoch in range(1, epochs + 1):
-        first, second = secrets.SystemRandom().sample(sides, 2)
-        for side, waiting in ((first, second), (second, first)):
+        for side, waiting in zip(sides, reversed(sides), strict=True):
             cpu, begin = waiting.read_cpu_seconds(), now()
             side.train_timed(Epoch("timed", epoch))
             if waiting.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
