@@ -168,7 +168,7 @@ def measure_pair_noise(decisions: Iterable[MeasuredDecision]) -> list[PairNoise]
         alternated, successive = [], []
         for decision in members:
             pairs = [pair for pair in decision.pairs if pair[0].alternated]
-            logs = (compute_log_ratio(EPOCH, *pair) for pair in pairs)
+            logs = (compute_log_ratio(EPOCH, *pair, decision.plan.reach) for pair in pairs)
             alternated += [log for log in logs if log is not None]
             baselines = [math.log(median(baseline.epoch_seconds)) for baseline, _ in pairs]
             successive += [after - before for before, after in pairwise(baselines)]

@@ -13,7 +13,7 @@ from support.processes import WAITS, wait_until
 
 from bench.records import store
 from bench.regression.pairs import loop
-from bench.regression.programs.comparison_plan import ComparisonPlan
+from bench.regression.programs.comparison_plan import REACH, ComparisonPlan
 from bench.report.index import read_entries
 from bench.runner.host import machine
 
@@ -71,6 +71,7 @@ def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path, monke
     assert names == {"comparison.json", "looks.json", "environments", "trials.jsonl"}
     plan = store.read_plan(folder / "comparison.json", ComparisonPlan)
     assert plan.baseline.commit == checkout.git("rev-parse", "main")
+    assert plan.reach == REACH
     assert plan.command.startswith("python -m bench ab --base=main --implementation=numpy")
     records = store.read_records(folder)
     assert {record.status for record in records} == {"ok"}

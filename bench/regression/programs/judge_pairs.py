@@ -46,7 +46,7 @@ EPOCH, MEAN_EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "mean epoch", "median epoch",
 CPU_EPOCH = "epoch's CPU time"
 
 # Positive numbers of a process, None if the record lacks it; less is better. The judged epoch of
-# alternated processes is the median; their ratio comes from neighbouring epochs (``_read_pair``).
+# alternated processes is the median; their ratio comes from epochs near in time (``_read_pair``).
 # Of processes that ran one after the other it is the minimum, and no change is claimed unless the
 # median agrees. The mean shows a slowdown of only some epochs. It is noisier, so it decides only
 # where it is slower. The CPU time of one thread has less noise: it is judged instead of the epoch.
@@ -126,7 +126,7 @@ def judge_cases(
     for name, group in by_case.items():
         pairs = collect_pairs(group)
         for metric in METRICS if CPU_EPOCH in gated[name] else METRICS.keys() - {CPU_EPOCH}:
-            values = [value for pair in pairs if (value := _read_pair(metric, *pair))]
+            values = [value for pair in pairs if (value := _read_pair(metric, *pair, plan.reach))]
             if values:
                 logs = [math.log(after / before) for before, after in values]
                 taken = close_schedule(looks.get(name, ()), len(logs))
@@ -188,28 +188,37 @@ def group_records(
     return dict(groups)
 
 
-def compute_log_ratio(metric: str, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
-    """Return the logarithm of candidate over baseline; None if a value is missing or 0."""
-    values = _read_pair(metric, baseline, candidate)
+def compute_log_ratio(
+    metric: str, baseline: TrialRecord, candidate: TrialRecord, reach: int
+) -> float | None:
+    """Return the logarithm of candidate over baseline; None if a value is missing or 0.
+
+    reach: see ``ComparisonPlan``.
+    """
+    values = _read_pair(metric, baseline, candidate, reach)
     return math.log(values[1] / values[0]) if values else None
 
 
 def _read_pair(
-    metric: str, baseline: TrialRecord, candidate: TrialRecord
+    metric: str, baseline: TrialRecord, candidate: TrialRecord, reach: int
 ) -> tuple[float, float] | None:
     """Return both sides' values of a metric; None if one is missing or 0.
 
     Where epochs alternated, the baseline's is its median epoch and the candidate's is that times
-    the median ratio of neighbouring epochs. A change of the machine's speed in the middle of a pair
-    moves the medians of five epochs apart, but only one ratio.
+    the median ratio of epochs that are near in time. A change of the machine's speed in the middle
+    of a pair moves the medians or means of both sides apart, but only few of these ratios.
     """
     values = METRICS[metric](baseline) or 0.0, METRICS[metric](candidate) or 0.0
     if not all(values):
         return None
     if metric in {EPOCH, CPU_EPOCH} and baseline.alternated and candidate.alternated:
         name = "epoch_seconds" if metric == EPOCH else "epoch_cpu_seconds"
-        neighbours = zip(getattr(baseline, name), getattr(candidate, name), strict=False)
-        logs = [math.log(after / before) for before, after in neighbours if before and after]
+        logs = [
+            math.log(after / before)
+            for turn, after in enumerate(getattr(candidate, name))
+            for before in getattr(baseline, name)[max(0, turn - reach) : turn + reach + 1]
+            if before and after
+        ]
         return (values[0], values[0] * math.exp(median(logs))) if logs else None
     return values
 

@@ -24,6 +24,7 @@ from bench.records.schema import Case
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.programs.comparison_plan import (
     PROCESS_TIMEOUT,
+    REACH,
     Absent,
     ComparisonPlan,
     Pairing,
@@ -114,6 +115,7 @@ def prepare_comparison(
                 absent=tuple(absent),
                 gates=(MEAN_EPOCH, *gates),
                 cpu_time=cases.threads == 1 and cases.device == "cpu",
+                reach=REACH,
                 data_source=cases.data,
             ),
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},

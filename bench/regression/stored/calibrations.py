@@ -83,7 +83,7 @@ class MeasuredDecision:
     def logs(self) -> list[float]:
         """Logarithms of the candidate's judged epoch over the baseline's, by pair."""
         epoch = choose_epoch(self.plan, self.measured.records)
-        logs = (compute_log_ratio(epoch, *pair) for pair in self.pairs)
+        logs = (compute_log_ratio(epoch, *pair, self.plan.reach) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
     @property

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from statistics import median
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from bench.records import store
 from bench.records.schema import Parity, TrialRecord
 from bench.regression.pairs.judge import Measured, read_measured
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
-from bench.regression.programs.comparison_plan import Absent
+from bench.regression.programs.comparison_plan import REACH, Absent
 from bench.regression.programs.judge_pairs import (
     CPU_EPOCH,
     METRICS,
@@ -90,7 +91,8 @@ def test_epoch_without_cpu_time_is_left_out_of_its_pair():
         side(name, 1, case("numpy"), 1.0, alternated=True, epoch_cpu_seconds=seconds)
         for name, seconds in ((BASELINE, [0.0, 1.0, 1.0]), (CANDIDATE, [1.0, 2.0, 2.0]))
     )
-    assert compute_log_ratio(CPU_EPOCH, before, after) == math.log(2)
+    for reach in (0, REACH):
+        assert compute_log_ratio(CPU_EPOCH, before, after, reach) == math.log(2)
 
 
 def test_interrupted_first_pair_is_undecided():
@@ -198,19 +200,29 @@ def test_no_change_needs_the_median_within_the_tolerance(half, shift, verdict):
     assert (epoch.more_pairs is not None) == (verdict == "undecided")
 
 
-def test_alternated_processes_are_judged_by_neighbouring_epochs():
-    # The machine becomes slower in the middle of each pair, and stops during two epochs: the
-    # medians differ by 76 %.
-    epochs = {"base": [1.0, 1.0, 1.0, 1.6, 1.6], "candidate": [1.1, 1.1, 2.5, 1.76, 3.2]}
+@pytest.mark.parametrize(
+    ("base", "candidate", "reach"),
+    [
+        # The machine becomes slower in the middle of each pair, and stops during two epochs: the
+        # medians differ by 76 %.
+        ([1.0, 1.0, 1.0, 1.6, 1.6], [1.1, 1.1, 2.5, 1.76, 3.2], 0),
+        ([1.0] * 4 + [1.6] * 5, [1.1, 1.1, 2.5, 1.1, *[1.76] * 3, 3.2, 1.76], REACH),
+        # Every second epoch is longer, of the sides in turn: ratios of neighbours are 2.2 and 0.55.
+        ([1.0, 2.0, 1.0], [2.2, 1.1, 2.2], REACH),
+    ],
+)
+def test_alternated_processes_are_judged_by_epochs_near_in_time(base, candidate, reach):
+    epochs = {"base": base, "candidate": candidate}
     judged = one(
         [
             msgspec.structs.replace(record, alternated=True, epoch_seconds=epochs[record.version])
             for record in pairs([0.0] * 12)
-        ]
+        ],
+        comparison(reach=reach),
     )
     epoch = judged.metrics[0]
     assert (epoch.label, epoch.verdict) == ("median epoch", "slower")
-    assert (epoch.baseline, epoch.ratio.mean) == (1.0, pytest.approx(1.1))
+    assert (epoch.baseline, epoch.ratio.mean) == (median(base), pytest.approx(1.1))
     assert "median epoch" not in metrics(judged)
     assert metrics(judged)["minimum epoch"].ratio.mean == pytest.approx(1.1)
 

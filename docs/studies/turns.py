@@ -1,0 +1,104 @@
+"""Count which statistic of a pair's epochs finds a slowdown, on pairs of equal versions.
+
+``python docs/studies/turns.py CALIBRATIONS …`` reads folders of unpacked calibrations, and prints
+the table of docs/how-sure.md. It adds a slowdown to every pair and draws comparisons from them, as
+``ab`` does to say what it detects: the level is that of ``ab``, which judges the mean epoch, too.
+"""
+
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.append(str(Path(__file__).parents[1]))
+from studies.decisions import count_processors, name_load
+
+from bench.regression.programs.comparison_plan import REACH
+from bench.regression.stats.decision import Rule
+from bench.regression.stats.power import find_least_detected_log, resample
+from bench.regression.stored.calibrations import load_calibrations
+
+PAIRS, SLOWDOWN, DRAWS = 11, 0.01, 2000
+RULE = Rule(tolerance=0.0, family=2)
+FEWEST = 100  # pairs of a line
+
+Logs = NDArray[np.float64]  # of the epochs of one side of a pair
+
+
+def estimate_centre(logs: Logs) -> float:
+    """Return the Hodges-Lehmann estimate: the median of the averages of every two."""
+    first, second = np.triu_indices(len(logs))
+    return float(np.median((logs[first] + logs[second]) / 2))
+
+
+def average_middle(logs: Logs) -> float:
+    """Return the mean without a quarter at each end."""
+    cut = len(logs) // 4
+    return float(np.sort(logs)[cut : len(logs) - cut].mean())
+
+
+def compare_near(reach: int, before: Logs, after: Logs) -> float:
+    """Return the median difference of epochs that are at most so many turns apart."""
+    turns = np.arange(len(before))
+    near = abs(turns[:, None] - turns) <= reach
+    return float(np.median((after[:, None] - before)[near]))
+
+
+STATISTICS: dict[str, Callable[[Logs, Logs], float]] = {
+    "median of neighbours' ratios": partial(compare_near, 0),
+    "of epochs one turn apart, too": partial(compare_near, 1),
+    "of epochs two turns apart, too": partial(compare_near, REACH),
+    "of all epochs": partial(compare_near, sys.maxsize),
+    "middle half of ratios": lambda before, after: average_middle(after - before),
+    "Hodges-Lehmann of ratios": lambda before, after: estimate_centre(after - before),
+    "of each side": lambda before, after: estimate_centre(after) - estimate_centre(before),
+    "median of each side": lambda before, after: float(np.median(after) - np.median(before)),
+    "middle half of each side": lambda before, after: (
+        average_middle(after) - average_middle(before)
+    ),
+}
+
+
+def collect(folder: Path) -> dict[str, list[tuple[Logs, Logs]]]:
+    """Return the pairs of equal versions, as logarithms of CPU seconds, by size and load."""
+    groups = defaultdict(list)
+    for decision in load_calibrations(folder).decisions:
+        load = name_load(decision.design.conditions, count_processors(decision))
+        for pair in [] if decision.design.slowdown else decision.pairs:
+            seconds = [np.array(record.epoch_cpu_seconds) for record in pair]
+            if pair[0].alternated and all(side.size and side.all() for side in seconds):
+                before, after = map(np.log, seconds)
+                images = pair[0].case.samples
+                groups[f"{folder.name}, {load}, {images:,} images"].append((before, after))
+    return groups
+
+
+def main(folders: list[Path]) -> None:
+    """Print a column for each group: the deviation of a pair, and the share that is found."""
+    groups = {
+        name: pairs
+        for folder in folders
+        for name, pairs in sorted(collect(folder).items())
+        if len(pairs) >= FEWEST
+    }
+    print("| statistic |", " | ".join(f"{name} ({len(groups[name]):,})" for name in groups), "|")
+    print("|---|" + "---:|" * len(groups))
+    for name, compare in STATISTICS.items():
+        cells = []
+        for pairs in groups.values():
+            logs = [compare(*pair) for pair in pairs]
+            found = [
+                find_least_detected_log(drawn.tolist(), (PAIRS,), RULE) <= math.log1p(SLOWDOWN)
+                for drawn in resample(logs, PAIRS, DRAWS)
+            ]
+            cells.append(f"{100 * np.std(logs):.2f} %, {100 * np.mean(found):.0f} %")
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main([Path(name) for name in sys.argv[1:]] or sys.exit(__doc__))
