@@ -279,6 +279,8 @@ def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
         _tabulate_noise(calibrations),
     ]
     remarks = [*calibrations.faults, *([] if calibrations.cases or counts else [EMPTY])]
+    machines = dict.fromkeys(of.machine.get("name") for of in calibrations.environments)
+    remarks += [f"measured on {name}" for name in machines if name]
     if failed := sum(count.failed for count in counts):
         remarks.append(f"{failed} comparisons failed and are not counted")
     return ComparisonOutput([table for table in table_list if table.lines], remarks, (), document)
