@@ -272,6 +272,39 @@ OutputFormat = Annotated[
 
 # ----- of the verbs that compare in pairs
 
+Command = Annotated[
+    str | None,
+    cases_option(
+        metavar="COMMAND",
+        help="Measure this command, in the folder and the environment of each version; no shell "
+        "reads it.",
+    ),
+]
+Pytest = Annotated[
+    str | None,
+    cases_option(
+        metavar="ARGUMENTS",
+        help="Measure tests of pytest-benchmark, which pytest finds with these arguments, such as "
+        "tests/bench_x.py; judge the minimum of each with --metric time, or the mean of its CPU "
+        "time with cpu-time.",
+    ),
+]
+Prepare = Annotated[
+    str,
+    measuring_option(
+        metavar="COMMAND",
+        help="Run this before each process, untimed.",
+        show_default=False,
+    ),
+]
+Harness = Annotated[
+    list[str] | None,
+    versions_option(
+        metavar="PATH",
+        help="Take this file or folder of the candidate on both sides, such as its benchmarks. "
+        "Repeat the option for several.",
+    ),
+]
 BaseVersion = Annotated[
     str | None,
     versions_option(

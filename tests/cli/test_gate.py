@@ -495,6 +495,17 @@ def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_pa
     assert folders == ["1", "2", "3", "4"]
 
 
+def test_bisect_searches_a_range_older_than_its_benchmark(commit, called, repository):
+    for number in (1, 1, 2, 2):
+        commit(number=f"{number}")
+    commit(job="cat built\n")
+    search = ("--good=HEAD~4", "--bad=HEAD", ENOUGH, "--metric=last-number", "--harness=job")
+    status, out, err = called("bisect", *search, "--prepare=cp number built", "--command=sh job")
+    name = repository.git("log", "-1", "--format=%h %s", "HEAD~2")
+    assert status == 1, err
+    assert out.splitlines()[-1].startswith(f"first slower: {name}; slower; last-number +")
+
+
 @pytest.mark.parametrize(("job", "ended"), [("echo 1", 4), ("exit 7", 3)])
 def test_bisect_ends_if_the_last_is_not_slower(called, tmp_path, job, ended):
     for name, text in (("a", "echo 1"), ("b", "echo 2"), ("c", job)):

@@ -35,15 +35,13 @@ def bisect(
     ] = None,
     install: options.Install = False,
     additions: options.Additions = None,
-    command: Annotated[
-        str | None, options.cases_option(metavar="COMMAND", help="Measure it as bench gate does.")
-    ] = None,
-    pytest: Annotated[
-        str | None, options.cases_option(metavar="ARGUMENTS", help="Measure tests likewise.")
-    ] = None,
+    command: options.Command = None,
+    pytest: options.Pytest = None,
     metric: Annotated[
         str, options.cases_option(metavar="METRIC", help="Judge this; bench gate has the list.")
     ] = AUTO,
+    prepare: options.Prepare = "",
+    harness: options.Harness = None,
     threads: options.ThreadCount = 1,
     budget: options.PairBudget = 180,
     tolerance: options.Tolerance = 0.02,
@@ -66,7 +64,9 @@ def bisect(
         additions=tuple(additions or ()),
         output=output,
     )
-    chosen = CommandOptions(command, pytest, metric=metric, threads=threads)
+    chosen = CommandOptions(
+        command, pytest, metric, prepare, threads, tuple(harness or ()), harness_of=steps[-1][0]
+    )
     begin, lines, slow = now(), dict[int, str](), set[str]()
 
     def judge(step: int) -> bool | None:

@@ -19,23 +19,8 @@ def gate(
     additions: options.Additions = None,
     base_env: options.BaseEnv = None,
     candidate_env: options.CandidateEnv = None,
-    command: Annotated[
-        str | None,
-        options.cases_option(
-            metavar="COMMAND",
-            help="Measure this command, in the folder and the environment of each version; no "
-            "shell reads it.",
-        ),
-    ] = None,
-    pytest: Annotated[
-        str | None,
-        options.cases_option(
-            metavar="ARGUMENTS",
-            help="Measure tests of pytest-benchmark, which pytest finds with these arguments, such "
-            "as tests/bench_x.py; judge the minimum of each with --metric time, or the mean of its "
-            "CPU time with cpu-time.",
-        ),
-    ] = None,
+    command: options.Command = None,
+    pytest: options.Pytest = None,
     metric: Annotated[
         str,
         options.cases_option(
@@ -46,18 +31,8 @@ def gate(
             show_default=False,
         ),
     ] = AUTO,
-    prepare: Annotated[
-        str | None,
-        options.measuring_option(metavar="COMMAND", help="Run this before each process, untimed."),
-    ] = None,
-    harness: Annotated[
-        list[str] | None,
-        options.versions_option(
-            metavar="PATH",
-            help="Take this file or folder of the candidate on both sides, such as its benchmarks. "
-            "Repeat the option for several.",
-        ),
-    ] = None,
+    prepare: options.Prepare = "",
+    harness: options.Harness = None,
     threads: options.ThreadCount = 1,
     profile: Annotated[
         bool,
@@ -79,7 +54,7 @@ def gate(
         command,
         pytest,
         metric=metric,
-        prepare=prepare or "",
+        prepare=prepare,
         threads=threads,
         harness=tuple(harness or ()),
     )

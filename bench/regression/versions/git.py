@@ -167,6 +167,14 @@ def check_out(commit: str, folder: Path) -> None:
             raise UserError(f"git says: {_last_line(process.stderr)}. Fix that first")
 
 
+def replace_files(folder: Path, commit: str, names: Iterable[str]) -> None:
+    """Replace files or folders of a checkout by those of another commit. Raises UserError."""
+    new = ("checkout", "--quiet", "--no-overlay", commit, "--", *names)
+    process = _run_git("-C", str(folder), *new)
+    if process.returncode:
+        raise UserError(f"git says: {_last_line(process.stderr)}. Name files of {commit}")
+
+
 def unpack(commit: str, name: str, folder: Path) -> Path:
     """Unpack the commit's implementations and return their folder; raise UserError without one.
 
