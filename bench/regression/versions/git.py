@@ -3,6 +3,7 @@
 import difflib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,13 +89,20 @@ def count_changes() -> int:
 
 
 def make_unknown_revision_error(name: str) -> UserError:
-    """Return an error for an unknown revision, with similar names."""
+    """Return an error for an unknown revision, with similar names, or one without such a parent."""
+    is_shallow = _run_git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+    child = re.fullmatch(r"(.+?)(~\d*|\^1?)+", name)
+    if child and find_commit(child[1]):
+        remedy = "It is among the first commits: there is nothing to compare it with yet"
+        if is_shallow:
+            remedy = "Fetch more history: git fetch --unshallow, or fetch-depth: 2 in a workflow"
+        return UserError(f"{child[1]} has no parent {name} here. {remedy}")
     names = _run_git("for-each-ref", "--format=%(refname:short)").stdout.decode().split()
     similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = "List the branches with `git branch --all`"
     if similar:
         hint = f"Did you mean {' or '.join(similar)}?"
-    if _run_git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+    if is_shallow:
         hint = "This clone is shallow: `git fetch --unshallow` gets the other commits"
     return UserError(f"unknown revision {name!r}, and no Python has this name. {hint}")
 

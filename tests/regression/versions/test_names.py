@@ -78,6 +78,8 @@ def test_missing_file_is_refused(tmp_path):
         ("~/nowhere/bin/python", "~/nowhere/bin/python is no executable"),
         ("mian", "Did you mean main?"),
         ("zzz", "git branch --all"),
+        ("main~1", "main has no parent main~1 here. It is among the first"),
+        ("HEAD^", "HEAD has no parent HEAD^ here. It is among the first"),
         ("HEAD^{tree}", "unknown revision 'HEAD^{tree}'"),
         ("--all", "unknown revision '--all'"),
         ("  ", "unknown revision ''"),
@@ -104,6 +106,7 @@ def test_shallow_clone_suggests_unshallow(repository, tmp_path, monkeypatch):
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", shallow)
     monkeypatch.chdir(shallow)
     assert "git fetch --unshallow" in refuse(first)
+    assert "fetch-depth: 2" in refuse("HEAD~1")
 
 
 def test_revision_without_a_usable_repository_is_refused(repository, monkeypatch):
