@@ -353,7 +353,11 @@ CandidateEnv = Annotated[
 ]
 PairBudget = Annotated[
     float,
-    duration("Measure for at most this time, which all cases share. Default: 3m."),
+    duration(
+        "Measure for at most this time, which all cases share. The first processes, which do not "
+        "count, and the last pair are inside; checkouts, --install and --profile are not. "
+        "Default: 3m."
+    ),
 ]
 Allow = Annotated[
     list[Names] | None,
