@@ -125,6 +125,7 @@ class ComparisonResult:
     allow_missing: bool = True  # it passes although the candidate lacks what the baseline has
     parity: bool = True  # results were compared with the oracle's; those of commands are not
     reason: str = ""  # why this is judged, where the suite chose it
+    notice: str = ""  # what else may make the sides differ
     advice: str = ""  # what decides more, for cases that are undecided
     functions: Sequence[FunctionCost] = ()  # that differ most in a profile of both sides
 

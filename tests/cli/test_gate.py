@@ -145,16 +145,20 @@ def test_benchmarks_of_pytest_are_judged_one_by_one(commit, compared):
     }
 
 
-def test_harness_of_the_candidate_is_run_on_both_sides(commit, compared):
+def test_harness_of_the_candidate_is_run_on_both_sides(commit, compared, called):
     commit(number="1")
     commit(number="2", job="cat number")
     options = ("--command=sh job", "--metric=last-number", ENOUGH)
-    assert compared(*options)[0] == 3
+    status, err = compared(*options)
+    assert (status, "--harness job" in err) == (2, True)
     status, result = compared(*options, "--harness=job", "--output=other")
     assert (status, verdicts(result)) == (1, {"last-number": "slower"})
     commit(job="cat  number")
     _, err = compared(*options, "--harness=job", "--output=none")
     assert "equal files" in err
+    assert compared(*options, "--output=edited")[0] == 0
+    notices = ["job differs" in called("report", name)[1] for name in ("other", "edited")]
+    assert notices == [False, True]
 
 
 # ----- the records

@@ -19,6 +19,7 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     prepare: str = ""  # a command that runs before each process, as a shell would take it
     loops: bool = False  # see ``CommandSpec``
     threads: Count
+    notice: str = ""  # what differs beside the code; empty if nothing does
 
     @property
     def sampler(self) -> Sampler:

@@ -73,10 +73,14 @@ def prepare_commands(
                 twins = kinds == ["interpreter"] * 2 and versions[0].env == versions[1].env
                 must_differ = bool(options.harness) or (twins and not options.prepare)
                 sides = watch_changes(sides, terms.progress, must_differ=must_differ)
+        notice = compare_benchmarks(sides, arguments, pytest=bool(options.pytest))
+        if notice:
+            terms.progress(notice)
         plan = terms.make_plan(
             CommandPlan,
             *versions,
             arguments=shlex.join(arguments),
+            notice=notice,
             pytest=bool(options.pytest),
             prepare=options.prepare,
             threads=threads,
@@ -109,6 +113,33 @@ def share_harness(
         before.parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if after.is_dir() else shutil.copy2
         copy(after, before)
+
+
+def compare_benchmarks(
+    sides: Mapping[str, CommandSide], arguments: Sequence[str], *, pytest: bool
+) -> str:
+    """Return a notice if what the command runs, its script or tests, differs between the sides.
+
+    Raises UserError for a file that only the candidate has.
+    """
+    if not sides:
+        return ""
+    before, after = sides[BASELINE].folder, sides[CANDIDATE].folder
+    names = [word.partition("::")[0] for word in " ".join(arguments).split()]
+    if pytest:
+        names = [name for name in names[3:] if (after / name).exists()]
+    else:
+        names = [name for name in names if (after / name).is_file()][:1]
+    for name in names:
+        if not (before / name).exists():
+            raise UserError(
+                f"the base has no {name}, which the candidate has. To run it on both revisions, "
+                f"add --harness {name}"
+            )
+    changed = {file for path in sides[CANDIDATE].changed for file in (path, *path.parents)}
+    edited = ", ".join(name for name in names if after / name in changed)
+    remedy = "so a difference may be its own. --harness takes the candidate's on both sides"
+    return f"{edited} differs between the two sides, {remedy}" if edited else ""
 
 
 def watch_changes(

@@ -220,7 +220,7 @@ def _describe_spread(case: CaseComparison) -> str:
 
 def _list_remarks(result: ComparisonResult) -> list[str]:
     """Return what went wrong, what the machine can detect, and which software differs."""
-    lines = []
+    lines = [result.notice] if result.notice else []
     if changes := describe_software_changes(result.baseline.software, result.candidate.software):
         lines.append(f"Differs: {', '.join(changes)}.")
     for case in result.ordered_cases:
