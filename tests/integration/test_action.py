@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import yaml
 from support.processes import ASSETS, SHORT
 from support.versions import Repository
 
+from bench.cli.verbs.gate import gate
 from bench.records import store
+from bench.regression.pairs.plan import Terms
 from bench.worker.machine import ROOT
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -124,6 +127,8 @@ def test_every_input_is_used_and_every_used_input_exists():
         for name in re.findall(r"inputs\.([\w-]+)", text)
     }
     assert used == ACTION["inputs"].keys()
+    usual = {signature(function).parameters["fail_on"].default for function in (gate, Terms)}
+    assert usual == {ACTION["inputs"]["fail-on"]["default"]}
 
 
 def prints(number):
