@@ -100,6 +100,7 @@ class ComparedVersion:
     machine: str | None = None
     software: Mapping[str, str] = field(default_factory=dict)  # versions of packages by name
     env: Mapping[str, str] = field(default_factory=dict)  # the variables that the user asked for
+    commit: str | None = None  # of a revision
 
     @property
     def label(self) -> str:
@@ -125,6 +126,7 @@ class ComparisonResult:
     allow_missing: bool = True  # it passes although the candidate lacks what the baseline has
     parity: bool = True  # results were compared with the oracle's; those of commands are not
     reason: str = ""  # why this is judged, where the suite chose it
+    created: str | None = None  # when live pairs began
     notice: str = ""  # what else may make the sides differ
     advice: str = ""  # what decides more, for cases that are undecided
     functions: Sequence[FunctionCost] = ()  # that differ most in a profile of both sides

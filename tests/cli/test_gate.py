@@ -21,6 +21,7 @@ from bench.records import store
 from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.pairs import loop
+from bench.runner.host.machine import describe as machine_facts
 from bench.worker import machine
 
 GATE = ("gate", "--base=HEAD~1", "--candidate=HEAD", "--format=json")
@@ -86,6 +87,9 @@ def test_command_that_takes_longer_ends_with_1(commit, compared, tmp_path):
     plan = store.read_plan(folder / "command.json", CommandPlan)
     assert (plan.arguments, plan.command.split()[3]) == ("sh job", "gate")
     assert plan.timeout == plan.budget == 3600.0
+    named = [result["created"], *(result[side]["commit"] for side in ("baseline", "candidate"))]
+    assert named == [plan.created, plan.baseline.commit, plan.candidate.commit]
+    assert result["candidate"]["machine"] == machine_facts()["id"]
     records = store.read_commands(folder)
     assert {record.status for record in records} == {"ok"}
     assert records[-1].round == case["pairs"] == store.read_looks(folder)["command"][0]

@@ -59,6 +59,7 @@ def make_command_result(
         gated=tuple(gated),
         parity=False,
         reason=reason.removeprefix("; "),
+        created=plan.created,
         notice=plan.notice,
     )
 

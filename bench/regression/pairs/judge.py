@@ -42,12 +42,15 @@ def read_measured(folder: Path, kind: type[PairedRecord]) -> Measured[PairedReco
 
 
 def describe_sides(plan: PairedPlan, measured: Measured[PairedRecord]) -> list[ComparedVersion]:
-    """Return the versions with the software that their processes had."""
+    """Return the versions with the software that their processes had, and their machine."""
     sides = []
     for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
         used = {record.environment for record in measured.records if record.version == side}
-        software = list_versions(measured.environments[key] for key in used)
-        sides.append(ComparedVersion(version.name, software=software, env=version.env))
+        environments = [measured.environments[key] for key in used]
+        machine = next((str(of.machine.get("id")) for of in environments), None)
+        software = list_versions(environments)
+        known = (machine, software, version.env, version.commit)
+        sides.append(ComparedVersion(version.name, *known))
     return sides
 
 

@@ -92,6 +92,7 @@ def make_program_result(
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
         gated=(choose_epoch(plan, measured.records), *plan.gates),
+        created=plan.created,
     )
 
 

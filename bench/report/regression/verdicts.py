@@ -342,11 +342,13 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
             ratio = metric.pop("ratio")
             metric |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
         cases.append(document)
+    keys = ("name", "machine", "env", "commit")
     return {
         "format": FORMAT,
         "command": result.command,
-        "baseline": {key: getattr(result.baseline, key) for key in ("name", "machine", "env")},
-        "candidate": {key: getattr(result.candidate, key) for key in ("name", "machine", "env")},
+        "created": result.created,
+        "baseline": {key: getattr(result.baseline, key) for key in keys},
+        "candidate": {key: getattr(result.candidate, key) for key in keys},
         "same_machine": result.same_machine,
         "tolerance": result.rule.tolerance,
         "alpha": result.rule.alpha,
