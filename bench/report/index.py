@@ -3,9 +3,12 @@
 import datetime as dt
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UserError, clean_text, join_lines, report_write_errors, suggest_install
 from bench.records import layout, timestamps
@@ -13,12 +16,15 @@ from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.pairs.judge import Measured
-from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison
+from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparisonResult
 from bench.regression.stored.calibrations import Calibrations
 from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
 from bench.report.base.labels import MAX_NAMES, select_ranked
 from bench.report.base.load import load_by_machine
+from bench.report.base.parts import Picture
+from bench.report.charts.chart import draw_chart
+from bench.report.charts.style import PALETTE, WIDTH, alt, set_title
 from bench.report.regression.verdicts import format_difference
 from bench.report.render import html
 from bench.report.render.markdown import escape
@@ -29,6 +35,7 @@ from bench.report.write import can_draw
 AnyMeasured = Measured[TrialRecord] | Measured[CommandRecord]
 TITLE = "Softmax classifier: all results"
 COUNTED = "`docs/studies/calibrate.py --show` counts what was decided of them"
+LEAST_POINTS = 3  # of a chart
 KERAS = ("keras-jax", "keras-tensorflow", "keras-torch")
 ANSWERS = (
     "five epochs from a cold start",
@@ -50,6 +57,7 @@ class Entry:
     machines: Sequence[str] = ()
     path: str = ""  # of the folder, relative to the index, with slashes
     page: str | None = None  # of its report, or else of its plan, in the same form
+    result: ComparisonResult | None = None  # of a comparison
 
 
 def write_index(root: Path) -> Path:
@@ -60,7 +68,8 @@ def write_index(root: Path) -> Path:
     runs = [entry for entry in entries if entry.kind == "run"]
     others = [entry for entry in entries if entry.kind != "run"]
     tables = [("Runs", ANSWERS, runs), ("Comparisons and others", ["finding"], others)]
-    page = html.render_page("index.html.j2", title=TITLE, tables=tables)
+    charts = list(map(draw_chart, list_histories(reversed(others))))
+    page = html.render_page("index.html.j2", title=TITLE, tables=tables, charts=charts)
     with report_write_errors(root):
         write_file(root / "index.html", page.encode())
     return root / "index.html"
@@ -108,6 +117,56 @@ def read_entries(root: Path) -> list[Entry]:
     return sorted(entries, key=sort_key)
 
 
+def list_histories(entries: Iterable[Entry]) -> list[Picture]:
+    """Return a chart of each command or benchmark of which enough commits were judged.
+
+    entries: the oldest first.
+    """
+    histories = defaultdict[str, list[dict[str, object]]](list)
+    for result in [entry.result for entry in entries if entry.result]:
+        commits = result.baseline.commit, result.candidate.commit
+        for case in result.cases if all(commits) else ():
+            if case.metrics and case.metrics[0].ratio.low is not None:
+                name = f"{case.name}: {case.metrics[0].label}"
+                histories[name].append(_make_point(case, str(commits[1])[:7]))
+    return [
+        Picture(f"history-{number}", name, partial(chart_history, points, name))
+        for number, (name, points) in enumerate(histories.items())
+        if len(points) >= LEAST_POINTS
+    ]
+
+
+def _make_point(case: CaseComparison, commit: str) -> dict[str, object]:
+    """Return the point of a commit, in percent of its base."""
+    metric = case.metrics[0]
+    ends = {"low": metric.ratio.low, "mean": metric.ratio.mean, "high": metric.ratio.high}
+    return {
+        **{end: 100 * (ratio - 1) for end, ratio in ends.items() if ratio is not None},
+        "commit": commit,
+        "verdict": "slower" if case.verdict == "slower" else "not slower",
+        "tip": f"{commit}: {case.verdict}, {format_difference(case, metric)}",
+    }
+
+
+def chart_history(points: Sequence[Mapping[str, object]], title: str) -> Any:
+    """Draw how each commit differs from its base, with the interval."""
+    colours = alt.Scale(domain=["not slower", "slower"], range=PALETTE[:2])
+    bars = alt.Chart(alt.Data(values=points)).encode(
+        x=alt.X("commit:O", sort=None, axis=alt.Axis(labelOverlap=True), title="commit"),
+        y=alt.Y("low:Q", title="difference from its base, %"),
+        color=alt.Color("verdict:N", title=None, legend=alt.Legend(orient="top"), scale=colours),
+    )
+    layers = [
+        bars.mark_rule(strokeWidth=2).encode(y2="high:Q"),
+        bars.mark_point(size=50, filled=True, opacity=1, aria=True).encode(
+            y="mean:Q", shape=alt.Shape("verdict:N", legend=None), description="tip:N"
+        ),
+        alt.Chart(alt.Data(values=[{}])).mark_rule().encode(y=alt.datum(0)),
+    ]
+    subtitle = "each commit against its base, in order of time; bars: intervals of the test"
+    return set_title(alt.layer(*layers).properties(width=WIDTH, height=160), title, subtitle)
+
+
 def _read_run(folder: Path) -> Entry:
     parts = load_by_machine(folder)
     run, failed = parts[0], sum(part.failed_count for part in parts)
@@ -153,13 +212,14 @@ def _read_comparison(folder: Path) -> Entry:
     )
     sides = comparison.result.candidate.label, comparison.result.baseline.label
     names = escape(" against ".join(sides))
-    return _make_entry(
+    entry = _make_entry(
         kind,
         [f"{names}: {verdicts or 'nothing was measured'}."],
         state,
         plan.created,
         measured.environments.values(),
     )
+    return replace(entry, result=comparison.result)
 
 
 def _find_end(measured: AnyMeasured, cases: Iterable[CaseComparison]) -> str:

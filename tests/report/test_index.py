@@ -1,6 +1,7 @@
 """The index has an entry for every folder with results, and says what each holds."""
 
 import re
+from html import escape as escape_html
 
 import pytest
 from support.commands import command_plan, failure, processes, write_pairs
@@ -10,6 +11,7 @@ from support.records import MACHINE, case, ok, plan_of, run, trials, write
 from bench.errors import UserError
 from bench.records import store
 from bench.regression.programs.comparison_plan import Absent
+from bench.regression.versions.names import Version
 from bench.report import index
 from bench.report.index import read_entries, write_index
 from bench.report.render.markdown import escape
@@ -166,3 +168,20 @@ def test_unwritable_index_is_a_user_error(results, monkeypatch):
     monkeypatch.setattr(index, "can_draw", lambda: False)
     with pytest.raises(UserError, match="pip install"):
         write_index(results)
+
+
+def test_history_is_drawn_of_three_comparisons_of_commits(results):
+    for number, log in enumerate([0.0, 0.3, 0.0]):
+        candidate = Version("HEAD", "revision", commit=f"{number}" * 40)
+        created = f"2025-01-0{1 + number}T00:00:00+00:00"
+        plan = command_plan(candidate=candidate, created=created, arguments=HOSTILE.strip())
+        write_pairs(results / f"{9 - number}", plan, *processes([log] * 10))
+        write_pairs(results / f"tree{number}", command_plan(), *processes([log] * 10))
+    page = write_index(results).read_text(encoding="utf-8")
+    assert re.findall("<figcaption>(.*)", page) == [f"{escape_html(HOSTILE.strip())}: time"]
+    shown = re.findall("<title>(.*?)</title>", page.partition('class="slim"')[0])[1:]
+    assert [tip.partition(" %")[0] for tip in shown] == [
+        "0000000: no change, +0.0",
+        "1111111: slower, +35.0",
+        "2222222: no change, +0.0",
+    ]

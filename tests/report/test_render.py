@@ -292,7 +292,7 @@ def hash_texts(texts):
 
 def test_policy_names_scripts_and_fetches_nothing():
     scripts = ["one()", "two('ü')"]
-    text = html.render_page("index.html.j2", scripts=scripts, title="<i><b>", tables=[])
+    text = html.render_page("index.html.j2", scripts=scripts, title="<i><b>", tables=[], charts=[])
     assert not re.search("<i>|<b>", text)
     (content,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', text)
     policy = dict(part.split(" ", 1) for part in unescape(content).split("; "))
