@@ -197,8 +197,8 @@ keras_seeds.compare(now, before=1).round(4)
 # RMSprop divides a gradient by the root of its mean square, and a small epsilon = 1e-7 prevents a
 # division by zero. The old optimizer added epsilon to the root, the new one adds it before the root
 # is taken, where it acts like 0.0003. Weights of pixels that are nearly always black have tiny
-# gradients; the old optimizer gave them full steps, which are noise. `bench check` names this
-# difference between two programs when it sees it.
+# gradients; the old optimizer gave them full steps, which are noise. `softmax-bench check` names
+# this difference between two programs when it sees it.
 
 # %% [markdown]
 # ## What the ten pictures of weights mean

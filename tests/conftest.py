@@ -407,7 +407,7 @@ def refused(called, tmp_path):
         status, out, err = called(*arguments)
         assert (status, out) == (2, "")
         assert contents() == before
-        assert err.startswith("bench: ")
+        assert err.startswith("softmax-bench: ")
         assert err.count("\n") == 1
         assert err.endswith("\n")
         return err

@@ -67,7 +67,7 @@ VERBS = {
         "report results/20261129-100345-1c2d",
     ),
     "compare": Verb(
-        "Compare two stored runs; use bench ab to find slowdowns smaller than 20 %.",
+        "Compare two stored runs; use softmax-bench ab to find slowdowns smaller than 20 %.",
         "compare results/monday results/friday",
     ),
     "export": Verb(
@@ -180,7 +180,7 @@ def main(command: typer.Typer | None = None) -> NoReturn:
         _fail(str(error))
     except typer.TyperException as error:
         if getattr(error, "option_name", "") in MOVED:
-            _fail("commands and tests are measured by bench gate. Write gate instead of ab")
+            _fail("commands and tests are measured by softmax-bench gate. Write gate instead of ab")
         _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
         file = os.fsdecode(error.filename) if error.filename else "the system"
@@ -234,5 +234,5 @@ def _refuse_empty_words(words: Sequence[str]) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"bench: {join_lines(message)}", file=sys.stderr)
+    print(f"softmax-bench: {join_lines(message)}", file=sys.stderr)
     sys.exit(2)

@@ -94,8 +94,8 @@ def reject_used_folder(folder: Path) -> None:
     """Raise UserError if a folder holds a run."""
     if (folder / RUN_PLAN).exists() or (folder / TRIALS).exists():
         raise UserError(
-            f"{folder} holds another run. Choose another --output (only `bench run` can continue "
-            "one, with --resume)"
+            f"{folder} holds another run. Choose another --output (only `softmax-bench run` can "
+            "continue one, with --resume)"
         )
 
 

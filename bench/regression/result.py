@@ -112,7 +112,7 @@ class ComparedVersion:
 class ComparisonResult:
     """All cases of a comparison."""
 
-    command: str  # "bench ab", "bench gate" or "bench compare"
+    command: str  # "softmax-bench ab", "softmax-bench gate" or "softmax-bench compare"
     baseline: ComparedVersion
     candidate: ComparedVersion
     rule: Rule

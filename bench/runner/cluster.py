@@ -82,7 +82,7 @@ def open_study(folder: Path, arguments: Sequence[str]) -> str:
     before, salt = json.loads(path.read_bytes())
     if before != arguments:
         words = shlex.join(before)
-        raise UserError(f"{folder} has jobs of bench run {words}. Choose another --output")
+        raise UserError(f"{folder} has jobs of softmax-bench run {words}. Choose another --output")
     return str(salt)
 
 

@@ -107,7 +107,7 @@ def calibrate(
     budget: Annotated[
         float,
         options.duration(
-            "Measure each comparison for at most this time, as in bench ab. Default: 3m."
+            "Measure each comparison for at most this time, as in softmax-bench ab. Default: 3m."
         ),
     ] = 180,
     duration: Annotated[
@@ -132,7 +132,7 @@ def calibrate(
         ),
     ] = None,
 ) -> None:
-    """Count how often bench ab is wrong on this machine, and which slowdowns it finds."""
+    """Count how often softmax-bench ab is wrong on this machine, and which slowdowns it finds."""
     folder = calibrations or locate_calibrations(str(machines.describe()["id"]))
     if show and calibrations is not None and not calibrations.is_dir():
         raise UserError(f"there is no folder {calibrations}. Give one that holds calibrations")

@@ -37,9 +37,9 @@ NOTE = (
     "Computed: pairs of equal versions, with every epoch of the candidate longer by this share. "
     "Too few pairs: undecided with too few for a verdict. Share slower: 95 % Wilson interval in "
     "percent; without a slowdown, those with too few pairs are left out. Load (before a decision), "
-    f"estimate (of bench ab), pairs, time: medians. Loaded: a load of {LOADED:g} or more. Busy: "
-    f"less, but other processes took more than {100 * MAX_OTHERS:g} % of all processors' time, or "
-    f"the hypervisor more than {100 * MAX_STEAL:g} %."
+    f"estimate (of softmax-bench ab), pairs, time: medians. Loaded: a load of {LOADED:g} or more. "
+    f"Busy: less, but other processes took more than {100 * MAX_OTHERS:g} % of all processors' "
+    f"time, or the hypervisor more than {100 * MAX_STEAL:g} %."
 )
 SHIFTS = (0.02, 0.05)
 
@@ -381,7 +381,7 @@ def _tabulate_noise(calibrations: Calibrations) -> Table:
         )
     note = (
         "Standard deviations in percent, of pairs and processes without an injected slowdown. "
-        f"The spread between hours needs {MIN_HOURS} hours; bench compare judges by it."
+        f"The spread between hours needs {MIN_HOURS} hours; softmax-bench compare judges by it."
     )
     return tables.tabulate_lines("How noisy this machine is", lines, 1, note)
 

@@ -88,7 +88,9 @@ def test_candidate_without_parity_is_wrong_after_one_pair(files, called, monkeyp
     status, out, _ = called(*files("wrong"), "--format=github", "--output=out")
     assert status == 1
     annotation, page = out.split("\n", maxsplit=1)
-    assert annotation.startswith("::error title=bench ab%3A fast → wrong%3A wrong::candidate: ")
+    assert annotation.startswith(
+        "::error title=softmax-bench ab%3A fast → wrong%3A wrong::candidate: "
+    )
     assert cells(page, "fast → wrong")[1] == "wrong"
     assert summary.read_text() == f"before\n{page.strip()}\n\n"
     assert len(store.read_records(tmp_path / "out")) == 2

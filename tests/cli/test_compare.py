@@ -69,7 +69,7 @@ def test_undecided_case_fails_on_request(saved, compared):
     status, out = compared(*runs)
     assert status == 0
     assert "2 cases: 2 undecided" in out
-    assert "`bench ab`" in out.splitlines()[-1]
+    assert "`softmax-bench ab`" in out.splitlines()[-1]
     assert compared(*runs, "--fail-on=undecided")[0] == 1
 
 

@@ -84,7 +84,7 @@ def verdict(monkeypatch):
         metric = MetricComparison("time", "seconds", 1, 1, Interval(1, 0.9, 1.1), more_pairs=60)
         case = CaseComparison("c", "c", state["verdict"], (metric,), pairs=10, pair_seconds=6.0)
         version = ComparedVersion("HEAD")
-        result = ComparisonResult("bench gate", version, version, Rule(0.02, 0.01), [case])
+        result = ComparisonResult("softmax-bench gate", version, version, Rule(0.02, 0.01), [case])
         return FinishedComparison(result, None, terms.output, 0)
 
     monkeypatch.setattr(init, "compare_commands", compare)

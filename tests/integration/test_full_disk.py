@@ -35,7 +35,7 @@ def assert_refused(process, reason):
     """Check that a run ended with one line that begins with a reason, and return that line."""
     _, err = process.communicate()
     assert process.returncode == 2
-    assert err.startswith(f"bench: {reason}")
+    assert err.startswith(f"softmax-bench: {reason}")
     assert err.count("\n") == 1
     return err
 

@@ -26,7 +26,7 @@ def assert_ends_well(process):
 def assert_refused(process):
     out, err = process.communicate()
     assert (process.returncode, out) == (2, "")
-    assert err.startswith("bench: another process is measuring into out")
+    assert err.startswith("softmax-bench: another process is measuring into out")
     assert err.count("\n") == 1
 
 

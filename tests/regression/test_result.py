@@ -38,7 +38,7 @@ def status(verdicts, required="", **changes):
         for letter in verdicts
     ]
     sides = ComparedVersion("base"), ComparedVersion("candidate")
-    return ComparisonResult("bench ab", *sides, RULE, cases, **changes).exit_status
+    return ComparisonResult("softmax-bench ab", *sides, RULE, cases, **changes).exit_status
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,6 @@ def test_pairs_that_cannot_show_a_slowdown_end_with_4(verdict, bounds, expected)
     metrics = (replace(EPOCH, ratio=Interval(1.0, *bounds), verdict=verdict),)
     case = CaseComparison("u", "u", verdict, metrics, pairs=3)
     sides = ComparedVersion("base"), ComparedVersion("candidate")
-    assert ComparisonResult("bench ab", *sides, RULE, [case]).exit_status == expected
+    assert ComparisonResult("softmax-bench ab", *sides, RULE, [case]).exit_status == expected
     stored = replace(case, pairs=0, processes=(3, 3))
-    assert ComparisonResult("bench compare", *sides, RULE, [stored]).exit_status == 0
+    assert ComparisonResult("softmax-bench compare", *sides, RULE, [stored]).exit_status == 0

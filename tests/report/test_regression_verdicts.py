@@ -30,7 +30,7 @@ def live_result(records, plan=None, extra=(), **changes):
     """Return the result of ``bench ab`` for these records."""
     plan = plan or comparison()
     return ComparisonResult(
-        "bench ab",
+        "softmax-bench ab",
         ComparedVersion("main", software=SOFTWARE[0]),
         ComparedVersion(".", software=SOFTWARE[1]),
         plan.rule,
@@ -225,7 +225,7 @@ def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
         )
     ]
     assert remarks[0].startswith("Differs: torch 2.9 → 2.10, keras 3 → absent")
-    assert "bench ab" in remarks[-1]
+    assert "softmax-bench ab" in remarks[-1]
 
 
 @pytest.mark.parametrize(
@@ -257,20 +257,20 @@ def test_software_is_not_compared_if_one_side_is_unknown():
 def test_annotations_are_of_every_case_but_the_unchanged(live):
     output = build_output(live)
     assert {(note.level, note.title) for note in output.annotations} == {
-        ("error", "bench ab: wrong: wrong"),
-        ("error", "bench ab: slower: slower"),
-        ("error", "bench ab: failed: failed"),
-        ("warning", "bench ab: jax: missing in baseline"),
-        ("warning", "bench ab: noisy: undecided"),
-        ("warning", "bench ab: one pair: undecided"),
-        ("notice", "bench ab: faster: faster"),
-        ("notice", "bench ab: absent: unavailable"),
+        ("error", "softmax-bench ab: wrong: wrong"),
+        ("error", "softmax-bench ab: slower: slower"),
+        ("error", "softmax-bench ab: failed: failed"),
+        ("warning", "softmax-bench ab: jax: missing in baseline"),
+        ("warning", "softmax-bench ab: noisy: undecided"),
+        ("warning", "softmax-bench ab: one pair: undecided"),
+        ("notice", "softmax-bench ab: faster: faster"),
+        ("notice", "softmax-bench ab: absent: unavailable"),
     }
     messages = {note.title: note.message for note in output.annotations}
-    assert messages["bench ab: slower: slower"] == (
+    assert messages["softmax-bench ab: slower: slower"] == (
         "minimum epoch +10.5 % [+10.5, +10.5]; memory +0.0 % [+0.0, +0.0]; 20 pairs"
     )
-    assert messages["bench ab: failed: failed"] == "baseline: failed: it stumbled"
+    assert messages["softmax-bench ab: failed: failed"] == "baseline: failed: it stumbled"
 
 
 def across(**options):
@@ -282,7 +282,7 @@ def test_refusal_is_all_that_is_shown():
     result = across()
     output = build_output(result)
     assert (output.opening, output.tables, output.remarks) == ([result.refusal], [], [])
-    assert output.annotations == [("error", "bench compare", result.refusal)]
+    assert output.annotations == [("error", "softmax-bench compare", result.refusal)]
     assert (output.document["refusal"], output.document["status"]) == (result.refusal, 4)
 
 
@@ -304,7 +304,11 @@ def test_sides_are_named_with_their_variables(live):
 
 def test_document_has_all_numbers_as_they_are(live):
     document = json.loads(format_output(build_output(live), "json"))
-    assert (document["format"], document["command"], document["status"]) == (4, "bench ab", 1)
+    assert (document["format"], document["command"], document["status"]) == (
+        5,
+        "softmax-bench ab",
+        1,
+    )
     assert (document["baseline"]["name"], document["candidate"]["name"]) == ("main", ".")
     assert (document["tolerance"], document["alpha"], document["family"]) == (0.02, 0.01, 16)
     changed = {"torch": ["2.9", "2.10"], "keras": ["3", None], "numba": [None, "0.6"]}

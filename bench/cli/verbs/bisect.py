@@ -38,7 +38,8 @@ def bisect(
     command: options.Command = None,
     pytest: options.Pytest = None,
     metric: Annotated[
-        str, options.cases_option(metavar="METRIC", help="Judge this; bench gate has the list.")
+        str,
+        options.cases_option(metavar="METRIC", help="Judge this; softmax-bench gate has the list."),
     ] = AUTO,
     prepare: options.Prepare = "",
     harness: options.Harness = None,

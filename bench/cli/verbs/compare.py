@@ -28,7 +28,7 @@ def compare(
     fail_on: FailOn = "slower",
     style: OutputFormat = "table",
 ) -> None:
-    """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
+    """Compare two stored runs; use softmax-bench ab to find slowdowns smaller than 20 %."""
     result, faults = compare_folders(
         baseline, candidate, Rule(tolerance), across_machines=across_machines
     )

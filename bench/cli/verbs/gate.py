@@ -1,4 +1,4 @@
-"""``bench gate``: measure two versions of anybody's command or tests in pairs."""
+"""``softmax-bench gate``: measure two versions of anybody's command or tests in pairs."""
 
 from typing import Annotated
 

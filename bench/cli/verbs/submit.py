@@ -35,7 +35,7 @@ COMPLETE = "complete"
 
 def submit(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="-- ARGUMENTS", help="Arguments of bench run.")
+        list[str], typer.Argument(metavar="-- ARGUMENTS", help="Arguments of softmax-bench run.")
     ],
     nodes: Annotated[int, option(metavar="N", min=1, help="Measure on N nodes.")] = 1,
     constraint: Annotated[

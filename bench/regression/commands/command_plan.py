@@ -1,4 +1,4 @@
-"""The plan of ``bench gate``, and the pairs of processes that it measures."""
+"""The plan of ``softmax-bench gate``, and the pairs of processes that it measures."""
 
 import shlex
 

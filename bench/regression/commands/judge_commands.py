@@ -51,7 +51,7 @@ def make_command_result(
         reason += f"; instructions are slower if all counts are higher, by {share:g} % or more"
         gated.insert(0, INSTRUCTIONS)
     return ComparisonResult(
-        command="bench gate",
+        command="softmax-bench gate",
         baseline=baseline,
         candidate=candidate,
         rule=plan.make_rule(len(list_value_names(records))),

@@ -1,4 +1,4 @@
-"""The metrics of ``bench gate``: what of a process is a sample of each, and how it is read."""
+"""The metrics of ``softmax-bench gate``: what of a process is a sample, and how it is read."""
 
 import json
 import os

@@ -53,7 +53,7 @@ jobs:
 {inputs}"""
 # How asv finds and calls a benchmark: https://asv.readthedocs.io/en/stable/writing_benchmarks.html
 ASV_JOB = '''\
-"""Call each function for asv in this folder, so that bench gate can compare two versions."""
+"""Call each function for asv in this folder, so that softmax-bench gate can compare versions."""
 
 import importlib
 import itertools

@@ -86,7 +86,7 @@ def make_program_result(
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
     baseline, candidate = describe_sides(plan, measured)
     return ComparisonResult(
-        command="bench ab",
+        command="softmax-bench ab",
         baseline=baseline,
         candidate=candidate,
         rule=plan.rule,

@@ -50,7 +50,7 @@ def check_sources(
         raise UserError(
             "the current folder is in the repository of another project, and . stands for this "
             "suite's own implementations. Name a file with --implementation FILE.py, or measure a "
-            "command with bench gate"
+            "command with softmax-bench gate"
         )
     if not files and "folder" in kinds:
         raise UserError("a folder of modules is a version of a file: add --implementation FILE.py")

@@ -91,7 +91,7 @@ def compare_runs(
         ]
         rule, cases = _judge_times(cases, find_spread if same_machine else None, rule)
     return ComparisonResult(
-        command="bench compare",
+        command="softmax-bench compare",
         baseline=baseline,
         candidate=candidate,
         rule=rule,
@@ -99,7 +99,7 @@ def compare_runs(
         same_machine=same_machine,
         between_runs=BETWEEN_RUNS,
         refusal=refusal,
-        advice="measure in pairs with `bench ab`",
+        advice="measure in pairs with `softmax-bench ab`",
     )
 
 
@@ -109,7 +109,7 @@ def _find_refusal(baseline: Side, candidate: Side, *, comparable: bool) -> str |
     if baseline.env != candidate.env:
         return (
             "the runs used different --env, so they cannot be compared. To compare two settings, "
-            "use bench ab with --base-env and --candidate-env"
+            "use softmax-bench ab with --base-env and --candidate-env"
         )
     if not (baseline.cases or candidate.cases):
         return "neither run has measured a case, so they cannot be compared. Choose other runs"

@@ -193,7 +193,8 @@ def unpack(commit: str, name: str, folder: Path) -> Path:
     if process.returncode != 0:
         raise UserError(
             f"{name} has no folder implementations/ of this suite. Name a revision that has one, a "
-            "file of this repository with --implementation, or measure a command with bench gate"
+            "file of this repository with --implementation, or measure a command with "
+            "softmax-bench gate"
         )
     with zipfile.ZipFile(io.BytesIO(process.stdout)) as archive:
         archive.extractall(folder)

@@ -19,7 +19,7 @@ from bench.report.base import numbers, tables
 from bench.report.base.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 
-FORMAT = 4  # of the JSON document; in format 4 a metric names its statistic
+FORMAT = 5  # of the JSON document; in format 5 a command begins with "softmax-bench"
 MAX_NAMED = 10  # packages that differ
 _LEVELS: Mapping[str, Level] = {
     "wrong": "error",
@@ -125,8 +125,6 @@ def _describe_rule(result: ComparisonResult) -> str:
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
     )
-    if not result.parity:
-        text += ". Parity is not judged: nothing here shows that both sides compute the same"
     if result.between_runs is None:
         return f"{text}."
     return (

@@ -27,7 +27,7 @@ def project(checkout, repository, tmp_path):
 
 
 def agree(baseline, candidate, **terms):
-    terms = {"command": "bench ab", "progress": pytest.fail, **terms}
+    terms = {"command": "softmax-bench ab", "progress": pytest.fail, **terms}
     return Terms(baseline=baseline, candidate=candidate, **terms)
 
 

@@ -66,7 +66,7 @@ def comparison(*sides, terms=None, **options):
     terms = Terms(
         baseline=baseline,
         candidate=candidate,
-        command="bench ab",
+        command="softmax-bench ab",
         progress=lambda line: None,
         **(terms or {}),
     )

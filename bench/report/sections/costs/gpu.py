@@ -21,8 +21,8 @@ TITLE = "CPU against GPU"
 BOTH: tuple[Device, ...] = ("cpu", "gpu")
 NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
 ADD_GPU = (
-    "This run has no GPU. To see from which batch size on a GPU is faster, run `bench run --sweep "
-    "--device cpu,gpu`."
+    "This run has no GPU. To see from which batch size on a GPU is faster, run `softmax-bench run "
+    "--sweep --device cpu,gpu`."
 )
 ADD_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (

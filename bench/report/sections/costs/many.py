@@ -23,8 +23,8 @@ from bench.report.sections.costs.gpu import describe_crossover
 
 TITLE = "Many models at once"
 NO_MODELS = (
-    "Not part of this run: `bench run --workload many` trains 1, 10 and 100 models at once, each "
-    "at a learning rate of its own."
+    "Not part of this run: `softmax-bench run --workload many` trains 1, 10 and 100 models at "
+    "once, each at a learning rate of its own."
 )
 RATES_NOTE = "How many epochs of single models a program trains in a second."
 CROSSED_NOTE = (

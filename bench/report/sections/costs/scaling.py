@@ -28,8 +28,8 @@ from bench.report.charts.style import BARS, COLOURS, LIMIT, alt, make_log_axis, 
 
 BATCH_SIZE_TITLE = "Growth with the batch size"
 THREADS_TITLE = "Growth with the number of threads"
-NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size."
-NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
+NO_SWEEP = "Not part of this run: `softmax-bench run --sweep` varies the batch size."
+NO_THREADS = "Not part of this run: `softmax-bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
 SPEEDUP = "Speedup: the time with one thread over the time with these threads, round by round."
 THREADS_NOTE = f"{SPEEDUP} Rows that were not measured in the same rounds are left out."

@@ -36,7 +36,7 @@ OVER_TIME_NOTE = (
 )
 # Those whose versions a report names: the frameworks, and what else may decide how fast one is.
 DISTRIBUTIONS = tuple(dict.fromkeys([*(entry.framework for entry in IMPLEMENTATIONS), "jaxlib"]))
-NO_TEXTBOOK = "Not part of this run; `bench run` without a selection measures them."
+NO_TEXTBOOK = "Not part of this run; `softmax-bench run` without a selection measures them."
 NO_FAULTS = "None: every trial succeeded."
 NO_NOISE = "No limit of disturbance was exceeded over the whole run."
 NOISE_NOTE = (
