@@ -32,6 +32,12 @@ class Names(tuple[str, ...]):
     __slots__ = ()
 
 
+class Tolerances(dict[str, float]):
+    """Shares by the names of benchmarks; that of all others by an empty name."""
+
+    __slots__ = ()
+
+
 def parse_share(text: str | float, least: float = 0.001) -> float:
     """Read a share such as 2% or 0.02; raise BadParameter outside of least to 50 %."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", str(text).strip())
@@ -44,6 +50,12 @@ def parse_share(text: str | float, least: float = 0.001) -> float:
 def parse_tolerance(text: str | float) -> float:
     """Read a share that may be zero; raise BadParameter."""
     return parse_share(text, least=0.0)
+
+
+def parse_tolerances(text: str) -> Tolerances:
+    """Read a share, or one with the name of a benchmark; raise BadParameter."""
+    name, _, share = text.rpartition("=")
+    return Tolerances({name.strip(): parse_tolerance(share)})
 
 
 def parse_duration(text: str | float) -> float:

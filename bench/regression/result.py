@@ -63,6 +63,7 @@ class CaseComparison:
     accuracy: Sides = (None, None)
     parity_error: Sides = (None, None)
     required: bool = False  # a comparison without it fails: the user named it, or a side has it
+    tolerance: float | None = None  # a share; None for the rule's
     unsettled: bool = False  # more pairs may find the time slower, although it is decided
     detectable: float | None = (
         None  # the slowdown that as many measurements detect in 95 %, a share
@@ -127,7 +128,7 @@ class ComparisonResult:
     parity: bool = True  # results were compared with the oracle's; those of commands are not
     reason: str = ""  # why this is judged, where the suite chose it
     created: str | None = None  # when live pairs began
-    notice: str = ""  # what else may make the sides differ
+    remarks: Sequence[str] = ()  # on no case: what else may make the sides differ
     advice: str = ""  # what decides more, for cases that are undecided
     functions: Sequence[FunctionCost] = ()  # that differ most in a profile of both sides
 

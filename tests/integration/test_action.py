@@ -14,6 +14,8 @@ from support.versions import Repository
 
 from bench.cli.verbs.gate import gate
 from bench.records import store
+from bench.records.layout import COMMAND_PLAN
+from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.pairs.plan import Terms
 from bench.worker.machine import ROOT
 
@@ -141,12 +143,15 @@ def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
         prints(1.0),
         command='python job.py ; touch hacked $(touch hacked) "; touch hacked"',
         metric="last-number",
+        tolerance="3%\ntest_x[*=1]=15%  y=0",
         arguments="--prepare=python -c 'print(1)'\n\n--candidate-env=COLOUR=red\n",
     )
     records = store.read_commands(Path(outputs["records"]))
     assert (code, {record.status for record in records}) == (0, {"ok"})
     assert {record.version for record in records if record.subject.env} == {"candidate"}
     assert not list(tmp_path.rglob("hacked"))
+    plan = store.read_plan(Path(outputs["records"], COMMAND_PLAN), CommandPlan)
+    assert (plan.tolerance, plan.tolerances) == (0.03, {"test_x[*=1]": 0.15, "y": 0.0})
 
 
 def test_last_three_lines_of_the_pages_workflow_are_the_action(use):

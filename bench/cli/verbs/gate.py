@@ -43,13 +43,22 @@ def gate(
         ),
     ] = False,
     budget: options.PairBudget = 180,
-    tolerance: options.Tolerance = 0.02,
+    tolerance: Annotated[
+        list[options.Tolerances] | None,
+        options.verdict_option(
+            metavar="[NAME=]SHARE",
+            parser=options.parse_tolerances,
+            help="Ignore differences smaller than this share, or those of one benchmark, as in "
+            "test_x=15%. Repeat the option for several. Default: 2%.",
+        ),
+    ] = None,
     fail_on: options.FailOn = "slower",
     allow: options.Allow = None,
     style: options.OutputFormat = "table",
     output: options.Output = None,
 ) -> None:
     """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
+    tolerances = {name: share for given in tolerance or () for name, share in given.items()}
     chosen = CommandOptions(
         command,
         pytest,
@@ -57,6 +66,7 @@ def gate(
         prepare=prepare,
         threads=threads,
         harness=tuple(harness or ()),
+        tolerances=tolerances,
     )
     with pairs.reporting() as progress:
         terms = Terms(
@@ -64,7 +74,7 @@ def gate(
             candidate=candidate,
             command=quote_command(),
             progress=progress,
-            tolerance=tolerance,
+            tolerance=tolerances.pop("", 0.02),
             budget=budget,
             envs=(parse_variables(base_env or ()), parse_variables(candidate_env or ())),
             install=install,

@@ -2,8 +2,10 @@
 
 import shlex
 
+import msgspec
+
 from bench.errors import UserError
-from bench.records.schema import Count
+from bench.records.schema import Count, Share
 from bench.regression.commands.samplers import TIME, Sampler, count_with, find_sampler
 from bench.regression.pairs.plan import PairedPlan
 
@@ -20,6 +22,13 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     loops: bool = False  # see ``CommandSpec``
     threads: Count
     notice: str = ""  # what differs beside the code; empty if nothing does
+    # Of benchmarks, by names: the last one that fits holds.
+    tolerances: dict[str, Share] = msgspec.field(default_factory=dict)
+
+    def find_tolerance(self, benchmark: str) -> float:
+        """Return the share below which a difference of a benchmark does not matter."""
+        shares = [share for name, share in self.tolerances.items() if is_named(name, benchmark)]
+        return [self.tolerance, *shares][-1]
 
     @property
     def sampler(self) -> Sampler:
@@ -30,6 +39,13 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     def counting(self) -> Sampler | None:
         """What is counted beside it, if anything is."""
         return count_with(self.counter) if self.counter else None
+
+
+def is_named(name: str, benchmark: str) -> bool:
+    """Return whether a name is a benchmark's: with or without its file, class and parameters."""
+    path, bracket, parameters = benchmark.partition("[")
+    test = path.rpartition("::")[2]
+    return name in {benchmark, path, test, f"{test}{bracket}{parameters}"}
 
 
 def split_arguments(text: str, option: str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from statistics import fmean, median
 
 from bench.records.schema import CommandRecord
-from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.command_plan import CommandPlan, is_named
 from bench.regression.commands.instructions import (
     INSTRUCTIONS,
     SHARE_OF_TOLERANCE,
@@ -28,7 +28,7 @@ from bench.regression.result import (
     ComparisonResult,
     MetricComparison,
 )
-from bench.regression.stats.decision import Rule, decide_all
+from bench.regression.stats.decision import decide_all
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
 
@@ -43,8 +43,12 @@ def make_command_result(
     measured = measured or Measured()
     records = measured.records
     if plan.baseline == plan.candidate:
-        cases = add_detectable(cases, records, plan.make_rule(len(cases)))
+        cases = add_detectable(cases, records, plan)
     baseline, candidate = describe_sides(plan, measured)
+    names = list_value_names(records)
+    unused = [
+        name for name in plan.tolerances if not any(is_named(name, case.case) for case in cases)
+    ]
     reason, gated = plan.chosen, [plan.sampler.words]
     if plan.counting:
         share = 100 * SHARE_OF_TOLERANCE * plan.tolerance
@@ -54,13 +58,16 @@ def make_command_result(
         command="softmax-bench gate",
         baseline=baseline,
         candidate=candidate,
-        rule=plan.make_rule(len(list_value_names(records))),
+        rule=plan.make_rule(len(names)),
         cases=cases,
         gated=tuple(gated),
         parity=False,
         reason=reason.removeprefix("; "),
         created=plan.created,
-        notice=plan.notice,
+        remarks=[
+            *filter(None, [plan.notice]),
+            *(f"--tolerance {name}: no benchmark has this name" for name in unused if names),
+        ],
     )
 
 
@@ -87,7 +94,9 @@ def judge_commands(
             taken = close_schedule(looks, len(logs))
             values = [(before.values[name], after.values[name]) for before, after in both]
             measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test, speeds)
-    verdicts = decide_all({name: difference for name, (_, difference) in measured.items()}, rule)
+    rules = {name: replace(rule, tolerance=plan.find_tolerance(name)) for name in names}
+    differences = {name: difference for name, (_, difference) in measured.items()}
+    verdicts = decide_all(differences, rule, rules)
     lives = [[record.wall_seconds or 0.0 for record in pair] for pair in pairs]
     seconds = [max(both) if sampler.together else sum(both) for both in lives]
     cases = []
@@ -101,7 +110,7 @@ def judge_commands(
             verdict = "missing in candidate" if missing == CANDIDATE else "missing in baseline"
         metrics = []
         if name in measured and not failures:
-            judged = measured[name], verdicts[name], rule
+            judged = measured[name], verdicts[name], rules[name]
             metrics = [make_metric(sampler.words, sampler.unit, *judged)]
         cases.append(
             CaseComparison(
@@ -111,6 +120,7 @@ def judge_commands(
                 metrics=tuple(metrics),
                 remarks=failures,
                 required=not sampler.several,
+                tolerance=plan.find_tolerance(name),
                 pairs=len(measured[name][0]) if name in measured else 0,
                 pair_seconds=median(seconds) if seconds else None,
             )
@@ -140,7 +150,7 @@ def judge_counts(case: CaseComparison, counts: MetricComparison) -> CaseComparis
 
 
 def add_detectable(
-    cases: Sequence[CaseComparison], records: Sequence[CommandRecord], rule: Rule
+    cases: Sequence[CaseComparison], records: Sequence[CommandRecord], plan: CommandPlan
 ) -> list[CaseComparison]:
     """Add to the median case and to the worst one which slowdown pairs of equal code detect."""
     from bench.regression.stats.power import find_smallest_slowdown
@@ -148,6 +158,7 @@ def add_detectable(
     pairs, least = collect_pairs(records), []
     for name in (case.case for case in cases if case.pairs == len(pairs) > 0):
         logs = [compare_values(name, *pair) for pair in pairs]
+        rule = replace(plan.make_rule(len(cases)), tolerance=plan.find_tolerance(name))
         least.append((find_smallest_slowdown(logs, len(pairs), rule), name))
     least.sort()
     named = {name: slowdown for slowdown, name in (*least[len(least) // 2 :][:1], *least[-1:])}

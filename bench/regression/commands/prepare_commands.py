@@ -5,7 +5,7 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import UserError
@@ -34,6 +34,7 @@ class CommandOptions:
     threads: int = 1  # the cores that a process may use; 0 for every core
     harness: tuple[str, ...] = ()  # see ``share_harness``
     harness_of: str = ""  # the revision that has it, if not the candidate
+    tolerances: dict[str, float] = field(default_factory=dict)  # see ``CommandPlan``
 
 
 @contextmanager
@@ -85,6 +86,7 @@ def prepare_commands(
             prepare=options.prepare,
             threads=threads,
             timeout=terms.budget,
+            tolerances=options.tolerances,
             **metric,
         )
         yield plan, sides

@@ -51,12 +51,17 @@ def is_within_tolerance(ratio: Interval, rule: Rule) -> bool:
     return 1 / margin < ratio.low and ratio.high < margin
 
 
-def decide_all(differences: Mapping[Key, Difference], rule: Rule) -> dict[Key, Verdict]:
-    """Return the verdicts on all metrics of a comparison together."""
+def decide_all(
+    differences: Mapping[Key, Difference], rule: Rule, others: Mapping[Key, Rule] = {}
+) -> dict[Key, Verdict]:
+    """Return the verdicts on all metrics of a comparison together.
+
+    others: the rules of metrics that have another tolerance.
+    """
     slower = adjust_holm({key: item.p_slower for key, item in differences.items()}, rule.family)
     faster = adjust_holm({key: item.p_faster for key, item in differences.items()}, rule.family)
     return {
-        key: decide_metric(difference, rule, slower[key], faster[key])
+        key: decide_metric(difference, others.get(key, rule), slower[key], faster[key])
         for key, difference in differences.items()
     }
 

@@ -86,6 +86,7 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
     lines = []
     for case in result.ordered_cases:
         epoch = case.metrics[0] if case.metrics else None
+        is_special = case.tolerance not in {None, result.rule.tolerance}
         lines.append(
             {
                 "case": case.name,
@@ -93,6 +94,7 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
                 "baseline": _format_value(epoch, epoch.baseline) if epoch else numbers.ABSENT,
                 "candidate": _format_value(epoch, epoch.candidate) if epoch else numbers.ABSENT,
                 "difference": format_difference(case, epoch) if epoch else "",
+                "tolerance": numbers.format_percent(case.tolerance) if is_special else "",
                 "measured": _describe_measurements(case),
                 "spread between runs": _describe_spread(case),
                 "accuracy": _format_sides(*map(numbers.format_share, case.accuracy)),
@@ -218,7 +220,7 @@ def _describe_spread(case: CaseComparison) -> str:
 
 def _list_remarks(result: ComparisonResult) -> list[str]:
     """Return what went wrong, what the machine can detect, and which software differs."""
-    lines = [result.notice] if result.notice else []
+    lines = [*result.remarks]
     if changes := describe_software_changes(result.baseline.software, result.candidate.software):
         lines.append(f"Differs: {', '.join(changes)}.")
     for case in result.ordered_cases:

@@ -176,6 +176,29 @@ def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
     assert (result.gated, result.parity, result.exit_status) == (("time",), False, 1)
 
 
+@pytest.mark.parametrize(
+    ("names", "verdict", "unknown"),
+    [
+        (["b.py::T::test_x[1=a]"], "no change", 0),
+        (["b.py::T::test_x"], "no change", 0),
+        (["test_x[1=a]"], "no change", 0),
+        (["test_x"], "no change", 0),
+        (["test_y", "test"], "slower", 2),
+    ],
+)
+def test_benchmark_has_the_tolerance_of_its_name(tmp_path, names, verdict, unknown):
+    plan = msgspec.structs.replace(SEVERAL, tolerances=dict.fromkeys(names, 0.2))
+    records = benchmarks(**{"b.py::T::test_x[1=a]": SLOWER, "b.py::test_z": SLOWER})
+    measured = read_measured(write_pairs(tmp_path / "out", plan, *records), CommandRecord)
+    result = make_command_result(plan, measured)
+    tolerance = 0.2 if verdict == "no change" else 0.02
+    assert [(case.verdict, case.tolerance) for case in result.cases] == [
+        (verdict, tolerance),
+        ("slower", 0.02),
+    ]
+    assert (len(result.remarks), result.rule.tolerance) == (unknown, 0.02)
+
+
 def test_median_and_worst_benchmark_of_equal_code_have_a_detectable_slowdown(tmp_path):
     plan = msgspec.structs.replace(SEVERAL, candidate=SEVERAL.baseline)
     records = benchmarks(quiet=[0.0] * 20, same=SAME, noisy=NOISY)
