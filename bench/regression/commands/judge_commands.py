@@ -32,6 +32,8 @@ from bench.regression.stats.decision import decide_all
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
 
+MAX_SPEEDUP = 2.0  # a candidate that is faster may not do all of the work
+
 
 def make_command_result(
     plan: CommandPlan, measured: Measured[CommandRecord] | None
@@ -126,8 +128,16 @@ def judge_commands(
             )
         )
     if (counts := compare_counts(records, plan.tolerance)) and not failures:
-        return [judge_counts(case, counts) for case in cases]
-    return cases
+        cases = [judge_counts(case, counts) for case in cases]
+    return [doubt_speedup(case) for case in cases]
+
+
+def doubt_speedup(case: CaseComparison) -> CaseComparison:
+    """Return a case with a question if it takes less than half."""
+    if case.verdict != "faster" or case.metrics[0].ratio.mean * MAX_SPEEDUP > 1:
+        return case
+    question = "it takes less than half: does it still do the work?"
+    return replace(case, remarks=(*case.remarks, question))
 
 
 def judge_counts(case: CaseComparison, counts: MetricComparison) -> CaseComparison:

@@ -37,6 +37,11 @@ def test_pairs_give_their_verdict(logs, verdict):
     assert math.log(metric.ratio.mean) == pytest.approx(sum(logs) / 20, abs=1e-9)
 
 
+@pytest.mark.parametrize(("log", "asked"), [(-0.5, 0), (-0.8, 1), (0.8, 0)])
+def test_command_that_takes_less_than_half_is_asked_whether_it_works(log, asked):
+    assert len(one(processes([log] * 20)).remarks) == asked
+
+
 def test_undecided_command_says_how_many_pairs_of_which_length_would_decide():
     judged = one(processes(NOISY))
     assert judged.metrics[0].more_pairs > 20
