@@ -107,6 +107,7 @@ LOOP = "while read line; do sleep {}; echo; done\n"
         ("json:run.0", "echo '{{\"run\": [{}, 1]}}'", (10, 20), "json:run.0"),
         ("cpu-time", WORK, (30_000, 120_000), "CPU time"),
         ("iteration", LOOP, (0.01, 0.04), "iteration"),
+        ("memory", "python -c 'bytearray({})'", (10**7, 6 * 10**7), "memory"),
     ],
 )
 def test_chosen_metric_is_judged(commit, compared, monkeypatch, option, job, numbers, metric):

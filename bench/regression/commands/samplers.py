@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,7 @@ from bench.runner.process.command import CommandSpec
 from bench.runner.process.outcome import Outcome
 
 AUTO, TIME, CPU_TIME, ITERATION = "auto", "time", "cpu-time", "iteration"
+MEMORY = "memory"
 LAST_NUMBER, JSON = "last-number", "json:"
 
 OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
@@ -33,6 +35,27 @@ MARKER = Path(__file__).with_name("codspeed_marker.py")
 # --benchmark-max-time, in seconds, where the two processes of a pair share a core.
 MAX_TIME = "0.2"
 TIMER = "--benchmark-timer"
+# A program that runs another one, writes its ru_maxrss into a file, and ends as that one ended. The
+# kernel counts what a process had before it called exec as its own: of our child the peak would be
+# ours at least, which pandas makes 100 MB and more. Here it is 7 MiB at least, which a program that
+# needs less seems to need; Python needs 9 MiB.
+WATCH_MEMORY = """
+import os, signal, sys
+for number in signal.SIGPIPE, signal.SIGXFSZ: # which Python ignores, as would the program
+    signal.signal(number, signal.SIG_DFL)
+process = os.fork()
+if not process:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(process, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss))
+code = os.waitstatus_to_exitcode(status)
+if code < 0:
+    os.kill(os.getpid(), -code)
+sys.exit(code)
+"""
+PEAK = "peak"  # the file, in the folder of a process
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes: getrusage(2)
 # A word of an output that looks like a number, and one that is nothing else, with its unit.
 _LIKE_NUMBER = re.compile(r"\d|\b(?:nan|inf|infinity)\b", re.IGNORECASE)
 _NUMBER = re.compile(
@@ -55,7 +78,7 @@ class Sampler:
     sample: Callable[[Outcome, Path], Values]
     # Returns what the process runs.
     wrap: Callable[[CommandSpec, Path], CommandSpec] = lambda spec, _: spec
-    unit: str = "seconds"  # or "number"
+    unit: str = "seconds"  # or "bytes", or "number"
     together: bool = False  # both processes of a pair live at the same time
     apart: bool = False  # each has a core of its own
     loops: bool = False  # they iterate in turn: see ``CommandSpec``
@@ -74,6 +97,12 @@ class Sampler:
                 reason = "only numbers from 1e-18 to 1e18 have a ratio"
                 raise ValueFault(f"{name} is {value:g}; {reason}")
         return values
+
+
+def watch_memory(spec: CommandSpec, folder: Path) -> CommandSpec:
+    """Let a small program run the command, and write its peak."""
+    watcher = sys.executable, "-I", "-S", "-c", WATCH_MEMORY, f"{folder / PEAK}"
+    return replace(spec, arguments=[*watcher, *spec.arguments])
 
 
 def keep_output(spec: CommandSpec, _: Path) -> CommandSpec:
@@ -134,6 +163,14 @@ SAMPLERS = {
         lambda outcome, _: {CPU_TIME: outcome.cpu_seconds},
         together=True,
         about="its CPU time while both versions run at once on the same cores",
+    ),
+    MEMORY: Sampler(
+        MEMORY,
+        lambda _, folder: {MEMORY: RSS_UNIT * float((folder / PEAK).read_text())},
+        watch_memory,
+        "bytes",
+        together=True,  # the machine's speed does not matter, so nothing measures that in between
+        about="the peak of the resident memory of its largest process",
     ),
     LAST_NUMBER: Sampler(
         LAST_NUMBER,

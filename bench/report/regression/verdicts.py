@@ -7,7 +7,6 @@ from math import isfinite
 
 from bench.analysis.intervals import Interval
 from bench.regression.result import (
-    CASE_VERDICTS,
     TIMED,
     CaseComparison,
     ComparisonResult,
@@ -46,7 +45,9 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
     level: Level = "error" if result.refusal else "warning"
     annotations = [Annotation(level, title, line) for line in opening] + [
         Annotation(
-            _LEVELS[case.verdict], f"{title}: {case.name}: {case.verdict}", describe_basis(case)
+            _LEVELS[case.verdict],
+            f"{title}: {case.name}: {name_verdict(case)}",
+            describe_basis(case),
         )
         for case in result.ordered_cases
         if case.verdict in _LEVELS
@@ -111,19 +112,19 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
 
 
 def _describe_rule(result: ComparisonResult) -> str:
-    counts = Counter(case.verdict for case in result.cases)
-    verdicts = ", ".join(
-        f"{counts[verdict]} {verdict}" for verdict in CASE_VERDICTS if counts[verdict]
-    )
+    counts = Counter(map(name_verdict, result.ordered_cases))
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     plural = "s" if len(result.cases) != 1 else ""
     rule = result.rule
     statistics = {metric.statistic for case in result.cases for metric in case.metrics[:1]}
+    is_memory = {metric.unit for case in result.cases for metric in case.metrics} == {"bytes"}
+    worse, increase = ("More memory", "increase") if is_memory else ("Slower", "slowdown")
     which = " or ".join(sorted(filter(None, statistics)))
     text = (
         f"{len(result.cases)} case{plural}: {verdicts}. Judged: "
         f"{f'{which} ' if which else ''}{' and '.join(result.gated)}"
         f"{f', because {result.reason}' if result.reason else ''}. "
-        'Slower: the hypothesis "no slowdown" is rejected at '
+        f'{worse}: the hypothesis "no {increase}" is rejected at '
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
     )
@@ -175,16 +176,23 @@ def _format_value(metric: MetricComparison, value: float) -> str:
     return show(value)
 
 
+def name_verdict(case: CaseComparison) -> str:
+    """Return the verdict; where it is of the memory alone, more or less of that."""
+    units = {metric.unit for metric in case.metrics if metric.verdict == case.verdict}
+    words = {"slower": "more memory", "faster": "less memory"} if units == {"bytes"} else {}
+    return words.get(case.verdict, case.verdict)
+
+
 def _describe_verdict(case: CaseComparison) -> str:
     """Return the verdict; for "no change", of what; for an undecided one, what would decide it."""
     same = [metric.label for metric in case.metrics if metric.verdict == "no change"]
     if case.verdict == "no change" and same:
         return f"no change of the {same[0]}"
     slower = [metric.label for metric in case.metrics if metric.verdict == "slower"]
-    if case.verdict == "slower" and case.metrics[0].label not in slower:
+    if name_verdict(case) == "slower" and case.metrics[0].label not in slower:
         return f"slower ({' and '.join(slower)})"
     if case.verdict != "undecided":
-        return case.verdict
+        return name_verdict(case)
     more = [metric.more_pairs for metric in case.metrics if metric.more_pairs is not None]
     if more:
         seconds = max(more) * (case.pair_seconds or 0.0)

@@ -97,6 +97,7 @@ def test_iterations_are_compared_with_their_neighbours():
     [
         ({"metric": "cpu-time"}, "CPU time", "seconds", 1.5),  # both live at the same time
         ({"metric": "last-number"}, "last-number", "number", 3.0),
+        ({"metric": "memory"}, "memory", "bytes", 1.5),
         ({"metric": "cpu-time", "pytest": True}, "mean CPU time", "seconds", 1.5),
     ],
 )

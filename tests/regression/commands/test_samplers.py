@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from bench.regression.commands.samplers import (
     find_sampler,
     list_metrics,
     plan_metric,
+    watch_memory,
 )
+from bench.runner.process.command import CommandSpec
 from bench.runner.process.outcome import Outcome
 from bench.worker.machine import ROOT
 
@@ -114,6 +117,14 @@ def test_benchmarks_have_their_names_and_minima_or_means(read, tmp_path):
     (tmp_path / "benchmarks.json").write_text(json.dumps(document))
     assert read("time", pytest=True) == minima
     assert read("cpu-time", pytest=True) == dict.fromkeys(minima, math.pi)
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 3", 3), ("kill -9 $$", -9), ("kill -13 $$", -13)]
+)
+def test_process_whose_memory_is_watched_ends_as_it_does_alone(tmp_path, script, code):
+    spec = watch_memory(CommandSpec(["sh", "-c", script], tmp_path, {}, [], 1.0), tmp_path)
+    assert subprocess.run(spec.arguments, check=False).returncode == code
 
 
 @pytest.mark.parametrize(
