@@ -98,10 +98,11 @@ class ComparedVersion:
     """One side of a comparison."""
 
     name: str
-    machine: str | None = None
+    commit: str | None = None  # full hash of a revision
+    machine: str | None = None  # its id
+    host: str = ""  # the name of its machine, if pairs were measured
     software: Mapping[str, str] = field(default_factory=dict)  # versions of packages by name
     env: Mapping[str, str] = field(default_factory=dict)  # the variables that the user asked for
-    commit: str | None = None  # of a revision
 
     @property
     def label(self) -> str:

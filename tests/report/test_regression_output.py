@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.report.base.parts import Table
-from bench.report.regression.output import Annotation, ComparisonOutput, format_output
+from bench.report.regression.output import Annotation, ComparisonOutput, Heading, format_output
 
 TABLE = Table(
     "One *against* two",
@@ -16,7 +16,13 @@ TABLE = Table(
     note="Of <b>epochs</b>.",
 )
 PAGE = """\
-## One \\*against\\* two
+## ✅ of `` a`b <c> [*d*](e) `` is \\*it\\*
+
+main → other
+
+<details><summary>Tables and rule</summary>
+
+### One \\*against\\* two
 
 | a\\|b | time |
 | --- | ---: |
@@ -24,6 +30,8 @@ PAGE = """\
 | \\_z\\_ | 2\N{NO-BREAK SPACE}s |
 
 Of &lt;b&gt;epochs&lt;/b&gt;.
+
+</details>
 
 - it went \\*well\\*
 - and on
@@ -33,6 +41,8 @@ Of &lt;b&gt;epochs&lt;/b&gt;.
 def made(**changes):
     return ComparisonOutput(
         **{
+            "heading": Heading("✅ of", "a`b\n<c> [*d*](e)", "is *it*"),
+            "setting": "main → other",
             "tables": [TABLE],
             "remarks": ["it went *well*", "and\non"],
             "annotations": [Annotation("error", "one: slower", "by 5 %")],
@@ -50,9 +60,8 @@ def summary(tmp_path, monkeypatch):
 
 def test_markdown_has_escaped_tables_notes_and_remarks():
     assert format_output(made(), "markdown") == PAGE
-    bare = Table("Bare", ("a", "b"), [["1", "2"]], words=2)
-    page = format_output(made(tables=[bare], remarks=()), "markdown")
-    assert page == "## Bare\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+    bare = made(heading=Heading("❌"), opening=["no"], tables=(), remarks=())
+    assert format_output(bare, "markdown") == "## ❌\n\nmain → other\n\n**no**\n"
 
 
 def test_json_is_the_document_only():

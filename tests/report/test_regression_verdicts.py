@@ -12,6 +12,7 @@ from bench.analysis.intervals import Interval
 from bench.records.schema import Parity
 from bench.regression.programs.judge_pairs import judge_cases
 from bench.regression.result import (
+    TIMED,
     CaseComparison,
     ComparedVersion,
     ComparisonResult,
@@ -286,6 +287,43 @@ def test_refusal_is_all_that_is_shown():
     assert (output.document["refusal"], output.document["status"]) == (result.refusal, 4)
 
 
+def judged(verdict, change=0.0, unit="seconds", name="a", remarks=()):
+    """Return a case whose time, or memory, changed by a share, give or take one percent."""
+    ratio = Interval(1 + change, 0.99 + change, 1.01 + change)
+    metric = MetricComparison("time", unit, 1.0, 1.0, ratio, verdict=verdict)
+    metrics = (metric,) if verdict in TIMED else ()
+    return CaseComparison(name, name, verdict, metrics, remarks, pairs=20)
+
+
+SLOW, SAME_TIME = judged("slower", 0.082), judged("no change")
+NEW, GONE = judged("missing in baseline"), judged("missing in candidate")
+WORST_OF_TWO = "❌ 2 of 3 cases: slower, the most b +12.0 % [+11.0, +13.0]"
+ONLY_OLD = "❌ 1 of 2 cases: missing in candidate, such as a"
+
+
+@pytest.mark.parametrize(
+    ("cases", "changes", "heading"),
+    [
+        ([SLOW], {}, "❌ a is 8.2 % slower [+7.2, +9.2]"),
+        ([judged("slower", 0.082, "bytes")], {}, "❌ a needs 8.2 % more memory [+7.2, +9.2]"),
+        ([judged("faster", -0.05)], {}, "✅ a is 5.0 % faster [-6.0, -4.0]"),
+        ([SAME_TIME], {}, "✅ a shows no change of the time: +0.0 % [-1.0, +1.0]"),
+        ([judged("undecided")], {}, "❔ a is undecided: +0.0 % [-1.0, +1.0]"),
+        ([judged("failed", remarks=("it broke",))], {}, "❌ a failed: it broke"),
+        ([undecided([7])], {}, "❔ numpy is undecided (about 7 more pairs)"),
+        ([SLOW, judged("slower", 0.12, name="b"), SAME_TIME], {}, WORST_OF_TWO),
+        ([NEW, SAME_TIME], {}, "✅ 1 of 2 cases: no change, the most a +0.0 % [-1.0, +1.0]"),
+        ([GONE, SAME_TIME], {"allow_missing": False}, ONLY_OLD),
+        ([SAME_TIME], {"refusal": "no"}, "❌ not compared"),
+        ([], {}, "❌ nothing was measured"),
+        ([], {"allow_nothing": True}, "✅ nothing was measured"),
+    ],
+)
+def test_heading_is_the_worst_verdict_that_matters(cases, changes, heading):
+    output = build_output(live_result([], extra=cases, **changes))
+    assert " ".join(filter(None, output.heading)) == heading
+
+
 def test_different_machines_are_named_before_the_table():
     output = build_output(across(across_machines=True))
     assert "across machines" in output.opening[0]
@@ -295,9 +333,10 @@ def test_different_machines_are_named_before_the_table():
 
 
 def test_sides_are_named_with_their_variables(live):
-    candidate = ComparedVersion(".", env={"XLA_FLAGS": "--a --b"})
+    candidate = ComparedVersion(".", "0123456789", env={"XLA_FLAGS": "--a --b"}, host="2 cores")
     output = build_output(dataclasses.replace(live, candidate=candidate))
     assert output.tables[0].title == ". with 'XLA_FLAGS=--a --b' compared with main"
+    assert output.setting == "main → . with 'XLA_FLAGS=--a --b' (01234567), measured on 2 cores"
     sides = [output.document[side]["env"] for side in ("baseline", "candidate")]
     assert sides == [{}, {"XLA_FLAGS": "--a --b"}]
 

@@ -47,10 +47,17 @@ def describe_sides(plan: PairedPlan, measured: Measured[PairedRecord]) -> list[C
     for side, version in ((BASELINE, plan.baseline), (CANDIDATE, plan.candidate)):
         used = {record.environment for record in measured.records if record.version == side}
         environments = [measured.environments[key] for key in used]
-        machine = next((str(of.machine.get("id")) for of in environments), None)
-        software = list_versions(environments)
-        known = (machine, software, version.env, version.commit)
-        sides.append(ComparedVersion(version.name, *known))
+        machine = environments[0].machine if environments else {}
+        sides.append(
+            ComparedVersion(
+                version.name,
+                version.commit,
+                machine=str(machine["id"]) if "id" in machine else None,
+                host=str(machine.get("name", "")),
+                software=list_versions(environments),
+                env=version.env,
+            )
+        )
     return sides
 
 

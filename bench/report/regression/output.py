@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from bench.errors import report_write_errors
 from bench.report.base.parts import Table
-from bench.report.render.markdown import escape, render_table
+from bench.report.render.markdown import escape, quote_code, render_table
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -29,10 +29,20 @@ class Annotation(NamedTuple):
     message: str
 
 
+class Heading(NamedTuple):
+    """The finding, which heads a page: a name, and plain text before and after it."""
+
+    before: str
+    name: str = ""
+    after: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ComparisonOutput:
     """A comparison in all formats."""
 
+    heading: Heading  # of a Markdown page
+    setting: str  # of such a page: what was compared, and where
     tables: Sequence[Table]  # each with a line or more
     remarks: Sequence[str]  # lines after the tables
     annotations: Sequence[Annotation]
@@ -43,14 +53,22 @@ class ComparisonOutput:
 def format_output(output: ComparisonOutput, style: str) -> str:
     """Return the text of a format, except ``table``, which only a terminal can lay out.
 
-    github: annotations and the Markdown page, which is also appended to the job summary.
+    markdown: a page whose heading is the finding, and which folds its tables. github: annotations
+    and that page, which is also appended to the job summary.
     """
     if style == "json":
         return json.dumps(output.document, indent=2, ensure_ascii=False, allow_nan=False)
-    parts = [f"**{escape(line)}**\n" for line in output.opening]
+    before, name, after = output.heading
+    words = escape(before), quote_code(name) if name else "", escape(after)
+    parts = [f"## {' '.join(filter(None, words))}\n", f"{escape(output.setting)}\n"]
+    parts += [f"**{escape(line)}**\n" for line in output.opening]
+    if output.tables:
+        parts.append("<details><summary>Tables and rule</summary>\n")
     for table in output.tables:
         note = f"\n{escape(table.note)}\n" if table.note else ""
-        parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
+        parts.append(f"### {escape(table.title)}\n\n{render_table(table)}{note}")
+    if output.tables:
+        parts.append("</details>\n")
     parts += [f"- {escape(line)}" for line in output.remarks]
     page = "\n".join(parts).strip() + "\n"
     if style == "markdown":

@@ -1,12 +1,13 @@
-"""Show the result of ``bench ab`` or ``bench compare`` as tables, remarks, annotations and JSON."""
+"""Show the result of ``ab``, ``gate`` or ``compare`` as tables, remarks, annotations and JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
+from math import isfinite, log
 
 from bench.analysis.intervals import Interval
 from bench.regression.result import (
+    MISSING,
     TIMED,
     CaseComparison,
     ComparisonResult,
@@ -16,10 +17,11 @@ from bench.regression.result import (
 from bench.regression.stats.decision import Rule, is_within_tolerance
 from bench.report.base import numbers, tables
 from bench.report.base.parts import Table
-from bench.report.regression.output import Annotation, ComparisonOutput, Level
+from bench.report.regression.output import Annotation, ComparisonOutput, Heading, Level
 
 FORMAT = 5  # of the JSON document; in format 5 a command begins with "softmax-bench"
 MAX_NAMED = 10  # packages that differ
+_SIDE_KEYS = ("name", "commit", "machine", "env")
 _LEVELS: Mapping[str, Level] = {
     "wrong": "error",
     "slower": "error",
@@ -55,12 +57,63 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
     table_list = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
     table_list.append(_tabulate_functions(result.functions))
     return ComparisonOutput(
+        write_heading(result),
+        _describe_setting(result),
         [table for table in table_list if table.lines],
         [] if result.refusal else _list_remarks(result),
         annotations,
         build_document(result),
         opening,
     )
+
+
+def write_heading(result: ComparisonResult) -> Heading:
+    """Return the worst verdict, of how many cases it is, and which of them differs most."""
+    sign = "❌" if result.exit_status else "✅"
+    if result.refusal:
+        return Heading(f"{sign} not compared")
+    cases = [case for case in result.ordered_cases if not _is_passed_over(case, result)]
+    cases = cases or result.ordered_cases
+    if not cases:
+        return Heading(f"{sign} nothing was measured")
+    verdict = cases[0].verdict
+    alike = [case for case in cases if case.verdict == verdict]
+    judged = [
+        (case, metric)
+        for case in alike
+        for metric in case.metrics
+        if metric.verdict == verdict and metric.ratio.low is not None
+    ]
+    case, metric = max(
+        judged, key=lambda pair: abs(log(pair[1].ratio.mean)), default=(cases[0], None)
+    )
+    sign = "❔" if verdict == "undecided" else sign
+    detail = format_difference(case, metric) if metric else "".join(case.remarks[:1])
+    if len(result.cases) > 1:
+        count = f"{len(alike)} of {len(result.cases)} {'cases' if result.parity else 'benchmarks'}"
+        which = "the most" if metric else "such as"
+        return Heading(f"{sign} {count}: {name_verdict(case)}, {which}", case.name, detail)
+    words = _describe_verdict(case)
+    if metric and verdict in {"slower", "faster"}:
+        size, bracket, bounds = detail.lstrip("+-").partition(" [")
+        verb = "needs" if metric.unit == "bytes" else "is"
+        return Heading(sign, case.name, f"{verb} {size} {words}{bracket}{bounds}")
+    verb = {"no change": "shows ", "failed": ""}.get(verdict, "is ")
+    return Heading(sign, case.name, f"{verb}{words}{f': {detail}' if detail else ''}")
+
+
+def _is_passed_over(case: CaseComparison, result: ComparisonResult) -> bool:
+    """Return whether only one side has a case, and that is no fault."""
+    lost = case.verdict == "missing in candidate" and not result.allow_missing
+    return case.verdict in MISSING and not case.required and not lost
+
+
+def _describe_setting(result: ComparisonResult) -> str:
+    """Return both sides, with their commits, and the machine that measured them."""
+    sides = [result.baseline, result.candidate]
+    names = [f"{side.label} ({side.commit[:8]})" if side.commit else side.label for side in sides]
+    host = result.candidate.host
+    return " → ".join(names) + (f", measured on {host}" if host else "")
 
 
 def describe_case(case: CaseComparison) -> str:
@@ -350,13 +403,12 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
             ratio = metric.pop("ratio")
             metric |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
         cases.append(document)
-    keys = ("name", "machine", "env", "commit")
     return {
         "format": FORMAT,
         "command": result.command,
         "created": result.created,
-        "baseline": {key: getattr(result.baseline, key) for key in keys},
-        "candidate": {key: getattr(result.candidate, key) for key in keys},
+        "baseline": {key: getattr(result.baseline, key) for key in _SIDE_KEYS},
+        "candidate": {key: getattr(result.candidate, key) for key in _SIDE_KEYS},
         "same_machine": result.same_machine,
         "tolerance": result.rule.tolerance,
         "alpha": result.rule.alpha,

@@ -19,6 +19,14 @@ def escape(text: object) -> str:
     return line.replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
+def quote_code(text: str) -> str:
+    """Return a text as a code span in one line, which nothing in the text can end."""
+    line = " ".join(text.split())
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    space = " " if longest else ""  # which belongs to the fence
+    return f"{'`' * (longest + 1)}{space}{line}{space}{'`' * (longest + 1)}"
+
+
 def render_table(table: Table) -> str:
     """Return the headings and cells of a table; its numeric columns are aligned right."""
     ruler = ["---:" if index in table.numeric else "---" for index in range(len(table.headings))]

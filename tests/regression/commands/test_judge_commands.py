@@ -5,7 +5,7 @@ import math
 import msgspec
 import pytest
 from support.commands import command_plan, failure, process, processes, write_pairs
-from support.records import environment
+from support.records import MACHINE, environment
 
 from bench.records import store
 from bench.records.schema import CommandRecord
@@ -177,6 +177,7 @@ def test_result_is_loaded_with_the_software_of_each_side(tmp_path):
     result = make_command_result(plan, read_measured(folder, CommandRecord))
     assert result.cases == judge_commands(plan, records, LOOKS)
     assert (result.baseline.name, result.candidate.name) == ("main", ".")
+    assert (result.baseline.commit, result.candidate.host) == ("0" * 40, MACHINE["name"])
     torch = result.baseline.software["torch"], result.candidate.software["torch"]
     assert torch == ("2.9.1", "2.10.0")
     assert (result.gated, result.parity, result.exit_status) == (("time",), False, 1)
