@@ -2,11 +2,11 @@
 
     python docs/studies/busy_core.py > docs/studies/busy_core.csv
 
-Two programs get 5 % more work: of their kind, or an empty loop. Both processes of a pair run at
-once on one core, as ``softmax-bench gate`` runs them, beside five kinds of neighbours. A line has
-the CPU time of the base, as a multiple of that without neighbours, and how much more the candidate
-takes: the estimate of the gate, with its interval. It takes some fifteen minutes. Leave the machine
-alone meanwhile.
+Two programs get 5 % more work: of their kind, or an empty loop. Both processes of a pair run one
+after the other, or at once on one core, as ``softmax-bench gate`` runs them, beside five kinds of
+neighbours. A line has the CPU time of the base, as a multiple of that of the first line, and by how
+many percent the candidate's is longer: the estimate of the gate, with its interval. It takes some
+ten minutes. Leave the machine alone meanwhile.
 """
 
 import csv
@@ -26,26 +26,32 @@ from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.scratch import make_folder
 from bench.worker.machine import list_usable_cores
 
-PAIRS = 8
+PAIRS = 16
 MORE = 0.05
 # Programs: what they prepare, a portion of their work, and how many portions they do.
 PROGRAMS = {
     "tokens": (
         "import tokenize\nlines = ['x = f(1, [2], {3: y}) + z[4:5]  # why\\n'] * 40",
         "list(tokenize.generate_tokens(iter(lines).__next__))",
+        200,
+    ),
+    # It visits half a million integers in one circle of random jumps.
+    "memory": (
+        (
+            "import random\nplaces = list(range(500_000))\nrandom.Random(0).shuffle(places)\n"
+            "order = dict(zip(places, places[1:] + places[:1]))\nplace = 0"
+        ),
+        "for _ in range(4_000): place = order[place]",
         100,
     ),
-    "memory": (
-        "import random\norder = list(range(1_000_000))\nrandom.Random(0).shuffle(order)\nplace = 0",
-        "for _ in range(4_000): place = order[place]",
-        500,
-    ),
 }
-LOOP = "for _ in range(4_000): pass"
+LOOP = "for _ in range(40_000): pass"
 BUSY = "while True: pass"
 WALKS = f"{PROGRAMS['memory'][0]}\nwhile True: {PROGRAMS['memory'][1].split(': ')[1]}"
+ALONE = "none, one after the other"
 # What runs beside a pair: on its core, and on the other one.
 NEIGHBOURS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    ALONE: ((), ()),
     "none": ((), ()),
     "a loop on the other core": ((), (BUSY,)),
     "memory on the other core": ((), (WALKS,)),
@@ -121,7 +127,11 @@ def main() -> None:
                 with disturb(neighbours, cores):
                     for _ in range(PAIRS):
                         order = order_sides()
-                        seconds = run_at_once([texts[side] for side in order], cores[-1])
+                        chosen = [texts[side] for side in order]
+                        if name == ALONE:
+                            seconds = [run_at_once([text], cores[-1])[0] for text in chosen]
+                        else:
+                            seconds = run_at_once(chosen, cores[-1])
                         pairs.append(dict(zip(order, seconds, strict=True)))
                 logs = [math.log(pair[CANDIDATE] / pair[BASELINE]) for pair in pairs]
                 ratio = compare_pairs(logs, (PAIRS,), ALPHA).ratio

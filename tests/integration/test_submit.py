@@ -135,7 +135,7 @@ def test_options_reach_sbatch_and_a_job_that_left_no_run_is_an_error(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--quick", "--sweep"), "jobs of bench run --quick"),
+        (("--quick", "--sweep"), "jobs of softmax-bench run --quick"),
         (("--quick", "--output=other"), "Give --output before --"),
         (("--rounds=many",), "--rounds"),
     ],

@@ -22,7 +22,7 @@ main → other
 
 <details><summary>Tables and rule</summary>
 
-### One \\*against\\* two
+## One \\*against\\* two
 
 | a\\|b | time |
 | --- | ---: |

@@ -12,6 +12,7 @@ from bench.regression.commands.instructions import (
     SHARE_OF_TOLERANCE,
     compare_counts,
 )
+from bench.regression.commands.samplers import CPU_TIME
 from bench.regression.pairs.judge import (
     Measured,
     MeasuredMetric,
@@ -28,11 +29,14 @@ from bench.regression.result import (
     ComparisonResult,
     MetricComparison,
 )
-from bench.regression.stats.decision import decide_all
+from bench.regression.stats.decision import Rule, decide_all, is_within_tolerance
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import compare_pairs
 
 MAX_SPEEDUP = 2.0  # a candidate that is faster may not do all of the work
+# Where other processes use more cores than this, CPU time may show only this share of a slowdown:
+# docs/how-sure.md counts how much it shows.
+MAX_OTHERS, BUSY_SHARE = 0.1, 0.5
 
 
 def make_command_result(
@@ -129,7 +133,37 @@ def judge_commands(
         )
     if (counts := compare_counts(records, plan.tolerance)) and not failures:
         cases = [judge_counts(case, counts) for case in cases]
+    if plan.metric == CPU_TIME:
+        cases = [doubt_no_change(case, measure_others(pairs)) for case in cases]
     return [doubt_speedup(case) for case in cases]
+
+
+def measure_others(pairs: Iterable[tuple[CommandRecord, CommandRecord]]) -> float:
+    """Return the number of cores that other processes used during the pairs; 0 if unknown."""
+    conditions = [record.conditions for pair in pairs for record in pair]
+    seconds = [of.get("seconds") or 0.0 for of in conditions]
+    others = [of.get("others_seconds") or 0.0 for of in conditions]
+    return sum(others) / sum(seconds) if sum(seconds) else 0.0
+
+
+def doubt_no_change(case: CaseComparison, others: float) -> CaseComparison:
+    """Return a case of CPU time with a narrower tolerance where others used the processor."""
+    metric = case.metrics[0] if case.verdict == "no change" else None
+    if metric is None or metric.name == INSTRUCTIONS or others <= MAX_OTHERS:
+        return case
+    rule = Rule(tolerance=BUSY_SHARE * (case.tolerance or 0.0))
+    if is_within_tolerance(metric.ratio, rule):
+        return case
+    reason = (
+        f"other processes used {others:.1f} cores, beside which CPU time may show less of a "
+        f"slowdown: no change needs an interval within {100 * rule.tolerance:g} %"
+    )
+    return replace(
+        case,
+        verdict="undecided",
+        metrics=(replace(metric, verdict="undecided"), *case.metrics[1:]),
+        remarks=(*case.remarks, reason),
+    )
 
 
 def doubt_speedup(case: CaseComparison) -> CaseComparison:

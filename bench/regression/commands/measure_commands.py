@@ -322,6 +322,7 @@ class CommandPairs:
                 if fault := self._prepare(side, folder):
                     yield side, fault.add(started=started)
                     return
+            before = machine.read_conditions()
             commands = {
                 side: stack.enter_context(Command(self._wrap(side, folder), folder))
                 for side, folder in folders.items()
@@ -329,12 +330,13 @@ class CommandPairs:
             if self._sampler.loops:
                 seconds, stopped = iterate_in_turn(commands, self._iterations)
             outcomes = {side: command.finish() for side, command in commands.items()}
+            conditions = machine.compare_readings(before, machine.read_conditions())
             for side, outcome in outcomes.items():
                 if self._sampler.loops:
                     result = self._describe_iterations(side, outcome, seconds[side], stopped)
                 else:
                     result = self._read(side, outcome, folders[side])
-                yield side, result.add(started=started)
+                yield side, result.add(started=started, conditions=conditions)
 
     def _describe_iterations(
         self, side: str, outcome: Outcome, seconds: list[float], stopped: str | None

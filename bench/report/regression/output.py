@@ -41,33 +41,35 @@ class Heading(NamedTuple):
 class ComparisonOutput:
     """A comparison in all formats."""
 
-    heading: Heading  # of a Markdown page
-    setting: str  # of such a page: what was compared, and where
     tables: Sequence[Table]  # each with a line or more
     remarks: Sequence[str]  # lines after the tables
     annotations: Sequence[Annotation]
     document: Mapping[str, Any]  # of the JSON format
     opening: Sequence[str] = ()  # lines before the tables
+    heading: Heading | None = None  # of a Markdown page, which then folds the tables
+    setting: str = ""  # the line below the heading: what was compared, and where
 
 
 def format_output(output: ComparisonOutput, style: str) -> str:
     """Return the text of a format, except ``table``, which only a terminal can lay out.
 
-    markdown: a page whose heading is the finding, and which folds its tables. github: annotations
-    and that page, which is also appended to the job summary.
+    github: annotations and the Markdown page, which is also appended to the job summary.
     """
     if style == "json":
         return json.dumps(output.document, indent=2, ensure_ascii=False, allow_nan=False)
-    before, name, after = output.heading
-    words = escape(before), quote_code(name) if name else "", escape(after)
-    parts = [f"## {' '.join(filter(None, words))}\n", f"{escape(output.setting)}\n"]
+    parts = []
+    if output.heading:
+        before, name, after = output.heading
+        words = escape(before), quote_code(name) if name else "", escape(after)
+        parts = [f"## {' '.join(filter(None, words))}\n", f"{escape(output.setting)}\n"]
     parts += [f"**{escape(line)}**\n" for line in output.opening]
-    if output.tables:
+    is_folded = output.heading and output.tables
+    if is_folded:
         parts.append("<details><summary>Tables and rule</summary>\n")
     for table in output.tables:
         note = f"\n{escape(table.note)}\n" if table.note else ""
-        parts.append(f"### {escape(table.title)}\n\n{render_table(table)}{note}")
-    if output.tables:
+        parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
+    if is_folded:
         parts.append("</details>\n")
     parts += [f"- {escape(line)}" for line in output.remarks]
     page = "\n".join(parts).strip() + "\n"

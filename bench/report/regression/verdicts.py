@@ -57,13 +57,13 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
     table_list = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
     table_list.append(_tabulate_functions(result.functions))
     return ComparisonOutput(
-        write_heading(result),
-        _describe_setting(result),
         [table for table in table_list if table.lines],
         [] if result.refusal else _list_remarks(result),
         annotations,
         build_document(result),
         opening,
+        write_heading(result),
+        _describe_setting(result),
     )
 
 

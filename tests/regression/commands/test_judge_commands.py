@@ -42,6 +42,27 @@ def test_command_that_takes_less_than_half_is_asked_whether_it_works(log, asked)
     assert len(one(processes([log] * 20)).remarks) == asked
 
 
+# SAME is within 0.1 %, and these are within the tolerance of 2 %, but not within half of it.
+WIDE = [0.015, -0.015] * 10
+
+
+@pytest.mark.parametrize(
+    ("logs", "metric", "others", "verdict"),
+    [
+        (WIDE, "cpu-time", 0.3, "no change"),
+        (WIDE, "cpu-time", 6.0, "undecided"),
+        (SAME, "cpu-time", 6.0, "no change"),
+        (WIDE, "time", 6.0, "no change"),
+        (SLOWER, "cpu-time", 6.0, "slower"),
+    ],
+)
+def test_no_change_of_cpu_time_needs_more_where_others_compute(logs, metric, others, verdict):
+    conditions = {"seconds": 6.0, "others_seconds": others}
+    judged = one(processes(logs, name=metric, conditions=conditions), command_plan(metric=metric))
+    assert judged.verdict == judged.metrics[0].verdict == verdict
+    assert len(judged.remarks) == (verdict == "undecided")
+
+
 def test_undecided_command_says_how_many_pairs_of_which_length_would_decide():
     judged = one(processes(NOISY))
     assert judged.metrics[0].more_pairs > 20
