@@ -471,7 +471,7 @@ def show_tools(decisions: list[Line]) -> None:
         loads = [float(one["load"]) for one in made]
         span = dict.fromkeys(f"{load:.0f}" for load in (min(loads), max(loads)))
         place = f"{where.partition(',')[0]}, load {' to '.join(span)}"
-        place += f", beside {loops} loops" if loops and loops != "0" else ""
+        place += f", beside {loops} loops" if is_beside_loops(made[0]) else ""
         cells = [count(made, pair) for pair in ("aa", *SLOWED)]
         faster = sum(one["verdict"] == "faster" and one["pair"] != "aa" for one in made)
         cells += [str(faster), str(sum(one["verdict"] == "failed" for one in made))]
@@ -481,29 +481,40 @@ def show_tools(decisions: list[Line]) -> None:
         print(f"| {tool} | {place} | {' | '.join(cells)} |")
 
 
+def is_beside_loops(made: Line) -> bool:
+    """Return whether busy loops ran meanwhile."""
+    return (made.get("loops") or "0") != "0"
+
+
+def describe(made: Line) -> str:
+    """Return a verdict with its estimate and interval."""
+    numbers = [f"{float(made[name]):+.1f}" for name in ("estimate", "low", "high") if made[name]]
+    estimate = f" {numbers[0]} [{numbers[1]}, {numbers[2]}]" if len(numbers) == 3 else ""
+    return f"*{made['verdict']}*{estimate}"
+
+
 def show_projects(decisions: list[Line], tool: str) -> None:
     """Print a line for each project: its pairs, what is true of them and what a tool decided.
 
-    On the machine that was asked first.
+    On the machine that was asked first, without loops and then beside them.
     """
-    print(f"| project | {' | '.join(PAIRS.values())} |\n|---|{'---|' * len(PAIRS)}")
-    by_project = defaultdict[str, dict[str, Line]](dict)
-    for one in decisions:
-        if (one["tool"], one["machine"]) == (tool, decisions[0]["machine"]):
-            by_project[f"{one['repository']} ({one['kind']})"][one["pair"]] = one
-    for project, pairs in by_project.items():
+    pairs = [pair for pair in PAIRS if any(made["pair"] == pair for made in decisions)]
+    print(f"| project | {' | '.join(PAIRS[pair] for pair in pairs)} |\n|---|{'---|' * len(pairs)}")
+    by_project = defaultdict[str, dict[str, list[Line]]](lambda: defaultdict(list))
+    for made in decisions:
+        if (made["tool"], made["machine"]) == (tool, decisions[0]["machine"]):
+            by_project[f"{made['repository']} ({made['kind']})"][made["pair"]].append(made)
+    for project, by_pair in by_project.items():
         cells = []
-        for pair in PAIRS:
-            made = pairs.get(pair)
-            if made is None:
-                cells.append("-")
-                continue
-            truths = [f"{float(made[name]):+.1f}" for name in TRUTHS]
-            numbers = [
-                f"{float(made[name]):+.1f}" for name in ("estimate", "low", "high") if made[name]
-            ]
-            estimate = f" {numbers[0]} [{numbers[1]}, {numbers[2]}]" if len(numbers) == 3 else ""
-            cells.append(f"{', '.join(truths)}: *{made['verdict']}*{estimate}")
+        for pair in pairs:
+            asked = by_pair[pair]
+            truths = [f"{float(asked[0][name]):+.1f}" for name in TRUTHS] if asked else ["-"]
+            quiet, busy = (
+                ", ".join(describe(made) for made in asked if is_beside_loops(made) == is_busy)
+                for is_busy in (False, True)
+            )
+            found = "; beside loops ".join(filter(None, (quiet, busy)))
+            cells.append(": ".join(filter(None, (", ".join(truths), found))))
         print(f"| {project} | {' | '.join(cells)} |")
 
 

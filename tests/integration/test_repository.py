@@ -67,6 +67,7 @@ PUBLISHED = {
     "intel-xeon-2-cores-calibration": 1862,
     "releases": 3792,
     "strangers.csv": 281,
+    "strangers-eight.csv": 64,
 }
 
 # Sent by others: docs/generate.py names them, and none of these lists has to.
@@ -496,9 +497,9 @@ def test_no_published_record_is_lost():
     root, lines = REFERENCE, Counter[str]()
     for path in root.rglob("*"):
         name = path.relative_to(root).parts[0]
-        if path.name == "strangers.csv":
+        if path.suffix == ".csv" and path.parent == root:
             lines[name] -= 1  # its heading
-        if path.suffix == ".jsonl" or path.name == "strangers.csv":
+        if path.suffix == ".jsonl" or (path.suffix == ".csv" and path.parent == root):
             lines[name] += path.read_bytes().count(b"\n")
         elif path.suffix == ".xz":
             with tarfile.open(path) as archive:
