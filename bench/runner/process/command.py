@@ -80,6 +80,8 @@ class Command(Child):
         assert self._session is not None
         self._family.leader = self._session.process.pid
         if self._watcher:
+            # It may end before it is looked at.
+            self._watcher.seen |= find_script(spec.arguments, spec.folder)
             self._watcher.start()
 
     def iterate(self) -> float:
@@ -159,7 +161,7 @@ class Watcher(threading.Thread):
         while not self._stopped.wait(LOOK_SECONDS):
             for process in self._family.list_members():
                 self._queues |= read_queues(process)
-                self.seen |= find_script(process) | list_mapped(process)
+                self.seen |= read_script(process) | list_mapped(process)
 
     def stop(self) -> float:
         """Stop; return the seconds for which all threads seen have waited for a core."""
@@ -169,25 +171,32 @@ class Watcher(threading.Thread):
         return sum(self._queues.values())
 
 
-def find_script(process: int) -> set[Path]:
-    """Return the program of a process; of an interpreter also the script that it runs."""
+def read_script(process: int) -> set[Path]:
+    """Return the program and script of a process: proc_pid_cmdline(5)."""
     with suppress(OSError, ValueError):  # it has just ended
         words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[:-1]
-        program, *arguments = map(os.fsdecode, words)
-        scripts = [program]
-        if Path(program).name.startswith(_INTERPRETERS):
-            rest = iter(arguments)
-            for word in rest:
-                if word in {"-W", "-X"}:  # with a value
-                    next(rest, "")
-                elif not word.startswith("-"):
-                    scripts.append(word)
-                    break
-                elif word[1:2] in {"c", "m"}:  # what follows are arguments
-                    break
-        folder = Path(f"/proc/{process}/cwd").readlink()
-        return {(folder / word).resolve() for word in scripts}
+        return find_script([*map(os.fsdecode, words)], Path(f"/proc/{process}/cwd").readlink())
     return set()
+
+
+def find_script(words: Sequence[str], folder: Path) -> set[Path]:
+    """Return the program of a command; of an interpreter also the script that it runs.
+
+    Raises ValueError without a word.
+    """
+    program, *arguments = words
+    scripts = [program]
+    if Path(program).name.startswith(_INTERPRETERS):
+        rest = iter(arguments)
+        for word in rest:
+            if word in {"-W", "-X"}:  # with a value
+                next(rest, "")
+            elif not word.startswith("-"):
+                scripts.append(word)
+                break
+            elif word[1:2] in {"c", "m"}:  # what follows are arguments
+                break
+    return {(folder / word).resolve() for word in scripts}
 
 
 def list_mapped(process: int) -> set[Path]:

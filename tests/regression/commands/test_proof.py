@@ -120,6 +120,17 @@ def test_module_that_is_read_as_text_was_not_run(ran, arguments):
     assert "lib.py" in fault
 
 
+def test_script_has_run_however_soon_it_ends(sides, ran, monkeypatch):
+    monkeypatch.setattr("bench.runner.process.command.LOOK_SECONDS", 60.0)
+    for folder in sides:
+        (folder / "pkg" / "lib.py").rename(folder / "job.sh")
+        (folder / "job.sh").write_text(f": {folder}")
+    (sides[1] / "new.txt").unlink()
+    (sides[1] / "other.py").write_text("")
+    assert ran("sh", "job.sh") is None
+    assert "other.py" in ran("true")
+
+
 def test_link_to_a_folder_is_a_difference(sides, ran):
     for folder, name in zip(sides, ("old", "new"), strict=True):
         (folder / "pkg" / "lib.py").write_text("")
