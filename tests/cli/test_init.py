@@ -85,7 +85,7 @@ def verdict(monkeypatch):
         case = CaseComparison("c", "c", state["verdict"], (metric,), pairs=10, pair_seconds=6.0)
         version = ComparedVersion("HEAD")
         result = ComparisonResult("softmax-bench gate", version, version, Rule(0.02, 0.01), [case])
-        return FinishedComparison(result, None, terms.output, 0)
+        return FinishedComparison(result, None, Path("records"), 0)
 
     monkeypatch.setattr(init, "compare_commands", compare)
     return state

@@ -3,7 +3,6 @@
 import math
 import os
 import shlex
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,42 +41,40 @@ def init(
     shown = [*job.list_options(), "--base=HEAD", "--candidate=HEAD", "--allow=same-code"]
     shown += [f"--budget={budget:g}s", f"--{job.kind}={job.arguments}"]
     print_line(f"softmax-bench gate {shlex.join(shown)}")
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-        with pairs.reporting() as progress:
-            terms = Terms(
-                baseline="HEAD",
-                candidate="HEAD",
-                command=quote_command(),
-                progress=progress,
-                budget=budget,
-                install=job.is_built,
-                additions=tuple(job.packages if job.is_built else ()),
-                allowed=["same-code"],
-                output=Path(name, "records"),
-            )
-            chosen = CommandOptions(
-                command=job.arguments if job.kind == "command" else None,
-                pytest=job.arguments if job.kind == "pytest" else None,
-                metric=AUTO,
-                harness=job.harness,
-            )
-            comparison = compare_commands(terms, chosen)
-        result, status = comparison.result, comparison.stopped
-        verdicts = {case.verdict for case in result.cases}
-        if verdicts == {"no change"}:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(job.render(budget), encoding="utf-8")
-            print_line(f"{job.path} is written. Replace OWNER and COMMIT with those of this suite.")
-        elif not status:
-            status = result.exit_status or 4
-            remedy = "Correct that first"
-            if "failed" not in verdicts:
-                remedy = f"Repeat it with --budget {estimate_budget(result.cases, budget)}m"
-            print_line(
-                f"{job.path} is not written: HEAD was not shown to equal itself, so a gate of "
-                f"{budget:g} s would fail. {remedy}"
-            )
-        pairs.finish(replace(comparison, stopped=status))
+    with pairs.reporting() as progress:
+        terms = Terms(
+            baseline="HEAD",
+            candidate="HEAD",
+            command=quote_command(),
+            progress=progress,
+            budget=budget,
+            install=job.is_built,
+            additions=tuple(job.packages if job.is_built else ()),
+            allowed=["same-code"],
+        )
+        chosen = CommandOptions(
+            command=job.arguments if job.kind == "command" else None,
+            pytest=job.arguments if job.kind == "pytest" else None,
+            metric=AUTO,
+            harness=job.harness,
+        )
+        comparison = compare_commands(terms, chosen)
+    result, status = comparison.result, comparison.stopped
+    verdicts = {case.verdict for case in result.cases}
+    if verdicts == {"no change"}:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(job.render(budget), encoding="utf-8")
+        print_line(f"{job.path} is written. Replace OWNER and COMMIT with those of this suite.")
+    elif not status:
+        status = result.exit_status or 4
+        remedy = "Correct that first"
+        if "failed" not in verdicts:
+            remedy = f"Repeat it with --budget {estimate_budget(result.cases, budget)}m"
+        print_line(
+            f"{job.path} is not written: HEAD was not shown to equal itself, so a gate of "
+            f"{budget:g} s would fail. {remedy}"
+        )
+    pairs.finish(replace(comparison, stopped=status))
 
 
 def estimate_budget(cases: Sequence[CaseComparison], budget: float) -> int:
