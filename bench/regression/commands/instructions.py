@@ -28,7 +28,7 @@ INSTRUCTIONS = "instructions"
 SHARE_OF_TOLERANCE = 0.25
 # How many processes of each side are counted: two show whether a count comes again.
 LEAST_RUNS, MOST_RUNS = 2, 5
-# Some 35 times as long as the command itself is usual, and this the least that we have seen.
+# Below the 35 times that are usual: a command is refused only if it surely does not fit.
 CACHEGRIND_SLOWDOWN = 20.0
 PERF = ("perf", "stat", "-x,", "-e", "instructions:u")
 VALGRIND = (

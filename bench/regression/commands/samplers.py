@@ -82,7 +82,7 @@ class Sampler:
     together: bool = False  # both processes of a pair live at the same time
     apart: bool = False  # each has a core of its own
     loops: bool = False  # they iterate in turn: see ``CommandSpec``
-    slowdown: float = 1.0  # a process takes so many times as long, or longer
+    slowdown: float = 1.0  # how many times as long a process takes, at least
     several: bool = False  # each process has several values, which are judged by their names
     computing: float = COMPUTING  # the share of its time for which a process computes, for AUTO
     prefix: str = "w"  # of the names of trials that warm up

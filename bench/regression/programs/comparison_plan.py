@@ -7,7 +7,7 @@ from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan, order_s
 from bench.regression.stats.decision import Rule
 
 PROCESS_TIMEOUT = 600.0  # seconds of a process
-# Epochs that are at most so many turns apart share the machine's state. Two: on some machines
+# Epochs at most this number of turns apart share the machine's state. Two: on some machines
 # every second epoch takes longer (docs/how-sure.md).
 REACH = 2
 
@@ -40,7 +40,7 @@ class ComparisonPlan(PairedPlan, frozen=True, kw_only=True):
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()  # names of the metrics that are judged beside the epoch
     cpu_time: bool = False  # the epoch's CPU time is judged where the process computes
-    reach: int = 0  # ratios of epochs count that are at most so many turns apart
+    reach: int = 0  # ratios count of epochs at most this number of turns apart
 
     @property
     def rule(self) -> Rule:
