@@ -49,6 +49,19 @@ def compare_near(reach: int, before: Logs, after: Logs) -> float:
     return float(np.median((after[:, None] - before)[near]))
 
 
+def correlate_halves(pairs: list[tuple[Logs, Logs]]) -> float:
+    """Return how the first halves of the pairs' epochs correlate with the second halves.
+
+    Near 1 two processes differ throughout, and only more pairs help; near 0 only more epochs do.
+    """
+    halve = partial(np.array_split, indices_or_sections=2)
+    halves = [
+        [compare_near(REACH, *sides) for sides in zip(first, second, strict=True)]
+        for first, second in (map(halve, pair) for pair in pairs)
+    ]
+    return float(np.corrcoef(np.transpose(halves))[0, 1])
+
+
 STATISTICS: dict[str, Callable[[Logs, Logs], float]] = {
     "median of neighbours' ratios": partial(compare_near, 0),
     "of epochs one turn apart, too": partial(compare_near, 1),
@@ -98,6 +111,8 @@ def main(folders: list[Path]) -> None:
             ]
             cells.append(f"{100 * np.std(logs):.2f} %, {100 * np.mean(found):.0f} %")
         print(f"| {name} |", " | ".join(cells), "|", flush=True)
+    cells = [f"{correlate_halves(pairs):.2f}" for pairs in groups.values()]
+    print("| correlation of both halves of a pair |", " | ".join(cells), "|")
 
 
 if __name__ == "__main__":

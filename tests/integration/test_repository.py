@@ -55,6 +55,7 @@ PUBLISHED = {
     "amd-epyc-2-cores-threads": 78,
     "amd-epyc-zen4-2-cores": 90,
     "amd-epyc-zen4-2-cores-all": 796,
+    "amd-epyc-zen4-2-cores-calibration.tar.xz": 914,
     "amd-epyc-zen4-2-cores-many": 154,
     "amd-epyc-zen4-2-cores-second": 89,
     "amd-epyc-zen5-2-cores": 771,

@@ -277,6 +277,12 @@ PUBLISHED = {
         ("5 %", "computed", 15.0, "busy"): (16, 0, 20),
         ("5 %", "computed", 60.0, "loaded"): (17, 0, 23),
     },
+    "amd-epyc-zen4-2-cores": {
+        ("1 %", "injected", 30.0, "quiet"): (9, 0, 20),
+        ("nothing", None, 30.0, "quiet"): (0, 0, 21),
+        ("2 %", "computed", 30.0, "quiet"): (17, 0, 21),
+        ("5 %", "computed", 30.0, "quiet"): (21, 0, 21),
+    },
     "amd-epyc-zen5-2-cores": {
         ("5 %", "injected", 10.0, "quiet"): (40, 0, 40),
         ("nothing", None, 10.0, "quiet"): (0, 0, 42),
@@ -292,7 +298,12 @@ PUBLISHED = {
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("name", "equal", "alarms"), [("amd-epyc-2-cores", 203, 0), ("amd-epyc-zen5-2-cores", 167, 2)]
+    ("name", "equal", "alarms"),
+    [
+        ("amd-epyc-2-cores", 203, 0),
+        ("amd-epyc-zen4-2-cores", 21, 0),
+        ("amd-epyc-zen5-2-cores", 167, 2),
+    ],
 )
 def test_published_counts_come_out_again(calibrated, tmp_path, name, equal, alarms):
     with tarfile.open(ARCHIVES / f"{name}-calibration.tar.xz") as packed:
