@@ -68,7 +68,7 @@ PUBLISHED = {
     "intel-xeon-2-cores-calibration": 1862,
     "releases": 3792,
     "strangers.csv": 281,
-    "strangers-eight.csv": 64,
+    "strangers-eight.csv": 144,
 }
 
 # Sent by others: docs/generate.py names them, and none of these lists has to.
