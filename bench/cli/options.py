@@ -58,6 +58,11 @@ def parse_tolerances(text: str) -> Tolerances:
     return Tolerances({name.strip(): parse_tolerance(share)})
 
 
+def join_tolerances(given: Iterable[Tolerances] | None) -> dict[str, float]:
+    """Return the shares of all occurrences of the option, by name; that of all by an empty one."""
+    return {name: share for tolerances in given or () for name, share in tolerances.items()}
+
+
 def parse_duration(text: str | float) -> float:
     """Return the seconds of a time such as 90s, 10m, 1.5h or 90; raise BadParameter."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([smh]?)", str(text).strip())
@@ -353,6 +358,16 @@ Additions = Annotated[
         help="Install this on both sides, too: a package as pip takes it, or with --install an "
         "extra (extra:NAME) or a dependency group (group:NAME) of the project. Repeat the option "
         "for several.",
+    ),
+]
+# Of ``gate`` and ``init``, whose benchmarks may have their own.
+BenchmarkTolerances = Annotated[
+    list[Tolerances] | None,
+    verdict_option(
+        metavar="[NAME=]SHARE",
+        parser=parse_tolerances,
+        help="Ignore differences smaller than this share, or those of one benchmark, as in "
+        "test_x=15%. Repeat the option for several. Default: 2%.",
     ),
 ]
 BaseEnv = Annotated[

@@ -308,13 +308,20 @@ def test_shallow_clone_of_two_commits_is_built_from_its_own_checkouts(
     assert values == {("base", 1.0), ("candidate", 2.0)}, result
 
 
-def test_benchmark_that_fails_is_the_reason(commit, compared):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("def test_slow(benchmark):\n    assert 0\n", "FAILED bench_job.py::test_slow - assert 0"),
+        ("import nosuch\n", "ERROR bench_job.py - ModuleNotFoundError: No module named 'nosuch'"),
+    ],
+)
+def test_benchmark_that_fails_is_the_reason(text, reason, commit, compared):
     commit(**{"bench_job.py": BENCH.format(1.0), "clock.py": CLOCK})
-    commit(**{"bench_job.py": "def test_slow(benchmark):\n    assert 0\n"})
+    commit(**{"bench_job.py": text})
     status, result = compared(f"--pytest=bench_job.py {PLUGIN}", ENOUGH)
     assert (status, {case["verdict"] for case in result["cases"]}) == (3, {"failed"})
     remarks = {remark for case in result["cases"] for remark in case["remarks"]}
-    assert remarks == {"candidate: failed: FAILED bench_job.py::test_slow - assert 0"}
+    assert remarks == {f"candidate: failed: {reason}"}
 
 
 UNLUCKY = """

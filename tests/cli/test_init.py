@@ -77,11 +77,12 @@ def commit(repository, tmp_path):
 @pytest.fixture
 def verdict(monkeypatch):
     """What a comparison ends with in place of measuring; it also keeps the options."""
-    state = {"verdict": "no change", "options": []}
+    state = {"verdict": "no change", "more": 60, "options": []}
 
     def compare(terms, options):
         state["options"].append((terms, options))
-        metric = MetricComparison("time", "seconds", 1, 1, Interval(1, 0.9, 1.1), more_pairs=60)
+        ratio, more = Interval(1, 0.9, 1.1), state["more"]
+        metric = MetricComparison("time", "seconds", 1, 1, ratio, more_pairs=more)
         case = CaseComparison("c", "c", state["verdict"], (metric,), pairs=10, pair_seconds=6.0)
         version = ComparedVersion("HEAD")
         result = ComparisonResult("softmax-bench gate", version, version, Rule(0.02, 0.01), [case])
@@ -112,13 +113,24 @@ def verdict(monkeypatch):
             f"gate --install {BASE}",
         ),
         (
+            {**PLAIN, **PACKAGE},
+            ["--with=x>1", "--tolerance=test_x=15%", "--tolerance=3%"],
+            {
+                "pytest": "-o addopts= test_one.py",
+                "install": True,
+                "tolerance": "test_x=0.15\n0.03\n",
+                "arguments": "--with=pytest-benchmark<9\n--with=x>1\n",
+            },
+            f"--with=x>1' {BASE} --tolerance=test_x=0.15 --tolerance=0.03 --budget",
+        ),
+        (
             {"job.py": "", "other.py": ""},
             ["--command", "python job.py --fast"],
             {"command": "python job.py --fast", "arguments": "--harness=job.py\n"},
             f"gate --harness=job.py {BASE}",
         ),
     ],
-    ids=["tests", "package", "monorepo", "command"],
+    ids=["tests", "package", "monorepo", "more", "command"],
 )
 def test_workflow_has_what_was_measured(
     files, arguments, inputs, line, commit, called, verdict, tmp_path
@@ -142,15 +154,20 @@ def test_workflow_has_what_was_measured(
 
 
 @pytest.mark.parametrize(
-    ("word", "status", "remedy"),
+    ("word", "status", "more", "remedy"),
     # 10 pairs and 60 more, of 6 s each
-    [("undecided", 4, "--budget 7m"), ("slower", 1, "--budget 7m"), ("failed", 3, "Correct")],
+    [
+        ("undecided", 4, 60, "--budget 7m"),
+        ("undecided", 4, 60_000, "a larger --tolerance"),
+        ("slower", 1, 60, "--budget 7m"),
+        ("failed", 3, 60, "Correct"),
+    ],
 )
 def test_workflow_that_would_fail_is_not_written(
-    word, status, remedy, commit, called, verdict, tmp_path
+    word, status, more, remedy, commit, called, verdict, tmp_path
 ):
     commit(PLAIN)
-    verdict["verdict"] = word
+    verdict |= {"verdict": word, "more": more}
     ended, out, _ = called("init", "--budget=1m")
     assert ended == status
     assert remedy in out

@@ -43,22 +43,14 @@ def gate(
         ),
     ] = False,
     budget: options.PairBudget = 180,
-    tolerance: Annotated[
-        list[options.Tolerances] | None,
-        options.verdict_option(
-            metavar="[NAME=]SHARE",
-            parser=options.parse_tolerances,
-            help="Ignore differences smaller than this share, or those of one benchmark, as in "
-            "test_x=15%. Repeat the option for several. Default: 2%.",
-        ),
-    ] = None,
+    tolerance: options.BenchmarkTolerances = None,
     fail_on: options.FailOn = "slower",
     allow: options.Allow = None,
     style: options.OutputFormat = "table",
     output: options.Output = None,
 ) -> None:
     """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
-    tolerances = {name: share for given in tolerance or () for name, share in given.items()}
+    tolerances = options.join_tolerances(tolerance)
     chosen = CommandOptions(
         command,
         pytest,

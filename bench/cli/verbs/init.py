@@ -18,7 +18,13 @@ from bench.regression.commands.samplers import AUTO
 from bench.regression.commands.workflow import describe_job
 from bench.regression.pairs.plan import Terms
 from bench.regression.result import CaseComparison
+from bench.regression.stats.decision import DEFAULT_TOLERANCE
 from bench.regression.versions import git
+
+TOO_NOISY = (
+    "More time hardly helps: repeat it with a larger --tolerance, as in --tolerance 'NAME=10%' for "
+    "one benchmark"
+)
 
 
 def init(
@@ -28,17 +34,22 @@ def init(
             metavar="COMMAND", help="Guard this command; without it, tests of pytest-benchmark."
         ),
     ] = None,
+    additions: options.Additions = None,
     budget: options.PairBudget = 180,
+    tolerance: options.BenchmarkTolerances = None,
 ) -> None:
     """Measure what a gate detects in your repository, and write its workflow."""
     git.find_commit("HEAD")  # raises UserError outside of a repository
     top = Path(str(git.find_repository()))
     job = describe_job(top, Path.cwd().resolve().relative_to(top), command)
+    tolerances = options.join_tolerances(tolerance)
+    job = replace(job, packages=[*job.packages, *(additions or ())], tolerances=tolerances)
     path = top / job.path
     if path.exists():
         raise UserError(f"{job.path} exists. Remove it, and init writes another")
     os.chdir(top / job.folder)
     shown = [*job.list_options(), "--base=HEAD", "--candidate=HEAD", "--allow=same-code"]
+    shown += [f"--tolerance={share}" for share in job.list_tolerances()]
     shown += [f"--budget={budget:g}s", f"--{job.kind}={job.arguments}"]
     print_line(f"softmax-bench gate {shlex.join(shown)}")
     with pairs.reporting() as progress:
@@ -47,6 +58,7 @@ def init(
             candidate="HEAD",
             command=quote_command(),
             progress=progress,
+            tolerance=tolerances.get("", DEFAULT_TOLERANCE),
             budget=budget,
             install=job.is_built,
             additions=tuple(job.packages if job.is_built else ()),
@@ -57,6 +69,7 @@ def init(
             pytest=job.arguments if job.kind == "pytest" else None,
             metric=AUTO,
             harness=job.harness,
+            tolerances={name: share for name, share in tolerances.items() if name},
         )
         comparison = compare_commands(terms, chosen)
     result, status = comparison.result, comparison.stopped
@@ -69,7 +82,8 @@ def init(
         status = result.exit_status or 4
         remedy = "Correct that first"
         if "failed" not in verdicts:
-            remedy = f"Repeat it with --budget {estimate_budget(result.cases, budget)}m"
+            minutes = estimate_budget(result.cases, budget)
+            remedy = f"Repeat it with --budget {minutes}m" if minutes <= 60 else TOO_NOISY
         print_line(
             f"{job.path} is not written: HEAD was not shown to equal itself, so a gate of "
             f"{budget:g} s would fail. {remedy}"

@@ -150,7 +150,11 @@ def explain_benchmarks(outcome: Outcome) -> str | None:
     if "arguments: --benchmark" in outcome.stderr_tail:
         return "its pytest has no pytest-benchmark. Install that on both sides"
     tests = re.findall(r"^(?:FAILED|ERROR) .*", outcome.output, re.MULTILINE)
-    return join_lines(tests[0]) if tests and outcome.status == "failed" else None
+    if not tests or outcome.status != "failed":
+        return None
+    # Of a file that cannot be imported the summary names no error.
+    errors = [] if " - " in tests[0] else re.findall(r"^E +(.*)", outcome.output, re.MULTILINE)
+    return join_lines(" - ".join([tests[0], *errors[:1]]))
 
 
 # By the values of --metric, which are the names of the values, too.

@@ -3,8 +3,8 @@
 import shlex
 import sys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import indent
 
@@ -103,10 +103,12 @@ class GateJob:
     is_built: bool  # pip builds both versions
     packages: Sequence[str]  # which pip installs besides, as --with takes them
     harness: tuple[str, ...] = ()  # files that both versions take from the candidate
+    tolerances: Mapping[str, float] = field(default_factory=dict)  # that of all by an empty name
 
     def __post_init__(self) -> None:
         """Raise UserError for a text that YAML or GitHub would read as something else."""
-        for text in (self.arguments, str(self.folder), *self.packages, *self.harness):
+        texts = (self.arguments, str(self.folder), *self.packages, *self.harness)
+        for text in (*texts, *self.tolerances):
             if "${{" in text or not text.isprintable():
                 raise UserError(
                     f"{text!r} has a control character or ${{{{, which a workflow cannot quote. "
@@ -124,6 +126,10 @@ class GateJob:
         words = ["--install", *(f"--with={name}" for name in self.packages)]
         return [*(words if self.is_built else ()), *(f"--harness={name}" for name in self.harness)]
 
+    def list_tolerances(self) -> list[str]:
+        """Return the values of --tolerance."""
+        return [f"{name}={share:g}".lstrip("=") for name, share in self.tolerances.items()]
+
     def render(self, budget: float) -> str:
         """Return the text of the workflow."""
         options = self.list_options()
@@ -132,6 +138,8 @@ class GateJob:
         if self.folder.parts:
             inputs += f"directory: >-\n  {self.folder.as_posix()}\n"
         inputs += "install: true\n" if self.is_built else ""
+        shares = indent("\n".join(self.list_tolerances()), "  ")
+        inputs += f"tolerance: |\n{shares}\n" if shares else ""
         words = [word for word in options if word != "--install"]
         inputs += "arguments: |\n" + indent("\n".join(words), "  ") + "\n" if words else ""
         packages = [name.replace("group:", "--group=") for name in self.packages]
