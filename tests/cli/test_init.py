@@ -36,16 +36,17 @@ MONOREPO = {
 }
 ASV = {
     "asv.conf.json": '{"benchmark_dir": "speed"}',
-    "speed/__init__.py": "raise RuntimeError",
+    "speed/__init__.py": "WORD = 'a'",
     "speed/common.py": "class Base: pass",
     "speed/sums.py": """
+from . import WORD
 from .common import Base
 
 def time_sum():
     print("sum")
 
 class Suite(Base):
-    params = [[1, 2], ["a", "b"]]
+    params = [[1, 2], [WORD, "b"]]
 
     def setup_cache(self):
         return 7

@@ -55,17 +55,20 @@ jobs:
 ASV_JOB = '''\
 """Call each function for asv in this folder, so that softmax-bench gate can compare versions."""
 
-import importlib
+import importlib.util
 import itertools
 import sys
-import types
 from pathlib import Path
 
 CALLS = 3  # of each function: more where the start of Python takes most of the time
 
 folder = Path(__file__).parent
-sys.modules[folder.name] = package = types.ModuleType(folder.name)
-package.__path__ = [str(folder)]
+start = folder / "__init__.py"
+search = {"submodule_search_locations": [str(folder)]}
+spec = importlib.util.spec_from_file_location(folder.name, start, **search)
+sys.modules[folder.name] = package = importlib.util.module_from_spec(spec)
+if start.exists():
+    spec.loader.exec_module(package)
 for path in sorted(folder.rglob("*.py")):
     if path == Path(__file__) or "def time_" not in path.read_text():
         continue
