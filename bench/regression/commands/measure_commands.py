@@ -342,7 +342,7 @@ class CommandPairs:
         self, side: str, outcome: Outcome, seconds: list[float], stopped: str | None
     ) -> Result:
         """Return the result of a process that iterated; stopped: the side that ended too early."""
-        result = describe_outcome(outcome).add(iteration_seconds=seconds)
+        result = self._describe(side, outcome).add(iteration_seconds=seconds)
         if outcome.status != "ok":
             return result
         if stopped is None:

@@ -194,6 +194,20 @@ def test_budget_ends_a_process_and_one_that_hangs_has_failed(
 # ----- iterations
 
 
+@pytest.mark.parametrize(
+    ("hangs", "verdict"), [(0.0, "failed"), (math.inf, "undecided")], ids=["hang", "end"]
+)
+def test_budget_ends_a_pair_that_iterates(sides, tmp_path, monkeypatch, hangs, verdict):
+    monkeypatch.setattr(measure_commands, "HANGS", hangs)
+    log = tmp_path / "log"  # of processes: two that prove, a pair, and one that never answers
+    start = f"echo >> {log}; [ $(wc -l < {log}) -lt 5 ] || exec sleep 600"
+    script = f"{start}; while read line; do echo; done"
+    plan = command_plan(arguments=f"sh -c '{script}'", loops=True, budget=3.0)
+    pairs = CommandPairs(plan, sides)
+    measure_processes(pairs, tmp_path / "out", lambda _: None)
+    assert [case.verdict for case in pairs.judge()] == [verdict]
+
+
 class Stand:
     """A command that notes each of its iterations, and stops before one."""
 
