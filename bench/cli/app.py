@@ -5,13 +5,13 @@ import importlib.metadata
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
@@ -24,8 +24,7 @@ class Verb(NamedTuple):
     """What ``bench`` lists of a verb, and where it is.
 
     summary: the first line of its docstring. example: what follows ``softmax-bench``. function: its
-    module below bench.cli.verbs, which is imported when the verb is used, and its name; empty where
-    both have the verb's own.
+    module below bench.cli.verbs, and its name; empty where both have the verb's.
     """
 
     summary: str
@@ -95,6 +94,12 @@ VERBS = {
         "data.show_data",
     ),
 }
+# The page of docs/ for each verb.
+PAGES = dict.fromkeys(("run", "report", "data"), "methodology")
+PAGES |= dict.fromkeys(("compare", "export"), "records")
+PAGES |= dict.fromkeys(("gate", "bisect"), "gate/reference")
+PAGES |= {"init": "gate/start", "check": "parity", "ab": "framework", "submit": "cluster"}
+PAGES |= {"machine": "gpu", "merge": "design", "list": "adding-an-implementation"}
 # Options of another verb that people look for in ``ab``.
 MOVED = ("--command", "--pytest", "--metric", "--prepare")
 # What verbs need beyond the dependencies of bench gate, and the extra that has it.
@@ -102,8 +107,20 @@ EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")
 EXTRAS |= dict.fromkeys(("cloudpickle", "submitit"), "cluster")
 
 
+class Command(TyperCommand):
+    """A verb, whose help has no type beside an option that takes no value."""
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        """Return the options, also that of the help."""
+        return hide_types(super().get_params(ctx))
+
+
 class Verbs(TyperGroup):
     """The verbs, of which the one that is used is imported."""
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        """Return the options, also those of the help and of completion."""
+        return hide_types(super().get_params(ctx))
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[Any, ...]:  # type: ignore[override]
         """Return the verb that the arguments name, with its options. Raises UserError."""
@@ -112,10 +129,18 @@ class Verbs(TyperGroup):
         return name, None if name is None else load_verb(name), rest
 
 
+def hide_types(params: list[Any]) -> list[Any]:
+    """Return options, where Typer writes no <bool> beside one without a value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
 app = typer.Typer(
     cls=Verbs,
     name="bench",
-    no_args_is_help=True,
+    epilog=f"Example: softmax-bench {VERBS['run'].example}",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -124,20 +149,17 @@ for _name, _verb in VERBS.items():
     app.command(_name, rich_help_panel=_panel, help=_verb.summary)(lambda: None)
 
 
-def import_function(name: str) -> Callable[..., None]:
+def import_function(name: str) -> Any:
     """Import a verb and return its function."""
     module, _, function = (VERBS[name].function or f"{name}.{name}").partition(".")
-    verb: Callable[..., None] = getattr(
-        importlib.import_module(f"bench.cli.verbs.{module}"), function
-    )
-    return verb
+    return getattr(importlib.import_module(f"bench.cli.verbs.{module}"), function)
 
 
 def load_verb(name: str) -> Any:
     """Import a verb and return its command."""
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    example = f"Example: softmax-bench {VERBS[name].example}"
-    alone.command(name, epilog=example)(import_function(name))
+    epilog = f"Example: softmax-bench {VERBS[name].example}\n\nMore: docs/{PAGES[name]}.md"
+    alone.command(name, cls=Command, epilog=epilog)(import_function(name))
     return typer.main.get_command(alone)
 
 
@@ -153,7 +175,6 @@ def bench(
         bool,
         typer.Option(
             "--version",
-            metavar="",
             callback=_print_version,
             is_eager=True,
             help="Print the version and exit.",
@@ -171,11 +192,8 @@ def main(command: typer.Typer | None = None) -> NoReturn:
     signals.install()
     try:
         _refuse_empty_words(sys.argv[1:])
-        if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
-            import_function("list")()
-            status = 0
-        else:
-            status = (command or app)(standalone_mode=False)
+        words = sys.argv[1:] or ([] if command else ["--help"])
+        status = (command or app)(words, standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:

@@ -72,12 +72,12 @@ def parse_duration(text: str | float) -> float:
     return seconds
 
 
-def parse_numbers(text: str) -> Numbers:
+def parse_numbers(text: str, example: str = "8,32,128") -> Numbers:
     """Read whole numbers such as 32 or 8,32,128; raise BadParameter."""
     parts = [part.strip() for part in text.split(",")]
     if not all(re.fullmatch(r"[0-9]{1,10}", part) and 0 < int(part) <= MAX_INT for part in parts):
         raise typer.BadParameter(
-            f"give a whole number from 1 to {MAX_INT}, or several such as 8,32,128"
+            f"give a whole number from 1 to {MAX_INT}, or several such as {example}"
         )
     return Numbers(dict.fromkeys(map(int, parts)))
 
@@ -86,7 +86,7 @@ def parse_threads(text: str) -> Numbers:
     """Read numbers of threads, where ``all`` becomes 0; raise BadParameter."""
     parts = [part.strip() for part in text.split(",")]
     return Numbers(
-        dict.fromkeys(n for p in parts for n in ([0] if p == "all" else parse_numbers(p)))
+        dict.fromkeys(n for p in parts for n in ([0] if p == "all" else parse_numbers(p, "1,all")))
     )
 
 
@@ -148,12 +148,6 @@ def complete_implementation(incomplete: str) -> list[str]:
 
     programs = (*IMPLEMENTATIONS, *MANY)
     return [entry.name for entry in programs if entry.name.startswith(incomplete)]
-
-
-def flag(option: Callable[..., Any], name: str, help_text: str) -> Any:
-    """Return an option without a value, in the panel of ``option``."""
-    # Without a metavar Typer would write <bool> beside it.
-    return option(name, metavar="", help=help_text)
 
 
 def duration(help_text: str, *names: str, show_default: bool = False) -> Any:
@@ -343,11 +337,10 @@ CandidateVersion = Annotated[
 ]
 Install = Annotated[
     bool,
-    flag(
-        versions_option,
+    versions_option(
         "--install",
-        "Let pip build both revisions of the current repository, each into an environment of its "
-        "own.",
+        help="Let pip build both revisions of the current repository, each into an environment of "
+        "its own.",
     ),
 ]
 Additions = Annotated[

@@ -116,10 +116,9 @@ def calibrate(
     ] = 1800,
     show: Annotated[
         bool,
-        options.flag(
-            options.measuring_option,
+        options.measuring_option(
             "--show",
-            "Measure nothing: print what earlier calibrations found.",
+            help="Measure nothing: print what earlier calibrations found.",
         ),
     ] = False,
     style: options.OutputFormat = "table",

@@ -13,6 +13,7 @@ from support.processes import NO_CHARTS, RUN, run_first
 
 from bench.cli import app
 from bench.records import store
+from bench.worker.machine import ROOT
 from implementations import IMPLEMENTATIONS
 
 ONCE = (*RUN, "--rounds=1", "--implementation=numpy", "--output=out")
@@ -31,9 +32,13 @@ def test_help_fits_80_columns_and_is_not_cut_off(called, monkeypatch, verb):
     # Rich cuts a cell off with an ellipsis; metavars such as N,N,… end in one, too.
     assert "…" not in out.replace(",…", "")
     assert "..." not in out.replace("]...", "").replace("}...", "")
+    assert "<bool>" not in out
 
 
-def test_each_option_is_in_a_panel_flags_have_no_type_and_no_word_is_markup():
+def test_each_option_is_in_a_panel_and_no_word_is_markup_and_each_verb_has_a_page():
+    assert app.PAGES.keys() == app.VERBS.keys()
+    for page in app.PAGES.values():
+        assert (ROOT / "docs" / f"{page}.md").is_file()
     commands = {verb: app.load_verb(verb) for verb in app.VERBS}
     options = [
         (f"{verb} {option.opts[0]}", option)
@@ -47,10 +52,16 @@ def test_each_option_is_in_a_panel_flags_have_no_type_and_no_word_is_markup():
         name, *words = shlex.split(app.VERBS[verb].example)
         assert (name, command.make_context(verb, words).info_name) == (verb, verb)
     assert [name for name, option in options if option.rich_help_panel is None] == []
-    assert [name for name, option in options if option.is_flag and option.metavar != ""] == []
     # An extra in brackets is no markup, which Rich would swallow.
     helps = {name: option.help for name, option in options}
     assert [name for name, text in helps.items() if plain(text).count("[") != text.count("[")] == []
+
+
+def test_program_alone_lists_the_verbs_with_an_example(called):
+    status, out, err = called()
+    assert (status, err) == (0, "")
+    assert all(f" {verb} " in out for verb in app.VERBS)
+    assert "Example: softmax-bench run" in out
 
 
 def test_version_is_that_of_the_package(called):
@@ -129,7 +140,7 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
     ids=repr,
 )
 def test_system_without_room_is_one_line_with_a_remedy(refused, monkeypatch, error, remedy):
-    def fail(**_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(app, "app", fail)

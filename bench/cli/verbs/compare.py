@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import print_comparison, print_line, stderr
-from bench.cli.options import FailOn, OutputFormat, Tolerance, flag, verdict_option
+from bench.cli.options import FailOn, OutputFormat, Tolerance, verdict_option
 from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import compare_folders
 from bench.report.regression.verdicts import build_output
@@ -23,7 +23,7 @@ def compare(
     tolerance: Tolerance = 0.02,
     across_machines: Annotated[
         bool,
-        flag(verdict_option, "--across-machines", "Compare runs of different machines too."),
+        verdict_option("--across-machines", help="Compare runs of different machines too."),
     ] = False,
     fail_on: FailOn = "slower",
     style: OutputFormat = "table",

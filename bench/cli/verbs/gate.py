@@ -36,10 +36,10 @@ def gate(
     threads: options.ThreadCount = 1,
     profile: Annotated[
         bool,
-        options.flag(
-            options.measuring_option,
+        options.measuring_option(
             "--profile",
-            "Run each version once more under a profiler, and show which functions differ most.",
+            help="Run each version once more under a profiler, and show which functions differ "
+            "most.",
         ),
     ] = False,
     budget: options.PairBudget = 180,

@@ -36,11 +36,11 @@ MEASURE = ("softmax-bench", "run", "--device", "cpu,gpu", "--quick")
 def machine(
     gpu: Annotated[
         bool,
-        options.flag(
-            options.cases_option,
+        options.cases_option(
             "--gpu",
-            "Let each program, except those of --layers, train a step on the GPU, and print what "
-            "will work there, what will not, and what to do. Ends with status 1 if none trains.",
+            help="Let each program, except those of --layers, train a step on the GPU, and print "
+            "what will work there, what will not, and what to do. Ends with status 1 if none "
+            "trains.",
         ),
     ] = False,
     python: options.Pythons = None,

@@ -85,52 +85,47 @@ def run(
         options.PresetName,
         options.cases_option(
             help="Measure with the values of this preset, which the other options override one by "
-            "one: docs/methodology.md has them as a table.",
+            "one: docs/presets.csv has them as a table.",
         ),
     ] = "default",
     quick: Annotated[
         bool,
-        options.flag(
-            options.cases_option,
+        options.cases_option(
             "--quick",
-            "The preset quick: every program once, with one thread, in 2 to 4 minutes. With "
+            help="The preset quick: every program once, with one thread, in 2 to 4 minutes. With "
             "--workload textbook, run the textbook's two programs, too.",
         ),
     ] = False,
     layers: Annotated[
         bool,
-        options.flag(
-            options.cases_option,
+        options.cases_option(
             "--layers",
-            "The preset layers: also measure libraries on top of frameworks, such as Optax, Flax "
-            "NNX and Lightning, and the frameworks MLX and tinygrad, with one thread. The first "
-            "workload is measured at batch size 128, too, to separate the fixed cost of a step "
-            "from the cost of its images. The extra layers installs them.",
+            help="The preset layers: also measure libraries on top of frameworks, such as Optax, "
+            "Flax NNX and Lightning, and the frameworks MLX and tinygrad, with one thread. The "
+            "first workload is measured at batch size 128, too, to separate the fixed cost of a "
+            "step from the cost of its images. The extra layers installs them.",
         ),
     ] = False,
     sweep: Annotated[
         bool,
-        options.flag(
-            options.cases_option,
+        options.cases_option(
             "--sweep",
-            "Measure other batch sizes too, except for programs that only --layers adds.",
+            help="Measure other batch sizes too, except for programs that only --layers adds.",
         ),
     ] = False,
     trace: Annotated[
         bool,
-        options.flag(
-            options.cases_option,
+        options.cases_option(
             "--trace",
-            "Let the profiler of each row's framework trace 100 steps, in an extra process that is "
-            "not measured. Open the traces with Perfetto.",
+            help="Let the profiler of each row's framework trace 100 steps, in an extra process "
+            "that is not measured. Open the traces with Perfetto.",
         ),
     ] = False,
     no_roofline: Annotated[
         bool,
-        options.flag(
-            options.cases_option,
+        options.cases_option(
             "--no-roofline",
-            "Do not measure the machine's arithmetic and memory rates, which bound an "
+            help="Do not measure the machine's arithmetic and memory rates, which bound an "
             "epoch's time.",
         ),
     ] = False,
@@ -181,18 +176,16 @@ def run(
     output: options.Output = None,
     resume: Annotated[
         bool,
-        options.flag(
-            options.files_option,
+        options.files_option(
             "--resume",
-            "Go on with the run in --output, or with the newest one in results/.",
+            help="Go on with the run in --output, or with the newest one in results/.",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        options.flag(
-            options.files_option,
+        options.files_option(
             "--dry-run",
-            "Measure nothing: print the cases and how long they would take.",
+            help="Measure nothing: print the cases and how long they would take.",
         ),
     ] = False,
 ) -> None:
