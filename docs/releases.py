@@ -1,7 +1,7 @@
 """Measure the releases of each framework, one against the next, and write docs/releases.md.
 
-``python docs/releases.py watch [CHAIN …]`` asks pip for newer releases, measures those, and writes
-the edition of this month.
+``python docs/releases.py watch [CHAIN …]`` asks pip for newer releases, measures those, and drafts
+a report about each that is slower.
 ``python docs/releases.py measure [CHAIN …]`` goes on where it stopped.
 ``python docs/releases.py write`` renews the lists, charts and tables from the records.
 ``python docs/releases.py dates`` asks pip's index when the releases were uploaded.
@@ -51,7 +51,7 @@ PUBLISHED = ROOT / "results" / "reference" / "releases"
 RELEASES = PUBLISHED / "releases.json"  # those of each chain, the oldest first
 DATES = PUBLISHED / "dates.json"  # when each of them was uploaded, by package
 PAGE = ROOT / "docs" / "releases.md"
-EDITIONS = ROOT / "docs" / "editions"
+DRAFTS = MEASURED / "drafts"  # reports for a person to check and to post
 EPOCHS = "docs/studies/epochs.py"
 PROFILED = "2m"  # the budget of a gate that names the functions of what became slower
 START, END = "<!-- made by `python docs/releases.py write` -->", "<!-- end of what is made -->"
@@ -129,13 +129,12 @@ _RELEASES: dict[str, list[str]] = json.loads(RELEASES.read_text(encoding="utf-8"
 CHAINS = {name: replace(chain, releases=_RELEASES[name]) for name, chain in _CHAINS.items()}
 
 
-def watch(names: Sequence[str], month: str) -> None:
-    """Measure the releases that pip has after those of the chains; write the edition of a month.
+def watch(names: Sequence[str]) -> None:
+    """Measure the releases that pip has after those of the chains; draft reports of what is slower.
 
     Exits with 3 if one could not be measured. It is not tried again: remove its folder in
     results/releases/ for that.
     """
-    EDITIONS.mkdir(exist_ok=True)
     failed = []
     for name in names:
         chain = CHAINS[name]
@@ -153,10 +152,10 @@ def watch(names: Sequence[str], month: str) -> None:
             if slower and (link.before, link.after) in new:
                 parts = [f"# Slower with {CHAINS[name].package} {link.after}"]
                 parts += [draft_report(CHAINS[name], link, case) for case in slower]
-                draft = EDITIONS / f"{month}-{name}-{link.after}.md"
+                DRAFTS.mkdir(parents=True, exist_ok=True)
+                draft = DRAFTS / f"{name}-{link.after}.md"
                 draft.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     date_releases()
-    write_edition(month)
     write()
     if failed:
         sys.stderr.write("\n".join(["not measured:", *failed, ""]))
@@ -308,7 +307,7 @@ def describe_chain(name: str, chain: Chain, links: Sequence[Link]) -> str:
     parts = [
         f"## {name}",
         f"![{title}]({path}.svg)",
-        list_changes(name, [(link, case) for link in links for case in link.cases]),
+        list_changes(name, links),
         *(f"{link.before} → {link.after}: {escape(link.reason)}" for link in links if link.reason),
         f"[Every pair of releases]({path}.csv)",
     ]
@@ -343,17 +342,19 @@ def tabulate_chain(links: Sequence[Link]) -> str:
     return text.getvalue()
 
 
-def list_changes(name: str, steps: Sequence[tuple[Link, CaseComparison]]) -> str:
-    """Return a line for each release that a program became slower or faster with."""
+def list_changes(name: str, links: Sequence[Link]) -> str:
+    """Return a line for each pair of releases between which a program became slower or faster."""
     lines = []
-    for link, case in steps:
-        if case.verdict in {"slower", "faster"} and case.metrics:
-            thread = THREADS.get((name, link.after)) if case.verdict == "slower" else None
-            lines.append(
-                f"- {link.before} → {link.after}: `{case.name}` is {case.verdict}, "
-                f"{escape(format_change(case.metrics[0].ratio))}"
-                f"{f' ([thread]({thread}))' if thread else ''}"
-            )
+    for link in links:
+        changed = [one for one in link.cases if one.verdict in {"slower", "faster"} and one.metrics]
+        if not changed:
+            continue
+        texts = [f"`{one.name}` {escape(format_change(one.metrics[0].ratio))}" for one in changed]
+        thread = THREADS.get((name, link.after))
+        lines.append(
+            f"- {link.before} → {link.after}: {', '.join(texts)}"
+            f"{f' ([thread]({thread}))' if thread else ''}"
+        )
     return "\n".join(lines) or "No program became slower or faster."
 
 
@@ -416,44 +417,6 @@ def multiply(product: Interval, ratio: Interval) -> Interval:
     return Interval(mean, mean / half, mean * half)
 
 
-def write_edition(month: str) -> None:
-    """Write what was measured in a month, if anything was; it stays as it is. month: 2026-12."""
-    opening = (
-        "What was measured in this month: each new release against the one before it, and the "
-        f"first\nof a chain against the last, on one core of {read_cpu_model()}.\n"
-        "[releases.md](../releases.md) says how."
-    )
-    parts = [f"# Releases, {month}", opening]
-    for name, chain in CHAINS.items():
-        links = read_links(name, chain)
-        new = [link for link in links if link.date.startswith(month)]
-        if not new:
-            continue
-        chart = render_svg(chart_chain(name, chain, links).to_dict())
-        (EDITIONS / f"{month}-{name}.svg").write_text(chart, encoding="utf-8")
-        lines = [
-            f"- {link.date}, {link.before} → {link.after}: `{case.name}` {case.verdict}"
-            + (f", {escape(format_change(case.metrics[0].ratio))}" if case.metrics else "")
-            for link in new
-            for case in link.cases
-        ]
-        lines += [
-            f"- {link.date}, {link.before} → {link.after}: not measured: {escape(link.reason)}"
-            for link in new
-            if link.reason
-        ]
-        drafts = sorted(EDITIONS.glob(f"{month}-{name}-*.md"))
-        parts += [
-            f"## {name}",
-            f"![{name}: time of an epoch by release]({month}-{name}.svg)",
-            "\n".join(lines),
-            f"[Records](../../results/reference/releases/{name}.tar.xz)",
-            *(f"[Draft of a report: {path.stem}]({path.name})" for path in drafts),
-        ]
-    if parts[2:]:
-        (EDITIONS / f"{month}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
 def draft_report(chain: Chain, link: Link, case: CaseComparison) -> str:
     """Return a text about what became slower, for a person to check and to post.
 
@@ -475,7 +438,7 @@ is {escape(format_change(case.metrics[0].ratio))}, on one core ({escape(read_cpu
 brackets are the interval of the test. Both end with the weights of a float64 reference; the
 largest error is {numbers.format_error(error)}.
 
-The program is [{case.name}](../../{find_source(case.name)}). This repeats the measurement:
+The program is {find_source(case.name)}. This repeats the measurement:
 
 ```
 {shown}
@@ -514,9 +477,6 @@ def write() -> None:
             svg = render_svg(chart_chain(name, chain, links).to_dict())
             (PUBLISHED / f"{name}.svg").write_text(svg, encoding="utf-8")
             (PUBLISHED / f"{name}.csv").write_text(tabulate_chain(links), encoding="utf-8")
-    editions = sorted(EDITIONS.glob("????-??.md"))
-    months = [f"[{path.stem}](editions/{path.name})" for path in editions]
-    parts.append(f"By month: {', '.join(months)}")
     PAGE.write_text("\n\n".join([*parts, END + after]), encoding="utf-8")
 
 
@@ -529,7 +489,7 @@ if __name__ == "__main__":
         for name in sys.argv[2:] or CHAINS:
             measure(name, CHAINS[name])
     elif sys.argv[1:2] == ["watch"] and set(sys.argv[2:]) <= set(CHAINS):
-        watch(sys.argv[2:] or [*CHAINS], f"{datetime.now(UTC):%Y-%m}")
+        watch(sys.argv[2:] or [*CHAINS])
     else:
         sys.exit(
             f"usage: python docs/releases.py watch|measure [{'|'.join(CHAINS)}]… | write | dates"

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from datetime import UTC, datetime
 from importlib.metadata import version
 from types import SimpleNamespace
 
@@ -32,7 +31,7 @@ def real_tool(monkeypatch):
 def tool(real_tool, monkeypatch, tmp_path):
     """Load the tool with folders of its own and one chain of three releases."""
     paths = {"ROOT": "", "MEASURED": "measured", "PUBLISHED": "published", "PAGE": "releases.md"}
-    paths |= {"RELEASES": "releases.json", "DATES": "dates.json", "EDITIONS": "editions"}
+    paths |= {"RELEASES": "releases.json", "DATES": "dates.json", "DRAFTS": "drafts"}
     for name, path in paths.items():
         monkeypatch.setattr(real_tool, name, tmp_path / path)
     monkeypatch.setattr(real_tool, "date_releases", lambda: None)
@@ -84,20 +83,16 @@ def test_measure_goes_on_from_the_published_records(tool, commands):
 def test_watch_measures_what_pip_has_after_the_last_release(tool, commands):
     tool.PAGE.write_text(f"{tool.START}\n{tool.END}", encoding="utf-8")
     tool.measure("jax", tool.CHAINS["jax"])
-    month = f"{datetime.now(UTC):%Y-%m}"
     with pytest.raises(SystemExit, match="3"):  # the new ones have no records
-        tool.watch(["jax"], month)
-    for again in (month, "2000-01"):
-        tool.watch(["jax"], again)  # nothing is new
+        tool.watch(["jax"])
+    tool.watch(["jax"])  # nothing is new
     assert len(commands) == 6  # the steps to 0.4 and 0.10, and from the first to the last
-    edition = (tool.EDITIONS / f"{month}.md").read_text(encoding="utf-8")
-    assert ", 0.4 → 0.10: not measured: ok" in edition
+    assert "\n0.4 → 0.10: ok\n" in tool.PAGE.read_text(encoding="utf-8")
     assert json.loads(tool.RELEASES.read_text()) == {"jax": ["0.1", "0.2", "0.3", "0.4", "0.10"]}
-    assert f"By month: [{month}](editions/{month}.md)\n" in tool.PAGE.read_text(encoding="utf-8")
 
 
-def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_path):
-    for name in ("EDITIONS", "PUBLISHED", "RELEASES", "PAGE"):
+def test_watch_drafts_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_path):
+    for name in ("DRAFTS", "PUBLISHED", "RELEASES", "PAGE"):
         monkeypatch.setattr(real_tool, name, tmp_path / name)
     real_tool.PAGE.write_text(f"{real_tool.START}\n{real_tool.END}", encoding="utf-8")
     real_tool.PUBLISHED.mkdir()
@@ -112,16 +107,15 @@ def test_edition_has_a_report_of_what_became_slower(real_tool, monkeypatch, tmp_
     monkeypatch.setattr(real_tool, "date_releases", lambda: None)
     answer = SimpleNamespace(stdout="functions, Available versions: 0.1", stderr="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    real_tool.watch(["scikit-learn"], "2026-11")
-    (draft,) = real_tool.EDITIONS.glob("*-*-*.md")  # the direct comparison is no step
-    assert draft.name == "2026-11-scikit-learn-1.7.0.md"
+    real_tool.watch(["scikit-learn"])
+    (draft,) = real_tool.DRAFTS.iterdir()  # the direct comparison is no step
+    assert draft.name == "scikit-learn-1.7.0.md"
     text = draft.read_text(encoding="utf-8")
     assert "difference\nis +5.8 %" in text
     assert "softmax-bench ab --base scikit-learn==1.6.1 --candidate" in text
     assert "functions" in text
-    edition = (real_tool.EDITIONS / "2026-11.md").read_text(encoding="utf-8")
-    assert "1.6.1 → 1.7.0: `sklearn-softmax` slower, +5.8 %" in edition
-    assert f"]({draft.name})" in edition
+    page = real_tool.PAGE.read_text(encoding="utf-8")
+    assert "- 1.6.1 → 1.7.0: `sklearn-softmax` +5.8 %" in page
 
 
 def test_measure_keeps_the_environments_of_one_pair(tool, commands):
