@@ -18,7 +18,7 @@ ogp_image_alt = "Epochs of each program relative to Numba's, on each processor"
 html_static_path = ["findings/order.png"]
 root_doc = "README"
 include_patterns = [
-    *("*.md", "docs/*.md", "docs/editions/*.md"),
+    *("*.md", "docs/*.md", "docs/gate/*.md"),
     *("results/README.md", "results/reference/*/report.md"),
 ]
 exclude_patterns = [".*", "**/.*", "site", "results/reference/*/params"]
@@ -46,33 +46,43 @@ REPORTS = "\n".join(
     for path in sorted(Path(__file__).parents[1].glob("results/reference/*/report.md"))
 )
 
-# Each reader has a page to start with (docs/README.md); the others are reference.
-START = """docs/findings
-docs/README
-docs/chapter
+# Two shelves, each with its reference; what else lies in docs/ is for contributors.
+BENCHMARK = """docs/README
+docs/findings
+docs/ten-minutes
 docs/slower
+docs/questions
+docs/chapter
 docs/framework
 docs/cluster
-docs/ci"""
+docs/gpu
+docs/releases
+docs/methodology
+docs/parity
+docs/tuning
+docs/records"""
+GATE = """docs/gate/start
+docs/gate/reference
+docs/gate/evidence"""
 PAGES = sorted(f"docs/{path.stem}" for path in Path(__file__).parent.glob("*.md"))
-REFERENCE = "\n".join(page for page in PAGES if page not in START.split())
+REST = "\n".join(page for page in PAGES if page not in BENCHMARK.split())
 
 # The sidebar. It is not in README.md because GitHub would show it as a block of code.
 SIDEBAR = f"""
 ```{{toctree}}
 :hidden:
-{START}
+:caption: The benchmark
+{BENCHMARK}
 ```
 ```{{toctree}}
 :hidden:
-:caption: Reference
-{REFERENCE}
+:caption: The gate
+{GATE}
 ```
 ```{{toctree}}
 :hidden:
-:glob:
-:caption: Releases by month
-docs/editions/*
+:caption: Inside
+{REST}
 ```
 ```{{toctree}}
 :hidden:

@@ -1,12 +1,14 @@
 """Make docs/findings.md and README's results from the published runs, or measure a finding here.
 
 ``python docs/findings.py write`` writes the pages from findings.md.j2 and results.md.j2 in docs/,
-and the pictures in docs/findings/.
+and pictures and tables in docs/findings/.
 ``python docs/findings.py live FOLDER`` writes a report with a column for each of their machines.
 ``python docs/findings.py measure NAME [OPTION …]`` runs what a finding rests on, with more options
 of ``softmax-bench run``, and prints its figures beside those of the published machines.
 """
 
+import csv
+import io
 import math
 import re
 import subprocess
@@ -205,7 +207,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def write() -> None:
-    """Write the page, README's results and the pictures."""
+    """Write the page, README's results, the pictures and the tables."""
     evidence = collect()
     (DOCS / "findings").mkdir(exist_ok=True)
     for name, one in evidence.items():
@@ -257,13 +259,10 @@ def collect() -> dict[str, Evidence]:
 
 
 def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
-    """Return the texts of docs/findings.md and of README."""
+    """Return the texts of docs/findings.md, of README and of the tables."""
     runs = spans.read_runs()
     processor, published = next(iter(runs.items()))
-    values: dict[str, Any] = {
-        name: {**one.figures, "table": render_table(tables.build_table("", one.columns, leading=1))}
-        for name, one in evidence.items()
-    }
+    values: dict[str, Any] = {name: one.figures for name, one in evidence.items()}
     values |= {
         "spans": {name: spans.span_heading(heading) for name, heading in HEADINGS.items()},
         "machine": f"{escape(published.run.machine_name)} ({processor})",
@@ -283,7 +282,18 @@ def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     )
     before, _, rest = README.read_text(encoding="utf-8").partition(FIRST)
     _, _, after = rest.partition(LAST)
-    return {DOCS / "findings.md": findings, README: f"{before}{FIRST}\n{results}{LAST}{after}"}
+    texts = {DOCS / "findings.md": findings, README: f"{before}{FIRST}\n{results}{LAST}{after}"}
+    return texts | {
+        DOCS / "findings" / f"{name}.csv": write_table(one.columns)
+        for name, one in evidence.items()
+    }
+
+
+def write_table(columns: Sequence[Column]) -> str:
+    """Return columns as CSV, an interval in brackets behind its value as the pages have it."""
+    table, text = tables.build_table("", columns, leading=1), io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([table.headings, *table.lines])
+    return text.getvalue()
 
 
 def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:

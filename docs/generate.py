@@ -6,9 +6,11 @@ docs/findings.py renews what they take from a published run.
 import ast
 import csv
 import inspect
+import io
 import itertools
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ sys.path.append(str(ROOT / "docs"))
 from studies import schedule  # noqa: E402 - docs/ is no package
 
 SCHEMA = ROOT / "docs" / "record.schema.json"
-METHODOLOGY = ROOT / "docs" / "methodology.md"
-HOW_SURE = ROOT / "docs" / "how-sure.md"
+PRESETS_TABLE = ROOT / "docs" / "presets.csv"
+SCHEDULE = ROOT / "docs" / "studies" / "schedule.csv"
 RESULTS = ROOT / "results" / "README.md"
 
 
@@ -98,13 +100,14 @@ def render_machines() -> str:
 
 
 def render_presets() -> str:
-    """Return the values of the presets of a run as a table, with a row for each value."""
-    values = {
-        name: [text for _, text in describe_preset(preset)] for name, preset in PRESETS.items()
-    }
-    labels = [label for label, _ in describe_preset(PRESETS["default"])]
-    columns = [tables.list_words(name, texts) for name, texts in (("", labels), *values.items())]
-    return render_table(tables.build_table("", columns, leading=len(columns)))
+    """Return the values of the presets of a run as CSV, with a line for each value."""
+    values = [describe_preset(preset) for preset in PRESETS.values()]
+    return write_lines(
+        [
+            {"": line[0][0], **{name: text for name, (_, text) in zip(PRESETS, line, strict=True)}}
+            for line in zip(*values, strict=True)
+        ]
+    )
 
 
 def count_processes(least: int, most: int) -> str:
@@ -142,52 +145,28 @@ def describe_preset(preset: Preset) -> list[tuple[str, str]]:
 
 
 def render_schedule() -> str:
-    """Return what a default run has after some minutes, on four machines."""
-    lines = schedule.tabulate()
-    columns = [tables.list_words(name, [line[name] for line in lines]) for name in lines[0]]
-    return render_table(tables.build_table("", columns, leading=len(columns)))
+    """Return what a default run has after some minutes, on four machines, as CSV."""
+    return write_lines(schedule.tabulate())
 
 
-# The noises that docs/how-sure.md shows, of those in intervals.csv.
-SHOWN = (
-    "quiet, each by itself",
-    "busy, each by itself",
-    "Zen 5, one thread",
-    "Zen 5, one thread, by program",
-    "Zen 5, two threads",
-    "Zen 4, one thread",
-    "Zen 4, busy",
-    "normal, one in five 1.6 × slower",
-    "normal, one in two 1.6 × slower",
-)
+def write_lines(lines: Sequence[Mapping[str, str]]) -> str:
+    """Return lines as CSV, whose headings are the names in the first."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, lines[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
 
 
-def render_coverage() -> str:
-    """Return coverage and width of the intervals of few processes, from intervals.csv."""
-    with (ROOT / "docs" / "studies" / "intervals.csv").open(encoding="utf-8", newline="") as stream:
-        values = {line["noise"]: line for line in csv.DictReader(stream)}
-    columns = [tables.list_words("noise", SHOWN)]
-    for kind in ("alone", "row", "× fastest"):
-        for count in (2, 3, 5):
-            if kind == "alone" or count < 5:
-                name = f"{kind}, {count}"
-                cells = [f"{values[of][name]} / {values[of][f'{name} width']}" for of in SHOWN]
-                columns.append(tables.list_words(name, cells))
-    return render_table(tables.build_table("", columns, leading=len(columns)))
-
-
-def renew(page: Path, name: str, text: str) -> str:
-    """Return a page with a text between its marks of a name."""
-    first = f"<!-- {name}: made by `python docs/generate.py` -->"
-    last = f"<!-- end of {name} -->"
-    before, _, rest = page.read_text(encoding="utf-8").partition(first)
-    _, _, after = rest.partition(last)
-    return f"{before}{first}\n{text}\n{last}{after}"
+def renew_results() -> str:
+    """Return results/README.md with the table of machines."""
+    first, last = "<!-- machines: made by `python docs/generate.py` -->", "<!-- end of machines -->"
+    before, _, rest = RESULTS.read_text(encoding="utf-8").partition(first)
+    return f"{before}{first}\n{render_machines()}\n{last}{rest.partition(last)[2]}"
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
-    RESULTS.write_text(renew(RESULTS, "machines", render_machines()), encoding="utf-8")
-    METHODOLOGY.write_text(renew(METHODOLOGY, "presets", render_presets()), encoding="utf-8")
-    METHODOLOGY.write_text(renew(METHODOLOGY, "schedule", render_schedule()), encoding="utf-8")
-    HOW_SURE.write_text(renew(HOW_SURE, "coverage", render_coverage()), encoding="utf-8")
+    RESULTS.write_text(renew_results(), encoding="utf-8")
+    PRESETS_TABLE.write_text(render_presets(), encoding="utf-8")
+    SCHEDULE.write_text(render_schedule(), encoding="utf-8")

@@ -1,6 +1,6 @@
 """The presets of a run: what each changes of the values below; an option overrides single ones.
 
-``python docs/generate.py`` prints them as the table in docs/methodology.md.
+``python docs/generate.py`` writes them as docs/presets.csv.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Preset:
 
 
 PRESETS = {
-    # docs/how-sure.md says how often the intervals hold under the rule that may end after three.
+    # docs/methodology.md says how often the intervals hold under the rule that may end after three.
     "default": Preset(
         try_all_cores=True,
         other_rounds=3,

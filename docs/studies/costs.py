@@ -2,6 +2,9 @@
 
 ``python docs/studies/costs.py RUN`` prints the figures of docs/methodology.md. The run was not
 interrupted, on one host. It lasts from the start of its first trial until the last one is judged.
+
+The worker's own clock (``worker_epoch_seconds``) differed from the reported time by at most 0.1 ms
+in the medians of 15 processes of numba, numpy, pytorch, jax and jax-scan, on a 2-core AMD EPYC.
 """
 
 import sys

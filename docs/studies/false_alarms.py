@@ -1,6 +1,19 @@
 """Simulate comparisons: how often looks at pairs, or stored runs, call a slowdown.
 
-``PYTHONPATH=docs:tests python -m studies.false_alarms`` prints the figures of docs/how-sure.md.
+``PYTHONPATH=docs:tests python -m studies.false_alarms`` simulates 20,000 comparisons
+for each line, with noise of Student's t with three degrees of freedom. *Found* counts the test of
+the median alone, at the level that it has when the mean is tested, too:
+
+    slowdown  looks       found at 1.2 % noise  at 2 %
+    5 %       8           97.7 %                90.7 %
+    5 %       10          99.4 %                97.5 %
+    5 %       11          99.6 %                97.8 %
+    2 %       11, 24      100.0 %               98.3 %
+    1 %       11, 24, 71  100.0 %               99.1 %
+
+False alarms of median and mean together are 0.70 to 1.06 % (standard error 0.07) with normal,
+Cauchy, bursty and drifting noise. For ``compare`` they are 0.1 to 0.9 %; without the rule of four
+hours, after half an hour of calibration, they would be 25 %.
 """
 
 import datetime as dt

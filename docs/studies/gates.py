@@ -2,13 +2,15 @@
 
 ``PYTHONPATH=docs:tests python -m studies.gates measure ROUNDS [GATE …]`` asks each gate, or those
 that are named, once a round and slowdown about a new repository, and appends the decisions to
-results/gates.jsonl. ``… show FILE`` prints the table of docs/how-sure.md: a line for each gate and
-machine, quiet and busy.
+results/gates.jsonl. ``… show FILE`` prints docs/gate/gates.csv: a line for each gate and machine,
+quiet and busy. *found* and *false alarms* are counts of decisions, each with its 95 % Wilson
+interval and its median time.
 
 The Python on PATH runs the commands and tests that are measured: it needs NumPy, virtualenv and
 pytest-benchmark, and beside it hyperfine, pyperf and asv. Each is used as its documentation says.
 """
 
+import csv
 import json
 import os
 import subprocess
@@ -203,8 +205,8 @@ def show(path: Path) -> None:
     """Print what was decided, a line for each gate and place; also of gates asked otherwise now."""
     decisions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     shares = ["95 % interval", "time"]
-    headings = ["gate", "machine", "found", *shares, "false alarms", *shares, "no change"]
-    print(f"| {' | '.join(headings)} |\n|---|---|{'---:|' * (len(headings) - 2)}")
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    lines.writerow(["gate", "machine", "found", *shares, "false alarms", *shares, "no change"])
     for gate in dict.fromkeys((*GATES, *sorted({one["gate"] for one in decisions}))):
         groups = defaultdict(list)
         for one in decisions:
@@ -212,26 +214,26 @@ def show(path: Path) -> None:
             if one["gate"] == gate:
                 groups[place].append(one)
         for place, made in sorted(groups.items()):
-            cells = [
-                describe_share([one for one in made if one["slowdown"] == slowdown], verdicts)
-                for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"}))
-            ]
+            cells = [gate, place]
+            for slowdown, verdicts in ((5, {"slower"}), (0, {"slower", "faster"})):
+                asked = [one for one in made if one["slowdown"] == slowdown]
+                cells += describe_share(asked, verdicts)
             equal = [one["verdict"] for one in made if not one["slowdown"]]
             cells.append(f"{equal.count('no change')} of {len(equal)}")
             if not {"no change", "undecided"} & {*equal}:  # a tool without these verdicts
                 cells[-1] = "-"
-            print(f"| `{gate}` | {place} | {' | '.join(cells)} |")
+            lines.writerow(cells)
 
 
-def describe_share(made: Sequence[dict[str, Any]], verdicts: Collection[str]) -> str:
+def describe_share(made: Sequence[dict[str, Any]], verdicts: Collection[str]) -> list[str]:
     """Return how many decisions have such a verdict, the interval of their share, and the time."""
     if not made:
-        return "- | - | -"
+        return ["-", "-", "-"]
     count = sum(one["verdict"] in verdicts for one in made)
     low, high = compute_wilson_interval(count, len(made))
     seconds = median(one["seconds"] for one in made)
     share = f"{100 * low:.0f} to {100 * high:.0f} %"
-    return f"{count} of {len(made)} | {share} | {seconds:.0f} s"
+    return [f"{count} of {len(made)}", share, f"{seconds:.0f} s"]
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python docs/studies/green.py [WAY …]
 
 Each way makes a repository with two commits and asks the gate about them. ``red``: its status says
-so. ``green``: it passes, and docs/ci.md names the way. ``notice``: it passes with a line that names
-it. The program ends with 1 if a way does something else. It takes some ten minutes. Beside this
-Python must lie the programs of softmax-bench and pip.
+so. ``green``: it passes, and docs/gate/reference.md names the way. ``notice``: it passes with a
+line that names it. The program ends with 1 if a way does something else. It takes some ten minutes.
+Beside this Python must lie the programs of softmax-bench and pip.
 """
 
 import os

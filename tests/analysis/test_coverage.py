@@ -1,4 +1,4 @@
-"""The intervals have the coverage that docs/how-sure.md says, on noise of published runs."""
+"""The intervals have the coverage that docs/methodology.md says, on noise of published runs."""
 
 import csv
 import math

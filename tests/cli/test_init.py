@@ -203,7 +203,7 @@ def test_project_of_the_current_folder_is_guarded(
 @pytest.mark.parametrize("name", ["test_${{ github.token }}.py", "test_\n.py", "test_\x1b.py"])
 def test_names_that_a_workflow_cannot_quote_are_refused(name, commit, refused):
     commit({name: BENCH})
-    assert "docs/ci.md" in refused("init")
+    assert "docs/gate/start.md" in refused("init")
 
 
 def test_linters_of_workflows_accept_what_is_written(commit, called, verdict, tmp_path):

@@ -155,7 +155,7 @@ def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
 
 
 def test_last_three_lines_of_the_pages_workflow_are_the_action(use):
-    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gate" / "start.md").read_text(encoding="utf-8")
     workflow = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
     *_, step = workflow["jobs"]["gate"]["steps"]
     assert step.keys() == {"uses", "with"}

@@ -87,7 +87,7 @@ def compare_counts(records: Iterable[CommandRecord], tolerance: float) -> Metric
     """Return how the counts of both sides differ; None unless both were counted.
 
     The interval is the range of the ratios of any two processes, so it is no confidence interval:
-    docs/how-sure.md counts how often it is wrong. tolerance: that of times, a share.
+    docs/gate/evidence.md counts how often it is wrong. tolerance: that of times, a share.
     """
     counts: dict[str, list[float]] = {BASELINE: [], CANDIDATE: []}
     for record in records:

@@ -35,7 +35,7 @@ from bench.regression.stats.signed_rank import compare_pairs
 
 MAX_SPEEDUP = 2.0  # a candidate that is faster may not do all of the work
 # Where other processes use more cores than this, CPU time may show only this share of a slowdown:
-# docs/how-sure.md counts how much it shows.
+# docs/gate/evidence.md counts how much it shows.
 MAX_OTHERS, BUSY_SHARE = 0.1, 0.5
 
 

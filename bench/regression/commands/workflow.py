@@ -115,7 +115,7 @@ class GateJob:
             if "${{" in text or not text.isprintable():
                 raise UserError(
                     f"{text!r} has a control character or ${{{{, which a workflow cannot quote. "
-                    "Rename the file, or write the workflow by hand as docs/ci.md shows"
+                    "Rename the file, or write the workflow by hand as docs/gate/start.md shows"
                 )
 
     @property

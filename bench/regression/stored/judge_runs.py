@@ -40,7 +40,7 @@ MAX_HALF_WIDTH = 50.0
 
 # The share above which a ratio is a difference without a calibration. Two runs of one machine hours
 # apart, with nothing changed, differed by up to 16 % in medians of five processes
-# (docs/how-sure.md). Single processes differ by more.
+# (docs/methodology.md). Single processes differ by more.
 BETWEEN_RUNS = 0.2
 
 SINGLE_PROCESS = "one process on a side and no calibration: measure with --rounds 5 to compare"

@@ -266,7 +266,7 @@ def test_impossible_calibration_is_refused_in_one_line(calibrated, tmp_path, fla
 ARCHIVES = Path(bench.__file__).parents[1] / "results" / "reference"
 
 
-# docs/how-sure.md: slowdown, how it came into the candidate, budget and machine, with the numbers
+# docs/gate/evidence.md: slowdown, how it came into the candidate, budget and machine, with numbers
 # of verdicts "slower" and "faster", and of decisions.
 PUBLISHED = {
     "amd-epyc-2-cores": {
@@ -282,6 +282,11 @@ PUBLISHED = {
         ("nothing", None, 30.0, "quiet"): (0, 0, 21),
         ("2 %", "computed", 30.0, "quiet"): (17, 0, 21),
         ("5 %", "computed", 30.0, "quiet"): (21, 0, 21),
+    },
+    "intel-xeon-167-2-cores": {
+        ("1 %", "injected", 30.0, "quiet"): (21, 0, 22),
+        ("nothing", None, 30.0, "quiet"): (0, 0, 21),
+        ("2 %", "computed", 30.0, "quiet"): (21, 0, 21),
     },
     "amd-epyc-zen5-2-cores": {
         ("5 %", "injected", 10.0, "quiet"): (40, 0, 40),
@@ -303,6 +308,7 @@ PUBLISHED = {
         ("amd-epyc-2-cores", 203, 0),
         ("amd-epyc-zen4-2-cores", 21, 0),
         ("amd-epyc-zen5-2-cores", 167, 2),
+        ("intel-xeon-167-2-cores", 22, 0),
     ],
 )
 def test_published_counts_come_out_again(calibrated, tmp_path, name, equal, alarms):

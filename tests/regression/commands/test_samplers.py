@@ -163,4 +163,5 @@ def test_new_metric_is_a_sampler_and_its_name(monkeypatch):
 @pytest.mark.parametrize("name", list_metrics())
 def test_metric_is_named_where_people_look_it_up(name):
     assert name in " ".join((ROOT / "action.yml").read_text(encoding="utf-8").split("inputs:")[1:])
-    assert f"--metric {name}" in (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    page = ROOT / "docs" / "gate" / "reference.md"
+    assert f"--metric {name}" in page.read_text(encoding="utf-8")

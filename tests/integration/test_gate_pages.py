@@ -1,4 +1,4 @@
-"""The examples of docs/ci.md, run by a shell in a scratch repository."""
+"""The examples of docs/gate/, run by a shell in a scratch repository."""
 
 import importlib.metadata
 import os
@@ -15,9 +15,13 @@ from support.versions import Repository
 
 from bench.worker.machine import ROOT
 
-PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-GATE, COMMENT, GITLAB = (yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml")
+FOLDER = ROOT / "docs" / "gate"
+PAGES = "".join((FOLDER / f"{name}.md").read_text("utf-8") for name in ("start", "reference"))
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGES, re.DOTALL | re.MULTILINE)
+(GATE,) = (yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml")
+COMMENT, GITLAB = (
+    yaml.safe_load((FOLDER / f"{name}.yml").read_text("utf-8")) for name in ("comment", "gitlab")
+)
 # GitHub's command: it downloads an artifact, names a pull request, and keeps what is posted there.
 GH = """#!/bin/sh
 case $1 in
@@ -28,7 +32,7 @@ esac
 """
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 # Of the suite itself, in its checkout or on runs: other tests run these verbs.
-OURS = r"(python3 -m nox|python -m bench ab|softmax-bench (bisect|compare|export|report)) "
+OURS = r"(pip install|softmax-bench (bisect|gate|init))\b"
 # The examples have the default budget of three minutes.
 SHORT = (" gate ", " gate --budget 2s ")
 
@@ -121,13 +125,13 @@ def test_gitlab(execute, project):
 
 
 def test_hook_before_a_push(execute, project):
-    hook, _ = SHELL
+    _, hook = SHELL
     assert_judged(execute(hook))
 
 
 @pytest.mark.full
 def test_each_side_is_installed(execute, tmp_path):
-    _, installs = SHELL
+    installs, _ = SHELL
     assert_judged(execute(installs))
     built = [path for path in (tmp_path / "cache" / "environments").iterdir() if path.is_dir()]
     assert len(built) >= 2
