@@ -12,9 +12,11 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 # Size limit of a file in a run's folder. 5,000 trials of 200 epochs take half of it.
 MAX_BYTES = 256 * 2**20
@@ -106,25 +108,47 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold a lock file in a block, then delete it. Raises Timeout if another process holds it.
+
+    The kernel releases it when its holder is killed: a soft lock would become stale.
+    """
+    lock = FileLock(path, thread_local=False, fallback_to_soft=False)
+    lock.acquire(timeout=0)
+    try:
+        yield
+    finally:
+        # Before the release: a process that has just opened the file retries with a new one.
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Create a folder with all of its files, or not at all. An empty folder is replaced.
 
-    Yields a temporary folder, which is renamed to ``path`` at the end.
+    Yields a temporary folder, which is renamed to ``path`` at the end. One process at a time.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part", re.DOTALL)
-    for entry in path.parent.iterdir():
-        if left.fullmatch(entry.name):  # by a killed process
-            shutil.rmtree(entry, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        yield temporary
-        sync_folders(temporary)
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folders(*path.resolve().parents)  # any of them may be new
+    path.parent.stat()  # FileLock would make it
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(path.with_name(f".{path.name}.lock")))
+        except Timeout:
+            raise OSError(errno.EBUSY, "another process is writing it") from None
+        for entry in path.parent.iterdir():
+            if left.fullmatch(entry.name):  # by a killed process
+                shutil.rmtree(entry, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            sync_folders(temporary)
+            temporary.rename(path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_folders(*path.resolve().parents)  # any of them may be new
 
 
 def sync_folders(*folders: Path) -> None:

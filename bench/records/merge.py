@@ -91,7 +91,10 @@ def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
         merged.setdefault(run.run, MergedRun()).add(part, run)
     with report_write_errors(output, "Choose another --output"), files.new_folder(whole) as folder:
         for name, union in merged.items():
-            union.write(folder if len(merged) == 1 else folder / name)
+            try:
+                union.write(folder if len(merged) == 1 else folder / name)
+            except UserError as error:  # names the hidden folder, and how to resume a run
+                raise error.__cause__ or error from None
     return list(merged.values())
 
 

@@ -10,13 +10,13 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bench.errors import UserError, join_lines, make_read_error, report_write_errors
 from bench.records import environments, files, jsonl, schema
@@ -105,22 +105,26 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
     Raises UserError if another process holds the lock, or if it cannot be acquired.
     """
-    # The kernel must release the lock when its holder is killed: a soft lock would become stale.
-    file_lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
-    with _report_write_errors(folder):
-        try:
-            file_lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(
-                f"another process is measuring into {folder}. Wait for its end, then --resume"
-            ) from None
-    try:
+    with ExitStack() as stack:
+        with _report_write_errors(folder):
+            try:
+                stack.enter_context(files.hold(folder / LOCK))
+            except Timeout:
+                raise UserError(
+                    f"another process is measuring into {folder}. Wait for its end, then --resume"
+                ) from None
         yield
-    finally:
-        # Delete the file before the release: a process that has just opened it retries with a new
-        # file.
-        (folder / LOCK).unlink(missing_ok=True)
-        file_lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a process is writing into a folder. Raises OSError."""
+    try:
+        if (folder / LOCK).exists():
+            with files.hold(folder / LOCK):
+                pass
+    except Timeout:
+        return True
+    return False
 
 
 def append_record(folder: Path, record: AnyRecord) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 from itertools import pairwise
 
+import pytest
 from support.processes import (
     RUN,
     assert_nothing_left,
@@ -11,8 +12,10 @@ from support.processes import (
     read_lines,
     resume_command,
 )
+from support.recorder import snapshot
 
 from bench.records import store
+from bench.worker.machine import ROOT
 
 NUMPY = (*RUN, "--rounds=1", "--implementation=numpy")
 
@@ -60,3 +63,16 @@ def test_other_runs_wait_for_the_one_that_measures(hanging, started, alone, tmp_
     for (_, end), (begin, _) in pairwise(trials):
         assert end <= begin + 0.002  # the start in a record is rounded to milliseconds
     assert_nothing_left(tmp_path / "tmp")
+
+
+@pytest.mark.parametrize("pairs", [2, pytest.param(50, marks=pytest.mark.soak)])
+def test_of_two_merges_one_is_whole_and_the_other_is_refused(started, tmp_path, pairs):
+    reference = ROOT / "results" / "reference"
+    parts = [reference / f"amd-epyc-2-cores-{name}" for name in ("first", "second")]
+    assert started("merge", *parts, "--output=one").wait() == 0
+    whole = snapshot(tmp_path / "one")
+    for number in range(pairs):
+        merges = [started("merge", *parts, f"--output=out{number}") for _ in range(2)]
+        assert sorted(process.wait() for process in merges) == [0, 2]
+        assert snapshot(tmp_path / f"out{number}") == whole
+        assert not list(tmp_path.glob(".*"))

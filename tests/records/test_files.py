@@ -102,3 +102,12 @@ def test_new_folder_is_complete_or_absent(path):
     with pytest.raises(OSError, match="not empty"), files.new_folder(path):
         pass
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_new_folder_is_made_by_one_process_at_a_time(path):
+    with files.new_folder(path) as folder:
+        (folder / "x").touch()
+        with pytest.raises(OSError, match="another process"), files.new_folder(path):
+            pass
+    assert [file.name for file in path.iterdir()] == ["x"]
+    assert list(path.parent.iterdir()) == [path]
