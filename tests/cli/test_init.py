@@ -147,6 +147,8 @@ def test_workflow_has_what_was_measured(
     assert inputs.keys() <= ACTION["inputs"].keys()
     assert ("run" in job["steps"][-2]) == (files is PLAIN)
     assert job["timeout-minutes"] > 1
+    # A build may take its version from a tag, which a shallow clone lacks.
+    assert job["steps"][0]["with"]["fetch-depth"] == (0 if "install" in inputs else 2)
     cached = job["steps"][1]["with"]["cache-dependency-path"]
     assert path in tmp_path.glob(cached)  # without any file, caching fails
     ((terms, options),) = verdict["options"]

@@ -41,7 +41,7 @@ jobs:
     steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
         with:
-          fetch-depth: 2 # HEAD is the change merged into its target, HEAD^1 the target
+          fetch-depth: {depth} # HEAD is the change merged into its target, HEAD^1 the target
           persist-credentials: false
       - uses: actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0
         with:
@@ -151,6 +151,7 @@ class GateJob:
         step = f"      - run: |\n          pip install {shlex.join(packages)}\n"
         return _TEMPLATE.format(
             minutes=int(-(-budget // 60)) + _BUILD_MINUTES,
+            depth=0 if self.is_built else 2,  # a build may take its version from a tag
             python=".".join(map(str, sys.version_info[:2])),
             install="" if self.is_built or not packages else step,
             inputs=indent(inputs, 10 * " "),
