@@ -104,7 +104,7 @@ def __getattr__(name: str) -> Any:
 def main() -> NoReturn:
     """Run the command line, as ``python -m bench`` does in a checkout."""
     sys.path.insert(0, _PATH)
-    from bench.cli.app import main as run
+    from bench.__main__ import main as run
 
     run()
 

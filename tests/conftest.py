@@ -400,6 +400,7 @@ def refused(called, tmp_path):
         return {
             str(path.relative_to(tmp_path)): path.read_bytes() if path.is_file() else None
             for path in tmp_path.rglob("*")
+            if path.name != "lock"  # of the host
         }
 
     def refuse(*arguments):

@@ -5,6 +5,8 @@ import importlib.metadata
 import os
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -185,7 +187,19 @@ def bench(
 
 
 def main(command: typer.Typer | None = None) -> NoReturn:
-    """Run a command line, ``bench`` by default, and exit; an error of the user is one line."""
+    """Run a command line, ``bench`` by default, and exit; an error is one line."""
+    try:
+        _run(command)
+    except Exception as error:  # noqa: BLE001 - any other status means something else
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="softmax-bench-fault-", suffix=".txt", delete=False
+        ) as file:
+            traceback.print_exc(file=file)
+        name = type(error).__name__
+        _fail(f"a fault of the suite ({name}): {file.name} has the details. Please report it", 5)
+
+
+def _run(command: typer.Typer | None) -> NoReturn:
     if sys.platform == "win32":
         _fail("Windows is not supported. Use Linux, macOS or WSL")
     _open_missing_streams()
@@ -237,6 +251,8 @@ def _open_missing_streams() -> None:
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
             setattr(sys, name, stream)
+        elif mode == "w":
+            getattr(sys, name).reconfigure(errors="replace")  # not every locale has a µ
 
 
 def _refuse_empty_words(words: Sequence[str]) -> None:
@@ -251,6 +267,6 @@ def _refuse_empty_words(words: Sequence[str]) -> None:
             raise UserError(f"{name or 'an argument'} is empty. Give a value, or leave it out")
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, status: int = 2) -> NoReturn:
     print(f"softmax-bench: {join_lines(message)}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)

@@ -13,7 +13,6 @@ from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console
 from bench.cli.console import PIPED_WIDTH, format_table, print_line, print_sentence
-from bench.errors import suggest_install
 from bench.records.layout import ENTROPY, ENVIRONMENTS, RUN_PLAN, TRIALS
 from bench.records.schema import format_env
 from bench.report import write
@@ -38,13 +37,15 @@ from bench.report.sections.verdict import (
 )
 
 SHARED = (RUN_PLAN, TRIALS, ENVIRONMENTS, ENTROPY)
-NO_CHARTS = f"without charts and report.html, which need: {suggest_install('report')}"
 
 
-def print_report(folder: Path) -> LoadedRun:
-    """Write a run's report, print its tables and its finding, and return the run."""
+def print_report(folder: Path, *, draw: bool = True) -> LoadedRun:
+    """Write a run's report, print its tables and its finding, and return the run.
+
+    draw: charts and report.html, which takes seconds.
+    """
     run = load_run(folder)
-    report = write.write_report([run])
+    report = write.write_report([run], draw=draw)
     for line in list_left_out(run):
         print_line(f"left out: {line}")
     width = console.stdout.width if console.on_terminal else PIPED_WIDTH
@@ -58,16 +59,16 @@ def print_report(folder: Path) -> LoadedRun:
     for sentence in (run.noise.warning, *answers, describe_agreement(run), *list_remarks(run)):
         if sentence:
             print_sentence(sentence)
-    print_page(report)
+    print_page(report, draw=draw)
     return run
 
 
-def print_page(report: Path) -> None:
+def print_page(report: Path, *, draw: bool = True) -> None:
     """Print the path of a report's page, or of its report.md where it has no page, as a link."""
-    if write.can_draw():
+    if draw and write.can_draw():
         report = report.with_suffix(".html")
-    else:
-        print_line(NO_CHARTS)
+    elif draw:
+        print_line(f"without charts and report.html, which need: {write.find_obstacle()}")
     address = report.resolve().as_uri()
     print_line(str(report), style=f"link {address}")
 

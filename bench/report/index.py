@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError, clean_text, join_lines, report_write_errors, suggest_install
-from bench.records import layout, timestamps
+from bench.errors import UserError, clean_text, join_lines, report_write_errors
+from bench.records import layout, store, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.regression.commands.command_plan import CommandPlan
@@ -30,7 +30,7 @@ from bench.report.render import html
 from bench.report.render.markdown import escape
 from bench.report.sections.setting.runs import PAGES
 from bench.report.sections.verdict import describe_first, time_cold_starts, time_epochs
-from bench.report.write import can_draw
+from bench.report.write import find_obstacle
 
 AnyMeasured = Measured[TrialRecord] | Measured[CommandRecord]
 TITLE = "Softmax classifier: all results"
@@ -62,8 +62,8 @@ class Entry:
 
 def write_index(root: Path) -> Path:
     """Write index.html into a folder of results and return it; raises UserError."""
-    if not can_draw():
-        raise UserError(f"an index needs the extra report: {suggest_install('report')}")
+    if obstacle := find_obstacle():
+        raise UserError(f"an index needs: {obstacle}")
     entries = read_entries(root)
     runs = [entry for entry in entries if entry.kind == "run"]
     others = [entry for entry in entries if entry.kind != "run"]
@@ -98,6 +98,8 @@ def read_entries(root: Path) -> list[Entry]:
         if plan is not None:
             try:
                 entry = readers[plan](folder)
+                if entry.state != "complete" and store.is_locked(folder):
+                    entry = replace(entry, state="running")
             except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
                 reason = str(error)
                 if not isinstance(error, UserError):

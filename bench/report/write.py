@@ -5,11 +5,13 @@ report.html is one file that works from a mail attachment. It needs the extra ``
 
 import base64
 import importlib.util
+import resource
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError, report_write_errors
+from bench.errors import UserError, report_write_errors, suggest_install
 from bench.records.files import sync_folders, write_file
 from bench.records.layout import PLANS
 from bench.report.base.labels import EPOCHS, list_features
@@ -23,6 +25,7 @@ from bench.report.sections.setting.machines import list_relative
 
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
+DRAWING_BYTES = 4 * 2**30  # of addresses; with 3 GiB the process ends
 # By what a page orders programs that train some epochs.
 KINDS = {
     "": "a cold start and some epochs",
@@ -35,10 +38,12 @@ SCRIPTS = ("address.js", "table.js", "relative.js", "filter.js", "epochs.js", "c
 def write_report(
     runs: Sequence[LoadedRun],
     output: Path | None = None,
+    *,
+    draw: bool = True,
 ) -> Path:
     """Write the report of one or several runs; return report.md.
 
-    output: by default the folder of the run. Charts and report.html need the extra ``report``.
+    output: by default the folder of the run. draw: charts and report.html, where that is possible.
 
     Raises UserError if the folder cannot be written or holds another run.
     """
@@ -50,13 +55,14 @@ def write_report(
     notes = describe_notes(runs)
     opening = make_opening(runs[0]) if len(runs) == 1 else None
     title, paragraphs, charts = PAGE_TITLE, notes, {}
+    draw = draw and can_draw()
     if opening:
         title = opening.title
         lines = [opening.agreement, *opening.answers, *opening.remarks]
         warning = [f"**{markdown.escape(opening.warning)}**"] if opening.warning else []
         facts = markdown.escape(" · ".join(opening.facts))
         paragraphs = [facts, *notes, *warning, *map(markdown.escape, lines)]
-    if can_draw():
+    if draw:
         pictures = [picture for section in sections for picture in section.pictures]
         if opening and opening.picture:
             pictures.append(opening.picture)
@@ -69,10 +75,10 @@ def write_report(
         sync_folders(*folder.resolve().parents)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
-        name = "report.html" if can_draw() else ""
+        name = "report.html" if draw else ""
         text = markdown.render_report(title, paragraphs, sections, charts, name)
         write_file(folder / "report.md", text.encode())
-        if can_draw():
+        if draw:
             text = render_html(
                 title,
                 notes,
@@ -92,8 +98,21 @@ def write_report(
 
 
 def can_draw() -> bool:
-    """Return whether the extra ``report`` is installed."""
-    return all(importlib.util.find_spec(name) for name in EXTRA)
+    """Return whether charts and report.html can be made here."""
+    return not find_obstacle()
+
+
+def find_obstacle() -> str:
+    """Return what charts and report.html need and this process lacks, or an empty text.
+
+    Without room V8, which draws them, would end the process, and Altair reads its docstrings.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < DRAWING_BYTES:
+        return f"{DRAWING_BYTES // 2**30} GiB of memory. Raise the limit (ulimit -v)"
+    if sys.flags.optimize > 1:
+        return "docstrings. Run Python without PYTHONOPTIMIZE=2 or -OO"
+    return "" if all(map(importlib.util.find_spec, EXTRA)) else suggest_install("report")
 
 
 def render_html(

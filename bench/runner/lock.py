@@ -16,6 +16,7 @@ from bench.worker.measure import now
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
 DEFAULT_PATH = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it
 POLL_SECONDS = 0.25
+USUAL = "Set SOFTMAX_BENCH_LOCK to a file that everybody who measures here can write to"
 ANNOUNCE_SECONDS = 300.0
 
 
@@ -33,6 +34,20 @@ def find_lock_path() -> Path:
     return path
 
 
+def open_host_lock() -> FileLock:
+    """Return the host's lock, not yet held. Raises UserError if its file cannot be opened."""
+    path = find_lock_path()
+    with report_write_errors(path, USUAL):
+        # Where a file cannot be made, as in /proc, FileLock waits for ever.
+        if path.exists():
+            os.close(os.open(path, os.O_RDWR))
+        else:
+            path.touch()
+            path.chmod(0o666)  # every user may open it
+    # Never a soft lock, which would outlive a killed holder.
+    return FileLock(path, mode=0o666, thread_local=False, fallback_to_soft=False)
+
+
 @contextmanager
 def hold_host_lock(progress: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the host's lock in a block; wait for it first. Raises UserError.
@@ -41,8 +56,7 @@ def hold_host_lock(progress: Callable[[str], None] = lambda _: None) -> Iterator
     a killed one has left on the host. All workers of the block share one PTX cache.
     progress: gets a line if the lock is not free at once, and every five minutes.
     """
-    # Every user may open it. Never a soft lock, which would outlive a killed holder.
-    lock = FileLock(find_lock_path(), mode=0o666, thread_local=False, fallback_to_soft=False)
+    lock = open_host_lock()
     try:
         begin, timeout = now(), 0.0
         while not _acquire(lock, timeout):
@@ -76,8 +90,7 @@ def describe_wait(path: Path, seconds: float) -> str:
 
 
 def _acquire(lock: FileLock, timeout: float) -> bool:
-    usual = "Set SOFTMAX_BENCH_LOCK to a file that everybody who measures here can write to"
-    with report_write_errors(lock.lock_file, usual):
+    with report_write_errors(lock.lock_file, USUAL):
         try:
             lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
         except Timeout:

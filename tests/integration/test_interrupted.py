@@ -39,6 +39,21 @@ def test_signal_ends_the_trial_and_reports_the_rest(hanging, tmp_path, number):
     assert (lines, json.loads(last)["status"]) == (before, "interrupted")
 
 
+IMPORTING = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_ctrl_c_while_the_program_is_imported_is_no_traceback(started, tmp_path):
+    process = started("list", **run_first(tmp_path, IMPORTING))
+    assert (process.communicate(), process.returncode) == (("", ""), 130)
+
+
 # Runs a command on a terminal of its own, which shows on stdout and is typed on by stdin.
 TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 

@@ -43,6 +43,7 @@ EXHIBITS = dict.fromkeys(REFUSED, (None, "222222")) | {
     "gate": (8, "022222"),
     "gate-impossible-alpha": (8, "222222"),
     "gate-instructions": (8, "022222"),
+    "gate-instructions-unknown-side": (2, "022222"),
     "gate-killed": (8, "022222"),
     "gate-looks-descending": (8, "222222"),
     "gate-unknown-side": (2, "022222"),
@@ -100,6 +101,9 @@ MUTATIONS = {
             "looks.json": None,
             "trials.jsonl": {3: {"values": {"time": 5e-324}}, 4: {"values": {"time": 1e18}}},
         },
+    },
+    "gate-instructions": {
+        "gate-instructions-unknown-side": {"trials.jsonl": {1: {"version": "third"}, 2: {}}},
     },
     "run": {
         "run-of-one-round": {

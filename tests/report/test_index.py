@@ -83,6 +83,8 @@ def test_command_is_judged_by_its_looks(results):
     folder = write_pairs(results / "a", plan, *processes([0.3] * 7))
     assert read_one(results).state == "interrupted"  # killed: it planned no looks
     store.save_looks(folder, {"command": (10, 30)})
+    with store.lock_folder(folder):
+        assert read_one(results).state == "running"
     assert read_one(results).state == "interrupted"
     store.save_looks(folder, {"command": (7,)})
     entry = read_one(results)
@@ -165,7 +167,7 @@ def test_unwritable_index_is_a_user_error(results, monkeypatch):
     with pytest.raises(UserError, match=r"cannot write to .*results: Is a directory"):
         write_index(results)
     assert [path.name for path in results.iterdir()] == ["index.html"]
-    monkeypatch.setattr(index, "can_draw", lambda: False)
+    monkeypatch.setattr(index, "find_obstacle", lambda: "pip install")
     with pytest.raises(UserError, match="pip install"):
         write_index(results)
 

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import re
+from types import SimpleNamespace
 
 import pytest
 from support.records import FAST, SLOW, bare, case, run, trials, write, write_on
@@ -88,6 +89,19 @@ def test_without_the_extra_there_are_no_charts_and_no_page(folder, monkeypatch, 
     assert "](epoch" not in write_one(folder)
     assert not list(folder.glob("*.svg"))
     assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("draw", "limit", "optimize"), [(False, -1, 0), (True, 2**30, 0), (True, -1, 2)]
+)
+def test_without_time_room_or_docstrings_there_are_no_charts(
+    folder, monkeypatch, draw, limit, optimize
+):
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
+    monkeypatch.setattr("sys.flags", SimpleNamespace(optimize=optimize))
+    write_report([load_run(folder)], draw=draw)
+    assert (folder / "summary.csv").exists()
+    assert not [*folder.glob("*.svg"), *folder.glob("*.html")]
 
 
 # ----- several runs

@@ -85,20 +85,19 @@ def check(
 def check_runs(folders: Sequence[Path], data: str | None) -> NoReturn:
     """Check stored runs, print a line for each fault, and exit."""
     failed = False
-    with await_host():
-        for folder in folders:
-            checked = check_run(folder, data)
-            faults = checked.faults
-            if missing := load_run(folder).missing_count:
-                faults.append(f"planned trials missing: {missing}. Measure them with --resume")
-            for fault in faults:
-                print_line(f"{folder}: {fault}")
-            again = "without params, so no parity was computed again"
-            if checked.judged:
-                again = f"parity of {checked.judged} of {checked.total} rows computed again"
-            plural = "" if len(faults) == 1 else "s"
-            print_line(f"{folder}: {again}; {len(faults)} fault{plural}")
-            failed = failed or bool(faults)
+    for folder in folders:
+        checked = check_run(folder, data)
+        faults = checked.faults
+        if missing := load_run(folder).missing_count:
+            faults.append(f"planned trials missing: {missing}. Measure them with --resume")
+        for fault in faults:
+            print_line(f"{folder}: {fault}")
+        again = "without params, so no parity was computed again"
+        if checked.judged:
+            again = f"parity of {checked.judged} of {checked.total} rows computed again"
+        plural = "" if len(faults) == 1 else "s"
+        print_line(f"{folder}: {again}; {len(faults)} fault{plural}")
+        failed = failed or bool(faults)
     raise typer.Exit(1 if failed else 0)
 
 

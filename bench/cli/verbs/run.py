@@ -23,6 +23,7 @@ from bench.records.schema import MAX_EPOCHS, MAX_INT, MAX_ROUNDS, Run
 from bench.runner import loop
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.host.signals import Ending
+from bench.runner.lock import open_host_lock
 from bench.runner.parity.stored import check_run
 from bench.runner.process import preflight
 from bench.runner.process.spec import parse_env
@@ -223,6 +224,7 @@ def run(
         print_plan(plan)
         return
     images = dataset.find(plan.data_source)
+    open_host_lock()  # may raise UserError, before anything is written
     if not resume:
         store.create_run(folder, plan)
     faults: list[str] = []
@@ -254,7 +256,7 @@ def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Pa
 
 def _end(folder: Path, plan: Run, status: int, faults: Sequence[str]) -> NoReturn:
     """Print the report of a run and exit. status: of a signal, or 0. faults: of its files."""
-    run = print_report(folder)
+    run = print_report(folder, draw=not status)
     if status:
         again = shlex.join(
             ["--resume", "--output", str(folder), *resuming.list_repeated_options(plan)]
@@ -262,4 +264,5 @@ def _end(folder: Path, plan: Run, status: int, faults: Sequence[str]) -> NoRetur
         print_line(f"interrupted. Go on with {again}")
         raise typer.Exit(status)
     refused = plan.preset == "share" and not print_sharing(run, faults)
-    raise typer.Exit(3 if run.failed_count else int(refused))
+    measured = run.textbook or any(row.succeeded for row in run.rows)
+    raise typer.Exit(3 if run.failed_count else int(refused) if measured else 4)

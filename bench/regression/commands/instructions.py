@@ -91,7 +91,7 @@ def compare_counts(records: Iterable[CommandRecord], tolerance: float) -> Metric
     """
     counts: dict[str, list[float]] = {BASELINE: [], CANDIDATE: []}
     for record in records:
-        if INSTRUCTIONS in record.values:
+        if INSTRUCTIONS in record.values and record.version in counts:
             counts[record.version].append(record.values[INSTRUCTIONS])
     before, after = counts.values()
     if not (before and after):

@@ -78,7 +78,8 @@ def measure_processes(
             progress(case)
         return
     progress(Transient(f"{pairs.name}: a first pair"))
-    measure_until_decided(pairs, pairs.end, progress)
+    with store.lock_folder(folder):
+        measure_until_decided(pairs, pairs.end, progress)
 
 
 def check_budget(pairs: "CommandPairs", counting: Sampler) -> None:

@@ -6,7 +6,6 @@ import pstats
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bench.regression.commands.measure_commands import CommandPairs
 from bench.regression.commands.sides import CommandSide, read_interpreter
 from bench.regression.result import FunctionCost, Reporter
 from bench.regression.versions import git
+from bench.runner.process.scratch import make_folder
 
 # Where a Python has its modules: each side may have a Python of its own.
 _MODULES = re.compile(r".*/(?:(?:site|dist)-packages|lib/python[\d.]+)/")
@@ -32,17 +32,17 @@ def profile_sides(
     """
     progress(f"{plan.arguments}: both sides once more, under a profiler")
     pairs, costs = CommandPairs(plan, sides), []
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-        commands = [use_cprofile(plan, place, f"{name}/{side}-") for side, place in sides.items()]
+    with make_folder() as folder:
+        commands = [use_cprofile(plan, place, f"{folder}/{side}-") for side, place in sides.items()]
         is_python = None not in commands
         if not is_python and not shutil.which(VALGRIND[0]):
             progress("no profile: what is not Python needs Valgrind. Install valgrind")
             return []
         for command, (side, place) in zip(commands, sides.items(), strict=True):
-            output = f"--cachegrind-out-file={name}/{side}-%p"
+            output = f"--cachegrind-out-file={folder}/{side}-%p"
             words = [*VALGRIND, output, *shlex.split(plan.arguments)]
             ended = pairs.run_once(side, command if command and is_python else words)
-            files = sorted(Path(name).glob(f"{side}-*"))
+            files = sorted(folder.glob(f"{side}-*"))
             if not (ended and files):
                 profiler = "cProfile" if is_python else VALGRIND[0]
                 progress(f"no profile: {side} fails under {profiler}. Try it, or raise --budget")

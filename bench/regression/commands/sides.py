@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from bench.regression.result import Reporter
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
 from bench.runner.process.interpreters import find_executable, require_executable
+from bench.runner.process.scratch import make_folder
 
 # Where a Python would find modules if it runs a script in a folder, or one of its own programs; and
 # which distributions it has.
@@ -101,14 +101,14 @@ def prepare_side(
     elif version.kind == "interpreter":
         python = require_executable(str(version.path))
     variables = {name: text for name, text in os.environ.items() if not _HIDDEN.fullmatch(name)}
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+    with make_folder() as place:
         if python is not None:
-            variables = use_python(python, variables, Path(name, "bin"))
+            variables = use_python(python, variables, place / "bin")
         # See proof.py; and a working tree stays without bytecode.
-        variables |= {BYTECODE: f"{name}/bytecode", **version.env}
+        variables |= {BYTECODE: f"{place}/bytecode", **version.env}
         folder = Path(str(version.path)) if version.kind == "folder" else Path.cwd()
         if version.kind == "revision":
-            top, folder = git.find_repository(), Path(name, "checkout")
+            top, folder = git.find_repository(), place / "checkout"
             assert top is not None  # the revision was found in it
             git.check_out(str(version.commit), folder)
             folder /= Path.cwd().resolve().relative_to(top)

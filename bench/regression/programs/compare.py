@@ -14,6 +14,7 @@ from bench.regression.programs.judge_pairs import make_program_result
 from bench.regression.programs.measure_pairs import measure_programs
 from bench.regression.programs.prepare import CaseOptions, prepare_comparison
 from bench.regression.stats.decision import Rule
+from bench.runner.lock import open_host_lock
 
 
 def compare_programs(
@@ -31,6 +32,7 @@ def compare_programs(
         plan = ready.plan
         folder, stopped = terms.choose_folder(plan), 0
         if plan.pairings:
+            open_host_lock()  # may raise UserError, before anything is written
             store.create_run(folder, plan, COMPARISON_PLAN)
             given = folder, plan, ready.data, ready.installations, terms.progress
             stopped = hold_host(terms.progress, partial(measure_programs, *given))

@@ -41,7 +41,8 @@ def measure_programs(
     end = now() + plan.budget
     # Compiled once for each side, unless the start itself is judged.
     warm_from = 0 if {"import", "set-up", "first-epoch"} & {*plan.gates} else 1
-    with Runner(folder, plan, data, installations=installations, warm_from=warm_from) as runner:
+    runner = Runner(folder, plan, data, installations=installations, warm_from=warm_from)
+    with store.lock_folder(folder), runner:
         state = _State(folder, plan, runner, data.features)
         for number, pairing in enumerate(plan.pairings, 1):
             progress(Transient(f"{pairing.name} ({number} of {len(plan.pairings)}): a first pair"))

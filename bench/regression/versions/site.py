@@ -1,6 +1,5 @@
 """Prepare what a version needs to run programs: its Python and its implementations."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -12,6 +11,7 @@ from bench.errors import UserError
 from bench.regression.result import Reporter
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version
+from bench.runner.process import scratch
 from bench.runner.process.interpreters import require_executable
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation
@@ -53,12 +53,12 @@ def prepare_site(
     path = Path(str(version.path)).resolve() if version.kind == "folder" else None
     match version.kind:
         case "revision" if whole:
-            with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-                git.check_out(str(version.commit), folder := Path(name, "checkout"))
+            with scratch.make_folder() as place:
+                git.check_out(str(version.commit), folder := place / "checkout")
                 yield Site(Installation(python), checkout=folder)
         case "revision":
-            with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-                folder = git.unpack(str(version.commit), version.name, Path(name))
+            with scratch.make_folder() as place:
+                folder = git.unpack(str(version.commit), version.name, place)
                 registry = read_registry(folder, version.name, progress)
                 yield Site(Installation(implementations=folder), registry)
         case "interpreter":

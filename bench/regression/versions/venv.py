@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -29,7 +28,7 @@ from bench.data import cache
 from bench.errors import UserError
 from bench.regression.result import Reporter
 from bench.regression.versions import git, names
-from bench.runner.process.scratch import MARK
+from bench.runner.process.scratch import MARK, make_folder
 from bench.runner.process.session import Session
 from bench.worker import machine
 from bench.worker.measure import now
@@ -103,13 +102,13 @@ def resolve_requirements(
         return tuple(requirements)
     python = ensure_environment(specify_environment((), None), progress)
     log = Path(python).parents[1].with_suffix(".log")
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+    with make_folder() as folder:
         spec = specify_environment(requirements, None, pip)
-        command, commits = _write_command(Path(python), Path(name), spec)
+        command, commits = _write_command(Path(python), folder, spec)
         # With what the others need: the newest release of a range may fit none of them.
-        command += ["--dry-run", "--ignore-installed", "--report", f"{name}/report"]
+        command += ["--dry-run", "--ignore-installed", "--report", f"{folder}/report"]
         _run(command, log, spec, progress)
-        items = json.loads(Path(name, "report").read_bytes())["install"]
+        items = json.loads((folder / "report").read_bytes())["install"]
     return tuple(sorted(_name_source(item, commits) for item in items if item["requested"]))
 
 
@@ -321,16 +320,16 @@ def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Reporte
 
     Nothing of it is left, also after an interrupt: what it has started, and its temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name, log.open("wb") as stream:
+    with make_folder() as folder, log.open("wb") as stream:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **spec.variables, "TMPDIR": name, MARK: f"{name}/"},
+            env={**os.environ, **spec.variables, "TMPDIR": str(folder), MARK: f"{folder}/"},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        with closing(Session(process, [], now() + _BUILD_SECONDS, Path(name))) as session:
+        with closing(Session(process, [], now() + _BUILD_SECONDS, folder)) as session:
             try:
                 in_time = session.wait() is not None
             finally:

@@ -49,7 +49,8 @@ def make_folder(folder: Path | None = None) -> Iterator[Path]:
     folder: of an earlier worker, which is taken if it has been removed; None for a new one.
     """
     if folder is None or folder.exists():
-        folder = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
+        # TMPDIR may be relative, and a worker runs in another folder.
+        folder = Path(tempfile.gettempdir()).absolute() / (PREFIX + secrets.token_hex(4))
     lock = _lock(folder)
     try:
         with report_scratch_errors():
