@@ -178,3 +178,15 @@ def test_command_merges_or_fails(parts, called):
     )
     status, out, err = called("merge", "x", "y", "--output", "out")
     assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_full_disk_names_the_output_and_nothing_hidden(parts, tmp_path, monkeypatch):
+    def fail(path, _):
+        if path.suffix == ".npy":
+            raise OSError(28, "No space left on device")
+        return path
+
+    monkeypatch.setattr(files, "write_file", fail)
+    with pytest.raises(UserError, match=r"out: No space left .* Free some space$") as refusal:
+        merge.merge_runs(parts, tmp_path / "out")
+    assert "resume" not in str(refusal.value)
