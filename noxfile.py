@@ -45,7 +45,8 @@ def install(session: nox.Session, *requirements: str, groups: tuple[str, ...] = 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure every framework and write the report: nox -s bench -- --quick."""
-    layers = {"--layers", "layers", "publish", "--preset=layers", "--preset=publish"}
+    names = ("layers", "publish", "share")
+    layers = {"--layers", *names, *(f"--preset={name}" for name in names)}
     install(session, "-e", ".[all,layers]" if layers & {*session.posargs} else ".[all]")
     session.run("python", "-m", "bench", "run", *session.posargs)
 

@@ -290,11 +290,12 @@ def _choose(*names: str) -> str:
 
 HEADINGS = {
     "order": Heading(
-        _choose("numba", "numpy", "jax", "keras-jax", "pytorch", "keras-torch"),
+        _choose("numba", "jax-scan", "numpy", "jax", "keras-jax", "pytorch", "keras-torch"),
         {
             "JAX over Numba": _over("jax", "numba"),
             "PyTorch over Numba": _over("pytorch", "numba"),
             "Keras on PyTorch over Numba": _over("keras-torch", "numba"),
+            "tuned lax.scan over Numba": _over("jax-scan", "numba"),
             "NumPy over Numba": _over("numpy", "numba"),
             "Keras on JAX over Numba": _over("keras-jax", "numba"),
             "PyTorch over JAX": _over("pytorch", "jax"),

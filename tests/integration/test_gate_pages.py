@@ -105,7 +105,7 @@ def assert_judged(process):
 def test_comment_is_posted_by_a_workflow_that_runs_no_code_of_the_change(tmp_path):
     (job,) = COMMENT["jobs"].values()
     (step,) = job["steps"]
-    assert COMMENT[True]["workflow_run"]["workflows"] == [GATE["name"]]  # "on" is a bool in YAML
+    assert GATE["name"] in COMMENT[True]["workflow_run"]["workflows"]  # "on" is a bool in YAML
     assert job["permissions"] == {"actions": "read", "pull-requests": "write"}
     assert (step.keys(), "${{" in step["run"]) == ({"env", "run"}, False)
     (tmp_path / "gh").write_text(GH)

@@ -25,7 +25,7 @@ PYTEST = ("-o", "addopts=")
 _BUILD_MINUTES = 20
 # The actions are pinned as in .github/workflows, which a test compares.
 _TEMPLATE = """\
-name: softmax-bench
+name: {name}
 on: pull_request
 permissions: {{}}
 concurrency:
@@ -150,6 +150,7 @@ class GateJob:
             packages.insert(0, "pytest-benchmark")
         step = f"      - run: |\n          pip install {shlex.join(packages)}\n"
         return _TEMPLATE.format(
+            name=self.path.stem,
             minutes=int(-(-budget // 60)) + _BUILD_MINUTES,
             depth=0 if self.is_built else 2,  # a build may take its version from a tag
             python=".".join(map(str, sys.version_info[:2])),
