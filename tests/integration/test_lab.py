@@ -53,7 +53,7 @@ def shell(tmp_path, program, surroundings):
     sbatch = SBATCH.format(python=programs / "any-python", small=SMALL)
     program("programs/sbatch", "").write_text(sbatch)
     program("programs/python3", f'exec {shlex.quote(sys.executable)} "$@"')
-    script, *_ = list_blocks("Without submitit")
+    script, *_ = list_blocks("Other batch systems, or ssh")
     (tmp_path / "bench.sbatch").write_text(script)
     variables = {**surroundings, **run_first(tmp_path, NO_CHARTS)}
     variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
@@ -89,7 +89,7 @@ def list_measured(folder):
 
 
 def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
-    _, submit, _ = list_blocks("Without submitit")
+    _, submit, _ = list_blocks("Other batch systems, or ssh")
     shell(f". .nox/bench/bin/activate\n{submit}")
     assert list_measured(tmp_path) == ["1", "2"]
     report = (tmp_path / "results" / "lab" / "report.md").read_text(encoding="utf-8")
@@ -100,7 +100,7 @@ def test_array_of_jobs_makes_runs_and_one_report(shell, environment, tmp_path):
 def test_run_on_each_host_makes_one_report(shell, environment, program, tmp_path):
     small = shlex.join(SMALL)
     program("programs/ssh", f'sh -c "$(echo "$2" | sed "s|--quick|{small}|")"')
-    *_, block = list_blocks("Without submitit")
+    *_, block = list_blocks("Other batch systems, or ssh")
     shell(f". .nox/bench/bin/activate\n{block}")
     assert list_measured(tmp_path) == ["HOST1", "HOST2"]
     report = (tmp_path / "results" / "lab" / "report.md").read_text(encoding="utf-8")
