@@ -25,7 +25,7 @@ SURROUNDINGS = {
     "closed stdin": "exec <&-",
     "private": "umask 077",
     "no home": "unset HOME",
-    "read-only home": "export HOME=/proc",
+    "read-only home": "unset SOFTMAX_BENCH_CACHE XDG_CACHE_HOME; export HOME=/proc",
     "temporary files here": "export TMPDIR=.",
     "another file system": "export TMPDIR=/dev/shm",
     "one core": "taskset -p -c 0 $$",
