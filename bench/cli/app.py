@@ -191,12 +191,14 @@ def main(command: typer.Typer | None = None) -> NoReturn:
     try:
         _run(command)
     except Exception as error:  # noqa: BLE001 - any other status means something else
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="softmax-bench-fault-", suffix=".txt", delete=False
-        ) as file:
-            traceback.print_exc(file=file)
-        name = type(error).__name__
-        _fail(f"a fault of the suite ({name}): {file.name} has the details. Please report it", 5)
+        try:
+            number, place = tempfile.mkstemp(".txt", "softmax-bench-fault-")
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                traceback.print_exc(file=file)
+        except OSError:  # there is no room for a file
+            place = traceback.format_exc()
+        fault = f"a fault of the suite ({type(error).__name__})"
+        _fail(f"{fault}: {place} has the details. Please report it", 5)
 
 
 def _run(command: typer.Typer | None) -> NoReturn:

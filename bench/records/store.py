@@ -117,13 +117,13 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a process is writing into a folder. Raises OSError."""
+    """Return whether a process is writing into a folder."""
     try:
         if (folder / LOCK).exists():
             with files.hold(folder / LOCK):
                 pass
-    except Timeout:
-        return True
+    except OSError as error:  # or a killed process left it where nobody can write now
+        return isinstance(error, Timeout)
     return False
 
 

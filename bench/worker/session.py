@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -242,6 +243,13 @@ def read_framework_peak() -> int | None:
     return max((peak for peak in peaks if peak is not None), default=None)
 
 
+class _Uncached(SourceFileLoader):
+    """Leave no bytecode in the user's repository; a framework that is imported keeps its own."""
+
+    def set_data(self, *_: object, **__: object) -> None:
+        """Write nothing."""
+
+
 def load_module(request: Document) -> ModuleType:
     """Import the implementation, by its module's name or its file's path.
 
@@ -253,11 +261,12 @@ def load_module(request: Document) -> ModuleType:
     # After ours: a neighbour may have the name of the suite's packages.
     ours = str(Path(__file__).parents[2])
     sys.path.insert(sys.path.index(ours) + 1 if ours in sys.path else 0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise ImportError(f"{path.name} is not a Python file")
+    loader = _Uncached(path.stem, str(path))
+    spec = importlib.util.spec_from_file_location(path.stem, path, loader=loader)
+    assert spec is not None  # there is a loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    sys.dont_write_bytecode = True  # the user's repository stays as it is
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module

@@ -85,7 +85,9 @@ def test_command_is_judged_by_its_looks(results):
     store.save_looks(folder, {"command": (10, 30)})
     with store.lock_folder(folder):
         assert read_one(results).state == "running"
+    (folder / "run.lock").mkdir()  # which cannot be opened, as on a disk that is only read
     assert read_one(results).state == "interrupted"
+    (folder / "run.lock").rmdir()
     store.save_looks(folder, {"command": (7,)})
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("command", "complete")
