@@ -17,6 +17,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
@@ -84,7 +85,7 @@ MEASURED_SIZES = (32, 128)  # of batches, from which n½ follows
 MODELS = 10_000
 CARD = "order"  # the picture that links to the site show, for which it has to be a PNG
 # How parts begin that are no paragraphs: tables, headings, pictures, HTML, code.
-UNWRAPPED = ("|", "#", "!", "<", "```")
+UNWRAPPED = ("|", "#", "!", "[!", "<", "```")
 WRAPPING = {"break_long_words": False, "break_on_hyphens": False}
 # The rows of the pictures: tables have all of them.
 DRAWN = (
@@ -244,15 +245,15 @@ def measure(name: str, options: Sequence[str]) -> None:
 def collect() -> dict[str, Evidence]:
     """Return what each finding rests on, by the name that the templates have for it."""
     runs = spans.read_runs()
-    first = next(iter(runs.values()))
+    place, first = next(iter(runs.items()))
     return {
         "order": find_order(runs),
         "backends": find_backends(runs),
-        "twins": find_twins(first),
+        "twins": find_twins(first, place),
         "releases": find_releases(),
-        "predictions": find_predictions(first),
+        "predictions": find_predictions(first, place),
         "threads": find_threads(runs),
-        "half": find_half_sizes(first),
+        "half": find_half_sizes(first, place),
         "many": find_many(runs),
         "together": find_together(spans.read_runs(SWEEPS), spans.read_runs(NOISY_SWEEPS)),
     }
@@ -412,9 +413,10 @@ def wrap(text: str) -> str:
     )
 
 
-def list_programs(names: Iterable[str]) -> Column:
-    """Return a column of programs, with the remark on each."""
-    return tables.list_words("program", [name + REMARKS.get(name, "") for name in names])
+def list_programs(names: Iterable[str], place: str | None = None) -> Column:
+    """Return a column of programs, with the remark on each. place: the only processor."""
+    heading = f"program, on a {place}" if place else "program"
+    return tables.list_words(heading, [name + REMARKS.get(name, "") for name in names])
 
 
 def pick(order: Sequence[str]) -> list[str]:
@@ -514,7 +516,7 @@ def find_backends(runs: Mapping[str, Published]) -> Evidence:
     )
 
 
-def find_twins(published: Published) -> Evidence:
+def find_twins(published: Published, place: str) -> Evidence:
     """What a flag costs at the start, and what it does to an epoch, on the first machine."""
     twins = [Twins(published.find(base), published.find(twin), flag) for base, twin, flag in TWINS]
     by_name = {one.twin.case.implementation: one for one in twins}
@@ -547,16 +549,19 @@ def find_twins(published: Published) -> Evidence:
             }
             for name, one in by_name.items()
         }
-        | {"loops": tabulate_loops(published)},
+        | {"loops": measure_loops(published)},
         (
-            list_programs(one.base.case.implementation for one in twins),
+            list_programs((one.base.case.implementation for one in twins), place),
             tables.list_words("with", [f"{one.flag} ({name})" for name, one in by_name.items()]),
             tables.list_times("epoch", [one.base.epoch for one in twins]),
             tables.list_times("epoch with it", [one.twin.epoch for one in twins]),
-            tables.list_times("start", [estimate_start(one.base) for one in twins]),
-            tables.list_times("start with it", [estimate_start(one.twin) for one in twins]),
             tables.list_times(
-                "warm start with it", [estimate_start(one.twin, warm=True) for one in twins]
+                "start [range of rounds]", [estimate_start(one.base) for one in twins]
+            ),
+            tables.list_times("start with it [range]", [estimate_start(one.twin) for one in twins]),
+            tables.list_times(
+                "warm start with it [range]",
+                [estimate_start(one.twin, warm=True) for one in twins],
             ),
             tables.list_words("pays", [one.pays() for one in twins]),
             tables.list_words("pays, warm", [one.pays(warm=True) for one in twins]),
@@ -565,24 +570,21 @@ def find_twins(published: Published) -> Evidence:
     )
 
 
-def tabulate_loops(published: Published) -> str:
-    """Return a table of what a loop that the compiler sees gives, and what the rest of a program.
+def measure_loops(published: Published) -> dict[str, list[str]]:
+    """Return by framework how much a loop that the compiler sees gives, and the rest of a program.
 
     Raises ValueError if either does not certainly give something in one of the frameworks.
     """
-    rows = {name: [published.find(one) for one in names] for name, names in LOOPS.items()}
-    columns = [tables.list_words("framework", rows)]
-    for title, place in (("the loop: times faster", 0), ("the rest: times faster", 1)):
-        gains = [compare_epochs(own[place], own[place + 1]) for own in rows.values()]
+    gains: dict[str, list[str]] = {}
+    for framework, names in LOOPS.items():
+        rows = [published.find(name) for name in names]
+        ratios = [compare_epochs(slow, fast) for slow, fast in pairwise(rows)]
         claim(
-            "a loop helps and so does the rest",
-            holds=all(one and (one.low or 0) > 1 for one in gains),
+            f"a loop helps {framework}, and so does the rest",
+            holds=all(one and (one.low or 0) > 1 for one in ratios),
         )
-        columns.append(tables.list_numbers(title, gains))
-    for place, title in enumerate(("a step a call", "its step in a loop", "tuned")):
-        times = [own[place].epoch for own in rows.values()]
-        columns.append(tables.list_times(f"epoch: {title}", times))
-    return render_table(tables.build_table("", columns, leading=1))
+        gains[framework] = [format_factor(one) for one in ratios if one]
+    return gains
 
 
 def find_releases() -> Evidence:
@@ -632,7 +634,7 @@ def describe_change(ratio: float) -> str:
     return f"{abs(ratio - 1):.0%} {'slower' if ratio > 1 else 'faster'}".replace("%", " %")
 
 
-def find_predictions(published: Published) -> Evidence:
+def find_predictions(published: Published, place: str) -> Evidence:
     """The time of labels for one image and for all test images, on the first machine."""
     times = {
         row.case.implementation: (row.prediction.single, row.prediction.typical)
@@ -651,10 +653,9 @@ def find_predictions(published: Published) -> Evidence:
             "one": {name: format_typical(times[name][0]) for name in order},
             "share": format_percent(one.mean / many.mean),
             "call": {way: format_typical(ways["tensorflow", way]) for way in labels.WAYS},
-            "ways": labels.tabulate(LABELS),
         },
         (
-            list_programs(order),
+            list_programs(order, place),
             tables.list_times("one image", [times[name][0] for name in order]),
             tables.list_times("10,000 images", [times[name][1] for name in order]),
         ),
@@ -746,7 +747,7 @@ def compare_threads(published: Published) -> ThreadRatios:
     return ThreadRatios({name: ratios[name] for name in order}, slower, faster)
 
 
-def find_half_sizes(published: Published) -> Evidence:
+def find_half_sizes(published: Published, place: str) -> Evidence:
     """Up to which batch size half of a step is overhead, and what that predicts."""
     names = {row.case.slug: row.case.implementation for row in published.list_rows()}
     costs: dict[str, StepCost] = {
@@ -774,7 +775,7 @@ def find_half_sizes(published: Published) -> Evidence:
     return Evidence(
         {"close": close},
         (
-            list_programs(order),
+            list_programs(order, place),
             tables.list_numbers("n½, images", [sizes[name] for name in order]),
             *(
                 tables.list_words(
@@ -803,7 +804,7 @@ def find_many(runs: Mapping[str, Published]) -> Evidence:
         times = {row.case.implementation: row for row in select_softmax(other)}
         first = min(times, key=other.time_trainings)
         claim(f"Numba trains most models in an hour, {processor}", holds=first == "numba")
-    published = next(iter(runs.values()))
+    place, published = next(iter(runs.items()))
     hours: dict[str, tuple[Interval, Interval, Interval]] = {}
     before = published.time_before_import()
     for row in select_softmax(published):
@@ -841,7 +842,7 @@ def find_many(runs: Mapping[str, Published]) -> Evidence:
             "before": format_typical(before),
         },
         (
-            list_programs(order),
+            list_programs(order, place),
             tables.list_numbers("in one process, hours", [hours[name][0] for name in order]),
             tables.list_numbers("a process each, warm, hours", [hours[name][1] for name in order]),
             tables.list_numbers("a process each, cold, hours", [hours[name][2] for name in order]),
@@ -849,7 +850,7 @@ def find_many(runs: Mapping[str, Published]) -> Evidence:
         lambda: pictures.chart_dots(
             {name: [hours[name][0] / (1 / 3600)] for name in pick(order)},
             title,
-            f"five epochs each, in one process, on a {next(iter(runs))}; bars: 95 % intervals",
+            f"five epochs each, in one process, on a {place}; bars: 95 % intervals",
             write=format_wall,
         ),
     )
@@ -899,10 +900,11 @@ def find_together(runs: Mapping[str, Published], noisy: Mapping[str, Published])
             "noisy": next(iter(noisy)),
         },
         (
-            list_programs(rates),
+            list_programs(rates, processor),
             *(
                 tables.list_numbers(
-                    f"{size:,} model{'s' * (size > 1)}", [own.get(size) for own in rates.values()]
+                    f"{size:,} at once, models × epochs a second",
+                    [own.get(size) for own in rates.values()],
                 )
                 for size in sizes
             ),

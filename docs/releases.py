@@ -309,7 +309,6 @@ def describe_chain(name: str, chain: Chain, links: Sequence[Link]) -> str:
         f"![{title}]({path}.svg)",
         list_changes(name, links),
         *(f"{link.before} → {link.after}: {escape(link.reason)}" for link in links if link.reason),
-        f"[Every pair of releases]({path}.csv)",
     ]
     return "\n\n".join(parts)
 

@@ -391,7 +391,7 @@ def _format_sides(baseline: str, candidate: str) -> str:
 def build_document(result: ComparisonResult) -> dict[str, object]:
     """Return the JSON document: times in seconds, memory in bytes, ratios as they are.
 
-    docs/design.md describes its keys.
+    docs/gate/json.csv describes its keys.
     """
     cases = []
     for case in result.cases:

@@ -266,7 +266,7 @@ def test_impossible_calibration_is_refused_in_one_line(calibrated, tmp_path, fla
 ARCHIVES = Path(bench.__file__).parents[1] / "results" / "reference"
 
 
-# docs/gate/evidence.md: slowdown, how it came into the candidate, budget and machine, with numbers
+# docs/gate/injected.csv: slowdown, how it came into the candidate, budget and machine, with numbers
 # of verdicts "slower" and "faster", and of decisions.
 PUBLISHED = {
     "amd-epyc-2-cores": {
