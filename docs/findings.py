@@ -534,8 +534,8 @@ def find_twins(published: Published, place: str) -> Evidence:
         for one in sorted(twins, key=lambda one: one.speedup)
     ]
     title = (
-        f"torch.compile around a step: {format_number(1 / compiled[0].speedup, 2)} times slower; "
-        f"ten steps in one graph: {format_number(compiled[1].speedup, 2)} times faster"
+        f"torch.compile around a step takes {format_number(1 / compiled[0].speedup, 2)} times as "
+        f"long; ten steps in one graph are {format_number(compiled[1].speedup, 2)} times as fast"
     )
     return Evidence(
         {
@@ -630,7 +630,7 @@ def find_releases() -> Evidence:
 def describe_change(ratio: float) -> str:
     """Return a ratio of times in words."""
     if ratio < 2 / 3:
-        return f"{format_number(1 / ratio, 2)} times faster"
+        return f"{format_number(1 / ratio, 2)} times as fast"
     return f"{abs(ratio - 1):.0%} {'slower' if ratio > 1 else 'faster'}".replace("%", " %")
 
 

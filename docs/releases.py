@@ -35,6 +35,7 @@ from bench.analysis.intervals import Interval
 from bench.data import cache
 from bench.planning.cases import list_distributions
 from bench.records.layout import COMPARISON_PLAN
+from bench.records.store import is_locked
 from bench.regression.result import CaseComparison
 from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
@@ -228,6 +229,8 @@ def measure(name: str, chain: Chain) -> None:
         folder = MEASURED / name / f"{before}-{after}"
         if (folder / VERDICT).exists():
             continue
+        if is_locked(folder):  # by what a killed command has started
+            sys.exit(f"another process is measuring into {folder}. Wait for its end")
         shutil.rmtree(folder, ignore_errors=True)
         command = [sys.executable, "-m", "bench", "ab", "--output", str(folder)]
         command += list_options(chain, before, after)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
@@ -270,5 +271,6 @@ def _refuse_empty_words(words: Sequence[str]) -> None:
 
 
 def _fail(message: str, status: int = 2) -> NoReturn:
-    print(f"softmax-bench: {join_lines(message)}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it any more
+        print(f"softmax-bench: {join_lines(message)}", file=sys.stderr)
     sys.exit(status)

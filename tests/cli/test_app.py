@@ -129,6 +129,19 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
         assert len(store.read_records(tmp_path / "out")) == 1
 
 
+def test_error_that_nobody_reads_is_no_fault(tmp_path, surroundings):
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", "report", "nothing"],
+        env={**surroundings, "TMPDIR": str(tmp_path)},
+        stderr=writer,
+        check=False,
+    )
+    os.close(writer)
+    assert (ended.returncode, [*tmp_path.iterdir()]) == (2, [])
+
+
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [

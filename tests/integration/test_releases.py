@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.analysis.intervals import Interval
+from bench.records.store import lock_folder
 from bench.worker.machine import ROOT
 
 
@@ -147,6 +148,14 @@ def test_measure_stopped_by_a_signal_leaves_the_link_unmeasured(tool, monkeypatc
     with pytest.raises(SystemExit):
         tool.measure("jax", tool.CHAINS["jax"])
     assert not (tool.MEASURED / "jax" / "0.1-0.2" / tool.VERDICT).exists()
+
+
+def test_measure_waits_for_what_a_killed_one_has_started(tool, commands):
+    folder = tool.MEASURED / "jax" / "0.1-0.2"
+    folder.mkdir(parents=True)
+    with lock_folder(folder), pytest.raises(SystemExit, match=r"0\.1-0\.2\. Wait"):
+        tool.measure("jax", tool.CHAINS["jax"])
+    assert (folder.is_dir(), commands) == (True, [])
 
 
 def test_page_shows_why_a_release_was_not_measured(tool, commands):

@@ -33,6 +33,11 @@ SURROUNDINGS = {
     "few files": "ulimit -n 64",
     "a stranger's path": 'mkdir "it\'s\n\N{PARTY POPPER}" && cd "it\'s\n\N{PARTY POPPER}"',
     "no git": "mkdir programs && export PATH=$PWD/programs",
+    # As another user's, without .git. Root may write into it.
+    "a read-only copy": (
+        "cp -R $PYTHONPATH/bench $PYTHONPATH/implementations . && chmod -R a-w bench && "
+        "export PYTHONPATH=$PWD"
+    ),
 }
 # Without charts there is no index, and without a place for the data no run.
 REFUSED = {

@@ -33,7 +33,6 @@ concurrency:
   cancel-in-progress: true
 jobs:
   gate:
-    name: base against candidate
     runs-on: ubuntu-24.04
     timeout-minutes: {minutes}
     permissions:

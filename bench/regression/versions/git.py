@@ -164,10 +164,12 @@ def check_out(commit: str, folder: Path) -> None:
     and leaves nothing in the repository.
     """
     top, new = str(find_repository()), ("-C", str(folder))
+    # git has trusted the repository, or there would be no top. It asks again about its .git.
+    pack = "--upload-pack=git -c safe.directory='*' upload-pack"
     for arguments in (
-        ("clone", "--quiet", "--shared", "--no-checkout", top, str(folder)),
+        ("clone", "--quiet", "--shared", "--no-checkout", pack, top, str(folder)),
         # Of a shallow repository, a clone has what HEAD and the branches have, and no other commit.
-        (*new, "fetch", "--quiet", "--update-shallow", top, commit),
+        (*new, "fetch", "--quiet", "--update-shallow", pack, top, commit),
         (*new, "checkout", "--quiet", "--detach", commit),
     ):
         process = _run_git(*arguments)
@@ -219,4 +221,4 @@ def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 def _last_line(stderr: bytes) -> str:
     """Return the last line of an error output, which usually names the reason."""
     lines = stderr.decode("utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")
+    return next((line.strip(" .") for line in reversed(lines) if line.strip()), "no reason given")

@@ -1,5 +1,6 @@
 """The implementations of a git revision, and its registry."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_commit_is_checked_out_with_its_history_and_leaves_nothing(repository, t
     assert after == before
     with pytest.raises(UserError, match="git says"):
         git.check_out("0" * 40, tmp_path / "two")
+
+
+def test_repository_of_another_user_is_checked_out_once_git_trusts_it(
+    repository, tmp_path, monkeypatch
+):
+    folder, config = tmp_path / "one", tmp_path / "config"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(UserError, match=re.escape(f"safe.directory {repository.folder}. Fix")):
+        git.check_out("HEAD", folder)
+    config.write_text(f"[safe]\ndirectory = {repository.folder}\ndirectory = {folder}\n")
+    git.check_out("HEAD", folder)
+    assert (folder / "implementations").is_dir()
 
 
 def test_commit_that_a_shallow_clone_has_fetched_is_checked_out(repository, tmp_path, monkeypatch):

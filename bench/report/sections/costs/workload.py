@@ -59,7 +59,7 @@ ONE_SEED_NOTE = (
 )
 SEEDS_NOTE = (
     "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
-    "weights. All rows of a round share a seed, so it says nothing of differences between rows."
+    "weights. Rows of a round share seeds, so it says nothing of differences between rows."
 )
 ONE_VS_REST_NOTE = (
     "One-vs-rest trains other mathematics and updates its weights once an image, {:,} times an "
