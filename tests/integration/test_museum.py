@@ -33,8 +33,7 @@ REFUSED = (
     *("calibration-impossible-alpha", "calibration-looks-descending", "calibration-of-one-pair"),
     *("calibration-processors-are-a-text", "calibration-too-many-looks"),
     *("calibration-without-decision", "gate-values-without-ratio", "run-deep-plan"),
-    *("run-format-1", "run-format-2", "run-format-6", "run-format-7", "run-format-7-first"),
-    *("run-huge-seed", "run-link-for-entropy"),
+    *("run-format-1", "run-format-7", "run-huge-seed", "run-link-for-entropy"),
     *("run-newer-format", "run-too-many-trials", "run-without-cases"),
 )
 # By exhibit: the rows of bench.load, None if it refuses, and the exit status of each verb.
