@@ -295,9 +295,9 @@ Pytest = Annotated[
     str | None,
     cases_option(
         metavar="ARGUMENTS",
-        help="Measure tests of pytest-benchmark, which pytest finds with these arguments, such as "
-        "tests/bench_x.py; judge the minimum of each with --metric time, or the mean of its CPU "
-        "time with cpu-time.",
+        help="Measure tests of pytest-benchmark or CodSpeed, which pytest finds with these "
+        "arguments, such as tests/bench_x.py; judge the minimum of each with --metric time, or the "
+        "mean of its CPU time with cpu-time.",
     ),
 ]
 Prepare = Annotated[

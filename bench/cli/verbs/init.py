@@ -31,7 +31,8 @@ def init(
     command: Annotated[
         str | None,
         options.cases_option(
-            metavar="COMMAND", help="Guard this command; without it, tests of pytest-benchmark."
+            metavar="COMMAND",
+            help="Guard this command; without it, tests of pytest-benchmark or CodSpeed.",
         ),
     ] = None,
     additions: options.Additions = None,

@@ -33,6 +33,7 @@ concurrency:
   cancel-in-progress: true
 jobs:
   gate:
+    name: gate
     runs-on: ubuntu-24.04
     timeout-minutes: {minutes}
     permissions:

@@ -1,6 +1,7 @@
 """Run a command of a user's own as a process: its time, its output and its end."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -81,7 +82,9 @@ class Command(Child):
         self._family.leader = self._session.process.pid
         if self._watcher:
             # It may end before it is looked at.
-            self._watcher.seen |= find_script(spec.arguments, spec.folder)
+            program, *arguments = spec.arguments
+            program = shutil.which(program, path=spec.variables.get("PATH")) or program
+            self._watcher.seen |= find_script([program, *arguments], spec.folder)
             self._watcher.start()
 
     def iterate(self) -> float:

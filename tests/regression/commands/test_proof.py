@@ -123,11 +123,13 @@ def test_module_that_is_read_as_text_was_not_run(ran, arguments):
 def test_script_has_run_however_soon_it_ends(sides, ran, monkeypatch):
     monkeypatch.setattr("bench.runner.process.command.LOOK_SECONDS", 60.0)
     for folder in sides:
-        (folder / "pkg" / "lib.py").rename(folder / "job.sh")
-        (folder / "job.sh").write_text(f": {folder}")
+        job = (folder / "pkg" / "lib.py").rename(folder / "pkg" / "job")
+        job.write_text(f"#!/bin/sh\n: {folder}")
+        job.chmod(0o755)
     (sides[1] / "new.txt").unlink()
     (sides[1] / "other.py").write_text("")
-    assert ran("sh", "job.sh") is None
+    assert ran("sh", "pkg/job") is None
+    assert ran("job", PATH=f"{sides[0]}/pkg:{os.environ['PATH']}") is None
     assert "other.py" in ran("true")
 
 
