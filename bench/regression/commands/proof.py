@@ -27,23 +27,8 @@ BYTECODE = "PYTHONPYCACHEPREFIX"  # names the folder: see ``cmdline`` in Python'
 _LONG_AGO = 1_000_000_000  # nanoseconds since 1970
 MAX_NAMES = 3
 _COMPILED = {".so", ".dylib", ".pyd"}
-_SOURCES = {
-    ".c",
-    ".cc",
-    ".cpp",
-    ".cxx",
-    ".cu",
-    ".f",
-    ".f90",
-    ".go",
-    ".h",
-    ".hpp",
-    ".pxd",
-    ".pxi",
-    ".pyx",
-    ".rs",
-    ".zig",
-}
+_SOURCES = {".c", ".cc", ".cpp", ".cxx", ".cu", ".f", ".f90", ".go", ".h", ".hpp"}
+_SOURCES |= {".pxd", ".pxi", ".pyx", ".rs", ".zig"}
 _DOCUMENTS = {".adoc", ".cff", ".gif", ".jpg", ".md", ".png", ".rst", ".svg"}
 
 Snapshot = Mapping[Path, tuple[int, str]]  # the change time and the hash of each file
