@@ -113,7 +113,7 @@ EXTRAS |= dict.fromkeys(("cloudpickle", "submitit"), "cluster")
 class Command(TyperCommand):
     """A verb, whose help has no type beside an option that takes no value."""
 
-    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+    def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, also that of the help."""
         return hide_types(super().get_params(ctx))
 
@@ -121,11 +121,11 @@ class Command(TyperCommand):
 class Verbs(TyperGroup):
     """The verbs, of which the one that is used is imported."""
 
-    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+    def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, also those of the help and of completion."""
         return hide_types(super().get_params(ctx))
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[Any, ...]:  # type: ignore[override]
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, ...]:
         """Return the verb that the arguments name, with its options. Raises UserError."""
         name, _, rest = super().resolve_command(ctx, args)
         # A shell completes words of a verb that does not exist.

@@ -2,7 +2,7 @@
 
 ``python docs/studies/labels.py measure ROUNDS FILE`` starts a new process for each backend and
 round, on one core, and appends a line for each way of labelling: the median seconds of its calls.
-``show FILE`` prints the table of docs/findings.md. Keras's ``predict`` says in its docstring that
+``show FILE`` prints them as a table. Keras's ``predict`` says in its docstring that
 it is not made for loops over small inputs, and advises to call the model.
 """
 

@@ -221,4 +221,5 @@ def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 def _last_line(stderr: bytes) -> str:
     """Return the last line of an error output, which usually names the reason."""
     lines = stderr.decode("utf-8", errors="replace").split("\n")
-    return next((line.strip(" .") for line in reversed(lines) if line.strip()), "no reason given")
+    named = [line.strip().rstrip(".") for line in lines if line.strip()]
+    return named[-1] if named else "no reason given"

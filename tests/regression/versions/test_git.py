@@ -50,7 +50,10 @@ def test_repository_of_another_user_is_checked_out_once_git_trusts_it(
     folder, config = tmp_path / "one", tmp_path / "config"
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(UserError, match=re.escape(f"safe.directory {repository.folder}. Fix")):
+    with pytest.raises(
+        UserError,
+        match=re.escape(f"says: git config --global --add safe.directory {repository.folder}. Fix"),
+    ):
         git.check_out("HEAD", folder)
     config.write_text(f"[safe]\ndirectory = {repository.folder}\ndirectory = {folder}\n")
     git.check_out("HEAD", folder)
