@@ -103,8 +103,12 @@ PAGES |= dict.fromkeys(("compare", "export"), "records")
 PAGES |= dict.fromkeys(("gate", "bisect"), "gate/reference")
 PAGES |= {"init": "gate/start", "check": "parity", "ab": "framework", "submit": "cluster"}
 PAGES |= {"machine": "gpu", "merge": "design", "list": "adding-an-implementation"}
-# Options of another verb that people look for in ``ab``.
-MOVED = ("--command", "--pytest", "--metric", "--prepare")
+# What to use in place of a verb or an option that a command line does not have: it was retired, or
+# another verb has it.
+RETIRED = dict.fromkeys(
+    ("--command", "--pytest", "--metric", "--prepare"),
+    "commands and tests are measured by softmax-bench gate. Write gate instead of ab",
+)
 # What verbs need beyond the dependencies of bench gate, and the extra that has it.
 EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")
 EXTRAS |= dict.fromkeys(("cloudpickle", "submitit"), "cluster")
@@ -214,9 +218,9 @@ def _run(command: typer.Typer | None) -> NoReturn:
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:
-        if getattr(error, "option_name", "") in MOVED:
-            _fail("commands and tests are measured by softmax-bench gate. Write gate instead of ab")
-        _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
+        name = getattr(error, "option_name", "") or next(iter(words), "")
+        message = error.format_message().replace("Value error, ", "")  # pydantic's prefix
+        _fail(RETIRED.get(name, message))
     except OSError as error:
         file = os.fsdecode(error.filename) if error.filename else "the system"
         remedy = suggest_remedy(error, "Choose another file or fix its permissions")
