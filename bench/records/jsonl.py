@@ -26,6 +26,7 @@ from bench.records.schema import (
     CommandRecord,
     RooflineRecord,
     TextbookRecord,
+    TimedEpoch,
     TraceRecord,
     TrialRecord,
 )
@@ -236,8 +237,10 @@ def _is_complete(record: AnyRecord) -> bool:
             judged = [parity for parity in (record.parity, record.noise_parity) if parity]
             scored = min(len(record.validation_accuracy), len(record.test_accuracy))
             others = *record.kernel_seconds, *record.predict_seconds, *record.predict_one_seconds
+            epochs = {len(getattr(record, name)) for name in TimedEpoch.__struct_fields__}
             return (
-                0 < case.batch_size <= case.samples
+                epochs <= {0, len(record.epoch_seconds)}  # older records lack some of the lists
+                and 0 < case.batch_size <= case.samples
                 and case.threads > 0
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
                 and min(others, default=1) >= MIN_SECONDS

@@ -238,6 +238,16 @@ class BaseJudgement(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""  # see ``Trial``
 
 
+class TimedEpoch(msgspec.Struct, frozen=True, kw_only=True):
+    """One timed epoch: ``Measurement`` has a list of each of these, with what it means."""
+
+    epoch_seconds: Seconds
+    epoch_cpu_seconds: Seconds
+    worker_epoch_seconds: Seconds
+    epoch_delay_seconds: Seconds
+    epoch_faults: Count
+
+
 class Measurement(msgspec.Struct, kw_only=True):
     """The raw values of one trial, all of them in its record; their names give the unit.
 
@@ -289,6 +299,16 @@ class Measurement(msgspec.Struct, kw_only=True):
     device_conditions: dict[str, Value | None] = {}  # of a GPU, before and after the timed epochs
     # Of a GPU, over all timed epochs; older records may have that of a CPU, which no report shows.
     energy_joules: Amount | None = None
+
+    def add_epoch(self, epoch: TimedEpoch) -> None:
+        """Add a timed epoch to all lists."""
+        for name in TimedEpoch.__struct_fields__:
+            getattr(self, name).append(getattr(epoch, name))
+
+    def forget_epochs(self) -> None:
+        """Forget all timed epochs."""
+        for name in TimedEpoch.__struct_fields__:
+            getattr(self, name).clear()
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params, Problem
 from bench.data.dataset import Dataset
 from bench.planning.cases import MODEL_COPIES
-from bench.records.schema import Case, Measurement
+from bench.records.schema import Case, Measurement, TimedEpoch
 from bench.runner.host.gpu import GpuMonitor, subtract_joules
 from bench.runner.host.kernel import measure_kernel, probe_memory
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
@@ -133,19 +133,22 @@ class Drive:
 
     def train_timed(self, epoch: Epoch, *, kernel: bool = False) -> None:
         """Train an epoch that is timed: from weights of its own, unless it is of the stretch."""
-        measurement = self.measurement
         if epoch.part == "timed":
             self.reset(epoch)
         if kernel:
             self.time_kernel()
         faults = self.worker.family.read_faults()
         reply = self.train(epoch, self._find_look(epoch))
-        measurement.epoch_faults.append(self.worker.family.read_faults() - faults)
         self._looked |= reply.looked
-        measurement.epoch_seconds.append(self._subtract_ping(reply))
-        measurement.worker_epoch_seconds.append(reply.noted)
-        measurement.epoch_cpu_seconds.append(reply.cpu_seconds)
-        measurement.epoch_delay_seconds.append(reply.delay)
+        self.measurement.add_epoch(
+            TimedEpoch(
+                epoch_seconds=self._subtract_ping(reply),
+                epoch_cpu_seconds=reply.cpu_seconds,
+                worker_epoch_seconds=reply.noted,
+                epoch_delay_seconds=reply.delay,
+                epoch_faults=self.worker.family.read_faults() - faults,
+            )
+        )
 
     def _find_look(self, epoch: Epoch) -> float | None:
         """Return after how many seconds of an epoch the parent looks; None for not in it.
@@ -187,20 +190,9 @@ class Drive:
         if timed and epochs:
             measurement.stretch_timed = median(measurement.epoch_seconds) >= LONG_EPOCH
             if not measurement.stretch_timed:
-                self._forget_epochs()
-
-    def _forget_epochs(self) -> None:
-        """Forget the times of the stretch."""
-        measurement, self._disturbed_kernels, self._looked = self.measurement, 0, False
-        for values in (
-            measurement.epoch_seconds,
-            measurement.worker_epoch_seconds,
-            measurement.epoch_cpu_seconds,
-            measurement.epoch_delay_seconds,
-            measurement.epoch_faults,
-            self.kernel_seconds,
-        ):
-            values.clear()
+                measurement.forget_epochs()
+                self.kernel_seconds.clear()
+                self._disturbed_kernels, self._looked = 0, False
 
     def warm_up(self) -> None:
         """Train a GPU, untimed, until its clocks are up."""
