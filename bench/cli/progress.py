@@ -133,7 +133,7 @@ class RunRecords:
 
     def list_rows(self) -> Sequence[Row]:
         """Return the rows of all records so far."""
-        return divide_by_machine(self._folder, self._plan, self._contents)[0].rows
+        return divide_by_machine(self._folder, self._plan, self._contents, {})[0].rows
 
 
 def format_start(

@@ -292,7 +292,7 @@ def list_sizes(
 
 
 def plan_trials(run: Run) -> list[Trial]:
-    """Return all trials of a run, round by round; ``find_missing_trials`` has their order.
+    """Return all trials of a run, round by round; ``Schedule`` has their order.
 
     Randomised blocks: each round measures every case once, in a random order of the run's own, so
     that drift of the machine affects all cases alike.
@@ -350,43 +350,78 @@ class Part(IntEnum):
     SWEEP = 9
 
 
-def find_missing_trials(
-    run: Run, records: Iterable[Record], find_settled: FindSettled | None = None
-) -> dict[Part, list[Trial]]:
-    """Return the trials without a record by their parts, in order; interrupted ones are missing.
+class Schedule:
+    """What of a run is still to be measured: its trials without a record, by parts and in order.
 
     find_settled: judges the rows of a run that has a stopping rule; without it, each round has all
     of them. What a round leaves out follows from the rounds before, so a run that is resumed goes
     on with the same rows. For rounds that have not begun it is a guess.
+    records: all so far. missing: no part is empty; interrupted trials are missing.
     """
-    records = list(records)
-    complete = {record.trial for record in records if record.status != "interrupted"}
-    chosen = choose_threads(run, records)
-    sorter = _Sorter(run, chosen, records, find_settled if run.stopping else None)
-    parts: dict[Part, list[Trial]] = {part: [] for part in Part}
-    for trial in plan_trials(chosen):
-        if trial.id not in complete and (part := sorter.find_part(trial)):
-            parts[part].append(trial)
-    return {part: trials for part, trials in parts.items() if trials}
-
-
-class _Sorter:
-    """Find the part of a trial. run, chosen: the plan, and with chosen threads."""
 
     def __init__(
-        self, run: Run, chosen: Run, records: Sequence[Record], find_settled: FindSettled | None
+        self, run: Run, records: Iterable[Record] = (), find_settled: FindSettled | None = None
     ) -> None:
-        self._chosen, self._records, self._find_settled = chosen, records, find_settled
-        self._times = group_epochs(records)
-        self._rule, self._shared = run.stopping or LEADERS, run.preset == "share"
-        self._last = max((record.round for record in records), default=0)
+        self.records = list(records)
+        self.missing: dict[Part, list[Trial]] = {}
+        self._run = run
+        self._rule = run.stopping or LEADERS
+        self._find_settled = find_settled if run.stopping else None
         self._single = {case.base_slug: case for case in run.cases}
         self._variants = {case.slug for case in run.variants}
-        self._swept = {case.slug for case in run.sweep}
-        self._used = {(case.device, case.threads) for case in (*chosen.cases, *chosen.sweep)}
-        self._known: dict[tuple[int, StoppingRule], Collection[str]] = {}
+        self._sort()
 
-    def find_part(self, trial: Trial) -> Part | None:
+    @property
+    def remaining(self) -> list[Trial]:
+        """All missing trials in their order."""
+        return [trial for trials in self.missing.values() for trial in trials]
+
+    def add(self, record: Record) -> None:
+        """Take in a record, after which other trials may be missing.
+
+        They are sorted again where a round of a part is over, or threads may have been chosen:
+        in between, no record changes which trials follow.
+        """
+        self.records.append(record)
+        before = self._find_place()
+        if record.status != "interrupted":
+            parts = {
+                part: [trial for trial in trials if trial.id != record.trial]
+                for part, trials in self.missing.items()
+            }
+            self.missing = {part: trials for part, trials in parts.items() if trials}
+        if self._find_place() != before or record.case.slug in self._variants:
+            self._sort()
+
+    def _find_place(self) -> tuple[Part, int] | None:
+        """Return the part and the round of the first missing trial; None if there is none."""
+        return next(((part, trials[0].round) for part, trials in self.missing.items()), None)
+
+    def _sort(self) -> None:
+        """Find what is missing by all records so far."""
+        complete = {record.trial for record in self.records if record.status != "interrupted"}
+        chosen = choose_threads(self._run, self.records)
+        trials = [trial for trial in plan_trials(chosen) if trial.id not in complete]
+        self._times = group_epochs(self.records)
+        self._swept = {case.slug for case in chosen.sweep}
+        self._used = {(case.device, case.threads) for case in (*chosen.cases, *chosen.sweep)}
+        # Rounds that have not begun leave out the same rows, as far as is known.
+        self._begun = 1 + max((record.round for record in self.records), default=0)
+        rounds = {min(trial.round, self._begun) for trial in trials}
+        rounds |= {min(TRIES + 1, self._begun)} if self._variants else set()
+        self._settled: dict[tuple[int, StoppingRule], Collection[str]] = {}
+        if self._find_settled:
+            for number in rounds - {1}:
+                before = [record for record in self.records if record.round < number]
+                for rule in {self._rule, LEADERS}:
+                    self._settled[number, rule] = self._find_settled(chosen, before, rule)
+        parts: dict[Part, list[Trial]] = {part: [] for part in Part}
+        for trial in trials:
+            if part := self._find_part(trial):
+                parts[part].append(trial)
+        self.missing = {part: trials for part, trials in parts.items() if trials}
+
+    def _find_part(self, trial: Trial) -> Part | None:
         """Return the part of a trial, or None if it is not needed."""
         case, number = trial.case, trial.round
         if trial.kind != "trial":
@@ -399,7 +434,7 @@ class _Sorter:
         if number > 1 and self._is_settled(case, number, self._rule):
             return None
         if number < 3:
-            return Part.FIRST if self._shared else Part(number)
+            return Part.FIRST if self._run.preset == "share" else Part(number)
         settled = self._is_settled(case, number, LEADERS)
         return Part.MORE if number > 3 else Part.THIRD if settled else Part.LEADERS
 
@@ -414,14 +449,7 @@ class _Sorter:
 
     def _is_settled(self, case: Case, number: int, rule: StoppingRule) -> bool:
         """Return whether a rule measures a row no further, by the rounds before one."""
-        # Rounds that have not begun leave out the same rows, as far as is known.
-        key = min(number, self._last + 1), rule
-        if self._find_settled is None:
-            return False
-        if key not in self._known:
-            before = [record for record in self._records if record.round < key[0]]
-            self._known[key] = self._find_settled(self._chosen, before, rule)
-        return case.slug in self._known[key]
+        return case.slug in self._settled.get((min(number, self._begun), rule), ())
 
 
 def list_needed(run: Run, missing: Mapping[Part, Sequence[Trial]]) -> list[Trial]:

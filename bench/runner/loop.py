@@ -1,7 +1,7 @@
 """Measure the missing trials of a run one after the other, and estimate how long they take."""
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
@@ -12,10 +12,10 @@ from bench.analysis.stopping import find_settled
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.planning.cases import get_size, list_distributions
-from bench.planning.plan import FindSettled, Part, find_missing_trials
+from bench.planning.plan import Part, Schedule
 from bench.planning.threads import choose_threads
 from bench.records import store
-from bench.records.schema import Record, Run, StoppingRule, Trial
+from bench.records.schema import Record, Run, Trial
 from bench.runner.events import Event, Transient, TrialEnded, TrialStarted
 from bench.runner.host import gpu
 from bench.runner.process import preflight, scratch
@@ -40,14 +40,14 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
     with ExitStack() as stack:
         stack.enter_context(store.lock_folder(folder))
         store.repair_run(folder)
-        begin, records = now(), list(store.read_contents(folder).records)
-        missing = [trial for part in find_missing_trials(run, records).values() for trial in part]
-        find_known = remember(find_settled)
+        begin = now()
+        schedule = Schedule(run, store.read_contents(folder).records, find_settled)
+        records = schedule.records
         good = (record for record in records if (record.kind, record.status) == ("trial", "ok"))
         measured = {record.case.slug for record in good}
-        yield from import_frameworks(missing)
+        yield from import_frameworks(schedule.remaining)
         compiling = now()
-        yield from compile_kernels(run, data, missing)
+        yield from compile_kernels(run, data, schedule.remaining)
         begin += now() - compiling  # half an hour, once on a machine, is not the budget's
         # A roofline probe reads as many images as the cases do.
         peers = (*choose_threads(run, records).cases, *run.sweep, *run.variants)
@@ -55,22 +55,21 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
             Runner(folder, run, data, peers=peers, warm_from=run.warm_from)
         )
         # Each record may decide which trials follow.
-        while parts := find_missing_trials(run, records, find_known):
-            remaining = [trial for part in parts.values() for trial in part]
+        while remaining := schedule.remaining:
             # Where a run goes on, a row that was measured before shows the state of the machine.
             anchors = (anchor for anchor in remaining if anchor.case.slug in measured)
             trial, budget = next(anchors, remaining[0]), None
             measured.clear()
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
-                if Part.FIRST not in parts and _find_longest(records, trial) > budget:
+                if Part.FIRST not in schedule.missing and _find_longest(records, trial) > budget:
                     yield "the budget is used up"
                     return
             done = sum(record.status != "interrupted" for record in records if _same(record, trial))
             total = done + sum(_same(other, trial) for other in remaining)
             yield TrialStarted(trial, done + 1, total, remaining, budget)
             started = now()
-            records.append(runner.measure(trial))
+            schedule.add(runner.measure(trial))
             if trial.kind == "trace":  # unmeasured: its time is not the budget's
                 begin += now() - started
             yield TrialEnded(records[-1], done + 1, total)
@@ -91,19 +90,6 @@ def _same(trial: Trial | Record, other: Trial) -> bool:
         for of in (trial, other)
     )
     return first == second
-
-
-def remember(find: FindSettled) -> FindSettled:
-    """Return the function with a memory: the records of earlier rounds only grow in number."""
-    settled: dict[tuple[int, StoppingRule], Collection[str]] = {}
-
-    def find_once(run: Run, records: Sequence[Record], rule: StoppingRule) -> Collection[str]:
-        key = len(records), rule
-        if key not in settled:
-            settled[key] = find(run, records, rule)
-        return settled[key]
-
-    return find_once
 
 
 def import_frameworks(trials: Iterable[Trial]) -> Iterator[Transient]:

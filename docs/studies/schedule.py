@@ -16,7 +16,7 @@ import msgspec
 
 from bench.analysis.stopping import find_settled
 from bench.planning.cases import make_case
-from bench.planning.plan import LEAN_EPOCHS, find_missing_trials, list_variants
+from bench.planning.plan import LEAN_EPOCHS, Schedule, list_variants
 from bench.planning.presets import PRESETS
 from bench.records import store
 from bench.records.schema import (
@@ -32,7 +32,6 @@ from bench.records.schema import (
     TrialRecord,
 )
 from bench.runner.drive import LONG_EPOCH, TIMED_SECONDS
-from bench.runner.loop import remember
 from implementations import IMPLEMENTATIONS
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -157,9 +156,8 @@ def play(
     run, records, now = plan(), [], slowness * imports
     phases = {workload: read_phases(name, workload) for workload in WORKLOADS}
     fallback = {workload: read_phases(ZEN5, workload) for workload in WORKLOADS}
-    find_known = remember(find_settled)
     ended: list[tuple[float, Trial]] = []
-    while (parts := find_missing_trials(run, records, find_known)) and now < 60 * minutes:
+    while (parts := Schedule(run, records, find_settled).missing) and now < 60 * minutes:
         trial = next(iter(parts.values()))[0]
         own = find_own(trial.case, phases, fallback) if trial.kind == "trial" else None
         noisy = trial.round == 1 and trial.case.workload == WORKLOADS[0]

@@ -17,7 +17,7 @@ from support.processes import NO_CHARTS, READING_VERBS, RUN, SHORT_TRIALS, run_f
 from support.recorder import snapshot
 from support.replay import Recording, is_temporary
 
-from bench.planning.plan import find_missing_trials, plan_trials
+from bench.planning.plan import Schedule, plan_trials
 from bench.records import layout, store
 from bench.report import index, write
 
@@ -88,7 +88,7 @@ def read(root):
             store.repair_run(folder)
         assert store.read_records(folder) == records
         assert not list(folder.rglob("*.part"))
-        missing = sum(map(len, find_missing_trials(run, records).values()))
+        missing = sum(map(len, Schedule(run, records).missing.values()))
         assert len(records) + missing == len(plan_trials(run))
 
 

@@ -20,7 +20,7 @@ from bench.planning.plan import (
     Host,
     Part,
     RunOptions,
-    find_missing_trials,
+    Schedule,
     list_needed,
     plan_run,
     plan_trials,
@@ -340,10 +340,6 @@ def test_order_follows_from_the_seed_and_the_round(seed, other):
 STOPPING = StoppingRule(least_rounds=3, precision=0.05)
 
 
-def flatten(missing):
-    return [trial for trials in missing.values() for trial in trials]
-
-
 def test_parts_of_a_run_follow_one_another_by_what_they_are_worth():
     a, b, variant = case("a", threads=1), case("b", threads=1), case("b", threads=2)
     book = case("a", workload="textbook", threads=1)
@@ -365,7 +361,7 @@ def test_parts_of_a_run_follow_one_another_by_what_they_are_worth():
         return {a.slug, book.slug} if rule == LEADERS and len(records) > 4 else set()
 
     def list_parts(records):
-        missing = find_missing_trials(planned, records, find_settled)
+        missing = Schedule(planned, records, find_settled).missing
         return {part: [trial.id for trial in missing[part]] for part in missing}
 
     first = list_parts([])
@@ -390,12 +386,39 @@ def test_parts_of_a_run_follow_one_another_by_what_they_are_worth():
     }
 
 
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_schedule_goes_on_as_one_that_is_made_anew(gain):
+    cases = [case(name, threads=1) for name in "abcdefgh"]
+    variants = tuple(case(name, threads=2) for name in "bgh")
+    probes = [case("roofline-numpy", workload="roofline", threads=n) for n in (1, 2)]
+    planned = run(*cases, rounds={"sgd": 5}, variants=variants, rooflines=probes, stopping=STOPPING)
+    asked = []
+
+    def find_settled(run, records, rule):
+        asked.append(rule)
+        rows = run.cases[: len(records) // (7 if rule == STOPPING else 4)]
+        return {row.slug for row in rows}
+
+    schedule = Schedule(planned, [], find_settled)
+    counts = []
+    while schedule.remaining:
+        trial = schedule.remaining[0]
+        before = len(asked)
+        assert trial == Schedule(planned, schedule.records, find_settled).remaining[0]
+        del asked[before:]
+        epoch = gain if trial.case.threads == 2 else 1.0
+        schedule.add(ok(trial.case, trial.round, epoch, trial.kind, trial=trial.id))
+        counts.append(len(asked) - before)
+    assert not Schedule(planned, schedule.records, find_settled).remaining
+    assert counts.count(0) > len(counts) / 2  # most trials change nothing that follows
+
+
 def test_run_with_a_budget_is_complete_after_its_first_processes():
     planned = run(case("a"), case("b"), rounds={"sgd": 4}, stopping=STOPPING, budget=9.0)
-    missing = find_missing_trials(planned, [])
+    missing = Schedule(planned, []).missing
     assert {trial.round for trial in list_needed(planned, missing)} == {1}
     shared = msgspec.structs.replace(planned, preset="share")
-    needed = list_needed(shared, find_missing_trials(shared, []))
+    needed = list_needed(shared, Schedule(shared, []).missing)
     assert {trial.round for trial in needed} == {1, 2}
     fixed = msgspec.structs.replace(planned, stopping=None)
     assert len(list_needed(fixed, missing)) == 8
@@ -406,7 +429,7 @@ def test_traces_are_of_the_first_workload_at_its_first_size():
     planned = run(*cases, rounds={"sgd": 2, "textbook": 1}, trace=True)
     (trace,) = [trial for trial in plan_trials(planned) if trial.kind == "trace"]
     assert trace == Trial(f"r1-trace-{cases[0].slug}", "trace", 1, cases[0])
-    assert trace not in flatten(find_missing_trials(planned, [bare(cases[0], kind="trace")]))
+    assert trace not in Schedule(planned, [bare(cases[0], kind="trace")]).remaining
 
 
 def test_settled_rows_are_left_out_of_later_rounds():
@@ -419,7 +442,7 @@ def test_settled_rows_are_left_out_of_later_rounds():
         return {case("a").slug} if len(records) == 6 else set()
 
     def find(records):
-        return [trial.id for trial in flatten(find_missing_trials(planned, records, find_settled))]
+        return [trial.id for trial in Schedule(planned, records, find_settled).remaining]
 
     records = [ok(case(name), number) for number in (1, 2, 3) for name in "ab"]
     assert find(records) == [f"r4-{case('b').slug}"]
@@ -429,7 +452,7 @@ def test_settled_rows_are_left_out_of_later_rounds():
     assert find(records) == []
     assert asked[1:] == [[1, 1, 2, 2, 3, 3]]
     fixed = msgspec.structs.replace(planned, stopping=None)
-    missing = flatten(find_missing_trials(fixed, records, find_settled))
+    missing = Schedule(fixed, records, find_settled).remaining
     assert [trial.round for trial in missing] == [4]
 
 
@@ -456,11 +479,11 @@ def test_chosen_epochs_are_trained_in_each_round(make):
 def test_trial_without_a_complete_record_is_missing():
     planned = run(case("a"), case("b"), rounds={"sgd": 2})
     expected = plan_trials(planned)
-    assert flatten(find_missing_trials(planned, [])) == expected
+    assert Schedule(planned, []).remaining == expected
     records = [
         bare(trial.case, trial.round, trial=trial.id, status=status)
         for trial, status in zip(
             expected, ("failed", "interrupted", "timeout", "unavailable"), strict=True
         )
     ]
-    assert flatten(find_missing_trials(planned, records)) == expected[1:2]
+    assert Schedule(planned, records).remaining == expected[1:2]

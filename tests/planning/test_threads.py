@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.records import bare, case, ok, run
 
-from bench.planning.plan import Part, find_missing_trials, plan_trials
+from bench.planning.plan import Part, Schedule, plan_trials
 from bench.planning.threads import choose_threads, split_tried
 
 SINGLE, ALL = case("a", threads=1), case("a", threads=2)
@@ -49,7 +49,7 @@ def test_second_process_of_a_variant_needs_a_win_and_later_rounds_have_the_chose
     planned = msgspec.structs.replace(PLAN, rounds={"sgd": 3})
 
     def find(*tried):
-        missing = find_missing_trials(planned, [*SINGLES, *others, *times(*tried)])
+        missing = Schedule(planned, [*SINGLES, *others, *times(*tried)]).missing
         return {part: [trial.id for trial in trials] for part, trials in missing.items()}
 
     assert find()[Part.THREADS] == [f"r1-{ALL.slug}", f"r2-{ALL.slug}"][:1]

@@ -18,7 +18,7 @@ from bench.cli.progress import name_round
 from bench.cli.verbs.report import report
 from bench.cli.verbs.run import run as measure
 from bench.errors import UserError
-from bench.planning.plan import find_missing_trials
+from bench.planning.plan import Schedule
 from bench.records import layout, store
 from bench.report.base.load import load_run
 from bench.report.base.numbers import format_wall_time
@@ -133,7 +133,7 @@ def describe_node(folder: Path, state: str | None) -> str:
     if state != "RUNNING" or not (folder / layout.RUN_PLAN).exists():
         return {"PENDING": "queued", "RUNNING": "starts"}.get(state, state.lower())
     run, records = store.read_run(folder), store.read_contents(folder).records
-    remaining = [trial for part in find_missing_trials(run, records).values() for trial in part]
+    remaining = Schedule(run, records).remaining
     if not remaining:
         return "writes its report"
     if not (folder / layout.LOCK).exists():

@@ -14,7 +14,7 @@ from bench.analysis.stopping import find_settled
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError, clean_text
-from bench.planning.plan import Part, find_missing_trials, list_needed
+from bench.planning.plan import Part, Schedule, list_needed
 from bench.planning.threads import choose_threads, split_tried
 from bench.records.schema import Environment, Record, Run, Trial, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
@@ -98,10 +98,14 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
     The machine with most records comes first. Trials of other states of a machine are left out
     (``keep_one_state``). Raises UserError.
     """
-    return divide_by_machine(folder, read_run(folder), read_contents(folder))
+    planned, files = read_run(folder), read_contents(folder)
+    missing = Schedule(planned, files.records, find_settled).missing
+    return divide_by_machine(folder, planned, files, missing)
 
 
-def divide_by_machine(folder: Path, planned: Run, files: RunContents) -> list[LoadedRun]:
+def divide_by_machine(
+    folder: Path, planned: Run, files: RunContents, missing: Mapping[Part, Sequence[Trial]]
+) -> list[LoadedRun]:
     """Return one LoadedRun per machine, as ``load_by_machine``, of a run that was read."""
     plan = choose_threads(planned, files.records)
     machines = {
@@ -110,7 +114,6 @@ def divide_by_machine(folder: Path, planned: Run, files: RunContents) -> list[Lo
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
         by_machine[machines[record.environment]].append(record)
-    missing = find_missing_trials(planned, files.records, find_settled)
     parts = []
     of_machine = sorted(by_machine.items(), key=lambda item: -len(item[1])) or [("", [])]
     for machine, records in of_machine:
