@@ -18,7 +18,7 @@ ogp_image_alt = "Epochs of each program relative to Numba's, on each processor"
 html_static_path = ["findings/order.png"]
 root_doc = "README"
 include_patterns = [
-    *("*.md", "docs/*.md", "docs/gate/*.md"),
+    *("*.md", "docs/*.md", "docs/gate/*.md", "docs/studies/*.md"),
     *("results/README.md", "results/reference/*/report.md"),
 ]
 exclude_patterns = [".*", "**/.*", "site", "results/reference/*/params"]
@@ -65,6 +65,7 @@ GATE = """docs/gate/start
 docs/gate/reference
 docs/gate/evidence"""
 PAGES = sorted(f"docs/{path.stem}" for path in Path(__file__).parent.glob("*.md"))
+PAGES.append("docs/studies/README")
 REST = "\n".join(page for page in PAGES if page not in BENCHMARK.split())
 
 # The sidebar. It is not in README.md because GitHub would show it as a block of code.

@@ -39,9 +39,8 @@ from spans import (
     estimate_start,
     span,
 )
-from studies import labels
 
-from bench.analysis.intervals import Interval, Traits
+from bench.analysis.intervals import Interval, Traits, estimate_typical
 from bench.analysis.ladder import StepCost, measure_steps
 from bench.analysis.machines import Pivot
 from bench.analysis.many import compute_rate, measure_growth
@@ -300,7 +299,7 @@ def write_table(columns: Sequence[Column]) -> str:
 def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:
     """Return what README's first lines name: programs, the span of their epochs, and trainings.
 
-    after: the time of a new process that trains so many epochs, cold or warm, by program.
+    after: the time of a new process that trains so many epochs, from a cold start, by program.
     chapter: the validation accuracies of the textbook's programs.
     """
     published = next(iter(runs.values()))
@@ -328,18 +327,15 @@ def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:
             if distribution in versions
         ),
         "after": {
-            (epochs, when): {
+            epochs: {
                 row.case.implementation: span(
                     runs,
-                    lambda one, row=row, epochs=epochs, when=when: one.train(
-                        row.case.implementation, epochs, warm=when == "warm"
-                    ),
+                    lambda one, row=row, epochs=epochs: one.train(row.case.implementation, epochs),
                     format_wall,
                 )
                 for row in rows
             }
             for epochs in (5, 100, 1000)
-            for when in ("cold", "warm")
         },
         "chapter": {
             row.name: format_share(row.measured)
@@ -462,7 +458,6 @@ def find_order(runs: Mapping[str, Published]) -> Evidence:
         {
             "swaps": write_swaps(pivot),
             "earlier": earlier,
-            "count": len(all_have),
             "correlation": " to ".join(
                 dict.fromkeys(f"{end:.2f}" for end in (alike.low, alike.high) if alike)
             ),
@@ -541,11 +536,8 @@ def find_twins(published: Published, place: str) -> Evidence:
         {
             name.replace("-", "_"): {
                 "cost": format_typical(one.cost),
-                "speedup": format_number(max(one.speedup, 1 / one.speedup), 2),
-                "direction": "faster" if one.speedup > 1 else "slower",
                 "pays": one.pays(),
                 "pays_warm": one.pays(warm=True),
-                "epochs": [format_typical(row.epoch or 0.0) for row in (one.base, one.twin)],
             }
             for name, one in by_name.items()
         }
@@ -643,7 +635,11 @@ def find_predictions(published: Published, place: str) -> Evidence:
     }
     order = sorted(times, key=lambda name: times[name][0].mean)
     one, many = times["keras-tensorflow"]
-    ways = labels.read(LABELS)
+    ways: dict[str, list[float]] = {}
+    with LABELS.open(encoding="utf-8", newline="") as stream:
+        for line in csv.DictReader(stream):
+            if line["backend"] == "tensorflow":
+                ways.setdefault(line["way"], []).append(float(line["seconds"]))
     title = (
         f"One label: {format_typical(times['numpy'][0].mean)} in NumPy, "
         f"{format_typical(one.mean)} by Keras's predict on TensorFlow"
@@ -652,7 +648,7 @@ def find_predictions(published: Published, place: str) -> Evidence:
         {
             "one": {name: format_typical(times[name][0]) for name in order},
             "share": format_percent(one.mean / many.mean),
-            "call": {way: format_typical(ways["tensorflow", way]) for way in labels.WAYS},
+            "call": {way: format_typical(estimate_typical(own)) for way, own in ways.items()},
         },
         (
             list_programs(order, place),
@@ -839,7 +835,6 @@ def find_many(runs: Mapping[str, Published]) -> Evidence:
             "together": together,
             "warm": {name: format_wall(3600 * own[1].mean) for name, own in hours.items()},
             "cold": {name: format_wall(3600 * own[2].mean) for name, own in hours.items()},
-            "before": format_typical(before),
         },
         (
             list_programs(order, place),

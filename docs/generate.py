@@ -9,8 +9,6 @@ import inspect
 import io
 import itertools
 import json
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +25,8 @@ from bench.report.render.markdown import render_table
 from bench.worker.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "docs"))
-from studies import schedule  # noqa: E402 - docs/ is no package
-
 SCHEMA = ROOT / "docs" / "record.schema.json"
 PRESETS_TABLE = ROOT / "docs" / "presets.csv"
-SCHEDULE = ROOT / "docs" / "studies" / "schedule.csv"
 RESULTS = ROOT / "results" / "README.md"
 
 
@@ -101,13 +95,12 @@ def render_machines() -> str:
 
 def render_presets() -> str:
     """Return the values of the presets of a run as CSV, with a line for each value."""
-    values = [describe_preset(preset) for preset in PRESETS.values()]
-    return write_lines(
-        [
-            {"": line[0][0], **{name: text for name, (_, text) in zip(PRESETS, line, strict=True)}}
-            for line in zip(*values, strict=True)
-        ]
-    )
+    presets, text = [describe_preset(preset) for preset in PRESETS.values()], io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["", *PRESETS])
+    for cells in zip(*presets, strict=True):
+        lines.writerow([cells[0][0], *(value for _, value in cells)])
+    return text.getvalue()
 
 
 def count_processes(least: int, most: int) -> str:
@@ -144,20 +137,6 @@ def describe_preset(preset: Preset) -> list[tuple[str, str]]:
     ]
 
 
-def render_schedule() -> str:
-    """Return what a default run has after some minutes, on four machines, as CSV."""
-    return write_lines(schedule.tabulate())
-
-
-def write_lines(lines: Sequence[Mapping[str, str]]) -> str:
-    """Return lines as CSV, whose headings are the names in the first."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, lines[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
-
-
 def renew_results() -> str:
     """Return results/README.md with the table of machines."""
     first, last = "<!-- machines: made by `python docs/generate.py` -->", "<!-- end of machines -->"
@@ -169,4 +148,3 @@ if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
     RESULTS.write_text(renew_results(), encoding="utf-8")
     PRESETS_TABLE.write_text(render_presets(), encoding="utf-8")
-    SCHEDULE.write_text(render_schedule(), encoding="utf-8")

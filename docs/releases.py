@@ -22,18 +22,15 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import altair as alt
-from packaging.requirements import Requirement
 from packaging.version import Version
 
 from bench.analysis.intervals import Interval
 from bench.data import cache
-from bench.planning.cases import list_distributions
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.store import is_locked
 from bench.regression.result import CaseComparison
@@ -53,8 +50,6 @@ RELEASES = PUBLISHED / "releases.json"  # those of each chain, the oldest first
 DATES = PUBLISHED / "dates.json"  # when each of them was uploaded, by package
 PAGE = ROOT / "docs" / "releases.md"
 DRAFTS = MEASURED / "drafts"  # reports for a person to check and to post
-EPOCHS = "docs/studies/epochs.py"
-PROFILED = "2m"  # the budget of a gate that names the functions of what became slower
 START, END = "<!-- made by `python docs/releases.py write` -->", "<!-- end of what is made -->"
 DIRECT = "directly"
 # What `bench ab` prints; the last file of a link, so a link that has it is complete.
@@ -420,17 +415,7 @@ def multiply(product: Interval, ratio: Interval) -> Interval:
 
 
 def draft_report(chain: Chain, link: Link, case: CaseComparison) -> str:
-    """Return a text about what became slower, for a person to check and to post.
-
-    It runs both releases once more under cProfile, which names the functions that differ.
-    """
-    sys.stderr.write(f"{case.name}: both releases once more, under cProfile\n")
-    releases = (link.before, link.after)
-    versions = [name_requirements(chain.name_version(one), case.name) for one in releases]
-    command = [sys.executable, "-m", "bench", "gate", "--profile", "--format", "markdown"]
-    command += ["--base", versions[0], "--candidate", versions[1], "--budget", PROFILED]
-    command += ["--command", f"python {EPOCHS} {case.name}"]
-    profiled = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    """Return a text about what became slower, for a person to check and to post."""
     error = max((one for one in case.parity_error if one is not None), default=None)
     shown = shlex.join(["softmax-bench", "ab", *list_options(chain, link.before, link.after)])
     return f"""An epoch of a softmax classifier (784 pixels, 10 classes, {chain.samples:,} images in
@@ -444,22 +429,7 @@ The program is {find_source(case.name)}. This repeats the measurement:
 
 ```
 {shown}
-```
-
-{profiled.stdout.strip() or escape(profiled.stderr)}"""
-
-
-def name_requirements(version: str, name: str) -> str:
-    """Return a version with all that a program needs: ``bench gate`` adds nothing by itself.
-
-    version: requirements with their releases, which stay; the others get those of this Python.
-    """
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == name)
-    named = {Requirement(one).name for one in version.split()}
-    missing = sorted({"numpy", *list_distributions(entry)} - named)
-    return " ".join(
-        [version, *(f"{one}=={Version(metadata.version(one)).public}" for one in missing)]
-    )
+```"""
 
 
 def find_source(name: str) -> str:

@@ -4,8 +4,7 @@ The typical value is the median of the population: half of all processes of a pr
 machine in these minutes, take longer. A mean would belong to no process, and a busy neighbour moves
 it: among the processes of one program a few take twice as long as the others.
 
-``docs/studies/simulate.py`` counts how often these intervals hold, on noise from published runs;
-docs/studies/intervals.csv has its table.
+docs/studies/intervals.csv counts how often these intervals hold, on noise from published runs.
 """
 
 import math

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
@@ -66,8 +65,6 @@ def test_chain_compares_neighbours_and_the_first_with_the_last(tool):
     chain = tool.CHAINS["jax"]
     assert list(chain.links) == [("0.1", "0.2"), ("0.2", "0.3"), ("0.1", "0.3")]
     assert chain.name_version("0.2") == "jax==0.2 x>=1"
-    needed = f"keras=={version('keras')} numpy=={version('numpy')}"
-    assert tool.name_requirements("jax==0.2 x>=1", "keras-jax") == f"jax==0.2 x>=1 {needed}"
 
 
 def test_measure_goes_on_from_the_published_records(tool, commands):
@@ -106,7 +103,7 @@ def test_watch_drafts_a_report_of_what_became_slower(real_tool, monkeypatch, tmp
 
     monkeypatch.setattr(real_tool, "measure", measure)
     monkeypatch.setattr(real_tool, "date_releases", lambda: None)
-    answer = SimpleNamespace(stdout="functions, Available versions: 0.1", stderr="")
+    answer = SimpleNamespace(stdout="Available versions: 0.1", stderr="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
     real_tool.watch(["scikit-learn"])
     (draft,) = real_tool.DRAFTS.iterdir()  # the direct comparison is no step
@@ -114,7 +111,6 @@ def test_watch_drafts_a_report_of_what_became_slower(real_tool, monkeypatch, tmp
     text = draft.read_text(encoding="utf-8")
     assert "difference\nis +5.8 %" in text
     assert "softmax-bench ab --base scikit-learn==1.6.1 --candidate" in text
-    assert "functions" in text
     page = real_tool.PAGE.read_text(encoding="utf-8")
     assert "- 1.6.1 → 1.7.0: `sklearn-softmax` +5.8 %" in page
 

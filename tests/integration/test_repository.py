@@ -1,7 +1,9 @@
 """The repository's own rules. Each test loops over the files and reports all offenders at once."""
 
 import ast
+import csv
 import importlib
+import json
 import re
 import runpy
 import shlex
@@ -9,11 +11,12 @@ import subprocess
 import sys
 import tarfile
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
@@ -21,6 +24,8 @@ import bench
 from bench.cli.app import VERBS, load_verb
 from bench.planning.presets import PRESETS
 from bench.records import store
+from bench.records.schema import TrialRecord
+from bench.records.timestamps import parse_time
 from bench.report import index
 from bench.report.base.labels import FAMILIES
 from bench.report.base.load import load_run
@@ -231,6 +236,17 @@ def test_gate_needs_no_extra_and_little_of_the_suite_and_no_verb_loads_a_framewo
     assert lines <= GATE_LINES
 
 
+def test_programs_of_the_pages_import_nothing_of_the_tests():
+    tests = {"tests", *(path.stem for path in (ROOT / "tests").iterdir())}
+    offenders = [
+        f"{relative(path)}: {name}"
+        for path in sorted((ROOT / "docs").glob("*.py"))
+        for name in imported_names(syntax_tree(path))
+        if name.partition(".")[0] in tests
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
 def test_implementations_import_only_the_contract_and_shared_device_lookups():
     allowed = ("bench.contract.", "implementations._devices.")
     # Programs of several models are made of those of one.
@@ -395,11 +411,6 @@ def test_whole_commands_in_pages_are_parsed():
     assert {"ab", "run", "check"} <= {context.info_name for context in parsed}
 
 
-def test_studies_of_the_pages_can_be_imported():
-    for path in sorted((ROOT / "docs" / "studies").glob("*.py")):
-        importlib.import_module(f"studies.{path.stem}")
-
-
 # ----- what is published
 
 
@@ -458,14 +469,10 @@ def test_command_of_a_finding_prints_what_a_run_has_beside_the_published_range()
     assert all(here.startswith("not measured") for _, here, _ in lines)
 
 
-# The times of four machines are played through the planner of today, which takes long.
-@pytest.mark.parametrize(
-    "name", ["PRESETS_TABLE", pytest.param("SCHEDULE", marks=pytest.mark.full)]
-)
-def test_tables_of_the_pages_are_those_that_the_code_makes(name):
+def test_table_of_presets_is_that_of_the_code():
     tool = runpy.run_path(str(ROOT / "docs" / "generate.py"))
-    made = {"PRESETS_TABLE": tool["render_presets"], "SCHEDULE": tool["render_schedule"]}[name]()
-    assert tool[name].read_text(encoding="utf-8") == made, "run python docs/generate.py"
+    written = tool["PRESETS_TABLE"].read_text(encoding="utf-8")
+    assert written == tool["render_presets"](), "run python docs/generate.py"
 
 
 def test_page_of_results_has_the_machines_of_the_published_runs():
@@ -489,6 +496,35 @@ def test_published_runs_are_readable_and_undamaged():
 @pytest.mark.parametrize("name", ["amd-epyc-zen4-2-cores-all", "amd-epyc-zen5-2-cores", *SENT])
 def test_published_run_may_be_a_column_beside_other_machines(name):
     assert refuse_column(load_run(REFERENCE / name), shared=True) == []
+
+
+def test_table_of_gates_counts_the_published_decisions():
+    decisions = defaultdict(list)
+    for line in (REFERENCE / "gates.jsonl").read_text(encoding="utf-8").splitlines():
+        made = json.loads(line)
+        place = f"{made['machine'].partition(',')[0]}, {'busy' if made['busy'] else 'quiet'}"
+        calls = {"slower"} if made["slowdown"] else {"slower", "faster"}
+        key = made["gate"], place, "found" if made["slowdown"] else "false alarms"
+        decisions[key].append(made["verdict"] in calls)
+    with (GATE / "gates.csv").open(encoding="utf-8", newline="") as stream:
+        for line in csv.DictReader(stream):
+            for column in ("found", "false alarms"):
+                called = decisions.pop((line["gate"], line["machine"], column), [])
+                assert line[column] == (f"{sum(called)} of {len(called)}" if called else "-")
+    assert not decisions
+
+
+def test_costs_of_the_suite_are_those_of_the_published_run():
+    records = store.read_records(REFERENCE / "amd-epyc-zen5-2-cores")
+    trials = [record for record in records if isinstance(record, TrialRecord)]
+    handovers = [1e3 * trial.ping_seconds for trial in trials if trial.ping_seconds is not None]
+    median, most = np.percentile(handovers, [50, 95])
+    begin, end = (parse_time(records[place].started).timestamp() for place in (0, -1))
+    judging = sum(trial.judging_seconds or 0.0 for trial in trials)
+    share = judging / (end + records[-1].wall_seconds - begin)
+    text = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+    assert f"took {median:.2f} ms in the published run (95 %: less than {most:.2f} ms)" in text
+    assert f"**judging** {100 * share:.1f} % of the run's time" in text
 
 
 def test_page_of_all_machines_names_each_published_folder():
