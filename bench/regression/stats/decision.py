@@ -32,7 +32,8 @@ def decide_metric(difference: Difference, rule: Rule, p_slower: float, p_faster:
     """Return the verdict on one metric, whose p values are adjusted for the family.
 
     Slower: "no slowdown" is rejected, and the estimate is above 1 + tolerance. Faster: likewise
-    below its inverse. No change: the whole interval is within the tolerance. Otherwise undecided.
+    below its inverse. No change: the whole interval, which supposes that the logarithms of the
+    ratios lie symmetrically around their median, is within the tolerance. Otherwise undecided.
     """
     margin = 1 + rule.tolerance
     ratio = difference.ratio
