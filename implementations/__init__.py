@@ -31,7 +31,6 @@ class Implementation:
         others.
     former_name: what it is called in the records of older versions.
     remark: what its framework's maintainers would say of the row, beside its name in every table.
-    reviewed_by: the maintainer of the framework who has reviewed it; docs/framework.md.
     """
 
     name: str
@@ -48,7 +47,6 @@ class Implementation:
     layer_over: str = ""
     former_name: str = ""
     remark: str = ""
-    reviewed_by: str = ""
 
     @property
     def style(self) -> Literal["idiomatic", "tuned"]:

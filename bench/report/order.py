@@ -17,7 +17,6 @@ from bench.report.sections.costs.startup import describe_starts
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
-from bench.report.sections.programs import describe_programs
 from bench.report.sections.setting.data import describe_learned
 from bench.report.sections.setting.machines import MAX_COLUMNS, describe_machines, refuse_column
 from bench.report.sections.setting.runs import (
@@ -83,7 +82,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
         opened = [*workloads[:1], many]
         groups = {
             "Do they compute the same?": [describe_parity(run), describe_textbook(runs)],
-            "Which one should I use?": [*workloads, describe_programs(run, output)],
+            "Which one should I use?": workloads,
             "What does a step cost?": [describe_steps(run)],
             "Start-up and memory": [describe_starts(run), describe_memory(run)],
             "Growth": [

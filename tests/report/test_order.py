@@ -25,7 +25,7 @@ def list_sections(load):
 
 def test_empty_run_has_every_section_and_says_how_to_fill_it(list_sections):
     sections = list_sections(cases=(case(),))
-    assert len(sections) == 16
+    assert len(sections) == 15
     for section in sections.values():
         if section.group != order.METHOD:
             assert not section.tables
@@ -59,7 +59,7 @@ def test_sweep_fills_every_section(list_sections):
     absent = {runs.TEXTBOOK_TITLE, runs.FAULTS_TITLE, gpu.TITLE, many.TITLE, data.TITLE}
     assert {title for title, of in sections.items() if of.empty and not of.tables} == absent
     # Most have a finding, and all but those of the first workload and of many models are folded.
-    without = {*absent, "What each row is", "Epoch time, workload sgd"}
+    without = {*absent, "Epoch time, workload sgd"}
     for title, section in sections.items():
         if title not in without and section.group not in {order.METHOD, "Growth"}:
             assert section.finding.endswith("."), title

@@ -18,7 +18,7 @@ from support.sweeps import on
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.report.base import numbers
-from bench.report.base.parts import Chart, Fold, Link, Picture, Section, Table
+from bench.report.base.parts import Chart, Picture, Section, Table
 from bench.report.render import html, markdown
 from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
@@ -141,8 +141,6 @@ def test_every_part_of_a_section_is_there_and_escaped():
         pictures=[picture, replace(picture, name="absent")],
         remarks=[f"r {RAW}", "r2"],
         empty="nothing",
-        folds=[Fold(f"f {RAW}", "long", "../f.py"), Fold("left out", "long")],
-        links=[Link(f"l {RAW}", "../l%201")],
     )
     charts = {"p": Chart("p.svg", picture.title, "")}
     text = escape(RAW)
@@ -169,9 +167,6 @@ o *x*
 
 - r {text}
 - r2
-
-- [f {text}](<../f.py>)
-- [l {text}](<../l%201>)
 """
     )
     assert markdown.render_section(Section("e_", empty="nothing"), {}) == ["**e\\_** nothing\n"]

@@ -68,23 +68,6 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """A long plain text that a page folds, below its title, and for which report.md has a link."""
-
-    title: str
-    text: str
-    link: str = ""  # from the report's folder to the file; empty if report.md leaves the text out
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link to a file."""
-
-    title: str  # plain text
-    url: str  # relative to the folder of the report
-
-
-@dataclass(frozen=True, slots=True)
 class Section:
     """A heading and its contents; its titles and those of its parts are plain text."""
 
@@ -94,8 +77,6 @@ class Section:
     pictures: Sequence[Picture] = ()
     remarks: Sequence[str] = ()  # a list of plain text
     text: str = ""  # Markdown before the tables, in which text of records is escaped
-    folds: Sequence[Fold] = ()
-    links: Sequence[Link] = ()
     finding: str = ""  # its claim, plain text: the heading, to which the title becomes the subtitle
     group: str = ""  # the part of the page to which it belongs: one link in the list of contents
     folded: bool = False  # whether a page shows what is below the heading only on demand

@@ -62,7 +62,7 @@ def render_report(
 def render_section(
     section: Section, charts: Mapping[str, Chart], *, short: bool = False
 ) -> list[str]:
-    """Return the parts of a section: subtitle, text, tables with notes, charts, remarks, links.
+    """Return the parts of a section: subtitle, text, tables with notes, charts, remarks.
 
     A section without contents is one line. short: without tables.
     """
@@ -81,10 +81,6 @@ def render_section(
     parts += [f"![{escape(chart.title)}]({chart.file})\n" for chart in drawn]
     if section.remarks:
         parts.append("".join(f"- {escape(remark)}\n" for remark in section.remarks))
-    links = [(fold.title, fold.link) for fold in section.folds if fold.link]
-    links += [(link.title, link.url) for link in section.links]
-    if links:
-        parts.append("".join(f"- [{escape(title)}](<{url}>)\n" for title, url in links))
     if section.empty and not (section.tables or section.text):
         parts.append(f"{section.empty}\n")
     return parts

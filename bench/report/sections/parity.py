@@ -1,10 +1,11 @@
-"""How close every row came to the oracle, and the margin to the tolerance."""
+"""How close every row came to the oracle, the margin to the tolerance, and the program's file."""
 
 from collections.abc import Sequence
 from statistics import fmean
 
 from bench.analysis.summary import Row
-from bench.records.schema import TOLERANCE
+from bench.records.environments import list_versions
+from bench.records.schema import TOLERANCE, Case
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
     REMARKS,
@@ -15,6 +16,7 @@ from bench.report.base.labels import (
 )
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
+from bench.report.render.markdown import escape
 from bench.report.sections.verdict import describe_agreement
 
 TITLE = "Do they compute the same?"
@@ -24,18 +26,24 @@ NOTE = (
     "divided by this error. docs/parity.md has the errors of deliberate mistakes."
 )
 SIZES_NOTE = " Error: at the batch size and the number of samples at which the programs are ranked."
+FILES_NOTE = (
+    " File: below implementations/ of the softmax-bench that was measured, {}. Idiomatic programs "
+    "do what a page of their framework's documentation shows, tuned ones the same mathematics, "
+    "written for speed."
+)
 
 
 def describe_parity(run: LoadedRun) -> Section:
     """Return the errors of every row that was judged, including those that failed by them."""
     table_list, remarks = [], []
+    suite = list_versions(run.environments.values()).get("suite", "unknown")
     for workload in list_workloads(run.rows):
         rows = [
             row
             for row in run.rows
             if row.case.workload == workload and row.parity_error is not None
         ]
-        table_list += tabulate_parity(rows, workload)
+        table_list += tabulate_parity(rows, workload, suite)
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
     remarks += filter(None, [describe_epochs(select_ranked(run.rows, run.workload))])
@@ -79,8 +87,11 @@ def describe_epochs(rows: Sequence[Row]) -> str:
     )
 
 
-def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:
-    """Return a line for each implementation and device, the smallest error first."""
+def tabulate_parity(rows: Sequence[Row], workload: str, suite: str) -> list[Table]:
+    """Return a line for each implementation and device, the smallest error first.
+
+    suite: version and commit of the suite that has the files.
+    """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(label_case(row.case), []).append(row)
@@ -100,10 +111,18 @@ def tabulate_parity(rows: Sequence[Row], workload: str) -> list[Table]:
     if all(len(group) == 1 for group in at_first) and len(ordered) == len(rows):
         columns = [columns[0], columns[1], columns[4]]
     sizes = SIZES_NOTE if len(columns) > 3 else ""
+    files = [name_file(group[0].case) for _, group in ordered]
+    columns.append(tables.list_words("file", files))
+    file = FILES_NOTE.format(escape(suite)) if any(files) else ""
     title = f"Parity errors, workload {workload}"
-    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * TOLERANCE, 2)} × 10⁻⁶.{sizes}"
+    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * TOLERANCE, 2)} × 10⁻⁶.{sizes}{file}"
     programs = [name for name, _ in ordered]
     return [tables.build_table(title, columns, note, programs=programs)] if ordered else []
+
+
+def name_file(case: Case) -> str:
+    """Return the path of a program in the suite that measured it; empty for a user's own file."""
+    return "" if case.file else f"{case.module.replace('.', '/')}.py"
 
 
 def _describe_margin(error: float) -> str:

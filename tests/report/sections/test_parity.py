@@ -7,6 +7,8 @@ from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 from bench.report.sections.parity import describe_epochs, describe_parity, tabulate_parity
 
+FILE = "idiomatic/softmax_pytorch.py"
+
 
 def with_error(error, of, *epochs, tolerance=1e-5, **changes):
     parity = Parity(error, tolerance, passed=error <= tolerance)
@@ -14,7 +16,7 @@ def with_error(error, of, *epochs, tolerance=1e-5, **changes):
 
 
 def tabulate(*records):
-    (table,) = tabulate_parity(summarize(records, HERE), "sgd")
+    (table,) = tabulate_parity(summarize(records, HERE), "sgd", "0.1.0 abc1234")
     return table.lines
 
 
@@ -23,10 +25,20 @@ def test_line_has_errors_at_first_and_any_size_with_margin():
     b = with_error(1e-6, case("b", objective="one-vs-rest", device="gpu"))
     elsewhere = with_error(6e-6, case("c", batch_size=8))
     assert tabulate(*a, *b, *elsewhere) == [
-        ["b (one-vs-rest) (gpu)", "1.0", "1.0", "1", "10"],
-        ["a", "2.0", "4.0", "2", "2.5"],
-        ["c", "—", "6.0", "1", "1.7"],
+        ["b (one-vs-rest) (gpu)", "1.0", "1.0", "1", "10", FILE],
+        ["a", "2.0", "4.0", "2", "2.5", FILE],
+        ["c", "—", "6.0", "1", "1.7", FILE],
     ]
+
+
+def test_program_has_its_file_at_the_version_that_was_measured(load):
+    own = case("mine", module="mine", file="mine.py", style="own")
+    records = [*trials(case("a"), 0.5), *trials(own, 1.0)]
+    suite = {"version": "0.1.0", "commit": "ab*1234"}
+    (table,) = describe_parity(load(*records, suite=suite)).tables
+    assert [line[-1] for line in table.lines] == [FILE, ""]
+    assert r"0.1.0 ab\*1234" in table.note
+    assert "file" not in describe_parity(load(*trials(own, 1.0))).tables[0].headings
 
 
 @pytest.mark.parametrize(
@@ -34,7 +46,7 @@ def test_line_has_errors_at_first_and_any_size_with_margin():
     [(0.0, "no error"), (1e-5, "1.0"), (2e-4, "fails"), (float("nan"), "fails")],
 )
 def test_margin_at_the_limits(error, margin):
-    ((*_, cell),) = tabulate(*with_error(error, case("a")))
+    ((*_, cell, _),) = tabulate(*with_error(error, case("a")))
     assert cell == margin
 
 
