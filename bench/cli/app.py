@@ -109,6 +109,10 @@ RETIRED = dict.fromkeys(
     ("--command", "--pytest", "--metric", "--prepare"),
     "commands and tests are measured by softmax-bench gate. Write gate instead of ab",
 )
+RETIRED |= {
+    "--trace": "a run traces nothing any more. Call the framework's own profiler, such as "
+    "torch.profiler, in a script of your own"
+}
 # What verbs need beyond the dependencies of bench gate, and the extra that has it.
 EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")
 EXTRAS |= dict.fromkeys(("cloudpickle", "submitit"), "cluster")

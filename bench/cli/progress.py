@@ -17,13 +17,12 @@ from bench.planning.threads import TRIES
 from bench.records import store
 from bench.records.schema import (
     Case,
-    CommandRecord,
     Record,
     RooflineRecord,
     Run,
     TextbookRecord,
-    TraceRecord,
     Trial,
+    TrialRecord,
 )
 from bench.report.base import numbers
 from bench.report.base.load import divide_by_machine
@@ -165,7 +164,6 @@ def name_round(trial: Trial | Record) -> str:
     names = {
         "roofline": "roofline",
         "textbook": "the textbook's programs",
-        "trace": "traces, unmeasured",
     }
     round_name = f"{trial.case.workload}, process {trial.round}"
     return names.get(trial.kind, f"{round_name}, {numbers.format_threads(trial.case.threads)}")
@@ -189,17 +187,15 @@ def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
-    if isinstance(record, TraceRecord | CommandRecord):
-        return f"{record.kind}  {took}"
+    if isinstance(record, TrialRecord):
+        parity = numbers.format_error(record.parity.error if record.parity else None)
+        epoch = numbers.format_duration(median(record.epoch_seconds))
+        return f"epoch {epoch:>8}  parity error {parity}  {took}"
     if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
         return f"{numbers.format_number(rate)} GFLOP/s  {took}"
-    if isinstance(record, TextbookRecord):
-        values = [
-            f"{row.quantity.replace('_', ' ')} {numbers.format_share(row.measured)}"
-            for row in compare_textbook([record], {})
-        ]
-        return f"{', '.join(values)}  {took}"
-    parity = numbers.format_error(record.parity.error if record.parity else None)
-    epoch = numbers.format_duration(median(record.epoch_seconds))
-    return f"epoch {epoch:>8}  parity error {parity}  {took}"
+    values = [
+        f"{row.quantity.replace('_', ' ')} {numbers.format_share(row.measured)}"
+        for row in compare_textbook([record], {})
+    ]
+    return f"{', '.join(values)}  {took}"

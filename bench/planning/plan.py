@@ -68,7 +68,6 @@ class RunOptions:
     timeout: float = 600.0  # seconds
     seed: int | None = None
     sweep: bool = False
-    trace: bool = False  # see ``Run``
     roofline: bool = True
     data: str | None = None
     budget: float | None = None  # seconds
@@ -145,7 +144,6 @@ def plan_run(
         ),
         order=secrets.token_hex(16),
         ladder=values.second_batch_size,
-        trace=options.trace,
         warm_from=values.warm_from,
         lean_from=values.lean_from,
         variants=variants,
@@ -310,13 +308,6 @@ def plan_trials(run: Run) -> list[Trial]:
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
         for case in run.rooflines
     ]
-    if run.trace:  # the cases of the first workload at its first size, with any threads
-        first = run.cases[0]
-        same = (first.workload, first.batch_size, first.samples)
-        traced = [
-            case for case in run.cases if (case.workload, case.batch_size, case.samples) == same
-        ]
-        trials += [Trial(f"r1-trace-{case.slug}", "trace", 1, case) for case in traced]
     for number in range(1, run.sweep_rounds + 1):
         trials += _plan_block(run, number, run.sweep)
     return trials
@@ -343,7 +334,7 @@ class Part(IntEnum):
     SECOND = 2
     THREADS = 3  # all cores for the fastest row of each style
     LEADERS = 4  # third processes of these rows
-    PROBES = 5  # the textbook's programs, rooflines and traces
+    PROBES = 5  # the textbook's programs and rooflines
     OTHER_THREADS = 6
     THIRD = 7  # processes of all other rows
     MORE = 8  # processes, of rows that the stopping rule leaves

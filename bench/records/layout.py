@@ -16,7 +16,6 @@ DAMAGED = "damaged.jsonl"
 ENVIRONMENTS = "environments"
 PARAMS = "params"
 ENTROPY = "entropy"
-TRACES = "traces"
 LOCK = "run.lock"
 
 

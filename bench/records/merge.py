@@ -12,7 +12,6 @@ from bench.errors import UserError, report_write_errors
 from bench.records import files, jsonl, layout, store, timestamps
 from bench.records.files import is_file_name
 from bench.records.schema import FORMAT, Environment, Record, Run
-from bench.records.traces import name_trace
 
 _HINT = "Leave one of the runs out"
 
@@ -63,9 +62,6 @@ class MergedRun:
             params = source / layout.PARAMS / f"{record.trial}.npy"
             if record.status != "interrupted" and os.path.lexists(params):
                 store.save_params(folder, record.trial, files.read_file(params, follow=False))
-            trace = source / layout.TRACES / name_trace(record.case.slug)
-            if record.kind == "trace" and os.path.lexists(trace):
-                store.save_trace(folder, record.case.slug, files.read_file(trace, follow=False))
 
 
 def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:

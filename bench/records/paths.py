@@ -28,7 +28,7 @@ _PATHS = {"data_source", "file", "interpreter", "modules", "name", "path"}
 _COMMANDS = {"command", "arguments", "prepare"}
 # In a command, a path may follow the = of an option, a comma or a space, and may have spaces.
 _ARGUMENT = re.compile(r"(?<![^=,\s])/[^,]*?(?=,|\s/|$)")
-# In the URL of a wheel or a repository; a trace is hidden as one JSON text, with its quotes.
+# In the URL of a wheel or a repository.
 _FILE = re.compile(r"(?<=file://)/[^\s#@\"'<>,\\]*")
 # Absolute paths of two names or more, except those below folders that every system has. Before one
 # there may be an escaped line end, as in JSON, a compiler's -I, or file://.

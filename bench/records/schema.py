@@ -23,7 +23,7 @@ FORMAT, OLDEST_FORMAT = 10, 8
 MAX_RECORD_BYTES = 2**20
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
-Kind = Literal["trial", "textbook", "roofline", "trace", "command"]
+Kind = Literal["trial", "textbook", "roofline", "trace", "command"]  # trace: in older runs
 
 # Ranges of numbers: far wider than what is measured, far narrower than what can be computed with.
 # They are enforced when a record is read, and when one is made from a worker's document.
@@ -361,7 +361,7 @@ class RooflineRecord(CaseRecord, frozen=True, kw_only=True, tag="roofline"):
 
 
 class TraceRecord(CaseRecord, frozen=True, kw_only=True, tag="trace"):
-    """Whether the framework's profiler has traced some steps of a case; it measures nothing."""
+    """In older records: whether a profiler has traced some steps of a case; nothing shows it."""
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -456,8 +456,7 @@ class Run(
     stopping: StoppingRule | None = None
     # A second batch size of the first workload, measured in the same rounds; 0 without one.
     ladder: Count = 0
-    # Whether the frameworks' profilers trace the cases of the first workload.
-    trace: bool = False
+    trace: bool = False  # in older runs: whether profilers traced cases; nothing reads it
     # The round from which on a process finds the compile caches that the one before it has left; 0
     # if none does.
     warm_from: Count = 0

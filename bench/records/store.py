@@ -29,12 +29,10 @@ from bench.records.layout import (
     PAIRED_PLANS,
     PARAMS,
     RUN_PLAN,
-    TRACES,
     TRIALS,
 )
 from bench.records.paths import hide_paths
 from bench.records.schema import AnyRecord, CommandRecord, Environment, Record, Run
-from bench.records.traces import name_trace
 
 RESULTS = Path("results")  # where runs and comparisons are written
 MAX_ENTROPY_BYTES = 64
@@ -193,11 +191,6 @@ def save_entropy(folder: Path, entropy: str) -> None:
     _write(folder, f"{ENTROPY}/{identify_entropy(entropy)}.txt", entropy.encode())
 
 
-def save_trace(folder: Path, slug: str, data: bytes) -> None:
-    """Write the trace of a case. Raises UserError."""
-    _write(folder, f"{TRACES}/{name_trace(_file_name('case', slug))}", data)
-
-
 def read_entropy(folder: Path) -> dict[str, str]:
     """Return the entropy of the rounds that are over, by id. Raises UserError."""
     entropies = {}
@@ -240,7 +233,7 @@ def repair_run(folder: Path) -> None:
         # Repair records first, because those of a damaged environment count as damaged.
         jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())
         environments.set_damaged_aside(folder)
-        for part in (".", PARAMS, ENTROPY, TRACES, ENVIRONMENTS):
+        for part in (".", PARAMS, ENTROPY, ENVIRONMENTS):
             files.remove_unfinished(folder / part)
         files.append(folder / TRIALS, b"")  # fail now if no record could be written
 

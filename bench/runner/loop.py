@@ -68,10 +68,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
             done = sum(record.status != "interrupted" for record in records if _same(record, trial))
             total = done + sum(_same(other, trial) for other in remaining)
             yield TrialStarted(trial, done + 1, total, remaining, budget)
-            started = now()
             schedule.add(runner.measure(trial))
-            if trial.kind == "trace":  # unmeasured: its time is not the budget's
-                begin += now() - started
             yield TrialEnded(records[-1], done + 1, total)
 
 
@@ -133,7 +130,7 @@ class Estimate:
     """Estimate how long trials take: the mean of their like, else of their group, else of all.
 
     A group is an implementation, a workload and a device. Trials of the same kind count before all
-    others: a trace has few steps.
+    others.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import secrets
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,23 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar, cast
 
-import msgspec
 import numpy as np
 
 from bench.data.dataset import Dataset
-from bench.errors import join_lines
 from bench.planning.cases import can_train, compute_max_models, compute_max_samples
 from bench.records import environments, store, timestamps
 from bench.records.files import hash_file
-from bench.records.jsonl import UNREADABLE
 from bench.records.paths import find_case_folders
 from bench.records.schema import BasePlan, Case, Environment, Record, Trial
-from bench.records.traces import read_trace
 from bench.runner.drive import Drive, alternate, measure_exchange
 from bench.runner.host import gpu, machine
 from bench.runner.host.gpu import GpuMonitor
 from bench.runner.host.machine import read_usable_memory
-from bench.runner.parity.draws import Draws, Epoch
+from bench.runner.parity.draws import Draws
 from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.process import preflight, scratch, spec
@@ -50,12 +45,9 @@ REPORTED = {
     "textbook": {"quantities"},
     "roofline": {field.name for field in dataclasses.fields(RooflineSample)},
 }
-# The most steps in a trace: a whole epoch could fill hundreds of megabytes.
-TRACED_STEPS = 100
 # Low precision is a property of a program: its first process trains on noise, and one in this many
 # of the others, which are drawn when their epochs are over.
 NOISE_ONE_IN = 8
-TRACE = "trace.json.gz"  # in a worker's folder
 TOGETHER = "it trains several models together. Measure it with --workload many"
 ONE_BY_ONE = "it trains one model. Measure it with --workload sgd or textbook"
 
@@ -127,13 +119,13 @@ class Runner:
         A trial that a signal interrupts is recorded as interrupted, and is still missing. Raises
         UserError if the run's folder or the worker's cannot be written.
         """
-        ways = {"trial": self._drive, "trace": self._trace}
         with self._recording([trial]) as recording:
             (child,), result = recording.children, self._find_obstacle(trial.case)
             if result is None:
                 with scratch.make_folder(self._find_cached(trial)) as folder:
                     before = machine.read_conditions()
-                    result = ways.get(trial.kind, self._launch)(trial, child, folder)
+                    measure = self._drive if trial.kind == "trial" else self._launch
+                    result = measure(trial, child, folder)
                     conditions = machine.compare_readings(before, machine.read_conditions())
                 if result.status != "ok":
                     scratch.check_room()  # if the disk is full even without its files: UserError
@@ -235,30 +227,6 @@ class Runner:
         result = result.add(cache_bytes=left, found_cache_bytes=found_bytes)
         return self._judge_drive(trial, drive, result, self._judge.judge)
 
-    def _trace(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
-        """Let the framework's profiler trace an epoch of few steps, after one that compiles."""
-        case = trial.case
-        samples = min(case.samples, TRACED_STEPS * case.batch_size)
-        short = msgspec.structs.replace(trial, case=msgspec.structs.replace(case, samples=samples))
-        draws = Draws.make(None, trial.round)
-        with self._start_worker(short, child, folder) as worker:
-            drive = Drive(worker, short.case, draws)
-            with suppress(ProcessStopped):
-                drive.set_up()
-                drive.train_first()
-                worker.call(exchange.RUN, indices=draws.draw_order(Epoch("timed", 1), samples))
-            outcome = worker.finish()
-        result = describe_outcome(outcome)
-        if outcome.status == "ok":
-            try:
-                data = read_trace(folder / TRACE, find_case_folders(case))
-            except (OSError, EOFError, zlib.error, *UNREADABLE) as error:
-                return result.fail(
-                    join_lines(f"its profiler left no trace that can be read: {error}")
-                )
-            store.save_trace(self._folder, case.slug, data)
-        return result
-
     def _run_pair(
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, judge_one_epoch: bool
     ) -> list[Result]:
@@ -326,8 +294,6 @@ class Runner:
 
     def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
         request = spec.request_training(trial.case, self._data)
-        if trial.kind == "trace":
-            request |= {"mode": "trace", "trace": str(folder / TRACE)}
         return Worker(request, child, folder, measure_exchange(trial.case, self._data))
 
     def _judge_drive(

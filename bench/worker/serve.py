@@ -89,8 +89,6 @@ def run_mode(request: Document, session: WorkerSession) -> None:
             results |= asdict(measure_roofline(session.module.Probe, *arguments))
         case "textbook":
             results["quantities"] = session.module.run(session.textbook)
-        case "trace":
-            session.trace(Path(request["trace"]))
         case "preflight":
             results["trainer"] = callable(getattr(session.module, "Trainer", None))
             results["objective"] = getattr(session.module, "OBJECTIVE", "softmax")

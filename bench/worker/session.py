@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.contract import Params, Problem, Textbook, Trainer, Unavailable
+from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
 from bench.worker.measure import now, time_epoch
@@ -169,16 +169,6 @@ class WorkerSession:
         shape = problem.features, problem.classes
         trainer.reset(Params(np.zeros(shape, np.float32), np.zeros(shape[1:], np.float32)))
         trainer.train_epoch(np.arange(problem.samples))
-
-    def trace(self, path: Path) -> None:
-        """Train the order in the exchange while the framework's profiler traces it to a file."""
-        profiled = importlib.import_module("implementations._devices").PROFILED
-        name = next((name for name in profiled if name in sys.modules), None)
-        if name is None:
-            raise Unavailable(f"it has no profiler: it imports none of {', '.join(profiled)}")
-        order = self._exchange.read_indices()
-        with importlib.import_module(f"implementations._devices.{name}").trace(path):
-            self._trainer.train_epoch(order)
 
     def select(self, images: "NDArray[np.float32]") -> None:
         """Average pairs of images, whose indices are in the exchange, to label them.

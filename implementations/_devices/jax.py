@@ -1,8 +1,5 @@
 """Find JAX's devices: https://docs.jax.dev/en/latest/jax.html#jax.devices."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from pkgutil import iter_modules
 from textwrap import shorten
 
@@ -36,12 +33,3 @@ def read_peak_bytes() -> int | None:
     """Return the most bytes of arrays on the default device so far; None where it is a CPU."""
     statistics = jax.devices()[0].memory_stats()
     return statistics.get("peak_bytes_in_use") if statistics else None
-
-
-@contextmanager
-def trace(path: Path) -> Iterator[None]:
-    """Trace a block: https://docs.jax.dev/en/latest/profiling.html."""
-    with jax.profiler.trace(path.parent / "profile"):
-        yield
-    for written in path.parent.glob("profile/**/*.trace.json.gz"):
-        written.replace(path)

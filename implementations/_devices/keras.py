@@ -1,7 +1,5 @@
 """Find Keras's devices, on the backend that KERAS_BACKEND names."""
 
-from contextlib import AbstractContextManager
-from pathlib import Path
 from textwrap import shorten
 from types import ModuleType
 
@@ -62,8 +60,3 @@ def import_look_up(backend: str) -> ModuleType:
 def read_peak_bytes() -> int | None:
     """Return the most bytes that the backend had in use on the GPU so far; None on the CPU."""
     return import_look_up(keras.backend.backend()).read_peak_bytes()
-
-
-def trace(path: Path) -> AbstractContextManager[None]:
-    """Trace a block by the profiler of the backend."""
-    return import_look_up(keras.backend.backend()).trace(path)

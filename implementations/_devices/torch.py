@@ -1,8 +1,6 @@
 """Find PyTorch's devices, and capture CUDA graphs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from textwrap import shorten
 
 import torch
@@ -55,11 +53,3 @@ def capture(run: Callable[[], None]) -> Callable[[], None]:
 def read_peak_bytes() -> int | None:
     """Return the most bytes of tensors on the GPU so far; None on the CPU and on Apple's GPUs."""
     return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else None
-
-
-@contextmanager
-def trace(path: Path) -> Iterator[None]:
-    """Trace a block: https://docs.pytorch.org/docs/stable/profiler.html."""
-    with torch.profiler.profile() as profiler:
-        yield
-    profiler.export_chrome_trace(str(path))

@@ -32,6 +32,7 @@ def files(tmp_path):
     [
         (("rnu",), "rnu"),
         ((*RUN, "--batchsize=3"), "--batch-size"),
+        ((*RUN, "--trace"), "torch.profiler"),
         ((*RUN, "what"), "what"),
         ((*RUN, "--seed"), "--seed"),
         ((*OWN, "nmupy"), "Did you mean numpy"),
@@ -89,7 +90,7 @@ def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):
     assert word in refused(*arguments)
 
 
-@pytest.mark.parametrize("flag", ["--seed=1", "--trace"])
+@pytest.mark.parametrize("flag", ["--seed=1", "--sweep"])
 def test_resume_refuses_flags_of_the_plan(refused, flag):
     assert f"Leave out {flag.partition('=')[0]}" in refused("run", "--resume", flag)
 

@@ -22,7 +22,6 @@ from bench.records import layout, store
 from bench.report import index, write
 
 NUMPY = (*RUN, "--implementation=numpy", "--rounds=2")
-TRACED = (*NUMPY, "--implementation=jax", "--trace")
 GATE = ("gate", "--base=old", "--candidate=new", "--command=sh job", "--metric=last-number")
 AB = ("ab", "--base=.", "--implementation=numpy", "--data=digits", "--budget=15s")
 
@@ -183,7 +182,7 @@ def test_all_interruptions_of_all_verbs_that_write(recorded, replayed, tmp_path)
         verb, counts = commands[0][0], replayed(recorded(folder, *commands, **options), 1)
         totals[verb] = totals.get(verb, Counter()) + counts
 
-    simulate("run", (*TRACED, "--output=run/deep/a"))
+    simulate("run", (*NUMPY, "--output=run/deep/a"))
     resume = ("run", "--resume", "--output=killed/deep/a")
     stops = (("rename", "environments"), ("write", "trials.jsonl"))
     simulate("killed", (*NUMPY, "--output=killed/deep/a"), resume, resume, stops=stops)

@@ -26,7 +26,7 @@ from bench.planning.plan import (
     plan_trials,
 )
 from bench.planning.presets import ALL_CORES
-from bench.records.schema import StoppingRule, Trial
+from bench.records.schema import StoppingRule
 from implementations import IMPLEMENTATIONS, MANY
 
 NAMES = [entry.name for entry in IMPLEMENTATIONS if entry.always]
@@ -352,7 +352,6 @@ def test_parts_of_a_run_follow_one_another_by_what_they_are_worth():
         textbook=(case("textbook-keras"),),
         variants=(variant,),
         stopping=STOPPING,
-        trace=True,
         lean_from=2,
     )
 
@@ -368,8 +367,7 @@ def test_parts_of_a_run_follow_one_another_by_what_they_are_worth():
     assert set(first[Part.FIRST][:2]) == {f"r1-{a.slug}", f"r1-{b.slug}"}
     assert first[Part.FIRST][2:] == [f"r1-{book.slug}"]
     assert list(first) == [part for part in Part if part not in {6, 7}]
-    roofs = ["r1-roofline-numpy-cpu-t1", f"r1-trace-{a.slug}", f"r1-trace-{b.slug}"]
-    assert first[Part.PROBES] == ["r1-textbook-keras", *roofs]
+    assert first[Part.PROBES] == ["r1-textbook-keras", "r1-roofline-numpy-cpu-t1"]
     records = [ok(of, number, 1.0) for number in (1, 2) for of in (a, b, book)]
     later = list_parts(records)
     assert later[Part.THREADS] == [f"r1-{variant.slug}"]
@@ -424,12 +422,10 @@ def test_run_with_a_budget_is_complete_after_its_first_processes():
     assert len(list_needed(fixed, missing)) == 8
 
 
-def test_traces_are_of_the_first_workload_at_its_first_size():
-    cases = [case("a", **change) for change in ({}, {"samples": 96}, {"workload": "textbook"})]
-    planned = run(*cases, rounds={"sgd": 2, "textbook": 1}, trace=True)
-    (trace,) = [trial for trial in plan_trials(planned) if trial.kind == "trace"]
-    assert trace == Trial(f"r1-trace-{cases[0].slug}", "trace", 1, cases[0])
-    assert trace not in Schedule(planned, [bare(cases[0], kind="trace")]).remaining
+def test_older_run_with_traces_misses_none():
+    planned = run(case(), rounds={"sgd": 2}, trace=True)
+    missing = Schedule(planned, [ok(case()), bare(case(), kind="trace")]).remaining
+    assert [trial.id for trial in missing] == [f"r2-{case().slug}"]
 
 
 def test_settled_rows_are_left_out_of_later_rounds():

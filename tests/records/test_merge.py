@@ -125,14 +125,6 @@ def test_contradiction_is_refused_without_output(parts, tmp_path, records, plan,
     assert not (tmp_path / "out").exists()
 
 
-def test_traces_are_merged_with_their_records(parts, tmp_path):
-    store.append_record(parts[2], ok(case("b"), kind="trace"))
-    store.save_trace(parts[2], case("b").slug, b"events")
-    merge.merge_runs(parts, tmp_path / "out")
-    (path,) = (tmp_path / "out" / "traces").iterdir()
-    assert (path.name, path.read_bytes()) == (f"{case('b').slug}.json.gz", b"events")
-
-
 def test_single_and_missing_runs_are_refused(parts, tmp_path):
     (tmp_path / "comparison").mkdir()
     (tmp_path / "comparison" / "comparison.json").touch()

@@ -168,13 +168,6 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     assert count_remaining(events) == [4, 3]
 
 
-def test_traces_take_nothing_of_the_budget(measured, fake_runner, make_case):
-    # Trials of 12 s: without the trace, two would need 24 s.
-    events = measured(make_case(), rounds=2, budget=24.0, trace=True)
-    assert not [one for one in events if type(one) is str]
-    assert len(records_of(events)) == 3
-
-
 def test_compiling_kernels_takes_nothing_of_the_budget(measured, fake_runner, make_case, nvml):
     # That takes 12 s, too: then there is time for one trial less.
     nvml([gpu()])
@@ -291,11 +284,11 @@ def test_estimate_of_an_unknown_size_or_group_is_a_mean_of_known_ones():
 
 
 def test_estimate_of_a_trial_ignores_other_kinds():
-    records = [took(10), bare(case(), kind="trace", wall_seconds=70.0)]
+    records = [took(10), bare(case(), kind="roofline", wall_seconds=70.0)]
     assert estimate(records) == estimate(records, batch_size=64) == 10
-    traces = [Trial("r1-trace-x", "trace", 1, case(**one)) for one in ({}, {"samples": 96})]
-    assert loop.Estimate(records).sum_seconds(traces) == 140
-    assert loop.Estimate(records[:1]).sum_seconds(traces) == 20
+    probes = [Trial("r1-probe", "roofline", 1, case(**one)) for one in ({}, {"samples": 96})]
+    assert loop.Estimate(records).sum_seconds(probes) == 140
+    assert loop.Estimate(records[:1]).sum_seconds(probes) == 20
 
 
 def write_runs(results, *names):

@@ -1,9 +1,7 @@
 """One trial: what its process is asked, how it is judged, and what is recorded of it."""
 
-import gzip
 import hashlib
 import itertools
-import json
 import re
 
 import msgspec
@@ -285,74 +283,6 @@ def test_link_in_place_of_a_cache_is_not_followed(make_runner, caching, tmp_path
         records = [made.measure(trial) for trial in caching(swap)]
     assert [one.reason for one in records] == [None] * 3
     assert {one.found_cache_bytes for one in records} == {0}
-
-
-def test_program_without_a_profiler_has_no_trace_and_says_why(make_runner, folder):
-    record = make_runner().measure(Trial("r1-trace", "trace", 1, ALONE.case))
-    assert record.status == "unavailable"
-    assert record.reason.startswith("it has no profiler: it imports none of keras, jax")
-    assert not (folder / "traces").exists()
-
-
-# Has a profiler of its own, which sees how many samples there are in an epoch.
-TRACED = """
-import contextlib, gzip, json, sys, types
-from implementations.idiomatic import softmax_numpy
-
-class Trainer(softmax_numpy.Trainer):
-    def train_epoch(self, order):
-        EVENT["samples"] = len(order)
-        return super().train_epoch(order)
-
-@contextlib.contextmanager
-def trace(path):
-    yield
-    {code}
-
-EVENT = {{"ph": "X", "name": "step", "file": __file__}}
-sys.modules["jax"] = types.ModuleType("jax")
-sys.modules["implementations._devices.jax"] = types.SimpleNamespace(trace=trace)
-"""
-
-
-@pytest.fixture
-def traced(make_runner, tmp_path, monkeypatch):
-    """Trace an own file whose profiler does something at the end; the record."""
-
-    def measure(code):
-        monkeypatch.setattr(runner, "TRACED_STEPS", 5)
-        path = tmp_path / "traced.py"
-        path.write_text(TRACED.format(code=code))
-        return make_runner().measure(Trial("r1-trace", "trace", 1, of_file(ALONE.case, path)))
-
-    return measure
-
-
-def test_trace_has_few_steps_and_no_path_or_host(traced, folder):
-    document = '{"host_name": "host", "traceEvents": [EVENT, {}]}'
-    record = traced(f"path.write_bytes(gzip.compress(json.dumps({document}).encode()))")
-    assert (record.status, record.reason, record.case.samples) == ("ok", None, 1440)
-    path = folder / "traces" / f"{record.case.slug}.json.gz"
-    event = {"ph": "X", "name": "step", "file": "<path>/traced.py", "samples": 5 * 96}
-    assert json.loads(gzip.decompress(path.read_bytes())) == {"traceEvents": [event]}
-    assert list(folder.glob("params/*")) == []
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("", "No such file"),
-        ("path.write_bytes(b'{}')", "Not a gzipped file"),
-        ("path.write_bytes(gzip.compress(b'{}'))", "traceEvents"),
-        ("path.write_bytes(gzip.compress(b'{\"traceEvents\": []}'))", "no events"),
-    ],
-)
-def test_profiler_without_a_valid_trace_fails(traced, folder, code, reason):
-    record = traced(code)
-    assert record.status == "failed"
-    assert record.reason.startswith("its profiler left no trace that can be read: ")
-    assert reason in record.reason
-    assert not (folder / "traces").exists()
 
 
 @pytest.mark.parametrize("point", [(runner, "Worker"), (Judge, "judge")], ids=str)

@@ -114,14 +114,6 @@ def run(
             help="Measure other batch sizes too, except for programs that only --layers adds.",
         ),
     ] = False,
-    trace: Annotated[
-        bool,
-        options.cases_option(
-            "--trace",
-            help="Let the profiler of each row's framework trace 100 steps, in an extra process "
-            "that is not measured. Open the traces with Perfetto.",
-        ),
-    ] = False,
     no_roofline: Annotated[
         bool,
         options.cases_option(
@@ -212,7 +204,6 @@ def run(
         timeout=timeout,
         seed=seed,
         sweep=sweep,
-        trace=trace,
         roofline=not no_roofline,
         data=data,
         budget=budget,
