@@ -33,8 +33,8 @@ from bench.analysis.intervals import Interval
 from bench.data import cache
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.store import is_locked
+from bench.regression.folder import read_comparison
 from bench.regression.result import CaseComparison
-from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
 from bench.report.charts.chart import render_svg
 from bench.report.charts.style import PALETTE, WIDTH, set_title

@@ -281,15 +281,13 @@ def wheels(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory):
-    """Variables of the command line: lock, temporary folder and calibrations are the tests' own.
+    """Variables of the command line: lock and temporary folder are the tests' own.
 
     Those of pytest-xdist are left out: with them pytest-benchmark measures nothing.
     """
-    names = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
-    folders = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in names.items()}
-    lock = tmp_path_factory.mktemp("lock") / "lock"
+    temporary, lock = str(tmp_path_factory.mktemp("tmp")), tmp_path_factory.mktemp("lock") / "lock"
     others = {name: value for name, value in os.environ.items() if "XDIST" not in name}
-    return {**others, **folders, "SOFTMAX_BENCH_LOCK": str(lock)}
+    return {**others, "TMPDIR": temporary, "SOFTMAX_BENCH_LOCK": str(lock)}
 
 
 @pytest.fixture(scope="session")
@@ -379,7 +377,6 @@ def called(tmp_path, monkeypatch, capsys):
     """Call the command line in this process; return its exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(signals, "install", lambda: None)  # no later test gets its handlers
 

@@ -68,10 +68,6 @@ VERBS = {
         "Write reports, CSV and charts of stored runs again, and print one run's tables.",
         "report results/20261129-100345-1c2d",
     ),
-    "compare": Verb(
-        "Compare two stored runs; use softmax-bench ab to find slowdowns smaller than 20 %.",
-        "compare results/monday results/friday",
-    ),
     "export": Verb(
         "Print a run in another tool's format; stderr lists what the export lacks.",
         "export results/monday --format pytest-benchmark",
@@ -99,10 +95,10 @@ VERBS = {
 }
 # The page of docs/ for each verb.
 PAGES = dict.fromkeys(("run", "report", "data"), "methodology")
-PAGES |= dict.fromkeys(("compare", "export"), "records")
 PAGES |= dict.fromkeys(("gate", "bisect"), "gate/reference")
 PAGES |= {"init": "gate/start", "check": "parity", "ab": "framework", "submit": "cluster"}
 PAGES |= {"machine": "gpu", "merge": "design", "list": "adding-an-implementation"}
+PAGES["export"] = "records"
 # What to use in place of a verb or an option that a command line does not have: it was retired, or
 # another verb has it.
 RETIRED = dict.fromkeys(
@@ -110,8 +106,10 @@ RETIRED = dict.fromkeys(
     "commands and tests are measured by softmax-bench gate. Write gate instead of ab",
 )
 RETIRED |= {
+    "compare": "runs of different hours do not decide. Use softmax-bench report A B --output DIR "
+    "to see both, and softmax-bench ab to decide",
     "--trace": "a run traces nothing any more. Call the framework's own profiler, such as "
-    "torch.profiler, in a script of your own"
+    "torch.profiler, in a script of your own",
 }
 # What verbs need beyond the dependencies of bench gate, and the extra that has it.
 EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")

@@ -7,10 +7,8 @@ from bench.errors import make_read_error
 RUN_PLAN = "run.json"
 COMPARISON_PLAN = "comparison.json"
 COMMAND_PLAN = "command.json"
-CALIBRATION_PLAN = "calibration.json"
-DECISION = "decision.json"  # of a finished comparison of a calibration
 PAIRED_PLANS = (COMPARISON_PLAN, COMMAND_PLAN)
-PLANS = (RUN_PLAN, *PAIRED_PLANS, CALIBRATION_PLAN)
+PLANS = (RUN_PLAN, *PAIRED_PLANS)
 TRIALS = "trials.jsonl"
 DAMAGED = "damaged.jsonl"
 ENVIRONMENTS = "environments"

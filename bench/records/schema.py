@@ -144,13 +144,6 @@ def parse_variables(texts: Iterable[str]) -> dict[str, str]:
     return dict(sorted(env.items()))
 
 
-class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An injected slowdown: CPU time added to every ``every``-th epoch, as a share of it."""
-
-    share: Amount
-    every: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
-
-
 class Trial(msgspec.Struct, frozen=True):
     """One measurement of one case."""
 

@@ -1,4 +1,4 @@
-"""The result of a comparison of two versions, from live pairs or from stored runs."""
+"""The result of a comparison of two versions in pairs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,18 +65,9 @@ class CaseComparison:
     required: bool = False  # a comparison without it fails: the user named it, or a side has it
     tolerance: float | None = None  # a share; None for the rule's
     unsettled: bool = False  # more pairs may find the time slower, although it is decided
-    detectable: float | None = (
-        None  # the slowdown that as many measurements detect in 95 %, a share
-    )
-    # Of live pairs.
+    detectable: float | None = None  # the slowdown that as many pairs detect in 95 %, a share
     pairs: int = 0
     pair_seconds: float | None = None  # what a pair took
-    # Of stored runs, on both sides.
-    processes: tuple[int, int] = (0, 0)  # that succeeded
-    tried: tuple[int, int] = (0, 0)  # all processes
-    epochs: int = 0  # of each process that were compared
-    deviation: float | None = None  # of the logarithm of the ratio of two such runs
-    hours: int = 0  # of calibration, from which the deviation is computed
 
 
 # Gets what happens while a comparison is prepared and measured: lines, and cases that were judged.
@@ -114,23 +105,20 @@ class ComparedVersion:
 class ComparisonResult:
     """All cases of a comparison."""
 
-    command: str  # "softmax-bench ab", "softmax-bench gate" or "softmax-bench compare"
+    command: str  # "softmax-bench ab" or "softmax-bench gate"
     baseline: ComparedVersion
     candidate: ComparedVersion
     rule: Rule
     cases: Sequence[CaseComparison]
     gated: Sequence[str] = ("epoch",)  # names of the judged metrics
-    same_machine: bool = True
-    between_runs: float | None = None  # the share above which uncalibrated runs differ
     refusal: str | None = None  # why the two were not compared
     fail_on: Collection[str] = ()  # verdicts with exit status 1 beside "slower" and "wrong"
     allow_nothing: bool = False  # it passes where nothing differs, or only one side has it
     allow_missing: bool = True  # it passes although the candidate lacks what the baseline has
     parity: bool = True  # results were compared with the oracle's; those of commands are not
     reason: str = ""  # why this is judged, where the suite chose it
-    created: str | None = None  # when live pairs began
+    created: str | None = None  # when the pairs began
     remarks: Sequence[str] = ()  # on no case: what else may make the sides differ
-    advice: str = ""  # what decides more, for cases that are undecided
     functions: Sequence[FunctionCost] = ()  # that differ most in a profile of both sides
 
     @property

@@ -1,4 +1,4 @@
-"""The index of results/: a page with a line for each run, comparison and calibration."""
+"""The index of results/: a page with a line for each run and comparison."""
 
 import datetime as dt
 import math
@@ -15,10 +15,9 @@ from bench.records import layout, store, timestamps
 from bench.records.files import write_file
 from bench.records.schema import CommandRecord, Environment, TrialRecord
 from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.folder import read_comparison
 from bench.regression.pairs.judge import Measured
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparisonResult
-from bench.regression.stored.calibrations import Calibrations
-from bench.regression.stored.folder import read_comparison
 from bench.report.base import numbers
 from bench.report.base.labels import MAX_NAMES, select_ranked
 from bench.report.base.load import load_by_machine
@@ -34,7 +33,6 @@ from bench.report.write import find_obstacle
 
 AnyMeasured = Measured[TrialRecord] | Measured[CommandRecord]
 TITLE = "Softmax classifier: all results"
-COUNTED = "`docs/studies/calibrate.py --show` counts what was decided of them"
 LEAST_POINTS = 3  # of a chart
 KERAS = ("keras-jax", "keras-tensorflow", "keras-torch")
 ANSWERS = (
@@ -76,7 +74,7 @@ def write_index(root: Path) -> Path:
 
 
 def read_entries(root: Path) -> list[Entry]:
-    """Return an entry for every run, comparison, calibration and report, the newest first.
+    """Return an entry for every run, comparison and report, the newest first.
 
     Folders of folders are searched; links to folders are not followed. Folders that cannot be read
     have an entry that says why. Raises UserError if there is no such folder.
@@ -87,7 +85,6 @@ def read_entries(root: Path) -> list[Entry]:
         layout.RUN_PLAN: _read_run,
         layout.COMPARISON_PLAN: _read_comparison,
         layout.COMMAND_PLAN: _read_comparison,
-        layout.CALIBRATION_PLAN: _read_calibration,
     }
     entries = []
     for name, folders, files in os.walk(root):
@@ -252,19 +249,6 @@ def _describe_cases(cases: Sequence[CaseComparison], verdict: str) -> str:
             text += f", {escape(format_difference(case, case.metrics[0]))}"
         texts.append(text)
     return "; ".join(texts)
-
-
-def _read_calibration(folder: Path) -> Entry:
-    calibrations = Calibrations()
-    plan = calibrations.add_session(folder)
-    pairs = sum(len(decision.pairs) for decision in calibrations.decisions)
-    return _make_entry(
-        "calibration",
-        [f"{numbers.format_count(pairs)} pairs of one version with itself; {COUNTED}."],
-        "complete" if pairs else "no pair succeeded",
-        plan.created,
-        calibrations.environments,
-    )
 
 
 def _make_entry(

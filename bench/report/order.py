@@ -40,7 +40,9 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
         return [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
     how_to_read = (
         f"{len({run.folder for run in runs})} runs side by side. Programs are compared within one "
-        "run on one machine; what holds on all of them is a range."
+        "run on one machine; what holds on all of them is a range. Runs of different hours do not "
+        "decide whether something became slower: `softmax-bench ab` decides it for versions of "
+        "programs, and `softmax-bench gate` for commands."
     )
     lines = [escape(introduce(run)) for run in runs]
     return [how_to_read, *(["\\\n".join(lines)] if len(runs) <= MAX_COLUMNS else [])]

@@ -1,21 +1,16 @@
 """``bench ab`` from its flags to its exit status, on small data."""
 
 import json
-import re
 import signal
-from pathlib import Path
 
 import pytest
-from studies import slowdown
-from support.comparisons import comparison, decided, pairs, spread_evenly
-from support.pretended import Pretended, pairing
+from support.pretended import Pretended
 from support.processes import WAITS, wait_until
 
 from bench.records import store
 from bench.regression.pairs import loop
 from bench.regression.programs.comparison_plan import REACH, ComparisonPlan
 from bench.report.index import read_entries
-from bench.runner.host import machine
 
 SOURCES = {
     "fast": "from implementations.idiomatic.softmax_numpy import Trainer\n",
@@ -29,7 +24,18 @@ class Trainer(softmax_numpy.Trainer):
     "waits": WAITS,
 }
 # An epoch takes four times as long, so that no load of the machine hides it.
-SLOWDOWN = f"{Path(slowdown.__file__).read_text()}Trainer = slow_down(Trainer, 3.0, 1)\n"
+SLOWDOWN = """
+from bench.worker.measure import now_cpu
+class SlowTrainer(Trainer):
+    def train_epoch(self, order):
+        begin = now_cpu()
+        params = super().train_epoch(order)
+        end = now_cpu()
+        while now_cpu() < end + 3 * (end - begin):
+            pass
+        return params
+Trainer = SlowTrainer
+"""
 DIGITS = "--data=digits"
 NUMPY = ("ab", "--base=.", "--implementation=numpy", DIGITS)
 
@@ -192,44 +198,3 @@ def test_impossible_comparison_is_refused_in_one_line(
     (tmp_path / "earlier").mkdir()
     (tmp_path / "earlier" / "trials.jsonl").touch()
     assert words in refused(*arguments)
-
-
-# ----- calibrations
-
-
-def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
-    plan = comparison(pairings=(pairing(),))
-    folder = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
-    decided(folder, pairs(spread_evenly(30, 0.02), pairing().baseline), plan=plan)
-    Pretended(ratio=lambda _: 1.5).install(monkeypatch)
-    code, out, _ = called(*NUMPY, "--format=markdown")
-    assert code == 1
-    (remark,) = [line for line in out.splitlines() if "on this machine" in line]
-    assert re.match(r"- numpy: on this machine, 11 pairs \(.*\) detect ", remark)
-    code, out, _ = called(*NUMPY, "--batch-size=16", "--format=markdown")
-    assert code == 1
-    assert "on this machine" not in out
-
-
-@pytest.mark.parametrize(
-    ("file", "change"),
-    [
-        ("decision.json", {"conditions": {"seconds": 1e300}}),
-        ("../calibration.json", {"budget": -1}),
-    ],
-)
-def test_calibration_with_impossible_values_is_left_out_with_a_line(
-    called, tmp_path, monkeypatch, file, change
-):
-    own = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
-    plan = comparison(pairings=(pairing(),))
-    folder = decided(own, pairs([0.1] * 9, pairing().baseline), plan=plan) / "a session/0001"
-    store.save_looks(folder, {"numpy": (9,)})
-    path = folder / file
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    Pretended(ratio=lambda _: 1.5).install(monkeypatch)
-    status, out, err = called(*NUMPY, "--format=markdown")
-    assert (status, "| slower" in out) == (1, True)
-    (line,) = [line for line in err.splitlines() if line.startswith("left out: ")]
-    assert path.name in line
-    assert "--resume" not in line

@@ -69,7 +69,7 @@ def files(tmp_path):
         (("check", "--device=tpu"), "--device"),
         (("check", "out", "--device=gpu"), "Leave out --device"),
         (("check", "out", "--python=x", "--env=y"), "Leave out --python and --env"),
-        (("compare", "out", "x" * 300), "File name too long"),
+        (("compare", "out", "out2"), "Use softmax-bench report A B --output DIR to see both"),
         (("merge", "one", "two"), "--output"),
         (("merge", "--output=new"), "RUN"),
         (("merge", "one", "two", "--output=new"), "one holds no run"),

@@ -1,7 +1,9 @@
 """``bench report`` writes the report of one run, of several, or the page of all of them."""
 
+import shutil
+
 from support.commands import command_plan, processes, write_pairs
-from support.comparisons import decided, pairs
+from support.processes import ASSETS
 from support.records import case, ok, run, write
 
 
@@ -26,7 +28,11 @@ def test_folder_of_comparisons_is_listed(called, tmp_path):
     assert ">gate</a> <span>command<" in (tmp_path / "kept" / "index.html").read_text("utf-8")
 
 
-def test_folder_of_calibrations_is_refused_with_what_counts_them(refused, tmp_path):
-    decided(tmp_path / "known", pairs([0.1] * 3))
-    command = "python docs/studies/calibrate.py --show --calibrations known\n"
-    assert refused("report", "known").endswith(command)
+def test_comparisons_of_an_older_calibration_are_read(called, refused, tmp_path):
+    shutil.copytree(ASSETS / "museum" / "calibration-format-8", tmp_path / "known")
+    session = "known/20261129-184424-f7a5"
+    assert "known holds no run" in refused("report", "known")
+    assert called("report", session) == (0, f"{session}/index.html\n", "")
+    status, out, err = called("report", f"{session}/0001")
+    assert (status, err) == (0, "")
+    assert "compared with" in out

@@ -20,7 +20,7 @@ MODULES = ("evil", "conftest", "sitecustomize", "implementations", "numpy", "ben
 VERBS = [
     *(("list",), ("report", "run")),
     *(("report", "run", "other", "--output=both"), ("merge", "run", "other", "--output=merged")),
-    *(("compare", "run", "other"), ("check", "run")),
+    ("check", "run"),
     *(("export", "run", f"--format={name}") for name in ("pytest-benchmark", "pyperf")),
 ]
 

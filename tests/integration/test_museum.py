@@ -16,56 +16,51 @@ from support.processes import ASSETS
 
 import bench
 from bench.errors import UserError
-from bench.regression.stored.calibrations import load_calibrations
 
 MUSEUM = ASSETS / "museum"
 # What a terminal or a CI would obey.
 COMMAND = re.compile(r"^\s*::|##\[|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", re.MULTILINE)
 VERBS = (
-    *(("report", "IT"), ("compare", "IT", "IT"), ("export", "IT", "--format=pyperf")),
+    *(("report", "IT"), ("export", "IT", "--format=pyperf")),
     *(("merge", "IT", "IT", "--output=whole"), ("check", "IT")),
     ("run", "--resume", "--dry-run", "--output=IT"),
 )
 # Each verb refuses these.
 REFUSED = (
-    *("ab-format-3", "ab-format-7", "calibration", "calibration-changed-line"),
-    *(f"calibration-format-{number}" for number in (3, 6, 7, 8)),
-    *("calibration-impossible-alpha", "calibration-looks-descending", "calibration-of-one-pair"),
-    *("calibration-processors-are-a-text", "calibration-too-many-looks"),
-    *("calibration-without-decision", "gate-values-without-ratio", "run-deep-plan"),
-    *("run-format-1", "run-format-7", "run-huge-seed", "run-link-for-entropy"),
+    *("ab-format-3", "ab-format-7", "calibration-format-8", "gate-values-without-ratio"),
+    *("run-deep-plan", "run-format-1", "run-format-7", "run-huge-seed", "run-link-for-entropy"),
     *("run-newer-format", "run-too-many-trials", "run-without-cases"),
 )
 # By exhibit: the rows of bench.load, None if it refuses, and the exit status of each verb.
-EXHIBITS = dict.fromkeys(REFUSED, (None, "222222")) | {
-    "ab": (2, "022222"),
-    "gate": (8, "022222"),
-    "gate-impossible-alpha": (8, "222222"),
-    "gate-instructions": (8, "022222"),
-    "gate-instructions-unknown-side": (2, "022222"),
-    "gate-killed": (8, "022222"),
-    "gate-looks-descending": (8, "222222"),
-    "gate-unknown-side": (2, "022222"),
-    "merged": (None, "022012"),
-    "run": (2, "000000"),
-    "run-changed-entropy": (1, "000200"),
-    "run-changed-environment": (None, "022210"),
-    "run-changed-line": (None, "022210"),
-    "run-crash-of-later-rounds": (2, "000000"),
-    "run-format-8": (3, "000010"),
-    "run-in-hostile-folder": (1, "000000"),
-    "run-loose-tolerance": (1, "010000"),
-    "run-of-one-round": (1, "000000"),
-    "run-of-one-trial": (1, "000000"),
-    "run-repeated-trial": (None, "022210"),
-    "run-texts-of-a-stranger": (1, "000212"),
-    "run-torn-line": (1, "000010"),
-    "run-trial-outside": (None, "022210"),
-    "run-without-environments": (None, "022210"),
-    "run-without-parity": (1, "030000"),
-    "run-without-plan": (1, "222222"),
-    "run-without-records": (None, "042010"),
-    "run-zero-times": (None, "022210"),
+EXHIBITS = dict.fromkeys(REFUSED, (None, "22222")) | {
+    "ab": (2, "02222"),
+    "gate": (8, "02222"),
+    "gate-impossible-alpha": (8, "22222"),
+    "gate-instructions": (8, "02222"),
+    "gate-instructions-unknown-side": (2, "02222"),
+    "gate-killed": (8, "02222"),
+    "gate-looks-descending": (8, "22222"),
+    "gate-unknown-side": (2, "02222"),
+    "merged": (None, "02012"),
+    "run": (2, "00000"),
+    "run-changed-entropy": (1, "00200"),
+    "run-changed-environment": (None, "02210"),
+    "run-changed-line": (None, "02210"),
+    "run-crash-of-later-rounds": (2, "00000"),
+    "run-format-8": (3, "00010"),
+    "run-in-hostile-folder": (1, "00000"),
+    "run-loose-tolerance": (1, "00000"),
+    "run-of-one-round": (1, "00000"),
+    "run-of-one-trial": (1, "00000"),
+    "run-repeated-trial": (None, "02210"),
+    "run-texts-of-a-stranger": (1, "00212"),
+    "run-torn-line": (1, "00010"),
+    "run-trial-outside": (None, "02210"),
+    "run-without-environments": (None, "02210"),
+    "run-without-parity": (1, "00000"),
+    "run-without-plan": (1, "22222"),
+    "run-without-records": (None, "02010"),
+    "run-zero-times": (None, "02210"),
 }
 # What browsers, Markdown, spreadsheets, terminals and a CI obey.
 HOSTILE = (
@@ -77,19 +72,6 @@ NAMES = {"implementation": f"::error::{HOSTILE}", "framework": f"::error::{HOSTI
 # deletes, a path is a link, a function edits the text, and a dict patches the JSON. A dict for
 # trials.jsonl has patches by the number of the line; all other lines are deleted.
 MUTATIONS = {
-    "calibration": {"calibration-of-one-pair": {"trials.jsonl": {3: {}, 4: {}}}},
-    "calibration-of-one-pair": {
-        "calibration-changed-line": {
-            "trials.jsonl": lambda text: '"OK"'.join(text.rsplit('"ok"', 1)),
-        },
-        "calibration-impossible-alpha": {"comparison.json": {"alpha": 2.0}},
-        "calibration-looks-descending": {"looks.json": {"numpy": [9, 5, 3]}},
-        "calibration-processors-are-a-text": {
-            "53f7146da98f.json": {"machine": {"processors": "two"}}
-        },
-        "calibration-too-many-looks": {"looks.json": {"numpy": [*range(1, 13)]}},
-        "calibration-without-decision": {"decision.json": None},
-    },
     "gate": {
         "gate-impossible-alpha": {"command.json": {"alpha": 0.0}},
         # A kill after the fourth pair.
@@ -239,17 +221,6 @@ def test_every_verb_reads_or_refuses_exhibit(name, called, tmp_path, monkeypatch
     assert (rows, "".join(statuses)) == EXHIBITS[name]
 
 
-def test_calibrations_are_read_or_left_out_with_a_line(tmp_path):
-    names = {name for name in EXHIBITS if name.startswith("calibration")}
-    whole = {"calibration", "calibration-format-8", "calibration-of-one-pair"}
-    empty = {"calibration-format-6", "calibration-without-decision"}
-    for name in names:
-        make_exhibit(name, tmp_path / name)
-        read = load_calibrations(tmp_path / name)
-        counted = len(read.decisions), len(read.faults)
-        assert counted == (name in whole, name in names - whole - empty), name
-
-
 def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):
     for name in EXHIBITS:
         make_exhibit(name, tmp_path / "results" / name)
@@ -257,6 +228,6 @@ def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):
     assert (status, err) == (0, "")
     page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
     missing = {name for name in EXHIBITS if name not in page}
-    assert missing == {"calibration-format-6", "run-without-plan"}
+    assert missing == {"run-without-plan"}
     for reason in ("is newer than this suite", "run.json: not a Run"):
         assert reason in page

@@ -98,7 +98,7 @@ LAYERS = [
     "report.charts",
     "report.render",
     "report.base",
-    "regression.stored",
+    "regression.folder",
     "regression.commands",
     "regression.programs",
     "regression.pairs",

@@ -41,7 +41,7 @@ SURROUNDINGS = {
 }
 # Without charts there is no index, and without a place for the data no run.
 REFUSED = {
-    "read-only home": {"run", "check", "export", "compare", "data", "report"},
+    "read-only home": {"run", "check", "export", "data", "report"},
     "little memory": {"report"},
     "no docstrings": {"report"},
 }
@@ -62,7 +62,6 @@ VERBS = [
     [*RUN, "--implementation=numpy", "--rounds=1", "--output=results/out"],
     ["check", "results/out"],
     ["export", "results/out", "--format=pyperf"],
-    ["compare", "results/out", "results/out"],
     *([verb] for verb in ("list", "data", "machine", "report")),
 ]
 

@@ -15,7 +15,6 @@ from support.records import case, environment, ok, probe, run, trials, write
 from bench.errors import UserError, clean_text
 from bench.records import jsonl, merge, store
 from bench.records.files import is_file_name
-from bench.regression.stored.sides import load_side
 from bench.report import index
 from bench.report import write as report
 from bench.report.base import load
@@ -126,7 +125,6 @@ def test_damaged_records_are_skipped_or_reported(drawn):
 
 SHOWN_BY = [
     lambda folder: report.write_report([load.load_run(folder)]),
-    load_side,
     lambda folder: index.read_entries(folder.parent),
     *(
         lambda folder, export=export: export(load.load_run(folder))

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.comparisons import comparison, session
+from support.comparisons import comparison
 from support.records import bare, case, environment, run
 
 from bench.records.schema import Parity, Trial
@@ -35,8 +35,7 @@ def test_renamed_fields_keep_their_names_on_disk():
     plan = msgspec.to_builtins(run(case(), data_source="digits", **probes))
     assert {"figures", "ceilings"} <= plan.keys()
     assert (plan["data"], plan["cases"][0]["data"]) == ("digits", "resident")
-    for other in (comparison, session):
-        assert msgspec.to_builtins(other(data_source="digits"))["data"] == "digits"
+    assert msgspec.to_builtins(comparison(data_source="digits"))["data"] == "digits"
 
 
 def test_other_variables_of_the_user_make_another_case():

@@ -57,9 +57,6 @@ def test_pages_of_several_runs_are_clean(folders, called):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("compare", 0, 1),
-        ("compare", 0, 1, "--format=github"),
-        ("compare", 0, 1, "--format=json"),
         ("export", 0, "--format=pyperf"),
         ("export", 0, "--format=pytest-benchmark"),
     ],

@@ -5,7 +5,7 @@ from html import escape as escape_html
 
 import pytest
 from support.commands import command_plan, failure, processes, write_pairs
-from support.comparisons import bad, comparison, decided, pairs, two
+from support.comparisons import bad, comparison, pairs, two
 from support.records import MACHINE, case, ok, plan_of, run, trials, write
 
 from bench.errors import UserError
@@ -116,17 +116,6 @@ def test_benchmarks_of_a_command_are_listed(results):
     assert findings["c"].endswith("**pytest bench.py** undecided.")
 
 
-def test_each_calibration_has_an_entry_that_names_the_study(results):
-    decided(results / "machine", pairs([0.1] * 3), pairs([0.1] * 4))
-    decided(results / "again", [bad("base", 3)])
-    entries = {entry.path: entry for entry in read_entries(results)}
-    alarms, none = entries["machine/a session"], entries["again/a session"]
-    assert (alarms.state, none.state) == ("complete", "no pair succeeded")
-    assert alarms.cells[0].startswith("7 pairs of one version with itself; ")
-    assert "docs/studies/calibrate.py" in alarms.cells[0]
-    assert alarms.page == "machine/a session/calibration.json"
-
-
 def test_run_has_its_answers_and_what_disturbed_it(results):
     taken = {"conditions": {"seconds": 10.0, "others_seconds": 10.0}}
     times = {"pytorch": 0.4, "keras-jax": 0.2, "keras-torch": 1.0}
@@ -148,8 +137,6 @@ def test_page_links_reports_and_escapes_records(results):
     )
     (folder / "report.html").write_text("")
     write_pairs(results / "b", comparison(HOSTILE), *two(1, 0.5, 0.5, case(HOSTILE)))
-    hostile_plan = comparison(HOSTILE, tolerance=0.0)
-    decided(results / "c", two(1, 0.5, 0.5, case(HOSTILE)), plan=hostile_plan)
     bad = write(results / "javascript:x", run(case()))
     (bad / "report.md").write_text("")
     (bad / "run.json").write_text('{"format": 1, "<script>y</script>": 1}')

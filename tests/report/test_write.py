@@ -139,6 +139,7 @@ def test_files_of_several_runs_have_a_column_for_each_machine_and_name_faults(tw
     assert "report: ../../fast/report.html" in text
     assert f"report: softmax-bench report {two[1]}".replace("_", "\\_") in text
     assert text.count("left out") == 1
+    assert text.count("`softmax-bench ab` decides") == 1
     assert "\n- slow: left out: trials.jsonl:5: " in text
 
 

@@ -125,7 +125,7 @@ def assert_readable(folder):
 
 # The command lines that read the run RUN.
 READING_VERBS = (
-    *(("report", "RUN"), ("compare", "RUN", "RUN"), ("export", "RUN", "--format=pyperf")),
+    *(("report", "RUN"), ("export", "RUN", "--format=pyperf")),
     *(("check", "RUN"), ("run", "--resume", "--dry-run", "--output=RUN")),
 )
 

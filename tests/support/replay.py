@@ -159,9 +159,5 @@ class Recording:
                 continue
             if contents.get(path, "none") not in (told.get(path, "none") for told in known):
                 return path
-        # What is marked as finished has all of its records.
-        finished = {str(PurePath(p).parent) for p in contents if p.endswith("/decision.json")}
-        promised = {
-            one for one in self.lines[-1] if one in self.lines[number] or one[0] in finished
-        }
+        promised = self.lines[-1] & self.lines[number]
         return next(iter(promised - list_lines(contents)), None)

@@ -8,8 +8,6 @@ from bench.cli.verbs import pairs
 from bench.regression.pairs.plan import Terms
 from bench.regression.programs.compare import compare_programs
 from bench.regression.programs.prepare import CaseOptions
-from bench.regression.stored.calibrations import load_calibrations, locate_calibrations
-from bench.runner.host.machine import describe
 from bench.runner.process.spec import parse_env
 
 
@@ -71,9 +69,5 @@ def ab(
             fail_on=fail_on,
             output=output,
         )
-        calibrations = load_calibrations(locate_calibrations(str(describe()["id"])))
-        for fault in calibrations.faults:
-            progress(fault)
-        gates, detect = options.join_names(gate), calibrations.detectable_slowdown
-        comparison = compare_programs(terms, cases, gates, detect)
+        comparison = compare_programs(terms, cases, options.join_names(gate))
     pairs.finish(comparison, style)

@@ -11,7 +11,7 @@ from bench.cli.results import print_page, print_report
 from bench.errors import UserError
 from bench.records import layout
 from bench.records.store import RESULTS
-from bench.regression.stored.folder import read_comparison
+from bench.regression.folder import read_comparison
 from bench.report import index
 from bench.report.base.load import load_runs
 from bench.report.regression.verdicts import build_output
@@ -24,8 +24,8 @@ def report(
         typer.Argument(
             metavar="RUN",
             help="Folders of runs, or folders that contain several runs. Without a RUN, write "
-            "results/index.html, which lists all runs, comparisons and calibrations. Of a folder "
-            "that contains comparisons only, write such a list, too.",
+            "results/index.html, which lists all runs and comparisons. Of a folder that contains "
+            "comparisons only, write such a list, too.",
         ),
     ] = None,
     output: Annotated[
@@ -50,11 +50,6 @@ def report(
         print_comparison(build_output(read_comparison(folders[0]).result), "table")
     elif not several and any(any(folders[0].glob(f"*/{plan}")) for plan in layout.PAIRED_PLANS):
         print_line(str(index.write_index(folders[0])))
-    elif not several and any(folders[0].glob(f"*/{layout.CALIBRATION_PLAN}")):
-        raise UserError(
-            f"{folders[0]} holds calibrations. Count their decisions: python "
-            f"docs/studies/calibrate.py --show --calibrations {folders[0]}"
-        )
     elif not several:
         print_report(folders[0])
     else:

@@ -1,6 +1,5 @@
 """Compare two versions of programs, as ``bench ab`` does."""
 
-from collections.abc import Callable
 from functools import partial
 
 from bench.records import store
@@ -13,20 +12,15 @@ from bench.regression.programs.comparison_plan import ComparisonPlan
 from bench.regression.programs.judge_pairs import make_program_result
 from bench.regression.programs.measure_pairs import measure_programs
 from bench.regression.programs.prepare import CaseOptions, prepare_comparison
-from bench.regression.stats.decision import Rule
 from bench.runner.lock import open_host_lock
 
 
 def compare_programs(
-    terms: Terms,
-    cases: CaseOptions,
-    gates: tuple[str, ...],
-    detect: Callable[[str, int, Rule], float | None],
+    terms: Terms, cases: CaseOptions, gates: tuple[str, ...]
 ) -> FinishedComparison[ComparisonPlan]:
     """Measure two versions, record and judge them. Raises UserError.
 
-    gates: names of further metrics to judge. detect: returns the slowdown that pairs of a case
-    detect on this machine, from its slug, their number and the rule.
+    gates: names of further metrics to judge.
     """
     with prepare_comparison(terms, cases, gates) as ready:
         plan = ready.plan
@@ -40,6 +34,5 @@ def compare_programs(
         plan,
         read_measured(folder, TrialRecord) if plan.pairings else Measured(),
         required=bool(cases.implementations),
-        detect=lambda case: detect(case.case, case.pairs, plan.rule),
     )
     return FinishedComparison(terms.settle(result), plan, folder, stopped)

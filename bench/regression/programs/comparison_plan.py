@@ -8,7 +8,7 @@ from bench.regression.stats.decision import Rule
 
 PROCESS_TIMEOUT = 600.0  # seconds of a process
 # Epochs at most this number of turns apart share the machine's state. Two: on some machines
-# every second epoch takes longer (docs/studies/turns.py).
+# every second epoch takes longer (docs/studies/turns.csv).
 REACH = 2
 
 

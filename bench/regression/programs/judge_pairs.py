@@ -40,8 +40,6 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
-RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
-
 EPOCH, MEAN_EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "mean epoch", "median epoch", "memory"
 CPU_EPOCH = "epoch's CPU time"
 
@@ -65,20 +63,14 @@ METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
 
 
 def make_program_result(
-    plan: ComparisonPlan,
-    measured: Measured[TrialRecord],
-    *,
-    required: bool,
-    detect: Callable[[CaseComparison], float | None] = lambda _: None,
+    plan: ComparisonPlan, measured: Measured[TrialRecord], *, required: bool
 ) -> ComparisonResult:
     """Return the result of a comparison.
 
-    required: the user named the implementations, so that each must be compared. detect: returns the
-    slowdown that the pairs of a case detect on this machine. Raises UserError for a record of an
-    unknown case.
+    required: the user named the implementations, so that each must be compared. Raises UserError
+    for a record of an unknown case.
     """
-    judged = judge_cases(plan, measured.records, measured.looks)
-    cases = [replace(case, detectable=detect(case)) for case in judged]
+    cases = judge_cases(plan, measured.records, measured.looks)
     for absent in plan.absent:
         verdict: CaseVerdict = (
             "missing in candidate" if absent.side == CANDIDATE else "missing in baseline"
@@ -189,25 +181,15 @@ def group_records(
     return dict(groups)
 
 
-def compute_log_ratio(
-    metric: str, baseline: TrialRecord, candidate: TrialRecord, reach: int
-) -> float | None:
-    """Return the logarithm of candidate over baseline; None if a value is missing or 0.
-
-    reach: see ``ComparisonPlan``.
-    """
-    values = _read_pair(metric, baseline, candidate, reach)
-    return math.log(values[1] / values[0]) if values else None
-
-
 def _read_pair(
     metric: str, baseline: TrialRecord, candidate: TrialRecord, reach: int
 ) -> tuple[float, float] | None:
     """Return both sides' values of a metric; None if one is missing or 0.
 
-    Where epochs alternated, the baseline's is its median epoch and the candidate's is that times
-    the median ratio of epochs that are near in time. A change of the machine's speed in the middle
-    of a pair moves the medians or means of both sides apart, but only few of these ratios.
+    reach: see ``ComparisonPlan``. Where epochs alternated, the baseline's is its median epoch and
+    the candidate's is that times the median ratio of epochs that are near in time. A change of the
+    machine's speed in the middle of a pair moves the medians or means of both sides apart, but only
+    few of these ratios.
     """
     values = METRICS[metric](baseline) or 0.0, METRICS[metric](candidate) or 0.0
     if not all(values):

@@ -1,7 +1,7 @@
 """Prepare what ``bench ab`` measures: cases, versions and their sites."""
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -63,7 +63,6 @@ class PreparedComparison:
     plan: ComparisonPlan
     installations: Mapping[str, Installation]  # of each version
     data: Dataset
-    changed: Sequence[str] = ()  # the implementations that differ; empty for two files
 
 
 @contextmanager
@@ -91,14 +90,13 @@ def prepare_comparison(
         prepare_site(after, chosen, *looks, whole=bool(paths)) as candidate_site,
     ):
         implementations = cases.implementations or tuple(entry.name for entry in chosen)
-        changed: Sequence[str] = ()
         sides = (before, baseline_site), (after, candidate_site)
         if paths or before.kind == "file":
             files: list[Path | None] = [Path(name) for name in paths] or [None]
             pairings, absent = pair_files(*sides, files, same_code_ok="same-code" in terms.allowed)
         else:
-            changed = find_changes(baseline_site, candidate_site)
-            pairings, absent = _pair_cases(*sides, implementations or tuple(changed))
+            names = implementations or tuple(find_changes(baseline_site, candidate_site))
+            pairings, absent = _pair_cases(*sides, names)
         yield PreparedComparison(
             terms.make_plan(
                 ComparisonPlan,
@@ -120,7 +118,6 @@ def prepare_comparison(
             ),
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},
             data,
-            changed,
         )
 
 

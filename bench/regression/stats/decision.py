@@ -1,4 +1,4 @@
-"""Decide slower, faster, no change or undecided: one rule for pairs and for stored runs."""
+"""Decide slower, faster, no change or undecided: one rule for all comparisons in pairs."""
 
 import math
 from collections.abc import Mapping

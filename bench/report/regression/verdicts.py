@@ -1,4 +1,4 @@
-"""Show the result of ``ab``, ``gate`` or ``compare`` as tables, remarks, annotations and JSON."""
+"""Show the result of ``ab`` or ``gate`` as tables, remarks, annotations and JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from math import isfinite, log
 from bench.analysis.intervals import Interval
 from bench.regression.result import (
     MISSING,
-    TIMED,
     CaseComparison,
     ComparisonResult,
     FunctionCost,
@@ -19,7 +18,7 @@ from bench.report.base import numbers, tables
 from bench.report.base.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, Heading, Level
 
-FORMAT = 5  # of the JSON document; in format 5 a command begins with "softmax-bench"
+FORMAT = 6  # of the JSON document; format 6 lacks the keys of stored runs
 MAX_NAMED = 10  # packages that differ
 _SIDE_KEYS = ("name", "commit", "machine", "env")
 _LEVELS: Mapping[str, Level] = {
@@ -37,15 +36,8 @@ _LEVELS: Mapping[str, Level] = {
 def build_output(result: ComparisonResult) -> ComparisonOutput:
     """Return a comparison in all formats."""
     title = result.command
-    opening = []
-    if result.refusal:
-        opening = [result.refusal]
-    elif not result.same_machine:
-        are_known = None not in (result.baseline.machine, result.candidate.machine)
-        reason = "the machines differ" if are_known else "nothing says on which machines"
-        opening = [f"measured across machines ({reason}): a difference may be theirs"]
-    level: Level = "error" if result.refusal else "warning"
-    annotations = [Annotation(level, title, line) for line in opening] + [
+    opening = [result.refusal] if result.refusal else []
+    annotations = [Annotation("error", title, line) for line in opening] + [
         Annotation(
             _LEVELS[case.verdict],
             f"{title}: {case.name}: {name_verdict(case)}",
@@ -130,9 +122,7 @@ def describe_basis(case: CaseComparison) -> str:
         for metric in case.metrics
         if metric.verdict is not None
     ]
-    spread = _describe_spread(case)
-    basis = [_describe_measurements(case), f"spread between runs {spread}" if spread else ""]
-    return "; ".join([*judged, *filter(None, basis), *case.remarks])
+    return "; ".join([*judged, *filter(None, [_describe_measurements(case)]), *case.remarks])
 
 
 def _tabulate_cases(result: ComparisonResult) -> Table:
@@ -150,7 +140,6 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
                 "difference": format_difference(case, epoch) if epoch else "",
                 "tolerance": numbers.format_percent(case.tolerance) if is_special else "",
                 "measured": _describe_measurements(case),
-                "spread between runs": _describe_spread(case),
                 "accuracy": _format_sides(*map(numbers.format_share, case.accuracy)),
                 "parity error": _format_sides(*map(numbers.format_error, case.parity_error)),
             }
@@ -173,19 +162,13 @@ def _describe_rule(result: ComparisonResult) -> str:
     is_memory = {metric.unit for case in result.cases for metric in case.metrics} == {"bytes"}
     worse, increase = ("More memory", "increase") if is_memory else ("Slower", "slowdown")
     which = " or ".join(sorted(filter(None, statistics)))
-    text = (
+    return (
         f"{len(result.cases)} case{plural}: {verdicts}. Judged: "
         f"{f'{which} ' if which else ''}{' and '.join(result.gated)}"
         f"{f', because {result.reason}' if result.reason else ''}. "
         f'{worse}: the hypothesis "no {increase}" is rejected at '
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
-        f"{100 * rule.tolerance:g} %"
-    )
-    if result.between_runs is None:
-        return f"{text}."
-    return (
-        f"{text}; without a calibration, it is above {100 * result.between_runs:g} % and each run "
-        "has more than one process."
+        f"{100 * rule.tolerance:g} %."
     )
 
 
@@ -252,31 +235,16 @@ def _describe_verdict(case: CaseComparison) -> str:
         budget = f", which take {numbers.format_wall_time(seconds)}" if seconds else ""
         plural = "s" if max(more) > 1 else ""
         return f"undecided (about {max(more):,} more pair{plural}{budget})"
-    if case.pairs == 0 and not any(case.processes):
+    if case.pairs == 0:
         return "undecided (no pair fits into the time; raise --budget)"
     return "undecided"
 
 
 def _describe_measurements(case: CaseComparison) -> str:
-    """Return how often a case was measured, and how many processes failed."""
-    if any(case.tried):
-        counts = [
-            str(succeeded) if succeeded == tried else f"{succeeded} of {tried}"
-            for succeeded, tried in zip(case.processes, case.tried, strict=True)
-        ]
-        return f"{' / '.join(counts)} processes"
+    """Return how often a case was measured."""
     if not case.pairs:
         return ""
     return f"{case.pairs} pair{'s' if case.pairs > 1 else ''}"
-
-
-def _describe_spread(case: CaseComparison) -> str:
-    """Return the deviation of the ratio of two stored runs, or that it is not known."""
-    if case.verdict not in TIMED or not any(case.processes):
-        return ""
-    if case.deviation is None:
-        return "no calibration"
-    return f"{numbers.format_percent(case.deviation)} ({case.hours} hours)"
 
 
 def _list_remarks(result: ComparisonResult) -> list[str]:
@@ -292,16 +260,12 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
             runs = f"{case.pairs} pairs"
             if case.pair_seconds is not None:
                 runs += f" ({numbers.format_wall_time(case.pairs * case.pair_seconds)})"
-            if any(case.processes):
-                runs = f"runs of {case.processes[0]} and {case.processes[1]} processes"
             least = "no slowdown, however large"
             if isfinite(case.detectable):
                 least = f"a slowdown of about {100 * case.detectable:.1f} % with probability 95 %"
             lines.append(f"{case.name}: on this machine, {runs} detect {least}.")
     if not result.cases:
         lines.append(_describe_nothing(result))
-    if result.advice and any(case.verdict == "undecided" for case in result.cases):
-        lines.append(f"undecided: {result.advice}")
     return lines
 
 
@@ -409,11 +373,9 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
         "created": result.created,
         "baseline": {key: getattr(result.baseline, key) for key in _SIDE_KEYS},
         "candidate": {key: getattr(result.candidate, key) for key in _SIDE_KEYS},
-        "same_machine": result.same_machine,
         "tolerance": result.rule.tolerance,
         "alpha": result.rule.alpha,
         "family": result.rule.family,
-        "between_runs": result.between_runs,
         "refusal": result.refusal,
         "reason": result.reason,
         "status": result.exit_status,

@@ -30,9 +30,8 @@ PAGES = ("report.html", "report.md")
 NOT_OVER_TIME = "No machine has two of these runs with the same data."
 OVER_TIME_NOTE = (
     "Epoch times with 95 % intervals over the processes of one run, and the software whose "
-    "version changed. The intervals hold the typical process of one run, "
-    "not what differs between hours: use "
-    "`softmax-bench ab` to find out whether something became slower."
+    "version changed. The intervals hold the typical process of one run, not what differs between "
+    "hours."
 )
 # Those whose versions a report names: the frameworks, and what else may decide how fast one is.
 DISTRIBUTIONS = tuple(dict.fromkeys([*(entry.framework for entry in IMPLEMENTATIONS), "jaxlib"]))

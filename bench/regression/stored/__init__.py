@@ -1,1 +1,0 @@
-"""``bench compare``: compare two stored runs."""
