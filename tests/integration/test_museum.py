@@ -38,8 +38,10 @@ EXHIBITS = dict.fromkeys(REFUSED, (None, "22222")) | {
     "gate-impossible-alpha": (8, "22222"),
     "gate-instructions": (8, "02222"),
     "gate-instructions-unknown-side": (2, "02222"),
+    "gate-iteration": (22, "02222"),
     "gate-killed": (8, "02222"),
     "gate-looks-descending": (8, "22222"),
+    "gate-packages": (22, "02222"),
     "gate-unknown-side": (2, "02222"),
     "merged": (None, "02012"),
     "run": (2, "00000"),
@@ -219,6 +221,16 @@ def test_every_verb_reads_or_refuses_exhibit(name, called, tmp_path, monkeypatch
         assert not COMMAND.search(out + err)
         statuses.append(str(status))
     assert (rows, "".join(statuses)) == EXHIBITS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("gate-iteration", "iteration"), ("gate-packages", "last-number")],
+)
+def test_comparison_by_a_retired_metric_has_its_verdict(called, name, metric):
+    status, out, err = called("report", MUSEUM / name)
+    assert (status, err) == (0, "")
+    assert "1 case: 1 slower. Judged: " + metric in out
 
 
 def test_index_lists_every_exhibit_with_a_plan(called, tmp_path):
