@@ -34,32 +34,6 @@ PACKAGE = {"pyproject.toml": PROJECT, "backend.py": BACKEND, "tool.py": ""}
 MONOREPO = {
     f"packages/toy/{name}": text for name, text in {**PACKAGE, "test_one.py": BENCH}.items()
 }
-ASV = {
-    "asv.conf.json": '{"benchmark_dir": "speed"}',
-    "speed/__init__.py": "WORD = 'a'",
-    "speed/common.py": "class Base: pass",
-    "speed/sums.py": """
-from . import WORD
-from .common import Base
-
-def time_sum():
-    print("sum")
-
-class Suite(Base):
-    params = [[1, 2], [WORD, "b"]]
-
-    def setup_cache(self):
-        return 7
-
-    def setup(self, cache, number, word):
-        if number == 2:
-            raise NotImplementedError
-        self.sum = cache + number
-
-    def time_add(self, *values):
-        print(self.sum, *values)
-""",
-}
 BASE, PLACE = "--base=HEAD --candidate=HEAD --allow=same-code", Path(".github", "workflows")
 
 
@@ -177,17 +151,9 @@ def test_workflow_that_would_fail_is_not_written(
     assert not (tmp_path / ".github").exists()
 
 
-def test_projects_without_a_benchmark_are_told_what_to_write(commit, refused, called, tmp_path):
+def test_project_without_a_benchmark_is_refused_with_what_to_write(commit, refused, tmp_path):
     (tmp_path / "test_new.py").write_text(BENCH)
     assert "--command" in refused("init")
-    commit(ASV)
-    status, _, err = called("init")
-    assert status == 2
-    assert "init --command 'python speed/softmax_bench_job.py'" in err
-    command = [sys.executable, "speed/softmax_bench_job.py"]
-    job = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    expected = 3 * ["sum"] + 3 * ["8 7 1 a"] + 3 * ["8 7 1 b"]
-    assert sorted(job.stdout.splitlines()) == sorted(expected)
 
 
 def test_project_of_the_current_folder_is_guarded(

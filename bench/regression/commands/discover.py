@@ -5,12 +5,9 @@ import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import PurePosixPath
 from typing import Any
 
-READ_FILES = re.compile(
-    r"\.py$|\basv\.conf\.json$|requirements[^/]*(/[^/]*)?\.txt$|^pyproject\.toml$"
-)
+READ_FILES = re.compile(r"\.py$|requirements[^/]*(/[^/]*)?\.txt$|^pyproject\.toml$")
 _PLUGIN = re.compile(r"(?m)^\s*pytest[-_.](benchmark|codspeed)(?![\w-])")
 
 
@@ -27,18 +24,6 @@ def has_benchmark(source: str) -> bool:
     fixtures = {node.arg for test in tests for node in ast.walk(test) if isinstance(node, ast.arg)}
     is_marked = bool(tests) and bool(re.search(r"\bmark\.benchmark\b", ast.unparse(tree)))
     return is_marked or bool(fixtures & {"benchmark", "codspeed_benchmark"})
-
-
-def list_timed(texts: Mapping[str, str]) -> list[str]:
-    """Return the folders with functions for asv: the benchmark_dir of each asv.conf.json."""
-    folders = set()
-    for name in [path for path in texts if path.endswith("asv.conf.json")]:
-        # A comment begins with //.
-        given = re.findall(r'(?m)^[^/\n]*"benchmark_dir"\s*:\s*"([^"\n]+)"', texts[name])
-        folders.add(PurePosixPath(name).parent / (*given, "benchmarks")[0])
-    timing = [name for name, text in texts.items() if re.search(r"(?m)^\s*def time_", text)]
-    parents = {parent for name in timing for parent in PurePosixPath(name).parents}
-    return sorted(map(str, folders & parents))
 
 
 def choose_packages(settings: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:

@@ -10,12 +10,7 @@ from textwrap import indent
 
 from bench.errors import UserError
 from bench.regression.commands.command_plan import split_arguments
-from bench.regression.commands.discover import (
-    READ_FILES,
-    choose_packages,
-    has_benchmark,
-    list_timed,
-)
+from bench.regression.commands.discover import READ_FILES, choose_packages, has_benchmark
 from bench.regression.versions import git
 
 # Options of a project for all of its tests often measure coverage, or leave benchmarks out.
@@ -51,49 +46,6 @@ jobs:
 {install}      - uses: OWNER/softmax-bench@COMMIT
         with:
 {inputs}"""
-# How asv finds and calls a benchmark: https://asv.readthedocs.io/en/stable/writing_benchmarks.html
-ASV_JOB = '''\
-"""Call each function for asv in this folder, so that softmax-bench gate can compare versions."""
-
-import importlib.util
-import itertools
-import sys
-from pathlib import Path
-
-CALLS = 3  # of each function: more where the start of Python takes most of the time
-
-folder = Path(__file__).parent
-start = folder / "__init__.py"
-search = {"submodule_search_locations": [str(folder)]}
-spec = importlib.util.spec_from_file_location(folder.name, start, **search)
-sys.modules[folder.name] = package = importlib.util.module_from_spec(spec)
-if start.exists():
-    spec.loader.exec_module(package)
-for path in sorted(folder.rglob("*.py")):
-    if path == Path(__file__) or "def time_" not in path.read_text():
-        continue
-    module = importlib.import_module(
-        ".".join([folder.name, *path.relative_to(folder).with_suffix("").parts])
-    )
-    classes = [value for value in vars(module).values() if isinstance(value, type)]
-    for owner in [module, *(kind for kind in classes if kind.__module__ == module.__name__)]:
-        for name in [name for name in dir(owner) if name.startswith("time_")]:
-            lists = getattr(getattr(owner, name), "params", None) or getattr(owner, "params", [])
-            if lists and not isinstance(lists[0], (list, tuple)):
-                lists = [lists]
-            for values in itertools.product(*lists):
-                target = owner() if isinstance(owner, type) else owner
-                if hasattr(target, "setup_cache"):
-                    values = (target.setup_cache(), *values)
-                try:
-                    getattr(target, "setup", lambda *_: None)(*values)
-                except NotImplementedError:  # this is how asv skips a combination
-                    continue
-                for _ in range(CALLS):
-                    getattr(target, name)(*values)
-                getattr(target, "teardown", lambda *_: None)(*values)
-'''
-ASV_JOB_NAME = "softmax_bench_job.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,24 +147,10 @@ def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
         folders = ", ".join(sorted(map(str, homes)))
         raise UserError(f"several projects have benchmarks: {folders}. Change to one of them")
     if not tests:
-        raise UserError(offer_job(top / project, list_timed(texts)))
+        raise UserError(
+            "git tracks no test with the fixture benchmark or with pytest.mark.benchmark. Write a "
+            "script that calls your functions, commit it, and give it with --command 'python "
+            "SCRIPT'"
+        )
     tests = [name for name in tests if find_project((project / name).parent) == project]
     return GateJob("pytest", shlex.join([*PYTEST, *tests]), project, is_built, packages)
-
-
-def offer_job(project: Path, folders: Sequence[str]) -> str:
-    """Return what to do in a project without tests of pytest-benchmark.
-
-    Where it has functions for asv, a script that calls them is written beside them.
-    """
-    lines = "git tracks no test with the fixture benchmark or with pytest.mark.benchmark. "
-    if not folders:
-        return (
-            f"{lines}Write a script that does the work, commit it, and give it with --command "
-            "'python SCRIPT'"
-        )
-    name = f"{folders[0]}/{ASV_JOB_NAME}"
-    if not (project / name).exists():
-        (project / name).write_text(ASV_JOB, encoding="utf-8")
-    command = shlex.join(["softmax-bench", "init", "--command", f"python {shlex.quote(name)}"])
-    return f"{lines}{name} calls the functions for asv: commit it, then run {command}"

@@ -1,6 +1,6 @@
 """What can be measured of a project, by the texts of its files."""
 
-from bench.regression.commands.discover import choose_packages, has_benchmark, list_timed
+from bench.regression.commands.discover import choose_packages, has_benchmark
 
 
 def test_benchmark_is_a_test_with_the_fixture_or_the_marker():
@@ -12,18 +12,6 @@ def test_benchmark_is_a_test_with_the_fixture_or_the_marker():
     assert not has_benchmark("def run(benchmark): ...\npytestmark = pytest.mark.benchmark")
     assert not has_benchmark(f"{test} # pytest.mark.benchmark")
     assert not has_benchmark("def test_a(benchmark): print 1")
-
-
-def test_functions_for_asv_are_looked_for_in_its_folders_only():
-    texts = {
-        "asv.conf.json": '\n// "benchmark_dir": "c",',
-        "a/asv.conf.json": '"benchmark_dir":"./b"',
-    }
-    names = ["a/b/c.py", "benchmarks/c.py", "c/c.py", "a/benchmarks/c.py"]
-    assert list_timed({**texts, **dict.fromkeys(names, "  def time_c(self):")}) == [
-        "a/b",
-        "benchmarks",
-    ]
 
 
 def test_packages_are_of_the_shortest_group_or_of_a_requirements_file():
