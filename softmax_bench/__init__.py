@@ -6,7 +6,7 @@ the process of the program and during a call: a notebook that calls one imports 
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -37,7 +37,7 @@ def load(run: str | PathLike[str]) -> "pd.DataFrame":
 
 def gate(
     *,
-    base: str | None = None,
+    base: str,
     candidate: str = ".",
     command: str | None = None,
     pytest: str | None = None,
@@ -45,11 +45,8 @@ def gate(
     prepare: str = "",
     harness: Sequence[str] = (),
     threads: int = 1,
-    base_env: Mapping[str, str] | None = None,
-    candidate_env: Mapping[str, str] | None = None,
     install: bool = False,
     additions: Sequence[str] = (),
-    profile: bool = False,
     budget: float = 180.0,
     tolerance: float = 0.02,
     allow: Sequence[str] = (),
@@ -65,15 +62,10 @@ def gate(
     which what was measured is in the records.
     """
     with _lock, _suite_imported_by_name():
-        from bench.records.schema import parse_variables
         from bench.regression.commands.compare import run_gate
         from bench.regression.commands.prepare_commands import CommandOptions
         from bench.regression.pairs.plan import Terms
 
-        before, after = (
-            parse_variables(f"{name}={value}" for name, value in (env or {}).items())
-            for env in (base_env, candidate_env)
-        )
         terms = Terms(
             baseline=base,
             candidate=candidate,
@@ -81,14 +73,13 @@ def gate(
             progress=lambda event: progress(event) if isinstance(event, str) else None,
             tolerance=tolerance,
             budget=budget,
-            envs=(before, after),
             install=install,
             additions=tuple(additions),
             allowed=allow,
             output=None if output is None else Path(output),
         )
         chosen = CommandOptions(command, pytest, metric, prepare, threads, tuple(harness))
-        return run_gate(terms, chosen, profile=profile)
+        return run_gate(terms, chosen)
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,7 @@ VERBS = {
         "init --budget 5m",
     ),
     "bisect": Verb(
-        "Find the first version that makes a command or tests slower, by binary search.",
+        "Find the first commit that makes a command or tests slower, by binary search.",
         "bisect --good v1.0 --bad main --command 'python job.py'",
     ),
     "submit": Verb(
@@ -105,11 +105,19 @@ RETIRED = dict.fromkeys(
     ("--command", "--pytest", "--metric", "--prepare"),
     "commands and tests are measured by softmax-bench gate. Write gate instead of ab",
 )
+RETIRED |= dict.fromkeys(
+    ("--base-env", "--candidate-env"),
+    "variables of one side are options of softmax-bench ab",
+)
 RETIRED |= {
     "compare": "runs of different hours do not decide. Use softmax-bench report A B --output DIR "
     "to see both, and softmax-bench ab to decide",
     "--trace": "a run traces nothing any more. Call the framework's own profiler, such as "
     "torch.profiler, in a script of your own",
+    "--profile": "gate runs no profiler. Run each version under one of your own, as in python -m "
+    "cProfile -s tottime job.py",
+    "bisect": "bisect searches the commits from --good to --bad. Compare two releases with "
+    "softmax-bench ab --base NAME==1 --candidate NAME==2",
 }
 # What verbs need beyond the dependencies of bench gate, and the extra that has it.
 EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")
@@ -220,7 +228,9 @@ def _run(command: typer.Typer | None) -> NoReturn:
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:
-        name = getattr(error, "option_name", "") or next(iter(words), "")
+        # Of a wrong value, the option is one that the verb has.
+        verb = "" if hasattr(error, "param") else next(iter(words), "")
+        name = getattr(error, "option_name", verb)
         message = error.format_message().replace("Value error, ", "")  # pydantic's prefix
         _fail(RETIRED.get(name, message))
     except OSError as error:

@@ -317,15 +317,16 @@ Harness = Annotated[
     ),
 ]
 BaseVersion = Annotated[
-    str | None,
+    str,
     versions_option(
         "--base",
         metavar="VERSION",
-        help="Compare with this version: a git revision, a folder, a Python, a virtual environment "
-        "or packages as pip takes them (tool==1.0, a wheel or its URL, name @ git+URL); of "
-        "programs a folder has the modules that your file finds first, or it is a .py file. Its "
-        "code runs with your rights. pip's own variables hold, such as PIP_INDEX_URL and PIP_PRE. "
-        "Default: that of --candidate, where --base-env and --candidate-env differ.",
+        help="Compare with this version: a git revision or a folder. Its code runs with your "
+        "rights. softmax-bench ab also takes a Python, a virtual environment, a .py file, or "
+        "packages as pip takes them (tool==1.0, a wheel or its URL, name @ git+URL); its folders "
+        "have the modules that your file finds first, and without --base it compares --base-env "
+        "with --candidate-env. pip's own variables hold, such as PIP_INDEX_URL and PIP_PRE.",
+        show_default=False,
     ),
 ]
 CandidateVersion = Annotated[
@@ -363,20 +364,11 @@ BenchmarkTolerances = Annotated[
         "test_x=15%. Repeat the option for several. Default: 2%.",
     ),
 ]
-BaseEnv = Annotated[
-    list[str] | None,
-    env("Set this environment variable for the base's processes."),
-]
-CandidateEnv = Annotated[
-    list[str] | None,
-    env("Set this environment variable for the candidate's processes."),
-]
 PairBudget = Annotated[
     float,
     duration(
         "Measure for at most this time, which all cases share. The first processes, which do not "
-        "count, and the last pair are inside; checkouts, --install and --profile are not. "
-        "Default: 3m."
+        "count, and the last pair are inside; checkouts and --install are not. Default: 3m."
     ),
 ]
 Allow = Annotated[

@@ -361,7 +361,7 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is measured of a command."""
 
     threads: Count
-    env: dict[str, str] = {}  # the variables that the user asked for
+    env: dict[str, str] = {}  # in older records: the variables that the user asked for
 
 
 class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
@@ -373,7 +373,7 @@ class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
     subject: Subject = msgspec.field(name="case")
     version: str = ""  # see ``Trial``
     values: dict[str, Positive] = {}  # by name: seconds, or a number that it printed
-    # Of a command that iterates in turn with its partner.
+    # In older records: of a command that iterated in turn with its partner.
     iteration_seconds: list[Seconds] = []
 
 

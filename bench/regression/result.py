@@ -75,16 +75,6 @@ Reporter = Callable[[str | CaseComparison], None]
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionCost:
-    """A function in a profile of both sides."""
-
-    name: str  # with its file and line
-    unit: str  # "ms" or "instructions"
-    calls: list[int] = field(default_factory=lambda: [0, 0])  # if they are counted
-    own: list[float] = field(default_factory=lambda: [0.0, 0.0])  # the cost without callees
-
-
-@dataclass(frozen=True, slots=True)
 class ComparedVersion:
     """One side of a comparison."""
 
@@ -119,7 +109,6 @@ class ComparisonResult:
     reason: str = ""  # why this is judged, where the suite chose it
     created: str | None = None  # when the pairs began
     remarks: Sequence[str] = ()  # on no case: what else may make the sides differ
-    functions: Sequence[FunctionCost] = ()  # that differ most in a profile of both sides
 
     @property
     def ordered_cases(self) -> list[CaseComparison]:

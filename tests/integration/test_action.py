@@ -23,7 +23,7 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS = {step.get("id"): step for step in ACTION["runs"]["steps"]}
 EXPRESSION = r"\$\{\{ (?:inputs|steps\.\w+\.outputs)\.([\w-]+) \}\}"
 # What the command prints is compared, so that no load of the machine changes the verdict.
-JOB = {"command": "python job.py", "metric": "last-number"}
+JOB = {"command": "python job.py", "metric": "json:0"}
 # As in other tests: short trials, and a verdict after few of them, however busy the machine is.
 ENDS_OF_MODULES = {
     "regression/pairs/plan.py": "ALPHA = 0.25",
@@ -134,7 +134,7 @@ def test_every_input_is_used_and_every_used_input_exists():
 
 
 def prints(number):
-    return {"job.py": f"print({number})\n", **SHADOWS}
+    return {"job.py": f"print([{number}])\n", **SHADOWS}
 
 
 def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
@@ -142,16 +142,16 @@ def test_inputs_are_no_shell_and_arguments_are_lines(use, tmp_path):
         prints(1.0),
         prints(1.0),
         command='python job.py ; touch hacked $(touch hacked) "; touch hacked"',
-        metric="last-number",
+        metric="json:0",
         tolerance="3%\ntest_x[*=1]=15%  y=0",
-        arguments="--prepare=python -c 'print(1)'\n\n--candidate-env=COLOUR=red\n",
+        arguments="--prepare=python -c 'print(1)'\n\n--threads=all\n",
     )
     records = store.read_commands(Path(outputs["records"]))
     assert (code, {record.status for record in records}) == (0, {"ok"})
-    assert {record.version for record in records if record.subject.env} == {"candidate"}
     assert not list(tmp_path.rglob("hacked"))
     plan = store.read_plan(Path(outputs["records"], COMMAND_PLAN), CommandPlan)
     assert (plan.tolerance, plan.tolerances) == (0.03, {"test_x[*=1]": 0.15, "y": 0.0})
+    assert (plan.prepare, plan.metric) == ("python -c 'print(1)'", "json:0")
 
 
 def test_last_three_lines_of_the_pages_workflow_are_the_action(use):
@@ -159,7 +159,7 @@ def test_last_three_lines_of_the_pages_workflow_are_the_action(use):
     workflow = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
     *_, step = workflow["jobs"]["gate"]["steps"]
     assert step.keys() == {"uses", "with"}
-    code, _, summary = use(prints(1.0), prints(1.0), **step["with"], metric="last-number")
+    code, _, summary = use(prints(1.0), prints(1.0), **step["with"], metric="json:0")
     assert (code, "| no change" in summary) == (0, True)
 
 
@@ -178,12 +178,12 @@ def package(number):
     return {
         **files,
         "hotloop/__init__.py": f"NUMBER = {number}\n",
-        "jobs/job.py": "import hotloop\nprint(hotloop.NUMBER)\n",
+        "jobs/job.py": "import hotloop\nprint([hotloop.NUMBER])\n",
     }
 
 
 def test_verdict_on_installed_revisions_is_in_status_summary_comment_and_records(use):
-    job = {"command": "python jobs/job.py", "metric": "last-number", "install": "true"}
+    job = {"command": "python jobs/job.py", "metric": "json:0", "install": "true"}
     code, outputs, summary = use(package(1.0), package(2.0), **job)
     assert (code, "| slower" in summary) == (1, True)
     assert Path(outputs["comment"]).read_text() == summary

@@ -22,7 +22,7 @@ from bench.records import layout, store
 from bench.report import index, write
 
 NUMPY = (*RUN, "--implementation=numpy", "--rounds=2")
-GATE = ("gate", "--base=old", "--candidate=new", "--command=sh job", "--metric=last-number")
+GATE = ("gate", "--base=old", "--candidate=new", "--command=sh job", "--metric=json:0")
 AB = ("ab", "--base=.", "--implementation=numpy", "--data=digits", "--budget=15s")
 
 # A command that writes less than before writes in another way, or nothing.
@@ -34,7 +34,7 @@ def recorded(started, alone, tmp_path):
     """Record what a command writes below a folder of this name, or what several write."""
     for side in ("old", "new"):
         (tmp_path / side).mkdir()
-        (tmp_path / side / "job").write_text(f"echo {side} 10")
+        (tmp_path / side / "job").write_text(f"echo [10] # {side}")
 
     def record(folder, *commands, stops=(), first=NO_CHARTS):
         root, log = tmp_path / folder, tmp_path / "log"

@@ -5,6 +5,7 @@ from typing import Annotated
 from bench.cli import options
 from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
+from bench.errors import UserError
 from bench.regression.pairs.plan import Terms
 from bench.regression.programs.compare import compare_programs
 from bench.regression.programs.prepare import CaseOptions
@@ -12,12 +13,17 @@ from bench.runner.process.spec import parse_env
 
 
 def ab(
-    baseline: options.BaseVersion = None,
+    baseline: options.BaseVersion = "",
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
     additions: options.Additions = None,
-    base_env: options.BaseEnv = None,
-    candidate_env: options.CandidateEnv = None,
+    base_env: Annotated[
+        list[str] | None, options.env("Set this environment variable for the base's processes.")
+    ] = None,
+    candidate_env: Annotated[
+        list[str] | None,
+        options.env("Set this environment variable for the candidate's processes."),
+    ] = None,
     implementation: Annotated[
         list[str] | None,
         options.implementations(
@@ -50,19 +56,19 @@ def ab(
     output: options.Output = None,
 ) -> None:
     """Compare two versions of programs in pairs; exit with 1 if the candidate is slower."""
-    cases = CaseOptions(
-        tuple(implementation or ()), workload, device, batch_size, threads, data, samples
-    )
     before, after = (parse_env(texts or (), [device]) for texts in (base_env, candidate_env))
+    if not baseline and before == after:
+        raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
+    sizes = workload, device, batch_size, threads, data, samples
+    cases = CaseOptions(tuple(implementation or ()), *sizes, envs=(before, after))
     with pairs.reporting() as progress:
         terms = Terms(
-            baseline=baseline,
+            baseline=baseline or candidate,
             candidate=candidate,
             command=quote_command(),
             progress=progress,
             tolerance=tolerance,
             budget=budget,
-            envs=(before, after),
             install=install,
             additions=tuple(additions or ()),
             allowed=options.join_names(allow),

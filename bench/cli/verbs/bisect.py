@@ -1,4 +1,4 @@
-"""``bench bisect``: find the first version that makes a command or tests slower."""
+"""``bench bisect``: find the first commit that makes a command or tests slower."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,10 +21,6 @@ from bench.worker.measure import now
 
 
 def bisect(
-    versions: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="VERSION", help="Search these releases, the oldest first."),
-    ] = None,
     good: Annotated[
         str | None,
         options.versions_option(metavar="REV", help="Search the commits after this revision."),
@@ -48,12 +44,12 @@ def bisect(
     tolerance: options.Tolerance = 0.02,
     output: options.Output = None,
 ) -> None:
-    """Find the first version that makes a command or tests slower, by binary search."""
-    steps = [(name, name) for name in versions or ()]
-    if good and bad:
-        steps += git.list_commits(good, bad)
-    if len(steps) < 2 or bool(versions) == bool(good or bad) or bool(command) == bool(pytest):
-        raise UserError("give --good and --bad, or versions; and either --command or --pytest")
+    """Find the first commit that makes a command or tests slower, by binary search."""
+    if not (good and bad):
+        raise UserError("give --good and --bad, the revisions between which commits are searched")
+    steps = git.list_commits(good, bad)
+    if len(steps) < 2:
+        raise UserError(f"there is no commit after {good} up to {bad}. Name a later one")
     terms = Terms(
         baseline=steps[0][0],
         candidate=steps[-1][0],

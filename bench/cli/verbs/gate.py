@@ -5,7 +5,6 @@ from typing import Annotated
 from bench.cli import options
 from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
-from bench.records.schema import parse_variables
 from bench.regression.commands.compare import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO, list_metrics
@@ -13,12 +12,10 @@ from bench.regression.pairs.plan import Terms
 
 
 def gate(
-    baseline: options.BaseVersion = None,
+    baseline: options.BaseVersion,
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
     additions: options.Additions = None,
-    base_env: options.BaseEnv = None,
-    candidate_env: options.CandidateEnv = None,
     command: options.Command = None,
     pytest: options.Pytest = None,
     metric: Annotated[
@@ -34,14 +31,6 @@ def gate(
     prepare: options.Prepare = "",
     harness: options.Harness = None,
     threads: options.ThreadCount = 1,
-    profile: Annotated[
-        bool,
-        options.measuring_option(
-            "--profile",
-            help="Run each version once more under a profiler, and show which functions differ "
-            "most.",
-        ),
-    ] = False,
     budget: options.PairBudget = 180,
     tolerance: options.BenchmarkTolerances = None,
     fail_on: options.FailOn = "slower",
@@ -68,12 +57,11 @@ def gate(
             progress=progress,
             tolerance=tolerances.pop("", 0.02),
             budget=budget,
-            envs=(parse_variables(base_env or ()), parse_variables(candidate_env or ())),
             install=install,
             additions=tuple(additions or ()),
             allowed=options.join_names(allow),
             fail_on=fail_on,
             output=output,
         )
-        comparison = compare_commands(terms, chosen, profile=profile)
+        comparison = compare_commands(terms, chosen)
     pairs.finish(comparison, style)

@@ -1,6 +1,7 @@
 """The plan of ``softmax-bench gate``, and the pairs of processes that it measures."""
 
 import shlex
+from dataclasses import replace
 
 import msgspec
 
@@ -14,12 +15,13 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     """The plan, as it is stored."""
 
     arguments: str  # the command, as a shell would take it
-    metric: str = TIME  # a name in SAMPLERS; those that loop or are counted are TIME, too
+    # A name in SAMPLERS, or json:KEY; TIME also where instructions are counted.
+    metric: str = TIME  # in older plans also last-number
     chosen: str = ""  # why it is this one of TIME and CPU_TIME; empty if the user named it
     counter: tuple[str, ...] = ()  # counts the instructions, which are judged, too
     pytest: bool = False  # the command is pytest, of which each benchmark is judged
     prepare: str = ""  # a command that runs before each process, as a shell would take it
-    loops: bool = False  # see ``CommandSpec``
+    loops: bool = False  # in older plans: the processes of a pair iterated in turn
     threads: Count
     notice: str = ""  # what differs beside the code; empty if nothing does
     # Of benchmarks, by names: the last one that fits holds.
@@ -33,7 +35,8 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     @property
     def sampler(self) -> Sampler:
         """What of a process is timed."""
-        return find_sampler(self.metric, pytest=self.pytest, loops=self.loops)
+        sampler = find_sampler(self.metric, pytest=self.pytest)
+        return replace(sampler, words="iteration", together=True) if self.loops else sampler
 
     @property
     def counting(self) -> Sampler | None:

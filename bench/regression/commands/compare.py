@@ -16,11 +16,9 @@ from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.result import ComparisonResult
 
 
-def compare_commands(
-    terms: Terms, options: CommandOptions, *, profile: bool = False
-) -> FinishedComparison[CommandPlan]:
+def compare_commands(terms: Terms, options: CommandOptions) -> FinishedComparison[CommandPlan]:
     """Measure two versions, record and judge them. Raises UserError."""
-    functions, documents, refusal, stopped = [], "", None, 0
+    documents, refusal, stopped = "", None, 0
     with prepare_commands(terms, options) as (plan, sides):
         pairs, folder = CommandPairs(plan, sides), terms.choose_folder(plan)
         is_open = options.metric in {AUTO, INSTRUCTIONS}
@@ -28,28 +26,20 @@ def compare_commands(
             measure = partial(measure_processes, pairs, folder, terms.progress, is_open=is_open)
             try:
                 stopped = hold_host(terms.progress, measure)
+                refusal = None if stopped else pairs.find_rewritten()
             except DocumentsOnly as only:
                 documents = str(only)
-        if sides and not (stopped or documents):
-            refusal = pairs.find_rewritten()
-            if profile:
-                from bench.regression.commands.profile import profile_sides
-
-                stopped = hold_host(
-                    terms.progress,
-                    lambda: functions.extend(profile_sides(plan, sides, terms.progress)),
-                )
     plan = pairs.command_plan
     measured = pairs.measured if sides and not documents else None
     result = terms.settle(make_command_result(plan, measured))
-    result = replace(result, functions=functions, refusal=refusal)
+    result = replace(result, refusal=refusal)
     if documents:
         reason = f"only documentation differs: {documents}"
         result = replace(result, reason=reason, allow_nothing=True)
     return FinishedComparison(result, plan, folder, stopped)
 
 
-def run_gate(terms: Terms, options: CommandOptions, *, profile: bool = False) -> ComparisonResult:
+def run_gate(terms: Terms, options: CommandOptions) -> ComparisonResult:
     """Compare two versions without a terminal, as ``softmax_bench.gate`` does.
 
     Raises UserError, and KeyboardInterrupt after a signal: what was measured until then is
@@ -63,7 +53,7 @@ def run_gate(terms: Terms, options: CommandOptions, *, profile: bool = False) ->
     if unknown := {*terms.allowed} - allowed:
         raise UserError(f"allow: {', '.join(unknown)}: choose from {', '.join(sorted(allowed))}")
 
-    comparison = compare_commands(terms, options, profile=profile)
+    comparison = compare_commands(terms, options)
     if comparison.stopped:
         raise KeyboardInterrupt
     return comparison.result

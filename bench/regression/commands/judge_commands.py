@@ -219,6 +219,7 @@ def find_missing_side(name: str, records: Iterable[CommandRecord]) -> str | None
 
 def compare_values(name: str, baseline: CommandRecord, candidate: CommandRecord) -> float:
     """Return the log ratio of a value; of iterations in turn, that of neighbours."""
+    # Only older records have iterations.
     iterations = list(zip(baseline.iteration_seconds, candidate.iteration_seconds, strict=False))
     if iterations:
         return median(math.log(after / before) for before, after in iterations)

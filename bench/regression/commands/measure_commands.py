@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import cast
 
 import msgspec
@@ -31,7 +31,7 @@ from bench.regression.commands.samplers import (
 )
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs.judge import Measured
-from bench.regression.pairs.loop import choose_epochs, measure_until_decided
+from bench.regression.pairs.loop import measure_until_decided
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
 from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule
@@ -42,7 +42,6 @@ from bench.runner.host.kernel import measure_kernel
 from bench.runner.process import scratch
 from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.outcome import Outcome, Result, describe_outcome
-from bench.runner.process.session import ProcessStopped
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
@@ -50,8 +49,6 @@ from bench.worker.measure import now
 KERNEL_RUNS = 5
 # The share of a command that the start of Python takes, above which the result says so.
 START_SHARE = 0.1
-# The number of iterations in the first pair of --loops, which shows how long an iteration takes.
-FIRST_ITERATIONS = 2
 # A process hangs if the end of the budget ends it after this many times as long as any before took.
 HANGS = 2
 
@@ -140,7 +137,7 @@ def choose_metric(pairs: "CommandPairs") -> None:
         if start > START_SHARE:
             chosen += (
                 f"; the start of Python is {min(start, 1):.0%} of it, so a change of 5 % in the "
-                f"rest looks like {5 * max(0, 1 - start):.1f} % (--metric iteration leaves it out)"
+                f"rest looks like {5 * max(0, 1 - start):.1f} % (--pytest leaves it out)"
             )
     pairs.follow(msgspec.structs.replace(plan, metric=metric, chosen=chosen))
 
@@ -159,8 +156,7 @@ class CommandPairs:
                     "machine": machine.describe(),
                     "software": dict(place.software),
                     "suite": machine.describe_suite(),
-                    # Of all that it has, those that the user asked for.
-                    "variables": dict(self._versions[side].env),
+                    "variables": {},
                     "data": {},
                 }
             )
@@ -175,8 +171,7 @@ class CommandPairs:
         self.end = math.inf  # of the budget, on the monotonic clock
         self.cpu_seconds = 0.0  # of the first process of a side
         self._longest = 0.0  # seconds of a process that ended by itself
-        self._iterations = FIRST_ITERATIONS if plan.sampler.loops else 0
-        self._iteration = self._seconds = 0.0  # of an iteration, and of the rest of a pair
+        self._seconds = 0.0  # of a pair
 
     def follow(self, plan: CommandPlan) -> None:
         """Measure by this plan from now on."""
@@ -196,11 +191,9 @@ class CommandPairs:
         for fault in self._faults:
             self._record(0, *fault)
 
-    def plan(self, allowed: float) -> float:
-        """Choose the number of iterations; return the seconds of the next pair."""
-        if self._sampler.loops:
-            self._iterations = choose_epochs(self._iteration, self._seconds, allowed)
-        return self._seconds + 2 * self._iterations * self._iteration
+    def plan(self, _: float) -> float:
+        """Return the seconds of the next pair, whatever is allowed: those of the last one."""
+        return self._seconds
 
     @property
     def measured(self) -> Measured[CommandRecord]:
@@ -237,9 +230,7 @@ class CommandPairs:
         records = self._measure_pair(number)
         if any(record.status != "ok" for record in records):
             return False
-        times = [time for record in records for time in record.iteration_seconds]
-        self._iteration = fmean(times) if times else 0.0
-        self._seconds = now() - begin - sum(times)
+        self._seconds = now() - begin
         tests = len(list_value_names(self._records))
         self.alpha = self.command_plan.make_rule(tests).alpha_per_test
         return True
@@ -279,7 +270,7 @@ class CommandPairs:
         return counts is not None and counts.verdict != "undecided"
 
     def _measure_pair(self, number: int) -> list[CommandRecord]:
-        """Measure and record the two processes of a pair, one after the other or in turn."""
+        """Measure and record the two processes of a pair, one after the other or at once."""
         order = order_sides()
         records = []
         try:
@@ -312,10 +303,7 @@ class CommandPairs:
         return result.add(started=started, kernel_seconds=kernels, conditions=conditions)
 
     def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, Result]]:
-        """Yield the results of two live processes.
-
-        They iterate in turn, or run at once: on the same cores the system lets them take turns.
-        """
+        """Yield the results of two live processes: on the same cores they take turns."""
         with ExitStack() as stack:
             folders = {side: stack.enter_context(scratch.make_folder()) for side in order}
             started = timestamps.format_now()
@@ -328,36 +316,18 @@ class CommandPairs:
                 side: stack.enter_context(Command(self._wrap(side, folder), folder))
                 for side, folder in folders.items()
             }
-            if self._sampler.loops:
-                seconds, stopped = iterate_in_turn(commands, self._iterations)
             outcomes = {side: command.finish() for side, command in commands.items()}
             conditions = machine.compare_readings(before, machine.read_conditions())
             for side, outcome in outcomes.items():
-                if self._sampler.loops:
-                    result = self._describe_iterations(side, outcome, seconds[side], stopped)
-                else:
-                    result = self._read(side, outcome, folders[side])
+                result = self._read(side, outcome, folders[side])
                 yield side, result.add(started=started, conditions=conditions)
-
-    def _describe_iterations(
-        self, side: str, outcome: Outcome, seconds: list[float], stopped: str | None
-    ) -> Result:
-        """Return the result of a process that iterated; stopped: the side that ended too early."""
-        result = self._describe(side, outcome).add(iteration_seconds=seconds)
-        if outcome.status != "ok":
-            return result
-        if stopped is None:
-            return result.add(values={TIME: median(seconds)})
-        if stopped == side:
-            return result.fail("it ended before its last iteration")
-        return result.fail("its partner failed", "interrupted")
 
     def run_once(self, side: str, arguments: Sequence[str] = ()) -> Outcome | None:
         """Run a side once, uncounted, or other arguments there; return its outcome.
 
         None if it failed: that of a side itself will be recorded.
         """
-        sampler = find_sampler(CPU_TIME, pytest=self._sampler.several, loops=self._sampler.loops)
+        sampler = find_sampler(CPU_TIME, pytest=self._sampler.several)
         with scratch.make_folder() as folder:
             if fault := self._prepare(side, folder):
                 self._faults.append((side, fault))
@@ -365,8 +335,6 @@ class CommandPairs:
             spec = sampler.wrap(self._specify(side), folder)
             spec = replace(spec, arguments=arguments or spec.arguments)
             with Command(spec, folder, is_watched=True) as command:
-                if self._sampler.loops:
-                    iterate_in_turn({side: command}, FIRST_ITERATIONS)
                 outcome = command.finish()
         result = self._describe(side, outcome)
         if result.status != "ok" and not arguments:
@@ -378,7 +346,7 @@ class CommandPairs:
         if not self.command_plan.prepare:
             return None
         arguments = shlex.split(self.command_plan.prepare)
-        spec = replace(self._specify(side), arguments=arguments, loops=False)
+        spec = replace(self._specify(side), arguments=arguments)
         with Command(spec, folder) as command:
             outcome = command.finish()
         if outcome.status == "ok":
@@ -401,7 +369,6 @@ class CommandPairs:
             variables=self._sides[side].variables,
             cores=cores,
             timeout=max(0.0, self.end - now()),
-            loops=self._sampler.loops,
         )
 
     def _describe(self, side: str, outcome: Outcome) -> Result:
@@ -428,10 +395,6 @@ class CommandPairs:
             values = self._sampler.read(outcome, folder)
         except ValueFault as fault:
             return result.fail(str(fault))
-        name, names = next(iter(values)), list_value_names(self._records)
-        if names and name not in names and not self._sampler.several:
-            reason = f"its value is {name!r}, and that of another process {names[0]!r}"
-            return result.fail(f"{reason}. Print one unit only")
         return result.add(values=values)
 
     def _measure_kernel(self) -> float:
@@ -446,7 +409,7 @@ class CommandPairs:
             "kind": "command",
             "trial": f"p{number}-{side}" if number else f"{kind}{place}-{side}",
             "round": number,
-            "case": Subject(self.command_plan.threads, self._versions[side].env),
+            "case": Subject(self.command_plan.threads),
             "version": side,
             "started": timestamps.format_now(),
         }
@@ -455,22 +418,3 @@ class CommandPairs:
         record = recorder.append(identity, environment, result.fields, folders)
         self._records.append(cast("CommandRecord", record))
         return self._records[-1]
-
-
-def iterate_in_turn(
-    commands: Mapping[str, Command], iterations: int
-) -> tuple[dict[str, list[float]], str | None]:
-    """Return the seconds of each iteration by side, and the side that stopped first, if any.
-
-    An iteration that warms up comes first, and does not count.
-    """
-    seconds: dict[str, list[float]] = {side: [] for side in commands}
-    for number in range(iterations + 1):
-        for side, command in commands.items():
-            try:
-                time = command.iterate()
-            except ProcessStopped:
-                return seconds, side
-            if number > 0:
-                seconds[side].append(time)
-    return seconds, None

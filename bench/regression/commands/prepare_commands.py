@@ -71,9 +71,7 @@ def prepare_commands(
             if not same_code_ok:
                 if fault := find_same_code([*sides.values()], arguments):
                     raise UserError(fault)
-                twins = kinds == ["interpreter"] * 2 and versions[0].env == versions[1].env
-                must_differ = bool(options.harness) or (twins and not options.prepare)
-                sides = watch_changes(sides, terms.progress, must_differ=must_differ)
+                sides = watch_changes(sides, terms.progress, must_differ=bool(options.harness))
         notice = compare_benchmarks(sides, arguments, pytest=bool(options.pytest))
         if notice:
             terms.progress(notice)
@@ -184,11 +182,8 @@ def choose_versions(terms: Terms, *, pytest: bool) -> list[Version]:
 
     pytest: what --install builds gets pytest-benchmark, too.
     """
-    versions = terms.parse(parse_side)
-    kinds = {version.kind for version in versions}
-    if kinds == {"tree", "packages"}:
-        raise UserError("a command compares packages with packages. Name releases on both sides")
-    if terms.install and kinds != {"revision"}:
+    versions = [parse_side(name) for name in (terms.baseline, terms.candidate)]
+    if terms.install and {version.kind for version in versions} != {"revision"}:
         raise UserError("--install builds two revisions of the current repository. Name both")
     additions = [*terms.additions, *(["pytest-benchmark"] if pytest and terms.install else [])]
     return resolve_versions(

@@ -24,9 +24,12 @@ from bench.regression.pairs.judge import COMPUTING
 from bench.runner.process.command import CommandSpec
 from bench.runner.process.outcome import Outcome
 
-AUTO, TIME, CPU_TIME, ITERATION = "auto", "time", "cpu-time", "iteration"
-MEMORY = "memory"
-LAST_NUMBER, JSON = "last-number", "json:"
+AUTO, TIME, CPU_TIME, MEMORY, JSON = "auto", "time", "cpu-time", "memory", "json:"
+# What to use in place of a metric that was retired.
+RETIRED = {
+    "iteration": "use cpu-time, and let the command repeat its work, or use --pytest",
+    "last-number": "print the number as JSON, and use json:KEY",
+}
 
 OUTPUT_BYTES = 2**20  # of a command's output, the last of which are kept
 MAX_FILE_BYTES = 2**28
@@ -57,11 +60,6 @@ sys.exit(code)
 """
 PEAK = "peak"  # the file, in the folder of a process
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes: getrusage(2)
-# A word of an output that looks like a number, and one that is nothing else, with its unit.
-_LIKE_NUMBER = re.compile(r"\d|\b(?:nan|inf|infinity)\b", re.IGNORECASE)
-_NUMBER = re.compile(
-    r"(?:\D*[^\w.+-])?([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([^\W\d_]+|%|)\D*"
-)
 
 Values = dict[str, float]  # of a process, by name
 
@@ -82,7 +80,6 @@ class Sampler:
     unit: str = "seconds"  # or "bytes", or "number"
     together: bool = False  # both processes of a pair live at the same time
     apart: bool = False  # each has a core of its own
-    loops: bool = False  # they iterate in turn: see ``CommandSpec``
     slowdown: float = 1.0  # how many times as long a process takes, at least
     several: bool = False  # each process has several values, which are judged by their names
     computing: float = COMPUTING  # the share of its time for which a process computes, for AUTO
@@ -177,13 +174,6 @@ SAMPLERS = {
         together=True,  # the machine's speed does not matter, so nothing measures that in between
         about="the peak of the resident memory of its largest process",
     ),
-    LAST_NUMBER: Sampler(
-        LAST_NUMBER,
-        lambda outcome, _: read_last_number(outcome.output),
-        keep_output,
-        "number",
-        about="the last number that it prints",
-    ),
 }
 # Likewise, of pytest; its start waits for files and other processes.
 _SEVERAL = partial(Sampler, several=True, computing=0.5, explain=explain_benchmarks)
@@ -205,9 +195,7 @@ def list_metrics() -> dict[str, str]:
     """Return what ``--metric`` takes beside AUTO, and what each judges."""
     return {name: sampler.about for name, sampler in SAMPLERS.items()} | {
         INSTRUCTIONS: "its instructions, which perf or Valgrind counts, beside one of the times",
-        ITERATION: "the time of an iteration, before which it reads a line and after which it "
-        "prints one",
-        f"{JSON}KEY": "a number in its JSON, where dots lead into objects",
+        f"{JSON}KEY": "a number in the JSON that it prints, where dots lead into objects",
     }
 
 
@@ -220,41 +208,22 @@ def plan_metric(option: str, *, pytest: bool) -> dict[str, Any]:
         )
     if option == INSTRUCTIONS:
         return {"counter": choose_counter()}
-    if option in {AUTO, ITERATION}:
-        return {"loops": option == ITERATION}
+    if option == AUTO:
+        return {}
     if option in SAMPLERS or (option.startswith(JSON) and option != JSON):
         return {"metric": option}
-    raise UserError(f"--metric {option}: choose one of {', '.join([AUTO, *list_metrics()])}")
+    remedy = RETIRED.get(option, f"choose one of {', '.join([AUTO, *list_metrics()])}")
+    raise UserError(f"--metric {option}: {remedy}")
 
 
-def find_sampler(metric: str, *, pytest: bool, loops: bool) -> Sampler:
+def find_sampler(metric: str, *, pytest: bool) -> Sampler:
     """Return the sampler of the fields of a plan."""
-    if loops:
-        return replace(SAMPLERS[TIME], words=ITERATION, together=True, loops=True)
     if pytest:
         return BENCHMARK_SAMPLERS[CPU_TIME if metric == CPU_TIME else TIME]
     key = metric.removeprefix(JSON)
     return SAMPLERS.get(metric) or Sampler(
         metric, lambda outcome, _: {metric: read_json(outcome.output, key)}, keep_output, "number"
     )
-
-
-def read_last_number(output: str) -> Values:
-    """Return the last number in an output; its name has its unit, the word behind it, or none.
-
-    Raises ValueFault; also for a word that may be read in two ways, such as 1,234 or 1:30.
-    """
-    for line in reversed(output.splitlines()):
-        words = line.split()
-        places = [place for place, word in enumerate(words) if _LIKE_NUMBER.search(word)]
-        if not places:
-            continue
-        word, *rest = words[places[-1] :]
-        if not (match := _NUMBER.fullmatch(word)):
-            raise ValueFault(f"its last number is {word[:40]!r}. Print it as in 1234.5")
-        unit = match[2] or (rest[0].strip(".,:;()[]") if rest else "")
-        return {f"{LAST_NUMBER} {unit[:20]}".strip(): float(match[1])}
-    raise ValueFault("it printed no number")
 
 
 def read_json(output: str, key: str) -> float:

@@ -17,7 +17,6 @@ from bench.regression.commands.proof import BYTECODE, Snapshot, find_site
 from bench.regression.result import Reporter
 from bench.regression.versions import git, venv
 from bench.regression.versions.names import Version, parse_version
-from bench.runner.process.interpreters import find_executable, require_executable
 from bench.runner.process.scratch import make_folder
 
 # Where a Python would find modules if it runs a script in a folder, or one of its own programs; and
@@ -73,15 +72,13 @@ class CommandSide:
 
 
 def parse_side(text: str) -> Version:
-    """Return the version that a text names. Raises UserError.
-
-    A Python needs nothing of the suite's. Anything else is what ``parse_version`` takes.
-    """
-    if not text.endswith(".py") and find_executable(text):
-        return Version(text, "interpreter", path=text)
+    """Return the revision, folder or working tree that a text names. Raises UserError."""
     version = parse_version(text)
-    if version.kind == "file":
-        raise UserError(f"{text} is a file. Name a revision, a folder or a Python for the command")
+    if version.kind not in {"revision", "folder", "tree"}:
+        raise UserError(
+            f"{text}: gate compares git revisions, folders and the working tree. Use softmax-bench "
+            "ab for packages, Pythons and variables"
+        )
     return version
 
 
@@ -94,18 +91,13 @@ def prepare_side(
     Its environment has what the version requires; without requirements it is the user's. A command
     of a revision runs in the same folder of the repository as this one.
     """
-    python = None
+    variables = {name: text for name, text in os.environ.items() if not _HIDDEN.fullmatch(name)}
     if version.requirements:
         environment = venv.specify_environment(version.requirements, None, pip)
-        python = venv.ensure_environment(environment, progress)
-    elif version.kind == "interpreter":
-        python = require_executable(str(version.path))
-    variables = {name: text for name, text in os.environ.items() if not _HIDDEN.fullmatch(name)}
+        variables = use_python(venv.ensure_environment(environment, progress), variables)
     with make_folder() as place:
-        if python is not None:
-            variables = use_python(python, variables, place / "bin")
         # See proof.py; and a working tree stays without bytecode.
-        variables |= {BYTECODE: f"{place}/bytecode", **version.env}
+        variables[BYTECODE] = f"{place}/bytecode"
         folder = Path(str(version.path)) if version.kind == "folder" else Path.cwd()
         if version.kind == "revision":
             top, folder = git.find_repository(), place / "checkout"
@@ -115,46 +107,22 @@ def prepare_side(
             if not folder.is_dir():
                 raise UserError(f"{version.name} has no folder {folder.name}. Change to another")
         software = ask_python(folder, variables).get("software", {})
-        yield CommandSide(folder.resolve(), variables, python is not None, software)
+        yield CommandSide(folder.resolve(), variables, bool(version.requirements), software)
 
 
-def use_python(python: str, variables: Mapping[str, str], links: Path) -> dict[str, str]:
-    """Return variables with which a command finds this Python under its usual names.
+def use_python(python: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with which a command finds the Python of a virtual environment first.
 
     A folder with another ``python``, such as the user's own environment, leaves PATH unless it is
     one of the system: nothing that the side lacks is found there.
-    links: a folder to make. Beside a Python that is not in a virtual environment, ``python`` may be
-    another one. Raises UserError for another program.
     """
+    programs = Path(python).parent
     changed = {name: text for name, text in variables.items() if name != "PYTHONHOME"}
-    try:
-        # A version manager starts the program itself by a script that looks at its own name.
-        process = subprocess.run(
-            [python, "-c", "import sys; print(sys.executable)"],
-            env=changed,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=_ASK_SECONDS,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UserError(f"{python} is no Python that starts: {error}. Name another") from error
-    executable = Path(os.fsdecode(process.stdout.strip()))
-    place = executable.parent
-    first = [str(place)]
-    if (place.parent / "pyvenv.cfg").is_file():
-        changed["VIRTUAL_ENV"] = str(place.parent)
-    else:
-        changed.pop("VIRTUAL_ENV", None)
-        links.mkdir()
-        for name in ("python", "python3"):
-            (links / name).symlink_to(executable)
-        first.insert(0, str(links))
     system = os.defpath.split(os.pathsep)
     rest = variables.get("PATH", os.defpath).split(os.pathsep)
     rest = [path for path in rest if path in system or not Path(path, "python").exists()]
-    changed["PATH"] = os.pathsep.join((*first, *rest))
-    return changed
+    path = os.pathsep.join((str(programs), *rest))
+    return changed | {"VIRTUAL_ENV": str(programs.parent), "PATH": path}
 
 
 def ask_python(
@@ -194,16 +162,12 @@ def find_same_code(sides: Sequence[CommandSide], arguments: Sequence[str]) -> st
     They do if another Python than a side's own provides a program; if the command names a program
     or a script of a checkout by an absolute path; and if a module of the repository is not imported
     from a side's own folder, such as an installed package of a Python that both sides share, or
-    from its checkout although it was compiled elsewhere. Two sides in one folder differ in
-    something else.
+    from its checkout although it was compiled elsewhere.
     """
     if fault := _find_foreign_program(sides, arguments):
         return fault
-    before, after = sides
-    if before.folder == after.folder:
-        return None
     is_python = Path(arguments[0]).name.startswith(("python", "pypy"))
-    tops = [git.find_top(folder) for folder in (before.folder, after.folder, Path.cwd())]
+    tops = [git.find_top(folder) for folder in (*(side.folder for side in sides), Path.cwd())]
     for path in [Path(word) for word in arguments[is_python:] if not word.startswith("-")][:2]:
         in_environment = any((folder / "pyvenv.cfg").exists() for folder in path.parents)
         in_checkout = any(path.resolve().is_relative_to(top.resolve()) for top in tops)

@@ -1,7 +1,7 @@
 """The plan that all comparisons in pairs have in common, and what the user asks of one."""
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -9,13 +9,12 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bench.data import cache
-from bench.errors import UserError
 from bench.records.schema import FORMAT, BasePlan, Precision, Seconds, Share
 from bench.records.store import RESULTS, check_writable, make_run_name
 from bench.regression.result import CaseVerdict, ComparisonResult, Reporter
 from bench.regression.stats.decision import DEFAULT_TOLERANCE, Rule
 from bench.regression.stats.false_alarms import ALPHA
-from bench.regression.versions.names import Version, find_incompatibility
+from bench.regression.versions.names import Version
 from bench.regression.versions.venv import PipOptions, read_options
 from bench.worker import machine
 
@@ -43,13 +42,12 @@ AnyPlan = TypeVar("AnyPlan", bound=PairedPlan)
 class Terms:
     """What the user asks of a comparison in pairs, whatever it measures."""
 
-    baseline: str | None  # None for the candidate's version, where something else differs
+    baseline: str
     candidate: str
     command: str  # as recorded
     progress: Reporter
     tolerance: float = DEFAULT_TOLERANCE  # a share
     budget: float = 180.0  # seconds of measuring
-    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})  # of the processes of each side
     install: bool = False  # see ``resolve_versions``, and additions
     additions: tuple[str, ...] = ()
     allowed: Collection[str] = ()  # "same-code", "missing", "nothing": what fails it otherwise
@@ -62,27 +60,10 @@ class Terms:
         if self.output is not None:
             check_writable(self.output)
 
-    def parse(self, parse: Callable[[str], Version]) -> list[Version]:
-        """Return both versions with their variables, by a function that reads a version's name.
-
-        Raises UserError if nothing differs, or if they cannot be compared.
-        """
-        if self.baseline is None and self.envs[0] == self.envs[1]:
-            raise UserError("nothing differs: add --base VERSION, --base-env or --candidate-env")
-        versions = [
-            msgspec.structs.replace(parse(name), env=dict(env))
-            for name, env in zip(
-                (self.baseline or self.candidate, self.candidate), self.envs, strict=True
-            )
-        ]
-        if reason := find_incompatibility(*versions):
-            raise UserError(reason)
-        return versions
-
     def make_plan(
         self, kind: type[AnyPlan], baseline: Version, candidate: Version, **fields: Any
     ) -> AnyPlan:
-        """Return the plan of a new comparison; own: the fields of this kind."""
+        """Return the plan of a new comparison. fields: those of its kind."""
         run, created = make_run_name("ab-")
         return kind(
             format=FORMAT,

@@ -4,7 +4,6 @@ import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -32,7 +31,7 @@ from bench.regression.programs.comparison_plan import (
 from bench.regression.programs.judge_pairs import MEAN_EPOCH
 from bench.regression.programs.own_files import check_sources, pair_files
 from bench.regression.versions import venv
-from bench.regression.versions.names import Version, parse_version
+from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.process import preflight
@@ -54,6 +53,7 @@ class CaseOptions:
     threads: int = 1  # 0 for every core; one core has the least noise
     data: str | None = None  # name or folder of a data set
     samples: int | None = None  # None for all of its training images
+    envs: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})  # of the workers of each side
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,7 @@ def prepare_comparison(
 
     gates: names of further metrics to judge.
     """
-    versions = terms.parse(
-        partial(parse_version, check=lambda python: preflight.read_software(Installation(python)))
-    )
+    versions = parse_versions(terms, cases)
     paths = [name for name in cases.implementations if name.endswith(".py")]
     check_sources(versions, cases.implementations, install=terms.install)
     fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
@@ -119,6 +117,19 @@ def prepare_comparison(
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},
             data,
         )
+
+
+def parse_versions(terms: Terms, cases: CaseOptions) -> list[Version]:
+    """Return both versions with their variables. Raises UserError if they cannot be compared."""
+
+    def parse(name: str, env: Mapping[str, str]) -> Version:
+        version = parse_version(name, lambda python: preflight.read_software(Installation(python)))
+        return replace(version, env=dict(env))
+
+    versions = [*map(parse, (terms.baseline, terms.candidate), cases.envs)]
+    if reason := find_incompatibility(*versions):
+        raise UserError(reason)
+    return versions
 
 
 def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:

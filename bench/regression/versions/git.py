@@ -52,7 +52,7 @@ def find_commit(name: str) -> str | None:
     if find_repository() is None:
         raise UserError(
             f"{name!r}: the current folder is in no git repository, so there are no revisions. "
-            "Change to one, or name a .py file, a Python or a release as in keras==3.9.0"
+            "Change to one, or name another kind of version: --base in the help lists them"
         )
     process = _run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if process.returncode > 1:
@@ -104,7 +104,7 @@ def make_unknown_revision_error(name: str) -> UserError:
         hint = f"Did you mean {' or '.join(similar)}?"
     if is_shallow:
         hint = "This clone is shallow: `git fetch --unshallow` gets the other commits"
-    return UserError(f"unknown revision {name!r}, and no Python has this name. {hint}")
+    return UserError(f"unknown revision {name!r}, and nothing else has this name. {hint}")
 
 
 def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:

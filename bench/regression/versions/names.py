@@ -114,9 +114,7 @@ def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
 
 
 def are_equal(baseline: Version, candidate: Version) -> bool:
-    """Return whether two versions are known to have the same files, packages and variables."""
-    if baseline.env != candidate.env:
-        return False
+    """Return whether two revisions, folders or working trees are known to have the same files."""
     if msgspec.structs.replace(baseline, name=candidate.name) == candidate:
         return True
     kinds = {baseline.kind, candidate.kind}

@@ -1,7 +1,7 @@
 """Show the result of ``ab`` or ``gate`` as tables, remarks, annotations and JSON."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from math import isfinite, log
 
@@ -10,7 +10,6 @@ from bench.regression.result import (
     MISSING,
     CaseComparison,
     ComparisonResult,
-    FunctionCost,
     MetricComparison,
 )
 from bench.regression.stats.decision import Rule, is_within_tolerance
@@ -18,7 +17,7 @@ from bench.report.base import numbers, tables
 from bench.report.base.parts import Table
 from bench.report.regression.output import Annotation, ComparisonOutput, Heading, Level
 
-FORMAT = 6  # of the JSON document; format 6 lacks the keys of stored runs
+FORMAT = 6  # of the JSON document; format 6 lacks the keys of stored runs and "functions"
 MAX_NAMED = 10  # packages that differ
 _SIDE_KEYS = ("name", "commit", "machine", "env")
 _LEVELS: Mapping[str, Level] = {
@@ -47,7 +46,6 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
         if case.verdict in _LEVELS
     ]
     table_list = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
-    table_list.append(_tabulate_functions(result.functions))
     return ComparisonOutput(
         [table for table in table_list if table.lines],
         [] if result.refusal else _list_remarks(result),
@@ -188,20 +186,6 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
     ]
     note = "A slowdown of only some epochs shows in their mean." if result.parity else ""
     return tables.tabulate_lines("Other metrics", lines, 2, note)
-
-
-def _tabulate_functions(functions: Sequence[FunctionCost]) -> Table:
-    """Return the functions that differ most in a profile of both sides."""
-    head = ("function", "unit", "calls, baseline", "candidate", "own, baseline", "candidate")
-    lines = []
-    for cost in functions:
-        calls = [f"{count:,}" for count in cost.calls]
-        costs = [
-            numbers.format_number(number, 4) for number in (*cost.own, cost.own[1] - cost.own[0])
-        ]
-        lines.append([cost.name, cost.unit, *calls, *costs])
-    note = "One run of each side under a profiler shows where to look. The pairs decide."
-    return Table("Where the difference is", (*head, "difference"), lines, 2, note)
 
 
 def _format_value(metric: MetricComparison, value: float) -> str:
@@ -381,5 +365,4 @@ def build_document(result: ComparisonResult) -> dict[str, object]:
         "status": result.exit_status,
         "software": compare_software(result.baseline.software, result.candidate.software),
         "cases": cases,
-        "functions": [asdict(cost) for cost in result.functions],
     }

@@ -39,7 +39,7 @@ leaders: set[int] = set()
 
 
 class Pipe:
-    """A pipe from a process: how many bytes and lines came through it, and the last bytes.
+    """A pipe from a process: how many bytes came through it, and the last ones.
 
     However much comes, reading never blocks and keeps ``tail_bytes`` at most.
     write_end: the descriptor that the process inherits.
@@ -50,7 +50,7 @@ class Pipe:
         self._tail_bytes = tail_bytes
         self.read_end, self.write_end = os.pipe()
         os.set_blocking(self.read_end, False)
-        self.count = self.lines = 0
+        self.count = 0
         self.tail = b""
         self.is_open = True
 
@@ -62,7 +62,6 @@ class Pipe:
             return False
         self.is_open = bool(chunk)
         self.count += len(chunk)
-        self.lines += chunk.count(b"\n")
         self.tail = (self.tail + chunk)[-self._tail_bytes :]
         return self.is_open
 

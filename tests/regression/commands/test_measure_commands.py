@@ -12,16 +12,12 @@ from bench.regression.commands import measure_commands
 from bench.regression.commands.measure_commands import (
     CommandPairs,
     choose_metric,
-    iterate_in_turn,
     measure_processes,
 )
 from bench.regression.commands.proof import BYTECODE
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs import loop
 from bench.runner.process.outcome import Outcome
-from bench.runner.process.session import ProcessStopped
-
-LOOP = "while read line; do echo; done"
 
 
 @pytest.fixture
@@ -80,27 +76,29 @@ def test_process_has_its_sides_folder_and_records_hide_it(measured):
         assert record.reason.endswith(f"exit status 3: <checkout> of {record.version}")
 
 
-# Processes that run one after the other, in turn, and at once.
-WAYS = [{}, {"loops": True}, {"metric": "cpu-time"}]
+# Processes that run one after the other, and at once.
+WAYS = ["time", "cpu-time"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_each_process_is_prepared(measured, way):
-    records, _ = measured(f"rm ready; {LOOP}", prepare="touch ready", **way)
+@pytest.mark.parametrize("metric", WAYS)
+def test_each_process_is_prepared(measured, metric):
+    records, _ = measured("rm ready", prepare="touch ready", metric=metric)
     assert [record.status for record in records] == ["ok"] * 2
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_failed_preparation_fails_its_process(measured, way):
+@pytest.mark.parametrize("metric", WAYS)
+def test_failed_preparation_fails_its_process(measured, metric):
     prepare = 'sh -c "[ $SIDE = base ] || exit 7"'
-    records, case = measured(LOOP, prepare=prepare, **way)
+    records, case = measured("true", prepare=prepare, metric=metric)
     assert case.remarks == ("candidate: failed: --prepare: the process ended with exit status 7",)
     assert {record.status for record in records if record.version == "base"} <= {"ok"}
 
 
 def test_output_without_a_value_fails_its_process(measured):
-    records, _ = measured("echo nothing", metric="last-number")
-    assert {record.reason for record in records} == {"it printed no number"}
+    records, _ = measured("echo nothing", metric="json:0")
+    assert {record.reason for record in records} == {
+        "neither its output nor the last line of it is JSON"
+    }
 
 
 # ----- the metric
@@ -108,7 +106,7 @@ def test_output_without_a_value_fails_its_process(measured):
 COMPUTES = "both sides compute most of the time (90%)"
 STARTS = (
     "the start of Python is 40% of it, so a change of 5 % in the rest looks like 3.0 % "
-    "(--metric iteration leaves it out)"
+    "(--pytest leaves it out)"
 )
 
 
@@ -191,78 +189,6 @@ def test_budget_ends_a_process_and_one_that_hangs_has_failed(
     assert [case.verdict for case in pairs.judge()] == [verdict]
 
 
-# ----- iterations
-
-
-@pytest.mark.parametrize(
-    ("hangs", "verdict"), [(0.0, "failed"), (math.inf, "undecided")], ids=["hang", "end"]
-)
-def test_budget_ends_a_pair_that_iterates(sides, tmp_path, monkeypatch, hangs, verdict):
-    monkeypatch.setattr(measure_commands, "HANGS", hangs)
-    log = tmp_path / "log"  # of processes: two that prove, a pair, and one that never answers
-    start = f"echo >> {log}; [ $(wc -l < {log}) -lt 5 ] || exec sleep 600"
-    script = f"{start}; while read line; do echo; done"
-    plan = command_plan(arguments=f"sh -c '{script}'", loops=True, budget=3.0)
-    pairs = CommandPairs(plan, sides)
-    measure_processes(pairs, tmp_path / "out", lambda _: None)
-    assert [case.verdict for case in pairs.judge()] == [verdict]
-
-
-class Stand:
-    """A command that notes each of its iterations, and stops before one."""
-
-    def __init__(self, name, notes, stop):
-        self.name, self.notes, self.stop = name, notes, stop
-        self.seconds = iter(range(100))
-
-    def iterate(self):
-        if (number := next(self.seconds)) == self.stop:
-            raise ProcessStopped
-        self.notes.append(self.name)
-        return float(number)
-
-
-@pytest.mark.parametrize(
-    ("stops", "seconds", "stopped"),
-    [
-        ((None, None), ([1.0, 2.0], [1.0, 2.0]), None),
-        ((2, None), ([1.0], [1.0]), "a"),
-        ((None, 2), ([1.0, 2.0], [1.0]), "b"),
-        ((None, 0), ([], []), "b"),
-    ],
-)
-def test_iterations_alternate_and_the_first_does_not_count(stops, seconds, stopped):
-    notes = []
-    commands = {name: Stand(name, notes, stop) for name, stop in zip("ab", stops, strict=True)}
-    assert iterate_in_turn(commands, 2) == (dict(zip("ab", seconds, strict=True)), stopped)
-    assert "".join(notes) == "ababab"[: len(notes)]
-
-
-def test_iterations_of_both_sides_are_recorded(measured):
-    records, _ = measured(LOOP, loops=True)
-    for record in records:
-        assert (record.status, len(record.iteration_seconds)) == ("ok", 2)
-        assert record.values == {"time": sum(record.iteration_seconds) / 2}
-
-
-@pytest.mark.parametrize(
-    ("end", "reason"),
-    [
-        ("exit 0", "it ended before its last iteration"),
-        ("echo no luck >&2; exit 3", "the process ended with exit status 3: no luck"),
-    ],
-)
-def test_side_that_ends_early_is_the_one_that_failed(measured, end, reason):
-    records, case = measured(
-        f"if [ $SIDE = base ]; then read line; echo; {end}; fi; {LOOP}", loops=True
-    )
-    by_side = {record.version: record for record in records}
-    assert (by_side["base"].status, by_side["base"].reason) == ("failed", reason)
-    other = by_side["candidate"]
-    assert (other.status, other.reason) == ("interrupted", "its partner failed")
-    assert case.remarks == (f"baseline: failed: {reason}",)
-
-
 @pytest.mark.parametrize(("follows", "verdict"), [(True, "slower"), (False, "undecided")])
 def test_measured_kernel_decides_what_the_speed_of_the_machine_hides(
     measured, tmp_path, monkeypatch, follows, verdict
@@ -274,7 +200,7 @@ def test_measured_kernel_decides_what_the_speed_of_the_machine_hides(
     def measure_speed(_core):
         speed = 1 + abs(math.sin(7 * (len(kernels) // calls)))
         for side, factor in (("base", 1.0), ("candidate", 1.1)):
-            (tmp_path / side / "speed").write_text(f"{factor * speed}")
+            (tmp_path / side / "speed").write_text(f"[{factor * speed}]")
         kernels.append(speed if follows else 1.0)
         return kernels[-1]
 
@@ -283,6 +209,6 @@ def test_measured_kernel_decides_what_the_speed_of_the_machine_hides(
     monkeypatch.setattr(measure_commands, "measure_kernel", measure_speed)
     for module in (measure_commands, loop):  # a process takes a second
         monkeypatch.setattr(module, "now", lambda: len(kernels) / calls)
-    records, case = measured("cat speed", metric="last-number", end=22.0)
+    records, case = measured("cat speed", metric="json:0", end=22.0)
     assert {record.status for record in records} == {"ok"}
     assert (case.verdict, case.pairs) == (verdict, 10)

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
-from bench.regression.versions.names import Version
+from bench.regression.commands.sides import (
+    CommandSide,
+    ask_python,
+    find_same_code,
+    parse_side,
+    prepare_side,
+    use_python,
+)
 from bench.regression.versions.venv import PipOptions
-
-BASE_PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
 
 
 @pytest.fixture(autouse=True)
@@ -77,46 +81,16 @@ def test_folder_is_used_as_it_is(tmp_path, text):
         assert not side.isolated
 
 
-def test_variables_of_a_version_are_the_last_word(tmp_path, monkeypatch):
-    monkeypatch.setenv("OWN", "mine")
-    with prepare(Version(".", "tree", env={"OWN": "its", "PATH": str(tmp_path)})) as side:
-        assert (side.variables["OWN"], side.variables["PATH"]) == ("its", str(tmp_path))
-        assert side.software == {}  # there is no Python on this path
-
-
 def test_virtual_environment_is_found_first(tmp_path, monkeypatch):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True)
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
-    version = parse_side("env")
-    assert (version.name, version.kind) == ("env", "interpreter")
-    with prepare(version) as side:
-        assert ask(side, "sys.prefix") == str(tmp_path / "env")
-        assert side.variables["VIRTUAL_ENV"] == str(tmp_path / "env")
-        assert str(Path(sys.executable).parent) not in side.variables["PATH"].split(os.pathsep)
-        assert side.isolated
-        assert "numpy" not in side.software["distributions"]
-
-
-# A version manager starts the Python of this name.
-MANAGER = f'[ "${{0##*/}}" = python3.other ] || exit 7; exec {BASE_PYTHON} "$@"'
-
-
-def test_python_beside_another_one_has_its_usual_names(program, tmp_path, monkeypatch):
-    monkeypatch.setenv("VIRTUAL_ENV", "another")
-    program("python", "exit 7")
-    version = parse_side(str(program("python3.other", MANAGER)))
-    with prepare(version) as side:
-        assert ask(side, "sys.version") == sys.version
-        assert ask(side, "sys.prefix") == str(Path(sys.base_prefix))
-        assert "VIRTUAL_ENV" not in side.variables
-        assert side.variables["PATH"].split(os.pathsep)[1] == str(BASE_PYTHON.parent)
-        assert side.isolated
-
-
-def test_program_that_is_no_python_is_refused(program):
-    version = parse_side(str(program("python3.other", "exit 7")))
-    with pytest.raises(UserError, match=r"python3\.other is no Python"), prepare(version):
-        pytest.fail("it does not start")
+    variables = use_python(str(tmp_path / "env" / "bin" / "python"), os.environ)
+    assert variables["VIRTUAL_ENV"] == str(tmp_path / "env")
+    first, *others = variables["PATH"].split(os.pathsep)
+    assert first == str(tmp_path / "env" / "bin")
+    assert str(Path(sys.executable).parent) not in others
+    assert ask(CommandSide(tmp_path, variables, True, {}), "sys.prefix") == str(tmp_path / "env")
+    assert "numpy" not in ask_python(tmp_path, variables)["software"]["distributions"]
 
 
 # ----- the same code
@@ -189,8 +163,6 @@ def test_each_side_may_have_its_own_code(checkouts, installed):
     # An environment of each side's own is in vain if both look elsewhere first.
     sides = checkouts(IN_SOURCE, PYTHONPATH=installed, isolated=True)
     assert "both sides would import hotpack" in find_same_code(sides, arguments)
-    # The two differ in something else, such as a variable.
-    assert find_same_code([sides[0], sides[0]], arguments) is None
     # No Python, no module.
     assert find_same_code(checkouts(IN_SOURCE, PATH="/nowhere"), arguments) is None
 
@@ -234,6 +206,23 @@ def test_other_python_than_that_on_the_path_is_asked(checkouts, program, install
     assert "hotpack" in find_same_code(sides, ["hotpack"])
     sides = checkouts(IN_SOURCE, PYTHONPATH=installed, PATH="/nowhere")
     assert "hotpack" in find_same_code(sides, [str(tmp_path / "pypy"), "job.py"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["tool", "sh -c 'x=$(tool|cat)'", f"nice {shlex.quote(sys.executable)} job.py", "old", "long"],
+)
+def test_program_of_neither_side_is_refused(checkouts, program, tmp_path, monkeypatch, command):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "own"], check=True)
+    program("own/bin/old", "").write_text(f"#!{sys.executable}\n")  # of a copied environment
+    program("own/bin/long", f"'''exec' \"{sys.executable}\" \"$0\"")  # with a long path
+    (tmp_path / "users").mkdir()
+    for name in ("python", "tool"):
+        program(f"users/{name}", "exit 9")
+    monkeypatch.setenv("PATH", os.pathsep.join((str(tmp_path / "users"), os.environ["PATH"])))
+    variables = use_python(str(tmp_path / "own" / "bin" / "python"), os.environ)
+    sides = checkouts(isolated=True, **variables)
+    assert "neither side" in find_same_code(sides, shlex.split(command))
 
 
 @pytest.mark.parametrize("command", ["sh -eu {}/job.sh -v", "{}/job.sh"])

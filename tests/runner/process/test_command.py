@@ -13,11 +13,7 @@ from bench.errors import UserError
 from bench.runner.process import session
 from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.scratch import MARK
-from bench.runner.process.session import ProcessStopped
 from bench.worker.machine import list_usable_cores
-from bench.worker.measure import now
-
-ANSWERS = "for line in sys.stdin: print(flush=True)"
 
 
 @pytest.fixture
@@ -201,44 +197,3 @@ def test_kill_for_memory_is_told_from_others(finished, monkeypatch, code, kills,
     monkeypatch.setattr(session, "count_oom_kills", lambda: next(counts))
     timeout = 2.0 if status == "timeout" else 240.0
     assert finished(code, timeout=timeout).status == status
-
-
-# ----- iterations
-
-
-def test_iteration_is_timed_from_its_line_to_the_answer(begun):
-    code = "import time\nfor line in sys.stdin:\n    time.sleep(0.2)\n    print(flush=True)"
-    with begun(code, loops=True) as process:
-        assert all(process.iterate() >= 0.2 for _ in range(3))
-        assert process.finish().status == "ok"
-
-
-@pytest.mark.parametrize(
-    ("end", "status", "reason"),
-    [
-        ("", "ok", None),
-        ("sys.exit(3)", "failed", "exit status 3"),
-        ("signal.pause()", "timeout", "flush the line that it prints after each iteration"),
-        ("os.close(0); os.close(1); signal.pause()", "timeout", "after each iteration"),
-    ],
-)
-def test_command_that_ends_early_stops_its_iterations(begun, end, status, reason):
-    with begun(f"input(); print(flush=True)\n{end}", loops=True) as process:
-        process.iterate()
-        if status == "timeout":
-            process._session._deadline = now() + 1
-        with pytest.raises(ProcessStopped):
-            process.iterate()
-        outcome = process.finish()
-    assert outcome.status == status
-    assert outcome.reason == reason or outcome.reason.endswith(reason)
-
-
-@pytest.mark.parametrize("code", [f"print('hello', flush=True)\n{ANSWERS}", f"{ANSWERS}; print()"])
-def test_command_that_prints_more_than_one_line_has_failed(begun, code):
-    with begun(code, loops=True) as process:
-        for _ in range(3):
-            process.iterate()
-        outcome = process.finish()
-    assert outcome.status == "failed"
-    assert "in 3 iterations. Print one after each" in outcome.reason

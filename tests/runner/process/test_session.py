@@ -31,7 +31,7 @@ def test_what_came_in_time_is_seen_when_the_time_is_up(begun):
     session, pipe = begun
     select.select([pipe.read_end], [], [])
     assert session.wait(pipe, until=now()) is True
-    assert (pipe.lines, pipe.tail) == (1, b"an answer\n")
+    assert pipe.tail == b"an answer\n"
     assert session.wait(pipe, until=now()) is None
     session.process.stdin.write(b"\n")
     session.process.stdin.flush()
