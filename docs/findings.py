@@ -732,7 +732,7 @@ def compare_threads(published: Published) -> ThreadRatios:
             if ratio := compare_epochs(other, row):
                 ratios[name] = ratio
             times |= {
-                (name, n): (one.adjusted_by_round, one.traits)
+                (name, n): (one.epochs_by_round, one.traits)
                 for n, one in enumerate((row, other), 1)
             }
     order = sorted(ratios, key=lambda name: ratios[name].mean)

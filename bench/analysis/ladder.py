@@ -79,12 +79,9 @@ def measure_steps(rows: Sequence[Row], run: Run) -> dict[str, StepCost]:
 
 
 def compare_sizes(row: Row, other: Row) -> StepCost | None:
-    """Return what a step of a row costs, by a row of another batch size.
-
-    Of epochs at the machine's mean speed, as ratios are; None if no round has both.
-    """
+    """Return what a step of a row costs, by a row of another batch size; None without a round."""
     steps, others = row.case.steps, other.case.steps
-    epochs, at_other = row.adjusted_by_round, other.adjusted_by_round
+    epochs, at_other = row.epochs_by_round, other.epochs_by_round
     rounds = sorted(epochs.keys() & at_other.keys())
     if not rounds:
         return None

@@ -123,14 +123,13 @@ def compare_epochs(slower: Row, faster: Row) -> Interval | None:
     """
     if min(slower.succeeded, faster.succeeded) < ENOUGH and slower.epoch and faster.epoch:
         return divide_intervals(slower.epoch, faster.epoch)
-    return compare_rounds(slower.adjusted_by_round, faster.adjusted_by_round)
+    return compare_rounds(slower.epochs_by_round, faster.epochs_by_round)
 
 
 def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
     """Return the typical ratio of two cases' times, paired by round; None if no round has both.
 
     Trials of one round ran one after the other, so their ratio is free of the machine's drift.
-    That of adjusted epochs is also free of jumps of the machine's speed.
     """
     ratios = [slower[number] / faster[number] for number in slower.keys() & faster.keys()]
     return estimate_typical(ratios) if ratios else None
@@ -164,7 +163,7 @@ def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def compare_all(
     rows: Iterable[Row],
-    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
+    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.epochs_by_round,
 ) -> Ranking[str]:
     """Compare comparable rows by their slugs: their epochs, or other times by round."""
     return Ranking(
@@ -174,7 +173,7 @@ def compare_all(
 
 def compare_to_fastest(
     rows: Sequence[Row],
-    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.adjusted_by_round,
+    list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.epochs_by_round,
 ) -> dict[tuple[str, str], tuple[Interval, Interval]]:
     """Return the ratio of each row to the fastest one of its problem, and its typical time.
 

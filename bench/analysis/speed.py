@@ -1,4 +1,4 @@
-"""The machine's speed during each row, by the reference kernel, and ratios without its noise.
+"""Epochs without the noise of the machine's speed, by the reference kernel.
 
 On a shared host the speed of a core jumps within seconds, and epochs and kernel jump together. So
 the kernel is a control variate: from the logarithm of a process's epoch, a slope times that of its
@@ -18,7 +18,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from statistics import median
 
 import numpy as np
 import pandas as pd
@@ -44,16 +43,6 @@ class Adjustment:
     seconds: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     before: float | None = None
     after: float | None = None
-
-
-def measure_speeds(records: Iterable[Record]) -> dict[str, float]:
-    """Return the machine's speed during each case over that of the run, by slug: of medians."""
-    by_case: dict[str, list[float]] = defaultdict(list)
-    for record in records:
-        if isinstance(record, TrialRecord) and record.status == "ok" and record.kernel_seconds:
-            by_case[record.case.slug].append(median(record.kernel_seconds))
-    kernels = [kernel for seconds in by_case.values() for kernel in seconds]
-    return {case: median(kernels) / median(seconds) for case, seconds in by_case.items()}
 
 
 def adjust_epochs(records: Iterable[Record]) -> Adjustment:

@@ -23,7 +23,7 @@ from bench.analysis.intervals import (
 )
 from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
 from bench.analysis.roofline import find_rooflines
-from bench.analysis.speed import Adjustment, adjust_epochs, measure_speeds
+from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.planning.cases import list_distributions
 from bench.records.schema import TOLERANCE, Case, Environment, Record, Run, TrialRecord
 
@@ -153,10 +153,9 @@ class Row:
     swept: bool  # measured at another size than the first of its workload
     version: str  # of the framework
     rounds: int  # number of rounds with a trial, successful or not
-    epochs_by_round: Mapping[int, float]  # seconds of the median epoch of each successful trial
-    # The same epochs at the run's mean speed, where the reference kernel makes processes agree
-    # (speed.py), and else as they were measured. Ratios use them.
-    adjusted_by_round: Mapping[int, float]
+    # Seconds of the median epoch of each successful trial: at the run's mean speed where the
+    # reference kernel makes processes agree (speed.py), and else as measured.
+    epochs_by_round: Mapping[int, float]
     # Of a row that waits in more than MAX_WAITING of its epochs; None of any other.
     waits: Waits | None
     start: Start
@@ -171,8 +170,6 @@ class Row:
     noise: TableNoise | None = None
     # Of an epoch's two dense products by the probes. A program that skips zeros may be faster.
     roofline_seconds: float | None = None
-    # Of the machine during the row, over the run's median; None where epochs do not follow it.
-    speed: float | None = None
     machine: str = ""  # distinguishes rows of several runs, which are not comparable; else empty
     # Other planned rows of its workload were not tried yet (``count_tried``), so it is not ranked
     # among them.
@@ -276,7 +273,6 @@ def summarize(
         first.setdefault(case.workload, _identify_size(case, varied))
     adjustment = adjustment or adjust_epochs(records)
     rooflines = find_rooflines(records)
-    speeds = measure_speeds(records) if adjustment.seconds else {}
     scored = _select_scored(by_case)
     rows = []
     for slug, trials in by_case.items():
@@ -292,7 +288,7 @@ def summarize(
         parts = trials, scored[slug], environment, adjusted
         row = _summarize_case(*parts, size=size, swept=size != first[case.workload])
         least = least if row.succeeded else None
-        rows.append(replace(row, speed=speeds.get(slug), roofline_seconds=least))
+        rows.append(replace(row, roofline_seconds=least))
     return sorted(_share_noise(rows), key=place_row)
 
 
@@ -428,8 +424,7 @@ def _summarize_case(
         swept=swept,
         version=describe_framework(case, environment),
         rounds=len({trial.round for trial in trials}),
-        epochs_by_round=medians,
-        adjusted_by_round={**medians, **adjusted},
+        epochs_by_round={**medians, **adjusted},
         waits=_find_waits(good, environment) if case.device == "cpu" else None,
         start=_summarize_starts(good),
         prediction=Prediction(

@@ -22,7 +22,7 @@ from bench.report.base.numbers import format_share
 from bench.report.base.parts import Table
 from bench.report.sections.costs.workload import (
     BRACKETED,
-    SPEED,
+    MEASURES,
     Brackets,
     list_common,
     tabulate_comparison,
@@ -98,9 +98,10 @@ def _format_comparison(rows: Sequence[Row], ranked: Sequence[Row], width: int) -
     """Return the table of a workload with as many columns as fit."""
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = console.stdout.options.update_width(10_000)
+    widest = max(measure.priority for measure in MEASURES)
     # First columns go, then most brackets, then the style, then all brackets.
     steps: list[tuple[int, Brackets]] = [
-        *((priority, "all") for priority in range(SPEED.priority, BRACKETED - 2, -1)),
+        *((priority, "all") for priority in range(widest, BRACKETED - 2, -1)),
         (BRACKETED - 1, "epoch"),
         (BRACKETED - 3, "epoch"),
         *((priority, "none") for priority in range(BRACKETED - 1, 0, -1)),

@@ -217,11 +217,11 @@ def list_quantities(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
         ]
         more[name] = (f"An epoch of the workload {name}, once running", time_epochs(others))
     single = [(row, row.prediction.single_by_round) for row in rows]
-    more["one"] = ("The label of one image", [Timing(row, times, times) for row, times in single])
+    more["one"] = ("The label of one image", [Timing(row, times) for row, times in single])
     peaks = [(row, {0: row.memory.peak_bytes or 0.0}) for row in rows]
-    more["memory"] = ("Peak memory", [Timing(row, sizes, sizes) for row, sizes in peaks])
+    more["memory"] = ("Peak memory", [Timing(row, sizes) for row, sizes in peaks])
     for key, (caption, candidates) in more.items():
-        timings = [row for row in candidates if row.name in shown and any(row.compared.values())]
+        timings = [row for row in candidates if row.name in shown and any(row.by_round.values())]
         if len(timings) > 1:
             yield rank(timings, key, caption)
 
@@ -257,7 +257,7 @@ def time_resets(rows: Iterable[Row], epochs: int) -> list[Timing]:
     for row in rows:
         reset = row.start.reset or 0.0
         times = {n: reset + epochs * seconds for n, seconds in row.epochs_by_round.items()}
-        timings.append(Timing(row, times, times))
+        timings.append(Timing(row, times))
     return timings
 
 

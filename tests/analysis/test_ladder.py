@@ -1,13 +1,11 @@
 """The fixed cost of a step, worked out by hand."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 from support.records import HERE, case, ok, run, trials
 
 from bench.analysis.intervals import Interval
-from bench.analysis.ladder import compare_sizes, find_batch_sizes, measure_steps
+from bench.analysis.ladder import find_batch_sizes, measure_steps
 from bench.analysis.summary import summarize
 
 # Seconds that differ between rounds: 48,000 images are 1,500 steps of 32, and 375 of 128.
@@ -72,13 +70,6 @@ def test_first_size_may_be_the_larger_one():
     assert cost.fixed.mean == pytest.approx(130e-6)
     # A step of 128 images takes 560, 646.7 and 543.3 us.
     assert cost.images.mean == pytest.approx((560 - 80) * 1e-6)
-
-
-def test_epochs_count_at_the_mean_speed_of_the_machine():
-    records = both(small=(0.6, 0.3), large=(0.21, 0.21))
-    by_size = {row.case.batch_size: row for row in summarize(records, HERE)}
-    small = replace(by_size[32], adjusted_by_round={1: 0.3, 2: 0.3})
-    assert compare_sizes(small, by_size[128]).fixed.mean == pytest.approx(80e-6)
 
 
 def test_rows_without_a_fair_second_size_are_left_out():

@@ -38,16 +38,6 @@ MAX_NAMES = 3  # in a sentence; the table has all of them
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
 
-ADJUSTED_NOTE = (
-    "Ratios are at the machine's mean speed (see *Noise*), and times as measured: a ratio may "
-    "differ from the quotient of two times."
-)
-
-
-def are_adjusted(rows: Iterable[Row]) -> bool:
-    """Return whether ratios of these rows are at the run's mean speed, and not as measured."""
-    return any(row.adjusted_by_round != row.epochs_by_round for row in rows)
-
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
     """Return the ranked rows of a workload at its first size; none until all were tried."""

@@ -80,7 +80,6 @@ def _list_values(row: Row, ratio: Interval | None) -> dict[str, object]:
         "epoch_seconds_least": min(row.epochs_by_round.values(), default=None),
         "epoch_seconds_largest": max(row.epochs_by_round.values(), default=None),
         "samples_per_second": row.samples_per_second,
-        "machine_speed": row.speed,
         "least_epoch_seconds": row.roofline_seconds,
         "share_of_roofline": row.roofline_share,
         "times_fastest": ratio and ratio.mean,

@@ -32,11 +32,10 @@ SHOWN_EPOCHS = 1000  # the largest number of epochs that sentences and charts ar
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a ranked row took: seconds by round, as measured and as they are compared."""
+    """What a ranked row took: seconds by round."""
 
     row: Row
-    measured: Mapping[int, float]
-    compared: Mapping[int, float]
+    by_round: Mapping[int, float]
     noise: TableNoise | None = None  # by all rows of its table
 
     @property
@@ -46,15 +45,15 @@ class Timing:
 
     @property
     def seconds(self) -> Interval:
-        """Of the typical process, as measured."""
-        return estimate_typical(list(self.measured.values()), self.noise)
+        """Of the typical process."""
+        return estimate_typical(list(self.by_round.values()), self.noise)
 
     def is_level(self, other: "Timing") -> bool:
         """Return whether neither is slower in every process; then both intervals overlap.
 
         Of nine processes or more, those that lie outside of the interval do not count.
         """
-        ranges = (find_range(sorted(timing.measured.values())) for timing in (self, other))
+        ranges = (find_range(sorted(timing.by_round.values())) for timing in (self, other))
         (low, high), (least, most) = ranges
         return low <= most and least <= high
 
@@ -78,7 +77,7 @@ class Timing:
 
 def compare_timings(timings: Iterable[Timing]) -> Ranking[str]:
     """Compare timings by their names."""
-    return Ranking({timing.name: (timing.compared, timing.row.traits) for timing in timings})
+    return Ranking({timing.name: (timing.by_round, timing.row.traits) for timing in timings})
 
 
 # What a run may lack, by its parts.
@@ -181,7 +180,7 @@ def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
     first, *others = timings
     rivals, time = first.find_rivals(timings), numbers.format_duration(first.seconds)
     more = ""
-    if others and len(first.measured) == 1:
+    if others and len(first.by_round) == 1:
         more = ", measured once"
     elif others and not rivals:
         factor = compare_timings([first, others[0]]).estimate(others[0].name, first.name).mean
@@ -246,20 +245,18 @@ def time_cold_starts(rows: Sequence[Row]) -> list[Timing]:
 
 def time_starts(rows: Iterable[Row], epochs: int) -> list[Timing]:
     """Return the seconds from a start until this many epochs are trained."""
-    return [Timing(row, times, times) for row in rows if (times := row.sum_epochs(epochs))]
+    return [Timing(row, times) for row in rows if (times := row.sum_epochs(epochs))]
 
 
 def time_epochs(rows: Sequence[Row]) -> list[Timing]:
-    """Return the seconds of an epoch of each softmax row, the fastest at the mean speed first."""
-    return sort_timings(
-        Timing(row, row.epochs_by_round, row.adjusted_by_round) for row in select_softmax(rows)
-    )
+    """Return the seconds of an epoch of each softmax row, the fastest first."""
+    return sort_timings(Timing(row, row.epochs_by_round) for row in select_softmax(rows))
 
 
 def sort_timings(timings: Iterable[Timing]) -> list[Timing]:
-    """Return timings in the order of what is compared, which know the noise of their table."""
-    ordered = sorted(timings, key=lambda timing: median(timing.compared.values()))
-    noise = share_noise({timing.name: (timing.measured, timing.row.traits) for timing in ordered})
+    """Return timings in their order, which know the noise of their table."""
+    ordered = sorted(timings, key=lambda timing: median(timing.by_round.values()))
+    noise = share_noise({timing.name: (timing.by_round, timing.row.traits) for timing in ordered})
     return [replace(timing, noise=noise[timing.name]) for timing in ordered]
 
 

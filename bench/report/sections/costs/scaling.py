@@ -13,8 +13,6 @@ from bench.planning.threads import MIN_GAIN
 from bench.records.schema import Case
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
-    ADJUSTED_NOTE,
-    are_adjusted,
     describe_status,
     label_case,
     list_names,
@@ -138,8 +136,6 @@ def tabulate_batch_sizes(rows: Sequence[Row]) -> Table:
         notes.append("In round brackets: the threads.")
     else:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
-    if are_adjusted(rows):
-        notes.append(ADJUSTED_NOTE)
     cells = [(row.case, text, row.typical_seconds) for row, text in zip(rows, texts, strict=True)]
     return _tabulate_by_size(f"{title}, in {unit}", "{:,}", cells, " ".join(notes))
 

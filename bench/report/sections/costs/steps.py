@@ -11,8 +11,6 @@ from bench.analysis.ranking import Ranking, compare_all
 from bench.analysis.summary import Row
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
-    ADJUSTED_NOTE,
-    are_adjusted,
     find_entry,
     group_by_device,
     label_case,
@@ -189,8 +187,6 @@ def tabulate_steps(
     if any(of_rows):
         notes += [FIXED_NOTE.format(*batch_sizes), HALF_NOTE]
         notes += [PREDICTED_NOTE] if sizes else []
-    if are_adjusted(rows) and any(of_rows):
-        notes.append(ADJUSTED_NOTE)
     return tabulate_programs("Time of a step", columns, " ".join(notes), rows)
 
 

@@ -12,10 +12,8 @@ from bench.analysis.ranking import compare_to_fastest, find_ties
 from bench.analysis.summary import Row
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
-    ADJUSTED_NOTE,
     EPOCHS,
     EPOCHS_IN_WORDS,
-    are_adjusted,
     describe_problem,
     group_by_device,
     label_case,
@@ -115,10 +113,6 @@ MACHINE = Measure("machine", lambda row: row.machine, 1, tables.list_words)
 DEVICE = Measure("device", lambda row: row.case.device, 1, tables.list_words)
 THREADS = Measure("threads", lambda row: str(row.case.threads), 4, tables.list_words)
 
-# The machine's speed is shown where it varied between rows by more than this factor.
-SPEED_RANGE = 1.03
-SPEED = Measure("machine's speed, × run's", lambda row: row.speed, 10, tables.list_numbers)
-
 
 def describe_workload(run: LoadedRun, workload: str) -> Section:
     """Return the comparison of a workload at its first size, with a chart."""
@@ -155,8 +149,6 @@ def write_note(rows: Sequence[Row]) -> str:
     """Say what the intervals of a table hold, and which differences its accuracies cover."""
     seeds = max(len(row.accuracy_by_seed) for row in rows)
     notes = [INTERVALS_NOTE]
-    if are_adjusted(rows):
-        notes.append(ADJUSTED_NOTE)
     if _has_bars(rows):
         notes.append(NEIGHBOURS_NOTE)
     if seeds:  # several models have no accuracy
@@ -194,19 +186,13 @@ def describe_ties(rows: Sequence[Row]) -> list[str]:
 
 
 def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:
-    """Return the measures up to a priority; machine, device, threads and speed if rows need them.
-
-    The machine's speed, as a share of the run's, is shown where it was another for other rows.
-    """
-    speeds = [row.speed for row in rows if row.speed]
-    varied = max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1)
+    """Return the measures up to a priority; machine, device and threads if rows need them."""
     measures = (
         PROGRAM,
         *([MACHINE] if any(row.machine for row in rows) else []),
         *([DEVICE] if len({row.case.device for row in rows}) > 1 else []),
         *([THREADS] if vary_threads(rows) else []),
         *MEASURES,
-        *([SPEED] if varied else []),
     )
     return [measure for measure in measures if measure.priority <= max_priority]
 

@@ -223,9 +223,9 @@ def describe_adjustment(adjustment: Adjustment) -> str:
             f"({before}, and {after} with its help), so ratios are as measured."
         )
     return (
-        " If the machine's speed, as the reference kernel measures it, is removed, the spread "
-        f"between the processes of a case falls from {before} to {after}: ratios between rows are "
-        "adjusted to the run's mean speed. Times are as measured."
+        " Epochs are at the run's mean speed, by the reference kernel, which takes the spread "
+        f"between the processes of a case from {before} to {after}. As measured they are in "
+        "trials.jsonl."
     )
 
 

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import pytest
 from support.records import HERE, bare, case, numbers_in, ok, read_cells, run, trials
 
 from bench.analysis import ranking
@@ -86,35 +85,6 @@ def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
 
 
 # ----- the table
-
-
-@pytest.mark.parametrize(
-    ("kernels", "measured", "follows", "cells"),
-    [
-        ((0.002, 0.003), True, 1, ["1.50", "1.00"]),
-        ((0.002, 0.00204), True, 1, None),
-        ((0.002, 0.003), True, 0, None),
-        ((0.002, 0.003), False, 1, None),
-    ],
-    ids=["varied", "steady", "unrelated", "unknown"],
-)
-def test_speed_of_the_machine_is_shown_where_it_varied(kernels, measured, follows, cells):
-    # Epochs follow the kernel; another process of each row is delayed.
-    records = [
-        ok(
-            case(name),
-            number,
-            epoch_seconds=[kernel * delay**follows] * 5,
-            kernel_seconds=[kernel * delay] * 6 if measured else [],
-        )
-        for name, kernel, delayed in (("a", kernels[0], 1), ("b", kernels[1], 3))
-        for number in (1, 2, 3)
-        for delay in [1.5 if number == delayed else 1.0]
-    ]
-    rows, heading = summarize(records, HERE), "machine's speed, × run's"
-    shown = [line.get(heading) for line in read_cells(tabulate_comparison(rows, rows))]
-    assert shown == (cells or [None, None])
-    assert heading not in tabulate_comparison(rows, rows, 9).headings
 
 
 def test_what_all_rows_have_in_common_is_no_column():
