@@ -23,8 +23,7 @@ NO_COLUMNS = {
 }
 CASE_COLUMNS = [name for name in Case.__struct_fields__ if name not in NO_COLUMNS]
 RECORD_COLUMNS = [name for name in TrialRecord.__struct_fields__ if name not in NO_COLUMNS]
-_TIMES = ("wall_seconds", "kernel_seconds", "iteration_seconds")
-COMMAND_COLUMNS = ("started", "status", "reason", *_TIMES)
+COMMAND_COLUMNS = ("started", "status", "reason", "wall_seconds", "iteration_seconds")
 PARITIES = {"parity_error": "parity", "noise_parity_error": "noise_parity"}
 DERIVED_COLUMNS = ("env", "framework_version", "machine", "median_epoch_seconds", *PARITIES)
 

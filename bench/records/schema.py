@@ -271,9 +271,9 @@ class Measurement(msgspec.Struct, kw_only=True):
     # For which its threads and the parent waited for a core, from outside.
     epoch_delay_seconds: list[Seconds] = []
     epoch_faults: list[Count] = []  # page faults of the worker, from outside
-    # The probes of ``probe_memory`` before the data are read; huge_share, of the training images
-    # that lie in huge pages; disk_bytes that the worker had read from the disk when its timed
-    # epochs were over.
+    # huge_share, of the training images that lie in huge pages; disk_bytes that the worker had read
+    # from the disk when its timed epochs were over. In older records also seconds of the parent's
+    # probes before the data were read: fill_seconds, gather_seconds, page_seconds.
     memory_state: dict[str, Value | None] = {}
     # Whether its epochs were timed in turn with those of its partner in a pair.
     alternated: bool = False
@@ -367,7 +367,7 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
 class CommandRecord(BaseRecord, frozen=True, kw_only=True, tag="command"):
     """A process of a command of a user's own, which nobody judges.
 
-    ``kernel_seconds`` are those before and after the process.
+    In older records ``kernel_seconds`` are those before and after the process.
     """
 
     subject: Subject = msgspec.field(name="case")

@@ -17,7 +17,6 @@ import bench
 import softmax_bench
 from bench.cli.verbs.bisect import find_first
 from bench.records import store
-from bench.regression.commands import measure_commands
 from bench.regression.commands.command_plan import CommandPlan
 from bench.runner.host.machine import describe as machine_facts
 from bench.worker import machine
@@ -31,7 +30,6 @@ ENOUGH = "--budget=1h"
 def path(monkeypatch):
     """Let commands find the tests' Python; decide after five pairs in place of ten, in any load."""
     monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)
-    monkeypatch.setattr(measure_commands, "measure_kernel", lambda _: 1.0)
     # Without the plugins of these tests, which take long to load.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     before = (str(Path(sys.executable).parent), os.environ["PATH"])

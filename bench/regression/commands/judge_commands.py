@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import median
 
 from bench.records.schema import CommandRecord
 from bench.regression.commands.command_plan import CommandPlan, is_named
@@ -96,10 +96,9 @@ def judge_commands(
         both = [pair for pair in pairs if all(name in record.values for record in pair)]
         if both:
             logs = [compare_values(name, *pair) for pair in both]
-            speeds = [compare_kernels(*pair) for pair in both]
             taken = close_schedule(looks, len(logs))
             values = [(before.values[name], after.values[name]) for before, after in both]
-            measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test, speeds)
+            measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test)
     rules = {name: replace(rule, tolerance=plan.find_tolerance(name)) for name in names}
     differences = {name: difference for name, (_, difference) in measured.items()}
     verdicts = decide_all(differences, rule, rules)
@@ -224,13 +223,3 @@ def compare_values(name: str, baseline: CommandRecord, candidate: CommandRecord)
     if iterations:
         return median(math.log(after / before) for before, after in iterations)
     return math.log(candidate.values[name] / baseline.values[name])
-
-
-def compare_kernels(baseline: CommandRecord, candidate: CommandRecord) -> float:
-    """Return the log ratio of the kernel's time around the two processes; 0 if it is unknown."""
-    if not (baseline.kernel_seconds and candidate.kernel_seconds):
-        return 0.0
-    before, after = (
-        fmean(map(math.log, record.kernel_seconds)) for record in (baseline, candidate)
-    )
-    return after - before

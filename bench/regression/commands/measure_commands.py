@@ -38,15 +38,12 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
 from bench.runner.events import Transient
 from bench.runner.host import machine
-from bench.runner.host.kernel import measure_kernel
 from bench.runner.process import scratch
 from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.outcome import Outcome, Result, describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
-# Before and after a process the reference kernel runs this many times; the median counts.
-KERNEL_RUNS = 5
 # The share of a command that the start of Python takes, above which the result says so.
 START_SHARE = 0.1
 # A process hangs if the end of the budget ends it after this many times as long as any before took.
@@ -294,13 +291,11 @@ class CommandPairs:
             if fault := self._prepare(side, folder):
                 return fault.add(started=started)
             before = machine.read_conditions()
-            kernels = [self._measure_kernel()]
             with Command(self._wrap(side, folder), folder) as command:
                 outcome = command.finish()
-            kernels.append(self._measure_kernel())
             conditions = machine.compare_readings(before, machine.read_conditions())
             result = self._read(side, outcome, folder)
-        return result.add(started=started, kernel_seconds=kernels, conditions=conditions)
+        return result.add(started=started, conditions=conditions)
 
     def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, Result]]:
         """Yield the results of two live processes: on the same cores they take turns."""
@@ -396,9 +391,6 @@ class CommandPairs:
         except ValueFault as fault:
             return result.fail(str(fault))
         return result.add(values=values)
-
-    def _measure_kernel(self) -> float:
-        return median(measure_kernel(self._cores[-1]) for _ in range(KERNEL_RUNS))
 
     def _record(self, number: int, side: str, result: Result) -> CommandRecord:
         environment, kind = self._environments[side], self._sampler.prefix

@@ -171,7 +171,7 @@ SAMPLERS = {
         lambda _, folder: {MEMORY: RSS_UNIT * float((folder / PEAK).read_text())},
         watch_memory,
         "bytes",
-        together=True,  # the machine's speed does not matter, so nothing measures that in between
+        together=True,  # the machine's speed does not matter
         about="the peak of the resident memory of its largest process",
     ),
 }

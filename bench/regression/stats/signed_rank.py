@@ -8,15 +8,6 @@ noise, which is heavy-tailed: on a shared machine, one pair in thirty is off by 
 Source: F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), pp.
 80-83; estimate and interval: J. L. Hodges and E. L. Lehmann, "Estimates of location based on rank
 tests", Annals of Mathematical Statistics 34 (1963), pp. 598-611.
-
-The time of a kernel, fixed work, before and after each process is a control variate: its log ratio
-within a pair, times a slope, is subtracted from the pair's. Source: S. Asmussen and P. W. Glynn,
-"Stochastic Simulation" (2007), section V.2, Control Variates. The test of one look stays exact. If
-the versions do not differ, only a coin decided which process of a pair is the candidate. The other
-result of the coin would change the sign of both log ratios of the pair, but not the slope, because
-it is fitted through the origin. So each adjusted log ratio is positive or negative with equal
-probability, as the test requires. The slope is fitted again at each look, so the level over all
-looks is approximate; a test simulates it.
 """
 
 import math
@@ -50,39 +41,16 @@ class Difference:
     p_faster: float
 
 
-def remove_speed(logs: Sequence[float], speeds: Sequence[float]) -> list[float]:
-    """Return log ratios of pairs without what the machine's speed explains.
-
-    logs: log ratio of the candidate to the baseline, a pair each. speeds: that of the kernel's time
-    around the same processes. The slope is between 0, where the kernel says nothing, and 1, where
-    the processes follow it.
-    """
-    square = sum(speed * speed for speed in speeds)
-    product = sum(log * speed for log, speed in zip(logs, speeds, strict=True))
-    slope = min(1.0, max(0.0, product / square)) if square else 0.0
-    return [log - slope * speed for log, speed in zip(logs, speeds, strict=True)]
-
-
-def compare_pairs(
-    logs: Sequence[float], looks: LookSchedule, alpha: float, speeds: Sequence[float] = ()
-) -> Difference:
+def compare_pairs(logs: Sequence[float], looks: LookSchedule, alpha: float) -> Difference:
     """Return the difference that the pairs show at the looks so far.
 
     logs: logarithm of each pair's ratio, in the order measured. looks: the schedule; looks beyond
     the number of pairs are still to come. alpha: false-alarm rate of each side of the interval.
-    speeds: log ratios of a kernel's time, a pair each, whose effect ``remove_speed`` removes at
-    each look by what was known then: what an early look has found stays. Raise ValueError if there
-    is no pair.
+    Raise ValueError if there is no pair.
     """
     if not logs:
         raise ValueError("no pairs, no difference")
-    speeds = speeds or [0.0] * len(logs)
-    tests = [
-        compute_p_values(remove_speed(logs[:count], speeds[:count]))
-        for count in looks
-        if count <= len(logs)
-    ]
-    logs = remove_speed(logs, speeds)
+    tests = [compute_p_values(logs[:count]) for count in looks if count <= len(logs)]
     p_slower, p_faster = (
         min(1.0, compute_overall_level(min(values), looks))
         for values in zip(*(tests or [(1.0, 1.0)]), strict=True)

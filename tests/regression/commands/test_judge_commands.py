@@ -11,6 +11,7 @@ from bench.records import store
 from bench.records.schema import CommandRecord
 from bench.regression.commands.judge_commands import judge_commands, make_command_result
 from bench.regression.pairs.judge import read_measured
+from bench.report.regression.verdicts import format_change
 
 SLOWER, FASTER, SAME = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10
 NOISY = [0.2, -0.2] * 10
@@ -35,6 +36,18 @@ def test_pairs_give_their_verdict(logs, verdict):
     assert (metric.name, metric.unit, metric.verdict) == ("time", "seconds", verdict)
     assert metric.baseline == 2.0
     assert math.log(metric.ratio.mean) == pytest.approx(sum(logs) / 20, abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["json:rate", "memory", "time"])
+def test_exact_difference_is_printed_as_it_is_though_the_kernel_of_older_records_moved(metric):
+    records = [
+        msgspec.structs.replace(
+            record, kernel_seconds=[0.002 * (3 if record.version == "candidate" else 1)] * 2
+        )
+        for record in processes([math.log(3)] * 20, name=metric)
+    ]
+    (judged,) = one(records, command_plan(metric=metric)).metrics
+    assert format_change(judged.ratio).startswith("+200.0 %")
 
 
 @pytest.mark.parametrize(("log", "asked"), [(-0.5, 0), (-0.8, 1), (0.8, 0)])

@@ -16,7 +16,7 @@ from bench.regression.stats.false_alarms import (
     compute_overall_level,
     schedule_looks,
 )
-from bench.regression.stats.signed_rank import compare_pairs, compute_ratio, remove_speed
+from bench.regression.stats.signed_rank import compare_pairs, compute_ratio
 
 # In steps of 0.01, to have ties and zeros.
 COARSE = st.integers(-9, 9).map(lambda steps: steps / 100)
@@ -96,16 +96,6 @@ def test_rejection_at_an_early_look_stays():
     assert compare_pairs(logs, (60,), 0.01).p_slower > 0.01
 
 
-def test_speeds_are_removed_by_what_was_known_at_each_look():
-    # Of the first ten pairs the speed explains nothing, of the others everything.
-    logs = [0.05] * 10 + [0.3, -0.3] * 25
-    speeds = [0.06, -0.06] * 5 + [0.3, -0.3] * 25
-    late = compare_pairs(logs, (10, 60), 0.01, speeds)
-    assert late.p_slower == compare_pairs(logs[:10], (10, 60), 0.01, speeds[:10]).p_slower
-    assert late.p_slower == pytest.approx(compute_overall_level(2**-10, (10, 60)))
-    assert late.ratio == compare_pairs(remove_speed(logs, speeds), (10, 60), 0.01).ratio
-
-
 def test_no_pairs_raise():
     with pytest.raises(ValueError, match="no pairs"):
         compare_pairs([], (10,), 0.01)
@@ -170,48 +160,3 @@ def test_looks_keep_the_false_alarm_rate(noise, pairs):
     # Without the correction for several looks the rate is too high.
     uncorrected = share_called(logs, schedule, 0.01)
     assert (uncorrected > binom.ppf(1 - 1e-4, runs, 0.01) / runs) == (len(schedule) > 1)
-
-
-def test_looks_keep_the_false_alarm_rate_where_speeds_are_removed():
-    draw, runs, pairs = np.random.default_rng(12), 5000, 71
-    speeds = np.clip(draw.standard_cauchy((runs, pairs)), -50, 50)
-    logs, schedule = 0.7 * speeds + draw.standard_normal((runs, pairs)), schedule_looks(pairs)
-    called = np.zeros(runs, bool)
-    for count in schedule:
-        # Each look fits a slope of its own.
-        rows = zip(logs[:, :count].tolist(), speeds[:, :count].tolist(), strict=True)
-        adjusted = np.array([remove_speed(*row) for row in rows])
-        level = compute_nominal_level(0.01, schedule)
-        called |= compute_p_slower(adjusted, count) <= level
-    assert 0.6 * 0.01 <= called.mean() <= binom.ppf(1 - 1e-4, runs, 0.01) / runs
-
-
-# ----- the machine's speed, which is removed while the signs stay those of the coin
-
-LOGS = st.floats(-2.0, 2.0)
-
-
-@given(st.lists(st.tuples(LOGS, LOGS, st.booleans()), min_size=1, max_size=20))
-def test_flipped_sides_of_a_pair_flip_its_adjusted_ratio_only(pairs):
-    logs, speeds, flips = zip(*pairs, strict=True)
-    signs = [-1 if flip else 1 for flip in flips]
-    adjusted = remove_speed(logs, speeds)
-    flipped = remove_speed(
-        [sign * log for sign, log in zip(signs, logs, strict=True)],
-        [sign * speed for sign, speed in zip(signs, speeds, strict=True)],
-    )
-    assert flipped == [sign * log for sign, log in zip(signs, adjusted, strict=True)]
-
-
-@pytest.mark.parametrize(
-    ("logs", "adjusted"),
-    [
-        ([0.1, -0.2, 0.3], [0.0, 0.0, 0.0]),  # the processes follow the kernel
-        ([0.05, -0.1, 0.15], [0.0, 0.0, 0.0]),  # by half
-        ([0.2, -0.4, 0.6], [0.1, -0.2, 0.3]),  # no process follows it more than wholly
-        ([-0.1, 0.2, -0.3], [-0.1, 0.2, -0.3]),  # nor is it slower on a faster machine
-        ([0.2, 0.1, 0.0], [0.2, 0.1, 0.0]),  # it says nothing of these
-    ],
-)
-def test_slope_is_between_0_and_1(logs, adjusted):
-    assert remove_speed(logs, [0.1, -0.2, 0.3]) == pytest.approx(adjusted)
