@@ -17,7 +17,6 @@ from support.data import idx_files, write_idx
 from support.nvml import describe_session, install
 from support.processes import (
     ASSETS,
-    FEW_IMAGES,
     NO_CHARTS,
     RUN,
     SHORT,
@@ -36,7 +35,7 @@ from bench.cli import app as command_line
 from bench.data import dataset
 from bench.runner import drive
 from bench.runner.drive import Drive, measure_exchange
-from bench.runner.host import kernel, signals
+from bench.runner.host import signals
 from bench.runner.parity.draws import Draws
 from bench.runner.process import launch
 from bench.runner.process.launch import Worker
@@ -89,7 +88,6 @@ def short_trials(monkeypatch):
     """Time few short epochs in this process, as ``SHORT_TRIALS`` does in other ones."""
     for name, value in SHORT.items():
         monkeypatch.setattr(drive, name, value)
-    monkeypatch.setattr(kernel, "IMAGES", FEW_IMAGES)
 
 
 @pytest.fixture(scope="session")

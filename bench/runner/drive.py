@@ -15,7 +15,7 @@ from bench.data.dataset import Dataset
 from bench.planning.cases import MODEL_COPIES
 from bench.records.schema import Case, Measurement, TimedEpoch
 from bench.runner.host.gpu import GpuMonitor, subtract_joules
-from bench.runner.host.kernel import measure_kernel, probe_memory
+from bench.runner.host.kernel import measure_kernel
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, ImagePart, Labelling, join_params
 from bench.runner.process.launch import Reply, Worker
@@ -89,8 +89,8 @@ class Drive:
         self._core = list_usable_cores()[-1]
         self._current: NDArray[np.float32] = worker.exchange.params.copy()
 
-    def set_up(self, *, probe: bool = False) -> None:
-        """Read the data, import, and create the Trainer. probe: look at the state of memory.
+    def set_up(self) -> None:
+        """Read the data, import, and create the Trainer.
 
         The data first: whatever a program does after its import is in its cold start.
         """
@@ -99,8 +99,6 @@ class Drive:
         measurement.python_seconds = self.worker.python_seconds
         measurement.ping_seconds = self._time_pings()
         self.record_memory("start")
-        if probe:
-            measurement.memory_state |= probe_memory(self._core)
         measurement.data_seconds = self._subtract_ping(call(exchange.READ_DATA))
         self.record_memory("data")
         size = 4 * self.case.samples * (self._current.shape[-2] - 1)

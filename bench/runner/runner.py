@@ -201,7 +201,7 @@ class Runner:
         with self._start_worker(trial, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
             with suppress(ProcessStopped):
-                drive.set_up(probe=True)
+                drive.set_up()
                 drive.train_first()
                 if not trial.lean:
                     drive.train_stretch(timed=True)

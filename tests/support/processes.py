@@ -47,14 +47,11 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 # A trial on the digits repeats its short epochs 200 times, with the reference kernel in between,
 # which takes ten times as long. This many are enough for the parent's clock to confirm most of them
-# on a busy machine, too. Predictions, the hand-over and the memory are timed for a moment each.
+# on a busy machine, too. Predictions and the hand-over are timed for a moment each.
 SHORT = {"MAX_REPEATS": 20, "MAX_PREDICTIONS": 20, "PREDICT_SECONDS": 0.02, "PINGS": 1}
-FEW_IMAGES = (4800, 784)
 SHORT_TRIALS = f"""
 from bench.runner import drive
-from bench.runner.host import kernel
 vars(drive).update({SHORT})
-kernel.IMAGES = {FEW_IMAGES}
 """
 # Charts take longer than everything else in these runs: hide the packages that draw them.
 NO_CHARTS = f"""{SHORT_TRIALS}

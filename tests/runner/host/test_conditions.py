@@ -54,7 +54,7 @@ def machine(tmp_path, monkeypatch):
     for module in (host, doctor):
         monkeypatch.setattr(module, "list_usable_cores", lambda: made.cores)
     monkeypatch.setattr(doctor, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(doctor, "probe_memory", lambda _: {"fill_seconds": next(made.fills)})
+    monkeypatch.setattr(doctor, "time_fill", lambda _: next(made.fills))
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
