@@ -240,7 +240,7 @@ def test_programs_of_the_pages_import_nothing_of_the_tests():
     tests = {"tests", *(path.stem for path in (ROOT / "tests").iterdir())}
     offenders = [
         f"{relative(path)}: {name}"
-        for path in sorted((ROOT / "docs").glob("*.py"))
+        for path in sorted((ROOT / "docs").rglob("*.py"))
         for name in imported_names(syntax_tree(path))
         if name.partition(".")[0] in tests
     ]
