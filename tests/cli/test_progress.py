@@ -81,6 +81,8 @@ def test_ended_probe_and_textbook_program_have_their_own_numbers():
     )
     line = " ".join(format_end(probe, 3, 7).split())
     assert line == "roofline, 3 of 7 roofline-numpy t1 100 GFLOP/s took 3 s"
+    trained = format_end(ok(case(), 1, 0.5), 1, 1)
+    assert trained.endswith("epoch   500 ms  parity error 1.5 × 10⁻⁶  took 12 s")
     program = bare(
         case("textbook-keras"),
         kind="textbook",

@@ -424,7 +424,7 @@ def test_run_with_a_budget_is_complete_after_its_first_processes():
 
 def test_older_run_with_traces_misses_none():
     planned = run(case(), rounds={"sgd": 2}, trace=True)
-    missing = Schedule(planned, [ok(case()), bare(case(), kind="trace")]).remaining
+    missing = Schedule(planned, [ok(case())]).remaining
     assert [trial.id for trial in missing] == [f"r2-{case().slug}"]
 
 

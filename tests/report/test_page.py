@@ -64,7 +64,7 @@ def small(tmp_path_factory):
     other = case("ovr", objective="one-vs-rest", framework="scikit-learn")
     textbook = case("fast", workload="textbook")
     records = [
-        *trials(cases[0], 0.09, 0.09),
+        *trials(cases[0], 0.09, 0.09, phase_rss_bytes={"import": 2**20, "start": 2**21}),
         *trials(cases[1], 1.0, 1.0, peak_rss_bytes=None),
         bare(cases[2], status="failed", reason="it lied"),
         *trials(other, 0.2, 0.2),
