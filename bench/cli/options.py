@@ -38,18 +38,13 @@ class Tolerances(dict[str, float]):
     __slots__ = ()
 
 
-def parse_share(text: str | float, least: float = 0.001) -> float:
-    """Read a share such as 2% or 0.02; raise BadParameter outside of least to 50 %."""
+def parse_tolerance(text: str | float) -> float:
+    """Read a share such as 2% or 0.02; raise BadParameter outside of 0 to 50 %."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", str(text).strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
-    if not least <= share <= 0.5:
-        raise typer.BadParameter(f"give a share from {100 * least:g}% to 50%, such as 2%")
+    if not 0 <= share <= 0.5:
+        raise typer.BadParameter("give a share from 0% to 50%, such as 2%")
     return share
-
-
-def parse_tolerance(text: str | float) -> float:
-    """Read a share that may be zero; raise BadParameter."""
-    return parse_share(text, least=0.0)
 
 
 def parse_tolerances(text: str) -> Tolerances:
@@ -150,10 +145,9 @@ def complete_implementation(incomplete: str) -> list[str]:
     return [entry.name for entry in programs if entry.name.startswith(incomplete)]
 
 
-def duration(help_text: str, *names: str, show_default: bool = False) -> Any:
+def duration(help_text: str, *, show_default: bool = False) -> Any:
     """Return an option with a time."""
     return measuring_option(
-        *names,
         metavar="TIME",
         parser=parse_duration,
         help=help_text,

@@ -10,22 +10,19 @@ from bench.cli import options
 from bench.cli.verbs import ab, run
 from bench.planning.plan import RunOptions
 from bench.planning.presets import ALL_CORES, PRESETS
-from bench.records.schema import Slowdown
 from bench.regression.programs.judge_pairs import METRICS
 from bench.regression.programs.prepare import CaseOptions
 from bench.worker.workloads import WORKLOADS
-
-FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
 
 
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (options.parse_share, "2%", 0.02),
-        (options.parse_share, "0.02", 0.02),
-        (options.parse_share, " 1.5% ", 0.015),
-        (options.parse_share, ".1", 0.1),
-        (options.parse_share, "50%", 0.5),
+        (options.parse_tolerance, "2%", 0.02),
+        (options.parse_tolerance, "0.02", 0.02),
+        (options.parse_tolerance, " 1.5% ", 0.015),
+        (options.parse_tolerance, ".1", 0.1),
+        (options.parse_tolerance, "50%", 0.5),
         (options.parse_tolerance, "0", 0.0),
         (options.parse_tolerance, 0.02, 0.02),
         (options.parse_duration, "90s", 90),
@@ -48,8 +45,7 @@ def test_text_becomes_value(parse, text, value):
 @pytest.mark.parametrize(
     ("parse", "texts"),
     [
-        (options.parse_share, ["", "2", "-2%", "0", "0.09%", "51%", "two", "nan", "2%%", "1e-2"]),
-        (options.parse_tolerance, ["", "x", "-1%", "51%"]),
+        (options.parse_tolerance, ["", "2", "-2%", "51%", "two", "nan", "2%%", "1e-2"]),
         (options.parse_duration, ["", "0s", "0.5s", "-1m", "1d", "h", "9999999s", "nan", "169h"]),
         (options.parse_numbers, ["", "0", "8,,5", "8 5", "1e3", "-1", "99999999999"]),
         (options.parse_threads, ["", "none", "0", "1,"]),
