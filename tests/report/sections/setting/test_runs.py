@@ -22,7 +22,7 @@ from bench.report.sections.setting.runs import (
     ("adjustment", "spreads", "words"),
     [
         (Adjustment(), [], ""),
-        (Adjustment({"a": {1: 0.5}}, before=0.2, after=0.04), [20, 4], "falls from"),
+        (Adjustment({"a": {1: 0.5}}, before=0.2, after=0.04), [20, 4], "mean speed"),
         (Adjustment(before=0.02, after=0.03), [2, 3], "not explain"),
     ],
 )
