@@ -10,6 +10,7 @@ import typer
 
 from bench.errors import UserError
 from bench.records.schema import MAX_INT, MAX_SECONDS
+from bench.regression.commands.samplers import list_metrics
 
 # Options by the panel of the help that they are in.
 cases_option = partial(typer.Option, rich_help_panel="What to measure")
@@ -292,6 +293,16 @@ Pytest = Annotated[
         help="Measure tests of pytest-benchmark or CodSpeed, which pytest finds with these "
         "arguments, such as tests/bench_x.py; judge the minimum of each with --metric time, or the "
         "mean of its CPU time with cpu-time.",
+    ),
+]
+Metric = Annotated[
+    str,
+    cases_option(
+        metavar="METRIC",
+        help="Judge one of these: "
+        + ", ".join(f"{words} ({name})" for name, words in list_metrics().items())
+        + ". Less is better. Default: cpu-time for what computes rather than waits, else time.",
+        show_default=False,
     ),
 ]
 Prepare = Annotated[

@@ -39,7 +39,6 @@ MAX_INT, MAX_ROUNDS, MAX_EPOCHS, MAX_SECONDS = 2**31 - 1, 1000, 200, 7 * 24 * 36
 MAX_TRIALS = 100_000  # of a plan: a report makes all of them, to count those that are missing
 Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
 Rounds = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROUNDS)]
-Epochs = Annotated[int, msgspec.Meta(ge=1, le=MAX_EPOCHS)]
 Limit = Annotated[float, msgspec.Meta(ge=1, le=MAX_SECONDS)]
 PairCount = Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)]
 Looks = Annotated[tuple[PairCount, ...], msgspec.Meta(max_length=10)]  # ascending

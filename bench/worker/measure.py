@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from time import clock_gettime_ns, perf_counter_ns, process_time, sleep
+from time import clock_gettime_ns, perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bench.worker.exchange import Exchange
 
 T = TypeVar("T")
-now_cpu = process_time  # seconds of this process, all its threads together
 
 
 def now() -> float:

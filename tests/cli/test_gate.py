@@ -15,9 +15,9 @@ from support.versions import BACKEND, PROJECT
 
 import bench
 import softmax_bench
-from bench.cli.verbs.bisect import find_first
 from bench.records import store
 from bench.regression.commands.command_plan import CommandPlan
+from bench.regression.commands.search import find_first
 from bench.runner.host.machine import describe as machine_facts
 from bench.worker import machine
 

@@ -11,7 +11,7 @@ import yaml
 from support.versions import BACKEND, PROJECT
 
 from bench.analysis.intervals import Interval
-from bench.cli.verbs import init
+from bench.regression.commands import workflow
 from bench.regression.pairs.plan import FinishedComparison
 from bench.regression.result import (
     CaseComparison,
@@ -63,7 +63,7 @@ def verdict(monkeypatch):
         result = ComparisonResult("softmax-bench gate", version, version, Rule(0.02, 0.01), [case])
         return FinishedComparison(result, None, Path("records"), 0)
 
-    monkeypatch.setattr(init, "compare_commands", compare)
+    monkeypatch.setattr(workflow, "compare_commands", compare)
     return state
 
 

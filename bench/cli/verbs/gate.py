@@ -1,13 +1,11 @@
 """``softmax-bench gate``: measure two versions of anybody's command or tests in pairs."""
 
-from typing import Annotated
-
 from bench.cli import options
 from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
 from bench.regression.commands.compare import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
-from bench.regression.commands.samplers import AUTO, list_metrics
+from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.plan import Terms
 
 
@@ -18,16 +16,7 @@ def gate(
     additions: options.Additions = None,
     command: options.Command = None,
     pytest: options.Pytest = None,
-    metric: Annotated[
-        str,
-        options.cases_option(
-            metavar="METRIC",
-            help="Judge one of these: "
-            + ", ".join(f"{words} ({name})" for name, words in list_metrics().items())
-            + ". Less is better. Default: cpu-time for what computes rather than waits, else time.",
-            show_default=False,
-        ),
-    ] = AUTO,
+    metric: options.Metric = AUTO,
     prepare: options.Prepare = "",
     harness: options.Harness = None,
     threads: options.ThreadCount = 1,

@@ -1,5 +1,6 @@
-"""Describe the job of a project's gate, and write its workflow."""
+"""Measure what a gate detects in a project, and write its workflow, as ``bench init`` does."""
 
+import math
 import shlex
 import sys
 import tomllib
@@ -9,9 +10,20 @@ from pathlib import Path
 from textwrap import indent
 
 from bench.errors import UserError
-from bench.regression.commands.command_plan import split_arguments
+from bench.regression.commands.command_plan import CommandPlan, split_arguments
+from bench.regression.commands.compare import compare_commands
 from bench.regression.commands.discover import READ_FILES, choose_packages, has_benchmark
+from bench.regression.commands.prepare_commands import CommandOptions
+from bench.regression.commands.samplers import AUTO
+from bench.regression.pairs.plan import FinishedComparison, Terms
+from bench.regression.result import CaseComparison, ComparisonResult, Reporter
+from bench.regression.stats.decision import DEFAULT_TOLERANCE
 from bench.regression.versions import git
+
+TOO_NOISY = (
+    "More time hardly helps: repeat it with a larger --tolerance, as in --tolerance 'NAME=10%' for "
+    "one benchmark"
+)
 
 # Options of a project for all of its tests often measure coverage, or leave benchmarks out.
 PYTEST = ("-o", "addopts=")
@@ -85,6 +97,13 @@ class GateJob:
         """Return the values of --tolerance."""
         return [f"{name}={share:g}".lstrip("=") for name, share in self.tolerances.items()]
 
+    def quote_gate(self, budget: float) -> str:
+        """Return the command that ``measure_job`` stands for."""
+        words = [*self.list_options(), "--base=HEAD", "--candidate=HEAD", "--allow=same-code"]
+        words += [f"--tolerance={share}" for share in self.list_tolerances()]
+        words += [f"--budget={budget:g}s", f"--{self.kind}={self.arguments}"]
+        return f"softmax-bench gate {shlex.join(words)}"
+
     def render(self, budget: float) -> str:
         """Return the text of the workflow."""
         options = self.list_options()
@@ -154,3 +173,56 @@ def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
         )
     tests = [name for name in tests if find_project((project / name).parent) == project]
     return GateJob("pytest", shlex.join([*PYTEST, *tests]), project, is_built, packages)
+
+
+def measure_job(
+    job: GateJob, budget: float, command: str, progress: Reporter
+) -> FinishedComparison[CommandPlan]:
+    """Compare HEAD with itself in the current folder, the project's. Raises UserError.
+
+    budget: seconds. command: as recorded.
+    """
+    terms = Terms(
+        baseline="HEAD",
+        candidate="HEAD",
+        command=command,
+        progress=progress,
+        tolerance=job.tolerances.get("", DEFAULT_TOLERANCE),
+        budget=budget,
+        install=job.is_built,
+        additions=tuple(job.packages if job.is_built else ()),
+        allowed=["same-code"],
+    )
+    options = CommandOptions(
+        command=job.arguments if job.kind == "command" else None,
+        pytest=job.arguments if job.kind == "pytest" else None,
+        metric=AUTO,
+        harness=job.harness,
+        tolerances={name: share for name, share in job.tolerances.items() if name},
+    )
+    return compare_commands(terms, options)
+
+
+def write_workflow(top: Path, job: GateJob, budget: float, result: ComparisonResult) -> str | None:
+    """Write the workflow if HEAD was shown to equal itself; else return what to do.
+
+    top: of the repository.
+    """
+    verdicts = {case.verdict for case in result.cases}
+    if verdicts == {"no change"}:
+        (top / job.path).parent.mkdir(parents=True, exist_ok=True)
+        (top / job.path).write_text(job.render(budget), encoding="utf-8")
+        return None
+    if "failed" in verdicts:
+        return "Correct that first"
+    minutes = estimate_budget(result.cases, budget)
+    return f"Repeat it with --budget {minutes}m" if minutes <= 60 else TOO_NOISY
+
+
+def estimate_budget(cases: Sequence[CaseComparison], budget: float) -> int:
+    """Return the minutes that all cases may need until they are decided: at least twice as many."""
+    seconds = [2 * budget]
+    for case in cases:
+        more = [metric.more_pairs or 0 for metric in case.metrics]
+        seconds.append((case.pairs + max(more, default=0)) * (case.pair_seconds or 0.0))
+    return math.ceil(max(seconds) / 60)
