@@ -8,7 +8,7 @@ from support.pretended import Pretended
 from support.processes import WAITS, wait_until
 
 from bench.records import store
-from bench.regression.pairs import loop
+from bench.regression.programs import measure_pairs
 from bench.regression.programs.comparison_plan import REACH, ComparisonPlan
 from bench.report.index import read_entries
 
@@ -62,7 +62,7 @@ def cells(page, name):
 
 def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.regression.pairs.plan.ALPHA", 0.25)  # five pairs in place of ten
-    monkeypatch.setattr(loop, "EPOCH_SECONDS", 0.1)
+    monkeypatch.setattr(measure_pairs, "EPOCH_SECONDS", 0.1)
     path = checkout.folder / "implementations" / "idiomatic" / "softmax_numpy.py"
     path.write_text(path.read_text() + SLOWDOWN)
     arguments = ("ab", "--base=main", "--implementation=numpy", DIGITS, "--budget=2m")

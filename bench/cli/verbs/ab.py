@@ -7,7 +7,7 @@ from bench.cli.console import quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
 from bench.regression.pairs.plan import Terms
-from bench.regression.programs.compare import compare_programs
+from bench.regression.programs.measure_pairs import compare_programs
 from bench.regression.programs.prepare import CaseOptions
 from bench.runner.process.spec import parse_env
 

@@ -19,9 +19,6 @@ SPARE_PAIRS = 2
 # The looks are planned again after each of this many pairs, because the first pair reads cold
 # files. No look happens before that, so no result influences the number of looks.
 PLANNING_PAIRS = 3
-# With more than a second of epochs, the start of two processes is a small part of a pair.
-EPOCH_SECONDS = 1.0
-MIN_EPOCHS, MAX_EPOCHS = 3, 40
 
 
 class PairSource(Protocol):
@@ -103,12 +100,3 @@ def _measure_planned(pairs: PairSource, end: float, progress: Reporter) -> bool:
             if not any(case.unsettled or case.verdict == "undecided" for case in cases):
                 return True
     return False
-
-
-def choose_epochs(epoch: float, rest: float, allowed: float) -> int:
-    """Return the number of epochs that a pair has time for.
-
-    epoch, rest, allowed: seconds of an epoch, of the rest of a pair, and of the whole pair.
-    """
-    time = min(EPOCH_SECONDS, (allowed - rest) / 2)
-    return min(MAX_EPOCHS, max(MIN_EPOCHS, math.floor(time / epoch)))

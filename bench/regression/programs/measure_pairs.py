@@ -1,7 +1,9 @@
 """Measure two versions in alternating processes until each case is decided or time is up."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import cast
@@ -9,14 +11,19 @@ from typing import cast
 from bench.data.dataset import Dataset
 from bench.planning.cases import compute_max_samples
 from bench.records import store
+from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
-from bench.regression.pairs.loop import choose_epochs, measure_until_decided
+from bench.regression.pairs.judge import Measured, read_measured
+from bench.regression.pairs.loop import hold_host, measure_until_decided
+from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing, plan_pair
-from bench.regression.programs.judge_pairs import judge_cases
+from bench.regression.programs.judge_pairs import judge_cases, make_program_result
+from bench.regression.programs.prepare import CaseOptions, prepare_comparison
 from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.events import Transient
 from bench.runner.host.machine import read_usable_memory
+from bench.runner.lock import open_host_lock
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now
@@ -25,6 +32,32 @@ from bench.worker.measure import now
 FIRST_EPOCHS = 2
 # What the start and end of two processes and the judging of an epoch take, until a pair shows it.
 PROCESS_SECONDS = 0.5
+# With more than a second of epochs, the start of two processes is a small part of a pair.
+EPOCH_SECONDS = 1.0
+MIN_EPOCHS, MAX_EPOCHS = 3, 40
+
+
+def compare_programs(
+    terms: Terms, cases: CaseOptions, gates: tuple[str, ...]
+) -> FinishedComparison[ComparisonPlan]:
+    """Measure two versions, record and judge them. Raises UserError.
+
+    gates: names of further metrics to judge.
+    """
+    with prepare_comparison(terms, cases, gates) as ready:
+        plan = ready.plan
+        folder, stopped = terms.choose_folder(plan), 0
+        if plan.pairings:
+            open_host_lock()  # may raise UserError, before anything is written
+            store.create_run(folder, plan, COMPARISON_PLAN)
+            given = folder, plan, ready.data, ready.installations, terms.progress
+            stopped = hold_host(terms.progress, partial(measure_programs, *given))
+    result = make_program_result(
+        plan,
+        read_measured(folder, TrialRecord) if plan.pairings else Measured(),
+        required=bool(cases.implementations),
+    )
+    return FinishedComparison(terms.settle(result), plan, folder, stopped)
 
 
 def measure_programs(
@@ -115,6 +148,15 @@ def can_alternate(pairing: Pairing, features: int) -> bool:
     return pairing.baseline.device == "cpu" and needed <= compute_max_samples(
         features, read_usable_memory()
     )
+
+
+def choose_epochs(epoch: float, rest: float, allowed: float) -> int:
+    """Return the number of epochs that a pair has time for.
+
+    epoch, rest, allowed: seconds of an epoch, of the rest of a pair, and of the whole pair.
+    """
+    time = min(EPOCH_SECONDS, (allowed - rest) / 2)
+    return min(MAX_EPOCHS, max(MIN_EPOCHS, math.floor(time / epoch)))
 
 
 def estimate_seconds(first: tuple[TrialRecord, ...]) -> tuple[float, float]:

@@ -8,10 +8,9 @@ from support.records import ok
 
 from bench.planning.cases import compute_max_samples
 from bench.records import store
-from bench.regression.pairs.loop import choose_epochs
 from bench.regression.programs import comparison_plan, measure_pairs
 from bench.regression.programs.judge_pairs import judge_cases
-from bench.regression.programs.measure_pairs import estimate_seconds
+from bench.regression.programs.measure_pairs import choose_epochs, estimate_seconds
 from bench.regression.result import CaseComparison
 from bench.runner.host.machine import read_usable_memory
 
