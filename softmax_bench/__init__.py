@@ -62,7 +62,7 @@ def gate(
     which what was measured is in the records.
     """
     with _lock, _suite_imported_by_name():
-        from bench.regression.commands.compare import run_gate
+        from bench.regression.commands.measure_commands import run_gate
         from bench.regression.commands.prepare_commands import CommandOptions
         from bench.regression.pairs.plan import Terms
 

@@ -10,7 +10,7 @@ from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.commands.compare import compare_commands
+from bench.regression.commands.measure_commands import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.commands.search import Step, search_commits

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,9 +19,20 @@ from bench.records.layout import COMMAND_PLAN
 from bench.records.schema import CommandRecord, Subject
 from bench.regression.commands import proof
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.commands.instructions import LEAST_RUNS, MOST_RUNS, compare_counts
-from bench.regression.commands.judge_commands import judge_commands, list_value_names
+from bench.regression.commands.instructions import (
+    INSTRUCTIONS,
+    LEAST_RUNS,
+    MOST_RUNS,
+    compare_counts,
+)
+from bench.regression.commands.judge_commands import (
+    judge_commands,
+    list_value_names,
+    make_command_result,
+)
+from bench.regression.commands.prepare_commands import CommandOptions, prepare_commands
 from bench.regression.commands.samplers import (
+    AUTO,
     CPU_TIME,
     TIME,
     TIMER,
@@ -30,9 +42,15 @@ from bench.regression.commands.samplers import (
 )
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs.judge import Measured
-from bench.regression.pairs.loop import measure_until_decided
-from bench.regression.pairs.plan import BASELINE, CANDIDATE, order_sides
-from bench.regression.result import CaseComparison, Reporter
+from bench.regression.pairs.loop import hold_host, measure_until_decided
+from bench.regression.pairs.plan import (
+    BASELINE,
+    CANDIDATE,
+    FinishedComparison,
+    Terms,
+    order_sides,
+)
+from bench.regression.result import CaseComparison, ComparisonResult, Reporter
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
 from bench.runner.events import Transient
@@ -47,6 +65,49 @@ from bench.worker.measure import now
 START_SHARE = 0.1
 # A process hangs if the end of the budget ends it after this many times as long as any before took.
 HANGS = 2
+
+
+def compare_commands(terms: Terms, options: CommandOptions) -> FinishedComparison[CommandPlan]:
+    """Measure two versions, record and judge them. Raises UserError."""
+    documents, refusal, stopped = "", None, 0
+    with prepare_commands(terms, options) as (plan, sides):
+        pairs, folder = CommandPairs(plan, sides), terms.choose_folder(plan)
+        is_open = options.metric in {AUTO, INSTRUCTIONS}
+        if sides:
+            measure = partial(measure_processes, pairs, folder, terms.progress, is_open=is_open)
+            try:
+                stopped = hold_host(terms.progress, measure)
+                refusal = None if stopped else pairs.find_rewritten()
+            except proof.DocumentsOnly as only:
+                documents = str(only)
+    plan = pairs.command_plan
+    measured = pairs.measured if sides and not documents else None
+    result = terms.settle(make_command_result(plan, measured))
+    result = replace(result, refusal=refusal)
+    if documents:
+        reason = f"only documentation differs: {documents}"
+        result = replace(result, reason=reason, allow_nothing=True)
+    return FinishedComparison(result, plan, folder, stopped)
+
+
+def run_gate(terms: Terms, options: CommandOptions) -> ComparisonResult:
+    """Compare two versions without a terminal, as ``softmax_bench.gate`` does.
+
+    Raises UserError, and KeyboardInterrupt after a signal: what was measured until then is
+    recorded.
+    """
+    allowed = {"same-code", "missing", "nothing"}
+    if not (0 <= terms.tolerance <= 0.5 and terms.budget >= 1 and options.threads >= 0):
+        raise UserError(
+            "give tolerance as a share from 0 to 0.5, budget in seconds from 1, threads from 0"
+        )
+    if unknown := {*terms.allowed} - allowed:
+        raise UserError(f"allow: {', '.join(unknown)}: choose from {', '.join(sorted(allowed))}")
+
+    comparison = compare_commands(terms, options)
+    if comparison.stopped:
+        raise KeyboardInterrupt
+    return comparison.result
 
 
 def measure_processes(

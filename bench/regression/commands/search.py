@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench.errors import UserError
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.commands.compare import compare_commands
+from bench.regression.commands.measure_commands import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.plan import FinishedComparison, Terms

@@ -1,18 +1,22 @@
 """Measure what a gate detects in a project, and write its workflow, as ``bench init`` does."""
 
+import ast
 import math
+import re
 import shlex
 import sys
 import tomllib
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 from bench.errors import UserError
 from bench.regression.commands.command_plan import CommandPlan, split_arguments
-from bench.regression.commands.compare import compare_commands
-from bench.regression.commands.discover import READ_FILES, choose_packages, has_benchmark
+from bench.regression.commands.measure_commands import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.pairs.plan import FinishedComparison, Terms
@@ -27,6 +31,9 @@ TOO_NOISY = (
 
 # Options of a project for all of its tests often measure coverage, or leave benchmarks out.
 PYTEST = ("-o", "addopts=")
+
+_READ_FILES = re.compile(r"\.py$|requirements[^/]*(/[^/]*)?\.txt$|^pyproject\.toml$")
+_PLUGIN = re.compile(r"(?m)^\s*pytest[-_.](benchmark|codspeed)(?![\w-])")
 
 # Beside the budget, a job builds two environments.
 _BUILD_MINUTES = 20
@@ -147,7 +154,7 @@ def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
     texts = {
         name: (top / project / name).read_text("utf-8", "replace")
         for name in names
-        if READ_FILES.search(name) and (top / project / name).is_file()
+        if _READ_FILES.search(name) and (top / project / name).is_file()
     }
     try:
         settings = tomllib.loads(texts.get("pyproject.toml", ""))
@@ -173,6 +180,36 @@ def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
         )
     tests = [name for name in tests if find_project((project / name).parent) == project]
     return GateJob("pytest", shlex.join([*PYTEST, *tests]), project, is_built, packages)
+
+
+def has_benchmark(source: str) -> bool:
+    """Return whether a file has a test with the fixture of a plugin, or with CodSpeed's marker."""
+    tree = ast.parse("")
+    with (
+        suppress(SyntaxError, ValueError, RecursionError),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        tree = ast.parse(source if "benchmark" in source else "")
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    tests = [function.args for function in functions if function.name.startswith("test")]
+    fixtures = {node.arg for test in tests for node in ast.walk(test) if isinstance(node, ast.arg)}
+    is_marked = bool(tests) and bool(re.search(r"\bmark\.benchmark\b", ast.unparse(tree)))
+    return is_marked or bool(fixtures & {"benchmark", "codspeed_benchmark"})
+
+
+def choose_packages(settings: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
+    """Return what brings a plugin for benchmarks, as ``--with`` takes it.
+
+    That is the shortest extra or dependency group that names one, else a whole requirements file.
+    """
+    extras = settings.get("project", {}).get("optional-dependencies", {})
+    lists = {f"extra:{name}": lines for name, lines in extras.items()}
+    groups = settings.get("dependency-groups", {})
+    lists |= {f"group:{name}": lines for name, lines in groups.items()}
+    naming = [name for name in lists if any(_PLUGIN.match(str(line)) for line in lists[name])]
+    files = [texts[name] for name in texts if name.endswith(".txt") and _PLUGIN.search(texts[name])]
+    lines = [re.sub(r"(^|\s+)[-#\\].*", "", line) for line in "\n".join(files[:1]).splitlines()]
+    return sorted(naming, key=lambda name: len(lists[name]))[:1] or [*filter(None, lines)]
 
 
 def measure_job(

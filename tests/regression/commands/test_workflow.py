@@ -1,6 +1,6 @@
 """What can be measured of a project, by the texts of its files."""
 
-from bench.regression.commands.discover import choose_packages, has_benchmark
+from bench.regression.commands.workflow import choose_packages, has_benchmark
 
 
 def test_benchmark_is_a_test_with_the_fixture_or_the_marker():
