@@ -15,12 +15,11 @@ from bench.regression.commands.instructions import (
 from bench.regression.commands.samplers import CPU_TIME
 from bench.regression.pairs.judge import (
     Measured,
-    MeasuredMetric,
-    close_schedule,
+    PairedMetric,
     collect_pairs,
     describe_sides,
+    judge_metrics,
     list_failures,
-    make_metric,
 )
 from bench.regression.pairs.plan import CANDIDATE
 from bench.regression.result import (
@@ -29,9 +28,8 @@ from bench.regression.result import (
     ComparisonResult,
     MetricComparison,
 )
-from bench.regression.stats.decision import Rule, decide_all, is_within_tolerance
+from bench.regression.stats.decision import Rule, is_within_tolerance
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.stats.signed_rank import compare_pairs
 
 MAX_SPEEDUP = 2.0  # a candidate that is faster may not do all of the work
 # Where other processes use more cores than this, CPU time may show only this share of a slowdown:
@@ -91,42 +89,37 @@ def judge_commands(
     pairs = collect_pairs(records)
     names = list_value_names(records)
     rule, sampler = plan.make_rule(len(names)), plan.sampler
-    measured: dict[str, MeasuredMetric] = {}
+    measured: dict[str, PairedMetric] = {}
     for name in names:
         both = [pair for pair in pairs if all(name in record.values for record in pair)]
         if both:
             logs = [compare_values(name, *pair) for pair in both]
-            taken = close_schedule(looks, len(logs))
             values = [(before.values[name], after.values[name]) for before, after in both]
-            measured[name] = values, compare_pairs(logs, taken, rule.alpha_per_test)
-    rules = {name: replace(rule, tolerance=plan.find_tolerance(name)) for name in names}
-    differences = {name: difference for name, (_, difference) in measured.items()}
-    verdicts = decide_all(differences, rule, rules)
+            own = replace(rule, tolerance=plan.find_tolerance(name))
+            measured[name] = PairedMetric(sampler.words, sampler.unit, values, logs, looks, own)
+    judged = judge_metrics(measured, measured.keys(), rule.family)
     lives = [[record.wall_seconds or 0.0 for record in pair] for pair in pairs]
     seconds = [max(both) if sampler.together else sum(both) for both in lives]
     cases = []
     for name in names or [plan.metric]:
         title = name if sampler.several and names else plan.arguments
-        verdict: CaseVerdict = verdicts.get(name, "undecided")
+        metric = judged.get(name)
+        verdict: CaseVerdict = (metric.verdict if metric else None) or "undecided"
         missing = find_missing_side(name, records)
         if failures:
             verdict = "failed"
         elif missing:
             verdict = "missing in candidate" if missing == CANDIDATE else "missing in baseline"
-        metrics = []
-        if name in measured and not failures:
-            judged = measured[name], verdicts[name], rules[name]
-            metrics = [make_metric(sampler.words, sampler.unit, *judged)]
         cases.append(
             CaseComparison(
                 name=title,
                 case=name,
                 verdict=verdict,
-                metrics=tuple(metrics),
+                metrics=(metric,) if metric and not failures else (),
                 remarks=failures,
                 required=not sampler.several,
                 tolerance=plan.find_tolerance(name),
-                pairs=len(measured[name][0]) if name in measured else 0,
+                pairs=len(measured[name].values) if name in measured else 0,
                 pair_seconds=median(seconds) if seconds else None,
             )
         )

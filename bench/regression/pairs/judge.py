@@ -1,27 +1,39 @@
 """What judges of pairs have in common: what was measured, which pairs count, what they show."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Generic, TypeVar
 
+from bench.analysis.intervals import Key, adjust_holm
 from bench.errors import UserError
 from bench.records.environments import list_versions
 from bench.records.schema import AnyRecord, CommandRecord, Environment, Looks, TrialRecord
 from bench.records.store import read_looks, read_whole
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, PairedPlan
 from bench.regression.result import ComparedVersion, MetricComparison
-from bench.regression.stats.decision import Rule, Verdict, estimate_more_pairs
+from bench.regression.stats.decision import Rule, decide_metric, estimate_more_pairs
 from bench.regression.stats.false_alarms import MAX_PAIRS, LookSchedule
-from bench.regression.stats.signed_rank import Difference
+from bench.regression.stats.signed_rank import compare_pairs
 
 PairedRecord = TypeVar("PairedRecord", bound=TrialRecord | CommandRecord)
-MeasuredMetric = tuple[Sequence[tuple[float, float]], Difference]  # both values of each pair
 
 # The share of its time for which a process computes, if its CPU time is judged.
 COMPUTING = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class PairedMetric:
+    """One metric of a case, in all pairs that have it."""
+
+    name: str
+    unit: str
+    values: Sequence[tuple[float, float]]  # of both sides
+    logs: Sequence[float]  # of their ratios, in the order measured
+    looks: LookSchedule
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +73,42 @@ def describe_sides(plan: PairedPlan, measured: Measured[PairedRecord]) -> list[C
     return sides
 
 
-def make_metric(
-    name: str,
-    unit: str,
-    measured: MeasuredMetric,
-    verdict: Verdict | None,
-    rule: Rule,
-) -> MetricComparison:
-    """Return a metric; without a verdict it is not judged."""
-    values, difference = measured
-    return MetricComparison(
-        name,
-        unit,
-        baseline=median(before for before, _ in values),
-        candidate=median(after for _, after in values),
-        ratio=difference.ratio,
-        p_slower=difference.p_slower,
-        p_faster=difference.p_faster,
-        verdict=verdict,
-        more_pairs=estimate_more_pairs(difference, rule) if verdict == "undecided" else None,
-    )
+def judge_metrics(
+    metrics: Mapping[Key, PairedMetric], judged: Collection[Key], family: int
+) -> dict[Key, MetricComparison]:
+    """Return all metrics of a comparison. Those that are judged have verdicts.
+
+    family: the number of tests judged together.
+    """
+    differences = {
+        key: compare_pairs(
+            metric.logs,
+            close_schedule(metric.looks, len(metric.logs)),
+            metric.rule.alpha_per_test,
+        )
+        for key, metric in metrics.items()
+    }
+    slower = adjust_holm({key: differences[key].p_slower for key in judged}, family)
+    faster = adjust_holm({key: differences[key].p_faster for key in judged}, family)
+    comparisons = {}
+    for key, metric in metrics.items():
+        difference, verdict, more_pairs = differences[key], None, None
+        if key in judged:
+            verdict = decide_metric(difference, metric.rule, slower[key], faster[key])
+        if verdict == "undecided":
+            more_pairs = estimate_more_pairs(difference.ratio, difference.pairs, metric.rule)
+        comparisons[key] = MetricComparison(
+            metric.name,
+            metric.unit,
+            baseline=median(before for before, _ in metric.values),
+            candidate=median(after for _, after in metric.values),
+            ratio=difference.ratio,
+            p_slower=difference.p_slower,
+            p_faster=difference.p_faster,
+            verdict=verdict,
+            more_pairs=more_pairs,
+        )
+    return comparisons
 
 
 def collect_pairs(records: Iterable[PairedRecord]) -> list[tuple[PairedRecord, PairedRecord]]:

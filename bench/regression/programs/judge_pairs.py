@@ -11,13 +11,12 @@ from bench.records.schema import TrialRecord
 from bench.regression.pairs.judge import (
     COMPUTING,
     Measured,
-    MeasuredMetric,
-    close_schedule,
+    PairedMetric,
     collect_pairs,
     describe_failure,
     describe_sides,
+    judge_metrics,
     list_failures,
-    make_metric,
 )
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing
@@ -30,14 +29,8 @@ from bench.regression.result import (
     Sides,
     describe_accuracy_loss,
 )
-from bench.regression.stats.decision import (
-    Rule,
-    decide_all,
-    estimate_more_pairs,
-    is_within_tolerance,
-)
+from bench.regression.stats.decision import Rule, estimate_more_pairs, is_within_tolerance
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
 EPOCH, MEAN_EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "mean epoch", "median epoch", "memory"
@@ -113,44 +106,38 @@ def judge_cases(
     looks: by the name of the pairing. Raises UserError for a record of an unknown case.
     """
     by_case = group_records(plan, records)
-    rule = plan.rule
     gated = {name: {choose_epoch(plan, group), *plan.gates} for name, group in by_case.items()}
-    measured: dict[tuple[str, str], MeasuredMetric] = {}
+    measured: dict[tuple[str, str], PairedMetric] = {}
     for name, group in by_case.items():
         pairs = collect_pairs(group)
         for metric in METRICS if CPU_EPOCH in gated[name] else METRICS.keys() - {CPU_EPOCH}:
             values = [value for pair in pairs if (value := _read_pair(metric, *pair, plan.reach))]
             if values:
+                unit = "bytes" if metric == MEMORY else "seconds"
                 logs = [math.log(after / before) for before, after in values]
-                taken = close_schedule(looks.get(name, ()), len(logs))
-                measured[name, metric] = values, compare_pairs(logs, taken, rule.alpha_per_test)
-    verdicts = decide_all(
-        {key: item for key, (_, item) in measured.items() if key[1] in gated[key[0]]}, rule
-    )
+                paired = PairedMetric(metric, unit, values, logs, looks.get(name, ()), plan.rule)
+                measured[name, metric] = paired
+    gating = {key for key in measured if key[1] in gated[key[0]]}
+    judged = judge_metrics(measured, gating, plan.rule.family)
     cases = []
     for pairing in plan.pairings:
         if pairing.name not in by_case:
             continue
-        _, median_epoch = measured.get((pairing.name, MEDIAN_EPOCH), (None, None))
-        units = dict.fromkeys(METRICS, "seconds") | {MEMORY: "bytes"}
-        metrics = {
-            name: make_metric(name, unit, measured[key], verdicts.get(key), rule)
-            for name, unit in units.items()
-            if (key := (pairing.name, name)) in measured
-        }
+        metrics = {name: judged[key] for name in METRICS if (key := (pairing.name, name)) in judged}
+        count = len(measured[pairing.name, EPOCH].values) if EPOCH in metrics else 0
         if EPOCH in metrics:
-            metrics[EPOCH] = _check_median(metrics[EPOCH], median_epoch, rule)
+            median_epoch = metrics.get(MEDIAN_EPOCH)
+            metrics[EPOCH] = _check_median(metrics[EPOCH], median_epoch, count, plan.rule)
             metrics[MEAN_EPOCH] = replace(metrics[MEAN_EPOCH], more_pairs=None)
         if CPU_EPOCH in metrics:
             metrics[CPU_EPOCH] = replace(metrics[CPU_EPOCH], statistic="median")
-        epochs, _ = measured.get((pairing.name, EPOCH), ((), None))
-        judged = by_case[pairing.name], metrics, gated[pairing.name]
-        cases.append(_judge_case(pairing, *judged, len(epochs)))
+        group = by_case[pairing.name]
+        cases.append(_judge_case(pairing, group, metrics, gated[pairing.name], count))
     return cases
 
 
 def _check_median(
-    epoch: MetricComparison, median_epoch: Difference | None, rule: Rule
+    epoch: MetricComparison, median_epoch: MetricComparison | None, pairs: int, rule: Rule
 ) -> MetricComparison:
     """Name the statistic; leave "no change" open if the median epoch leaves the tolerance.
 
@@ -159,7 +146,7 @@ def _check_median(
     if median_epoch is None:
         return replace(epoch, statistic="median")
     if epoch.verdict == "no change" and not is_within_tolerance(median_epoch.ratio, rule):
-        more = estimate_more_pairs(median_epoch, rule)
+        more = estimate_more_pairs(median_epoch.ratio, pairs, rule)
         epoch = replace(epoch, verdict="undecided", more_pairs=more)
     return replace(epoch, statistic="minimum")
 

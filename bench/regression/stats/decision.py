@@ -1,11 +1,10 @@
 """Decide slower, faster, no change or undecided: one rule for all comparisons in pairs."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.intervals import Interval, Key, adjust_holm
+from bench.analysis.intervals import Interval
 from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
 from bench.regression.stats.signed_rank import Difference
 
@@ -52,34 +51,18 @@ def is_within_tolerance(ratio: Interval, rule: Rule) -> bool:
     return 1 / margin < ratio.low and ratio.high < margin
 
 
-def decide_all(
-    differences: Mapping[Key, Difference], rule: Rule, others: Mapping[Key, Rule] = {}
-) -> dict[Key, Verdict]:
-    """Return the verdicts on all metrics of a comparison together.
-
-    others: the rules of metrics that have another tolerance.
-    """
-    slower = adjust_holm({key: item.p_slower for key, item in differences.items()}, rule.family)
-    faster = adjust_holm({key: item.p_faster for key, item in differences.items()}, rule.family)
-    return {
-        key: decide_metric(difference, others.get(key, rule), slower[key], faster[key])
-        for key, difference in differences.items()
-    }
-
-
-def estimate_more_pairs(difference: Difference, rule: Rule) -> int | None:
+def estimate_more_pairs(ratio: Interval, pairs: int, rule: Rule) -> int | None:
     """Return about how many more pairs would decide_metric; None if that cannot be estimated.
 
     With enough pairs, half the interval is as wide as the distance from the estimate to what it
     must exclude: 1 for an estimate beyond the tolerance, the tolerance for one within it. With too
     few pairs for any rejection, return those missing until unanimous pairs can reject.
     """
-    ratio = difference.ratio
     if ratio.high is None:
-        return max(1, count_fewest_pairs(rule.alpha_per_test) - difference.pairs)
+        return max(1, count_fewest_pairs(rule.alpha_per_test) - pairs)
     centre, margin = abs(math.log(ratio.mean)), math.log1p(rule.tolerance)
     distance = centre if centre > margin else margin - centre
     half = math.log(ratio.high / ratio.mean)
     if distance <= 0 or half <= 0:
         return None
-    return max(1, math.ceil(difference.pairs * (half / distance) ** 2) - difference.pairs)
+    return max(1, math.ceil(pairs * (half / distance) ** 2) - pairs)

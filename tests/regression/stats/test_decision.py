@@ -5,6 +5,7 @@ import math
 import pytest
 from support.comparisons import make_difference
 
+from bench.analysis.intervals import Interval
 from bench.regression.stats.decision import Rule, decide_metric, estimate_more_pairs
 from bench.regression.stats.signed_rank import compare_pairs
 
@@ -70,20 +71,20 @@ ALMOST_TWICE = 1.99
     ],
 )
 def test_more_pairs_follow_the_square_root_law(log, half, more):
-    difference = make_difference(math.exp(log), math.exp(log - half), math.exp(log + half))
-    assert estimate_more_pairs(difference, RULE) == more
+    ratio = Interval(math.exp(log), math.exp(log - half), math.exp(log + half))
+    assert estimate_more_pairs(ratio, 20, RULE) == more
 
 
 def test_more_pairs_unknown_at_the_border():
-    assert estimate_more_pairs(make_difference(1.0, 0.99, 1.01), Rule(tolerance=0.0)) is None
-    assert estimate_more_pairs(make_difference(1.05, 1.05, 1.05), RULE) is None
+    assert estimate_more_pairs(Interval(1.0, 0.99, 1.01), 20, Rule(tolerance=0.0)) is None
+    assert estimate_more_pairs(Interval(1.05, 1.05, 1.05), 20, RULE) is None
 
 
 # 2 ** -n <= 0.01 / family.
 @pytest.mark.parametrize(("family", "needed"), [(1, 7), (4, 9), (12, 11), (100, 14)])
 def test_large_family_needs_more_pairs(family, needed):
     rule = Rule(family=family)
-    assert estimate_more_pairs(make_difference(1.05, pairs=3), rule) == needed - 3
+    assert estimate_more_pairs(Interval(1.05), 3, rule) == needed - 3
     difference = compare_pairs([0.1] * needed, (needed,), rule.alpha_per_test)
     assert family * difference.p_slower <= rule.alpha
     assert difference.ratio.low is not None
