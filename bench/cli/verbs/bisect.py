@@ -1,6 +1,5 @@
 """``bench bisect``: find the first commit that makes a command or tests slower."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,12 +8,10 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.commands.measure_commands import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
 from bench.regression.commands.search import Step, search_commits
-from bench.regression.pairs.plan import FinishedComparison, Terms
+from bench.regression.pairs.plan import Terms
 from bench.report.base.numbers import format_wall_time
 from bench.report.regression.verdicts import describe_basis
 from bench.worker.measure import now
@@ -62,7 +59,7 @@ def bisect(
         steps.append(step)
         print_line(describe_step(step))
 
-    first, skipped = search_commits(terms, chosen, report, compare)
+    first, skipped = search_commits(terms, chosen, report, pairs.reporting)
     if first is None:
         print_line(f"it is not slower than {good}, so there is nothing to find")
         has_failed = any(step.case and step.case.verdict == "failed" for step in steps)
@@ -72,12 +69,6 @@ def bisect(
     taken = f"{len(steps)} comparisons, {format_wall_time(now() - begin)}"
     print_line(f"first slower: {describe_step(first)}; {taken}")
     raise typer.Exit(1)
-
-
-def compare(terms: Terms, chosen: CommandOptions) -> FinishedComparison[CommandPlan]:
-    """Compare two versions, and print the progress."""
-    with pairs.reporting() as progress:
-        return compare_commands(replace(terms, progress=progress), chosen)
 
 
 def describe_step(step: Step) -> str:

@@ -1,18 +1,16 @@
 """Find the first commit that makes a command or tests slower, as ``bench bisect`` does."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from bench.errors import UserError
-from bench.regression.commands.command_plan import CommandPlan
 from bench.regression.commands.measure_commands import compare_commands
 from bench.regression.commands.prepare_commands import CommandOptions
 from bench.regression.commands.samplers import AUTO
-from bench.regression.pairs.plan import FinishedComparison, Terms
-from bench.regression.result import CaseComparison
+from bench.regression.pairs.plan import Terms
+from bench.regression.result import CaseComparison, Reporter
 from bench.regression.versions import git
-
-Compare = Callable[[Terms, CommandOptions], FinishedComparison[CommandPlan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,13 @@ def search_commits(
     terms: Terms,
     options: CommandOptions,
     report: Callable[[Step], None],
-    compare: Compare = compare_commands,
+    reporting: Callable[[], AbstractContextManager[Reporter]],
 ) -> tuple[Step | None, list[Step]]:
     """Return the first slower commit, and those right before it that could not be decided.
 
-    None if the last commit is not slower. Searched are those from terms' baseline to its candidate;
-    report gets each step. Raises UserError, and KeyboardInterrupt after a signal.
+    None if the last commit is not slower. terms: its baseline and candidate are the ends of the
+    search. report: gets each step. reporting: yields what gets the progress of a comparison.
+    Raises UserError, and KeyboardInterrupt after a signal.
     """
     commits = git.list_commits(str(terms.baseline), terms.candidate)
     if len(commits) < 2:
@@ -57,8 +56,11 @@ def search_commits(
         # When a slowdown was seen, a step that runs the same code as the first one is not slower.
         allowed = ["same-code"] if slow else []
         try:
-            given = replace(terms, candidate=commit, allowed=allowed, output=output)
-            comparison = compare(given, options)
+            with reporting() as progress:
+                given = replace(
+                    terms, candidate=commit, progress=progress, allowed=allowed, output=output
+                )
+                comparison = compare_commands(given, options)
         except UserError as error:
             if not slow:
                 raise
