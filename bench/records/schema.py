@@ -231,7 +231,7 @@ class BaseJudgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimedEpoch(msgspec.Struct, frozen=True, kw_only=True):
-    """One timed epoch: ``Measurement`` has a list of each of these, with what it means."""
+    """One timed epoch. ``Measurement`` has a list of each field, and says what it means."""
 
     epoch_seconds: Seconds
     epoch_cpu_seconds: Seconds

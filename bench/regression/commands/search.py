@@ -32,12 +32,12 @@ def search_commits(
     terms: Terms,
     options: CommandOptions,
     report: Callable[[Step], None],
-    reporting: Callable[[], AbstractContextManager[Reporter]],
+    open_progress: Callable[[], AbstractContextManager[Reporter]],
 ) -> tuple[Step | None, list[Step]]:
     """Return the first slower commit, and those right before it that could not be decided.
 
     None if the last commit is not slower. terms: its baseline and candidate are the ends of the
-    search. report: gets each step. reporting: yields what gets the progress of a comparison.
+    search. report: gets each step. open_progress: yields what gets the progress of a comparison.
     Raises UserError, and KeyboardInterrupt after a signal.
     """
     commits = git.list_commits(str(terms.baseline), terms.candidate)
@@ -56,7 +56,7 @@ def search_commits(
         # When a slowdown was seen, a step that runs the same code as the first one is not slower.
         allowed = ["same-code"] if slow else []
         try:
-            with reporting() as progress:
+            with open_progress() as progress:
                 given = replace(
                     terms, candidate=commit, progress=progress, allowed=allowed, output=output
                 )
