@@ -6,24 +6,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from bench.planning.cases import assign_python, make_case
 from bench.runner.host import gpu
 from bench.runner.host.gpu import Diagnosis, GpuMonitor, NvmlError
-from bench.runner.host.kernel import pin
 from bench.runner.host.machine import compare_readings, read_conditions, read_text
 from bench.runner.process import preflight, scratch
 from bench.worker.machine import list_usable_cores, read_cgroup_quota
-from bench.worker.measure import time_call
 from implementations import IMPLEMENTATIONS
 
 # The services of a quiet machine take less than this share of its processors.
 OTHERS_SHARE = 0.05
 WATCH_SECONDS = 1.0
-# A virtual machine that gave free memory back to its host fills it 10 to 20 times as slowly.
-SLOW_FILL = 3.0
-IMAGES = (48_000, 784)  # the training images of Fashion-MNIST
 CUDA_BUILD = (
     "Install a CUDA build. Pip prefers an index of CPU builds in PIP_INDEX_URL or "
     "PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too"
@@ -112,15 +105,6 @@ def find_remedy(reason: str) -> str:
     )
 
 
-def time_fill(core: int) -> float:
-    """Return the seconds that a core takes to fill new memory as large as the training images.
-
-    NumPy asks for huge pages; a virtual machine may have to get them from its host.
-    """
-    with pin([core]):
-        return time_call(np.empty(IMAGES, np.float32).fill, 1)[1]
-
-
 def find_disturbances(root: Path = Path("/")) -> list[str]:
     """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
     disturbances = list(_check_settings(root))
@@ -130,14 +114,6 @@ def find_disturbances(root: Path = Path("/")) -> list[str]:
         for finding in GpuMonitor(token).examine()
         if finding.remedy
     ]
-    core = list_usable_cores()[-1]
-    first, again = (time_fill(core) for _ in range(2))
-    if first > SLOW_FILL * again:
-        disturbances.append(
-            f"new memory comes slowly from the host of this virtual machine ({first / again:.0f} "
-            "times as slowly as memory that was just used): cold starts vary. Fill and free the "
-            "memory just before a run, or let the host reserve it"
-        )
     before = read_conditions(root)
     select.select([], [], [], WATCH_SECONDS)
     conditions = compare_readings(before, read_conditions(root))

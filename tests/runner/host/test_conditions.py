@@ -1,7 +1,6 @@
 """What may disturb a measurement, on machines of several kinds."""
 
 import os
-from itertools import repeat
 from types import SimpleNamespace
 
 import psutil
@@ -31,7 +30,6 @@ class Machine:
         self.cores = [0, 1]
         self.affinity = {0, 1}
         self.gpus = {"0": []}
-        self.fills = repeat(1.0)
         self.meanwhile = lambda: None
         self.cpu = SimpleNamespace(**QUIET, idle=80.0, iowait=10.0, guest=140.0)
 
@@ -54,7 +52,6 @@ def machine(tmp_path, monkeypatch):
     for module in (host, doctor):
         monkeypatch.setattr(module, "list_usable_cores", lambda: made.cores)
     monkeypatch.setattr(doctor, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(doctor, "time_fill", lambda _: next(made.fills))
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
@@ -174,15 +171,12 @@ def test_settings_that_make_times_vary_are_named(machine, files, start):
     assert all(line.startswith(start) for line in lines)
 
 
-@pytest.mark.parametrize(("enabled", "fills"), [("[never]", [1, 1]), ("[madvise]", [4, 1])])
-def test_state_of_memory_that_makes_times_vary_is_named(machine, enabled, fills):
+def test_huge_pages_that_are_off_are_named(machine):
     path = "sys/kernel/mm/transparent_hugepage/enabled"
-    machine.put(path, f"always {enabled}")
-    machine.fills = iter(fills)
+    machine.put(path, "always madvise [never]")
     (line,) = find_disturbances(machine.root)
-    assert line.startswith("huge pages are off" if fills[0] == 1 else "new memory comes slowly")
+    assert line.startswith("huge pages are off")
     machine.put(path, "[always] madvise never")
-    machine.fills = iter([3, 1])
     assert find_disturbances(machine.root) == []
 
 
