@@ -23,10 +23,6 @@ CASE_VERDICTS: Sequence[CaseVerdict] = get_args(CaseVerdict)  # the worst first
 TIMED: frozenset[CaseVerdict] = frozenset({"slower", "faster", "no change", "undecided"})
 MISSING: frozenset[CaseVerdict] = frozenset({"missing in baseline", "missing in candidate"})
 
-# A larger loss of validation accuracy is wrong: twelve of 12,000 images. Results within the parity
-# tolerance differ by one image at most.
-MAX_ACCURACY_LOSS = 0.001
-
 Sides = tuple[float | None, float | None]  # the baseline's and the candidate's value
 
 
@@ -148,11 +144,3 @@ class ComparisonResult:
         if self.refusal or blind or lost or required & {*MISSING, "unavailable"}:
             return 4
         return 0 if verdicts & TIMED or nothing else 4
-
-
-def describe_accuracy_loss(accuracy: Sides) -> str | None:
-    """Return a remark if the candidate's validation accuracy is too low, else None."""
-    baseline, candidate = accuracy
-    if baseline is None or candidate is None or candidate >= baseline - MAX_ACCURACY_LOSS:
-        return None
-    return f"validation accuracy fell from {baseline:.4f} to {candidate:.4f}"

@@ -78,6 +78,6 @@ def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Re
 def make_difference(
     mean: float, low: float | None = None, high: float | None = None, **changes: Any
 ) -> Difference:
-    """Return a difference of 20 pairs, with p values of 1."""
-    values: dict[str, Any] = {"pairs": 20, "p_slower": 1.0, "p_faster": 1.0, **changes}
+    """Return a difference with p values of 1."""
+    values: dict[str, Any] = {"p_slower": 1.0, "p_faster": 1.0, **changes}
     return Difference(ratio=Interval(mean, low, high), **values)

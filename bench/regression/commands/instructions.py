@@ -20,7 +20,6 @@ from bench.records.schema import CommandRecord
 from bench.regression.pairs.plan import BASELINE, CANDIDATE
 from bench.regression.result import MetricComparison
 from bench.regression.stats.decision import Rule, decide_metric
-from bench.regression.stats.signed_rank import Difference
 from bench.runner.process.command import CommandSpec
 
 INSTRUCTIONS = "instructions"
@@ -104,9 +103,7 @@ def compare_counts(records: Iterable[CommandRecord], tolerance: float) -> Metric
     low, high = ratio.low or -math.inf, ratio.high or math.inf
     p_slower, p_faster = float(low <= 1), float(high >= 1)
     rule = Rule(tolerance * SHARE_OF_TOLERANCE)
-    verdict = decide_metric(
-        Difference(len(after), ratio, p_slower, p_faster), rule, p_slower, p_faster
-    )
+    verdict = decide_metric(ratio, rule, p_slower, p_faster)
     return MetricComparison(
         INSTRUCTIONS, "number", fmean(before), fmean(after), ratio, verdict=verdict
     )

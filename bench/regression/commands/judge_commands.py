@@ -140,11 +140,11 @@ def measure_others(pairs: Iterable[tuple[CommandRecord, CommandRecord]]) -> floa
 
 def doubt_no_change(case: CaseComparison, others: float) -> CaseComparison:
     """Return a case of CPU time with a narrower tolerance where others used the processor."""
-    metric = case.metrics[0] if case.verdict == "no change" else None
-    if metric is None or metric.name == INSTRUCTIONS or others <= MAX_OTHERS:
+    if case.verdict != "no change" or others <= MAX_OTHERS:
         return case
+    metric = case.metrics[0]
     rule = Rule(tolerance=BUSY_SHARE * (case.tolerance or 0.0))
-    if is_within_tolerance(metric.ratio, rule):
+    if metric.name == INSTRUCTIONS or is_within_tolerance(metric.ratio, rule):
         return case
     reason = (
         f"other processes used {others:.1f} cores, beside which CPU time may show less of a "

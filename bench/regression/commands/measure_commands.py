@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -42,7 +41,7 @@ from bench.regression.commands.samplers import (
 )
 from bench.regression.commands.sides import CommandSide
 from bench.regression.pairs.judge import Measured
-from bench.regression.pairs.loop import hold_host, measure_until_decided
+from bench.regression.pairs.loop import measure_until_decided
 from bench.regression.pairs.plan import (
     BASELINE,
     CANDIDATE,
@@ -55,6 +54,8 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.versions import git
 from bench.runner.events import Transient
 from bench.runner.host import machine
+from bench.runner.host.signals import Ending
+from bench.runner.lock import hold_host_lock
 from bench.runner.process import scratch
 from bench.runner.process.command import Command, CommandSpec
 from bench.runner.process.outcome import Outcome, Result, describe_outcome
@@ -69,15 +70,15 @@ HANGS = 2
 
 def compare_commands(terms: Terms, options: CommandOptions) -> FinishedComparison[CommandPlan]:
     """Measure two versions, record and judge them. Raises UserError."""
-    documents, refusal, stopped = "", None, 0
+    documents, refusal, ending = "", None, Ending()
     with prepare_commands(terms, options) as (plan, sides):
         pairs, folder = CommandPairs(plan, sides), terms.choose_folder(plan)
         is_open = options.metric in {AUTO, INSTRUCTIONS}
         if sides:
-            measure = partial(measure_processes, pairs, folder, terms.progress, is_open=is_open)
             try:
-                stopped = hold_host(terms.progress, measure)
-                refusal = None if stopped else pairs.find_rewritten()
+                with ending, hold_host_lock(terms.progress):
+                    measure_processes(pairs, folder, terms.progress, is_open=is_open)
+                refusal = None if ending.status else pairs.find_rewritten()
             except proof.DocumentsOnly as only:
                 documents = str(only)
     plan = pairs.command_plan
@@ -87,7 +88,7 @@ def compare_commands(terms: Terms, options: CommandOptions) -> FinishedCompariso
     if documents:
         reason = f"only documentation differs: {documents}"
         result = replace(result, reason=reason, allow_nothing=True)
-    return FinishedComparison(result, plan, folder, stopped)
+    return FinishedComparison(result, plan, folder, ending.status)
 
 
 def run_gate(terms: Terms, options: CommandOptions) -> ComparisonResult:
@@ -119,15 +120,14 @@ def measure_processes(
     metric follows from what the first processes do. The caller has the host's lock. Raises
     UserError, and ``DocumentsOnly``, before anything is recorded.
     """
-    shown = "what it runs and how it waits" if is_open else "what it runs"
-    progress(f"{pairs.name}: first a process of each side, which shows {shown}")
+    progress(f"{pairs.name}: first a process of each side, which shows what it runs")
     if pairs.prove() and is_open:
         choose_metric(pairs)
     counting = pairs.command_plan.counting
-    if counting and not pairs.has_failed:
+    if counting and not pairs.faults:
         check_budget(pairs, counting)
     pairs.create(folder)
-    if pairs.has_failed or not (counting is None or count_until_decided(pairs, counting, progress)):
+    if pairs.faults or not (counting is None or count_until_decided(pairs, counting, progress)):
         for case in pairs.judge():
             progress(case)
         return
@@ -222,9 +222,11 @@ class CommandPairs:
         self._cores = list_usable_cores()[-plan.threads :]
         self._records: list[CommandRecord] = []
         self._folder = Path()
+        self.alpha = plan.alpha
         self.follow(plan)
         self._looks: LookSchedule = ()
-        self._faults: list[tuple[str, Result]] = []  # the sides that failed, uncounted
+        # Of processes that failed before the first pair: the side, and how it ended.
+        self.faults: list[tuple[str, Result]] = []
         self.end = math.inf  # of the budget, on the monotonic clock
         self.cpu_seconds = 0.0  # of the first process of a side
         self._longest = 0.0  # seconds of a process that ended by itself
@@ -233,19 +235,13 @@ class CommandPairs:
     def follow(self, plan: CommandPlan) -> None:
         """Measure by this plan from now on."""
         self.command_plan = plan
-        self.alpha = plan.alpha
         self._sampler = plan.sampler
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether a process failed before the first pair."""
-        return bool(self._faults)
 
     def create(self, folder: Path) -> None:
         """Store the plan in a new folder, and record in it from now on."""
         store.create_run(folder, self.command_plan, COMMAND_PLAN)
         self._folder = folder
-        for fault in self._faults:
+        for fault in self.faults:
             self._record(0, *fault)
 
     def plan(self, _: float) -> float:
@@ -276,7 +272,7 @@ class CommandPairs:
                 self.cpu_seconds = max(self.cpu_seconds, outcome.cpu_seconds)
             elif now() >= self.end:
                 break
-        if self._faults:
+        if self.faults:
             return False
         proof.check_run(changed, seen, folders)
         return True
@@ -331,46 +327,30 @@ class CommandPairs:
         order = order_sides()
         records = []
         try:
-            if self._sampler.together:
-                results = self._run_together(order)
-            else:
-                results = ((side, self._run(side)) for side in order)
-            # One by one: what has ended is recorded before the next begins.
-            for side, result in results:
-                records.append(self._record(number, side, result))
+            for sides in [order] if self._sampler.together else [[side] for side in order]:
+                # What has ended is recorded before the next begins.
+                for side, result in self._run(sides):
+                    records.append(self._record(number, side, result))
         except KeyboardInterrupt:
             for side in order[len(records) :]:
                 self._record(number, side, Result("interrupted"))
             raise
         return records
 
-    def _run(self, side: str) -> Result:
-        """Return the result of a process that runs alone."""
-        with scratch.make_folder() as folder:
-            started = timestamps.format_now()
-            if fault := self._prepare(side, folder):
-                return fault.add(started=started)
-            before = machine.read_conditions()
-            with Command(self._wrap(side, folder), folder) as command:
-                outcome = command.finish()
-            conditions = machine.compare_readings(before, machine.read_conditions())
-            result = self._read(side, outcome, folder)
-        return result.add(started=started, conditions=conditions)
-
-    def _run_together(self, order: Sequence[str]) -> Iterator[tuple[str, Result]]:
-        """Yield the results of two live processes: on the same cores they take turns."""
+    def _run(self, sides: Sequence[str]) -> Iterator[tuple[str, Result]]:
+        """Yield the results of live processes: two of them take turns on the same cores."""
         with ExitStack() as stack:
-            folders = {side: stack.enter_context(scratch.make_folder()) for side in order}
+            folders = {side: stack.enter_context(scratch.make_folder()) for side in sides}
             started = timestamps.format_now()
             for side, folder in folders.items():
                 if fault := self._prepare(side, folder):
                     yield side, fault.add(started=started)
                     return
             before = machine.read_conditions()
-            commands = {
-                side: stack.enter_context(Command(self._wrap(side, folder), folder))
-                for side, folder in folders.items()
-            }
+            commands = {}
+            for side, folder in folders.items():
+                spec = self._sampler.wrap(self._specify(side), folder)
+                commands[side] = stack.enter_context(Command(spec, folder))
             outcomes = {side: command.finish() for side, command in commands.items()}
             conditions = machine.compare_readings(before, machine.read_conditions())
             for side, outcome in outcomes.items():
@@ -385,7 +365,7 @@ class CommandPairs:
         sampler = find_sampler(CPU_TIME, pytest=self._sampler.several)
         with scratch.make_folder() as folder:
             if fault := self._prepare(side, folder):
-                self._faults.append((side, fault))
+                self.faults.append((side, fault))
                 return None
             spec = sampler.wrap(self._specify(side), folder)
             spec = replace(spec, arguments=arguments or spec.arguments)
@@ -393,7 +373,7 @@ class CommandPairs:
                 outcome = command.finish()
         result = self._describe(side, outcome)
         if result.status != "ok" and not arguments:
-            self._faults.append((side, result))
+            self.faults.append((side, result))
         return outcome if result.status == "ok" else None
 
     def _prepare(self, side: str, folder: Path) -> Result | None:
@@ -407,10 +387,6 @@ class CommandPairs:
         if outcome.status == "ok":
             return None
         return Result(outcome.status, f"--prepare: {outcome.reason}")
-
-    def _wrap(self, side: str, folder: Path) -> CommandSpec:
-        """Return what a process of a side runs with what samples it."""
-        return self._sampler.wrap(self._specify(side), folder)
 
     def _specify(self, side: str) -> CommandSpec:
         """Return what a process of a side runs; the end of the budget ends it."""

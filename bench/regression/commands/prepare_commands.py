@@ -57,8 +57,9 @@ def prepare_commands(
         terms.progress(
             f"{changes} changed file{plural} not measured, but {terms.candidate}. Name . for them"
         )
+    sides: dict[str, CommandSide] = {}
+    notice = ""
     with ExitStack() as stack:
-        sides: dict[str, CommandSide] = {}
         if same_code_ok or not are_equal(*versions):
             for name, version in zip((BASELINE, CANDIDATE), versions, strict=True):
                 sides[name] = stack.enter_context(prepare_side(version, terms.progress, terms.pip))
@@ -72,9 +73,9 @@ def prepare_commands(
                 if fault := find_same_code([*sides.values()], arguments):
                     raise UserError(fault)
                 sides = watch_changes(sides, terms.progress, must_differ=bool(options.harness))
-        notice = compare_benchmarks(sides, arguments, pytest=bool(options.pytest))
-        if notice:
-            terms.progress(notice)
+            notice = compare_benchmarks(sides, arguments, pytest=bool(options.pytest))
+            if notice:
+                terms.progress(notice)
         plan = terms.make_plan(
             CommandPlan,
             *versions,
@@ -122,8 +123,6 @@ def compare_benchmarks(
 
     Raises UserError for a file that only the candidate has.
     """
-    if not sides:
-        return ""
     before, after = sides[BASELINE].folder, sides[CANDIDATE].folder
     names = [word.partition("::")[0] for word in " ".join(arguments).split()]
     if pytest:

@@ -29,6 +29,7 @@ MAX_NAMES = 3
 _COMPILED = {".so", ".dylib", ".pyd"}
 _SOURCES = {".c", ".cc", ".cpp", ".cxx", ".cu", ".f", ".f90", ".go", ".h", ".hpp"}
 _SOURCES |= {".pxd", ".pxi", ".pyx", ".rs", ".zig"}
+_CODE = {".py", *_COMPILED, *_SOURCES}  # a process that only reads it as text has not run it
 _DOCUMENTS = {".adoc", ".cff", ".gif", ".jpg", ".md", ".png", ".rst", ".svg"}
 
 Snapshot = Mapping[Path, tuple[int, str]]  # the change time and the hash of each file
@@ -43,19 +44,17 @@ def find_changed(
     submodules; of two virtual environments, those that pip has installed. folders: in which the
     commands run. variables: with the PATH of each side's Python.
     """
-    pairs: list[tuple[Path, Path]] = []
     tops = [git.find_top(folder) for folder in folders]
-    if tops[0].resolve() == tops[1].resolve():  # two folders of one checkout, or one folder
+    if tops[0].resolve() == tops[1].resolve():  # two folders of one checkout
         tops = list(folders)
-    if tops[0].resolve() != tops[1].resolve():
-        modules = [git.list_submodules(top) for top in tops]
-        names = sorted({*git.list_files(tops[0]), *git.list_files(tops[1])})
-        pairs = [
-            (tops[0] / name, tops[1] / name)
-            for name in names
-            if modules[0].get(name) != modules[1].get(name)
-            or not _are_equal(tops[0] / name, tops[1] / name)
-        ]
+    modules = [git.list_submodules(top) for top in tops]
+    names = sorted({*git.list_files(tops[0]), *git.list_files(tops[1])})
+    pairs = [
+        (tops[0] / name, tops[1] / name)
+        for name in names
+        if modules[0].get(name) != modules[1].get(name)
+        or not _are_equal(tops[0] / name, tops[1] / name)
+    ]
     before, after = (find_site(side.get("PATH", os.defpath)) for side in variables)
     if before and after and before != after:
         # Of names with their hashes, those that only one side has.
@@ -132,7 +131,7 @@ def check_run(paths: Sequence[Path], seen: Collection[Path], bytecode: Collectio
     }
     if not paths or any(_was_run(path, seen, modules) for path in paths):
         return
-    code = [path for path in paths if is_code(path)]
+    code = [path for path in paths if path.suffix in _CODE or path.is_dir()]
     if not code and any(map(_was_opened, paths)):
         return
     names = list(dict.fromkeys(path.name for path in code or paths))
@@ -150,15 +149,9 @@ def check_run(paths: Sequence[Path], seen: Collection[Path], bytecode: Collectio
     )
 
 
-def is_code(path: Path) -> bool:
-    """Return whether a process that only reads this file as text has not run it."""
-    suffix = path.suffix
-    return suffix == ".py" or suffix in _COMPILED | _SOURCES or path.is_dir()
-
-
 def is_document(path: PurePath) -> bool:
     """Return whether no process can import this file of a checkout, given relative to its top."""
-    if path.suffix in {".py", *_COMPILED, *_SOURCES}:
+    if path.suffix in _CODE:
         return False
     is_notice = not path.suffix and path.name.isupper()  # LICENSE, AUTHORS
     hidden = path.parts[0].startswith(".")
@@ -175,9 +168,7 @@ def _was_run(path: Path, seen: Collection[Path], modules: Collection[Path]) -> b
         stem = path.name.partition(".")[0]
         return any(name.with_name(stem) in modules for name in names)
     # A Python that writes no bytecode (-B, -I) is believed when it opens the source.
-    return (path.suffix == ".py" or path.suffix in _SOURCES) and any(
-        map(_was_opened, _list_twins(path))
-    )
+    return path.suffix in {".py", *_SOURCES} and any(map(_was_opened, _list_twins(path)))
 
 
 def _list_twins(path: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError, join_lines
+from bench.records.files import read_file
 from bench.regression.commands.instructions import (
     CACHEGRIND_SLOWDOWN,
     INSTRUCTIONS,
@@ -257,9 +258,7 @@ def read_benchmarks(file: Path, statistic: str) -> dict[str, float]:
     Raises ValueFault. Source: https://pytest-benchmark.readthedocs.io/en/stable/usage.html
     """
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise ValueFault("its results are larger than 256 MiB")
-        document: dict[str, Any] = json.loads(file.read_bytes())
+        document: dict[str, Any] = json.loads(read_file(file, MAX_FILE_BYTES, follow=False))
         values = {
             benchmark["fullname"]: float(benchmark["stats"][statistic])
             for benchmark in document["benchmarks"]

@@ -100,10 +100,9 @@ def prepare_side(
         variables[BYTECODE] = f"{place}/bytecode"
         folder = Path(str(version.path)) if version.kind == "folder" else Path.cwd()
         if version.kind == "revision":
-            top, folder = git.find_repository(), place / "checkout"
-            assert top is not None  # the revision was found in it
+            folder = place / "checkout"
             git.check_out(str(version.commit), folder)
-            folder /= Path.cwd().resolve().relative_to(top)
+            folder /= Path.cwd().resolve().relative_to(git.find_repository())
             if not folder.is_dir():
                 raise UserError(f"{version.name} has no folder {folder.name}. Change to another")
         software = ask_python(folder, variables).get("software", {})
@@ -243,17 +242,11 @@ def _find_foreign_program(sides: Sequence[CommandSide], arguments: Sequence[str]
     return None
 
 
-def read_interpreter(program: Path) -> str | None:
-    """Return the Python that runs a program which is a script; None for others."""
-    script = None
-    with suppress(OSError), program.open("rb") as file:
-        script = _HEAD.match(file.read(1024))
-    return os.fsdecode(script[1]) if script else None
-
-
 def _find_python(program: Path) -> Path | None:
-    """Return the virtual environment, else the Python, that a program is of; None for others."""
-    program = Path(read_interpreter(program) or program)
+    """Return the virtual environment, else the Python, of a program or script; None for others."""
+    with suppress(OSError), program.open("rb") as file:
+        if script := _HEAD.match(file.read(1024)):
+            program = Path(os.fsdecode(script[1]))
     for path in (program, program.resolve()):
         if (path.parent.parent / "pyvenv.cfg").is_file():
             return path.parent.parent.resolve()

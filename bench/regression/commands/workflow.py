@@ -96,9 +96,11 @@ class GateJob:
         return Path(".github", "workflows", f"{'-'.join(parts)}.yml")
 
     def list_options(self) -> list[str]:
-        """Return the options of ``bench gate`` beside the versions, the budget and the command."""
-        words = ["--install", *(f"--with={name}" for name in self.packages)]
-        return [*(words if self.is_built else ()), *(f"--harness={name}" for name in self.harness)]
+        """Return the options of ``bench gate`` for packages and files."""
+        packages = self.packages if self.is_built else ()
+        return [f"--with={name}" for name in packages] + [
+            f"--harness={name}" for name in self.harness
+        ]
 
     def list_tolerances(self) -> list[str]:
         """Return the values of --tolerance."""
@@ -106,14 +108,14 @@ class GateJob:
 
     def quote_gate(self, budget: float) -> str:
         """Return the command that ``measure_job`` stands for."""
-        words = [*self.list_options(), "--base=HEAD", "--candidate=HEAD", "--allow=same-code"]
+        words = ["--install"] if self.is_built else []
+        words += [*self.list_options(), "--base=HEAD", "--candidate=HEAD", "--allow=same-code"]
         words += [f"--tolerance={share}" for share in self.list_tolerances()]
         words += [f"--budget={budget:g}s", f"--{self.kind}={self.arguments}"]
         return f"softmax-bench gate {shlex.join(words)}"
 
     def render(self, budget: float) -> str:
         """Return the text of the workflow."""
-        options = self.list_options()
         # The budget was seen to decide.
         inputs = f"{self.kind}: >-\n  {self.arguments}\nbudget: {budget:g}s\nfail-on: undecided\n"
         if self.folder.parts:
@@ -121,8 +123,8 @@ class GateJob:
         inputs += "install: true\n" if self.is_built else ""
         shares = indent("\n".join(self.list_tolerances()), "  ")
         inputs += f"tolerance: |\n{shares}\n" if shares else ""
-        words = [word for word in options if word != "--install"]
-        inputs += "arguments: |\n" + indent("\n".join(words), "  ") + "\n" if words else ""
+        options = indent("\n".join(self.list_options()), "  ")
+        inputs += f"arguments: |\n{options}\n" if options else ""
         packages = [name.replace("group:", "--group=") for name in self.packages]
         if self.kind == "pytest":
             packages.insert(0, "pytest-benchmark")

@@ -94,9 +94,9 @@ def judge_metrics(
     for key, metric in metrics.items():
         difference, verdict, more_pairs = differences[key], None, None
         if key in judged:
-            verdict = decide_metric(difference, metric.rule, slower[key], faster[key])
+            verdict = decide_metric(difference.ratio, metric.rule, slower[key], faster[key])
         if verdict == "undecided":
-            more_pairs = estimate_more_pairs(difference.ratio, difference.pairs, metric.rule)
+            more_pairs = estimate_more_pairs(difference.ratio, len(metric.logs), metric.rule)
         comparisons[key] = MetricComparison(
             metric.name,
             metric.unit,

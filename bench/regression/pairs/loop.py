@@ -1,15 +1,13 @@
 """Measure pairs until a comparison is decided, or until its time is up."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from bench.regression.pairs.judge import close_schedule
 from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
 from bench.runner.events import Transient
-from bench.runner.host.signals import Ending
-from bench.runner.lock import hold_host_lock
 from bench.worker.measure import now
 
 # A short budget is divided into this many pairs more than the minimum for a decision, so that one
@@ -44,13 +42,6 @@ class PairSource(Protocol):
 
     def judge(self) -> Sequence[CaseComparison]:
         """Judge all pairs so far."""
-
-
-def hold_host(progress: Reporter, measure: Callable[[], None]) -> int:
-    """Hold the host's lock while something measures; return the status of a signal, or 0."""
-    with Ending() as ending, hold_host_lock(progress):
-        measure()
-    return ending.status
 
 
 def measure_until_decided(pairs: PairSource, end: float, progress: Reporter) -> None:

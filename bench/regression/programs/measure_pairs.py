@@ -3,18 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import cast
 
+from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.planning.cases import compute_max_samples
 from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
 from bench.regression.pairs.judge import Measured, read_measured
-from bench.regression.pairs.loop import hold_host, measure_until_decided
+from bench.regression.pairs.loop import measure_until_decided
 from bench.regression.pairs.plan import FinishedComparison, Terms
 from bench.regression.programs.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.programs.judge_pairs import judge_cases, make_program_result
@@ -23,7 +23,8 @@ from bench.regression.result import CaseComparison, Reporter
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.runner.events import Transient
 from bench.runner.host.machine import read_usable_memory
-from bench.runner.lock import open_host_lock
+from bench.runner.host.signals import Ending
+from bench.runner.lock import hold_host_lock, open_host_lock
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now
@@ -44,20 +45,20 @@ def compare_programs(
 
     gates: names of further metrics to judge.
     """
-    with prepare_comparison(terms, cases, gates) as ready:
-        plan = ready.plan
-        folder, stopped = terms.choose_folder(plan), 0
+    with prepare_comparison(terms, cases, gates) as (plan, installations):
+        folder, ending = terms.choose_folder(plan), Ending()
         if plan.pairings:
             open_host_lock()  # may raise UserError, before anything is written
+            data = dataset.find(cases.data)
             store.create_run(folder, plan, COMPARISON_PLAN)
-            given = folder, plan, ready.data, ready.installations, terms.progress
-            stopped = hold_host(terms.progress, partial(measure_programs, *given))
+            with ending, hold_host_lock(terms.progress):
+                measure_programs(folder, plan, data, installations, terms.progress)
     result = make_program_result(
         plan,
         read_measured(folder, TrialRecord) if plan.pairings else Measured(),
         required=bool(cases.implementations),
     )
-    return FinishedComparison(terms.settle(result), plan, folder, stopped)
+    return FinishedComparison(terms.settle(result), plan, folder, ending.status)
 
 
 def measure_programs(
@@ -164,10 +165,8 @@ def estimate_seconds(first: tuple[TrialRecord, ...]) -> tuple[float, float]:
 
     Its whole time is no measure of the others, which are judged by one epoch and predict nothing.
     """
-    rest = PROCESS_SECONDS + sum(
-        (record.import_seconds or 0.0)
-        + (record.setup_seconds or 0.0)
-        + (record.first_epoch_seconds or 0.0)
-        for record in first
-    )
+    rest = PROCESS_SECONDS
+    for record in first:
+        starts = record.import_seconds, record.setup_seconds, record.first_epoch_seconds
+        rest += sum(filter(None, starts))
     return max(max(record.epoch_seconds) for record in first), rest

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from bench.contract import Device
 from bench.data import dataset
-from bench.data.dataset import Dataset
 from bench.errors import UserError, make_unknown_name_error
 from bench.planning.cases import (
     Size,
@@ -60,19 +59,9 @@ class CaseOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedComparison:
-    """A comparison that is ready to be measured."""
-
-    plan: ComparisonPlan
-    installations: Mapping[str, Installation]  # of each version
-    data: Dataset
-
-
-@dataclass(frozen=True, slots=True)
 class OwnFile:
     """A file of one side, as a worker of that side has loaded it."""
 
-    path: Path
     case: Case
     modules: Mapping[str, str]
 
@@ -80,20 +69,21 @@ class OwnFile:
 @contextmanager
 def prepare_comparison(
     terms: Terms, cases: CaseOptions, gates: tuple[str, ...] = ()
-) -> Iterator[PreparedComparison]:
-    """Yield a comparison of two named versions with their sites; raise UserError if it fails.
+) -> Iterator[tuple[ComparisonPlan, dict[str, Installation]]]:
+    """Yield the plan of a comparison with each side's installation; raise UserError if it fails.
 
     gates: names of further metrics to judge.
     """
     versions = parse_versions(terms, cases)
     paths = [name for name in cases.implementations if name.endswith(".py")]
     check_sources(versions, cases.implementations, install=terms.install)
-    fill, data = prepare_size(cases), dataset.find(cases.data)  # before pip downloads anything
+    fill = prepare_size(cases)  # before pip downloads anything
     versions = venv.resolve_versions(
         versions, terms.pip, terms.progress, install=terms.install, additions=terms.additions
     )
     before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
-    chosen = _choose_implementations(before, after, cases)
+    are_files = bool(paths) or before.kind == "file"
+    chosen = [] if are_files else _choose_implementations(before, after, cases)
     looks = terms.progress, terms.pip
     with (
         prepare_site(before, chosen, *looks, whole=bool(paths)) as baseline_site,
@@ -101,34 +91,31 @@ def prepare_comparison(
     ):
         implementations = cases.implementations or tuple(entry.name for entry in chosen)
         sides = (before, baseline_site), (after, candidate_site)
-        if paths or before.kind == "file":
+        if are_files:
             files: list[Path | None] = [Path(name) for name in paths] or [None]
             pairings, absent = pair_files(*sides, files, same_code_ok="same-code" in terms.allowed)
         else:
             names = implementations or tuple(find_changes(baseline_site, candidate_site))
             pairings, absent = _pair_cases(*sides, names)
-        yield PreparedComparison(
-            terms.make_plan(
-                ComparisonPlan,
-                before,
-                after,
-                pairings=tuple(
-                    Pairing(
-                        replace(fill(pairing.baseline), env=before.env),
-                        replace(fill(pairing.candidate), env=after.env),
-                    )
-                    for pairing in pairings
-                ),
-                timeout=PROCESS_TIMEOUT,
-                absent=tuple(absent),
-                gates=(MEAN_EPOCH, *gates),
-                cpu_time=cases.threads == 1 and cases.device == "cpu",
-                reach=REACH,
-                data_source=cases.data,
+        plan = terms.make_plan(
+            ComparisonPlan,
+            before,
+            after,
+            pairings=tuple(
+                Pairing(
+                    replace(fill(pairing.baseline), env=before.env),
+                    replace(fill(pairing.candidate), env=after.env),
+                )
+                for pairing in pairings
             ),
-            {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},
-            data,
+            timeout=PROCESS_TIMEOUT,
+            absent=tuple(absent),
+            gates=(MEAN_EPOCH, *gates),
+            cpu_time=cases.threads == 1 and cases.device == "cpu",
+            reach=REACH,
+            data_source=cases.data,
         )
+        yield plan, {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation}
 
 
 def parse_versions(terms: Terms, cases: CaseOptions) -> list[Version]:
@@ -188,18 +175,16 @@ def _choose_implementations(
 ) -> list[Implementation]:
     """Return our implementations that were named or use the packages.
 
-    Empty for files, and for revisions, whose changes are only known once they are unpacked.
+    Empty for revisions, whose changes are only known once they are unpacked.
     """
-    kinds = {baseline.kind, candidate.kind}
-    if any(name.endswith(".py") for name in options.implementations):
-        return []
+    is_revision = "revision" in {baseline.kind, candidate.kind}
     if options.implementations:
         ours = {entry.name: entry for entry in IMPLEMENTATIONS}
         unknown = [name for name in options.implementations if name not in ours]
-        if unknown and "revision" not in kinds:
+        if unknown and not is_revision:
             raise make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
-    if kinds == {"file"} or ("revision" in kinds and baseline.env == candidate.env):
+    if is_revision and baseline.env == candidate.env:
         return []
     packages = baseline.packages | candidate.packages
     users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
@@ -299,7 +284,6 @@ def locate(site: Site, file: Path) -> Path:
     if site.checkout is None:
         return file
     top = git.find_repository()
-    assert top is not None
     if not file.resolve().is_relative_to(top):
         raise UserError(f"{file} is outside of the repository {top}, so no revision has it")
     return site.checkout / file.resolve().relative_to(top)
@@ -308,7 +292,7 @@ def locate(site: Site, file: Path) -> Path:
 def load_file(path: Path, version: Version, site: Site) -> OwnFile:
     """Load a file in a worker of its side. Raises UserError for a file that cannot be used."""
     inspect = cache(lambda file: preflight.inspect(file, site.installation, version.env))
-    return OwnFile(path, find_implementation(str(path), inspect), inspect(path).modules)
+    return OwnFile(find_implementation(str(path), inspect), inspect(path).modules)
 
 
 def find_equal_files(baseline: OwnFile, candidate: OwnFile) -> str | None:
@@ -331,7 +315,7 @@ def find_equal_files(baseline: OwnFile, candidate: OwnFile) -> str | None:
     modules = {
         name
         for side in (baseline, candidate)
-        for name in git.list_modules(side.path.parent.resolve())
+        for name in git.list_modules(Path(str(side.case.file)).parent.resolve())
     }
     for name, place in shared.items():
         if name in modules:

@@ -6,7 +6,6 @@ from typing import Literal
 
 from bench.analysis.intervals import Interval
 from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
-from bench.regression.stats.signed_rank import Difference
 
 DEFAULT_TOLERANCE = 0.02  # smaller differences do not matter, however significant
 
@@ -27,7 +26,7 @@ class Rule:
         return self.alpha / self.family
 
 
-def decide_metric(difference: Difference, rule: Rule, p_slower: float, p_faster: float) -> Verdict:
+def decide_metric(ratio: Interval, rule: Rule, p_slower: float, p_faster: float) -> Verdict:
     """Return the verdict on one metric, whose p values are adjusted for the family.
 
     Slower: "no slowdown" is rejected, and the estimate is above 1 + tolerance. Faster: likewise
@@ -35,7 +34,6 @@ def decide_metric(difference: Difference, rule: Rule, p_slower: float, p_faster:
     ratios lie symmetrically around their median, is within the tolerance. Otherwise undecided.
     """
     margin = 1 + rule.tolerance
-    ratio = difference.ratio
     if p_slower <= rule.alpha and ratio.mean > margin:
         return "slower"
     if p_faster <= rule.alpha and ratio.mean < 1 / margin:

@@ -35,7 +35,6 @@ class Difference:
     p_slower, p_faster: of no slowdown and of no speed-up, adjusted for all looks together.
     """
 
-    pairs: int
     ratio: Interval
     p_slower: float
     p_faster: float
@@ -44,20 +43,17 @@ class Difference:
 def compare_pairs(logs: Sequence[float], looks: LookSchedule, alpha: float) -> Difference:
     """Return the difference that the pairs show at the looks so far.
 
-    logs: logarithm of each pair's ratio, in the order measured. looks: the schedule; looks beyond
-    the number of pairs are still to come. alpha: false-alarm rate of each side of the interval.
-    Raise ValueError if there is no pair.
+    logs: logarithm of each pair's ratio, in the order measured; one or more. looks: the schedule;
+    looks beyond the number of pairs are still to come. alpha: false-alarm rate of each side of the
+    interval.
     """
-    if not logs:
-        raise ValueError("no pairs, no difference")
     tests = [compute_p_values(logs[:count]) for count in looks if count <= len(logs)]
     p_slower, p_faster = (
         min(1.0, compute_overall_level(min(values), looks))
         for values in zip(*(tests or [(1.0, 1.0)]), strict=True)
     )
-    return Difference(
-        len(logs), compute_ratio(logs, compute_nominal_level(alpha, looks)), p_slower, p_faster
-    )
+    ratio = compute_ratio(logs, compute_nominal_level(alpha, looks))
+    return Difference(ratio, p_slower, p_faster)
 
 
 def compute_p_values(logs: Sequence[float]) -> tuple[float, float]:

@@ -22,16 +22,19 @@ HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 _TOOLS = {"conftest", "noxfile", "setup", "tasks", "test", "tests", "docs"}
 
 
-def find_repository() -> Path | None:
-    """Return the top folder of the repository in which the command runs; None outside of any.
+def find_repository() -> Path:
+    """Return the top folder of the repository in which the command runs.
 
-    Raises UserError without git, and for a repository that git cannot read.
+    Raises UserError outside of any, without git, and for a repository that git cannot read.
     """
     process = _run_git("rev-parse", "--show-toplevel")
     if process.returncode == 0:
         return Path(os.fsdecode(process.stdout.rstrip(b"\n")))
     if (reason := _last_line(process.stderr)).startswith("fatal: not a git repository"):
-        return None
+        raise UserError(
+            "the current folder is in no git repository, so there are no revisions. Change to one, "
+            "or name another kind of version: --base in the help lists them"
+        )
     raise UserError(f"git says: {reason}. Fix that first")
 
 
@@ -40,7 +43,7 @@ def find_project() -> Path:
 
     The top folder if none can be.
     """
-    top, here = Path(str(find_repository())), Path.cwd().resolve()
+    top, here = find_repository(), Path.cwd().resolve()
     folders = [folder for folder in (here, *here.parents) if folder.is_relative_to(top)]
     files = ("pyproject.toml", "setup.py")
     built = (folder for folder in folders if any((folder / name).is_file() for name in files))
@@ -49,11 +52,7 @@ def find_project() -> Path:
 
 def find_commit(name: str) -> str | None:
     """Return the commit of a revision, None for no revision; raise UserError without git."""
-    if find_repository() is None:
-        raise UserError(
-            f"{name!r}: the current folder is in no git repository, so there are no revisions. "
-            "Change to one, or name another kind of version: --base in the help lists them"
-        )
+    find_repository()  # its errors say more
     process = _run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if process.returncode > 1:
         raise UserError(f"{name!r}: git says: {_last_line(process.stderr)}. Fix that first")
@@ -109,7 +108,7 @@ def make_unknown_revision_error(name: str) -> UserError:
 
 def read_groups(commit: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return the requirements of dependency groups of a commit's project. Raises UserError."""
-    project = find_project().relative_to(str(find_repository()))
+    project = find_project().relative_to(find_repository())
     shown = _run_git("show", f"{commit}:{project / 'pyproject.toml'}")
     text = shown.stdout.decode("utf-8", "replace")
     try:
@@ -220,6 +219,5 @@ def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def _last_line(stderr: bytes) -> str:
     """Return the last line of an error output, which usually names the reason."""
-    lines = stderr.decode("utf-8", errors="replace").split("\n")
-    named = [line.strip().rstrip(".") for line in lines if line.strip()]
-    return named[-1] if named else "no reason given"
+    text = stderr.decode("utf-8", errors="replace").strip()
+    return text.rpartition("\n")[2].strip(" \t.") or "no reason given"

@@ -18,15 +18,6 @@ from bench.runner.process.interpreters import find_executable
 
 VersionKind = Literal["revision", "tree", "packages", "interpreter", "file", "folder"]
 
-_KIND_NAMES: dict[VersionKind, str] = {
-    "revision": "a git revision",
-    "tree": "the working tree",
-    "packages": "a set of packages",
-    "interpreter": "a Python",
-    "file": "a file",
-    "folder": "a folder",
-}
-
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One side of a comparison, as it is stored in the plan."""
@@ -72,13 +63,11 @@ def parse_version(text: str, check: Callable[[str], object] = lambda _: None) ->
         return Version(text, "revision", commit=commit)
     if text.startswith(("/", "./", "../", "~")):
         raise UserError(f"{text} is no executable. Name a Python, such as env/bin/python")
-    from implementations import IMPLEMENTATIONS  # for a hint only, so gate does without them
-
-    if _find_release(text) or canonicalize_name(text) in {
-        entry.framework for entry in IMPLEMENTATIONS
-    }:
-        raise _ask_for_release(text)
-    raise git.make_unknown_revision_error(text)
+    try:
+        importlib.metadata.version(text)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        raise git.make_unknown_revision_error(text) from None
+    raise _ask_for_release(text)
 
 
 def _find_file(text: str) -> Version | None:
@@ -108,8 +97,8 @@ def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
         return None
     remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
     return (
-        f"{baseline.name} is {_KIND_NAMES[baseline.kind]} and {candidate.name} is "
-        f"{_KIND_NAMES[candidate.kind]}. Compare {remedy}"
+        f"{baseline.name} ({baseline.kind}) and {candidate.name} ({candidate.kind}) are versions "
+        f"of different kinds. Compare {remedy}"
     )
 
 
@@ -141,7 +130,7 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
         if not requirement.specifier:
             raise _ask_for_release(part)
         name = canonicalize_name(requirement.name)
-        if requirement.marker or requirement.url or name in requirements:
+        if requirement.marker or name in requirements:
             raise UserError(
                 f"{part!r}: give only a name and a release, such as scikit-learn==1.8.0, and each "
                 "name once"
@@ -167,17 +156,5 @@ def _read_url(text: str) -> str:
 
 
 def _ask_for_release(name: str) -> UserError:
-    """Return an error that asks for a release, with the installed one as the example."""
-    release = _find_release(name)
-    example = (
-        f"e.g. {name}=={release.partition('+')[0]}" if release else "as in scikit-learn==1.8.0"
-    )
-    return UserError(f"{name}: say which release, {example}")
-
-
-def _find_release(name: str) -> str | None:
-    """Return the installed release of a distribution."""
-    try:
-        return importlib.metadata.version(name)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return None
+    """Return an error that asks for the release of a package."""
+    return UserError(f"{name}: say which release, as in scikit-learn==1.8.0")

@@ -103,17 +103,14 @@ def find_changes(baseline: Site, candidate: Site) -> list[str]:
 
     Module names are not compared, because files may have moved.
     """
-    before = {entry.name: entry for entry in baseline.registry}
-    after = {entry.name: entry for entry in candidate.registry}
-
-    def differs(name: str) -> bool:
-        if name not in before or name not in after:
-            return True
-        if replace(after[name], module=before[name].module) != before[name]:
-            return True
-        return _read_sources(candidate, after[name]) != _read_sources(baseline, before[name])
-
-    return [name for name in {**before, **after} if differs(name)]
+    before, after = (
+        {
+            entry.name: (replace(entry, module=""), _read_sources(site, entry))
+            for entry in site.registry
+        }
+        for site in (baseline, candidate)
+    )
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def _read_sources(site: Site, entry: Implementation) -> list[bytes]:

@@ -141,7 +141,7 @@ def resolve_versions(
     for version in versions:
         requirements = version.requirements
         if install:
-            top = Path(str(git.find_repository()))  # the commit was found in it
+            top = git.find_repository()
             project = git.find_project().relative_to(top).as_posix()
             place = f"#subdirectory={quote(project)}" if project != "." else ""
             requirements = (f"git+{top.as_uri()}@{version.commit}{place}",)
@@ -302,7 +302,7 @@ def _write_command(
     requirements: list[str] = []
     for text in spec.requirements:
         match = _COMMIT.search(text)
-        if match and match[1] == (git.find_repository() or Path("/")).as_uri():
+        if match and match[1] == git.find_top(Path.cwd()).as_uri():
             checkout = folder / _SOURCES / str(len(commits))
             checkout.parent.mkdir(exist_ok=True)
             git.check_out(match[2], checkout)
@@ -352,7 +352,7 @@ def _run(command: list[str], log: Path, spec: EnvironmentSpec, progress: Reporte
     errors = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
     for line in lines[min(errors, default=0) :][-_REASON_LINES:]:
         progress(line)
-    reason = lines[errors[-1] if errors else -1]
+    reason = lines[max(errors, default=-1)]
     raise UserError(
         f"building an environment with {' '.join(spec.named)} failed: {reason}. "
         f"Name other releases, or see {log}"

@@ -41,13 +41,13 @@ class Heading(NamedTuple):
 class ComparisonOutput:
     """A comparison in all formats."""
 
+    heading: Heading  # of a Markdown page
+    setting: str  # the line below the heading: what was compared, and where
     tables: Sequence[Table]  # each with a line or more
     remarks: Sequence[str]  # lines after the tables
     annotations: Sequence[Annotation]
     document: Mapping[str, Any]  # of the JSON format
     opening: Sequence[str] = ()  # lines before the tables
-    heading: Heading | None = None  # of a Markdown page, which then folds the tables
-    setting: str = ""  # the line below the heading: what was compared, and where
 
 
 def format_output(output: ComparisonOutput, style: str) -> str:
@@ -57,19 +57,16 @@ def format_output(output: ComparisonOutput, style: str) -> str:
     """
     if style == "json":
         return json.dumps(output.document, indent=2, ensure_ascii=False, allow_nan=False)
-    parts = []
-    if output.heading:
-        before, name, after = output.heading
-        words = escape(before), quote_code(name) if name else "", escape(after)
-        parts = [f"## {' '.join(filter(None, words))}\n", f"{escape(output.setting)}\n"]
+    before, name, after = output.heading
+    words = escape(before), quote_code(name) if name else "", escape(after)
+    parts = [f"## {' '.join(filter(None, words))}\n", f"{escape(output.setting)}\n"]
     parts += [f"**{escape(line)}**\n" for line in output.opening]
-    is_folded = output.heading and output.tables
-    if is_folded:
+    if output.tables:
         parts.append("<details><summary>Tables and rule</summary>\n")
     for table in output.tables:
         note = f"\n{escape(table.note)}\n" if table.note else ""
         parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
-    if is_folded:
+    if output.tables:
         parts.append("</details>\n")
     parts += [f"- {escape(line)}" for line in output.remarks]
     page = "\n".join(parts).strip() + "\n"

@@ -1,7 +1,7 @@
 """Show the result of ``ab`` or ``gate`` as tables, remarks, annotations and JSON."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from math import isfinite, log
 
@@ -30,12 +30,21 @@ _LEVELS: Mapping[str, Level] = {
     "faster": "notice",
     "unavailable": "notice",
 }
+_FORMATS: Mapping[str, Callable[[float], str]] = {
+    "seconds": numbers.format_duration,
+    "bytes": numbers.format_mebibytes,
+    "number": numbers.format_number,
+}
 
 
 def build_output(result: ComparisonResult) -> ComparisonOutput:
     """Return a comparison in all formats."""
     title = result.command
-    opening = [result.refusal] if result.refusal else []
+    if result.refusal:
+        opening, table_list, remarks = [result.refusal], [], []
+    else:
+        table_list = [_tabulate_cases(result), _tabulate_metrics(result)]
+        opening, remarks = [], _list_remarks(result)
     annotations = [Annotation("error", title, line) for line in opening] + [
         Annotation(
             _LEVELS[case.verdict],
@@ -45,15 +54,14 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
         for case in result.ordered_cases
         if case.verdict in _LEVELS
     ]
-    table_list = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
     return ComparisonOutput(
+        write_heading(result),
+        _describe_setting(result),
         [table for table in table_list if table.lines],
-        [] if result.refusal else _list_remarks(result),
+        remarks,
         annotations,
         build_document(result),
         opening,
-        write_heading(result),
-        _describe_setting(result),
     )
 
 
@@ -190,10 +198,7 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
 
 def _format_value(metric: MetricComparison, value: float) -> str:
     """Return a value of a metric with its unit."""
-    if metric.unit == "bytes":
-        return numbers.format_mebibytes(value)
-    show = numbers.format_duration if metric.unit == "seconds" else numbers.format_number
-    return show(value)
+    return _FORMATS[metric.unit](value)
 
 
 def name_verdict(case: CaseComparison) -> str:

@@ -34,21 +34,21 @@ def agree(baseline, candidate, **terms):
 def compare(*sides, envs=({}, {}), **terms):
     """Return the only pairing of the comparison of a file."""
     cases = CaseOptions(("benchmarks/mine.py",), data="digits", envs=envs)
-    with prepare_comparison(agree(*sides, **terms), cases) as prepared:
-        (pairing,) = prepared.plan.pairings
-        return pairing, prepared
+    with prepare_comparison(agree(*sides, **terms), cases) as (plan, installations):
+        (pairing,) = plan.pairings
+        return pairing, plan, installations
 
 
 def test_each_side_has_its_file_and_its_neighbours(project):
-    pairing, prepared = compare("HEAD~1", "HEAD")
+    pairing, plan, _ = compare("HEAD~1", "HEAD")
     assert pairing.name == "mine"
     assert pairing.baseline.sha256 == pairing.candidate.sha256
     assert pairing.baseline.siblings.keys() == pairing.candidate.siblings.keys() == {"helper.py"}
     assert pairing.baseline.siblings != pairing.candidate.siblings
-    assert (prepared.plan.baseline.name, prepared.plan.candidate.name) == ("HEAD~1", "HEAD")
+    assert (plan.baseline.name, plan.candidate.name) == ("HEAD~1", "HEAD")
     # From a folder of the repository, and against the working tree.
     (project / "benchmarks/helper.py").write_text("SIZE = 3\n")
-    pairing, _ = compare("HEAD", ".")
+    pairing, *_ = compare("HEAD", ".")
     assert pairing.baseline.siblings != pairing.candidate.siblings
 
 
@@ -56,10 +56,10 @@ def test_file_that_one_revision_lacks_is_missing_there(project, repository):
     repository.git("mv", "benchmarks/mine.py", "benchmarks/new.py")
     repository.commit()
     cases = CaseOptions(("benchmarks/mine.py",), data="digits")
-    with prepare_comparison(agree("HEAD~1", "HEAD"), cases) as prepared:
-        (absent,) = prepared.plan.absent
+    with prepare_comparison(agree("HEAD~1", "HEAD"), cases) as (plan, _):
+        (absent,) = plan.absent
         assert (absent.side, absent.reason) == ("candidate", "not in HEAD")
-        assert prepared.plan.pairings == ()
+        assert plan.pairings == ()
     with (
         pytest.raises(UserError, match=r"neither revision has the file benchmarks/mine\.py"),
         prepare_comparison(agree("HEAD", "HEAD"), cases),
@@ -101,8 +101,8 @@ def test_folders_of_modules_tell_the_sides_apart(importing, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name / "mypkg").mkdir(parents=True)
         (tmp_path / name / "mypkg" / "__init__.py").touch()
-    _, prepared = compare(str(tmp_path / "a"), str(tmp_path / "b"))
-    assert [one.path for one in prepared.installations.values()] == [tmp_path / "a", tmp_path / "b"]
+    *_, installations = compare(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert [one.path for one in installations.values()] == [tmp_path / "a", tmp_path / "b"]
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ def comparison(*sides, terms=None, **options):
 
 def measured(*sides, **options):
     """Return the names of the pairings, and what only one version has."""
-    with comparison(*sides, **options) as result:
-        return [one.name for one in result.plan.pairings], result.plan.absent
+    with comparison(*sides, **options) as (plan, _):
+        return [one.name for one in plan.pairings], plan.absent
 
 
 def test_changes_since_a_revision_are_measured(repository):
@@ -94,14 +94,14 @@ def test_changes_since_a_revision_are_measured(repository):
 
 
 def test_each_set_of_packages_has_an_environment(built):
-    with comparison(*NUMBA, implementations=("numba", "jax")) as result:
-        assert [one.name for one in result.plan.pairings] == ["numba", "jax"]
+    with comparison(*NUMBA, implementations=("numba", "jax")) as (plan, installations):
+        assert [one.name for one in plan.pairings] == ["numba", "jax"]
         assert [spec.named for spec in built] == [(release,) for release in NUMBA]
         for spec in built:
             names = {re.match(r"[a-z-]+", one)[0] for one in spec.requirements}
             assert names == {"jax", "numba", "numpy"}
         ours = machine.ROOT / "implementations"
-        assert result.installations == {
+        assert installations == {
             "base": Installation("/environments/1/bin/python", ours),
             "candidate": Installation("/environments/2/bin/python", ours),
         }
@@ -111,9 +111,8 @@ def test_each_set_of_packages_has_an_environment(built):
 def test_each_side_has_its_variables(built, installed, sides):
     installed(numba="0.62.1")
     envs = ({"A": "1"}, {"A": "2", "B": ""})
-    with comparison(*sides, implementations=("numba",), envs=envs) as result:
-        plan = result.plan
-    (pairing,) = plan.pairings
+    with comparison(*sides, implementations=("numba",), envs=envs) as (plan, _):
+        (pairing,) = plan.pairings
     assert (pairing.baseline.env, pairing.candidate.env) == envs
     assert (plan.baseline.env, plan.candidate.env) == envs
     if sides[0] == sides[1]:
@@ -123,8 +122,8 @@ def test_each_side_has_its_variables(built, installed, sides):
 @pytest.mark.parametrize("order", [("numba==0.61", "."), (".", "numba==0.61")])
 def test_tree_becomes_the_installed_packages(built, installed, order):
     installed(numba="0.62.1")
-    with comparison(*order) as result:
-        sides = dict(zip(order, (result.plan.baseline, result.plan.candidate), strict=True))
+    with comparison(*order) as (plan, _):
+        sides = dict(zip(order, (plan.baseline, plan.candidate), strict=True))
     assert sides == {
         name: Version(release, "packages", requirements=(release,))
         for name, release in ((".", "numba==0.62.1"), ("numba==0.61", "numba==0.61"))
@@ -137,18 +136,18 @@ def test_tree_becomes_the_installed_packages(built, installed, order):
 
 def test_tree_pins_all_packages_of_the_other_side(built, installed):
     installed(keras="3.11.0", torch="2.9.1+cpu")
-    with comparison("torch==2.8 keras==3.9", ".", implementations=("keras-torch",)) as result:
-        assert result.plan.candidate.name == "keras==3.11.0 torch==2.9.1+cpu"
+    with comparison("torch==2.8 keras==3.9", ".", implementations=("keras-torch",)) as (plan, _):
+        assert plan.candidate.name == "keras==3.11.0 torch==2.9.1+cpu"
         # pip may not find the local build.
-        assert result.plan.candidate.requirements == ("keras==3.11.0", "torch>=2.9.1,<=2.9.1")
+        assert plan.candidate.requirements == ("keras==3.11.0", "torch>=2.9.1,<=2.9.1")
 
 
 def test_interpreter_runs_its_side(program):
     python = program("python", f'exec {shlex.quote(sys.executable)} "$@"')
-    with comparison(str(python), ".", implementations=("numpy",)) as result:
-        assert result.installations["base"].python == str(python)
-        assert result.installations["candidate"] == Installation()
-        assert result.plan.baseline.kind == "interpreter"
+    with comparison(str(python), ".", implementations=("numpy",)) as (plan, installations):
+        assert installations["base"].python == str(python)
+        assert installations["candidate"] == Installation()
+        assert plan.baseline.kind == "interpreter"
 
 
 @pytest.mark.parametrize(

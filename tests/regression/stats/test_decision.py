@@ -45,7 +45,7 @@ ABOVE, BELOW = math.nextafter(1.02, 2), math.nextafter(1 / 1.02, 0)
     ],
 )
 def test_verdict_at_and_beyond_each_border(difference, verdict):
-    judged = decide_metric(difference, RULE, difference.p_slower, difference.p_faster)
+    judged = decide_metric(difference.ratio, RULE, difference.p_slower, difference.p_faster)
     assert judged == verdict
 
 

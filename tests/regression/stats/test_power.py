@@ -18,7 +18,7 @@ def calls_slowdown(logs, looks, rule):
     for count in looks:
         difference = compare_pairs(logs[:count], looks, rule.alpha_per_test)
         p_values = (rule.family * p for p in (difference.p_slower, difference.p_faster))
-        if decide_metric(difference, rule, *p_values) == "slower":
+        if decide_metric(difference.ratio, rule, *p_values) == "slower":
             return True
     return False
 

@@ -96,11 +96,6 @@ def test_rejection_at_an_early_look_stays():
     assert compare_pairs(logs, (60,), 0.01).p_slower > 0.01
 
 
-def test_no_pairs_raise():
-    with pytest.raises(ValueError, match="no pairs"):
-        compare_pairs([], (10,), 0.01)
-
-
 # ----- simulated comparisons
 
 
