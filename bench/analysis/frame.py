@@ -45,14 +45,13 @@ def load_frame(folder: Path) -> pd.DataFrame:
     for record in records:
         if isinstance(record, TrialRecord):
             case, epochs = record.case, record.epoch_seconds
-            environment = environments[record.environment]
             rows.append(
                 {
                     **{name: getattr(case, name) for name in CASE_COLUMNS},
                     **{name: getattr(record, name) for name in RECORD_COLUMNS},
                     "env": format_env(case.env),
-                    "framework_version": describe_framework(case, environment),
-                    "machine": environment.machine.get("name"),
+                    "framework_version": describe_framework(record, environments),
+                    "machine": environments[record.environment].machine.get("name"),
                     "median_epoch_seconds": median(epochs) if epochs else None,
                     **{
                         name: parity.error if (parity := getattr(record, field)) else None

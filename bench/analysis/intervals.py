@@ -62,9 +62,7 @@ class Interval:
 
     def excludes(self, value: float) -> bool:
         """Return whether the interval has bounds and lies above or below the value."""
-        if self.low is None or self.high is None:
-            return False
-        return self.low > value or self.high < value
+        return self.low is not None and self.high is not None and not self.low <= value <= self.high
 
     def is_within(self, share: float) -> bool:
         """Return whether both bounds exist and differ from the mean by at most this factor."""

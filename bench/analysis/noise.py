@@ -35,6 +35,8 @@ LIMITS = {
 }
 
 Conditions = Mapping[str, float | None]
+# Of a record whose environment is not at hand.
+UNKNOWN = Environment(id="", machine={}, software={}, suite={}, variables={}, data={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,8 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     trials = [
         record for record in records if isinstance(record, TrialRecord) and record.status == "ok"
     ]
-    medians = pd.DataFrame(
-        {
-            "case": [trial.case.slug for trial in trials],
-            "round": [trial.round for trial in trials],
-            "log": [math.log(median(trial.epoch_seconds)) for trial in trials],
-        }
-    )
+    times = [(t.case.slug, t.round, math.log(median(t.epoch_seconds))) for t in trials]
+    medians = pd.DataFrame(times, columns=["case", "round", "log"])
     # The variances of the processes' log epochs are pooled by their degrees of freedom.
     logs = [np.log(trial.epoch_seconds) for trial in trials]
     freedom = sum(len(epochs) - 1 for epochs in logs)
@@ -185,8 +182,7 @@ def compute_share(
     for trial in trials:
         seconds, elapsed = trial.conditions.get(name), trial.conditions.get("seconds")
         if seconds is not None and elapsed:
-            environment = environments.get(trial.environment)
-            machine = environment.machine if environment else {}
+            machine = environments.get(trial.environment, UNKNOWN).machine
             processors = machine.get("processors") or machine.get("cores") or trial.case.threads
             part += seconds
             whole += elapsed * float(processors)

@@ -165,10 +165,8 @@ def compare_all(
     rows: Iterable[Row],
     list_times: Callable[[Row], Mapping[int, float]] = lambda row: row.epochs_by_round,
 ) -> Ranking[str]:
-    """Compare comparable rows by their slugs: their epochs, or other times by round."""
-    return Ranking(
-        {row.case.slug: (times, row.traits) for row in rows if (times := list_times(row))}
-    )
+    """Compare comparable rows by their slugs: their epochs, or other times that each has."""
+    return Ranking({row.case.slug: (list_times(row), row.traits) for row in rows})
 
 
 def compare_to_fastest(
@@ -187,7 +185,7 @@ def compare_to_fastest(
     compared = {}
     for group in groups.values():
         table = compare_all(group, list_times)
-        fastest = table.fastest if table.typical else ""
+        fastest = table.fastest
         for slug, typical in table.typical.items():
             compared[group[0].machine, slug] = table.estimate(slug, fastest), typical
     return compared

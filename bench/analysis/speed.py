@@ -79,7 +79,7 @@ def tabulate_epochs(records: Iterable[Record]) -> pd.DataFrame:
     kernel, log: natural logarithms of the kernel around an epoch and of the epoch, in seconds. Only
     of successful trials on a CPU: the kernel says nothing of a GPU's speed.
     """
-    frames = [pd.DataFrame({"case": [], "round": [], "kernel": [], "log": []})]
+    rows: list[tuple[str, int, float, float]] = []
     for record in records:
         if (
             isinstance(record, TrialRecord)
@@ -87,18 +87,10 @@ def tabulate_epochs(records: Iterable[Record]) -> pd.DataFrame:
             and record.case.device == "cpu"
             and len(record.kernel_seconds) == len(record.epoch_seconds) + 1
         ):
-            kernels = np.log(record.kernel_seconds)
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "case": record.case.slug,
-                        "round": record.round,
-                        "kernel": (kernels[:-1] + kernels[1:]) / 2,
-                        "log": np.log(record.epoch_seconds),
-                    }
-                )
-            )
-    return pd.concat(frames[1:] or frames, ignore_index=True)
+            kernels, logs = np.log(record.kernel_seconds), np.log(record.epoch_seconds)
+            for kernel, log in zip((kernels[:-1] + kernels[1:]) / 2, logs, strict=True):
+                rows.append((record.case.slug, record.round, kernel, log))
+    return pd.DataFrame(rows, columns=["case", "round", "kernel", "log"])
 
 
 def estimate_slopes(epochs: pd.DataFrame) -> "pd.Series[float]":

@@ -58,7 +58,7 @@ def find_frontier(rows: Sequence[Row]) -> list[Lead]:
     totals = np.stack([sum_typical(row) for row in started])
     first = totals.argmin(axis=0)
     starts = compare_all(started, lambda row: row.start.by_round)
-    epochs = compare_all(row for row in rows if row.ranked)
+    epochs = compare_all(started)
     alone = all(starts.is_slower(row.case.slug, started[0].case.slug) for row in started[1:])
     leads = [Lead(started[first[0]], 1, alone)]
     for number in np.flatnonzero(np.diff(first)) + 1:

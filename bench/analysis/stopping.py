@@ -9,20 +9,15 @@ from bench.records.schema import Record, Run, StoppingRule
 
 
 def find_settled(run: Run, records: Sequence[Record], rule: StoppingRule) -> set[str]:
-    """Return the slugs of the cases that a rule measures no further. run: with chosen threads."""
-    slugs = {case.slug for case in run.cases}
-    kept = [record for record in keep_one_state(records) if record.case.slug in slugs]
-    rows = summarize(kept, {}, run)
-    return apply_rule(rule, rows)
-
-
-def apply_rule(rule: StoppingRule, rows: Sequence[Row]) -> set[str]:
-    """Return the slugs of the rows that a rule measures no further; rows: in table order.
+    """Return the slugs of the cases that a rule measures no further. run: with chosen threads.
 
     Each round measures the fastest row of each style, so that its rivals have no round without it.
     A row that cannot be ranked is settled: another process would not change that, or take as long
     again to reach its time limit.
     """
+    slugs = {case.slug for case in run.cases}
+    kept = [record for record in keep_one_state(records) if record.case.slug in slugs]
+    rows = summarize(kept, {}, run)
     tied = {row.case.slug for pair in find_ties(rows) for row in pair}
     leading = {row.case.slug for row in rows if row.ranked and _leads(row, rows)}
     return {

@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import repeat
 from statistics import fmean, median
 
@@ -21,11 +22,11 @@ from bench.analysis.intervals import (
     estimate_typical,
     share_noise,
 )
-from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, compute_share
+from bench.analysis.noise import MAX_OTHERS, MAX_STEAL, UNKNOWN, compute_share
 from bench.analysis.roofline import find_rooflines
 from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.planning.cases import list_distributions
-from bench.records.schema import TOLERANCE, Case, Environment, Record, Run, TrialRecord
+from bench.records.schema import TOLERANCE, Case, CaseRecord, Environment, Record, Run, TrialRecord
 
 START_PARTS = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
@@ -69,16 +70,8 @@ class Start:
     first_epoch: float | None
     warm_ups: Sequence[float]  # the first timed epoch over the median one of its process
     noise: TableNoise | None = None  # see ``Row``
-
-    @property
-    def warm(self) -> Interval | None:
-        """Seconds of the typical start with the compile caches of another process."""
-        return _estimate(self.warm_by_round.values(), self.noise)
-
-    @property
-    def warm_up(self) -> Interval | None:
-        """The typical first timed epoch, over the median one of its process."""
-        return _estimate(self.warm_ups, self.noise)
+    warm: Interval | None = None  # the typical one of warm_by_round
+    warm_up: Interval | None = None  # the typical one of warm_ups
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +81,8 @@ class Prediction:
     by_round: Mapping[int, float]
     single_by_round: Mapping[int, float]
     images: int | None  # number of test images
-    noise: TableNoise | None = None  # see ``Row``
-    single_noise: TableNoise | None = None  # see ``Row``
-
-    @property
-    def typical(self) -> Interval | None:
-        """Seconds of the typical prediction of the test images."""
-        return _estimate(self.by_round.values(), self.noise)
-
-    @property
-    def single(self) -> Interval | None:
-        """Seconds of the typical prediction of one image."""
-        return _estimate(self.single_by_round.values(), self.single_noise)
+    typical: Interval | None = None  # the typical one of by_round
+    single: Interval | None = None  # the typical one of single_by_round
 
     @property
     def per_second(self) -> float | None:
@@ -276,24 +259,21 @@ def summarize(
     scored = _select_scored(by_case)
     rows = []
     for slug, trials in by_case.items():
-        case, environment = _find_whole(trials), environments.get(trials[0].environment)
+        case = _find_whole(trials)
         size = _identify_size(case, varied)
-        data = environment.data if environment else {}
-        features, classes = data.get("features"), data.get("classes")
-        resources = (case.device, case.threads)
-        least = None
-        if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
-            least = rooflines[resources].epoch_seconds(case, features, classes)
-        adjusted = adjustment.seconds.get(slug, {})
-        parts = trials, scored[slug], environment, adjusted
+        parts = trials, scored[slug], environments, adjustment.seconds.get(slug, {})
         row = _summarize_case(*parts, size=size, swept=size != first[case.workload])
-        least = least if row.succeeded else None
-        rows.append(replace(row, roofline_seconds=least))
+        data = environments.get(trials[0].environment, UNKNOWN).data
+        features, classes = data.get("features"), data.get("classes")
+        roofline = rooflines.get((case.device, case.threads)) if row.succeeded else None
+        if roofline and isinstance(features, int) and isinstance(classes, int):
+            row = replace(row, roofline_seconds=roofline.epoch_seconds(case, features, classes))
+        rows.append(row)
     return sorted(_share_noise(rows), key=place_row)
 
 
 def _share_noise(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield rows whose intervals know the noise of their tables."""
+    """Yield rows with their intervals, which know the noise of their tables."""
     tables: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         tables[row.case.workload, row.case.device, row.size].append(row)
@@ -304,12 +284,17 @@ def _share_noise(rows: Iterable[Row]) -> Iterator[Row]:
         ]
         for row in table:
             epochs, starts, predictions, singles = (noise[id(row)] for noise in noises)
+            start, prediction = row.start, row.prediction
+            warm = _estimate(start.warm_by_round.values(), starts)
+            warm_up = _estimate(start.warm_ups, starts)
+            typical = _estimate(prediction.by_round.values(), predictions)
+            single = _estimate(prediction.single_by_round.values(), singles)
             yield replace(
                 row,
                 epoch=_estimate(row.epochs_by_round.values(), epochs),
                 noise=epochs,
-                start=replace(row.start, noise=starts),
-                prediction=replace(row.prediction, noise=predictions, single_noise=singles),
+                start=replace(start, noise=starts, warm=warm, warm_up=warm_up),
+                prediction=replace(prediction, typical=typical, single=single),
             )
 
 
@@ -405,7 +390,7 @@ def place_row(row: Row) -> tuple[object, ...]:
 def _summarize_case(
     trials: Sequence[TrialRecord],
     scored: Sequence[TrialRecord],
-    environment: Environment | None,
+    environments: Mapping[str, Environment],
     adjusted: Mapping[int, float],
     *,
     size: tuple[int, int, int],
@@ -422,17 +407,17 @@ def _summarize_case(
         case=case,
         size=size,
         swept=swept,
-        version=describe_framework(case, environment),
+        version=describe_framework(trials[0], environments),
         rounds=len({trial.round for trial in trials}),
         epochs_by_round={**medians, **adjusted},
-        waits=_find_waits(good, environment) if case.device == "cpu" else None,
+        waits=_find_waits(good, environments) if case.device == "cpu" else None,
         start=_summarize_starts(good),
         prediction=Prediction(
             by_round={t.round: median(t.predict_seconds) for t in good if t.predict_seconds},
             single_by_round={
                 t.round: median(t.predict_one_seconds) for t in good if t.predict_one_seconds
             },
-            images=environment.data.get("test_images") if environment else None,
+            images=environments.get(trials[0].environment, UNKNOWN).data.get("test_images"),
         ),
         memory=_summarize_memory(good),
         accuracy=Accuracy(
@@ -471,12 +456,13 @@ def _summarize_starts(good: Sequence[TrialRecord]) -> Start:
 def _summarize_memory(good: Sequence[TrialRecord]) -> Memory:
     """Return the memory of successful trials; compilation counts, so those that found it do not."""
     cold = [trial for trial in good if not trial.found_cache_bytes]
-    peaks = {
-        phase: _mean(trial.phase_rss_bytes.get(phase) or None for trial in cold)
-        for phase in dict.fromkeys(phase for trial in cold for phase in trial.phase_rss_bytes)
-    }
+    peaks: dict[str, list[float]] = defaultdict(list)
+    for trial in cold:
+        for phase, peak in trial.phase_rss_bytes.items():
+            if peak:
+                peaks[phase].append(peak)
     return Memory(
-        by_phase={phase: peak for phase, peak in peaks.items() if peak is not None},
+        by_phase={phase: fmean(of_trials) for phase, of_trials in peaks.items()},
         peak_bytes=_mean(trial.peak_rss_bytes for trial in cold),
         device_bytes=_mean(trial.peak_device_bytes for trial in good),
         framework_bytes=_mean(
@@ -485,7 +471,9 @@ def _summarize_memory(good: Sequence[TrialRecord]) -> Memory:
     )
 
 
-def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) -> Waits | None:
+def _find_waits(
+    trials: Iterable[TrialRecord], environments: Mapping[str, Environment]
+) -> Waits | None:
     """Return how the epochs of some trials wait; None if few of them do.
 
     Trials of which it is not known are left out: a program that waits for a core which another
@@ -496,8 +484,10 @@ def _find_waits(trials: Iterable[TrialRecord], environment: Environment | None) 
     for trial in trials:
         delays = trial.epoch_delay_seconds
         takers = {"steal_seconds": MAX_STEAL} | ({} if delays else {"others_seconds": MAX_OTHERS})
-        by_id = {trial.environment: environment} if environment else {}
-        if any((compute_share([trial], by_id, name) or 0) > most for name, most in takers.items()):
+        if any(
+            (compute_share([trial], environments, name) or 0) > most
+            for name, most in takers.items()
+        ):
             continue
         for took, cpu, delay in zip(
             trial.epoch_seconds, trial.epoch_cpu_seconds, delays or repeat(0.0), strict=False
@@ -545,20 +535,19 @@ def _list_failures(trials: Iterable[TrialRecord]) -> list[tuple[str, str]]:
     return faults
 
 
-def _median(seconds: Iterable[float | None]) -> float | None:
-    recorded = [value for value in seconds if value is not None]
-    return median(recorded) if recorded else None
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
+def _average(find: Callable[[list[float]], float], values: Iterable[float | None]) -> float | None:
+    """Return the mean or the median of the values that were recorded, if any was."""
     recorded = [value for value in values if value is not None]
-    return fmean(recorded) if recorded else None
+    return find(recorded) if recorded else None
 
 
-def describe_framework(case: Case, environment: Environment | None) -> str:
+_mean, _median = partial(_average, fmean), partial(_average, median)
+
+
+def describe_framework(record: CaseRecord, environments: Mapping[str, Environment]) -> str:
     """Return the framework's name and version, and for Keras its backend's too."""
-    if not case.framework:
+    if not record.case.framework:
         return "own file"
-    versions = environment.software.get("distributions", {}) if environment else {}
-    names = list_distributions(case)
+    software = environments.get(record.environment, UNKNOWN).software
+    versions, names = software.get("distributions", {}), list_distributions(record.case)
     return ", ".join(f"{name} {versions.get(name, '(absent)')}" for name in names)

@@ -51,7 +51,7 @@ def compare_textbook(
         TextbookRow(
             name=record.case.implementation,
             quantity=quantity,
-            version=describe_framework(record.case, environments.get(record.environment)),
+            version=describe_framework(record, environments),
             published=value,
             tolerance=tolerance,
             measured=record.quantities.get(quantity),

@@ -32,11 +32,6 @@ class ExportedCase:
     trials: tuple[TrialRecord, ...]  # the successful ones by round
     environment: Environment  # of the first trial
 
-    @property
-    def name(self) -> str:
-        """A name that is the same in every run, and safe in a path or a URL."""
-        return self.row.case.slug
-
 
 def select_timed(run: LoadedRun) -> list[ExportedCase]:
     """Return the cases of a run that have times, by name. Raises UserError if there is none."""
@@ -55,7 +50,7 @@ def select_timed(run: LoadedRun) -> list[ExportedCase]:
             cases.append(ExportedCase(row, row.epoch, trials, environment))
     if not cases:
         raise UserError("there is nothing to export: no trial of this run succeeded. Measure again")
-    return sorted(cases, key=lambda case: case.name)
+    return sorted(cases, key=lambda case: case.row.case.slug)
 
 
 def list_omissions(run: LoadedRun) -> list[str]:
@@ -129,9 +124,10 @@ def _export_case(exported: ExportedCase) -> dict[str, object]:
     row, epoch = exported.row, exported.epoch
     case = row.case
     return {
-        "group": exported.name.replace(f"{case.implementation}-", "", 1),
-        "name": exported.name,
-        "fullname": exported.name,
+        # The slug is the same in every run, and safe in a path or a URL.
+        "group": case.slug.replace(f"{case.implementation}-", "", 1),
+        "name": case.slug,
+        "fullname": case.slug,
         "params": {name: getattr(case, name) for name in PARAMS},
         "param": case.implementation,
         "extra_info": {
@@ -211,7 +207,7 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
     machine, software = case.environment.machine, case.environment.software
     interpreter = software.get("interpreter")
     facts = {
-        "name": case.name,
+        "name": case.row.case.slug,
         "description": case.row.version,
         "cpu_model_name": machine.get("cpu"),
         "cpu_count": machine.get("processors"),

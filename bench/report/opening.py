@@ -186,8 +186,7 @@ def list_trainings(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
             models = count_models(name)
             groups[f"m{models}"] = f", {models:,} models at once", select_started(others, shown)
     for size in list_batches(run, rows)[1:]:
-        others = select_softmax(list_swept(run, rows))
-        others = [row for row in others if row.case.batch_size == size]
+        others = [row for row in list_swept(run, rows) if row.case.batch_size == size]
         groups[f"b{size}"] = f", batches of {size:,}", select_started(others, shown)
     for count, (key, (words, group)) in product(CHOICES, groups.items()):
         trained = f"{count:,} epoch{'s are' if count > 1 else ' is'} trained{words}"
@@ -216,10 +215,10 @@ def list_quantities(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
             row for row in select_softmax(select_ranked(run.rows, name)) if row.size == rows[0].size
         ]
         more[name] = (f"An epoch of the workload {name}, once running", time_epochs(others))
-    single = [(row, row.prediction.single_by_round) for row in rows]
-    more["one"] = ("The label of one image", [Timing(row, times) for row, times in single])
-    peaks = [(row, {0: row.memory.peak_bytes or 0.0}) for row in rows]
-    more["memory"] = ("Peak memory", [Timing(row, sizes) for row, sizes in peaks])
+    single = [Timing(row, row.prediction.single_by_round) for row in rows]
+    more["one"] = ("The label of one image", single)
+    peaks = [Timing(row, {0: row.memory.peak_bytes or 0.0}) for row in rows]
+    more["memory"] = ("Peak memory", peaks)
     for key, (caption, candidates) in more.items():
         timings = [row for row in candidates if row.name in shown and any(row.by_round.values())]
         if len(timings) > 1:
@@ -227,13 +226,12 @@ def list_quantities(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
 
 
 def list_swept(run: LoadedRun, rows: Sequence[Row]) -> list[Row]:
-    """Return ranked rows of the first workload that differ from the first of rows in batch size."""
+    """Return softmax rows of the first workload that differ from rows in batch size alone."""
     first = rows[0].case
     return [
         row
-        for row in run.rows
+        for row in select_softmax(run.rows)
         if row.swept
-        and row.ranked
         and (row.case.workload, row.case.threads, row.case.samples, row.case.device)
         == (first.workload, first.threads, first.samples, first.device)
     ]

@@ -67,7 +67,7 @@ class LoadedRun:
     @property
     def workload(self) -> str:
         """The workload that was chosen first: it has most rounds, and the sweep."""
-        return self.plan.cases[0].workload if self.plan.cases else ""
+        return self.plan.cases[0].workload
 
     @property
     def on_gpu(self) -> bool:

@@ -107,9 +107,11 @@ def format_mebibytes(value: float | None) -> str:
     return ABSENT if value is None else f"{format_number(value / 2**20)} MiB"
 
 
-def format_share(value: float | None) -> str:
-    """Return an accuracy with four decimals: one image in 10,000."""
-    return ABSENT if value is None else f"{value:.4f}"
+def format_share(value: Interval | float | None) -> str:
+    """Return an accuracy with four decimals, one image in 10,000; with its least and largest."""
+    if not isinstance(value, Interval):
+        return ABSENT if value is None else f"{value:.4f}"
+    return f"{value.mean:.4f} [{value.low:.4f}, {value.high:.4f}]"
 
 
 def format_percent(value: float | None) -> str:
@@ -119,7 +121,7 @@ def format_percent(value: float | None) -> str:
 
 def format_error(value: float | None) -> str:
     """Return a small relative error: 1.8 × 10⁻⁶."""
-    if value is None or not value or not isfinite(value):
+    if not value or not isfinite(value):
         return ABSENT if value is None else f"{value:g}"
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"

@@ -48,18 +48,6 @@ def list_numbers(heading: str, values: Iterable[CellValue], scale: float = 1.0) 
     return _list_values(heading, values, partial(numbers.format_interval, scale=scale))
 
 
-def list_accuracies(heading: str, accuracies: Iterable[CellValue]) -> Column:
-    """Return a column of accuracies, with the least and the largest if there are several seeds."""
-
-    def format_cell(value: Interval | float) -> str:
-        if not isinstance(value, Interval):
-            return numbers.format_share(value)
-        mean, low, high = map(numbers.format_share, (value.mean, value.low, value.high))
-        return f"{mean} [{low}, {high}]"
-
-    return _list_values(heading, accuracies, format_cell)
-
-
 def list_errors(heading: str, errors: Iterable[float | None]) -> Column:
     """Return a column of parity errors in millionths."""
     heading = f"{heading}, × 10⁻⁶"
@@ -76,8 +64,10 @@ def _list_values(
     return Column(heading, cells, keys)
 
 
-# Columns of whole numbers, of ratios, and of shares in percent, which the heading names.
+# Columns of whole numbers, of accuracies, of ratios, and of shares in percent, which the heading
+# names.
 list_counts = partial(_list_values, format_cell="{:,}".format)
+list_accuracies = partial(_list_values, format_cell=numbers.format_share)
 list_factors = partial(_list_values, format_cell=numbers.format_factor)
 list_percents = partial(
     _list_values, format_cell=lambda share: numbers.format_number(100 * share, 2)

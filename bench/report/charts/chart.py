@@ -85,14 +85,10 @@ def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | Non
 
 
 def draw_width(specification: Mapping[str, Any], room: int) -> str:
-    """Draw a chart of this width in pixels.
-
-    The size of legends is only known when they are drawn: what is too wide is drawn again, with
-    one column of legends.
-    """
+    """Draw a chart of this width in pixels."""
     fitted = fit_width(specification, room)
     title = fitted["spec"]["width"] if "spec" in fitted else room
-    config: dict[str, Any] = {
+    config = {
         "padding": {"left": 18, "top": 4, "right": 14, "bottom": 4},
         "mark": {"aria": False},
         "title": {"aria": False},
@@ -109,17 +105,12 @@ def draw_width(specification: Mapping[str, Any], room: int) -> str:
         "legend": {
             "aria": False,
             "labelFontSize": 11,
+            "columns": (room - 150) // 90,
             "columnPadding": 20,
             "labelLimit": room - 60,
         },
     }
-    for columns in (max(1, (room - 150) // 90), 1):
-        config["legend"]["columns"] = columns
-        svg = render_svg(fitted, config)
-        match = re.match(r'<svg[^>]* width="([0-9]+)', svg)
-        if match and int(match[1]) <= room:
-            break
-    return svg
+    return render_svg(fitted, config)
 
 
 def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
@@ -127,10 +118,9 @@ def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
     if "facet" not in specification:
         autosize = {"type": "fit-x", "contains": "padding"}
         return {**specification, "width": room, "autosize": autosize}
-    data, panel = specification["data"], specification["spec"]
+    points, panel = specification["data"]["values"], specification["spec"]
     if any(layer["mark"]["type"] == "image" for layer in panel["layer"]):
         return dict(specification)  # images are placed by pixels, and their rows fit everywhere
-    points = data["values"] if "values" in data else specification["datasets"][data["name"]]
     panels = len({point[specification["facet"]["field"]] for point in points})
     columns = max(1, min(panels, specification["columns"], room // _PANEL))
     widest = min(_GROWTH * panel["width"], room // columns - _LABELS)

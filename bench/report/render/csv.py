@@ -46,11 +46,9 @@ def _escape(value: object) -> object:
 
 def _list_ends(name: str, interval: Interval | None) -> dict[str, float | None]:
     """Return the columns of an interval: its mean and its ends."""
-    return {
-        name: interval.mean if interval else None,
-        f"{name}_low": interval.low if interval else None,
-        f"{name}_high": interval.high if interval else None,
-    }
+    if interval is None:
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _list_values(row: Row, ratio: Interval | None) -> dict[str, object]:

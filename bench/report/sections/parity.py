@@ -61,11 +61,7 @@ def describe_accuracy(rows: Sequence[Row]) -> str:
     subject = f"after {epochs} epochs all {len(first)} softmax programs have"
     if len(shares) == 1:
         return f"{subject} the same test accuracy, {shares[0]}."
-    text = f"{subject} test accuracies between {shares[0]} and {shares[-1]}"
-    groups = {(row.case.threads, numbers.format_share(row.accuracy.test)) for row in first}
-    if len(groups) == len({threads for threads, _ in groups}):
-        text += ": with another number of threads they had other orders of the images"
-    return f"{text}."
+    return f"{subject} test accuracies between {shares[0]} and {shares[-1]}."
 
 
 def describe_epochs(rows: Sequence[Row]) -> str:
@@ -108,7 +104,7 @@ def tabulate_parity(rows: Sequence[Row], workload: str, suite: str) -> list[Tabl
         tables.list_counts("sizes", [len(group) for _, group in ordered]),
         tables.Column("margin, ×", [_describe_margin(error) for error in worst], worst),
     ]
-    if all(len(group) == 1 for group in at_first) and len(ordered) == len(rows):
+    if len(ordered) == len(rows):
         columns = [columns[0], columns[1], columns[4]]
     sizes = SIZES_NOTE if len(columns) > 3 else ""
     files = [name_file(group[0].case) for _, group in ordered]

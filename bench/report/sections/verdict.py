@@ -265,8 +265,12 @@ def write_headline(rows: Sequence[Row], of: str = "") -> str:
 
     rows: of one workload at one size on one machine. of: words that name the workload.
     """
-    first = "".join(describe_first(timings)) if (timings := time_epochs(rows)) else ""
-    return f"An epoch{of}, once running: {first}." if first else NO_PROGRAM
+    timings = time_epochs(rows)
+    return (
+        f"An epoch{of}, once running: {''.join(describe_first(timings))}."
+        if timings
+        else NO_PROGRAM
+    )
 
 
 def write_frontier(stretches: Sequence[Lead]) -> str:

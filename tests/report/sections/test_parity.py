@@ -66,15 +66,6 @@ def test_test_accuracies_are_the_same_or_have_a_range(load):
     ]
 
 
-def test_other_orders_explain_other_accuracies(load):
-    records = [
-        *with_error(1e-6, case("t1", threads=1), test_accuracy=[0.8] * 5),
-        *with_error(1e-6, case("t2", threads=2), test_accuracy=[0.81] * 5),
-    ]
-    why, _ = describe_parity(load(*records)).remarks
-    assert why.endswith("with another number of threads they had other orders of the images.")
-
-
 def test_remark_has_the_accuracies_after_each_epoch():
     rest = trials(case("c", objective="one-vs-rest"), 0.1)
     records = [

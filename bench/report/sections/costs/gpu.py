@@ -92,13 +92,13 @@ def describe_speedups(pairs: Sequence[DeviceComparison], *, at_best: bool) -> st
     speedups = [pair.training for pair in pairs if pair.training]
     if not speedups or any(speedup.low is None for speedup in speedups):
         return ""
-    faster = sum(speedup.excludes(1) and speedup.mean > 1 for speedup in speedups)
-    slower = sum(speedup.excludes(1) and speedup.mean < 1 for speedup in speedups)
+    certain = [speedup.mean for speedup in speedups if speedup.excludes(1)]
+    faster = sum(mean > 1 for mean in certain)
     batch_size = next(iter(pairs[0].rows.values())).case.batch_size
     return (
         f"At batch size {batch_size:,} the GPU trains {faster} of {len(speedups)} programs "
-        f"certainly faster than the CPU{'' if at_best else UNTUNED_BRIEF}, and {slower} certainly "
-        "slower."
+        f"certainly faster than the CPU{'' if at_best else UNTUNED_BRIEF}, and "
+        f"{len(certain) - faster} certainly slower."
     )
 
 

@@ -39,7 +39,7 @@ def describe_roofline(run: LoadedRun) -> Section:
     # Older environments do not give the number of features.
     recorded = (environment.data.get("features") for environment in run.environments.values())
     features = next((number for number in recorded if isinstance(number, int)), 0)
-    image_bytes = 4 * features * run.plan.cases[0].samples if run.plan.cases else 0
+    image_bytes = 4 * features * run.plan.cases[0].samples
     rooflines = find_rooflines(run.records)
     table_list = [tabulate_roofline(rooflines, image_bytes)] if rooflines else []
     empty = "No probe succeeded." if run.plan.rooflines else NO_PROBE
@@ -100,9 +100,8 @@ def describe_imports(rows: Sequence[Row]) -> str:
     imported = [row for row in rows if row.case.device == "cpu" and "import" in row.memory.by_phase]
     if len(imported) < 2:
         return ""
-    by_slug = {row.case.slug: row.memory.imported_bytes for row in imported}
-    imported.sort(key=lambda row: by_slug[row.case.slug])
-    sizes = quote_known(imported, lambda row: numbers.format_mebibytes(by_slug[row.case.slug]))
+    imported.sort(key=lambda row: row.memory.imported_bytes)
+    sizes = quote_known(imported, lambda row: numbers.format_mebibytes(row.memory.imported_bytes))
     return f"Memory after the import, without the data: {sizes}."
 
 

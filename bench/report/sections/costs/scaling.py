@@ -78,7 +78,7 @@ def describe_threads(run: LoadedRun) -> Section:
         return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
     table_list = tabulate_threads(speedups, TRIED_NOTE if tried else THREADS_NOTE)
     remarks += list_impossible(speedups)
-    first = run.plan.cases[0].batch_size if run.plan.cases else 0
+    first = run.plan.cases[0].batch_size
     if first not in {pair.single.case.batch_size for pair in speedups}:
         remarks.append(NOT_AT_FIRST.format(first))
     finding = describe_thread_speedups(speedups)
@@ -182,12 +182,10 @@ def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> list[Table
 
 def _describe_speedup(pair: ThreadSpeedup, scale: float) -> str:
     """Return the speedup, and the times of which it is the ratio."""
-    times = [
-        numbers.format_number(row.epoch.mean * scale)
-        for row in (pair.single, pair.multiple)
-        if row.epoch
-    ]
-    return f"{numbers.format_factor(pair.speedup)} ({', '.join(times)})"
+    single, multiple = (
+        numbers.format_number(row.typical_seconds * scale) for row in (pair.single, pair.multiple)
+    )
+    return f"{numbers.format_factor(pair.speedup)} ({single}, {multiple})"
 
 
 def chart_by_batch_size(sweep: Sequence[Row], crossovers: Iterable[Crossover], title: str) -> Any:

@@ -65,8 +65,6 @@ def describe_steps(run: LoadedRun) -> Section:
     One-vs-rest updates once a sample: its epoch over the number of batches would be no step.
     """
     rows = select_softmax(select_ranked(run.rows, run.workload))
-    if not rows:
-        return Section(TITLE, empty="No softmax program can be ranked.")
     costs = measure_steps(run.rows, run.plan)
     parts: list[Table] = []
     sentences: list[str] = []
@@ -75,7 +73,8 @@ def describe_steps(run: LoadedRun) -> Section:
         sentences += filter(None, [escape(describe_layers(group))])
     sentences += map(escape, describe_optimizers(run))
     text, finding = "\n\n".join(sentences), describe_halves(rows, costs) or describe_step(rows)
-    return Section(TITLE, parts, text=text, finding=finding)
+    empty = "No softmax program can be ranked."
+    return Section(TITLE, parts, empty, text=text, finding=finding)
 
 
 def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
@@ -85,9 +84,9 @@ def describe_halves(rows: Sequence[Row], costs: Mapping[str, StepCost]) -> str:
         for row in rows
         if (cost := costs.get(row.case.slug)) and cost.half_size
     }
-    measured = [row for row in rows if row.case.slug in sizes]
-    if len(measured) < 2:
+    if len(sizes) < 2:
         return ""
+    measured = [row for row in rows if row.case.slug in sizes]
     measured.sort(key=lambda row: sizes[row.case.slug])
     sizes_in_words = quote_known(
         measured, lambda row: f"about {numbers.format_number(sizes[row.case.slug], 1)}"
@@ -99,7 +98,7 @@ def describe_optimizers(run: LoadedRun) -> Iterator[str]:
     """Say what the optimizer of another workload certainly adds to a step, round by round."""
     rows = {row.case.slug: row for row in select_ranked(run.rows, run.workload)}
     others = [name for name in list_workloads(run.rows) if name in {*WORKLOADS} - {run.workload}]
-    for name in others if run.workload in WORKLOADS else ():
+    for name in others:
         added: dict[str, Interval] = {}
         for row in pick_known(select_softmax(select_ranked(run.rows, name))):
             if plain := rows.get(replace(row.case, workload=run.workload).slug):
@@ -165,14 +164,14 @@ def tabulate_steps(
         ),
         tables.list_numbers("n½, images", [cost.half_size if cost else None for cost in of_rows]),
     )
-    swept = [
-        row
+    by_slug = {
+        row.case.slug: row
         for row in all_rows
-        if row.epoch and row.case.workload == rows[0].case.workload and any(of_rows)
-    ]
-    swept = [row for row in swept if row.case.batch_size not in batch_sizes[:2]]
-    by_slug = {row.case.slug: row for row in swept}
-    sizes = sorted({row.case.batch_size for row in swept})
+        if row.epoch
+        and row.case.workload == rows[0].case.workload
+        and row.case.batch_size not in batch_sizes[:2]
+    }
+    sizes = sorted({row.case.batch_size for row in by_slug.values()})
     for size in dict.fromkeys((*sizes[:1], *sizes[-1:])):  # where they hold least
         others = [by_slug.get(replace(row.case, batch_size=size).slug) for row in rows]
         predicted = [

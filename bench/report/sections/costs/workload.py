@@ -186,10 +186,10 @@ def describe_ties(rows: Sequence[Row]) -> list[str]:
 
 
 def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:
-    """Return the measures up to a priority; machine, device and threads if rows need them."""
+    """Return the measures up to a priority; device and threads if rows need them."""
     measures = (
         PROGRAM,
-        *([MACHINE] if any(row.machine for row in rows) else []),
+        MACHINE,  # empty in a report of one run, whose table then leaves it out
         *([DEVICE] if len({row.case.device for row in rows}) > 1 else []),
         *([THREADS] if vary_threads(rows) else []),
         *MEASURES,

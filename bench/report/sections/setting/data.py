@@ -191,9 +191,8 @@ def _draw_row(pictures: Squares, names: Sequence[str], title: str, subtitle: str
 
 def _fold(pixels: NDArray[np.uint8]) -> Squares:
     """Reshape the pixels (n, features, 3) to square pictures."""
-    length = find_side(pixels.shape[1])
-    assert length is not None
-    return pixels.reshape(-1, length, length, 3)
+    side = math.isqrt(pixels.shape[1])
+    return pixels.reshape(-1, side, side, 3)
 
 
 def _encode_png(picture: NDArray[np.uint8]) -> str:

@@ -169,47 +169,33 @@ def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
     Of too many devices, the ranges alone.
     """
     names = pivot.programs
-    shown = problem.devices if len(problem.devices) <= MAX_COLUMNS else ()
     programs = [label_case(pivot.find_case(name)) for name in names]
+    ratios, times = [tables.list_words("program", names)], [tables.list_words("program", names)]
     cells = list_ratios(pivot, pivot.base)
-    headings = [*shown, f"range, × {pivot.base}"]
-    ratios = [
-        tables.Column(heading, texts, list(map(read_key, texts)))
-        for heading, texts in zip(
-            headings, zip(*(cells[name] for name in names), strict=True), strict=True
-        )
-    ]
+    headings = [*list_shown(pivot), f"range, × {pivot.base}"]
+    for heading, *texts in zip(headings, *(cells[name] for name in names), strict=True):
+        ratios.append(tables.Column(heading, texts, list(map(read_key, texts))))
     write = partial(numbers.format_interval, scale=1e3)
-    times = [
-        tables.list_words("program", names),
-        *(
-            tables.Column(
-                device,
-                [format_epoch(problem.rows[name].get(device), write) for name in names],
-                [
-                    row.typical_seconds if (row := pivot.rows[name].get(device)) else None
-                    for name in names
-                ],
-            )
-            for device in shown
-        ),
-        tables.Column(
-            "range, ms",
-            [format_range(*(1e3 * end for end in pivot.span_seconds(name))) for name in names],
-            [pivot.span_seconds(name)[0] for name in names],
-        ),
-    ]
+    for device in list_shown(pivot):
+        texts = [format_epoch(problem.rows[name].get(device), write) for name in names]
+        ranked = [pivot.rows[name].get(device) for name in names]
+        keys = [row.typical_seconds if row else None for row in ranked]
+        times.append(tables.Column(device, texts, keys))
+    spans = [pivot.span_seconds(name) for name in names]
+    texts = [format_range(1e3 * low, 1e3 * high) for low, high in spans]
+    times.append(tables.Column("range, ms", texts, [low for low, _ in spans]))
     return [
         tables.build_table(f"{title}, {problem.title}", columns, note, programs=programs)
         for title, columns, note in (
-            (
-                f"An epoch, × {pivot.base}",
-                [tables.list_words("program", names), *ratios],
-                RATIO_NOTE,
-            ),
+            (f"An epoch, × {pivot.base}", ratios, RATIO_NOTE),
             ("Milliseconds of an epoch", times, TIME_NOTE),
         )
     ]
+
+
+def list_shown(pivot: Pivot) -> Sequence[str]:
+    """Return the devices that have a column; none of too many."""
+    return pivot.machines if len(pivot.machines) <= MAX_COLUMNS else ()
 
 
 def list_ratios(pivot: Pivot, base: str) -> dict[str, list[str]]:
@@ -224,7 +210,7 @@ def list_ratios(pivot: Pivot, base: str) -> dict[str, list[str]]:
             numbers.format_interval(ratios[machine].without_bounds(), digits=2)
             if machine in ratios
             else numbers.ABSENT
-            for machine in (pivot.machines if len(pivot.machines) <= MAX_COLUMNS else ())
+            for machine in list_shown(pivot)
         ]
         cells[name] = [*texts, format_range(span.low, span.high) if span else numbers.ABSENT]
     return cells
@@ -242,8 +228,7 @@ def list_relative(runs: Sequence[LoadedRun]) -> Relative:
                 }
                 for base in pivot.programs
             }
-            first = problem.devices[0] if len(problem.devices) <= MAX_COLUMNS else "range, ×"
-            return Relative(first, cells)
+            return Relative(next(iter(list_shown(pivot)), "range, ×"), cells)
     return Relative()
 
 

@@ -160,7 +160,7 @@ def describe_textbook(runs: Sequence[LoadedRun]) -> Section:
 
 def describe_figures(rows: Sequence[TextbookRow]) -> str:
     """Say whether the judged figures are reproduced; empty if none was measured."""
-    judged = [row for row in rows if row.tolerance is not None and row.measured is not None]
+    judged = [row for row in rows if row.is_within_tolerance is not None]
     if not judged:
         return ""
     good = [row for row in judged if row.is_within_tolerance]
