@@ -221,15 +221,6 @@ def list_textbook_programs(cores: int) -> tuple[Case, ...]:
     )
 
 
-def list_probes(device: Device, threads: int) -> list[Case]:
-    """Return the roofline probes that run on a device, as cases."""
-    return [
-        make_case(probe, workload="roofline", device=device, threads=threads)
-        for probe in PROBES
-        if device in probe.devices
-    ]
-
-
 def list_rooflines(cases: Iterable[Case]) -> tuple[Case, ...]:
     """Return the roofline probes for every device and number of threads of the cases.
 
@@ -239,10 +230,10 @@ def list_rooflines(cases: Iterable[Case]) -> tuple[Case, ...]:
     frameworks = {"numpy", *(name for case in cases for name in list_distributions(case))}
     places = dict.fromkeys((case.device, case.threads) for case in cases)
     return tuple(
-        probe
+        make_case(probe, workload="roofline", device=device, threads=threads)
         for device, threads in places
-        for probe in list_probes(device, threads)
-        if device == "gpu" or probe.framework in frameworks
+        for probe in PROBES
+        if device in probe.devices and (device == "gpu" or probe.framework in frameworks)
     )
 
 

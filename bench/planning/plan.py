@@ -42,6 +42,15 @@ from implementations import IMPLEMENTATIONS, MANY
 # The share of a typical process within which the bounds of a complete row are.
 PRECISION = 0.05
 
+# What an option changes of a preset besides the value of its own name.
+IMPLIED: dict[str, dict[str, Any]] = {
+    "threads": {"try_all_cores": False},
+    "batch_sizes": {"second_batch_size": 0},
+    "epochs": {"lean_from": 0},
+    "rounds": {"lean_from": 0, "budget": None},
+    "sweep": {"sweep": True, "budget": None},
+}
+
 # Timed epochs of a lean trial: processes differ more than the epochs of one do.
 LEAN_EPOCHS = 2
 
@@ -99,7 +108,7 @@ def plan_run(
     folder: None for a new one in results/. command: recorded with the run. inspect: imports a
     user's own file in a child.
     """
-    options = resolve_options(options, host)
+    check_options(options, host)
     values = choose_values(options, host)
 
     def with_surroundings(cases: Iterable[Case]) -> tuple[Case, ...]:
@@ -154,44 +163,32 @@ def plan_run(
     return folder, run
 
 
-def resolve_options(options: RunOptions, host: Host) -> RunOptions:
-    """Return the options with the threads of this machine.
-
-    Raises UserError where the machine has less than what is asked for.
-    """
+def check_options(options: RunOptions, host: Host) -> None:
+    """Raise UserError for options that exclude each other, or exceed the machine's memory."""
     if options.sweep and (options.batch_sizes or options.threads or options.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples. Leave those out")
     data = dataset.find(options.data).folder
     # One size must fit; of several, those that do not fit become rows with their reason.
     check_memory(min(options.samples, default=0), count_features(data), host.memory)
-    threads = [resolve_threads(n, host.cores) for n in options.threads]
-    return dataclasses.replace(options, threads=tuple(dict.fromkeys(threads)))
 
 
 def choose_values(options: RunOptions, host: Host) -> Preset:
     """Return the values of a preset, but for those that an option overrides.
 
-    options: resolved.
+    Raises UserError where the machine has fewer cores than what is asked for.
     """
     preset = PRESETS[options.preset]
-    threads = [resolve_threads(n, host.cores) for n in preset.threads]
+    threads = [resolve_threads(n, host.cores) for n in options.threads or preset.threads]
     changes: dict[str, Any] = {
         "workloads": options.workloads or preset.workloads,
-        "threads": options.threads or tuple(dict.fromkeys(threads)),
+        "threads": tuple(dict.fromkeys(threads)),
         "epochs": options.epochs or preset.epochs,
     }
-    if options.threads:
-        changes["try_all_cores"] = False
-    if options.batch_sizes:
-        changes["second_batch_size"] = 0
-    if options.epochs:
-        changes["lean_from"] = 0
-    if options.sweep:
-        changes |= {"sweep": True, "budget": None}
+    for option, values in IMPLIED.items():
+        if getattr(options, option):
+            changes |= values
     if options.rounds:
-        rounds = options.rounds
-        changes |= {"rounds": rounds, "least_rounds": rounds, "other_rounds": rounds}
-        changes |= {"lean_from": 0, "budget": None}
+        changes |= dict.fromkeys(("rounds", "least_rounds", "other_rounds"), options.rounds)
     if options.budget:
         changes["budget"] = options.budget
     return dataclasses.replace(preset, **changes)
@@ -393,19 +390,13 @@ class Schedule:
         complete = {record.trial for record in self.records if record.status != "interrupted"}
         chosen = choose_threads(self._run, self.records)
         trials = [trial for trial in plan_trials(chosen) if trial.id not in complete]
+        self._chosen = chosen
         self._times = group_epochs(self.records)
         self._swept = {case.slug for case in chosen.sweep}
         self._used = {(case.device, case.threads) for case in (*chosen.cases, *chosen.sweep)}
         # Rounds that have not begun leave out the same rows, as far as is known.
         self._begun = 1 + max((record.round for record in self.records), default=0)
-        rounds = {min(trial.round, self._begun) for trial in trials}
-        rounds |= {min(TRIES + 1, self._begun)} if self._variants else set()
-        self._settled: dict[tuple[int, StoppingRule], Collection[str]] = {}
-        if self._find_settled:
-            for number in rounds - {1}:
-                before = [record for record in self.records if record.round < number]
-                for rule in {self._rule, LEADERS}:
-                    self._settled[number, rule] = self._find_settled(chosen, before, rule)
+        self._settled: dict[tuple[int, StoppingRule], Collection[str]] = {}  # as far as asked for
         parts: dict[Part, list[Trial]] = {part: [] for part in Part}
         for trial in trials:
             if part := self._find_part(trial):
@@ -440,7 +431,13 @@ class Schedule:
 
     def _is_settled(self, case: Case, number: int, rule: StoppingRule) -> bool:
         """Return whether a rule measures a row no further, by the rounds before one."""
-        return case.slug in self._settled.get((min(number, self._begun), rule), ())
+        number = min(number, self._begun)
+        if self._find_settled is None or number == 1:
+            return False
+        if (number, rule) not in self._settled:
+            before = [record for record in self.records if record.round < number]
+            self._settled[number, rule] = self._find_settled(self._chosen, before, rule)
+        return case.slug in self._settled[number, rule]
 
 
 def list_needed(run: Run, missing: Mapping[Part, Sequence[Trial]]) -> list[Trial]:

@@ -108,13 +108,14 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path, timeout: float = 0) -> Iterator[None]:
     """Hold a lock file in a block, then delete it. Raises Timeout if another process holds it.
 
-    The kernel releases it when its holder is killed: a soft lock would become stale.
+    timeout: seconds to wait for it, or -1 without an end. The kernel releases it when its holder is
+    killed: a soft lock would become stale.
     """
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
-    lock.acquire(timeout=0)
+    lock.acquire(timeout=timeout)
     try:
         yield
     finally:
@@ -129,17 +130,14 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Yields a temporary folder, which is renamed to ``path`` at the end. One process at a time.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part", re.DOTALL)
+    temporary = path.with_name(f".{path.name}.part")
     path.parent.stat()  # FileLock would make it
     with ExitStack() as stack:
         try:
             stack.enter_context(hold(path.with_name(f".{path.name}.lock")))
         except Timeout:
             raise OSError(errno.EBUSY, "another process is writing it") from None
-        for entry in path.parent.iterdir():
-            if left.fullmatch(entry.name):  # by a killed process
-                shutil.rmtree(entry, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # a killed process left it
         temporary.mkdir()
         try:
             yield temporary

@@ -33,7 +33,7 @@ from bench.records.schema import (
 
 Decoded = TypeVar("Decoded")
 
-UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 # In JSON: the characters that ``clean_text`` replaces, in UTF-8 or escaped. Most files have none.
 _UNCLEAN = re.compile(
@@ -62,7 +62,7 @@ def decode_json(data: bytes, kind: type[Decoded]) -> Decoded:
         if not _UNCLEAN.search(data):
             return msgspec.json.decode(data, type=kind)
         return msgspec.convert(clean_texts(msgspec.json.decode(data)), kind)
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise DamagedError(f"not a {getattr(kind, '__name__', 'Record')}: {error}") from error
 
 
@@ -83,7 +83,7 @@ def check_format(data: bytes, where: str) -> None:
     """Raise UserError if the format in a file or line is one that only another suite can read."""
     try:
         version = msgspec.json.decode(data, type=_Versioned).format
-    except UNREADABLE:
+    except _UNREADABLE:
         return
     if version > FORMAT:
         raise UserError(f"{where}: format {version} is newer than this suite. Update it")

@@ -32,7 +32,6 @@ def find_runs(folder: Path) -> list[Path]:
             for path in below
             if not path.name.startswith(".")
             and not path.is_symlink()
-            and path.is_dir()
             and (path / RUN_PLAN).exists()
         ]
     except OSError as error:

@@ -49,7 +49,7 @@ def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Re
     # Packages may come from another environment, by a .pth file.
     packages = (Path(path) for path in sys.path if path.endswith("/site-packages"))
     for python in (Path(sys.prefix), *(path.parent.parent.parent for path in packages)):
-        if python not in {Path("/"), Path("/usr"), Path("/usr/local")}:
+        if python not in {Path("/usr"), Path("/usr/local")}:
             folders |= {python: "<python>", python.resolve(): "<python>"}
     return cast("Recorded", _Hider(folders).hide(value))
 

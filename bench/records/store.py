@@ -66,9 +66,7 @@ def make_run_name(kind: str = "") -> tuple[str, str]:
 def check_writable(folder: Path) -> None:
     """Refuse a folder that holds another run or cannot be written, before anything is measured."""
     reject_used_folder(folder)
-    parent = folder
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
+    parent = next(path for path in (folder, *folder.parents) if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to {folder}. Choose another --output")
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,13 +17,12 @@ from bench.contract import Device
 from bench.data.dataset import Dataset
 from bench.planning.cases import Size, can_train, complete_case
 from bench.records.schema import TOLERANCE, Case
-from bench.runner.drive import Drive, find_busy_fault, measure_exchange
+from bench.runner.drive import Drive, find_busy_fault, make_worker
 from bench.runner.parity import mistakes
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, pick_model, split_params
 from bench.runner.parity.judge import Judge, Judgement, pick_problem
-from bench.runner.process import preflight, scratch, spec
-from bench.runner.process.launch import Worker
+from bench.runner.process import preflight, scratch
 from bench.runner.process.session import ProcessStopped
 from bench.worker.data import read_labels
 from bench.worker.workloads import get_workload
@@ -114,9 +112,10 @@ class Checker:
         self, case: Case, data: Dataset, workload: str, batch_size: int | None
     ) -> Case:
         available = len(read_labels(data.folder, "train"))
-        if batch_size is not None:  # for a user's own data, the next smaller divisor
-            batch_size = next(n for n in range(batch_size, 0, -1) if available % n == 0)
-        size = Size(batch_size or available, self._threads, available)
+        # For a user's own data, the next smaller divisor.
+        sizes = range(batch_size or available, 0, -1)
+        batch_size = next(size for size in sizes if available % size == 0)
+        size = Size(batch_size, self._threads, available)
         return complete_case(case, workload, self._device, size, EPOCHS)
 
     def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
@@ -126,7 +125,8 @@ class Checker:
         again, shape = Epoch("timed", 1), (data.features, data.classes)
         others = self._other_draws.draw_initial_params(workload, *shape, again)
         other, busy_fault = Evidence(), None
-        with scratch.make_folder() as folder, self._start_worker(case, data, folder) as worker:
+        child = preflight.specify_child(case, self._timeout)
+        with scratch.make_folder() as folder, make_worker(case, data, child, folder) as worker:
             drive = Drive(worker, case, self._draws, watch_every_epoch=True)
             evidence = drive.evidence
             with suppress(ProcessStopped):
@@ -158,11 +158,6 @@ class Checker:
         reason = reason or busy_fault or drive.judge_threads()[1]
         return find("failed" if reason else "ok", reason, error)
 
-    def _start_worker(self, case: Case, data: Dataset, folder: Path) -> Worker:
-        child = preflight.specify_child(case, self._timeout)
-        request = spec.request_training(case, data)
-        return Worker(request, child, folder, measure_exchange(case, data))
-
     def _explain_fault(
         self, judgement: Judgement, case: Case, judge: Judge, evidence: Evidence
     ) -> str | None:
@@ -170,10 +165,8 @@ class Checker:
 
         Of those that begin anew, on the data.
         """
-        wrong = [epoch for epoch, error in judgement.errors.items() if not error <= TOLERANCE]
-        wrong = sorted(
-            epoch for epoch in wrong if epoch in evidence.starts and epoch != NOISE_EPOCH
-        )
+        anew = judgement.errors.keys() & evidence.starts.keys() - {NOISE_EPOCH}
+        wrong = sorted(epoch for epoch in anew if not judgement.errors[epoch] <= TOLERANCE)
         if not wrong:
             return judgement.fault
         errors = judge.compare_models(case, self._draws, evidence, wrong[0])
@@ -196,10 +189,8 @@ class Checker:
         workload = "many-3" if case.many else "sgd"
         complete = self._complete_case(case, data, workload, WATCHED_BATCH_SIZE)
         complete = msgspec.structs.replace(complete, device="gpu", env={**case.env, **NO_GPU})
-        with (
-            scratch.make_folder() as folder,
-            self._start_worker(complete, data, folder) as worker,
-        ):
+        child = preflight.specify_child(complete, self._timeout)
+        with scratch.make_folder() as folder, make_worker(complete, data, child, folder) as worker:
             with suppress(ProcessStopped):
                 Drive(worker, complete, self._draws).set_up()
             outcome = worker.finish()

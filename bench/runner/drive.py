@@ -20,6 +20,7 @@ from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.evidence import Evidence, ImagePart, Labelling, join_params
 from bench.runner.process.launch import Reply, Worker
 from bench.runner.process.scratch import report_scratch_errors
+from bench.runner.process.spec import ChildSpec, request_training
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
@@ -412,6 +413,11 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
     images = len(read_labels(data.folder, "test"))
     models = count_models(case.workload)
     return ExchangeSize(case.samples, images, data.features, data.classes, models)
+
+
+def make_worker(case: Case, data: Dataset, child: ChildSpec, folder: Path) -> Worker:
+    """Return a worker that will train a case in this folder."""
+    return Worker(request_training(case, data), child, folder, measure_exchange(case, data))
 
 
 def alternate(sides: Sequence[Drive], epochs: int) -> None:

@@ -65,8 +65,10 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
                 if Part.FIRST not in schedule.missing and _find_longest(records, trial) > budget:
                     yield "the budget is used up"
                     return
-            done = sum(record.status != "interrupted" for record in records if _same(record, trial))
-            total = done + sum(_same(other, trial) for other in remaining)
+            group = _get_group(trial)
+            like = [record for record in records if _get_group(record) == group]
+            done = sum(record.status != "interrupted" for record in like)
+            total = done + sum(_get_group(other) == group for other in remaining)
             yield TrialStarted(trial, done + 1, total, remaining, budget)
             schedule.add(runner.measure(trial))
             yield TrialEnded(records[-1], done + 1, total)
@@ -80,13 +82,10 @@ def _find_longest(records: Iterable[Record], trial: Trial) -> float:
     return max((record.wall_seconds or 0.0 for record in like), default=0.0)
 
 
-def _same(trial: Trial | Record, other: Trial) -> bool:
-    """Return whether two trials are of one kind, round and workload, and of as many threads."""
-    first, second = (
-        (of.kind, of.round, of.case.workload, of.case.device, of.case.threads)
-        for of in (trial, other)
-    )
-    return first == second
+def _get_group(trial: Trial | Record) -> tuple[object, ...]:
+    """Return what the trials have in common that progress counts together."""
+    case = trial.case
+    return trial.kind, trial.round, case.workload, case.device, case.threads
 
 
 def import_frameworks(trials: Iterable[Trial]) -> Iterator[Transient]:

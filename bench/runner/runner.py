@@ -7,7 +7,6 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar, cast
@@ -20,7 +19,7 @@ from bench.records import environments, store, timestamps
 from bench.records.files import hash_file
 from bench.records.paths import find_case_folders
 from bench.records.schema import BasePlan, Case, Environment, Record, Trial
-from bench.runner.drive import Drive, alternate, measure_exchange
+from bench.runner.drive import Drive, alternate, make_worker
 from bench.runner.host import gpu, machine
 from bench.runner.host.gpu import GpuMonitor
 from bench.runner.host.machine import read_usable_memory
@@ -50,15 +49,6 @@ REPORTED = {
 NOISE_ONE_IN = 8
 TOGETHER = "it trains several models together. Measure it with --workload many"
 ONE_BY_ONE = "it trains one model. Measure it with --workload sgd or textbook"
-
-
-@dataclass(slots=True)
-class Recording:
-    """Trials that are measured: their children, results and, at the end, records."""
-
-    children: Sequence[ChildSpec]
-    results: Sequence[Result]
-    records: Sequence[Record] = ()
 
 
 class Runner:
@@ -101,7 +91,7 @@ class Runner:
         self._on_noise: set[tuple[object, ...]] = set()  # the programs that were trained on noise
         self._round: int | None = None
         self._draws: list[Draws] = []  # of the round that goes on
-        self._processes: Counter[tuple[object, ...]] = Counter()  # of each row in it
+        self._processes: Counter[str] = Counter()  # of each row in it
         self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
 
     def __enter__(self) -> Self:
@@ -119,37 +109,23 @@ class Runner:
         A trial that a signal interrupts is recorded as interrupted, and is still missing. Raises
         UserError if the run's folder or the worker's cannot be written.
         """
-        with self._recording([trial]) as recording:
-            (child,), result = recording.children, self._find_obstacle(trial.case)
-            if result is None:
-                with scratch.make_folder(self._find_cached(trial)) as folder:
-                    before = machine.read_conditions()
-                    measure = self._drive if trial.kind == "trial" else self._launch
-                    result = measure(trial, child, folder)
-                    conditions = machine.compare_readings(before, machine.read_conditions())
-                if result.status != "ok":
-                    scratch.check_room()  # if the disk is full even without its files: UserError
-                result = result.add(conditions=conditions)
-            recording.results = [result]
-        return recording.records[0]
+        (record,) = self._record([trial], lambda children: [self._run(trial, *children)])
+        return record
 
     def measure_pair(self, trials: Sequence[Trial], *, judge_one_epoch: bool) -> Sequence[Record]:
         """Run two trials at the same time, whose workers train in turn, and append their records.
 
         judge_one_epoch: of one of the two, instead of all epochs (bench/runner/parity/judge.py).
         """
-        with self._recording(trials) as recording:
-            recording.results = self._run_pair(
-                trials, recording.children, judge_one_epoch=judge_one_epoch
-            )
-        return recording.records
+        run_pair = partial(self._run_pair, trials, judge_one_epoch=judge_one_epoch)
+        return self._record(trials, run_pair)
 
-    @contextmanager
-    def _recording(self, trials: Sequence[Trial]) -> Iterator[Recording]:
-        """Append the records of trials at the end of a block that measures them.
-
-        A block that KeyboardInterrupt ends has the results of interrupted trials.
-        """
+    def _record(
+        self,
+        trials: Sequence[Trial],
+        measure: Callable[[Sequence[ChildSpec]], Sequence[Result]],
+    ) -> Sequence[Record]:
+        """Measure trials, and append their records; interrupted ones if KeyboardInterrupt comes."""
         # First of all: another Python may need long to describe itself.
         sides, timeout = self._installations or {}, self._context.timeout
         children = [
@@ -158,32 +134,34 @@ class Runner:
         ]
         environments = [self._describe_environment(child) for child in children]
         self._judging_seconds, started = 0.0, timestamps.format_now()
-        recording, interrupt = Recording(children, [Result("interrupted")] * len(trials)), None
+        interrupt = None
         try:
-            yield recording
+            results = measure(children)
         except KeyboardInterrupt as error:
-            interrupt = error
+            results, interrupt = [Result("interrupted")] * len(trials), error
         if self._judging_seconds and interrupt is None:
             share = self._judging_seconds / len(trials)
-            recording.results = [result.add(judging_seconds=share) for result in recording.results]
-        recording.records = [
+            results = [result.add(judging_seconds=share) for result in results]
+        records = [
             self._append(trial, environment, started, result)
-            for trial, environment, result in zip(
-                trials, environments, recording.results, strict=True
-            )
+            for trial, environment, result in zip(trials, environments, results, strict=True)
         ]
         if interrupt is not None:
             raise interrupt
+        return records
 
-    def _find_cached(self, trial: Trial) -> Path | None:
-        """Return the folder in which a trial finds compile caches: they may depend on its path."""
-        warm = self._caches and trial.round >= self._warm_from
-        return self._cached.get(trial.version + trial.case.slug) if warm else None
+    @contextmanager
+    def _make_folder(self, trial: Trial) -> Iterator[Path]:
+        """Make the folder of a worker. A warm one finds the compile caches of the one before it.
 
-    def _take_caches(self, trial: Trial, folder: Path) -> None:
-        """Move the compile caches of an earlier worker into the folder of a warm one."""
-        if self._caches and trial.round >= self._warm_from:
-            spec.move_compile_caches(self._caches / (trial.version + trial.case.slug), folder)
+        They may depend on the path of the folder, so it is the same.
+        """
+        name = trial.version + trial.case.slug
+        caches = self._caches if trial.round >= self._warm_from else None
+        with scratch.make_folder(self._cached.get(name) if caches else None) as folder:
+            if caches:
+                spec.move_compile_caches(caches / name, folder)
+            yield folder
 
     def _keep_caches(self, trial: Trial, folder: Path) -> None:
         """Keep the compile caches that a worker has left."""
@@ -192,13 +170,25 @@ class Runner:
             spec.move_compile_caches(folder, self._caches / name)
             self._cached[name] = folder
 
+    def _run(self, trial: Trial, child: ChildSpec) -> Result:
+        """Measure one trial, unless something prevents it."""
+        if obstacle := self._find_obstacle(trial.case):
+            return obstacle
+        with self._make_folder(trial) as folder:
+            before = machine.read_conditions()
+            measure = self._drive if trial.kind == "trial" else self._launch
+            result = measure(trial, child, folder)
+            conditions = machine.compare_readings(before, machine.read_conditions())
+        if result.status != "ok":
+            scratch.check_room()  # if the disk is full even without its files: UserError
+        return result.add(conditions=conditions)
+
     def _drive(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:
         """Drive a worker through a trial and judge it."""
         draws, case = self._get_draws(trial), trial.case
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
-        self._take_caches(trial, folder)
         found_bytes = spec.count_cache_bytes(folder)
-        with self._start_worker(trial, child, folder) as worker:
+        with make_worker(case, self._data, child, folder) as worker:
             drive = Drive(worker, case, draws, monitor)
             with suppress(ProcessStopped):
                 drive.set_up()
@@ -230,10 +220,7 @@ class Runner:
     def _run_pair(
         self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, judge_one_epoch: bool
     ) -> list[Result]:
-        """Measure two trials whose workers train in turn.
-
-        judge_one_epoch: one epoch of one of them, both drawn now, is judged.
-        """
+        """Measure two trials; see ``measure_pair``."""
         obstacles = [self._find_obstacle(trial.case) for trial in trials]
         if any(obstacles):
             other = Result("unavailable", "its partner was not measured")
@@ -242,10 +229,10 @@ class Runner:
         with ExitStack() as stack:
             drives, folders = [], []
             for trial, child in zip(trials, children, strict=True):
-                folder = stack.enter_context(scratch.make_folder(self._find_cached(trial)))
-                self._take_caches(trial, folder)
+                folder = stack.enter_context(self._make_folder(trial))
                 folders.append(folder)
-                worker = stack.enter_context(self._start_worker(trial, child, folder))
+                worker = make_worker(trial.case, self._data, child, folder)
+                stack.enter_context(worker)
                 # Orders of its own: neither worker learns anything from the other one's.
                 draws = Draws.make(None, trial.round)
                 drives.append(Drive(worker, trial.case, draws))
@@ -291,10 +278,6 @@ class Runner:
             return judge(*args)
         finally:
             self._judging_seconds += now() - begin
-
-    def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
-        request = spec.request_training(trial.case, self._data)
-        return Worker(request, child, folder, measure_exchange(trial.case, self._data))
 
     def _judge_drive(
         self,
@@ -359,8 +342,7 @@ class Runner:
         if trial.round != self._round:
             self._end_round()
             self._round = trial.round
-        case = trial.case
-        row = (case.implementation, case.device, case.workload, case.batch_size, case.samples)
+        row = trial.case.base_slug
         number = self._processes[row]
         self._processes[row] += 1
         if number == len(self._draws):

@@ -11,7 +11,7 @@ from support.records import NUMPY, case, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.planning import resume
-from bench.planning.cases import list_probes, list_textbook_programs, make_case
+from bench.planning.cases import list_rooflines, list_textbook_programs, make_case
 from bench.planning.plan import RunOptions
 from bench.records.files import hash_file
 from bench.records.schema import StoppingRule
@@ -37,9 +37,8 @@ def mine(tmp_path, monkeypatch):
 
 def test_plan_of_the_registry_resolves_to_itself():
     cases = [make_case(entry) for entry in IMPLEMENTATIONS]
-    planned = run(
-        *cases, textbook=list_textbook_programs(2), rooflines=tuple(list_probes("gpu", 1))
-    )
+    rooflines = list_rooflines([case(device="gpu", threads=1)])
+    planned = run(*cases, textbook=list_textbook_programs(2), rooflines=rooflines)
     assert resolve_code(planned, (), {}) == planned
     assert resume.list_repeated_options(planned) == []
 
@@ -138,7 +137,10 @@ def test_plan_beyond_the_bounds_of_the_command_line_is_refused(refused, tmp_path
     numpy = {**NUMPY, "framework": "numpy", "devices": ("cpu",)}
     changes, planned = dict(changes), run(case("numpy", **numpy), sweep=(case("numpy", **numpy),))
     if where:
-        kinds = {"textbook": list_textbook_programs(1)[0], "rooflines": list_probes("cpu", 1)[0]}
+        kinds = {
+            "textbook": list_textbook_programs(1)[0],
+            "rooflines": list_rooflines(planned.cases)[0],
+        }
         changed = msgspec.structs.replace(kinds.get(where, planned.cases[0]), **changes)
         changes = {where: (changed,)}
     changes.setdefault("rounds", {"sgd": 1, "nosuch": 1})

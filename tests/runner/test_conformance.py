@@ -312,7 +312,7 @@ def stopped(monkeypatch):
     def end_with(*statuses):
         workers, remaining = StoppedWorkers(), iter(statuses)
         workers.finish = lambda: Outcome(next(remaining, statuses[-1]), "a reason", {}, "", 1.0)
-        monkeypatch.setattr(conformance, "Worker", workers.start)
+        monkeypatch.setattr(drive, "Worker", workers.start)
         return workers
 
     return end_with

@@ -11,7 +11,7 @@ from support.workers import StoppedWorkers, of_file
 from bench.planning.cases import list_rooflines
 from bench.records import store
 from bench.records.schema import FORMAT, Run, StoppingRule, Trial
-from bench.runner import loop, runner
+from bench.runner import drive, loop, runner
 from bench.runner.events import Transient, TrialEnded, TrialStarted
 
 pytestmark = pytest.mark.usefixtures("short_trials")
@@ -214,7 +214,8 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured, make_case, monkeypatch
 ):
     workers = StoppedWorkers()
-    monkeypatch.setattr(runner, "Worker", workers.start)
+    for module in (drive, runner):
+        monkeypatch.setattr(module, "Worker", workers.start)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     monkeypatch.setattr(runner, "compute_max_samples", lambda features, _: 30 * features)
     monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
@@ -236,7 +237,7 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
 def test_case_that_cannot_run_here_is_unavailable_without_a_process(
     measured, make_case, monkeypatch, changes
 ):
-    monkeypatch.setattr(runner, "Worker", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(drive, "Worker", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     (record,) = records_of(measured(make_case(**changes)))
     assert record.status == "unavailable"
@@ -246,7 +247,7 @@ def test_case_that_cannot_run_here_is_unavailable_without_a_process(
 def test_changed_own_file_is_neither_imported_nor_measured(
     measured, make_case, monkeypatch, tmp_path, change
 ):
-    monkeypatch.setattr(runner, "Worker", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(drive, "Worker", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")

@@ -13,7 +13,7 @@ from support.workers import StoppedWorkers, of_file
 from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.programs.comparison_plan import plan_pair
-from bench.runner import runner
+from bench.runner import drive, runner
 from bench.runner.parity.draws import NOISE_EPOCH, Draws, Epoch
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process.outcome import Outcome
@@ -50,7 +50,8 @@ def make_runner(folder, digits):
 def starts(monkeypatch):
     """Start no process; the requests and children of the workers."""
     workers = StoppedWorkers()
-    monkeypatch.setattr(runner, "Worker", workers.start)
+    for module in (drive, runner):
+        monkeypatch.setattr(module, "Worker", workers.start)
     return workers
 
 
@@ -285,7 +286,7 @@ def test_link_in_place_of_a_cache_is_not_followed(make_runner, caching, tmp_path
     assert {one.found_cache_bytes for one in records} == {0}
 
 
-@pytest.mark.parametrize("point", [(runner, "Worker"), (Judge, "judge")], ids=str)
+@pytest.mark.parametrize("point", [(drive, "Worker"), (Judge, "judge")], ids=str)
 def test_trial_that_is_interrupted_is_recorded(make_runner, folder, monkeypatch, point):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -33,9 +33,10 @@ def leave_out_the_bias(problem: Problem, w: Array, g: Array, v: Array) -> tuple[
 
 
 def put_epsilon_outside(problem: Problem, w: Array, g: Array, v: Array) -> tuple[Array, Array]:
-    """Add RMSprop's epsilon to the root, as PyTorch does."""
-    assert isinstance(problem.optimizer, RMSprop)
-    _, v = oracle.update_parameter(problem, w, g, v)
+    """Add RMSprop's epsilon to the root, as PyTorch does; a step of SGD is as it should be."""
+    right, v = oracle.update_parameter(problem, w, g, v)
+    if not isinstance(problem.optimizer, RMSprop):
+        return right, v
     return w - problem.optimizer.learning_rate * g / (np.sqrt(v) + problem.optimizer.epsilon), v
 
 
@@ -88,8 +89,6 @@ def name_mistake(
     # In one batch of all samples no order is a mistake.
     near = min(NEAR, oracle.parity_error(params, right, initial) / 2)
     for mistake in MISTAKES:
-        if mistake.update is put_epsilon_outside and not isinstance(problem.optimizer, RMSprop):
-            continue
         taken = mistake.reorder(order, problem.batch_size)
         begin, smoothing = oracle.start(initial), mistake.smoothing
         wrong = oracle.train_epoch(

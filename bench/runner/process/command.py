@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,7 @@ from bench.errors import join_lines
 from bench.runner.process.outcome import Outcome, find_misconduct, interpret_code
 from bench.runner.process.placement import Family, read_queues
 from bench.runner.process.scratch import MARK
-from bench.runner.process.session import (
-    Child,
-    leaders,
-    read_queue_seconds,
-)
+from bench.runner.process.session import Child, leaders, read_queue_seconds
 
 # Between two looks at the processes of a command; a Python takes longer to start.
 LOOK_SECONDS = 0.005
@@ -71,8 +66,7 @@ class Command(Child):
             cwd=spec.folder,
             env={**spec.variables, MARK: f"{self.folder}/"},
         )
-        assert self._session is not None
-        self._family.leader = self._session.process.pid
+        self._family.leader = self.pid
         if self._watcher:
             # It may end before it is looked at.
             program, *arguments = spec.arguments
@@ -82,8 +76,7 @@ class Command(Child):
 
     def finish(self) -> Outcome:
         """Let the command end, and return how it did."""
-        session = self._session
-        assert session is not None
+        session = self.session
         session.wait()
         queue = read_queue_seconds(f"/proc/{session.process.pid}/schedstat")
         seen: frozenset[Path] = frozenset()
@@ -102,12 +95,8 @@ class Command(Child):
         if status == "ok":
             reason = find_misconduct(process_exit)
             status = "failed" if reason else "ok"
-        elif status == "failed":  # after a timeout our own signal ended it
-            if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
-                status = "out-of-memory"
-                reason = "the kernel ended it: the machine had no memory left"
-            elif lines:
-                reason = f"{reason}: {join_lines(lines[-1])}"
+        elif status == "failed" and lines:  # after a timeout our own signal ended it
+            reason = f"{reason}: {join_lines(lines[-1])}"
         usage = session.usage
         cpu = usage["ru_utime"] + usage["ru_stime"]
         return Outcome(status, reason, {}, stderr, seconds, cpu, output, queue, usage, seen)

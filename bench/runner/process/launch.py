@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -104,12 +103,6 @@ class Worker(Child):
             os.close(commands)
             os.close(self._memory)
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        assert self._session is not None
-        return self._session.process.pid
-
     def await_start(self) -> None:
         """Wait until the worker is ready, and time its import of NumPy. Raises ProcessStopped."""
         if self._session is None:
@@ -132,7 +125,6 @@ class Worker(Child):
         indices, params: what the command needs, written when it begins. look_after: seconds after
         which the parent looks how the worker's threads run, unless it has answered.
         """
-        assert self._session is not None
         delay, cpu = self.family.read_delay(), self.family.read_cpu_seconds()
         begin = now()
         if params is not None:
@@ -142,11 +134,11 @@ class Worker(Child):
         with suppress(BrokenPipeError):
             os.write(self._commands, command)
         look_at = math.inf if look_after is None else begin + look_after
-        answered = self._session.wait(self._answers, look_at)
+        answered = self.session.wait(self._answers, look_at)
         looked = answered is None and look_after is not None
         if looked:
             self.look()
-            answered = self._session.wait(self._answers)
+            answered = self.session.wait(self._answers)
         end = now()
         if not answered or self._answers.tail[-1:] != command:
             self._ended = True
@@ -214,15 +206,8 @@ def launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
 def write_folder(
     scratch: Path, request: Mapping[str, Any], child: ChildSpec, size: ExchangeSize
 ) -> None:
-    """Write the worker's folder; links give it this suite whichever Python it runs on.
-
-    If another worker had the folder before, only its caches stay.
-    """
+    """Write the worker's folder; links give it this suite whichever Python it runs on."""
     with report_scratch_errors():
-        for path in scratch.iterdir() if scratch.exists() else ():
-            if path.name != "cache":
-                is_folder = path.is_dir() and not path.is_symlink()
-                shutil.rmtree(path) if is_folder else path.unlink()
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
             (scratch / folder).mkdir(parents=True, exist_ok=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")

@@ -114,15 +114,12 @@ def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | 
         except (OSError, ValueError, RecursionError) as error:
             status = "failed"
             reason = join_lines(f"the process left a result that cannot be read: {error}")
-    if status == "failed":
-        if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
-            reason = "the kernel ended the process: the machine had no memory left"
-            return "out-of-memory", reason, document
-        if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{document.get('reason')}"):
-            # Only a process's own word on a CPU: a program could say so whenever it is slow.
-            confirmed = process_exit.oom_killed or process_exit.on_gpu
-            status = "out-of-memory" if confirmed else "failed"
-            return status, f"the process ran out of memory: {reason}", document
+    text = f"{process_exit.stderr_tail}\n{document.get('reason')}"
+    if status == "failed" and _NO_MEMORY.search(text):
+        # Only a process's own word on a CPU: a program could say so whenever it is slow.
+        confirmed = process_exit.oom_killed or process_exit.on_gpu
+        status = "out-of-memory" if confirmed else "failed"
+        return status, f"the process ran out of memory: {reason}", document
     if status == "ok" and (fault := find_misconduct(process_exit)):
         return "failed", fault, document
     return status, reason, document
@@ -135,6 +132,8 @@ def interpret_code(process_exit: ProcessExit, option: str = "--timeout") -> tupl
         return "timeout", f"still running after {round(seconds, 1):g} s. Raise {option}"
     if process_exit.code < 0:
         number = -process_exit.code
+        if process_exit.oom_killed and number == signal.SIGKILL:
+            return "out-of-memory", "the kernel ended the process: the machine had no memory left"
         name = signal.strsignal(number) or f"signal {number}"
         hint = "; often the kernel, out of memory" if number == signal.SIGKILL else ""
         return "failed", f"the process was ended by a signal: {name}{hint}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast, get_args
 
 from bench.contract import Objective
@@ -85,7 +86,7 @@ def find_device_fault(case: Case) -> str | None:
 def inspect(
     path: Path,
     installation: Installation = Installation(),  # noqa: B008 - frozen
-    variables: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Inspection:
     """Import a user's own file in a worker and return what it is. Raises UserError.
 

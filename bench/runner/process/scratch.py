@@ -8,14 +8,14 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 from bench import errors
+from bench.records import files
 
 # The folders below the scratch folder that these variables name.
 CACHES = {
@@ -51,14 +51,11 @@ def make_folder(folder: Path | None = None) -> Iterator[Path]:
     if folder is None or folder.exists():
         # TMPDIR may be relative, and a worker runs in another folder.
         folder = Path(tempfile.gettempdir()).absolute() / (PREFIX + secrets.token_hex(4))
-    lock = _lock(folder)
-    try:
+    with ExitStack() as stack:
         with report_scratch_errors():
-            lock.acquire()
+            stack.enter_context(_hold(folder, timeout=-1))
             folder.mkdir(mode=0o700)
         yield folder
-    finally:
-        _discard(folder, lock)
 
 
 def remove_stale_folders() -> None:
@@ -68,12 +65,10 @@ def remove_stale_folders() -> None:
     """
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.lock"):
         stale = path.with_suffix("")
-        with suppress(OSError, Timeout):  # another user's, in use, or gone by now
+        with suppress(OSError):  # another user's, in use, or gone by now
             if path.lstat().st_uid == os.getuid():
-                lock = _lock(stale)
-                lock.acquire(timeout=0)
-                kill_leftovers(None, stale, grace=0.0)
-                _discard(stale, lock)
+                with _hold(stale):
+                    kill_leftovers(None, stale, grace=0.0)
 
 
 @contextmanager
@@ -92,16 +87,15 @@ def share_ptx_cache(folder: Path) -> Iterator[None]:
         ptx_cache.reset(token)
 
 
-def _lock(folder: Path) -> FileLock:
-    return FileLock(f"{folder}.lock", thread_local=False, fallback_to_soft=False)
-
-
-def _discard(folder: Path, lock: FileLock) -> None:
-    """Remove a folder as far as possible, then its lock file, then release the lock."""
-    with suppress(RecursionError):  # folders nested too deeply stay
-        shutil.rmtree(folder, ignore_errors=True)
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
+@contextmanager
+def _hold(folder: Path, timeout: float = 0) -> Iterator[None]:
+    """Hold a folder's lock in a block, then remove the folder as far as possible."""
+    with files.hold(Path(f"{folder}.lock"), timeout):
+        try:
+            yield
+        finally:
+            with suppress(RecursionError):  # folders nested too deeply stay
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_room() -> None:
@@ -137,7 +131,7 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
 
 def _is_in_session(pid: int, leader: int | None) -> bool:
     try:
-        return leader is not None and os.getsid(pid) == leader
+        return os.getsid(pid) == leader
     except OSError:  # it has ended, or the system does not tell
         return False
 

@@ -172,13 +172,10 @@ class Session:
 
     def close(self) -> None:
         """Kill the process unless it is reaped, and close what is still open."""
-        if self.process.stdin:
-            self.process.stdin.close()
         if self.process.returncode is None:
             self.kill()
         if self._pidfd is not None:
             os.close(self._pidfd)
-            self._pidfd = None
 
 
 class Child:
@@ -212,6 +209,17 @@ class Child:
             if self._session is None:  # a signal came while it was started
                 kill_leftovers(None, self.folder, grace=0.0)
 
+    @property
+    def session(self) -> Session:
+        """The process that was started."""
+        assert self._session is not None
+        return self._session
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.session.process.pid
+
     def _begin(self) -> None:
         """Open the pipes and start the process. Raises UserError where that fails."""
         raise NotImplementedError
@@ -241,8 +249,7 @@ class Child:
 
     def _end(self, stderr: Pipe) -> tuple[ProcessExit, float]:
         """End what is left of the process; return how it ended, and the seconds that it took."""
-        session = self._session
-        assert session is not None
+        session = self.session
         in_time, seconds = session.has_ended(), now() - self._start
         leftovers = session.end_leftovers() if in_time else []
         session.kill()

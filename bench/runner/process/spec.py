@@ -69,7 +69,7 @@ class ChildSpec:
     installation: Installation = field(default_factory=Installation)
     threads: int | None = None  # cores and threads that it gets; None for all usable ones
     device: Device = "cpu"
-    variables: Mapping[str, str] | None = None  # its own ones
+    variables: Mapping[str, str] = field(default_factory=dict)  # its own ones
     timeout: float = 600.0  # seconds
     # The folder of ``share_ptx_cache``, or None outside of a block.
     ptx_cache: Path | None = field(default_factory=ptx_cache.get)
@@ -93,7 +93,7 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(map(str, filter(None, (scratch / "path", own_path)))),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder
         "PYTHONNOUSERSITE": "1",
-        **(child.variables or {}),
+        **child.variables,
     }
 
 
@@ -130,17 +130,17 @@ def parse_env(
     ours = ours.union(*(DEVICES[device] for device in devices))
     env = parse_variables(texts)
     for name in env:
-        fault = "the suite sets it, so that all are measured alike" if name in ours else ""
-        if name in CACHES or name.endswith("_CACHE_DIR"):
-            fault = "the suite gives each process caches of its own"
-        elif name in THREAD_COUNTS or name.endswith("_NUM_THREADS"):
+        if name in THREAD_COUNTS or name.endswith("_NUM_THREADS"):
             fault = "--threads gives the number of threads"
+        elif name in ours or name.endswith("_CACHE_DIR"):
+            fault = "the suite decides it, so that all are measured alike"
         elif name == "KERAS_BACKEND" and not only_files:
             fault = (
                 "an implementation has its backend, such as keras-jax; a file of yours may get one"
             )
-        if fault:
-            raise UserError(f"{name} cannot be set: {fault}. Leave it out")
+        else:
+            continue
+        raise UserError(f"{name} cannot be set: {fault}. Leave it out")
     return env
 
 

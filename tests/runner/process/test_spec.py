@@ -80,10 +80,10 @@ def test_variables_of_the_user_keep_their_values(texts, env):
         ("A=a\nb", "NAME=VALUE"),  # would not be read as it was written
         ("TWICE=2", "given twice"),
         *((f"{name}=2", "--threads") for name in (*POOLS, "NUMBA_NUM_THREADS")),
-        *((f"{name}=x", "caches of its own") for name in (*CACHES, "JAX_COMPILATION_CACHE_DIR")),
+        *((f"{name}=x", "suite decides") for name in (*CACHES, "JAX_COMPILATION_CACHE_DIR")),
         ("KERAS_BACKEND=jax", "backend"),
-        *((f"{name}=x", "the suite sets it") for name in (*PRECISION, *GPU_ONLY, "PYTHONPATH")),
-        ("CUDA_VISIBLE_DEVICES=1", "the suite sets it"),
+        *((f"{name}=x", "suite decides") for name in (*PRECISION, *GPU_ONLY, "PYTHONPATH")),
+        ("CUDA_VISIBLE_DEVICES=1", "suite decides"),
     ],
 )
 def test_variable_that_decides_what_is_measured_is_refused(text, words):
