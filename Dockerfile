@@ -16,6 +16,7 @@ COPY LICENSE README.md pyproject.toml /source/
 COPY bench /source/bench
 COPY implementations /source/implementations
 COPY softmax_bench /source/softmax_bench
+COPY docs/findings/expected.csv /source/docs/findings/
 RUN python3 -m venv /opt/bench \
     && /opt/bench/bin/pip install --no-cache-dir "/source[sklearn,numba,report,gpu,cuda-${FRAMEWORK}]"
 

@@ -6,18 +6,25 @@
 """
 
 import csv
+import io
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 import spans
 
 from bench.analysis.expected import PUBLISHED, Expected, expect, list_ratios, read_expected
+from bench.records.store import read_run
 from bench.report.base.load import LoadedRun, load_run
 from bench.report.base.numbers import format_number
 from bench.report.sections.setting.machines import refuse_column
 
 PREDICTED = PUBLISHED.with_name("predicted.csv")
+# When the first intervals were written: commit b88c1a1b.
+FIRST = "2026-12-02T10:47:43+00:00"
 # Runs whose records do not name the family of the processor: by their times.
 OLDER = {
     "amd-epyc-2-cores": "Zen 4",
@@ -47,56 +54,88 @@ def read_ratios() -> dict[str, dict[str, Ratios]]:
 
 
 def predict(
-    runs: Mapping[str, Mapping[str, Ratios]], out: Callable[[str, str], bool]
+    runs: Mapping[str, Mapping[str, Ratios]], left_out: Collection[str] = ()
 ) -> dict[str, Expected]:
-    """Return what is expected without the runs that are left out."""
+    """Return what is expected without some runs, named by their folders."""
     kept = {
-        processor: [own for folder, own in by_folder.items() if not out(processor, folder)]
+        processor: [own for folder, own in by_folder.items() if folder not in left_out]
         for processor, by_folder in runs.items()
     }
     return expect({processor: own for processor, own in kept.items() if own})
 
 
-def list_counts() -> Iterator[str]:
-    """Yield how many ratios lay inside, of what was left out, and in the range of three runs."""
+class Count(NamedTuple):
+    """How many ratios lay inside of intervals that did not know them."""
+
+    what: str
+    inside: int
+    total: int
+
+    def __str__(self) -> str:
+        """Return the count, and its share."""
+        return (
+            f"{self.what}: {self.inside} of {self.total} ({self.inside / max(1, self.total):.0%})"
+        )
+
+
+def list_counts() -> Iterator[Count]:
+    """Yield how many ratios lay inside without a run, without a processor, and of three runs."""
     runs = read_ratios()
-    first = {source.folder for source in spans.RUNS.values()}
-    three = [
-        own for by_folder in runs.values() for folder, own in by_folder.items() if folder in first
-    ]
-    counts: dict[str, list[bool]] = {}
-    for processor, by_folder in runs.items():
+    three = {source.folder for source in spans.RUNS.values()}
+    ranges = span_runs(own for each in runs.values() for name, own in each.items() if name in three)
+    counts = {
+        what: Counter[bool]()
+        for what in (
+            "one run left out",
+            "one processor left out",
+            "range of three runs, the others",
+        )
+    }
+    for by_folder in runs.values():
+        elsewhere = predict(runs, by_folder)
         for folder, ratios in by_folder.items():
-            without = {
-                "a run": predict(runs, lambda _, other, folder=folder: other == folder),
-                "a processor": predict(
-                    runs, lambda other, _, processor=processor: other == processor
-                ),
-            }
-            for name, ratio in ratios.items():
-                for what, intervals in without.items():
-                    if name in intervals:
-                        counts.setdefault(f"leaving out {what}", []).append(
-                            intervals[name].holds(ratio)
-                        )
-                ends = [own[name] for own in three if name in own]
-                if folder not in first and len(ends) == len(first):
-                    inside = min(ends) <= ratio <= max(ends)
-                    counts.setdefault("range of three runs, others", []).append(inside)
-    for what, inside in counts.items():
-        share = sum(inside) / len(inside)
-        yield f"{what}: {sum(inside)} of {len(inside)} ratios inside, {share:.0%}"
+            intervals = predict(runs, {folder}), elsewhere, {} if folder in three else ranges
+            for count, expected in zip(counts.values(), intervals, strict=True):
+                common = ratios.keys() & expected.keys()
+                count.update(expected[name].holds(ratios[name]) for name in common)
+    for what, count in counts.items():
+        yield Count(what, count[True], count.total())
 
 
-def write() -> None:
-    """Write the intervals of the published runs."""
-    runs = read_ratios()
-    lines = [["program", *Expected._fields]]
-    for name, one in predict(runs, lambda *_: False).items():
+def count_predicted() -> Count:
+    """Return how many ratios of later runs lay where they were expected before."""
+    with PREDICTED.open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    inside, total = (sum(int(line[name]) for line in lines) for name in ("inside", "of"))
+    return Count(f"{len(lines)} runs that came later", inside, total)
+
+
+def span_runs(runs: Iterable[Ratios]) -> dict[str, Expected]:
+    """Return the ranges of the programs that all of these runs have."""
+    first, *others = runs
+    ranges = {}
+    for name in first:
+        if all(name in own for own in others):
+            ends = [own[name] for own in (first, *others)]
+            ranges[name] = Expected(min(ends), median(ends), max(ends), len(ends), len(ends))
+    return ranges
+
+
+def render() -> str:
+    """Return the intervals of the published runs as CSV."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["program", *Expected._fields])
+    for name, one in predict(read_ratios()).items():
         ends = (format_number(end) for end in (one.low, one.typical, one.high))
-        lines.append([name, *ends, str(one.runs), str(one.processors)])
-    with PUBLISHED.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows(lines)
+        lines.writerow([name, *ends, one.runs, one.processors])
+    return text.getvalue()
+
+
+def list_later() -> list[str]:
+    """Return the folders of the published runs that began after the first intervals."""
+    folders = [folder for by_folder in read_ratios().values() for folder in by_folder]
+    return [name for name in folders if read_run(spans.REFERENCE / name).created > FIRST]
 
 
 def judge(folder: Path) -> None:
@@ -124,7 +163,7 @@ def main(words: Sequence[str]) -> None:
     """Do what the words say."""
     match list(words):
         case ["write"]:
-            write()
+            PUBLISHED.write_text(render(), encoding="utf-8")
         case ["count"]:
             sys.stdout.writelines(f"{line}\n" for line in list_counts())
         case ["test", folder]:

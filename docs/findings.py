@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
 
+import expected
 import jinja2
 import pictures
 import releases
@@ -40,6 +41,7 @@ from spans import (
     span,
 )
 
+from bench.analysis.expected import read_expected
 from bench.analysis.intervals import Interval, Traits, estimate_typical
 from bench.analysis.ladder import StepCost, measure_steps
 from bench.analysis.machines import Pivot
@@ -65,6 +67,7 @@ from bench.report.render.markdown import escape, render_table
 from bench.report.sections.setting.machines import write_swaps
 from bench.report.sections.setting.runs import format_time
 from bench.report.write import write_report
+from implementations import IMPLEMENTATIONS
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
@@ -271,6 +274,10 @@ def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
         "date": format_time(published.run.plan.created).partition(",")[0],
         "report": f"results/reference/{RUNS[processor].folder}/report.md",
         "overview": describe_overview(runs),
+        "expected": (intervals := read_expected()),
+        "behind": f"{intervals['jax'].runs} runs, {intervals['jax'].processors} processors",
+        "counts": list(expected.list_counts()),
+        "tested": expected.count_predicted(),
         "choices": tabulate_choices(runs),
     }
     environment = jinja2.Environment(  # noqa: S701 - Markdown, of our own records
@@ -438,7 +445,7 @@ def find_order(runs: Mapping[str, Published]) -> Evidence:
     pivot = Pivot(rows, list(runs))
     alike = pivot.correlate()
     claim("the order is almost the same", holds=alike is not None and alike.low > 0.98)
-    claim("Numba is the fastest that all have", holds=pivot.base == "numba")
+    check_yardstick()
     ratios = {name: pivot.compare(name) for name in pivot.programs}
     all_have = {name: own for name, own in ratios.items() if len(own) == len(runs)}
     several = [
@@ -447,17 +454,14 @@ def find_order(runs: Mapping[str, Published]) -> Evidence:
         if name != pivot.base and (one := pivot.find_range(name)) and one.count > 1
     ]
     labels = {name: f"{name} {Span(own)}" for name, own in all_have.items()}
-    headline = spans.span_heading(HEADINGS["order"])
-    earlier = spans.span_heading(replace(HEADINGS["order"], sources=spans.EARLIER))
+    published = read_expected()
     title = (
-        f"JAX takes {headline['JAX over Numba']} times as long as Numba, PyTorch "
-        f"{headline['PyTorch over Numba']}, Keras on PyTorch "
-        f"{headline['Keras on PyTorch over Numba']}"
+        f"An epoch takes {published['jax']} times as long as NumPy's in JAX, "
+        f"{published['pytorch']} in PyTorch, {published['keras-torch']} in Keras on PyTorch"
     )
     return Evidence(
         {
             "swaps": write_swaps(pivot),
-            "earlier": earlier,
             "correlation": " to ".join(
                 dict.fromkeys(f"{end:.2f}" for end in (alike.low, alike.high) if alike)
             ),
@@ -468,7 +472,7 @@ def find_order(runs: Mapping[str, Published]) -> Evidence:
             list_programs(pivot.programs),
             *(
                 tables.list_numbers(
-                    f"× numba, {processor}",
+                    f"× numpy, {processor}",
                     [ratios[name].get(processor) for name in pivot.programs],
                 )
                 for processor in runs
@@ -480,6 +484,26 @@ def find_order(runs: Mapping[str, Published]) -> Evidence:
         ),
         lambda: pictures.chart_slopes(all_have, labels, title),
     )
+
+
+def check_yardstick() -> None:
+    """Raise ValueError if a published run does not show what the page says of all programs."""
+    loops, tuned = ({names[place] for names in LOOPS.values()} for place in (1, 2))
+    documented = {entry.name for entry in IMPLEMENTATIONS if entry.style == "idiomatic"} - loops
+    for by_folder in expected.read_ratios().values():
+        for folder, ratios in by_folder.items():
+            for name, ratio in ratios.items():
+                claim(
+                    f"{name} is slower than NumPy in {folder}",
+                    holds=name not in documented or ratio > 1,
+                )
+                claim(
+                    f"{name} is as fast as NumPy in {folder}",
+                    holds=name not in loops or 1 / 1.2 < ratio < 1.2,
+                )
+                claim(
+                    f"{name} is faster than NumPy in {folder}", holds=name not in tuned or ratio < 1
+                )
 
 
 def find_backends(runs: Mapping[str, Published]) -> Evidence:

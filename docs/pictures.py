@@ -163,7 +163,7 @@ def chart_slopes(
         .encode(x=alt.value(PLOT - 30), y=y, color=colour, text="text:N"),
     ).properties(width=PLOT - 30, height=height)
     return finish(
-        chart, title, "an epoch over Numba's on the same machine; rings: slower groups of processes"
+        chart, title, "an epoch over NumPy's on the same machine; rings: slower groups of processes"
     )
 
 

@@ -30,6 +30,10 @@ class Expected(NamedTuple):
     runs: int
     processors: int
 
+    def __str__(self) -> str:
+        """Return the bounds with two digits, as sentences have them."""
+        return " to ".join(f"{end:#.2g}".rstrip(".") for end in (self.low, self.high))
+
     def holds(self, ratio: float) -> bool:
         """Return whether a ratio lies within the interval."""
         return self.low <= ratio <= self.high
@@ -96,9 +100,9 @@ def _predict(groups: Sequence[Sequence[float]], prior: float, excess: float) -> 
     runs = sum(map(len, groups))
     freedom = PRIOR + runs - 1
     variance = (PRIOR * prior + squares) / freedom * (1 + excess + 1 / sum(weights))
-    margin = float(stdtrit(freedom, (1 + COVERED) / 2)) * math.sqrt(variance)
-    ends = (math.exp(centre + part) for part in (-margin, 0.0, margin))
-    return Expected(*ends, runs, len(groups))
+    factor = math.exp(float(stdtrit(freedom, (1 + COVERED) / 2)) * math.sqrt(variance))
+    typical = math.exp(centre)
+    return Expected(typical / factor, typical, typical * factor, runs, len(groups))
 
 
 def read_expected(path: Path = PUBLISHED) -> dict[str, Expected]:

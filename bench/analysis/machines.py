@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
+from bench.analysis.expected import BASE
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
@@ -37,8 +38,9 @@ class Pivot:
     """Epochs of programs on machines.
 
     rows: ranked rows by program and by machine. machines: in the order of columns. programs: the
-    least ratio to the base first. base: the fastest of those that most machines have. peers: the
-    programs that solve its problem; others have no ratio to it, and no place in the order.
+    least ratio to the base first. base: NumPy, which everybody knows; without it the fastest of
+    those that most machines have. peers: the programs that solve its problem; others have no ratio
+    to it, and no place in the order.
     """
 
     def __init__(self, rows: Mapping[str, Mapping[str, Row]], machines: Sequence[str]) -> None:
@@ -61,7 +63,7 @@ class Pivot:
         self.peers = softmax or list(self.rows)
         most = max((len(self.rows[name]) for name in self.peers), default=0)
         common = [name for name in self.peers if len(self.rows[name]) == most]
-        self.base = min(common, key=self._average, default="")
+        self.base = BASE if BASE in common else min(common, key=self._average, default="")
         self.programs = sorted(self.rows, key=self._rank)
 
     def _average(self, name: str) -> float:

@@ -21,6 +21,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import bench
+from bench.analysis.expected import read_expected
 from bench.cli.app import VERBS, load_verb
 from bench.planning.presets import PRESETS
 from bench.records import store
@@ -72,6 +73,7 @@ PUBLISHED = {
     "intel-xeon-167-2-cores": 77,
     "intel-xeon-167-2-cores-calibration.tar.xz": 1174,
     "intel-xeon-2-cores": 80,
+    "intel-xeon-6-167-2-cores-2-dec-default": 101,
     "intel-xeon-2-cores-calibration": 1862,
     "releases": 3792,
     "strangers.csv": 281,
@@ -421,7 +423,16 @@ def test_findings_and_readme_have_the_figures_of_the_published_runs():
         assert path.read_text(encoding="utf-8") == written, "run python docs/findings.py write"
     files = {path.name for path in (ROOT / "docs" / "findings").iterdir()}
     made = {f"{name}.{kind}" for name in evidence for kind in ("csv", "svg")}
-    assert files == made | {f"{findings.CARD}.png"}
+    assert files == made | {f"{findings.CARD}.png", "expected.csv", "predicted.csv"}
+
+
+def test_expected_ranges_are_those_of_all_published_runs_and_each_later_run_was_tested():
+    tool = importlib.import_module("expected")
+    written = tool.PUBLISHED.read_text(encoding="utf-8")
+    assert written == tool.render(), "run python docs/expected.py write"
+    with tool.PREDICTED.open(encoding="utf-8", newline="") as stream:
+        tested = {line["run"] for line in csv.DictReader(stream)}
+    assert tested == set(tool.list_later())
 
 
 @pytest.mark.parametrize(
@@ -463,8 +474,8 @@ def test_command_of_a_finding_prints_what_a_run_has_beside_the_published_range()
     spans = importlib.import_module("spans")
     folder = spans.REFERENCE / spans.RUNS["Xeon"].folder
     name, here, published = spans.compare_with_published(spans.HEADINGS["order"], folder)[2]
-    assert (name, here) == ("Keras on PyTorch over Numba", "77")
-    assert published == "77 to 110 on three processors"
+    assert (name, here) == ("jax", "1.4")
+    assert published == f"{read_expected()[name]} in nine of ten runs"
     lines = spans.compare_with_published(spans.HEADINGS["half"], folder)
     assert all(here.startswith("not measured") for _, here, _ in lines)
 
@@ -570,8 +581,8 @@ def test_image_gets_what_it_copies_and_nothing_else():
     assert ignored[0] == "*"
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
     assert all((ROOT / name).exists() for name in copied)
-    packages = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert {*packages, "pyproject.toml"} <= copied
+    content = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert {*content, "pyproject.toml"} <= copied
 
 
 def test_image_installs_extras_that_exist():

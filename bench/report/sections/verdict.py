@@ -1,10 +1,12 @@
 """The finding of a run in plain sentences, no stronger than its intervals allow."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from statistics import median
 
+from bench.analysis.expected import Expected, list_ratios, read_expected
 from bench.analysis.intervals import Interval, TableNoise, estimate_typical, find_range, share_noise
 from bench.analysis.ranking import Ranking
 from bench.analysis.startup import Lead
@@ -101,7 +103,39 @@ def list_remarks(run: LoadedRun) -> list[str]:
         for workload, (tried, planned) in run.incomplete.items()
     )
     remarks = describe_quiet(run), describe_apart(run), *incomplete, describe_missing(run)
-    return [*filter(None, remarks), *describe_waits(run)]
+    expected = describe_expected(run.rows, read_expected())
+    return [*filter(None, (expected, *remarks)), *describe_waits(run)]
+
+
+def describe_expected(rows: Iterable[Row], expected: Mapping[str, Expected]) -> str:
+    """Say how many ratios to NumPy lie where nine of ten new runs are expected; empty without any.
+
+    All have NumPy's time below, so what moves it moves them all: the sentence says how far.
+    """
+    ratios = {name: one for name, one in list_ratios(rows).items() if name in expected}
+    if not ratios:
+        return ""
+    offsets = {name: math.log(one / expected[name].typical) for name, one in ratios.items()}
+    outside = [name for name, one in ratios.items() if not expected[name].holds(one)]
+    published = max(one.runs for one in expected.values())
+    inside = (
+        f"{len(ratios) - len(outside)} of {len(ratios)} ratios to NumPy lie where nine of ten do"
+    )
+    if not outside:
+        return f"As on {published} published runs: {inside}."
+    shift = math.expm1(median(offsets.values()))
+    texts = []
+    for name in sorted(outside, key=lambda name: -abs(offsets[name])):
+        ends = ratios[name], expected[name].low, expected[name].high
+        ratio, low, high = (numbers.format_number(end, 2) for end in ends)
+        texts.append(f"{name} {ratio} ({low} to {high})")
+    direction = "higher" if shift > 0 else "lower"
+    start = "As" if len(outside) < len(ratios) / 2 else "Unlike"
+    return (
+        f"{start} on {published} published runs: {inside}; not {list_names(texts)}. In the middle "
+        f"they are {numbers.format_percent(abs(shift))} {direction} than there. docs/slower.md has "
+        "five checks."
+    )
 
 
 def describe_waits(run: LoadedRun) -> Iterator[str]:

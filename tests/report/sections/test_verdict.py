@@ -7,11 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.records import HERE, case, numbers_in, ok, trials
 
+from bench.analysis.expected import Expected
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 from bench.report.sections.verdict import (
     NO_PROGRAM,
     describe_agreement,
+    describe_expected,
     list_answers,
     write_headline,
 )
@@ -119,3 +121,23 @@ def test_agreement_counts_the_programs_that_reach_the_oracles_weights(load):
     different = describe_agreement(load(*good, *trials(case("c", batch_size=8), 0.5, **wrong)))
     assert different.startswith("1 of 3 softmax programs ends with other weights")
     assert different.endswith(": c.")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "numbers", "words"),
+    [
+        ({"numpy": 1, "a": 2, "b": 3, "c": 4}, [12, 3, 3], "As on"),
+        ({"numpy": 1, "a": 2, "b": 3, "c": 6}, [12, 2, 3, 6, 3, 5], "As on"),
+        ({"numpy": 2, "a": 2, "b": 3, "c": 4}, [12, 0, 3, 1, 1.5, 3], "50 % lower"),
+        ({"a": 2, "b": 3}, [], ""),
+        ({"numpy": 1, "unpublished": 3}, [], ""),
+    ],
+)
+def test_a_run_says_how_many_ratios_lie_where_published_runs_have_them(epochs, numbers, words):
+    records = [one for name, of in epochs.items() for one in trials(case(name, threads=1), of, of)]
+    bounds = {"a": (1.5, 2, 3), "b": (2, 3, 4), "c": (3, 4, 5)}
+    expected = {name: Expected(*ends, runs=12, processors=3) for name, ends in bounds.items()}
+    text = describe_expected(summarize(records, HERE), expected)
+    assert numbers_in(text)[: len(numbers)] == numbers or text == ""
+    assert words in text
+    assert bool(text) == bool(numbers)
