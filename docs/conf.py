@@ -14,7 +14,7 @@ extensions = ["myst_parser", "sphinxext.opengraph"]
 # What a link to a page shows elsewhere: its first sentences, and the picture of the order.
 ogp_site_url = os.environ.get("SITE_URL", "")
 ogp_image = "_static/order.png"
-ogp_image_alt = "Epochs of each program relative to Numba's, on each processor"
+ogp_image_alt = "Epochs of each program relative to NumPy's, on each processor"
 html_static_path = ["findings/order.png"]
 root_doc = "README"
 include_patterns = [
