@@ -1,8 +1,8 @@
 """Publish where new runs are expected, and count how often that was true.
 
-``python docs/expected.py write`` writes docs/findings/expected.csv from the published runs.
+``python docs/expected.py write`` tests the runs that were published since, and adds a line for each
+to docs/findings/predicted.csv; then it writes docs/findings/expected.csv from all of them.
 ``python docs/expected.py count`` prints how many ratios of a run that was left out lay inside.
-``python docs/expected.py test FOLDER`` adds a line about a new run to docs/findings/predicted.csv.
 """
 
 import csv
@@ -18,6 +18,7 @@ import spans
 
 from bench.analysis.expected import PUBLISHED, Expected, expect, list_ratios, read_expected
 from bench.records.store import read_run
+from bench.report.base.labels import PROCESSORS
 from bench.report.base.load import LoadedRun, load_run
 from bench.report.base.numbers import format_number
 from bench.report.sections.setting.machines import refuse_column
@@ -32,7 +33,6 @@ OLDER = {
     "amd-epyc-zen5-2-cores": "Zen 5",
     "amd-epyc-zen5-2-cores-second": "Zen 5",
 }
-FAMILIES = {"AMD EPYC family 25 model 17": "Zen 4", "AMD EPYC family 26 model 2": "Zen 5"}
 
 Ratios = Mapping[str, float]
 
@@ -40,7 +40,8 @@ Ratios = Mapping[str, float]
 def name_processor(run: LoadedRun) -> str:
     """Return the name that people use, or family and model."""
     name = str(run.machine.get("cpu"))
-    return OLDER.get(run.folder.name) or FAMILIES.get(name, name)
+    short = (short for words, short in PROCESSORS.items() if words in name)
+    return OLDER.get(run.folder.name) or next(short, name)
 
 
 def read_ratios() -> dict[str, dict[str, Ratios]]:
@@ -135,7 +136,18 @@ def render() -> str:
 def list_later() -> list[str]:
     """Return the folders of the published runs that began after the first intervals."""
     folders = [folder for by_folder in read_ratios().values() for folder in by_folder]
-    return [name for name in folders if read_run(spans.REFERENCE / name).created > FIRST]
+    began = {name: read_run(spans.REFERENCE / name).created for name in folders}
+    return sorted((name for name in folders if began[name] > FIRST), key=began.__getitem__)
+
+
+def write() -> None:
+    """Test the runs that were published since, then write the intervals of all runs."""
+    with PREDICTED.open(encoding="utf-8", newline="") as stream:
+        tested = {line["run"] for line in csv.DictReader(stream)}
+    for name in list_later():
+        if name not in tested:
+            judge(spans.REFERENCE / name)
+    PUBLISHED.write_text(render(), encoding="utf-8")
 
 
 def judge(folder: Path) -> None:
@@ -163,13 +175,11 @@ def main(words: Sequence[str]) -> None:
     """Do what the words say."""
     match list(words):
         case ["write"]:
-            PUBLISHED.write_text(render(), encoding="utf-8")
+            write()
         case ["count"]:
             sys.stdout.writelines(f"{line}\n" for line in list_counts())
-        case ["test", folder]:
-            judge(Path(folder))
         case _:
-            raise SystemExit("python docs/expected.py write | count | test FOLDER")
+            raise SystemExit("python docs/expected.py write | count")
 
 
 if __name__ == "__main__":

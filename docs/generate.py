@@ -1,6 +1,7 @@
-"""Renew what pages take from code and results: a record's schema, presets, machines.
+"""Renew what pages take from code and results.
 
-docs/findings.py renews what they take from a published run.
+That is a record's schema, presets, machines, where runs are expected (docs/expected.py), and the
+findings (docs/findings.py).
 """
 
 import ast
@@ -21,6 +22,7 @@ from bench.records import schema as records
 from bench.records.schema import FORMAT, AnyRecord
 from bench.records.store import read_environments
 from bench.report.base import tables
+from bench.report.base.labels import name_machine
 from bench.report.render.markdown import render_table
 from bench.worker.workloads import WORKLOADS
 
@@ -84,7 +86,7 @@ def render_machines() -> str:
     reference = RESULTS.parent / "reference"
     for path in sorted(reference.glob("**/environments")):
         for environment in read_environments(path.parent).values():
-            name = str(environment.machine.get("name"))
+            name = name_machine(environment.machine)
             folders.setdefault(name, {})[path.relative_to(reference).parts[0]] = None
     columns = (
         tables.list_words("machine", folders),
@@ -145,6 +147,11 @@ def renew_results() -> str:
 
 
 if __name__ == "__main__":
+    import expected
+    import findings
+
     SCHEMA.write_text(json.dumps(describe_line(), indent=1) + "\n", encoding="utf-8")
     RESULTS.write_text(renew_results(), encoding="utf-8")
     PRESETS_TABLE.write_text(render_presets(), encoding="utf-8")
+    expected.write()
+    findings.write()

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
+from bench.analysis.expected import Expected
 from bench.analysis.intervals import Interval
 from bench.report.base.labels import FAMILIES
 from bench.report.base.numbers import format_interval, format_number, format_typical
@@ -14,6 +15,7 @@ from implementations import IMPLEMENTATIONS, MANY
 # A picture is at most 470 pixels wide with its names, and a phone shows it with 358.
 WIDTH, PLOT, LETTERS = 460, 230, 12
 GREY, ROW_HEIGHT = "#999999", 22
+TICKS = (0.2, 0.5, 1, 2, 5, 10, 20)  # of ratios to NumPy
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = PALETTE
 # One colour a family, in all pictures.
 FAMILY_COLOURS = {"JAX": BLUE, "PyTorch": VERMILION, "Keras": PURPLE, "TensorFlow": ORANGE}
@@ -62,9 +64,9 @@ def make_log_channel(
     }
 
 
-def encode_rows(names: Sequence[str]) -> Any:
+def encode_rows(names: Sequence[str], **settings: Any) -> Any:
     """Return the y channel of a picture with a line for each name, in this order."""
-    axis = alt.Axis(ticks=False, domain=False, labelLimit=200)
+    axis = alt.Axis(ticks=False, domain=False, labelLimit=200, **settings)
     return alt.Y("name:N", sort=list(names), title=None, axis=axis)
 
 
@@ -116,55 +118,49 @@ def chart_dots(
     return finish(chart, title, subtitle)
 
 
-def chart_slopes(
-    ratios: Mapping[str, Mapping[str, Interval]], names: Mapping[str, str], title: str
+def chart_expected(
+    groups: Mapping[str, Mapping[str, Expected]],
+    runs: Mapping[str, Mapping[str, Sequence[float]]],
+    title: str,
 ) -> Any:
-    """Draw a line for each program from machine to machine, on a log axis.
+    """Draw a line for each program: where nine of ten new runs are expected, and a dot a run.
 
-    ratios: by program and machine. names: of the programs, with what stands beside them.
+    groups: by heading and name. runs: in the same way, the ratios of published runs to NumPy.
     """
-    height = 20 * len(ratios)
-    machines = list(next(iter(ratios.values())))
-    points = [
-        {"name": name, "machine": machine, "ratio": ratio.mean, "colour": find_colour(name)}
-        for name, own in ratios.items()
-        for machine, ratio in own.items()
-    ]
-    seconds = [  # of processes in two groups, the slower one
-        {"machine": machine, "ratio": ratio.other, "colour": find_colour(name)}
-        for name, own in ratios.items()
-        for machine, ratio in own.items()
-        if ratio.other is not None
-    ]
-    values = [float(point["ratio"]) for point in (*points, *seconds)]
-    y = alt.Y("ratio:Q", **make_log_channel(values))
-    x = alt.X(
-        "machine:N",
-        sort=machines,
-        title=None,
-        scale=alt.Scale(type="point", padding=0),
-        axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False, grid=True),
+    bounds = [end for own in groups.values() for one in own.values() for end in (one[0], one[2])]
+    x = make_log_channel(bounds)
+    panels = []
+    for heading, own in groups.items():
+        bars = [
+            {"name": name, "low": one.low, "high": one.high, "text": str(one)}
+            for name, one in own.items()
+        ]
+        dots = [{"name": name, "ratio": ratio} for name in own for ratio in runs[heading][name]]
+        is_last = heading == [*groups][-1]
+        x["axis"] = alt.Axis(values=TICKS, format="~g", grid=True, labels=is_last, ticks=is_last)
+        y = encode_rows(list(own), minExtent=125)
+        base = alt.Chart(alt.Data(values=bars)).encode(y=y)
+        one = alt.Chart(alt.Data(values=[{"value": 1}])).mark_rule(color="black")
+        points = alt.Chart(alt.Data(values=dots)).mark_point(filled=True, opacity=0.5, color=BLUE)
+        panels.append(
+            alt.layer(
+                base.mark_bar(height=14, color="#DDD").encode(x=alt.X("low:Q", **x), x2="high:Q"),
+                one.encode(x=alt.X("value:Q", **x)),
+                points.encode(y=y, x=alt.X("ratio:Q", **x)),
+                base.mark_text(align="left", dx=6, fontSize=LETTERS).encode(
+                    x=alt.value(PLOT), text="text:N"
+                ),
+            ).properties(
+                width=PLOT,
+                height=ROW_HEIGHT * len(own),
+                title=alt.TitleParams(heading, fontSize=LETTERS, anchor="start", offset=4),
+            )
+        )
+    subtitle = (
+        "an epoch in multiples of NumPy's, the line; grey: nine of ten new runs; dots: published "
+        "runs"
     )
-    colour = alt.Color("colour:N", scale=None)
-    last = {name: own[machines[-1]].mean for name, own in ratios.items()}
-    places = spread_labels(last, min(values) / 1.15, max(values) * 1.15, height)
-    labels = [
-        {"text": names[name], "ratio": place, "colour": find_colour(name)} for name, place in places
-    ]
-    lines = alt.Chart(alt.Data(values=points)).encode(x=x, y=y, color=colour, detail="name:N")
-    chart = alt.layer(
-        lines.mark_line(strokeWidth=2),
-        lines.mark_point(filled=True, opacity=1, size=40),
-        alt.Chart(alt.Data(values=seconds))
-        .mark_point(size=40, strokeWidth=2)
-        .encode(x=x, y=y, color=colour),
-        alt.Chart(alt.Data(values=labels))
-        .mark_text(align="left", dx=8, fontSize=LETTERS)
-        .encode(x=alt.value(PLOT - 30), y=y, color=colour, text="text:N"),
-    ).properties(width=PLOT - 30, height=height)
-    return finish(
-        chart, title, "an epoch over NumPy's on the same machine; rings: slower groups of processes"
-    )
+    return finish(alt.vconcat(*panels, spacing=8), title, subtitle)
 
 
 def chart_bars(bars: Mapping[str, Mapping[str, Interval]], title: str) -> Any:

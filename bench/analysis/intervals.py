@@ -84,9 +84,9 @@ def estimate_typical(values: Sequence[float], noise: "TableNoise | None" = None)
     G. K. Smyth, "Linear models and empirical Bayes methods for assessing differential expression in
     microarray experiments", Statistical Applications in Genetics and Molecular Biology 3 (2004).
 
-    A single value gives no interval, nor do few values that are far apart: they are in two groups,
-    or bounds would lie further beyond them than MAX_MARGIN. Raises ValueError if there is no value
-    or one is not positive.
+    A single value gives no interval, nor do few values that are far apart: in two groups, where
+    the lower median stands before that of the slow group, or with bounds further beyond them than
+    MAX_MARGIN. Raises ValueError if there is no value or one is not positive.
     """
     if not values:
         raise ValueError("no values, no interval")
@@ -99,7 +99,7 @@ def estimate_typical(values: Sequence[float], noise: "TableNoise | None" = None)
     length = logs[-1] - logs[0]
     slow = [value for value in ordered if value > TWO_GROUPS * below]
     if slow and count < ENOUGH and length > OUTLYING * (noise.table if noise else 0.0):
-        return Interval(median_low(ordered[: -len(slow)]), other=median_low(slow))
+        return Interval(below, other=median_low(slow))
     deviations = (noise.row, math.hypot(noise.table, UNLIKE)) if noise and count < ENOUGH else ()
     if shared := next(
         (deviation for deviation in deviations if length <= OUTLYING * deviation), None

@@ -1,4 +1,4 @@
-"""The same programs on several machines: their order there, and their ratios to one of them.
+"""The same programs on several machines: their ratios to one of them.
 
 Two programs are compared within one run on one machine. What holds on all machines is the range
 of these ratios; milliseconds of two machines are not compared.
@@ -7,7 +7,6 @@ of these ratios; milliseconds of two machines are not compared.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import fmean
 
 from bench.analysis.expected import BASE
@@ -15,9 +14,6 @@ from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
 from bench.records.schema import Case
-
-STEADY = 1.5  # a ratio is steady if its largest value is at most this multiple of its least
-COMMON = 3  # programs that two machines have at least in common, to speak of their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +24,6 @@ class Range:
     high: float
     count: int
 
-    @property
-    def is_steady(self) -> bool:
-        """Whether the machines differ little; also of one machine alone."""
-        return self.high <= STEADY * self.low
-
 
 class Pivot:
     """Epochs of programs on machines.
@@ -40,7 +31,7 @@ class Pivot:
     rows: ranked rows by program and by machine. machines: in the order of columns. programs: the
     least ratio to the base first. base: NumPy, which everybody knows; without it the fastest of
     those that most machines have. peers: the programs that solve its problem; others have no ratio
-    to it, and no place in the order.
+    to it.
     """
 
     def __init__(self, rows: Mapping[str, Mapping[str, Row]], machines: Sequence[str]) -> None:
@@ -112,37 +103,3 @@ class Pivot:
             end for ratio in ratios.values() for end in (ratio.mean, ratio.other) if end is not None
         ]
         return Range(min(ends), max(ends), len(ratios)) if ends else None
-
-    def correlate(self) -> Range | None:
-        """Return Spearman's rank correlation of each two machines, over the programs of both.
-
-        count: the least number of these programs. None if any two have too few in common.
-        """
-        from scipy import stats  # half a second, which each start of a run would pay
-
-        values, counts, peers = [], [], [self.rows[name] for name in self.peers]
-        for pair in combinations(self.machines, 2):
-            common = [rows for rows in peers if all(machine in rows for machine in pair)]
-            if len(common) < COMMON:
-                return None
-            here, there = ([rows[machine].typical_seconds for rows in common] for machine in pair)
-            # Rounded, because equal orders may give 0.9999999999999999.
-            values.append(round(float(stats.spearmanr(here, there).statistic), 6))
-            counts.append(len(common))
-        return Range(min(values), max(values), min(counts)) if values else None
-
-    def find_swaps(self) -> list[tuple[str, str]]:
-        """Return the pairs of which each is certainly slower than the other on some machine."""
-        return [
-            pair
-            for pair in combinations([name for name in self.programs if name in self.peers], 2)
-            if self._is_slower(*pair) and self._is_slower(*reversed(pair))
-        ]
-
-    def _is_slower(self, name: str, other: str) -> bool:
-        """Return whether a program is certainly slower than another on any machine."""
-        rows, others = self.rows[name], self.rows[other]
-        return any(
-            self._tables[machine].is_slower(rows[machine].case.slug, others[machine].case.slug)
-            for machine in rows.keys() & others.keys()
-        )

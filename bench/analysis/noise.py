@@ -19,10 +19,6 @@ MAX_STEAL = 0.01
 MAX_CLOCK = 0.05
 MAX_DRIFT = 0.05
 MAX_BETWEEN = 0.10
-# Bytes that a worker reads from the disk lengthen its start: 13 MB at most in a quiet default run,
-# 61 MB in PyTorch's first process after the page cache was dropped.
-MAX_DISK = 32e6
-COLD_DISK = "of all processes {:g} read a program from a cold disk"
 # Of the training images: all lay in huge pages in each of 83 processes of a quiet default run.
 MAX_SMALL_PAGES = 0.1
 # A GPU that reaches its power cap for a moment is not disturbed: boost looks for the cap.
@@ -52,14 +48,13 @@ class Noise:
     steal: float | None  # the same of other guests
     clock: float | None  # largest mean clock over the smallest, minus 1
     throttled: float | None  # how often cores were throttled
-    disk: float | None = None  # number of workers that read more than MAX_DISK from the disk
     # The largest share of the training images that did not lie in huge pages.
     small_pages: float | None = None
     gpu_causes: tuple[str, ...] = ()  # what disturbed the trials on a GPU
 
     @property
-    def disturbances(self) -> list[str]:
-        """Name what makes times uncertain: all causes but a cold disk, which only delays starts."""
+    def causes(self) -> list[str]:
+        """Name what disturbed the run."""
         drift = abs(self.drift.mean - 1) if self.drift and self.drift.excludes(1) else None
         thresholds = (
             (self.others, MAX_OTHERS, "other processes took {:.1%} of the cores"),
@@ -82,19 +77,12 @@ class Noise:
         return [cause.replace("%", " %") for cause in (*causes, *self.gpu_causes)]
 
     @property
-    def causes(self) -> list[str]:
-        """Name what disturbed the run."""
-        return [*self.disturbances, *([COLD_DISK.format(self.disk)] if self.disk else [])]
-
-    @property
     def warning(self) -> str:
         """Say what disturbed the run, what follows, and what to do; empty if nothing did."""
         if not self.causes:
             return ""
         causes = "; ".join(self.causes)
         causes = f"{causes[:1].upper()}{causes[1:]}"
-        if not self.disturbances:
-            return f"{causes}: their starts may be too long."
         taken = (self.others or 0) > MAX_OTHERS or (self.steal or 0) > MAX_STEAL
         effect = "these times are too long" if taken else "these times are not certain"
         return f"{causes}: {effect}. Measure again when the machine is idle."
@@ -113,8 +101,7 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     squares = sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs)
     conditions = [trial.conditions for trial in trials]
     throttled = _list_readings(conditions, "throttled")
-    states = [trial.memory_state for trial in trials]
-    disks, huge = (_list_readings(states, name) for name in ("disk_bytes", "huge_share"))
+    huge = _list_readings((trial.memory_state for trial in trials), "huge_share")
     # A clock of 0 was not read.
     clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
@@ -127,7 +114,6 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         steal=compute_share(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
-        disk=sum(read > MAX_DISK for read in disks) if disks else None,
         small_pages=1 - min(huge) if huge else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )

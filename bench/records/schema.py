@@ -270,9 +270,9 @@ class Measurement(msgspec.Struct, kw_only=True):
     # For which its threads and the parent waited for a core, from outside.
     epoch_delay_seconds: list[Seconds] = []
     epoch_faults: list[Count] = []  # page faults of the worker, from outside
-    # huge_share, of the training images that lie in huge pages; disk_bytes that the worker had read
-    # from the disk when its timed epochs were over. In older records also seconds of the parent's
-    # probes before the data were read: fill_seconds, gather_seconds, page_seconds.
+    # huge_share, of the training images that lie in huge pages. In older records also disk_bytes,
+    # which the worker had read when its timed epochs were over, and seconds of the parent's probes
+    # before the data were read: fill_seconds, gather_seconds, page_seconds.
     memory_state: dict[str, Value | None] = {}
     # Whether its epochs were timed in turn with those of its partner in a pair.
     alternated: bool = False

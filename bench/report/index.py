@@ -19,7 +19,7 @@ from bench.regression.folder import read_comparison
 from bench.regression.pairs.judge import Measured
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparisonResult
 from bench.report.base import numbers
-from bench.report.base.labels import MAX_NAMES, select_ranked
+from bench.report.base.labels import MAX_NAMES, name_machine, select_ranked
 from bench.report.base.load import load_by_machine
 from bench.report.base.parts import Picture
 from bench.report.charts.chart import draw_chart
@@ -255,7 +255,7 @@ def _make_entry(
     kind: str, cells: Sequence[str], state: str, created: str, environments: Iterable[Environment]
 ) -> Entry:
     """Return an entry with the machines that measured it."""
-    machines = dict.fromkeys(str(of.machine.get("name", "unknown")) for of in environments)
+    machines = dict.fromkeys(name_machine(of.machine) for of in environments)
     try:
         time = timestamps.parse_time(created)
     except UserError:

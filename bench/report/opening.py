@@ -20,6 +20,7 @@ from bench.report.base.labels import (
     EPOCHS,
     label_case,
     list_workloads,
+    name_machine,
     name_threads,
     select_ranked,
     select_softmax,
@@ -155,7 +156,7 @@ def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     """
     machines, suites, data = set[str](), set[str](), set[str]()
     for environment in run.environments.values():
-        machines.add(str(environment.machine.get("name", "unknown")))
+        machines.add(name_machine(environment.machine))
         # The commit, or the version if it was no checkout.
         version = environment.suite.get("commit") or environment.suite.get("version")
         suites.add(f"softmax-bench {str(version)[:7]}")

@@ -17,6 +17,7 @@ from implementations import IMPLEMENTATIONS
 # The services of a quiet machine take less than this share of its processors.
 OTHERS_SHARE = 0.05
 WATCH_SECONDS = 1.0
+REPORTING = 5  # the place of free page reporting in the features of a virtio balloon
 CUDA_BUILD = (
     "Install a CUDA build. Pip prefers an index of CPU builds in PIP_INDEX_URL or "
     "PIP_EXTRA_INDEX_URL, and tensorflow-cpu is one, too"
@@ -107,7 +108,7 @@ def find_remedy(reason: str) -> str:
 
 def find_disturbances(root: Path = Path("/")) -> list[str]:
     """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
-    disturbances = list(_check_settings(root))
+    disturbances = [*_check_settings(root), *_check_memory(root)]
     token = gpu.get_visible_gpu()
     disturbances += [
         f"GPU {token}: {finding.subject} {finding.text}. {finding.remedy}"
@@ -162,6 +163,33 @@ def _check_settings(root: Path) -> Iterator[str]:
         yield (
             f"a container's quota of {quota:g} cores stops all threads when it is used up. Bind "
             "whole cores to it (cpuset) and lift the quota"
+        )
+
+
+def _check_memory(root: Path) -> Iterator[str]:
+    """Yield what takes away memory that programs use, or will use again."""
+    for daemon in (root / "sys/kernel/mm/damon/admin/kdamonds").glob("[0-9]*"):
+        actions = {read_text(path) for path in daemon.glob("contexts/*/schemes/*/action")}
+        if read_text(switch := daemon / "state") == "on" and "pageout" in actions:
+            yield (
+                "the kernel takes away what no program has read for a while (DAMON pageout), so a "
+                f"start reads from the disk again: write off to /{switch.relative_to(root)}"
+            )
+    for features in (root / "sys/bus/virtio/drivers/virtio_balloon").glob("virtio*/features"):
+        if read_text(features)[REPORTING : REPORTING + 1] == "1":
+            yield (
+                "the hypervisor takes back free memory (balloon with free page reporting), so new "
+                "memory is slower: measure on a machine of its own"
+            )
+    if read_text(root / "sys/kernel/mm/ksm/run") == "1":
+        yield (
+            "the kernel merges equal pages (KSM), so writing to one copies it: write 0 to "
+            "/sys/kernel/mm/ksm/run"
+        )
+    if (limit := read_text(root / "sys/fs/cgroup/memory.high")) not in {"", "max"}:
+        yield (
+            f"a container's memory.high of {int(limit) >> 20:,} MiB slows programs that need more: "
+            "lift it"
         )
 
 

@@ -228,8 +228,6 @@ class Drive:
         """Look at the worker's threads, and record the memory after the timed epochs."""
         self.worker.look()
         self.record_memory("epochs")
-        disk = read_proc_field(Path(f"/proc/{self.worker.pid}/io"), "read_bytes")
-        self.measurement.memory_state["disk_bytes"] = disk
         self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
 
     def train_on_noise(self, problem: Problem) -> None:

@@ -15,7 +15,7 @@ from bench.planning.cases import get_size, list_distributions
 from bench.planning.plan import Part, Schedule
 from bench.planning.threads import choose_threads
 from bench.records import store
-from bench.records.schema import Record, Run, Trial
+from bench.records.schema import Case, Record, Run, Trial
 from bench.runner.events import Event, Transient, TrialEnded, TrialStarted
 from bench.runner.host import gpu
 from bench.runner.process import preflight, scratch
@@ -45,7 +45,6 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         records = schedule.records
         good = (record for record in records if (record.kind, record.status) == ("trial", "ok"))
         measured = {record.case.slug for record in good}
-        yield from import_frameworks(schedule.remaining)
         compiling = now()
         yield from compile_kernels(run, data, schedule.remaining)
         begin += now() - compiling  # half an hour, once on a machine, is not the budget's
@@ -54,6 +53,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
         runner = stack.enter_context(
             Runner(folder, run, data, peers=peers, warm_from=run.warm_from)
         )
+        imported, goes_on = set[str](), False
         # Each record may decide which trials follow.
         while remaining := schedule.remaining:
             # Where a run goes on, a row that was measured before shows the state of the machine.
@@ -62,16 +62,20 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Generator[Event]:
             measured.clear()
             if run.budget is not None:
                 budget = run.budget - (now() - begin)
-                if Part.FIRST not in schedule.missing and _find_longest(records, trial) > budget:
+                # One trial is always measured, so that a run that is resumed comes to its end.
+                whole = goes_on and Part.FIRST not in schedule.missing
+                if whole and _find_longest(records, trial) > budget:
                     yield "the budget is used up"
                     return
             group = _get_group(trial)
             like = [record for record in records if _get_group(record) == group]
             done = sum(record.status != "interrupted" for record in like)
             total = done + sum(_get_group(other) == group for other in remaining)
+            yield from import_framework(trial.case, imported)
             yield TrialStarted(trial, done + 1, total, remaining, budget)
             schedule.add(runner.measure(trial))
             yield TrialEnded(records[-1], done + 1, total)
+            goes_on = True
 
 
 def _find_longest(records: Iterable[Record], trial: Trial) -> float:
@@ -88,15 +92,16 @@ def _get_group(trial: Trial | Record) -> tuple[object, ...]:
     return trial.kind, trial.round, case.workload, case.device, case.threads
 
 
-def import_frameworks(trials: Iterable[Trial]) -> Iterator[Transient]:
-    """Import what trials need, so that none reads a cold disk; yield a line before each import."""
-    imported: set[str] = set()
-    for case in (trial.case for trial in trials if find_file_fault(trial.case) is None):
-        distributions = set(list_distributions(case) or [case.module])
-        if not distributions <= imported:
-            imported |= distributions
-            yield Transient(f"importing {case.implementation} once, unmeasured")
-            preflight.import_implementation(case)
+def import_framework(case: Case, imported: set[str]) -> Iterator[Transient]:
+    """Import what a case needs, so that its process reads no cold disk; yield a line before.
+
+    imported: the distributions that were imported before, to which it adds.
+    """
+    distributions = set(list_distributions(case) or [case.module])
+    if find_file_fault(case) is None and not distributions <= imported:
+        imported |= distributions
+        yield Transient(f"importing {case.implementation} once, unmeasured")
+        preflight.import_implementation(case)
 
 
 def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[Transient]:

@@ -52,8 +52,8 @@ def test_bounds_far_beyond_the_values_are_unknown():
     [
         ([1.0, 1.4], (1.0, 1.4)),
         ([5e-324, 1e308], (5e-324, 1e308)),
-        ([2.0, 1.0, 1.1], (1.0, 2.0)),
-        ([2.0, 1.0, 2.2, 1.1], (1.0, 2.0)),
+        ([2.0, 1.0, 1.1], (1.1, 2.0)),  # the median first
+        ([2.0, 1.0, 2.2, 1.1], (1.1, 2.0)),
         ([1.0, 2.0, 2.0], None),  # a fast one is no slower group
         ([1.0, 1.0, 1.0, 1.0, 9.0], None),  # five have an interval
     ],

@@ -130,10 +130,10 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
 
 
 def test_state_of_memory_is_that_of_the_worst_trial():
-    states = [{"disk_bytes": 32e6, "huge_share": 1.0}, {"disk_bytes": 33e6, "huge_share": 0.25}, {}]
+    states: list[dict[str, float | None]] = [{"huge_share": 1.0}, {"huge_share": 0.25}, {}]
     noise = measure_noise([ok(case(), n, memory_state=one) for n, one in enumerate(states)], HERE)
-    assert (noise.disk, noise.small_pages) == (1, 0.75)
-    assert measure_noise([ok(case())], HERE).disk is None
+    assert noise.small_pages == 0.75
+    assert measure_noise([ok(case())], HERE).small_pages is None
 
 
 # ----- causes
@@ -164,15 +164,6 @@ def test_cause_is_named_above_its_threshold(name, limit, over, cause):
         "is idle."
     )
     assert not QUIET.warning
-
-
-def test_cold_disk_lengthens_starts_alone():
-    cause = "of all processes 3 read a program from a cold disk"
-    cold = replace(QUIET, disk=3)
-    assert [one.causes for one in (cold, replace(QUIET, disk=0))] == [[cause], []]
-    assert not cold.disturbances
-    assert cold.warning == f"O{cause[1:]}: their starts may be too long."
-    assert replace(cold, steal=0.5).warning.endswith("Measure again when the machine is idle.")
 
 
 @pytest.mark.parametrize(

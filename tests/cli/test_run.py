@@ -1,6 +1,7 @@
 """``bench run`` from end to end on small data."""
 
 import csv
+import shlex
 import subprocess
 
 import pytest
@@ -123,11 +124,28 @@ def test_run_to_share_checks_itself_and_says_where_it_goes(
     (folder,) = (tmp_path / "results" / "reference").iterdir()
     names = {"run.json", "trials.jsonl", "environments", "entropy"}
     assert (status, {path.name for path in folder.iterdir()}) == (0, names)
+    assert "most worth sharing" not in out
+    monkeypatch.setattr("bench.cli.results.describe_expected", lambda *_: "Unlike on 14 runs")
+    assert called("run", "--resume", "--output=o")[1].endswith("the most worth sharing.\n")
     faults.append("busy")
     next((tmp_path / "o" / "params").iterdir()).write_bytes(b"")
     status, out, _ = called("run", "--resume", "--output=o")
     reasons = [line for line in out.splitlines() if line.startswith("not to share: ")]
     assert (status, len(reasons), reasons[-1]) == (1, 2, "not to share: busy")
+
+
+def test_unfinished_run_ends_with_the_command_that_goes_on(called, short_trials, monkeypatch):
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "bench")
+    monkeypatch.setattr("bench.report.write.can_draw", lambda: False)
+    given = ("--data=digits", "--implementation=numpy", "--no-roofline", "--output=a b")
+    _, out, _ = called("run", "--budget=1s", *given)
+    command = "Go on with: python3 -m nox -s bench -- --resume --output 'a b'"
+    for _ in range(9):  # each time one process more
+        assert ("Not measured" in out) == (out.splitlines()[-1] == command)
+        if "Not measured" not in out:
+            break
+        _, out, _ = called("run", *shlex.split(command.partition(" -- ")[2]))
+    assert "Not measured" not in out
 
 
 @pytest.mark.full

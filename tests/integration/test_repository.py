@@ -439,7 +439,6 @@ def test_expected_ranges_are_those_of_all_published_runs_and_each_later_run_was_
     ("processors", "reason"),
     [
         (["Zen 5", "Zen 4", "Xeon"], "pytorch-compiled-model has 0 processes"),
-        (["Xeon"], "the order is almost the same"),
     ],
 )
 def test_findings_are_refused_where_the_records_do_not_bear_them_out(
@@ -450,6 +449,23 @@ def test_findings_are_refused_where_the_records_do_not_bear_them_out(
     monkeypatch.setattr(findings.spans.read_runs, "__defaults__", (runs,))
     with pytest.raises(ValueError, match=reason):
         findings.collect()
+
+
+@pytest.mark.parametrize(
+    ("program", "ratio", "reason"),
+    [
+        ("pytorch", 0.99, "pytorch is slower than NumPy in odd"),
+        ("jax-plain-scan", 1.3, "jax-plain-scan is as fast as NumPy in odd"),
+        ("jax-scan", 1.01, "jax-scan is faster than NumPy in odd"),
+    ],
+)
+def test_sentence_about_numpy_is_refused_for_a_run_that_shows_another(
+    program, ratio, reason, monkeypatch
+):
+    findings = importlib.import_module("findings")
+    monkeypatch.setattr(findings.expected, "read_ratios", lambda: {"X": {"odd": {program: ratio}}})
+    with pytest.raises(ValueError, match=reason):
+        findings.check_yardstick()
 
 
 def test_figure_of_a_finding_is_a_range_over_the_machines_that_have_it():

@@ -12,6 +12,7 @@ from support.records import HERE, case, run, trials
 from support.sweeps import BATCHES, models, on, swept
 
 from bench.analysis.devices import find_crossovers
+from bench.analysis.expected import Expected
 from bench.analysis.many import measure_growth
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
@@ -26,6 +27,7 @@ from bench.report.charts.chart import (
     render_svg,
 )
 from bench.report.charts.style import choose_ticks
+from bench.report.sections.costs import workload
 from bench.report.sections.costs.many import chart_models
 from bench.report.sections.costs.scaling import chart_by_batch_size
 from bench.report.sections.costs.workload import chart_epochs
@@ -106,6 +108,17 @@ def test_each_row_has_a_tick_at_its_roofline():
     counts = [str(specify(chart_epochs(of, "t"))).count("'tick'") for of in (probed, rows)]
     assert counts == [1, 0]
     assert render_svg(specify(chart_epochs([probed[0], rows[1]], "t")))
+
+
+def test_grey_bars_are_where_runs_are_expected_by_this_ones_numpy(monkeypatch):
+    monkeypatch.setattr(workload, "read_expected", lambda: {"jax": Expected(1.5, 2, 4, 9, 3)})
+    names = ("numpy", 0.5), ("jax", 9.0), ("new", 1.0)
+    records = [one for name, time in names for one in trials(case(name, threads=1), time)]
+    rows = summarize(records, HERE)
+    bars = [point for point in read_points(chart_epochs(rows, "t")) if "least" in point]
+    assert bars == [{"name": "jax", "of": "jax · ", "least": 750, "most": 2000}]
+    for of, announced in ((rows, True), (summarize(records[1:], HERE), False)):
+        assert ("nine of ten" in str(specify(chart_epochs(of, "t")))) == announced
 
 
 def test_batch_sizes_have_the_measured_values():

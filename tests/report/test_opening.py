@@ -104,7 +104,7 @@ def test_busy_machine_and_missing_rows_stand_above_the_finding(load, capsys):
         "the machine is idle."
     )
     missing = "Workload sgd: 2 of 3 programs measured, so none is ranked."
-    rest = "Not measured: first processes and second processes, about 1 min. Go on with --resume."
+    rest = "Not measured: first processes and second processes, about 1 min more with --resume."
     opening = make_opening(loaded)
     assert (opening.warning, opening.remarks) == (warning, [missing, rest])
     assert opening.answers == []

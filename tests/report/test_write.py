@@ -14,7 +14,6 @@ from bench.report.base.load import load_run, load_runs
 from bench.report.base.parts import Chart
 from bench.report.index import write_index
 from bench.report.sections.costs.workload import NOTHING_WELL
-from bench.report.sections.setting.machines import COMPARED
 from bench.report.write import write_report
 
 
@@ -125,7 +124,7 @@ def test_files_of_several_runs_have_a_column_for_each_machine_and_name_faults(tw
         stream.write(b"{}\n")
     output = tmp_path / "results" / "both"
     text = write_all(two, output)
-    ratios, times = read_tables(section(text, COMPARED))
+    ratios, times = read_tables(section(text, "Relative to a, 0 of 1 programs"))
     assert [line["program"] for line in ratios] == ["a", "b"]
     assert [line["range, × a"] for line in ratios] == ["1.0", "2.0 to 3.0"]
     assert [line["range, ms"] for line in times] == ["10 to 100", "30 to 200"]

@@ -121,7 +121,7 @@ def test_each_implementation_trains_on_the_gpu_once_before_the_first_trial(
     made.clear()
     own = make_case(device="gpu", implementation="own", file="own.py")
     events = measured(make_case(), *on_gpu, own, folder="with-gpu")
-    assert list_trained(events) == list_trained(events[1:3])  # after the import
+    assert list_trained(events) == list_trained(events[:2])  # before any import
     programs = [line.split()[1] for line in list_trained(events)]
     assert sorted(programs) == ["numpy", "own"]
     *rehearsals, (folder, timeout, *trials) = made
@@ -141,9 +141,11 @@ def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runne
     assert count_remaining(events) == [4, 3]
     assert [one.budget for one in events if isinstance(one, TrialStarted)] == [35, 23]
     assert events[-1] == "the budget is used up"
-    resumed = measured(make_case(), rounds=4, budget=24.0)  # with a new budget
-    assert count_remaining(resumed) == [2, 1]
-    assert isinstance(resumed[-1], TrialEnded)
+    resumed = measured(make_case(), rounds=5, budget=24.0)  # with a new budget
+    assert count_remaining(resumed) == [3, 2]
+    short = measured(make_case(), rounds=5, budget=1.0)  # each time one trial, so it ends
+    assert count_remaining(short) == [1]
+    assert isinstance(short[-1], TrialEnded)
 
 
 def test_run_that_goes_on_measures_a_known_row_first(measured, fake_runner, make_case):

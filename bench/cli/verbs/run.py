@@ -1,5 +1,6 @@
 """``bench run``: measure, then write the report."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import closing
@@ -245,14 +246,20 @@ def _plan(request: RunOptions, output: Path | None, *, resume: bool) -> tuple[Pa
     return plan_run(request, output, quote_command(), host, inspect)
 
 
+def _quote_program() -> str:
+    """Return how the command that runs begins, before its options; under nox that of nox."""
+    if (session := os.environ.get("NOX_CURRENT_SESSION")) in {"bench", "bench_gpu"}:
+        return f"python3 -m nox -s {session} --"
+    return f"{quote_command().partition(' run')[0]} run"
+
+
 def _end(folder: Path, plan: Run, status: int, faults: Sequence[str]) -> NoReturn:
     """Print the report of a run and exit. status: of a signal, or 0. faults: of its files."""
     run = print_report(folder, draw=not status)
+    if run.missing:
+        again = ["--resume", "--output", str(folder), *resuming.list_repeated_options(plan)]
+        print_line(f"Go on with: {_quote_program()} {shlex.join(again)}")
     if status:
-        again = shlex.join(
-            ["--resume", "--output", str(folder), *resuming.list_repeated_options(plan)]
-        )
-        print_line(f"interrupted. Go on with {again}")
         raise typer.Exit(status)
     refused = plan.preset == "share" and not print_sharing(run, faults)
     measured = run.textbook or any(row.succeeded for row in run.rows)

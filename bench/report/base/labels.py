@@ -4,7 +4,7 @@ With the table of these rows that many sections have.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
@@ -37,6 +37,16 @@ MAX_NAMES = 3  # in a sentence; the table has all of them
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
+# What people call processors, whose name alone is that of all generations; by the maker's guides.
+PROCESSORS = {"family 25 model 17": "Zen 4", "family 26 model 2": "Zen 5"}
+
+
+def name_machine(machine: Mapping[str, object]) -> str:
+    """Return the name of a recorded machine, with what people call its processor."""
+    name = str(machine.get("name", "unknown machine"))
+    for words, short in PROCESSORS.items():
+        name = name.replace(words, f"{short} ({words})")
+    return name
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:

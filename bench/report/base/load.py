@@ -18,6 +18,7 @@ from bench.planning.plan import Part, Schedule, list_needed
 from bench.planning.threads import choose_threads, split_tried
 from bench.records.schema import Environment, Record, Run, Trial, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
+from bench.report.base.labels import name_machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class LoadedRun:
     @property
     def machine_name(self) -> str:
         """The machine's name."""
-        return str(self.machine.get("name", "unknown machine"))
+        return name_machine(self.machine)
 
     @property
     def env(self) -> str:

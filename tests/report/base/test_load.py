@@ -85,7 +85,7 @@ def test_run_needs_no_round_that_only_narrows_its_intervals(load):
     plan = {"rounds": {"sgd": 4, "textbook": 3}, "cases": (records[0].case, records[2].case)}
     rule = {"stopping": StoppingRule(least_rounds=2, precision=0.05), "budget": 60.0}
     assert describe_missing(load(*records, **plan, **rule)).startswith(
-        "Not measured: second processes and third processes of the leaders, about 24 s."
+        "Not measured: second processes and third processes of the leaders, about 24 s more "
     )
     counts = [load(*records[:n], **plan, **rule).missing_count for n in (1, 2, 3)]
     assert counts == [1, 1, 0]  # a process of each row

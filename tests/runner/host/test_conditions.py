@@ -180,6 +180,33 @@ def test_huge_pages_that_are_off_are_named(machine):
     assert find_disturbances(machine.root) == []
 
 
+DAMON, BALLOON = "sys/kernel/mm/damon/admin/kdamonds/0", "sys/bus/virtio/drivers/virtio_balloon"
+ACTION = f"{DAMON}/contexts/0/schemes/0/action"
+
+
+@pytest.mark.parametrize(
+    ("files", "start"),
+    [
+        ({f"{DAMON}/state": "on", ACTION: "pageout"}, "the kernel takes away what"),
+        ({f"{DAMON}/state": "off", ACTION: "pageout"}, None),
+        ({f"{DAMON}/state": "on", ACTION: "stat"}, None),
+        ({f"{BALLOON}/virtio0/features": "011001"}, "the hypervisor takes back free memory"),
+        ({f"{BALLOON}/virtio0/features": "011010"}, None),
+        ({"sys/kernel/mm/ksm/run": "1"}, "the kernel merges equal pages"),
+        ({"sys/kernel/mm/ksm/run": "0"}, None),
+        ({"sys/fs/cgroup/memory.high": f"{3 << 30}"}, "a container's memory.high of 3,072 MiB"),
+        ({"sys/fs/cgroup/memory.high": "max"}, None),
+    ],
+    ids=str,
+)
+def test_what_takes_memory_away_is_named(machine, files, start):
+    for path, text in files.items():
+        machine.put(path, f"{text}\n")
+    lines = find_disturbances(machine.root)
+    assert len(lines) == (start is not None)
+    assert all(line.startswith(start) for line in lines)
+
+
 def test_quota_below_the_affinity_is_named(machine):
     machine.put("sys/fs/cgroup/cpu.max", "150000 100000\n")
     machine.cores = [0]  # which are cut to the quota

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from bench.analysis.machines import STEADY, Pivot
+from bench.analysis.machines import Pivot
 from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.report.base import numbers, tables
@@ -13,7 +13,6 @@ from bench.report.base.labels import (
     format_epoch,
     label_case,
     list_faults,
-    list_names,
     name_case,
     name_problem,
     name_threads,
@@ -33,7 +32,6 @@ RATIO_NOTE = (
     "each run has intervals. Not only the processors differ: so may the libraries of a framework."
 )
 TIME_NOTE = "With 95 % intervals over the processes of one run. A row that failed is not ranked."
-ALMOST = 0.95  # rank correlation from which on orders are almost the same
 
 
 class ProblemRows(NamedTuple):
@@ -68,7 +66,7 @@ def refuse_column(run: LoadedRun, *, shared: bool = False) -> list[str]:
     ]
     once = [row for row in run.rows if row.succeeded == 1 and not row.swept]
     reasons: list[tuple[object, str]] = [
-        ("; ".join(run.noise.disturbances), "{}. Measure again when the machine is idle"),
+        ("; ".join(run.noise.causes), "{}. Measure again when the machine is idle"),
         (run.apart, "trials in another state of the machine: {}. Measure anew without a break"),
         (run.missing_count, "trials missing: {}. Go on with --resume"),
         (len(once), "programs measured once: {}. Go on with --resume"),
@@ -116,51 +114,33 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     problems = group_by_problem(runs)
     pivots = [(problem, Pivot(problem.rows, problem.devices)) for problem in problems]
     pivots = [(problem, pivot) for problem, pivot in pivots if pivot.programs]
-    findings = [write_order(pivot) for _, pivot in pivots]
-    claim, _, more = next(iter(findings), "").partition(". ")
+    findings = [write_sides(pivot) for _, pivot in pivots]
     left_out = [f"{run.name} has no column: {why}" for run in runs for why in refuse_column(run)]
     return Section(
         COMPARED,
         [table for problem, pivot in pivots for table in tabulate_pivot(problem, pivot)],
         NOT_ALIKE,
         remarks=[*left_out, *compare_versions([problem for problem, _ in pivots])],
-        finding=claim,
+        finding=next(iter(findings), ""),
         text="\n\n".join(
-            f"{escape(problem.title)}. {escape(words)}"
-            for (problem, _), words in zip(pivots, [more, *findings[1:]], strict=False)
+            f"{escape(problem.title)}. {escape(words)}."
+            for (problem, _), words in [*zip(pivots, findings, strict=True)][1:]
             if words
         ),
     )
 
 
-def write_order(pivot: Pivot) -> str:
-    """Say how alike the order of programs is on several devices; empty if too few are alike."""
-    alike = pivot.correlate()
-    if alike is None:
-        return ""
-    order = "almost the same order" if alike.low >= ALMOST else "different orders"
-    if alike.low == 1:
-        order = "the same order"
-    bounds = dict.fromkeys(f"{bound:.2f}" for bound in (alike.low, alike.high))
-    correlation = f"rank correlation {' to '.join(bounds)}"
-    machines = f"{len(pivot.machines)} machines"
-    shared = f"any two of which share {alike.count} programs or more"
-    parts = [f"Programs have {order} on {machines}, {shared}: {correlation}"]
+def write_sides(pivot: Pivot) -> str:
+    """Say how many programs are faster than the base on each machine, and how many slower."""
     spans = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
-    if several := [span for span in spans if span and span.count > 1]:
-        steady = sum(span.is_steady for span in several)
-        parts.append(
-            f"Relative to {pivot.base}, {steady} of {len(several)} programs differ by less than "
-            f"{STEADY:g} times between machines"
-        )
-    sentence = ". ".join(parts)
-    return f"{sentence}. {write_swaps(pivot)}".rstrip()
-
-
-def write_swaps(pivot: Pivot) -> str:
-    """Say which programs certainly change places from a machine to another; empty without any."""
-    swaps = [" with ".join(pair) for pair in pivot.find_swaps()]
-    return f"These certainly change places: {list_names(swaps, 4)}." if swaps else ""
+    several = [span for span in spans if span and span.count > 1]
+    if not several:
+        return ""
+    faster, slower = sum(span.high < 1 for span in several), sum(span.low > 1 for span in several)
+    return (
+        f"Relative to {pivot.base}, {faster} of {len(several)} programs are faster on each machine "
+        f"that has them, {slower} slower"
+    )
 
 
 def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
