@@ -10,6 +10,7 @@ import io
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -63,6 +64,35 @@ def predict(
         for processor, by_folder in runs.items()
     }
     return expect({processor: own for processor, own in kept.items() if own})
+
+
+class Predicted(NamedTuple):
+    """Where nine of ten new runs have a ratio of two programs."""
+
+    expected: Expected
+
+    def __str__(self) -> str:
+        """Return the bounds."""
+        return str(self.expected)
+
+    @property
+    def where(self) -> str:
+        """Return where the ratio is expected."""
+        return "in nine of ten new runs"
+
+
+@cache
+def expect_over(base: str) -> dict[str, Expected]:
+    """Return where new runs have each program in multiples of another one than NumPy."""
+    runs = {
+        processor: [
+            {name: ratio / own[base] for name, ratio in own.items() if name != base}
+            for own in by_folder.values()
+            if base in own
+        ]
+        for processor, by_folder in read_ratios().items()
+    }
+    return expect({processor: own for processor, own in runs.items() if own})
 
 
 class Count(NamedTuple):

@@ -41,7 +41,7 @@ from spans import (
     span,
 )
 
-from bench.analysis.expected import read_expected
+from bench.analysis.expected import BASE, read_expected
 from bench.analysis.intervals import Interval, Traits, estimate_typical
 from bench.analysis.ladder import StepCost, measure_steps
 from bench.analysis.machines import Pivot
@@ -270,7 +270,6 @@ def collect() -> dict[str, Evidence]:
     place, first = next(iter(runs.items()))
     return {
         "order": find_order(runs),
-        "backends": find_backends(runs),
         "twins": find_twins(first, place),
         "releases": find_releases(),
         "predictions": find_predictions(first, place),
@@ -287,9 +286,18 @@ def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     processor, published = next(iter(runs.items()))
     values: dict[str, Any] = {name: one.figures for name, one in evidence.items()}
     values |= {
-        "spans": {name: spans.span_heading(heading) for name, heading in HEADINGS.items()},
+        "spans": {
+            name: spans.span_heading(heading)
+            | {
+                what: expected.Predicted(expected.expect_over(measure.base)[measure.name])
+                for what, measure in heading.figures.items()
+                if isinstance(measure, spans.Over) and measure.base != BASE
+            }
+            for name, heading in HEADINGS.items()
+        },
         "machine": f"{escape(published.run.machine_name)} ({processor})",
         "processor": processor,
+        "keras": format_typical(published.find("keras-jax").epoch or 0.0),
         "machines": list_names([f"a {processor}" for processor in runs], len(runs)),
         "date": format_time(published.run.plan.created).partition(",")[0],
         "report": f"results/reference/{RUNS[processor].folder}/report.md",
@@ -518,35 +526,6 @@ def check_yardstick() -> None:
                 claim(
                     f"{name} is faster than NumPy in {folder}", holds=name not in tuned or ratio < 1
                 )
-
-
-def find_backends(runs: Mapping[str, Published]) -> Evidence:
-    """An epoch of one Keras file on three backends."""
-    names = ("keras-jax", "keras-tensorflow", "keras-torch")
-    rows = {
-        processor: [published.find(name) for name in names] for processor, published in runs.items()
-    }
-    bars = {
-        name: {
-            processor: published.compare(name, "keras-jax") for processor, published in runs.items()
-        }
-        for name in names[1:]
-    }
-    title = (
-        f"The same Keras file: {Span(bars['keras-tensorflow'])} times as long on TensorFlow as on "
-        f"JAX, {Span(bars['keras-torch'])} times on PyTorch"
-    )
-    return Evidence(
-        {"first": format_typical(next(iter(rows.values()))[0].epoch or 0.0)},
-        (
-            list_programs(names),
-            *(
-                tables.list_times(f"epoch, {processor}", [row.epoch for row in own])
-                for processor, own in rows.items()
-            ),
-        ),
-        lambda: pictures.chart_bars(bars, title),
-    )
 
 
 def find_twins(published: Published, place: str) -> Evidence:

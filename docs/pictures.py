@@ -8,7 +8,7 @@ import altair as alt
 from bench.analysis.expected import Expected
 from bench.analysis.intervals import Interval
 from bench.report.base.labels import FAMILIES
-from bench.report.base.numbers import format_interval, format_number, format_typical
+from bench.report.base.numbers import format_number, format_typical
 from bench.report.charts.style import PALETTE, make_log_axis, set_title, spread_labels
 from implementations import IMPLEMENTATIONS, MANY
 
@@ -161,30 +161,6 @@ def chart_expected(
         "runs"
     )
     return finish(alt.vconcat(*panels, spacing=8), title, subtitle)
-
-
-def chart_bars(bars: Mapping[str, Mapping[str, Interval]], title: str) -> Any:
-    """Draw a bar from zero for each program and machine, with its value."""
-    points = [
-        {
-            "name": f"{name}, {machine}",
-            "ratio": ratio.mean,
-            "text": format_interval(ratio.without_bounds(), digits=2),
-            "colour": find_colour("pytorch" if name == "keras-torch" else "tensorflow"),
-        }
-        for name, own in bars.items()
-        for machine, ratio in own.items()
-    ]
-    y = encode_rows([str(point["name"]) for point in points])
-    x = alt.X("ratio:Q", title=None, axis=alt.Axis(tickCount=4))
-    base = alt.Chart(alt.Data(values=points)).encode(x=x, y=y)
-    one = alt.Chart(alt.Data(values=[{"value": 1}])).mark_rule(color=GREY, strokeDash=[4, 4])
-    chart = alt.layer(
-        base.mark_bar(height=14).encode(color=alt.Color("colour:N", scale=None)),
-        base.mark_text(align="left", dx=4, fontSize=LETTERS).encode(text="text:N"),
-        one.encode(x="value:Q"),
-    ).properties(width=PLOT, height=ROW_HEIGHT * len(points))
-    return finish(chart, title, "an epoch relative to the same file on JAX (dashed)")
 
 
 def chart_twins(lines: Sequence[Line], title: str) -> Any:

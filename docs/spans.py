@@ -253,8 +253,15 @@ class Heading:
     write: Callable[[float], str] = format_two
 
 
-def _over(name: str, base: str) -> Measure:
-    return lambda published: published.compare(name, base)
+class Over(NamedTuple):
+    """How many times as long an epoch of a program takes as one of the base."""
+
+    name: str
+    base: str
+
+    def __call__(self, published: Published) -> Interval:
+        """Return it in one run."""
+        return published.compare(self.name, self.base)
 
 
 def _labels_over(name: str, base: str) -> Measure:
@@ -293,27 +300,27 @@ HEADINGS = {
     "order": Heading(
         _choose("numpy", "numba", "jax-scan", "jax", "keras-jax", "pytorch", "keras-torch"),
         {
-            name: _over(name, BASE)
+            name: Over(name, BASE)
             for name in ("numba", "jax-scan", "jax", "keras-jax", "pytorch", "keras-torch")
         },
     ),
     "loops": Heading(
         _choose("numpy", "jax", "jax-plain-scan", "pytorch", "pytorch-ten-steps"),
-        {name: _over(name, BASE) for name in ("jax-plain-scan", "pytorch-ten-steps")},
+        {name: Over(name, BASE) for name in ("jax-plain-scan", "pytorch-ten-steps")},
     ),
     "keras-backend": Heading(
         _choose("keras-jax", "keras-tensorflow", "keras-torch"),
         {
-            "TensorFlow over JAX": _over("keras-tensorflow", "keras-jax"),
-            "PyTorch over JAX": _over("keras-torch", "keras-jax"),
+            "TensorFlow over JAX": Over("keras-tensorflow", "keras-jax"),
+            "PyTorch over JAX": Over("keras-torch", "keras-jax"),
         },
     ),
     "torch-compile": Heading(
         _choose("pytorch", "pytorch-compiled-step", "pytorch-ten-steps", "pytorch-compiled"),
         {
-            "a compiled step over eager mode": _over("pytorch-compiled-step", "pytorch"),
-            "eager mode over ten steps": _over("pytorch", "pytorch-ten-steps"),
-            "eager mode over ten steps, tuned": _over("pytorch", "pytorch-compiled"),
+            "a compiled step over eager mode": Over("pytorch-compiled-step", "pytorch"),
+            "eager mode over ten steps": Over("pytorch", "pytorch-ten-steps"),
+            "eager mode over ten steps, tuned": Over("pytorch", "pytorch-compiled"),
         },
     ),
     "one-label": Heading(
