@@ -73,13 +73,6 @@ class Pivot:
         """Return the case of a program on the first machine that has it."""
         return next(iter(self.rows[name].values())).case
 
-    def span_seconds(self, name: str) -> tuple[float, float]:
-        """Return the least and the largest seconds of an epoch over the machines."""
-        rows = self.rows[name].values()
-        slower = [row.epoch.other for row in rows if row.epoch and row.epoch.other]
-        seconds = [*(row.typical_seconds for row in rows), *slower]
-        return min(seconds), max(seconds)
-
     def compare(self, name: str, base: str = "") -> dict[str, Interval]:
         """Return how many times as long an epoch takes as the base's on the same machine."""
         rows, others = self.rows[name], self.rows[base or self.base]

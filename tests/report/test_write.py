@@ -124,11 +124,10 @@ def test_files_of_several_runs_have_a_column_for_each_machine_and_name_faults(tw
         stream.write(b"{}\n")
     output = tmp_path / "results" / "both"
     text = write_all(two, output)
-    ratios, times = read_tables(section(text, "Relative to a, 0 of 1 programs"))
+    (ratios,) = read_tables(section(text, "Relative to a, 0 of 1 programs"))
     assert [line["program"] for line in ratios] == ["a", "b"]
     assert [line["range, × a"] for line in ratios] == ["1.0", "2.0 to 3.0"]
-    assert [line["range, ms"] for line in times] == ["10 to 100", "30 to 200"]
-    machines = [heading.rpartition(", ")[0] for heading in times[0]][1:3]
+    machines = [heading.rpartition(", ")[0] for heading in ratios[0]][1:3]
     assert machines == [FAST["name"], SLOW["name"]]
     with (output / "summary.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from bench.analysis.machines import Pivot
@@ -10,7 +9,6 @@ from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.report.base import numbers, tables
 from bench.report.base.labels import (
-    format_epoch,
     label_case,
     list_faults,
     name_case,
@@ -31,7 +29,6 @@ RATIO_NOTE = (
     "the least and the largest: they differ between machines, and also between days. The report of "
     "each run has intervals. Not only the processors differ: so may the libraries of a framework."
 )
-TIME_NOTE = "With 95 % intervals over the processes of one run. A row that failed is not ranked."
 
 
 class ProblemRows(NamedTuple):
@@ -118,7 +115,7 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     left_out = [f"{run.name} has no column: {why}" for run in runs for why in refuse_column(run)]
     return Section(
         COMPARED,
-        [table for problem, pivot in pivots for table in tabulate_pivot(problem, pivot)],
+        [tabulate_pivot(problem, pivot) for problem, pivot in pivots],
         NOT_ALIKE,
         remarks=[*left_out, *compare_versions([problem for problem, _ in pivots])],
         finding=next(iter(findings), ""),
@@ -143,34 +140,16 @@ def write_sides(pivot: Pivot) -> str:
     )
 
 
-def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> list[Table]:
-    """Return the epochs relative to the base, and in milliseconds, with a column a device.
-
-    Of too many devices, the ranges alone.
-    """
+def tabulate_pivot(problem: ProblemRows, pivot: Pivot) -> Table:
+    """Return the epochs relative to the base with a column a device; of too many, the ranges."""
     names = pivot.programs
-    programs = [label_case(pivot.find_case(name)) for name in names]
-    ratios, times = [tables.list_words("program", names)], [tables.list_words("program", names)]
-    cells = list_ratios(pivot, pivot.base)
+    columns, cells = [tables.list_words("program", names)], list_ratios(pivot, pivot.base)
     headings = [*list_shown(pivot), f"range, × {pivot.base}"]
     for heading, *texts in zip(headings, *(cells[name] for name in names), strict=True):
-        ratios.append(tables.Column(heading, texts, list(map(read_key, texts))))
-    write = partial(numbers.format_interval, scale=1e3)
-    for device in list_shown(pivot):
-        texts = [format_epoch(problem.rows[name].get(device), write) for name in names]
-        ranked = [pivot.rows[name].get(device) for name in names]
-        keys = [row.typical_seconds if row else None for row in ranked]
-        times.append(tables.Column(device, texts, keys))
-    spans = [pivot.span_seconds(name) for name in names]
-    texts = [format_range(1e3 * low, 1e3 * high) for low, high in spans]
-    times.append(tables.Column("range, ms", texts, [low for low, _ in spans]))
-    return [
-        tables.build_table(f"{title}, {problem.title}", columns, note, programs=programs)
-        for title, columns, note in (
-            (f"An epoch, × {pivot.base}", ratios, RATIO_NOTE),
-            ("Milliseconds of an epoch", times, TIME_NOTE),
-        )
-    ]
+        columns.append(tables.Column(heading, texts, list(map(read_key, texts))))
+    title = f"An epoch, × {pivot.base}, {problem.title}"
+    programs = [label_case(pivot.find_case(name)) for name in names]
+    return tables.build_table(title, columns, RATIO_NOTE, programs=programs)
 
 
 def list_shown(pivot: Pivot) -> Sequence[str]:
