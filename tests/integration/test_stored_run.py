@@ -212,7 +212,7 @@ def test_runs_and_implementations_are_checked_apart(stored, refused):
 # Published before params were asked for, or by us: records hold their parity.
 WITHOUT_PARAMS = {
     *("amd-epyc-2-cores", "amd-epyc-zen4-2-cores", "amd-epyc-zen4-2-cores-second"),
-    *("intel-xeon-2-cores", "intel-xeon-167-2-cores"),
+    *("intel-xeon-2-cores", "intel-xeon-167-2-cores", "intel-xeon-6-167-2-cores-2-dec-default"),
     *(f"amd-epyc-zen5-2-cores-{name}" for name in ("many", "second")),
 }
 
