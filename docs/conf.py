@@ -11,10 +11,10 @@ from sphinx.application import Sphinx
 
 project = "softmax-bench"
 extensions = ["myst_parser", "sphinxext.opengraph"]
-# What a link to a page shows elsewhere: its first sentences, and the picture of the order.
+# What a link to a page shows elsewhere: its first sentences, and its first picture.
 ogp_site_url = os.environ.get("SITE_URL", "")
 ogp_image = "_static/order.png"
-ogp_image_alt = "Epochs of each program relative to NumPy's, on each processor"
+ogp_image_alt = "Where an epoch of each framework is expected, in multiples of NumPy's"
 html_static_path = ["findings/order.png"]
 root_doc = "README"
 include_patterns = [

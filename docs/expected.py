@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import spans
 
-from bench.analysis.expected import PUBLISHED, Expected, expect, list_ratios, read_expected
+from bench.analysis.expected import BASE, PUBLISHED, Expected, expect, list_ratios, read_expected
 from bench.records.store import read_run
 from bench.report.base.labels import PROCESSORS
 from bench.report.base.load import LoadedRun, load_run
@@ -83,7 +83,9 @@ class Predicted(NamedTuple):
 
 @cache
 def expect_over(base: str) -> dict[str, Expected]:
-    """Return where new runs have each program in multiples of another one than NumPy."""
+    """Return where new runs have each program in multiples of a base."""
+    if base == BASE:
+        return read_expected()
     runs = {
         processor: [
             {name: ratio / own[base] for name, ratio in own.items() if name != base}
@@ -93,6 +95,30 @@ def expect_over(base: str) -> dict[str, Expected]:
         for processor, by_folder in read_ratios().items()
     }
     return expect({processor: own for processor, own in runs.items() if own})
+
+
+def span_heading(heading: spans.Heading) -> dict[str, spans.Span | Predicted]:
+    """Return the figures of a finding: ratios of epochs of all runs, others over its machines."""
+    runs = spans.read_runs(heading.sources)
+    return {
+        what: Predicted(expect_over(measure.base)[measure.name])
+        if isinstance(measure, spans.Over)
+        else spans.span(runs, measure, heading.write)
+        for what, measure in heading.figures.items()
+    }
+
+
+def compare_with_published(heading: spans.Heading, folder: Path) -> list[Sequence[str]]:
+    """Return what each figure is in a run of the reader, and in the published ones."""
+    own = spans.Published(folder, processes=2)
+    lines: list[Sequence[str]] = []
+    for name, published in span_heading(heading).items():
+        try:
+            here = " or ".join(map(heading.write, spans.list_ends(heading.figures[name](own))))
+        except spans.NotMeasuredError as error:
+            here = f"not measured: {error}"
+        lines.append((name, here, f"{published} {published.where}"))
+    return lines
 
 
 class Count(NamedTuple):

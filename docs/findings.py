@@ -41,7 +41,7 @@ from spans import (
     span,
 )
 
-from bench.analysis.expected import BASE, read_expected
+from bench.analysis.expected import read_expected
 from bench.analysis.intervals import Interval, Traits, estimate_typical
 from bench.analysis.ladder import StepCost, measure_steps
 from bench.analysis.machines import Pivot
@@ -260,7 +260,7 @@ def measure(name: str, options: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "bench", "run", *heading.command.split()]
         subprocess.run([*command, "--output", f"{folder}/run", *options], cwd=ROOT, check=True)
-        for line in spans.compare_with_published(heading, Path(folder) / "run"):
+        for line in expected.compare_with_published(heading, Path(folder) / "run"):
             sys.stdout.write("{}: {} here, {}\n".format(*line))
 
 
@@ -286,15 +286,7 @@ def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     processor, published = next(iter(runs.items()))
     values: dict[str, Any] = {name: one.figures for name, one in evidence.items()}
     values |= {
-        "spans": {
-            name: spans.span_heading(heading)
-            | {
-                what: expected.Predicted(expected.expect_over(measure.base)[measure.name])
-                for what, measure in heading.figures.items()
-                if isinstance(measure, spans.Over) and measure.base != BASE
-            }
-            for name, heading in HEADINGS.items()
-        },
+        "spans": {name: expected.span_heading(heading) for name, heading in HEADINGS.items()},
         "machine": f"{escape(published.run.machine_name)} ({processor})",
         "processor": processor,
         "keras": format_typical(published.find("keras-jax").epoch or 0.0),
@@ -780,7 +772,7 @@ def find_half_sizes(published: Published, place: str) -> Evidence:
         size: f"{sum(abs(one) <= 0.1 for one in by_name.values())} of {len(by_name)}"
         for size, by_name in sorted(errors.items())
     }
-    half = spans.span_heading(HEADINGS["half"])
+    half = expected.span_heading(HEADINGS["half"])
     title = (
         f"Half of a step is overhead up to a batch of {half['images, JAX']} in JAX, "
         f"{half['images, Keras on PyTorch']} in Keras on PyTorch"

@@ -1,14 +1,14 @@
 """Figures over the published machines, and what a run of a reader has in their place."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench.analysis.expected import BASE, read_expected
+from bench.analysis.expected import BASE
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.ladder import measure_steps
 from bench.analysis.many import compute_rate
@@ -366,25 +366,3 @@ HEADINGS = {
         SWEEPS,
     ),
 }
-
-
-def span_heading(heading: Heading) -> dict[str, Span]:
-    """Return the figures of a finding over its machines."""
-    runs = read_runs(heading.sources)
-    return {name: span(runs, measure, heading.write) for name, measure in heading.figures.items()}
-
-
-def compare_with_published(heading: Heading, folder: Path) -> list[Sequence[str]]:
-    """Return what each figure is in a run of the reader, and over the published machines."""
-    own, expected = Published(folder, processes=2), read_expected()
-    lines: list[Sequence[str]] = []
-    for name, published in span_heading(heading).items():
-        try:
-            here = " or ".join(map(heading.write, list_ends(heading.figures[name](own))))
-        except NotMeasuredError as error:
-            here = f"not measured: {error}"
-        there = f"{published} {published.where}"
-        if name in expected:  # a program, whose figure is its ratio to NumPy
-            there = f"{expected[name]} in nine of ten runs"
-        lines.append((name, here, there))
-    return lines

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.table import Table as RichTable
 
-from bench.analysis.expected import read_expected
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.cli import console
@@ -32,9 +31,7 @@ from bench.report.sections.setting.machines import refuse_column
 from bench.report.sections.setting.runs import list_left_out
 from bench.report.sections.verdict import (
     NO_PROGRAM,
-    UNLIKE,
     describe_agreement,
-    describe_expected,
     list_answers,
     list_remarks,
 )
@@ -153,6 +150,4 @@ def print_sharing(run: LoadedRun, faults: Iterable[str]) -> bool:
         files = shlex.join(str(run.folder / name) for name in SHARED)
         print_line(f"ready to share: mkdir -p {place} && cp -r {files} {place}")
         print_line("Then run python docs/generate.py, and open a pull request (CONTRIBUTING.md).")
-        if describe_expected(run.rows, read_expected()).startswith(UNLIKE):
-            print_line("This run is far from the published ones: those are the most worth sharing.")
     return not reasons

@@ -173,23 +173,24 @@ def _check_memory(root: Path) -> Iterator[str]:
         if read_text(switch := daemon / "state") == "on" and "pageout" in actions:
             yield (
                 "the kernel takes away what no program has read for a while (DAMON pageout), so a "
-                f"start reads from the disk again: write off to /{switch.relative_to(root)}"
+                "start reads from the disk again; on a fast one that costs less than the noise. To "
+                f"stop it, write off to /{switch.relative_to(root)}"
             )
     for features in (root / "sys/bus/virtio/drivers/virtio_balloon").glob("virtio*/features"):
         if read_text(features)[REPORTING : REPORTING + 1] == "1":
             yield (
                 "the hypervisor takes back free memory (balloon with free page reporting), so new "
-                "memory is slower: measure on a machine of its own"
+                "memory may be slower. Measure on a machine of its own"
             )
     if read_text(root / "sys/kernel/mm/ksm/run") == "1":
         yield (
-            "the kernel merges equal pages (KSM), so writing to one copies it: write 0 to "
+            "the kernel merges equal pages (KSM), so writing to one copies it. Write 0 to "
             "/sys/kernel/mm/ksm/run"
         )
     if (limit := read_text(root / "sys/fs/cgroup/memory.high")) not in {"", "max"}:
         yield (
-            f"a container's memory.high of {int(limit) >> 20:,} MiB slows programs that need more: "
-            "lift it"
+            f"a container's memory.high of {int(limit) >> 20:,} MiB slows programs that need more. "
+            "Lift it"
         )
 
 

@@ -124,9 +124,6 @@ def test_run_to_share_checks_itself_and_says_where_it_goes(
     (folder,) = (tmp_path / "results" / "reference").iterdir()
     names = {"run.json", "trials.jsonl", "environments", "entropy"}
     assert (status, {path.name for path in folder.iterdir()}) == (0, names)
-    assert "most worth sharing" not in out
-    monkeypatch.setattr("bench.cli.results.describe_expected", lambda *_: "Unlike on 14 runs")
-    assert called("run", "--resume", "--output=o")[1].endswith("the most worth sharing.\n")
     faults.append("busy")
     next((tmp_path / "o" / "params").iterdir()).write_bytes(b"")
     status, out, _ = called("run", "--resume", "--output=o")

@@ -488,13 +488,19 @@ def test_figure_of_a_finding_is_a_range_over_the_machines_that_have_it():
 
 
 def test_command_of_a_finding_prints_what_a_run_has_beside_the_published_range():
-    spans = importlib.import_module("spans")
+    spans, tool = (importlib.import_module(name) for name in ("spans", "expected"))
     folder = spans.REFERENCE / spans.RUNS["Xeon"].folder
-    name, here, published = spans.compare_with_published(spans.HEADINGS["order"], folder)[2]
+    name, here, published = tool.compare_with_published(spans.HEADINGS["order"], folder)[2]
     assert (name, here) == ("jax", "1.4")
-    assert published == f"{read_expected()[name]} in nine of ten runs"
-    lines = spans.compare_with_published(spans.HEADINGS["half"], folder)
+    assert published == f"{read_expected()[name]} in nine of ten new runs"
+    lines = tool.compare_with_published(spans.HEADINGS["half"], folder)
     assert all(here.startswith("not measured") for _, here, _ in lines)
+    # The quotient of two programs is between those of their bounds.
+    ratio, low, high = (
+        tool.expect_over("keras-jax")["keras-torch"],
+        *(read_expected()[name] for name in ("keras-jax", "keras-torch")),
+    )
+    assert high.low / low.high < ratio.low < ratio.typical < ratio.high < high.high / low.low
 
 
 def test_table_of_presets_is_that_of_the_code():

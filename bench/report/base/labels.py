@@ -37,7 +37,7 @@ MAX_NAMES = 3  # in a sentence; the table has all of them
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
-# What people call processors, whose name alone is that of all generations; by the maker's guides.
+# What people call the EPYC processors 9004 and 9005, which have one name in records.
 PROCESSORS = {"family 25 model 17": "Zen 4", "family 26 model 2": "Zen 5"}
 
 

@@ -29,7 +29,6 @@ from bench.runner.loop import Estimate
 NO_PROGRAM = "No program can be ranked."
 MARKS = {True: "", False: " (uncertain)"}
 FAR = 2.0
-UNLIKE = "Unlike"  # how the sentence begins that says that most ratios lie where few do
 SHOWN_EPOCHS = 1000  # the largest number of epochs that sentences and charts are about
 
 
@@ -131,11 +130,13 @@ def describe_expected(rows: Iterable[Row], expected: Mapping[str, Expected]) -> 
         ratio, low, high = (numbers.format_number(end, 2) for end in ends)
         texts.append(f"{name} {ratio} ({low} to {high})")
     direction = "higher" if shift > 0 else "lower"
-    start = "As" if len(outside) < len(ratios) / 2 else UNLIKE
+    start, share = "As", ""
+    if len(outside) >= len(ratios) / 2:
+        start, share = "Unlike", " A run that is so far away is most worth sharing."
     return (
         f"{start} on {published} published runs: {inside}; not {list_names(texts)}. In the middle "
         f"they are {numbers.format_percent(abs(shift))} {direction} than there. docs/slower.md has "
-        "five checks."
+        f"five checks.{share}"
     )
 
 
@@ -168,9 +169,9 @@ def describe_missing(run: LoadedRun) -> str:
     if not run.missing:
         return ""
     seconds = Estimate(run.records).sum_seconds(chain.from_iterable(run.missing.values()))
-    took = f", about {numbers.format_minutes(seconds)} more" if seconds else ""
+    took = f", about {numbers.format_minutes(seconds)} more with --resume" if seconds else ""
     parts = list_names([LACKING[part] for part in run.missing], len(LACKING))
-    return f"Not measured: {parts}{took} with --resume."
+    return f"Not measured: {parts}{took}."
 
 
 def describe_quiet(run: LoadedRun) -> str:

@@ -140,4 +140,5 @@ def test_a_run_says_how_many_ratios_lie_where_published_runs_have_them(epochs, n
     text = describe_expected(summarize(records, HERE), expected)
     assert numbers_in(text)[: len(numbers)] == numbers or text == ""
     assert words in text
+    assert ("worth sharing" in text) == (numbers[1:2] == [0])
     assert bool(text) == bool(numbers)
