@@ -146,8 +146,9 @@ def print_sharing(run: LoadedRun, faults: Iterable[str]) -> bool:
     if not reasons:
         words = re.findall(r"[a-z0-9]+", str(run.machine.get("cpu")).lower())
         words = [word for word in words if word not in {"cpu", "family", "model", "processor"}]
-        place = f"results/reference/{'-'.join(words)}-{run.machine.get('cores')}-cores"
+        began = re.sub(r"\D", "", run.plan.created)[:12]
+        place = f"results/reference/{'-'.join(words)}-{run.machine.get('cores')}-cores-{began}"
         files = shlex.join(str(run.folder / name) for name in SHARED)
-        print_line(f"ready to share: mkdir -p {place} && cp -r {files} {place}")
+        print_line(f"ready to share: mkdir {place} && cp -r {files} {place}")
         print_line("Then run python docs/generate.py, and open a pull request (CONTRIBUTING.md).")
     return not reasons

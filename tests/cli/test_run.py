@@ -120,8 +120,10 @@ def test_run_to_share_checks_itself_and_says_where_it_goes(
     monkeypatch.setattr("bench.cli.results.refuse_column", lambda *_, **__: faults)
     status, out, _ = called("run", "--preset=share", "--data=digits", "--no-roofline", "--output=o")
     copy = out.partition("ready to share: ")[2].splitlines()[0]
-    subprocess.run(["sh", "-c", copy], check=True)
-    (folder,) = (tmp_path / "results" / "reference").iterdir()
+    (published := tmp_path / "results" / "reference").mkdir(parents=True)
+    # A second time it is refused: a published run is never written over.
+    assert [subprocess.run(["sh", "-c", copy]).returncode for _ in range(2)] == [0, 1]
+    (folder,) = published.iterdir()
     names = {"run.json", "trials.jsonl", "environments", "entropy"}
     assert (status, {path.name for path in folder.iterdir()}) == (0, names)
     faults.append("busy")
