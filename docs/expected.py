@@ -7,15 +7,18 @@ to docs/findings/predicted.csv; then it writes docs/findings/expected.csv from a
 
 import csv
 import io
+import math
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-import spans
+import figures
+from figures import Figure, NotMeasuredError, Published
 
 from bench.analysis.expected import BASE, PUBLISHED, Expected, expect, list_ratios, read_expected
 from bench.records.store import read_run
@@ -27,6 +30,10 @@ from bench.report.sections.setting.machines import refuse_column
 PREDICTED = PUBLISHED.with_name("predicted.csv")
 # When the first intervals were written: commit b88c1a1b.
 FIRST = "2026-12-02T10:47:43+00:00"
+# A figure of fewer runs than these says so.
+FEW = 10
+# Other figures than epochs of which the pages say where new runs have them.
+OTHERS = (figures.LABEL, figures.MANY, *figures.TRAIN.values())
 # Runs whose records do not name the family of the processor: by their times.
 OLDER = {
     "amd-epyc-2-cores": "Zen 4",
@@ -45,14 +52,38 @@ def name_processor(run: LoadedRun) -> str:
     return OLDER.get(run.folder.name) or next(short, name)
 
 
-def read_ratios() -> dict[str, dict[str, Ratios]]:
-    """Return the ratios of all published runs that nothing disturbed, by processor and folder."""
-    runs: dict[str, dict[str, Ratios]] = {}
-    for path in sorted(spans.REFERENCE.glob("*/run.json")):
-        run = load_run(path.parent)
-        if not refuse_column(run) and (ratios := list_ratios(run.rows)):
-            runs.setdefault(name_processor(run), {})[path.parent.name] = ratios
+@cache
+def read_published() -> dict[str, dict[str, Published]]:
+    """Return the published runs that nothing disturbed and that have NumPy's epoch.
+
+    By processor and folder.
+    """
+    runs: dict[str, dict[str, Published]] = {}
+    for path in sorted(figures.REFERENCE.glob("*/run.json")):
+        one = Published(path.parent, processes=1)
+        if not refuse_column(one.run) and list_ratios(one.run.rows):
+            runs.setdefault(name_processor(one.run), {})[path.parent.name] = one
     return runs
+
+
+@cache
+def read_ratios(
+    measure: figures.Measure = figures.EPOCH, base: str | None = BASE
+) -> dict[str, dict[str, Ratios]]:
+    """Return a figure of all programs in each published run, over that of a base.
+
+    By processor, folder and program; without runs that lack the base.
+    """
+    ratios: dict[str, dict[str, Ratios]] = {}
+    for processor, by_folder in read_published().items():
+        for folder, published in by_folder.items():
+            own = {}
+            for name in sorted(published.names - {base}):
+                with suppress(NotMeasuredError):
+                    own[name] = Figure(measure, name, base)(published)
+            if own:
+                ratios.setdefault(processor, {})[folder] = own
+    return ratios
 
 
 def predict(
@@ -67,57 +98,64 @@ def predict(
 
 
 class Predicted(NamedTuple):
-    """Where nine of ten new runs have a ratio of two programs."""
+    """Where nine of ten new runs have a figure; where too few have been measured, one value.
 
-    expected: Expected
+    place: the machine of the only value.
+    """
+
+    expected: Expected | None = None
+    value: float = math.nan
+    place: str = ""
 
     def __str__(self) -> str:
-        """Return the bounds."""
-        return str(self.expected)
+        """Return the bounds, or the value."""
+        return str(self.expected) if self.expected else format_number(self.value, 2)
 
     @property
     def where(self) -> str:
-        """Return where the ratio is expected."""
-        return "in nine of ten new runs"
+        """Return where the figure is expected, or was measured."""
+        if self.expected is None:
+            return f"on a {self.place}"
+        few = self.expected.runs if self.expected.runs < FEW else None
+        return f"in nine of ten new runs{f', by {few} that measured it' if few else ''}"
 
 
 @cache
-def expect_over(base: str) -> dict[str, Expected]:
-    """Return where new runs have each program in multiples of a base."""
-    if base == BASE:
+def expect_all(measure: figures.Measure, base: str | None) -> dict[str, Expected]:
+    """Return where new runs have a figure of each program; empty where too few runs have it."""
+    if (measure, base) == (figures.EPOCH, BASE):
         return read_expected()
-    runs = {
-        processor: [
-            {name: ratio / own[base] for name, ratio in own.items() if name != base}
-            for own in by_folder.values()
-            if base in own
-        ]
-        for processor, by_folder in read_ratios().items()
-    }
-    return expect({processor: own for processor, own in runs.items() if own})
+    runs = read_ratios(measure, base)
+    try:
+        return predict(runs)
+    except ValueError:
+        return {}
 
 
-def span_heading(heading: spans.Heading) -> dict[str, spans.Span | Predicted]:
-    """Return the figures of a finding: ratios of epochs of all runs, others over its machines."""
-    runs = spans.read_runs(heading.sources)
-    return {
-        what: Predicted(expect_over(measure.base)[measure.name])
-        if isinstance(measure, spans.Over)
-        else spans.span(runs, measure, heading.write)
-        for what, measure in heading.figures.items()
-    }
+def predict_figure(figure: Figure, source: figures.Source = figures.RUNS["Zen 4"]) -> Predicted:
+    """Return where new runs have a figure, or what it is in the only run of its kind."""
+    one = expect_all(figure.measure, figure.base).get(figure.name)
+    if one and one.processors > 1:
+        return Predicted(one)
+    published = figures.read_source(source)
+    return Predicted(None, figure(published), name_processor(published.run))
 
 
-def compare_with_published(heading: spans.Heading, folder: Path) -> list[Sequence[str]]:
+def predict_heading(heading: figures.Heading) -> dict[str, Predicted]:
+    """Return the figures of a finding."""
+    return {what: predict_figure(one, heading.source) for what, one in heading.figures.items()}
+
+
+def compare_with_published(heading: figures.Heading, folder: Path) -> list[Sequence[str]]:
     """Return what each figure is in a run of the reader, and in the published ones."""
-    own = spans.Published(folder, processes=2)
+    own = Published(folder, processes=2)
     lines: list[Sequence[str]] = []
-    for name, published in span_heading(heading).items():
+    for what, published in predict_heading(heading).items():
         try:
-            here = " or ".join(map(heading.write, spans.list_ends(heading.figures[name](own))))
-        except spans.NotMeasuredError as error:
+            here = format_number(heading.figures[what](own), 2)
+        except NotMeasuredError as error:
             here = f"not measured: {error}"
-        lines.append((name, here, f"{published} {published.where}"))
+        lines.append((what, here, f"{published} {published.where}"))
     return lines
 
 
@@ -136,27 +174,44 @@ class Count(NamedTuple):
 
 
 def list_counts() -> Iterator[Count]:
-    """Yield how many ratios lay inside without a run, without a processor, and of three runs."""
+    """Yield how many ratios lay inside without a run, without a processor, and of three runs.
+
+    Of epochs, and then of the other figures that the pages predict for most programs.
+    """
     runs = read_ratios()
-    three = {source.folder for source in spans.RUNS.values()}
+    three = {source.folder for source in figures.RUNS.values()}
     ranges = span_runs(own for each in runs.values() for name, own in each.items() if name in three)
-    counts = {
-        what: Counter[bool]()
-        for what in (
-            "one run left out",
-            "one processor left out",
-            "range of three runs, the others",
-        )
-    }
-    for by_folder in runs.values():
-        elsewhere = predict(runs, by_folder)
-        for folder, ratios in by_folder.items():
-            intervals = predict(runs, {folder}), elsewhere, {} if folder in three else ranges
-            for count, expected in zip(counts.values(), intervals, strict=True):
-                common = ratios.keys() & expected.keys()
-                count.update(expected[name].holds(ratios[name]) for name in common)
-    for what, count in counts.items():
-        yield Count(what, count[True], count.total())
+    others = Counter[bool](
+        ranges[name].holds(ratio)
+        for by_folder in runs.values()
+        for folder, own in by_folder.items()
+        if folder not in three
+        for name, ratio in own.items()
+        if name in ranges
+    )
+    families = [read_ratios(measure, BASE) for measure in OTHERS]
+    for prefix, group in (("", [runs]), ("other figures, ", families)):
+        counts = count_left_out(group)
+        for what, count in counts.items():
+            yield Count(f"{prefix}{what} left out", count[True], count.total())
+        if not prefix:
+            yield Count("range of three runs, the others", others[True], others.total())
+
+
+def count_left_out(
+    families: Iterable[Mapping[str, Mapping[str, Ratios]]],
+) -> dict[str, Counter[bool]]:
+    """Return how many ratios lay inside of intervals without their run, or their processor."""
+    counts = {"one run": Counter[bool](), "one processor": Counter[bool]()}
+    for runs in families:
+        for by_folder in runs.values():
+            elsewhere = predict(runs, by_folder)
+            for folder, ratios in by_folder.items():
+                intervals = predict(runs, {folder}), elsewhere
+                for count, expected in zip(counts.values(), intervals, strict=True):
+                    common = ratios.keys() & expected.keys()
+                    count.update(expected[name].holds(ratios[name]) for name in common)
+    return counts
 
 
 def count_predicted() -> Count:
@@ -192,7 +247,7 @@ def render() -> str:
 def list_later() -> list[str]:
     """Return the folders of the published runs that began after the first intervals."""
     folders = [folder for by_folder in read_ratios().values() for folder in by_folder]
-    began = {name: read_run(spans.REFERENCE / name).created for name in folders}
+    began = {name: read_run(figures.REFERENCE / name).created for name in folders}
     return sorted((name for name in folders if began[name] > FIRST), key=began.__getitem__)
 
 
@@ -202,7 +257,7 @@ def write() -> None:
         tested = {line["run"] for line in csv.DictReader(stream)}
     for name in list_later():
         if name not in tested:
-            judge(spans.REFERENCE / name)
+            judge(figures.REFERENCE / name)
     PUBLISHED.write_text(render(), encoding="utf-8")
 
 

@@ -15,44 +15,42 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
 
 import expected
+import figures
 import jinja2
 import pictures
 import releases
-import spans
 import vl_convert
-from spans import (
+from figures import (
     HEADINGS,
+    MANY,
     NOISY_SWEEPS,
     ROOT,
     RUNS,
     SWEEPS,
-    NotMeasuredError,
+    TRAIN,
     Published,
-    Span,
     estimate_start,
-    span,
 )
 
-from bench.analysis.expected import read_expected
+from bench.analysis.expected import BASE, read_expected
 from bench.analysis.intervals import Interval, Traits, estimate_typical
 from bench.analysis.ladder import StepCost, measure_steps
-from bench.analysis.machines import Pivot
 from bench.analysis.many import compute_rate, measure_growth
 from bench.analysis.ranking import Ranking, compare_epochs
-from bench.analysis.startup import find_frontier
 from bench.analysis.summary import Row
 from bench.records.environments import list_versions
 from bench.records.store import read_run
 from bench.report.base import tables
-from bench.report.base.labels import EPOCHS, REMARKS, list_names
+from bench.report.base.labels import EPOCHS, REMARKS
 from bench.report.base.load import LoadedRun, load_runs
 from bench.report.base.numbers import (
     format_factor,
@@ -63,7 +61,7 @@ from bench.report.base.numbers import (
 )
 from bench.report.base.tables import Column
 from bench.report.charts.chart import make_specification, render_svg
-from bench.report.render.markdown import escape, render_table
+from bench.report.render.markdown import render_table
 from bench.report.sections.setting.runs import format_time
 from bench.report.write import write_report
 from implementations import IMPLEMENTATIONS
@@ -194,7 +192,7 @@ class Twins:
 
         warm: both start with the compile caches of an earlier process.
         """
-        starts = [spans.select_starts(row, warm=warm) for row in (self.base, self.twin)]
+        starts = [figures.select_starts(row, warm=warm) for row in (self.base, self.twin)]
         epochs = [row.epochs_by_round for row in (self.base, self.twin)]
         # Rounds that both have; a row without caches starts in all rounds alike.
         counts = []
@@ -245,12 +243,12 @@ def write() -> None:
 
 def load_processors() -> list[LoadedRun]:
     """Load the published runs with the names of their processors, and those that were sent."""
-    runs = load_runs([spans.REFERENCE / source.folder for source in RUNS.values()])
+    runs = load_runs([figures.REFERENCE / source.folder for source in RUNS.values()])
     known = [
         replace(run, name=name, rows=[replace(row, machine=name) for row in run.rows])
         for name, run in zip(RUNS, runs, strict=True)
     ]
-    folders = sorted(path.parent for path in spans.REFERENCE.glob("*/run.json"))
+    folders = sorted(path.parent for path in figures.REFERENCE.glob("*/run.json"))
     return known + load_runs(one for one in folders if read_run(one).preset == "share")
 
 
@@ -266,39 +264,37 @@ def measure(name: str, options: Sequence[str]) -> None:
 
 def collect() -> dict[str, Evidence]:
     """Return what each finding rests on, by the name that the templates have for it."""
-    runs = spans.read_runs()
+    runs = figures.read_runs()
     place, first = next(iter(runs.items()))
     return {
-        "order": find_order(runs),
+        "order": find_order(),
         "twins": find_twins(first, place),
         "releases": find_releases(),
         "predictions": find_predictions(first, place),
         "threads": find_threads(runs),
         "half": find_half_sizes(first, place),
-        "many": find_many(runs),
-        "together": find_together(spans.read_runs(SWEEPS), spans.read_runs(NOISY_SWEEPS)),
+        "many": find_many(first, place),
+        "together": find_together(figures.read_runs(SWEEPS), figures.read_runs(NOISY_SWEEPS)),
     }
 
 
 def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     """Return the texts of docs/findings.md, of README and of the tables."""
-    runs = spans.read_runs()
+    runs = figures.read_runs()
     processor, published = next(iter(runs.items()))
     values: dict[str, Any] = {name: one.figures for name, one in evidence.items()}
     values |= {
-        "spans": {name: expected.span_heading(heading) for name, heading in HEADINGS.items()},
-        "machine": f"{escape(published.run.machine_name)} ({processor})",
+        "figures": {name: expected.predict_heading(one) for name, one in HEADINGS.items()},
         "processor": processor,
         "keras": format_typical(published.find("keras-jax").epoch or 0.0),
-        "machines": list_names([f"a {processor}" for processor in runs], len(runs)),
         "date": format_time(published.run.plan.created).partition(",")[0],
         "report": f"results/reference/{RUNS[processor].folder}/report.md",
-        "overview": describe_overview(runs),
+        "overview": describe_overview(published),
         "expected": (intervals := read_expected()),
         "behind": f"{intervals['jax'].runs} runs, {intervals['jax'].processors} processors",
         "counts": list(expected.list_counts()),
         "tested": expected.count_predicted(),
-        "choices": tabulate_choices(runs),
+        "choices": tabulate_choices(published),
     }
     environment = jinja2.Environment(  # noqa: S701 - Markdown, of our own records
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True
@@ -313,6 +309,7 @@ def render(evidence: Mapping[str, Evidence]) -> dict[Path, str]:
     return texts | {
         DOCS / "findings" / f"{name}.csv": write_table(one.columns)
         for name, one in evidence.items()
+        if one.columns
     }
 
 
@@ -323,28 +320,21 @@ def write_table(columns: Sequence[Column]) -> str:
     return text.getvalue()
 
 
-def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:
-    """Return what README's first lines name: programs, the span of their epochs, and trainings.
+def describe_overview(published: Published) -> dict[str, Any]:
+    """Return what README's first lines name: programs, versions, and trainings.
 
-    after: the time of a new process that trains so many epochs, from a cold start, by program.
-    chapter: the validation accuracies of the textbook's programs.
+    after: what a new process that trains so many epochs takes, from a cold start, over NumPy's,
+    by epochs and program. seconds: NumPy's own. chapter: the validation accuracies of the
+    textbook's programs.
     """
-    published = next(iter(runs.values()))
     rows = select_softmax(published)
     versions = list_versions(published.run.environments.values())
-    for processor, other in runs.items():
-        softmax = select_softmax(other)
-        for started in (softmax, [row.start_warm() for row in softmax]):
-            warm = started is not softmax
-            for epochs, name in ((5, "numpy"), (100, "jax-scan"), (1000, "numba")):
-                *_, first = (one for one in find_frontier(started) if one.first <= epochs)
-                holds = first.row.case.implementation == name or (warm and epochs == 100)
-                claim(f"{name} is done first with {epochs} epochs, {processor}", holds=holds)
-    same = {
-        tuple(list_versions(one.run.environments.values()).get(name) for name in NAMED)
-        for one in runs.values()
-    }
-    claim("the frameworks have the same versions on all machines", holds=len(same) == 1)
+    for epochs, firsts in {5: {"numpy"}, 100: {"jax-scan"}, 1000: {"numba", "jax-scan"}}.items():
+        for folder, own in list_trainings(epochs):
+            claim(
+                f"{' or '.join(sorted(firsts))} is done first with {epochs} epochs in {folder}",
+                holds=min(own, key=own.__getitem__) in firsts,
+            )
     return {
         "programs": len(rows),
         "frameworks": len({row.case.framework for row in rows}),
@@ -353,17 +343,9 @@ def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:
             for distribution, name in NAMED.items()
             if distribution in versions
         ),
-        "after": {
-            epochs: {
-                row.case.implementation: span(
-                    runs,
-                    lambda one, row=row, epochs=epochs: one.train(row.case.implementation, epochs),
-                    format_wall,
-                )
-                for row in rows
-            }
-            for epochs in (5, 100, 1000)
-        },
+        "after": {epochs: expected.expect_all(measure, BASE) for epochs, measure in TRAIN.items()},
+        "seconds": format_wall(published.train(BASE, EPOCHS)),
+        "many": expected.expect_all(MANY, BASE),
         "chapter": {
             row.name: format_share(row.measured)
             for row in published.run.textbook
@@ -372,53 +354,56 @@ def describe_overview(runs: Mapping[str, Published]) -> dict[str, Any]:
     }
 
 
+def list_trainings(epochs: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield by published run what its programs need for so many epochs, over NumPy."""
+    for by_folder in expected.read_ratios(TRAIN[epochs], BASE).values():
+        for folder, ratios in by_folder.items():
+            yield folder, {BASE: 1.0, **ratios}
+
+
 def select_softmax(published: Published) -> list[Row]:
     """Return the rows that end with the reference's weights, the fastest first."""
     return [row for row in published.list_rows() if row.case.objective == "softmax"]
 
 
-def tabulate_choices(runs: Mapping[str, Published]) -> str:
-    """Return the program that is done first by framework and by what is trained, with its times.
+def tabulate_choices(published: Published) -> str:
+    """Return the program that is done first by framework and by what is trained, with its time.
 
-    The first on the first machine; a star where another one is first on another machine.
+    On one machine; a star where in any published run another program of the framework is first.
     """
-    demands: dict[str, Callable[[Published, str], float]] = {
-        "five epochs": lambda one, name: one.train(name, EPOCHS),
-        "a hundred epochs": lambda one, name: one.train(name, 100),
-        "a thousand epochs": lambda one, name: one.train(name, 1000),
-        f"{MODELS:,} models, five epochs each": lambda one, name: MODELS * one.time_trainings(name),
+    demands: dict[str, figures.Measure] = {
+        f"{epochs:,} epochs": measure for epochs, measure in TRAIN.items()
     }
-    cells = {
-        demand: [choose(runs, frameworks, seconds) for frameworks in CHOICES.values()]
-        for demand, seconds in demands.items()
-    }
+    demands[f"{MODELS:,} models, five epochs each"] = train_models
     columns = [tables.list_words("framework", CHOICES)]
-    columns += [tables.list_words(demand, texts) for demand, texts in cells.items()]
+    columns += [
+        tables.list_words(demand, [choose(published, own, measure) for own in CHOICES.values()])
+        for demand, measure in demands.items()
+    ]
     return render_table(tables.build_table("", columns, leading=1))
 
 
-def choose(
-    runs: Mapping[str, Published],
-    frameworks: Sequence[str],
-    seconds: Callable[[Published, str], float],
-) -> str:
-    """Return the program that is done first, and its seconds over the machines."""
-    times: dict[str, dict[str, float]] = {}
-    for processor, published in runs.items():
-        times[processor] = {}
-        for row in select_softmax(published):
-            if not frameworks or row.case.framework in frameworks:
-                name = row.case.implementation
-                try:
-                    times[processor][name] = seconds(published, name)
-                except NotMeasuredError:
-                    continue
-    firsts = {min(own, key=lambda name: own[name]) for own in times.values() if own}
-    first = next(iter(times.values()))
-    name = min(first, key=lambda name: first[name])
-    own = {processor: each[name] for processor, each in times.items() if name in each}
-    star = "" if firsts == {name} else " *"
-    return f"{name}, {Span(own, format_wall)}{star}"
+def train_models(published: Published, name: str) -> float:
+    """Return the seconds of many models, one after the other."""
+    return MODELS * published.time_trainings(name)
+
+
+def choose(published: Published, frameworks: Sequence[str], measure: figures.Measure) -> str:
+    """Return the program that is done first, and its time; frameworks: none for all."""
+    names = {
+        row.case.implementation
+        for row in select_softmax(published)
+        if not frameworks or row.case.framework in frameworks
+    }
+    seconds = {name: measure(published, name) for name in names}
+    name = min(seconds, key=seconds.__getitem__)
+    firsts = {
+        min(common, key=own.__getitem__)
+        for by_folder in expected.read_ratios(measure, None).values()
+        for own in by_folder.values()
+        if (common := names & own.keys())
+    }
+    return f"{name}, {format_wall(seconds[name])}{'' if firsts == {name} else ' *'}"
 
 
 def format_wall(seconds: float) -> str:
@@ -456,15 +441,9 @@ def claim(sentence: str, *, holds: bool) -> None:
         raise ValueError(f"the runs do not show that {sentence}: rewrite its finding")
 
 
-def find_order(runs: Mapping[str, Published]) -> Evidence:
-    """Where an epoch of each framework is expected, and the ratios on each machine."""
-    rows: dict[str, dict[str, Row]] = {}
-    for processor, published in runs.items():
-        for row in select_softmax(published):
-            rows.setdefault(row.case.implementation, {})[processor] = row
-    pivot = Pivot(rows, list(runs))
+def find_order() -> Evidence:
+    """Where an epoch of each framework is expected."""
     check_yardstick()
-    ratios = {name: pivot.compare(name) for name in pivot.programs}
     intervals, forms = read_expected(), FORMS.items()
     published = [run for by_folder in expected.read_ratios().values() for run in by_folder.values()]
     title = (
@@ -473,20 +452,7 @@ def find_order(runs: Mapping[str, Published]) -> Evidence:
     )
     return Evidence(
         {},
-        (
-            list_programs(pivot.programs),
-            *(
-                tables.list_numbers(
-                    f"× numpy, {processor}",
-                    [ratios[name].get(processor) for name in pivot.programs],
-                )
-                for processor in runs
-            ),
-            tables.list_words(
-                "range",
-                [str(Span(ratios[name])) if ratios[name] else "" for name in pivot.programs],
-            ),
-        ),
+        (),
         lambda: pictures.chart_expected(
             {form: {name: intervals[one] for name, one in own.items()} for form, own in forms},
             {
@@ -693,8 +659,9 @@ def find_threads(runs: Mapping[str, Published]) -> Evidence:
             one.ratios[name].mean for one in compared.values() if name in one.ratios
         ),
     )
-    tensorflow = Span({place: one.ratios["tensorflow"] for place, one in compared.items()})
-    title = f"A second core: an epoch of TensorFlow takes {tensorflow} times as long"
+    place, first = next(iter(compared.items()))
+    tensorflow = format_number(first.ratios["tensorflow"].mean, 2)
+    title = f"On a {place} a second core makes TensorFlow's epoch {tensorflow} times as long"
     return Evidence(
         {
             "machines": [
@@ -772,7 +739,7 @@ def find_half_sizes(published: Published, place: str) -> Evidence:
         size: f"{sum(abs(one) <= 0.1 for one in by_name.values())} of {len(by_name)}"
         for size, by_name in sorted(errors.items())
     }
-    half = expected.span_heading(HEADINGS["half"])
+    half = expected.predict_heading(HEADINGS["half"])
     title = (
         f"Half of a step is overhead up to a batch of {half['images, JAX']} in JAX, "
         f"{half['images, Keras on PyTorch']} in Keras on PyTorch"
@@ -799,17 +766,16 @@ def find_half_sizes(published: Published, place: str) -> Evidence:
     )
 
 
-def find_many(runs: Mapping[str, Published]) -> Evidence:
+def find_many(published: Published, place: str) -> Evidence:
     """The hours of many trainings of five epochs, in one process and in a process each.
 
     In one process: as many times the reset and five epochs. A process each has a start, with
     compile caches that an earlier process left, or with empty ones.
     """
-    for processor, other in runs.items():
-        times = {row.case.implementation: row for row in select_softmax(other)}
-        first = min(times, key=other.time_trainings)
-        claim(f"Numba trains most models in an hour, {processor}", holds=first == "numba")
-    place, published = next(iter(runs.items()))
+    for by_folder in expected.read_ratios(MANY, BASE).values():
+        for folder, own in by_folder.items():
+            first = min(own, key=own.__getitem__)
+            claim(f"Numba trains most models in an hour in {folder}", holds=first == "numba")
     hours: dict[str, tuple[Interval, Interval, Interval]] = {}
     before = published.time_before_import()
     for row in select_softmax(published):
@@ -820,21 +786,14 @@ def find_many(runs: Mapping[str, Published]) -> Evidence:
                 for one in (epoch.low, epoch.mean, epoch.high)
             )
             warm, cold = (
-                spans.train(row, EPOCHS, warm=warm, before=before) / (3600 / MODELS)
+                figures.train(row, EPOCHS, warm=warm, before=before) / (3600 / MODELS)
                 for warm in (True, False)
             )
             hours[row.case.implementation] = Interval(mean or 0.0, low, high), warm, cold
     order = sorted(hours, key=lambda name: hours[name][0].mean)
     warm, cold = hours["numba"][1:]
     claim("a kept compile cache helps Numba", holds=2 * warm.mean < cold.mean)
-    together = {
-        row.case.implementation: span(
-            runs,
-            lambda one, row=row: MODELS * one.time_trainings(row.case.implementation),
-            format_wall,
-        )
-        for row in select_softmax(published)
-    }
+    together = {name: format_wall(3600 * own[0].mean) for name, own in hours.items()}
     title = (
         f"{MODELS:,} trainings on one core: {together['numba']} in Numba, "
         f"{together['pytorch']} in PyTorch"
@@ -877,12 +836,12 @@ def find_together(runs: Mapping[str, Published], noisy: Mapping[str, Published])
             gain = compare_epochs(rows[alone][most], rows[together][most])
             assert gain is not None
             gains[name][processor] = gain
-    numpy = Span({processor: gains["numpy"][processor] for processor in runs})
     for processor in (*runs, *noisy):
         claim("NumPy is faster together", holds=(gains["numpy"][processor].low or 0) > 1)
         others = gains["jax"][processor], gains["numba"][processor]
         claim("Numba and JAX may be as fast", holds=not any(one.excludes(1) for one in others))
     processor, published = next(iter(runs.items()))
+    numpy = format_number(gains["numpy"][processor].mean, 2)
     first = measure_growth(published.run.rows)
     rates = {
         one.case.implementation: {models: compute_rate(row) for models, row in one.rows.items()}
@@ -891,10 +850,7 @@ def find_together(runs: Mapping[str, Published], noisy: Mapping[str, Published])
     sizes = sorted({models for by_size in rates.values() for models in by_size})
     return Evidence(
         {
-            "rate": {
-                name: span(runs, lambda one, name=name: one.count_rate(name, sizes[-1]))
-                for name in rates
-            },
+            "rate": {name: format_number(own[sizes[-1]].mean, 2) for name, own in rates.items()},
             "gain": {
                 name: {where: format_factor(one) for where, one in own.items()}
                 for name, own in gains.items()
@@ -920,7 +876,7 @@ def find_together(runs: Mapping[str, Published], noisy: Mapping[str, Published])
             {name: [own[sizes[-1]]] for name, own in rates.items()},
             f"NumPy trains a hundred models {numpy} times as fast together as one by one",
             f"models × epochs a second on a {processor}, a hundred models; bars: 95 %",
-            write=spans.format_two,
+            write=partial(format_number, digits=2),
         ),
     )
 

@@ -32,7 +32,9 @@ class Expected(NamedTuple):
 
     def __str__(self) -> str:
         """Return the bounds with two digits, as sentences have them."""
-        return " to ".join(f"{end:#.2g}".rstrip(".") for end in (self.low, self.high))
+        ends = (float(f"{end:.2g}") for end in (self.low, self.high))
+        texts = (f"{end:#.2g}".rstrip(".") if end < 100 else f"{end:,.0f}" for end in ends)
+        return " to ".join(texts)
 
     def holds(self, ratio: float) -> bool:
         """Return whether a ratio lies within the interval."""

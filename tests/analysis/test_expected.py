@@ -63,3 +63,4 @@ def test_an_interval_holds_its_ends_and_is_written_with_two_digits():
     one = Expected(0.512, 1.0, 23.4, 12, 3)
     assert [one.holds(ratio) for ratio in (0.511, 0.512, 23.4, 23.5)] == [False, True, True, False]
     assert (str(one), str(one._replace(low=0.8, high=1))) == ("0.51 to 23", "0.80 to 1.0")
+    assert str(one._replace(low=99.6, high=5149)) == "100 to 5,100"

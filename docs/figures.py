@@ -1,8 +1,7 @@
-"""Figures over the published machines, and what a run of a reader has in their place."""
+"""Figures of programs in one run: what findings predict, and what a run of a reader has."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from statistics import median
@@ -12,17 +11,15 @@ from bench.analysis.expected import BASE
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.ladder import measure_steps
 from bench.analysis.many import compute_rate
-from bench.analysis.ranking import compare_all
 from bench.analysis.summary import Row
 from bench.records.schema import TrialRecord
 from bench.report.base.labels import EPOCHS
 from bench.report.base.load import load_run
-from bench.report.base.numbers import format_number
+from bench.runner.drive import PREDICTIONS
 from bench.worker.workloads import count_models
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"
-COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 class Source(NamedTuple):
@@ -58,11 +55,8 @@ class Published:
         self.rows = {
             (row.case.workload, row.case.implementation, row.case.threads, row.case.batch_size): row
             for row in self.run.rows
-            if row.ranked
+            if row.ranked and row.case.device == "cpu" and not row.case.env
         }
-        self._table = compare_all(
-            row for key, row in self.rows.items() if (key[0], *key[2:]) == ("sgd", 1, 32)
-        )
         self._steps = measure_steps(self.run.rows, self.run.plan)
 
     def find(self, name: str, threads: int = 1, workload: str = "sgd") -> Row:
@@ -81,10 +75,14 @@ class Published:
         ]
         return sorted(rows, key=lambda row: row.typical_seconds)
 
-    def compare(self, name: str, base: str) -> Interval:
-        """Return how many times as long an epoch of a program takes as one of the base."""
-        rows = self.find(name), self.find(base)
-        return self._table.estimate(*(row.case.slug for row in rows))
+    @property
+    def names(self) -> set[str]:
+        """The programs."""
+        return {name for _, name, _, _ in self.rows}
+
+    def time_epoch(self, name: str) -> float:
+        """Return the seconds of an epoch."""
+        return self.find(name).typical_seconds
 
     def compare_threads(self, name: str) -> float:
         """Return how many times as long an epoch takes with two threads as with one."""
@@ -97,12 +95,14 @@ class Published:
             raise NotMeasuredError(f"{name} has no other batch sizes")
         return cost.half_size.mean
 
-    def compare_labels(self, name: str, base: str) -> float:
-        """Return how many times as long the label of one image takes as in another program."""
-        singles = [self.find(each).prediction.single for each in (name, base)]
-        if None in singles:
+    def time_label(self, name: str) -> float:
+        """Return the seconds of the label of one image."""
+        trials = (one for one in self.run.records if isinstance(one, TrialRecord))
+        if any(len(one.predict_one_seconds) > PREDICTIONS for one in trials):
+            raise NotMeasuredError("it timed each label by itself, with its hand-over")
+        if (single := self.find(name).prediction.single) is None:
             raise NotMeasuredError(f"{name} has no label of one image")
-        return singles[0].mean / singles[1].mean
+        return single.mean
 
     def time_trainings(self, name: str) -> float:
         """Return the seconds of one of many trainings of five epochs in one process."""
@@ -117,6 +117,10 @@ class Published:
         if not row.start.by_round or (warm and not self.has_warm_starts):
             raise NotMeasuredError(f"{name} has no start")
         return train(row, epochs, warm=warm).mean
+
+    def compare_starts(self, name: str) -> float:
+        """Return how many times as long five epochs take without the compile cache as with it."""
+        return self.train(name, EPOCHS) / self.train(name, EPOCHS, warm=True)
 
     @property
     def has_warm_starts(self) -> bool:
@@ -181,113 +185,38 @@ def read_runs(sources: Mapping[str, Source] = RUNS) -> dict[str, Published]:
     return {processor: read_source(source) for processor, source in sources.items()}
 
 
-format_two = partial(format_number, digits=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A figure on each machine that has it.
-
-    values: by processor, at least one. write: returns the text of a value.
-    """
-
-    values: Mapping[str, Interval | float]
-    write: Callable[[float], str] = format_two
-
-    def __str__(self) -> str:
-        """Return the least and the largest value; one number if they are equal as written."""
-        ends = [end for value in self.values.values() for end in list_ends(value)]
-        texts = [self.write(end) for end in (min(ends), max(ends))]
-        numbers, units = zip(*(text.partition(" ")[::2] for text in texts), strict=True)
-        if units[0] == units[1]:  # 0.3 to 0.6 s, and not 0.3 s to 0.6 s
-            return f"{' to '.join(dict.fromkeys(numbers))} {units[0]}".strip()
-        return " to ".join(texts)
-
-    @property
-    def where(self) -> str:
-        """Return on which machines: by their number, or one by its name."""
-        if len(self.values) > 1:
-            return f"on {COUNTS[len(self.values)]} processors"
-        return f"on a {next(iter(self.values))}"
-
-
-def list_ends(value: Interval | float) -> list[float]:
-    """Return a value; of processes in two groups, those of both."""
-    if not isinstance(value, Interval):
-        return [value]
-    return [end for end in (value.mean, value.other) if end is not None]
-
-
-Measure = Callable[[Published], Interval | float]
-
-
-def span(
-    runs: Mapping[str, Published], measure: Measure, write: Callable[[float], str] = format_two
-) -> Span:
-    """Return a figure on all machines that have it. Raises NotMeasuredError if none has."""
-    values = {}
-    for processor, published in runs.items():
-        try:
-            values[processor] = measure(published)
-        except NotMeasuredError:
-            continue
-    if not values:
-        raise NotMeasuredError("no published run has this figure")
-    return Span(values, write)
-
-
 # ----- what a reader can measure again
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+Measure = Callable[[Published, str], float]
+
+
+class Figure(NamedTuple):
+    """What a program takes or, with a base, how many times as much as that one.
+
+    measure: of one program in a run. Raises NotMeasuredError.
+    """
+
+    measure: Measure
+    name: str
+    base: str | None = None
+
+    def __call__(self, published: Published) -> float:
+        """Return the figure in one run."""
+        own = self.measure(published, self.name)
+        return own / self.measure(published, self.base) if self.base else own
+
+
+class Heading(NamedTuple):
     """The figures of a finding that its command measures on the machine of a reader.
 
-    command: words of ``softmax-bench run``. figures: by what they are. write: returns the text of
-    a figure.
+    command: words of ``softmax-bench run``. figures: by what they are. source: of those that too
+    few runs have.
     """
 
     command: str
-    figures: Mapping[str, Measure]
-    sources: Mapping[str, Source] = field(default_factory=lambda: RUNS)
-    write: Callable[[float], str] = format_two
-
-
-class Over(NamedTuple):
-    """How many times as long an epoch of a program takes as one of the base."""
-
-    name: str
-    base: str
-
-    def __call__(self, published: Published) -> Interval:
-        """Return it in one run."""
-        return published.compare(self.name, self.base)
-
-
-def _labels_over(name: str, base: str) -> Measure:
-    return lambda published: published.compare_labels(name, base)
-
-
-def _half(name: str) -> Measure:
-    return lambda published: published.find_half_size(name)
-
-
-def _threads(name: str) -> Measure:
-    return lambda published: published.compare_threads(name)
-
-
-def _trainings_over(name: str, base: str) -> Measure:
-    return lambda published: published.time_trainings(name) / published.time_trainings(base)
-
-
-def _warm_over_cold(name: str) -> Measure:
-    return lambda published: (
-        published.train(name, EPOCHS) / published.train(name, EPOCHS, warm=True)
-    )
-
-
-def _rate_over(name: str, base: str, models: int) -> Measure:
-    return lambda published: published.count_rate(name, models) / published.count_rate(base, models)
+    figures: Mapping[str, Figure]
+    source: Source = RUNS["Zen 4"]
 
 
 def _choose(*names: str) -> str:
@@ -296,73 +225,79 @@ def _choose(*names: str) -> str:
     return f"--rounds 5 --workload sgd --threads 1 {programs}"
 
 
+EPOCH, LABEL, MANY = Published.time_epoch, Published.time_label, Published.time_trainings
+TRAIN = {
+    epochs: partial(Published.train, epochs=epochs)
+    for epochs in (EPOCHS, 20 * EPOCHS, 200 * EPOCHS)
+}
+RATE = partial(Published.count_rate, models=100)
+
 HEADINGS = {
     "order": Heading(
         _choose("numpy", "numba", "jax-scan", "jax", "keras-jax", "pytorch", "keras-torch"),
         {
-            name: Over(name, BASE)
+            name: Figure(EPOCH, name, BASE)
             for name in ("numba", "jax-scan", "jax", "keras-jax", "pytorch", "keras-torch")
         },
     ),
     "loops": Heading(
         _choose("numpy", "jax", "jax-plain-scan", "pytorch", "pytorch-ten-steps"),
-        {name: Over(name, BASE) for name in ("jax-plain-scan", "pytorch-ten-steps")},
+        {name: Figure(EPOCH, name, BASE) for name in ("jax-plain-scan", "pytorch-ten-steps")},
     ),
     "keras-backend": Heading(
         _choose("keras-jax", "keras-tensorflow", "keras-torch"),
         {
-            "TensorFlow over JAX": Over("keras-tensorflow", "keras-jax"),
-            "PyTorch over JAX": Over("keras-torch", "keras-jax"),
+            "TensorFlow over JAX": Figure(EPOCH, "keras-tensorflow", "keras-jax"),
+            "PyTorch over JAX": Figure(EPOCH, "keras-torch", "keras-jax"),
         },
     ),
     "torch-compile": Heading(
         _choose("pytorch", "pytorch-compiled-step", "pytorch-ten-steps", "pytorch-compiled"),
         {
-            "a compiled step over eager mode": Over("pytorch-compiled-step", "pytorch"),
-            "eager mode over ten steps": Over("pytorch", "pytorch-ten-steps"),
-            "eager mode over ten steps, tuned": Over("pytorch", "pytorch-compiled"),
+            "a compiled step over eager mode": Figure(EPOCH, "pytorch-compiled-step", "pytorch"),
+            "eager mode over ten steps": Figure(EPOCH, "pytorch", "pytorch-ten-steps"),
+            "eager mode over ten steps, tuned": Figure(EPOCH, "pytorch", "pytorch-compiled"),
         },
     ),
     "one-label": Heading(
         _choose("numpy", "pytorch", "jax", "keras-tensorflow"),
         {
-            "Keras's predict on TensorFlow over NumPy": _labels_over("keras-tensorflow", "numpy"),
-            "PyTorch over NumPy": _labels_over("pytorch", "numpy"),
-            "JAX over NumPy": _labels_over("jax", "numpy"),
+            "Keras's predict on TensorFlow over NumPy": Figure(LABEL, "keras-tensorflow", BASE),
+            "PyTorch over NumPy": Figure(LABEL, "pytorch", BASE),
+            "JAX over NumPy": Figure(LABEL, "jax", BASE),
         },
     ),
     "threads": Heading(
         _choose("jax", "tensorflow").replace("--threads 1", "--threads 1,2"),
         {
-            "two cores over one, TensorFlow": _threads("tensorflow"),
-            "two cores over one, JAX": _threads("jax"),
+            "two cores over one, TensorFlow": Figure(Published.compare_threads, "tensorflow"),
+            "two cores over one, JAX": Figure(Published.compare_threads, "jax"),
         },
     ),
     "half": Heading(
         f"{_choose('jax', 'pytorch', 'keras-jax', 'keras-torch')} --batch-size 32,128",
         {
-            "images, JAX": _half("jax"),
-            "images, PyTorch": _half("pytorch"),
-            "images, Keras on JAX": _half("keras-jax"),
-            "images, Keras on PyTorch": _half("keras-torch"),
+            "images, JAX": Figure(Published.find_half_size, "jax"),
+            "images, PyTorch": Figure(Published.find_half_size, "pytorch"),
+            "images, Keras on JAX": Figure(Published.find_half_size, "keras-jax"),
+            "images, Keras on PyTorch": Figure(Published.find_half_size, "keras-torch"),
         },
-        write=partial(format_number, digits=1),  # two sizes do not tell it better
     ),
     "many": Heading(
         _choose("numba", "numpy", "pytorch"),
         {
-            "NumPy over Numba": _trainings_over("numpy", "numba"),
-            "PyTorch over Numba": _trainings_over("pytorch", "numba"),
-            "a cold process over a warm one, Numba": _warm_over_cold("numba"),
+            "Numba over NumPy": Figure(MANY, "numba", BASE),
+            "PyTorch over NumPy": Figure(MANY, "pytorch", BASE),
+            "a cold process over a warm one, Numba": Figure(Published.compare_starts, "numba"),
         },
     ),
     "together": Heading(
         "--workload many --rounds 5",
         {
-            "NumPy, together over one by one": _rate_over("numpy-batched", "numpy-processes", 100),
-            "JAX, together over one by one": _rate_over("jax-vmap-scan", "jax-scan-processes", 100),
-            "Numba, together over one by one": _rate_over("numba-models", "numba-processes", 100),
+            "NumPy, together over one by one": Figure(RATE, "numpy-batched", "numpy-processes"),
+            "JAX, together over one by one": Figure(RATE, "jax-vmap-scan", "jax-scan-processes"),
+            "Numba, together over one by one": Figure(RATE, "numba-models", "numba-processes"),
         },
-        SWEEPS,
+        SWEEPS["Zen 5"],
     ),
 }
