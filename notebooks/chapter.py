@@ -50,7 +50,7 @@ from sklearn.model_selection import cross_validate, train_test_split
 
 import bench
 from bench.data import dataset
-from bench.report.sections.setting.data import chart_images, chart_weights
+from bench.report.charts.images import chart_images, chart_weights
 from bench.worker.data import read, read_textbook
 
 alt.renderers.enable("png")

@@ -94,12 +94,6 @@ def find(data: str | None = None) -> Dataset:
     return dataclasses.replace(_prepare(raw.sha256, lambda: (raw, _GIVEN)), source=_GIVEN)
 
 
-def find_prepared(sha256: Mapping[str, str]) -> Dataset | None:
-    """Return the data with these hashes if the cache has them, else None. Raises DataError."""
-    folder = cache.find_folder(_key(sha256))
-    return None if folder is None else _open(folder)
-
-
 def split_samples(samples: int) -> tuple[NDArray[np.int64], int]:
     """Return an order of the samples, and how many of its first ones are for validation.
 

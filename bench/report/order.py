@@ -17,7 +17,6 @@ from bench.report.sections.costs.startup import describe_starts
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
-from bench.report.sections.setting.data import describe_learned
 from bench.report.sections.setting.machines import MAX_COLUMNS, describe_machines, refuse_column
 from bench.report.sections.setting.runs import (
     describe_environments,
@@ -95,7 +94,6 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             ],
             "CPU against GPU": [describe_gpu(run)],
             "Predicting": [describe_predictions(run)],
-            "What it learned": [describe_learned(run)],
             METHOD: method,
         }
     return [

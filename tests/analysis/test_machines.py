@@ -3,7 +3,7 @@
 import pytest
 from support.records import HERE, case, trials
 
-from bench.analysis.machines import Pivot, Range
+from bench.analysis.machines import Pivot
 from bench.analysis.summary import summarize
 
 # Seconds of an epoch on two machines; d is on one of them only.
@@ -32,22 +32,23 @@ def test_programs_are_in_the_order_of_their_ratios():
     assert (faster.programs, faster.base) == (both.programs, both.base)
 
 
-def test_ratios_are_of_one_machine_each_and_have_a_range():
+def test_base_is_numpy_unless_others_are_on_more_machines():
+    assert pivot(x={"a": 0.1, "numpy": 0.2}, y={"a": 0.1, "numpy": 0.2}).base == "numpy"
+    assert pivot(x={"a": 0.1, "numpy": 0.2}, y={"a": 0.1}).base == "a"
+
+
+def test_ratios_are_of_one_machine_each_and_may_be_absent():
     both = pivot(x=X, y=Y)
-    assert {machine: one.mean for machine, one in both.compare("b").items()} == {
-        "x": pytest.approx(2.0),
-        "y": pytest.approx(2.5),
-    }
-    assert both.find_range("b") == Range(pytest.approx(2.0), pytest.approx(2.5), 2)
-    assert both.find_range("d") == Range(pytest.approx(0.5), pytest.approx(0.5), 1)
-    assert both.find_range("b", "c").low == pytest.approx(1 / 3)
-    assert pivot(x={"a": 1.0}, y={"b": 1.0}).find_range("a", "b") is None
+    assert both.compare("b") == {"x": pytest.approx(2.0), "y": pytest.approx(2.5)}
+    assert both.compare("d") == {"x": pytest.approx(0.5)}
+    assert both.compare("b", "c")["x"] == pytest.approx(1 / 3)
+    assert pivot(x={"a": 1.0}, y={"b": 1.0}).compare("a", "b") == {}
 
 
 def test_another_problem_has_no_ratio_and_no_place_in_the_order():
     both = pivot(x={**X, "a (one-vs-rest)": 0.01}, y={**Y, "a (one-vs-rest)": 9.0})
     assert (both.base, both.programs[-1]) == ("a", "a (one-vs-rest)")
-    assert both.find_range("a (one-vs-rest)") is None
+    assert both.compare("a (one-vs-rest)") == {}
 
 
 def test_nothing_is_said_without_programs():

@@ -124,14 +124,3 @@ def test_real_fashion_mnist_is_that_of_the_textbook():
     textbook = prepared.read_textbook(data.folder)
     assert textbook.labels[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
     assert np.array_equal(textbook.images[textbook.training[:100]], images[:100])
-
-
-def test_prepared_data_are_found_by_their_hashes(small_folder, small_files):
-    sha256 = write_idx(small_folder, small_files)
-    assert dataset.find_prepared(sha256) is None
-    data = dataset.find(str(small_folder))
-    assert dataset.find_prepared(sha256).folder == data.folder
-    (data.folder / "split.npy").unlink()
-    # What a record names may be anything; it never leads out of the cache.
-    for hashes in (sha256, {"../../x": "../../y"}, {}, [], "../../x", None, [[[1]]]):
-        assert dataset.find_prepared(hashes) is None

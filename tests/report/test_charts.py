@@ -18,6 +18,7 @@ from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep
 from bench.errors import clean_text
 from bench.report.base.parts import Picture
+from bench.report.charts import images
 from bench.report.charts.chart import (
     NARROW,
     WIDE,
@@ -31,7 +32,6 @@ from bench.report.sections.costs import workload
 from bench.report.sections.costs.many import chart_models
 from bench.report.sections.costs.scaling import chart_by_batch_size
 from bench.report.sections.costs.workload import chart_epochs
-from bench.report.sections.setting import data
 
 # Control characters, line ends, quotes, markup and code, as readers of records return them.
 ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
@@ -45,8 +45,6 @@ CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "models": lambda: chart_models(measure_growth(MODELS), ODD),
-    "images": lambda: data.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
-    "weights": lambda: data.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
 }
 
 
@@ -58,9 +56,7 @@ def test_chart_is_valid_and_is_drawn(draw):
     assert drawn.file == "a-b--c.svg"
     assert drawn.svg.startswith("<svg")
     assert not re.search("<script|<b>|NaN", drawn.svg)
-    once = not drawn.narrow
-    assert once == (draw in (CHARTS["images"], CHARTS["weights"]))
-    layouts = {drawn.wide: NARROW} if once else {drawn.wide: WIDE, drawn.narrow: NARROW}
+    layouts = {drawn.wide: WIDE, drawn.narrow: NARROW}
     for inline, room in layouts.items():
         assert float(re.search(r'width="([0-9.]+)"', inline)[1]) <= room
         assert not re.search(' style=|role=|aria-|font-family|xlink|#[0-9A-Fa-f]{3}"', inline)
@@ -167,18 +163,18 @@ BLUE, WHITE, ORANGE = [0, 114, 178], [255, 255, 255], [213, 94, 0]
 
 
 def test_images_have_every_pixel_white_for_zero(monkeypatch):
-    monkeypatch.setattr(data, "_encode_png", lambda picture: picture[..., 0].tolist())
+    monkeypatch.setattr(images, "_encode_png", lambda picture: picture[..., 0].tolist())
     values = np.array([[0, 0.2, 0.4, 1], [1, 1, 0, 0], [2, -1, 0, 0]], np.float32)
-    points = read_points(data.chart_images(values, NAMES, "t"))
+    points = read_points(images.chart_images(values, NAMES, "t"))
     assert [point["name"] for point in points] == list(NAMES)
     assert points[0]["image"] == [[255, 204], [153, 0]]
     assert points[2]["image"] == [[0, 255], [255, 255]]
 
 
 def test_weights_go_from_blue_through_white_to_orange(monkeypatch):
-    monkeypatch.setattr(data, "_encode_png", lambda picture: picture.tolist())
+    monkeypatch.setattr(images, "_encode_png", lambda picture: picture.tolist())
     weight = np.array([[1.0, -1], [-1, 1], [0, 1], [0, 1]])
-    first, second = read_points(data.chart_weights(weight, NAMES[:2], "t"))
+    first, second = read_points(images.chart_weights(weight, NAMES[:2], "t"))
     assert first["image"] == [[ORANGE, BLUE], [WHITE, WHITE]]
     assert second["image"] == [[BLUE, ORANGE], [ORANGE, ORANGE]]
 
@@ -190,7 +186,7 @@ LONG = "Up to 17 epochs numpy is done first, " * 4
     "draw",
     [
         lambda: chart_epochs(BOTH, LONG),
-        lambda: data.chart_weights(np.ones((4, 2)), NAMES[:2], LONG),
+        lambda: images.chart_weights(np.ones((4, 2)), NAMES[:2], LONG),
     ],
 )
 def test_title_is_inside_the_chart_in_dejavu_sans_bold(draw):

@@ -7,7 +7,7 @@ from support.sweeps import swept
 from bench.records.schema import Skipped
 from bench.report import order
 from bench.report.sections.costs import gpu, many, resources, scaling, startup
-from bench.report.sections.setting import data, runs
+from bench.report.sections.setting import runs
 
 PEAKS = {"import": 2**21, "start": 2**20, "epochs": 2**30}
 
@@ -17,7 +17,7 @@ def list_sections(load):
     """Return the sections of a run of these records by their titles."""
 
     def list_sections(*records, **changes):
-        loaded = load(*records, **{"data": {"features": 784, "classes": 10}, **changes})
+        loaded = load(*records, **changes)
         return {of.title: of for of in order.list_sections([loaded], loaded.folder)}
 
     return list_sections
@@ -25,7 +25,7 @@ def list_sections(load):
 
 def test_empty_run_has_every_section_and_says_how_to_fill_it(list_sections):
     sections = list_sections(cases=(case(),))
-    assert len(sections) == 15
+    assert len(sections) == 14
     for section in sections.values():
         if section.group != order.METHOD:
             assert not section.tables
@@ -56,7 +56,7 @@ def test_sweep_fills_every_section(list_sections):
     assert picture.name == "growth-batch-size"
     memory = sections[resources.MEMORY_TITLE]
     assert [line[0] for line in memory.tables[0].lines] == ["a", "b"]
-    absent = {runs.TEXTBOOK_TITLE, runs.FAULTS_TITLE, gpu.TITLE, many.TITLE, data.TITLE}
+    absent = {runs.TEXTBOOK_TITLE, runs.FAULTS_TITLE, gpu.TITLE, many.TITLE}
     assert {title for title, of in sections.items() if of.empty and not of.tables} == absent
     # Most have a finding, and all but those of the first workload and of many models are folded.
     without = {*absent, "Epoch time, workload sgd"}

@@ -100,7 +100,6 @@ class Chart:
     title: str  # its text alternative
     svg: str  # contents of the file
     caption: Sequence[str] = ()  # the lines of its own title and subtitle
-    # SVGs without the caption, in the colours of the page, whose marks have tooltips; narrow is
-    # empty if it would be the same.
+    # SVGs without the caption, in the colours of the page, whose marks have tooltips.
     wide: str = ""
     narrow: str = ""

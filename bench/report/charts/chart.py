@@ -41,12 +41,9 @@ def draw_chart(picture: Picture) -> Chart:
     name = name_file(picture.name)
     without_title = {key: value for key, value in specification.items() if key != "title"}
     without_title["background"] = None
-    drawn = {"wide": draw_width(without_title, WIDE), "narrow": draw_width(without_title, NARROW)}
-    if drawn["narrow"] == drawn["wide"]:
-        del drawn["narrow"]
     layouts = {
-        layout: adapt_svg(svg, f"{name.removesuffix('.svg')}-{layout}")
-        for layout, svg in drawn.items()
+        layout: adapt_svg(draw_width(without_title, room), f"{name.removesuffix('.svg')}-{layout}")
+        for layout, room in (("wide", WIDE), ("narrow", NARROW))
     }
     title = specification["title"]
     caption = [" ".join(title[part]) for part in ("text", "subtitle") if part in title]
@@ -119,8 +116,6 @@ def fit_width(specification: Mapping[str, Any], room: int) -> dict[str, Any]:
         autosize = {"type": "fit-x", "contains": "padding"}
         return {**specification, "width": room, "autosize": autosize}
     points, panel = specification["data"]["values"], specification["spec"]
-    if any(layer["mark"]["type"] == "image" for layer in panel["layer"]):
-        return dict(specification)  # images are placed by pixels, and their rows fit everywhere
     panels = len({point[specification["facet"]["field"]] for point in points})
     columns = max(1, min(panels, specification["columns"], room // _PANEL))
     widest = min(_GROWTH * panel["width"], room // columns - _LABELS)

@@ -129,11 +129,11 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
 
 def write_sides(pivot: Pivot) -> str:
     """Say how many programs are faster than the base on each machine, and how many slower."""
-    spans = [pivot.find_range(name) for name in pivot.programs if name != pivot.base]
-    several = [span for span in spans if span and span.count > 1]
+    ratios = [pivot.compare(name).values() for name in pivot.programs if name != pivot.base]
+    several = [own for own in ratios if len(own) > 1]
     if not several:
         return ""
-    faster, slower = sum(span.high < 1 for span in several), sum(span.low > 1 for span in several)
+    faster, slower = (sum(max(own) < 1 for own in several), sum(min(own) > 1 for own in several))
     return (
         f"Relative to {pivot.base}, {faster} of {len(several)} programs are faster on each machine "
         f"that has them, {slower} slower"
@@ -164,14 +164,13 @@ def list_ratios(pivot: Pivot, base: str) -> dict[str, list[str]]:
     """
     cells = {}
     for name in pivot.programs:
-        ratios, span = pivot.compare(name, base), pivot.find_range(name, base)
-        texts = [
-            numbers.format_interval(ratios[machine].without_bounds(), digits=2)
-            if machine in ratios
-            else numbers.ABSENT
-            for machine in list_shown(pivot)
+        ratios = pivot.compare(name, base)
+        ends = sorted(ratios.values())
+        texts = [numbers.format_number(end, 2) for end in (*ends[:1], *ends[-1:])]
+        cells[name] = [
+            *(numbers.format_number(ratios.get(machine), 2) for machine in list_shown(pivot)),
+            " to ".join(dict.fromkeys(texts)) or numbers.ABSENT,
         ]
-        cells[name] = [*texts, format_range(span.low, span.high) if span else numbers.ABSENT]
     return cells
 
 
@@ -194,11 +193,6 @@ def list_relative(runs: Sequence[LoadedRun]) -> Relative:
 def read_key(text: str) -> float | None:
     """Return the number with which a cell begins, by which a page sorts it."""
     return None if text == numbers.ABSENT else float(text.split(maxsplit=1)[0].replace(",", ""))
-
-
-def format_range(low: float, high: float) -> str:
-    """Return the ends of a range with two digits; one number if they are equal then."""
-    return " to ".join(dict.fromkeys(numbers.format_number(end, 2) for end in (low, high)))
 
 
 def compare_versions(problems: Iterable[ProblemRows]) -> list[str]:
