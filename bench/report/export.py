@@ -62,8 +62,6 @@ def list_omissions(run: LoadedRun) -> list[str]:
             remarks.append(f"left out: {name}: {reasons}")
         elif not row.ranked:
             remarks.append(f"not ranked: {name}: {reasons}")
-        elif row.faults:
-            remarks.append(f"{name}: {len(row.faults)} of {row.rounds} trials failed: {reasons}")
     measured = {row.case.slug for row in run.rows}
     remarks += [
         f"left out: {case.slug}: not measured"

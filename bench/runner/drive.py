@@ -1,5 +1,6 @@
 """Drive a worker through a trial: hand over each order when its epoch begins, take what returns."""
 
+import math
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,8 +59,8 @@ IDLE_SHARE = 0.05
 class Drive:
     """One trial, from the worker's start to its last prediction.
 
-    watch_every_epoch: look in every timed epoch how the worker's threads run, not in one that is
-    drawn. disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
+    watch_every_epoch: look in every timed epoch how the worker's threads run, not in every second
+    one. disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -82,9 +83,6 @@ class Drive:
         self._monitor = monitor
         self._watch_every_epoch = watch_every_epoch
         self._workload = get_workload(case.workload)
-        # The share of the timed seconds after which the parent looks, and whether it has.
-        self._look_at, self._looked = secrets.SystemRandom().random(), False
-        self._enough = 0.0
         self._last_elapsed = 0.0
         # A worker gets the last cores; the kernel runs on the last one.
         self._core = list_usable_cores()[-1]
@@ -137,8 +135,7 @@ class Drive:
         if kernel:
             self.time_kernel()
         faults = self.worker.family.read_faults()
-        reply = self.train(epoch, self._find_look(epoch))
-        self._looked |= reply.looked
+        reply = self.train(epoch, self._draw_look())
         self.measurement.add_epoch(
             TimedEpoch(
                 epoch_seconds=self._subtract_ping(reply),
@@ -149,18 +146,15 @@ class Drive:
             )
         )
 
-    def _find_look(self, epoch: Epoch) -> float | None:
+    def _draw_look(self) -> float | None:
         """Return after how many seconds of an epoch the parent looks; None for not in it.
 
-        The moment is drawn among all timed epochs, of which the others will be as long as the last.
+        In every second epoch, at any moment of one as long as the last: earlier looks say nothing
+        of later ones.
         """
-        last, seconds = self._last_elapsed, self.measurement.epoch_seconds
-        if self._watch_every_epoch:
-            return secrets.SystemRandom().random() * last
-        planned = self.case.epochs - (epoch.part == "stretch")
-        whole = sum(seconds) + max(1, planned - len(seconds)) * last
-        after = self._look_at * max(self._enough, whole) - sum(seconds)
-        return None if self._looked or after > last else max(0.0, after)
+        if self._watch_every_epoch or secrets.randbelow(2):
+            return secrets.SystemRandom().random() * self._last_elapsed
+        return None
 
     def train_first(self) -> None:
         """Train the first epoch; on a GPU more, until its clocks are up."""
@@ -191,7 +185,7 @@ class Drive:
             if not measurement.stretch_timed:
                 measurement.forget_epochs()
                 self.kernel_seconds.clear()
-                self._disturbed_kernels, self._looked = 0, False
+                self._disturbed_kernels = 0
 
     def warm_up(self) -> None:
         """Train a GPU, untimed, until its clocks are up."""
@@ -206,7 +200,7 @@ class Drive:
 
         None where those of the stretch were timed. enough: None for TIMED_SECONDS.
         """
-        self._enough = enough = TIMED_SECONDS[self.case.device] if enough is None else enough
+        enough = TIMED_SECONDS[self.case.device] if enough is None else enough
         self.warm_up()
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
@@ -336,7 +330,8 @@ class Drive:
 
         Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included,
         as both are seen from outside. Too short epochs are no fault: threads that spin while the
-        clocks are read count as much there as those that compute, and so does a slow hand-over.
+        clocks are read count as much there as those that compute, and so does a slow hand-over. Nor
+        is a trial with all cores: nothing can use more, so a larger number is the clocks'.
         """
         measurement, threads = self.measurement, self.case.threads
         epochs = len(measurement.epoch_seconds)
@@ -344,7 +339,8 @@ class Drive:
         if not epochs or sys.platform != "linux":  # there is no such clock
             return None, None
         in_force = sum(measurement.epoch_cpu_seconds) / seconds
-        if seconds < MIN_SECONDS or in_force <= threads + MORE_THREADS:
+        most = math.inf if threads >= len(list_usable_cores()) else threads + MORE_THREADS
+        if seconds < MIN_SECONDS or in_force <= most:
             return in_force, None
         return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
 

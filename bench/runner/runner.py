@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -90,8 +89,7 @@ class Runner:
         self._judging_seconds = 0.0  # of the trials that are measured now
         self._on_noise: set[tuple[object, ...]] = set()  # the programs that were trained on noise
         self._round: int | None = None
-        self._draws: list[Draws] = []  # of the round that goes on
-        self._processes: Counter[str] = Counter()  # of each row in it
+        self._draws: dict[str, Draws] = {}  # of the round that goes on, by size
         self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
 
     def __enter__(self) -> Self:
@@ -334,28 +332,25 @@ class Runner:
         return result
 
     def _get_draws(self, trial: Trial) -> Draws:
-        """Return the draws of a trial: those of its round, unless its row had these already.
+        """Return the draws of a trial, which other programs have in its round at its size.
 
-        A second process of a row in a round, with other threads, could find on the disk what the
-        first one left there.
+        No other process of its program has them in the round: it could find on the disk what this
+        one leaves there.
         """
         if trial.round != self._round:
             self._end_round()
             self._round = trial.round
-        row = trial.case.base_slug
-        number = self._processes[row]
-        self._processes[row] += 1
-        if number == len(self._draws):
-            self._draws.append(Draws.make(self._context.seed, trial.round, number))
-        return self._draws[number]
+        size = trial.case.slug.replace(trial.case.implementation, "", 1)
+        if size not in self._draws:
+            self._draws[size] = Draws.make(self._context.seed, trial.round, size)
+        return self._draws[size]
 
     def _end_round(self) -> None:
         for trial, params in self._params.items():
             store.save_params(self._folder, trial, params)
-        for draws in self._draws if self._params else ():
+        for draws in self._draws.values() if self._params else ():
             store.save_entropy(self._folder, draws.entropy)
-        self._round, self._draws, self._params = None, [], {}
-        self._processes.clear()
+        self._round, self._draws, self._params = None, {}, {}
 
     def _append(
         self, trial: Trial, environment: Environment, started: str, result: Result

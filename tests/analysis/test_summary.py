@@ -92,9 +92,9 @@ def test_parity_error_is_the_largest_of_all_trials():
 
 @pytest.mark.parametrize("status", ["timeout", "out-of-memory", "unavailable"])
 @pytest.mark.parametrize(
-    ("succeeded", "ended", "ranked"), [(1, 1, False), (2, 2, False), (2, 3, False), (3, 2, True)]
+    ("succeeded", "ended", "ranked"), [(1, 1, False), (4, 1, False), (3, 0, True), (0, 1, False)]
 )
-def test_row_is_ranked_if_more_than_half_of_its_trials_succeeded(status, succeeded, ended, ranked):
+def test_row_is_ranked_if_all_of_its_trials_succeeded(status, succeeded, ended, ranked):
     rest = [bare(case(), 10 + number, status=status) for number in range(ended)]
     row = one(*trials(case(), *[0.5] * succeeded), *rest)
     assert (row.ranked, row.succeeded, row.rounds) == (ranked, succeeded, succeeded + ended)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from rich.table import Table
-from support.records import HERE, bare, case, run, trials, write
+from support.records import HERE, case, run, trials, write
 
 import bench
 from bench.analysis.summary import summarize
@@ -32,7 +32,6 @@ def list_wide_rows():
     on_gpu = case("keras-tensorflow-fused", device="gpu", style="idiomatic")
     records = [
         *trials(fused, 1.85, 1.47, 4.77),
-        bare(fused, 4, status="timeout"),
         *trials(rest, 1.85, 1.47, 2.77),
         *trials(on_gpu, 1.85, 1.47, 2.77),
     ]

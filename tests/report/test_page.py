@@ -161,7 +161,7 @@ def test_chart_is_drawn_twice_with_tooltips(small):
     epochs = "Epoch time, workload sgd bars: 95 % intervals; rings: processes"
     assert small.texts("figcaption")[1] == epochs
     tips = small.texts("title")
-    for tip in ("process of round 2 · 1.00 s", "idiomatic · epoch 1.00 s [1.00, 1.00] · 2 of 2"):
+    for tip in ("process of round 2 · 1.00 s", "idiomatic · epoch 1.00 s [1.00, 1.00] · 2 proc"):
         assert sum(text.startswith(f"slow · 2 threads · {tip}") for text in tips) == 2
     ids = [element["id"] for element in small.elements if "id" in element]
     assert len(ids) == len(set(ids))

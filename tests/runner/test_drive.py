@@ -44,7 +44,6 @@ class FakeWorker:
         self.python_seconds, self.numpy_seconds = 0.02, 0.0
         self.busy = 1.0  # threads in force, by the CPU clock
         self.noted = 0.0
-        self.looked = True
         self.times = {name.encode(): list(values) for name, values in times.items()}
         self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
 
@@ -80,7 +79,6 @@ class FakeWorker:
             cpu_seconds=self.busy * elapsed,
             params=memory.params.copy(),
             labels=memory.labels.copy(),
-            looked=self.looked and look_after is not None,
         )
 
 
@@ -113,34 +111,18 @@ def run(of, **options):
     return of.measurement
 
 
-@pytest.mark.parametrize(("watch_every_epoch", "looks"), [(False, 1), (True, 5)])
-def test_threads_are_looked_at_around_and_in_epochs(drives, watch_every_epoch, looks):
-    of = drives(epochs=5, t=[2.0], options={"watch_every_epoch": watch_every_epoch})
+@pytest.mark.parametrize("heads", [0, 1])
+@pytest.mark.parametrize("every", [False, True])
+def test_threads_are_looked_at_around_and_in_epochs(drives, monkeypatch, every, heads):
+    drawn = []
+    monkeypatch.setattr(drive.secrets, "randbelow", lambda sides: drawn.append(sides) or heads)
+    of = drives(epochs=5, t=[2.0], options={"watch_every_epoch": every})
     run(of, enough=0.0)
     after_set_up, *during, after_epochs = of.worker.looks
     assert after_set_up is after_epochs is None
-    assert len(during) == looks
+    assert drawn == [2] * (0 if every else 5)  # of each epoch anew: earlier looks decide nothing
+    assert len(during) == (5 if every or heads else 0)
     assert all(0 <= look < 2.0 for look in during)
-
-
-@pytest.mark.parametrize(("moment", "epoch"), [(0.0, 1), (0.502, 101), (0.999, 200)])
-def test_look_is_drawn_among_all_timed_epochs(drives, monkeypatch, moment, epoch):
-    of, looks = drives(epochs=2, t=[1 / 512], p=[0.1]), []
-    of._look_at = moment
-    monkeypatch.setattr(of.worker, "looked", True)
-    of.set_up()
-    of.train_first()
-    find = of._find_look
-    monkeypatch.setattr(of, "_find_look", lambda epoch: looks.append(find(epoch)) or looks[-1])
-    of.train_all(enough=200 / 512)
-    assert [n for n, look in enumerate(looks, 1) if look is not None] == [epoch]
-
-
-def test_look_that_came_too_late_is_made_in_the_next_epoch(drives):
-    of = drives(epochs=5, t=[2.0])
-    of._look_at, of.worker.looked = 0.5, False  # in the third epoch
-    run(of, enough=0.0)
-    assert len(of.worker.looks) == 2 + 3  # in epochs three to five
 
 
 def test_phases_are_driven_in_order(drives):
@@ -263,7 +245,6 @@ def test_epochs_of_the_stretch_are_timed_where_they_are_long(drives, times, kept
     assert counts == {len(measurement.epoch_seconds)} == {len(of.kernel_seconds) - 1}
     assert len(of.evidence.list_part("stretch")) == 4
     assert len(of.evidence.list_part("timed")) == (0 if kept else 4)
-    assert len(of.worker.looks) == (3 if kept else 4)  # two of them around the epochs
 
 
 def test_stretch_of_a_gpu_is_not_timed(drives):
@@ -413,12 +394,17 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
         ([0.0], [1.0], 0.0, 0.0, None),  # it waits, which is no fault
     ],
 )
-def test_threads_in_force_are_cpu_over_wall_seconds(drives, cpu, wall, ping, threads, fault):
+def test_threads_in_force_are_cpu_over_wall_seconds(
+    drives, monkeypatch, cpu, wall, ping, threads, fault
+):
     of = drives()
+    monkeypatch.setattr(drive, "list_usable_cores", lambda: [0, 1, 2])
     of.case = replace(of.case, threads=2)
     of.measurement.epoch_cpu_seconds, of.measurement.epoch_seconds = cpu, wall
     of.measurement.ping_seconds = ping
     assert of.judge_threads() == (pytest.approx(threads, rel=1e-3), fault)
+    monkeypatch.setattr(drive, "list_usable_cores", lambda: [0, 1])  # no more than these
+    assert of.judge_threads() == (pytest.approx(threads, rel=1e-3), None)
 
 
 def test_nothing_is_known_of_threads_where_there_is_no_cpu_clock(drives, monkeypatch):

@@ -192,20 +192,26 @@ def test_kept_params_follow_from_the_entropy(make_runner, folder, digits):
         np.testing.assert_allclose(params[place][:-1], weight, atol=1e-5)
 
 
-def test_second_process_of_a_row_in_a_round_has_other_orders(make_runner, folder):
+def test_programs_share_orders_and_no_two_processes_of_one_do(make_runner, folder):
+    textbook = {"workload": "textbook", "batch_size": 32}
     with make_runner() as made:
-        first, other, second, later = (
+        first, *others, later = (
             made.measure(Trial(name, "trial", number, of))
             for name, number, of in (
                 ("r1-a", 1, ALONE.case),
                 ("r1-b", 1, msgspec.structs.replace(ALONE.case, batch_size=32)),
-                ("r1-c", 1, msgspec.structs.replace(ALONE.case, threads=1)),
+                ("r1-e", 1, msgspec.structs.replace(ALONE.case, **textbook)),
+                ("r1-d", 1, msgspec.structs.replace(ALONE.case, implementation="jax")),
                 ("r2-a", 2, ALONE.case),
             )
         )
-    assert first.entropy == other.entropy
-    assert len({first.entropy, second.entropy, later.entropy}) == 3
-    assert store.read_entropy(folder).keys() == {first.entropy, second.entropy, later.entropy}
+        assert first.entropy == others.pop().entropy  # of another program
+        threads = made._get_draws(
+            Trial("r2-c", "trial", 2, msgspec.structs.replace(ALONE.case, threads=2))
+        )
+    drawn = {threads.id, *(record.entropy for record in (first, *others, later))}
+    assert len(drawn) == 5
+    assert store.read_entropy(folder).keys() == drawn
 
 
 def test_seed_repeats_orders_and_weights(make_runner, digits, tmp_path):

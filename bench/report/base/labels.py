@@ -15,14 +15,13 @@ from implementations import IMPLEMENTATIONS, MANY, Implementation
 
 
 def remark_processes(row: Row) -> str:
-    """Return how many trials of a row succeeded, if not all, and whether they fall into groups."""
+    """Return whether the processes of a row fall into groups, and what else is said of them."""
     return "".join(f", {remark}" for remark in remark_row(row))
 
 
 def remark_row(row: Row) -> list[str]:
     """Return what a reader must know of the processes of a row, in a few words each."""
     remarks = {
-        f"{row.succeeded} of {row.rounds}": row.succeeded < row.rounds,
         "two groups": row.in_two_groups,
         f"waits {numbers.format_percent(row.waits.share if row.waits else None)}": row.waits,
         "faster than the roofline": (row.roofline_share or 0) > 1,

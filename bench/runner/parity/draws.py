@@ -1,8 +1,9 @@
 """What a round draws at random: the initial weights, and the order of the samples in each epoch.
 
-Every round has its own entropy, which all of its trials share and which no worker holds: a worker
-sees an order when its epoch begins. The entropy is written into the run's folder when the round is
-over, so that anybody can draw the same orders again.
+Every round has its own entropy for each workload, device, batch size and number of threads, which
+its programs share and which no worker holds: a worker sees an order when its epoch begins. The
+entropy is written into the run's folder when the round is over, so that anybody can draw the same
+orders again.
 """
 
 import hashlib
@@ -51,7 +52,7 @@ _ORDER, _WEIGHTS, _NOISE, _MODELS = 1, 2, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """The draws of one round.
+    """The draws of one round, for all programs of one size.
 
     entropy: 128 bits, as hexadecimal digits. whole_noise: see ``TrialRecord``.
     """
@@ -60,14 +61,14 @@ class Draws:
     whole_noise: bool = True
 
     @classmethod
-    def make(cls, seed: int | None, *numbers: int) -> "Draws":
+    def make(cls, seed: int | None, *names: object) -> "Draws":
         """Return the draws of a round; without a seed nobody can know them beforehand.
 
-        numbers: that of the round, and that of the process if a row has several in it.
+        names: the number of the round, and the size of its rows.
         """
         if seed is None:
             return cls(secrets.token_hex(_HEX_DIGITS // 2))
-        text = "/".join(map(str, (seed, *numbers)))
+        text = "/".join(map(str, (seed, *names)))
         return cls(hashlib.sha256(text.encode()).hexdigest()[:_HEX_DIGITS])
 
     @property

@@ -38,7 +38,6 @@ class Reply:
     cpu_seconds: float  # of the worker and what it has started, from outside
     params: NDArray[np.float32]  # a copy of what the exchange held when the worker answered
     labels: NDArray[np.int64]  # such a copy, too
-    looked: bool = False  # the parent looked how the worker's threads run, while it was at work
 
 
 class Worker(Child):
@@ -135,25 +134,25 @@ class Worker(Child):
             os.write(self._commands, command)
         look_at = math.inf if look_after is None else begin + look_after
         answered = self.session.wait(self._answers, look_at)
-        looked = answered is None and look_after is not None
-        if looked:
+        if answered is None and look_after is not None:
             self.look()
             answered = self.session.wait(self._answers)
         end = now()
         if not answered or self._answers.tail[-1:] != command:
             self._ended = True
             raise ProcessStopped
-        # At once: threads may go on writing, or spinning.
-        params, labels = self.exchange.params.copy(), self.exchange.labels.copy()
+        # At once: threads may go on writing, or spinning, and what they use then is no epoch's.
+        params = self.exchange.params.copy()
+        cpu = max(0.0, self.family.read_cpu_seconds() - cpu)
+        labels = self.exchange.labels.copy()
         noted = float(self.exchange.seconds[0])  # whatever the worker has written there
         return Reply(
             elapsed=end - begin,
             noted=noted if 0 <= noted <= MAX_NOTED else 0.0,
             delay=max(0.0, self.family.read_delay() - delay),
-            cpu_seconds=max(0.0, self.family.read_cpu_seconds() - cpu),
+            cpu_seconds=cpu,
             params=params,
             labels=labels,
-            looked=looked,
         )
 
     def finish(self) -> Outcome:

@@ -343,7 +343,7 @@ def _make_point(row: Row) -> dict[str, Any]:
     tip = [*start_tip(row.case), row.case.style, f"epoch {numbers.format_duration(row.epoch)}"]
     if roofline:
         tip.append(f"roofline {numbers.format_duration(roofline)}")
-    tip.append(f"{row.succeeded} of {row.rounds} processes")
+    tip.append(f"{row.succeeded} processes")
     return {
         "name": name,
         "of": f"{name}{JOINED}",

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from support.records import HERE, bare, case, numbers_in, ok, read_cells, run, trials
+from support.records import HERE, bare, case, numbers_in, read_cells, run, trials
 
 from bench.analysis import ranking
 from bench.analysis.summary import Accuracy, summarize
@@ -48,16 +48,16 @@ def test_uncertain_neighbours_are_named():
     assert describe_ties(rows_of(a=A, c=C)) == []
 
 
-def test_rows_in_two_groups_and_with_lost_trials_are_marked(load):
+def test_rows_in_two_groups_are_marked_and_those_with_lost_trials_not_ranked(load):
     slow = trials(case("<slow>"), 1.0, 1.0, 1.5)
     lost = [*trials(case("lost"), 0.5, 0.5), bare(case("lost"), 3, status="timeout")]
     section = describe_workload(load(*slow, *lost), "sgd")
     (table,) = section.tables
     processes = {line["program"]: line["processes"] for line in read_cells(table)}
-    assert processes == {"lost": "2 of 3", "<slow>": "two groups"}
+    assert processes == {"<slow>": "two groups"}
     assert GROUPS_NOTE in table.note
     points = draw(section)
-    assert points.count('"ms": ') == 5  # a ring for each process
+    assert points.count('"ms": ') == 3  # a ring for each process
     assert '"text": "1,000, two groups"' in points
 
 
@@ -88,12 +88,9 @@ def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
 
 
 def test_what_all_rows_have_in_common_is_no_column():
-    a, b = (
-        [ok(case(name), 1), ok(case(name), 2), bare(case(name), 3, status="timeout")]
-        for name in "ab"
-    )
+    a, b = (trials(case(name), 1.0, 1.0, 1.5) for name in "ab")
     rows = summarize([*a, *b], HERE)
-    assert list_common(rows) == ["2 of 3"]
+    assert list_common(rows) == ["two groups"]
     assert list_common(rows[:1]) == []  # a single row has a column for its own
     assert "processes" not in tabulate_comparison(rows, rows).headings
     mixed = summarize([*a, *trials(case("b"), 0.5, 0.5)], HERE)

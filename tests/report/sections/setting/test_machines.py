@@ -81,11 +81,11 @@ def test_sentence_says_what_holds_on_each_machine(tmp_path):
     assert numbers_in(mixed.finding) == [1, 3, 1]
 
 
-def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
+def test_row_that_lost_a_trial_says_so_in_place_of_its_time(tmp_path):
     lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
     runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
     (times,) = describe_history(runs).tables[0].lines
-    assert times[1:] == ["100 ms [100, 100], 2 of 3", "200 ms [200, 200]"]
+    assert times[1:] == ["timeout", "200 ms [200, 200]"]
 
 
 def test_rows_are_compared_whatever_their_threads(tmp_path):
