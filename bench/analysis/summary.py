@@ -497,12 +497,15 @@ def _find_waits(
 
 
 def _sum_starts(trials: Iterable[TrialRecord]) -> dict[int, float]:
-    """Return the seconds until the first epoch is over by round, where all parts are recorded."""
+    """Return the seconds until the first epoch is over by round, where all parts are recorded.
+
+    With what the process computed while nothing was timed: it could have been its set-up.
+    """
     sums = {}
     for trial in trials:
         parts = [getattr(trial, name) for name in START_PARTS]
         if None not in parts and sum(parts) > 0:
-            sums[trial.round] = sum(parts)
+            sums[trial.round] = sum(parts) + (trial.untimed_cpu_seconds or 0.0) / trial.case.threads
     return sums
 
 

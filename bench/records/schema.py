@@ -260,6 +260,7 @@ class Measurement(msgspec.Struct, kw_only=True):
     stretch_epochs: Count = 0
     # Whether the timed epochs are those of the stretch, from the second on.
     stretch_timed: bool = False
+    untimed_cpu_seconds: Seconds | None = None  # between timed commands after the import
     warmup_seconds: list[Seconds] = []  # untimed epochs of a GPU before the timed ones
     epoch_seconds: list[Seconds] = []
     epoch_cpu_seconds: list[Seconds] = []  # of the worker and what it started, from outside

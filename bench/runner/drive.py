@@ -53,6 +53,8 @@ STEP_SECONDS = 0.002
 # NumPy asks for huge pages for an array of this size or more.
 LEAST_HUGE = 2**22
 WATCH_SECONDS = 1.0
+# CPU seconds of a trial between its timed commands: the rows of the suite have 0.021 at most.
+MAX_UNTIMED = 0.1
 IDLE_SHARE = 0.05
 
 
@@ -84,6 +86,9 @@ class Drive:
         self._watch_every_epoch = watch_every_epoch
         self._workload = get_workload(case.workload)
         self._last_elapsed = 0.0
+        # CPU seconds: until the import was over, of timed commands after it, and of no epoch.
+        self._begin_cpu = self._timed_cpu = self._untimed_cpu = 0.0
+        self._stretch_cpu: list[float] = []
         # A worker gets the last cores; the kernel runs on the last one.
         self._core = list_usable_cores()[-1]
         self._current: NDArray[np.float32] = worker.exchange.params.copy()
@@ -106,6 +111,7 @@ class Drive:
             measurement.memory_state["huge_share"] = min(1.0, 1024 * huge / size)
         seconds = self._subtract_ping(call(exchange.IMPORT))
         measurement.import_seconds = self.worker.numpy_seconds + seconds
+        self._begin_cpu, self._timed_cpu = self.read_cpu_seconds(), 0.0
         self.record_memory("import")
         measurement.setup_seconds = self._subtract_ping(call(exchange.SET_UP))
         self.record_memory("set-up")
@@ -117,7 +123,11 @@ class Drive:
             params = self._draw_start(epoch)
         self.evidence.starts[epoch] = params
         self._current = join_params(params)
-        return self._subtract_ping(self.worker.call(exchange.RESET, params=self._current))
+        cpu = self._timed_cpu
+        seconds = self._subtract_ping(self.worker.call(exchange.RESET, params=self._current))
+        if epoch != FIRST_EPOCH:  # the only one that is in the start
+            self._timed_cpu = cpu
+        return seconds
 
     def train(self, epoch: Epoch, look_after: float | None = None) -> Reply:
         """Train an epoch."""
@@ -177,12 +187,14 @@ class Drive:
             if timed:
                 self.train_timed(epoch, kernel=True)
             else:
-                self.train(epoch)
+                self._stretch_cpu.append(self.train(epoch).cpu_seconds)
         measurement = self.measurement
         measurement.stretch_epochs += len(epochs)
         if timed and epochs:
             measurement.stretch_timed = median(measurement.epoch_seconds) >= LONG_EPOCH
             if not measurement.stretch_timed:
+                self._stretch_cpu = [*measurement.epoch_cpu_seconds]
+                self._timed_cpu -= sum(self._stretch_cpu)
                 measurement.forget_epochs()
                 self.kernel_seconds.clear()
                 self._disturbed_kernels = 0
@@ -219,10 +231,22 @@ class Drive:
         self.end_epochs()
 
     def end_epochs(self) -> None:
-        """Look at the worker's threads, and record the memory after the timed epochs."""
+        """Look at the worker's threads, and record the memory and untimed work until now.
+
+        Untimed are resets after the first, the collection of garbage, what runs between commands,
+        and what the stretch took above as many timed epochs. Threads of libraries spin between
+        commands, so it is known of one thread only.
+        """
+        measurement = self.measurement
+        if self.case.threads == 1:
+            stretch, used = self._stretch_cpu, self.read_cpu_seconds() - self._begin_cpu
+            self._untimed_cpu = max(0.0, used - self._timed_cpu - sum(stretch))
+            typical = median(measurement.epoch_cpu_seconds or [0.0])
+            excess = max(0.0, sum(stretch) - len(stretch) * typical)
+            measurement.untimed_cpu_seconds = self._untimed_cpu + excess
         self.worker.look()
         self.record_memory("epochs")
-        self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
+        measurement.peak_rss_bytes = measurement.phase_rss_bytes["epochs"]
 
     def train_on_noise(self, problem: Problem) -> None:
         """End with an untimed epoch on noise, by a second Trainer. problem: that of the case.
@@ -326,7 +350,7 @@ class Drive:
         return self.worker.family.read_cpu_seconds()
 
     def judge_threads(self) -> tuple[float | None, str | None]:
-        """Return the threads in force, and the fault if there were too many, or None.
+        """Return the threads in force, and the fault of too many or of untimed work, or None.
 
         Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included,
         as both are seen from outside. Too short epochs are no fault: threads that spin while the
@@ -338,6 +362,8 @@ class Drive:
         seconds = sum(measurement.epoch_seconds) + epochs * (measurement.ping_seconds or 0.0)
         if not epochs or sys.platform != "linux":  # there is no such clock
             return None, None
+        if self._untimed_cpu > MAX_UNTIMED:
+            return None, f"it computed for {self._untimed_cpu:.2f} s while nothing was timed"
         in_force = sum(measurement.epoch_cpu_seconds) / seconds
         most = math.inf if threads >= len(list_usable_cores()) else threads + MORE_THREADS
         if seconds < MIN_SECONDS or in_force <= most:
@@ -389,6 +415,7 @@ class Drive:
         return min(pings)
 
     def _subtract_ping(self, reply: Reply) -> float:
+        self._timed_cpu += reply.cpu_seconds
         return subtract(reply, self.measurement.ping_seconds or 0.0, self.case.threads)
 
 

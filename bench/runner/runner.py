@@ -292,7 +292,7 @@ class Runner:
         if judge is not None:
             judgement = self._time(judge, trial.case, drive.draws, drive.evidence)
         threads, threads_fault = drive.judge_threads()
-        fault = judgement.fault or threads_fault or drive.find_disturbance_fault()
+        fault = judgement.fault or drive.find_disturbance_fault() or threads_fault
         timed = sorted(epoch.number for epoch in judgement.errors if epoch.part == "timed")
         result = result.add(
             judgement, entropy=drive.draws.id, judged_epochs=timed, threads_in_force=threads

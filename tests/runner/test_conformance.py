@@ -85,6 +85,7 @@ REASONS |= {
     "rounds_later_in_tf32": f"{PARITY}, in timed epoch",
     "starts_while_data_are_read": "no data were read after the import",
     "trains_in_reset": PARITY,
+    "works_in_reset": "s while nothing was timed",
 }
 # Those that move their own clock, which decides nothing.
 CLOCKS = {"slow_clock", "waits_for_its_core"}
@@ -98,6 +99,7 @@ OTHERS = {
     "remembers_on_disk",
     "tires_after_ten",
     "says_unavailable",
+    "sets_up_in_its_second_epoch",
     "does_not_import",
     "no_trainer",
     "bad_objective",

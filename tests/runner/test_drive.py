@@ -37,12 +37,12 @@ class FakeWorker:
         self.pid = os.getpid()
         self.folder = folder
         self.family = SimpleNamespace(
-            read_cpu_seconds=lambda: 0.0,
+            read_cpu_seconds=lambda: self.used,
             read_faults=lambda: 3 * len(self.orders),
             list_helpers=list,
         )
         self.python_seconds, self.numpy_seconds = 0.02, 0.0
-        self.busy = 1.0  # threads in force, by the CPU clock
+        self.busy, self.used = 1.0, 0.0  # threads in force, by the CPU clock, and that clock
         self.noted = 0.0
         self.times = {name.encode(): list(values) for name, values in times.items()}
         self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
@@ -72,6 +72,7 @@ class FakeWorker:
             self.images.append(pairs.copy())
         values = self.times.get(command, [0.0 if command == exchange.PING else 0.25])
         elapsed = values.pop(0) if len(values) > 1 else values[0]
+        self.used += self.busy * elapsed
         return Reply(
             elapsed,
             self.noted,
@@ -405,6 +406,23 @@ def test_threads_in_force_are_cpu_over_wall_seconds(
     assert of.judge_threads() == (pytest.approx(threads, rel=1e-3), fault)
     monkeypatch.setattr(drive, "list_usable_cores", lambda: [0, 1])  # no more than these
     assert of.judge_threads() == (pytest.approx(threads, rel=1e-3), None)
+
+
+@pytest.mark.parametrize(
+    ("threads", "resets", "seconds", "fault"),
+    [
+        # Three resets, and a stretch of two epochs that took 1 s more than two timed ones.
+        (1, [0.5, 0.02], 1.06, None),
+        (1, [0.5, 0.05], 1.15, "it computed for 0.15 s while nothing was timed"),
+        (2, [0.5, 0.05], None, None),  # threads may spin
+    ],
+)
+def test_work_while_nothing_is_timed_is_in_the_start(drives, threads, resets, seconds, fault):
+    of = drives(epochs=3, t=[3.0, 1.0, 2.0, 1.0], r=resets, c=[0.0])
+    of.case = replace(of.case, threads=threads)
+    measurement = run(of, enough=0.0)
+    assert measurement.untimed_cpu_seconds == (seconds and pytest.approx(seconds))
+    assert of.judge_threads()[1] == fault
 
 
 def test_nothing_is_known_of_threads_where_there_is_no_cpu_clock(drives, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from support.pretended import comparison, pairing
 from support.workers import StoppedWorkers, of_file
 
+from bench.analysis.summary import summarize
 from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.programs.comparison_plan import plan_pair
@@ -190,6 +191,16 @@ def test_kept_params_follow_from_the_entropy(make_runner, folder, digits):
         start = draws.draw_initial_params(WORKLOADS["sgd"], digits.features, 10, epoch)
         weight = judge.get_state(ALONE.case, draws, start, epoch).solution.weight
         np.testing.assert_allclose(params[place][:-1], weight, atol=1e-5)
+
+
+def test_set_up_that_is_hidden_in_an_untimed_epoch_is_in_the_start(make_runner, saboteur):
+    late = of_file(ALONE.case, saboteur("sets_up_in_its_second_epoch"))
+    record = make_runner().measure(Trial("r1-late", "trial", 1, late))
+    assert (record.status, record.stretch_timed) == ("ok", False)
+    assert 0.4 < record.untimed_cpu_seconds < record.wall_seconds
+    (row,) = summarize([record], {})
+    parts = record.import_seconds, record.setup_seconds, record.first_epoch_seconds
+    assert row.start.by_round[1] > 0.4 + sum(parts)
 
 
 def test_programs_share_orders_and_no_two_processes_of_one_do(make_runner, folder):
