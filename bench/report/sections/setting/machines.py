@@ -133,7 +133,7 @@ def write_sides(pivot: Pivot) -> str:
     several = [own for own in ratios if len(own) > 1]
     if not several:
         return ""
-    faster, slower = (sum(max(own) < 1 for own in several), sum(min(own) > 1 for own in several))
+    faster, slower = sum(max(own) < 1 for own in several), sum(min(own) > 1 for own in several)
     return (
         f"Relative to {pivot.base}, {faster} of {len(several)} programs are faster on each machine "
         f"that has them, {slower} slower"
