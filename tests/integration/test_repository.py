@@ -75,6 +75,7 @@ PUBLISHED = {
     "intel-xeon-2-cores": 80,
     "intel-xeon-6-167-2-cores-2-dec-default": 101,
     "intel-xeon-6-167-2-cores-2-dec-default-later": 78,
+    "intel-xeon-6-167-2-cores-2-dec-default-third": 118,
     "intel-xeon-2-cores-calibration": 1862,
     "releases": 3792,
     "strangers.csv": 281,
