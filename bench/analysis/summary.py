@@ -505,7 +505,7 @@ def _sum_starts(trials: Iterable[TrialRecord]) -> dict[int, float]:
     for trial in trials:
         parts = [getattr(trial, name) for name in START_PARTS]
         if None not in parts and sum(parts) > 0:
-            sums[trial.round] = sum(parts) + (trial.untimed_cpu_seconds or 0.0) / trial.case.threads
+            sums[trial.round] = sum(parts) + (trial.untimed_cpu_seconds or 0.0)
     return sums
 
 

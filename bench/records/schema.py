@@ -1,9 +1,9 @@
 """The schema of what was measured: frozen structs of raw values.
 
-Format 10: noise has whole pixels, and data are read before the import. Format 9: numbers of threads
-are rows, trials may be lean, epochs of a stretch may be timed. Format 8: each timed epoch starts
-from weights of its own, all times are the parent's, and a trial ends on noise; in the published
-runs that were formats 6 and 7, timed epochs go on from one another, by the worker's clock.
+Format 11: noise is trained twice. Format 10: noise has whole pixels, and data are read first.
+Format 9: threads are rows, trials may be lean, a stretch may be timed. Format 8: each timed epoch
+starts from weights of its own, all times are the parent's, and a trial ends on noise; in the
+published runs of formats 6 and 7, timed epochs go on from one another, by the worker's clock.
 """
 
 import re
@@ -17,7 +17,7 @@ from bench.contract import Device, Objective
 from bench.errors import UserError, clean_text
 from bench.worker.machine import fingerprint
 
-FORMAT, OLDEST_FORMAT = 10, 8
+FORMAT, OLDEST_FORMAT = 11, 8
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -206,8 +206,7 @@ class BaseJudgement(msgspec.Struct, frozen=True, kw_only=True):
     # Accuracies are those after each epoch of the stretch, as many as the case has; older records
     # have them of timed epochs, and may have more of them on validation images.
     validation_accuracy: list[Share] = []
-    # Id of what the orders and initial weights were drawn from; None in older records, whose run
-    # has a seed.
+    # Id of what orders and weights were drawn from; None in older records, whose run has a seed.
     entropy: str | None = None
     # Numbers of the timed epochs that were compared with the oracle, besides the whole stretch; in
     # older records the stretch are the first five of them.
@@ -225,6 +224,7 @@ class BaseJudgement(msgspec.Struct, frozen=True, kw_only=True):
     parity: Parity | None = None
     noise_parity: Parity | None = None  # of the epoch on noise; None in pairs
     whole_noise: bool = False  # whether its images have whole pixels; in older records floats
+    noise_epochs: Count = 1  # more start from small weights, in the case's batches; one from zeros
     params_sha256: str | None = None  # of the file of its params
     threads_in_force: Amount | None = None
     version: str = ""  # see ``Trial``

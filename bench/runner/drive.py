@@ -90,6 +90,7 @@ class Drive:
         # CPU seconds: until the import was over, of timed commands after it, and of no epoch.
         self._begin_cpu = self._timed_cpu = self._untimed_cpu = 0.0
         self._stretch_cpu: list[float] = []
+        self._epoch_cpu: list[float] = []  # of the timed epochs
         # A worker gets the last cores; the kernel runs on the last one.
         self._core = list_usable_cores()[-1]
         self._current: NDArray[np.float32] = worker.exchange.params.copy()
@@ -112,7 +113,7 @@ class Drive:
             measurement.memory_state["huge_share"] = min(1.0, 1024 * huge / size)
         seconds = self._subtract_ping(call(exchange.IMPORT))
         measurement.import_seconds = self.worker.numpy_seconds + seconds
-        self._begin_cpu, self._timed_cpu = self.read_cpu_seconds(), 0.0
+        self._begin_cpu, self._timed_cpu = self.read_work_seconds(), 0.0
         self.record_memory("import")
         measurement.setup_seconds = self._subtract_ping(call(exchange.SET_UP))
         self.record_memory("set-up")
@@ -141,15 +142,17 @@ class Drive:
             self.reset(epoch)
         if kernel:
             self.time_kernel()
-        faults = self.worker.family.read_faults()
+        family = self.worker.family
+        faults, delay = family.read_faults(), family.read_delay()
         reply = self.train(epoch, self._draw_look())
+        self._epoch_cpu.append(self._get_work(reply))
         self.measurement.add_epoch(
             TimedEpoch(
                 epoch_seconds=self._subtract_ping(reply),
                 epoch_cpu_seconds=reply.cpu_seconds,
                 worker_epoch_seconds=reply.noted,
-                epoch_delay_seconds=reply.delay,
-                epoch_faults=self.worker.family.read_faults() - faults,
+                epoch_delay_seconds=max(0.0, family.read_delay() - delay),
+                epoch_faults=family.read_faults() - faults,
             )
         )
 
@@ -184,13 +187,13 @@ class Drive:
             if timed:
                 self.train_timed(epoch, kernel=True)
             else:
-                self._stretch_cpu.append(self.train(epoch).cpu_seconds)
+                self._stretch_cpu.append(self._get_work(self.train(epoch)))
         measurement = self.measurement
         measurement.stretch_epochs += len(epochs)
         if timed and epochs:
             measurement.stretch_timed = median(measurement.epoch_seconds) >= LONG_EPOCH
             if not measurement.stretch_timed:
-                self._stretch_cpu = [*measurement.epoch_cpu_seconds]
+                self._stretch_cpu, self._epoch_cpu = self._epoch_cpu, []
                 self._timed_cpu -= sum(self._stretch_cpu)
                 measurement.forget_epochs()
                 self.kernel_seconds.clear()
@@ -231,16 +234,15 @@ class Drive:
         """Look at the worker's threads, and record the memory and untimed work until now.
 
         Untimed is what runs between commands, resets after the first and the collection of garbage
-        if they are long, and what the stretch took above as many timed epochs. Threads of libraries
-        spin between commands, so it is known of one thread only, and where there is a CPU clock.
+        if they are long, and what the stretch took above as many timed epochs.
         """
         measurement = self.measurement
-        if self.case.threads == 1 and sys.platform == "linux":
-            stretch, used = self._stretch_cpu, self.read_cpu_seconds() - self._begin_cpu
+        if sys.platform == "linux":  # elsewhere there is no such clock
+            stretch, used = self._stretch_cpu, self.read_work_seconds() - self._begin_cpu
             resets = len(measurement.epoch_seconds) * (self._workload.models or 1)
             used -= self._timed_cpu + sum(stretch) + RESET_CPU * resets
             self._untimed_cpu = max(0.0, used)
-            typical = median(measurement.epoch_cpu_seconds or [0.0])
+            typical = median(self._epoch_cpu or [0.0])
             excess = max(0.0, sum(stretch) - len(stretch) * typical)
             measurement.untimed_cpu_seconds = self._untimed_cpu + excess
         self.worker.look()
@@ -248,9 +250,10 @@ class Drive:
         measurement.peak_rss_bytes = measurement.phase_rss_bytes["epochs"]
 
     def train_on_noise(self, problem: Problem) -> None:
-        """End with an untimed epoch on noise, by a second Trainer. problem: that of the case.
+        """End with untimed epochs on noise, by a second Trainer. problem: that of the case.
 
-        The noise is written now: no worker can know it before.
+        The noise is written now: no worker can know it before. The last epoch is judged, because a
+        Trainer could be exact in its first one.
         """
         noise = self.draws.draw_noise(problem)
         folder = self.worker.folder / exchange.NOISE
@@ -259,10 +262,15 @@ class Drive:
             np.save(folder / "train_images.npy", noise.images)
             np.save(folder / "train_labels.npy", noise.labels)
         start = self.evidence.starts[NOISE_EPOCH] = self._draw_start(NOISE_EPOCH)
-        order = self.draws.draw_order(NOISE_EPOCH, noise.samples)
-        reply = self.worker.call(exchange.TRAIN_ON_NOISE, indices=order, params=join_params(start))
+        for number in range(1, 1 + NOISE_EPOCH.number):
+            order = self.draws.draw_order(Epoch("noise", number), noise.samples)
+            if number == 1:
+                params = join_params(start)
+                reply = self.worker.call(exchange.TRAIN_ON_NOISE, indices=order, params=params)
+            else:
+                reply = self.worker.call(exchange.TRAIN, indices=order)
+            self.worker.call(exchange.COLLECT)
         self.evidence.params[NOISE_EPOCH] = reply.params
-        self.worker.call(exchange.COLLECT)
 
     def predict(
         self,
@@ -348,6 +356,16 @@ class Drive:
         """Return the CPU seconds of the worker and what it started, until now."""
         return self.worker.family.read_cpu_seconds()
 
+    def read_work_seconds(self) -> float:
+        """Return the CPU seconds of what may be work while nothing is timed.
+
+        With one thread those of all processes. With several those of the first thread alone: the
+        others, of libraries, spin between commands.
+        """
+        if self.case.threads == 1:
+            return self.read_cpu_seconds()
+        return self.worker.read_first_seconds()
+
     def judge_threads(self) -> tuple[float | None, str | None]:
         """Return the threads in force, and the fault of too many or of untimed work, or None.
 
@@ -413,8 +431,11 @@ class Drive:
             pings.append(reply.elapsed - reply.noted)
         return min(pings)
 
+    def _get_work(self, reply: Reply) -> float:
+        return reply.cpu_seconds if self.case.threads == 1 else reply.first_seconds
+
     def _subtract_ping(self, reply: Reply) -> float:
-        self._timed_cpu += reply.cpu_seconds
+        self._timed_cpu += self._get_work(reply)
         return subtract(reply, self.measurement.ping_seconds or 0.0, self.case.threads)
 
 

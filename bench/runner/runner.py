@@ -22,7 +22,7 @@ from bench.runner.drive import Drive, alternate, make_worker
 from bench.runner.host import gpu, machine
 from bench.runner.host.gpu import GpuMonitor
 from bench.runner.host.machine import read_usable_memory
-from bench.runner.parity.draws import Draws
+from bench.runner.parity.draws import NOISE_EPOCHS, Draws
 from bench.runner.parity.evidence import stack_params
 from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault
 from bench.runner.process import preflight, scratch, spec
@@ -303,7 +303,7 @@ class Runner:
             np.save(stream, stack_params(drive.evidence))
             self._params[trial.id] = stream.getvalue()
             digest = hashlib.sha256(stream.getvalue()).hexdigest()
-            result = result.add(params_sha256=digest, whole_noise=True)
+            result = result.add(params_sha256=digest, whole_noise=True, noise_epochs=NOISE_EPOCHS)
         return result.fail(fault) if fault else result
 
     def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> Result:

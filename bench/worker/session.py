@@ -17,7 +17,7 @@ from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
 from bench.worker.measure import now, time_epoch
-from bench.worker.workloads import NOISE_WORKLOAD, WORKLOADS
+from bench.worker.workloads import NOISE_WORKLOAD, WORKLOADS, choose_noise_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,18 +143,17 @@ class WorkerSession:
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
 
     def train_on_noise(self) -> None:
-        """Train one epoch on the noise, by a second Trainer in place of the first."""
+        """Train the first epoch on the noise, by a second Trainer in place of the first."""
         self._note_framework_peak()
-        models = self._problem.models
+        models, size = self._problem.models, choose_noise_batch(self._problem)
         del self._trainer, self._problem, self._test_images
         gc.collect()
-        samples = int(self._exchange.count[0])
         problem = data.read_problem(
             self._noise,
             NOISE_WORKLOAD.name,
             classes=self._request["classes"],
-            batch_size=min(NOISE_WORKLOAD.batch_size, samples),
-            samples=samples,
+            batch_size=size,
+            samples=int(self._exchange.count[0]),
         )
         problem = replace(problem, models=models)
         self._trainer = self.module.Trainer(problem, self._request["device"])

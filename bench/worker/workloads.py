@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import SGD, Optimizer, RMSprop
+from bench.contract import SGD, Optimizer, Problem, RMSprop
 
 # The learning rates of several models lie between these, in equal ratios. At smaller rates the
 # rounding of a weight would be too large a part of its way, and at larger ones noise diverges.
@@ -48,12 +48,23 @@ WORKLOADS = {
 }
 # What every trial ends with, on noise.
 NOISE_WORKLOAD = WORKLOADS["sgd"]
+# The batches of noise are those of the case between these: in smaller ones it diverges, and in
+# larger ones the rounding of an honest gradient, which nearly cancels, exceeds half the tolerance.
+# Of several models they are NOISE_WORKLOAD's: the slowest moves least.
+NOISE_BATCH_SIZES = 8, 1920
 
 
 def count_models(workload: str) -> int:
     """Return how many models a workload trains together: N of ``many-N``, and 0 of any other."""
     match = re.fullmatch(r"many-([1-9][0-9]{0,5})", workload)
     return int(match[1]) if match else 0
+
+
+def choose_noise_batch(problem: Problem) -> int:
+    """Return the batch size in which the noise of a problem is trained."""
+    least, most = NOISE_BATCH_SIZES
+    size = NOISE_WORKLOAD.batch_size if problem.models is not None else problem.batch_size
+    return min(max(least, min(size, most)), problem.samples)
 
 
 def is_workload(name: str) -> bool:

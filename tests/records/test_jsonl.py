@@ -37,9 +37,9 @@ def test_line_without_checksum_is_damage():
 def test_changed_format_number_is_damage():
     line = jsonl.encode(bare(case()))
     with pytest.raises(DamagedError, match="was changed"):
-        decode(line.replace(b'"format":%d' % FORMAT, b'"format":11'))
-    with pytest.raises(UserError, match="format 11 is newer"):
-        decode(jsonl.encode(bare(case(), format=11)))
+        decode(line.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1)))
+    with pytest.raises(UserError, match=f"format {FORMAT + 1} is newer"):
+        decode(jsonl.encode(bare(case(), format=FORMAT + 1)))
     with pytest.raises(UserError, match=f"format {OLDEST_FORMAT - 1} is older"):
         decode(jsonl.encode(bare(case(), format=OLDEST_FORMAT - 1)))
     assert decode(jsonl.encode(bare(case(), format=OLDEST_FORMAT)))

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from bench.contract import Params, Problem
 from bench.records.store import identify_entropy
-from bench.worker.workloads import NOISE_WORKLOAD, Workload
+from bench.worker.workloads import NOISE_WORKLOAD, Workload, choose_noise_batch
 
 _HEX_DIGITS = 32
 
-# The noise has this many images, and no more than the case.
-NOISE_SAMPLES = 9600
+# The noise has this many images, and no more than the case, and is trained for so many epochs.
+NOISE_SAMPLES, NOISE_EPOCHS = 9600, 2
 
 # Of several models, so many are judged after the first epoch, and after every other one that is.
 # All of a round's rows share them, and with them the oracle's work.
@@ -35,7 +35,7 @@ class Epoch(NamedTuple):
 
     stretch: the first epoch of a process, whose time includes compilation, and those that go on
     from it; they give the accuracies. timed: those whose times count; each starts from weights of
-    its own. warm-up: of a GPU. noise: the one that a trial ends with.
+    its own. warm-up: of a GPU. noise: those that a trial ends with, of which the last one is judged.
     """
 
     part: EpochPart
@@ -43,7 +43,7 @@ class Epoch(NamedTuple):
 
 
 FIRST_EPOCH = Epoch("stretch", 1)
-NOISE_EPOCH = Epoch("noise", 1)
+NOISE_EPOCH = Epoch("noise", NOISE_EPOCHS)
 
 # The numbers of what is drawn, for the generator.
 _PARTS = ("stretch", "timed", "warm-up", "noise")
@@ -54,11 +54,12 @@ _ORDER, _WEIGHTS, _NOISE, _MODELS = 1, 2, 3, 4
 class Draws:
     """The draws of one round, for all programs of one size.
 
-    entropy: 128 bits, as hexadecimal digits. whole_noise: see ``TrialRecord``.
+    entropy: 128 bits, as hexadecimal digits. whole_noise, noise_epochs: see ``TrialRecord``.
     """
 
     entropy: str
     whole_noise: bool = True
+    noise_epochs: int = NOISE_EPOCHS
 
     @classmethod
     def make(cls, seed: int | None, *names: object) -> "Draws":
@@ -85,15 +86,19 @@ class Draws:
     ) -> Params:
         """Return the weights before an epoch: zeros, Glorot uniform, or small; the bias is zero.
 
-        On noise they are zeros. Small ones are a tenth of Glorot's: the smaller, the less rounding.
+        Small ones are a tenth of Glorot's: the smaller, the less rounding. On noise one model has
+        small ones, and each of several has zeros.
 
         Glorot uniform: ``U(-limit, limit)`` with ``limit = sqrt(6 / (features + classes))``, the
         default of Keras's Dense layer (Glorot and Bengio 2010, equation 16).
         """
         models = (workload.models,) if workload.models else ()
         weight = np.zeros((*models, features, classes), np.float32)
-        if workload.initial != "zeros" and epoch != NOISE_EPOCH:
-            limit = np.sqrt(6 / (features + classes)) * (0.1 if workload.initial == "small" else 1)
+        initial = workload.initial
+        if epoch.part == "noise":
+            initial = "zeros" if models or self.noise_epochs == 1 else "small"
+        if initial != "zeros":
+            limit = np.sqrt(6 / (features + classes)) * (0.1 if initial == "small" else 1)
             generator = self._start_generator(epoch, _WEIGHTS)
             weight = generator.uniform(-limit, limit, weight.shape).astype(np.float32)
         return Params(weight, np.zeros((*models, classes), np.float32))
@@ -111,12 +116,13 @@ class Draws:
         Its pixels are whole (n / 255), as those of photographs: programs that keep bytes train it
         by the code that is timed.
         On images of things, the rounding of low precision averages out while the weights move on;
-        on noise it does not (docs/parity.md). It is trained as the workload sgd has it: in larger
-        batches the gradients nearly cancel, smaller ones diverge, and RMSprop enlarges rounding.
+        on noise it does not (docs/parity.md). It is trained by SGD: RMSprop enlarges rounding.
         """
-        size = min(NOISE_WORKLOAD.batch_size, problem.samples)
+        size = choose_noise_batch(problem)
+        if self.noise_epochs == 1:
+            size = min(NOISE_WORKLOAD.batch_size, problem.samples)
         samples = size * (min(NOISE_SAMPLES, problem.samples) // size)
-        generator = self._start_generator(NOISE_EPOCH, _NOISE)
+        generator = self._start_generator(Epoch("noise", 1), _NOISE)
         shape = samples, problem.features
         if self.whole_noise:
             images = generator.integers(256, size=shape).astype(np.float32) / np.float32(255)

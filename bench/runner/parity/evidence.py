@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params
-from bench.runner.parity.draws import FIRST_EPOCH, Epoch, EpochPart
+from bench.runner.parity.draws import FIRST_EPOCH, Epoch
 
 ImagePart = Literal["test", "training"]
-STORED_PARTS: tuple[EpochPart, ...] = ("stretch", "timed", "noise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Evidence:
 
 def stack_params(evidence: Evidence) -> NDArray[np.float32]:
     """Return all params as (epochs, features + 1, classes): stretch, timed epochs, noise."""
-    parts = [evidence.list_part(part) for part in STORED_PARTS]
+    parts = [evidence.list_part(part) for part in ("stretch", "timed", "noise")]
     return np.stack([evidence.params[epoch] for part in parts for epoch in part])
 
 

@@ -124,13 +124,19 @@ class Judge:
     def compare_models(
         self, case: Case, draws: Draws, evidence: Evidence, epoch: Epoch
     ) -> dict[int, float]:
-        """Return the parity errors after an epoch by the number of the model; of one it is 0."""
+        """Return the parity errors after an epoch by the number of the model; of one it is 0.
+
+        Of the noise by how far the oracle moves in its last epoch alone.
+        """
         begin, end, errors = evidence.get_start(epoch), split_params(evidence.params[epoch]), {}
         models = get_workload(case.workload).models
         for model in draws.draw_models(epoch, models) if models else [0]:
             start, params = pick_model(begin, model), pick_model(end, model)
-            solution = self.get_state(case, draws, start, epoch, model).solution
-            errors[model] = oracle.parity_error(params, solution, start)
+            state = self.get_state(case, draws, start, epoch, model)
+            since: Params | oracle.Solution = start
+            if epoch.part == "noise":
+                since = self.get_state_before(case, draws, start, epoch, model).solution
+            errors[model] = oracle.parity_error(params, state.solution, since)
         return errors
 
     def get_state(
@@ -138,7 +144,7 @@ class Judge:
     ) -> oracle.State:
         """Return the oracle's state after an epoch, by these draws and from these params.
 
-        Of the stretch: after all epochs up to this one. About 0.2 s for each epoch that is new.
+        Of the stretch and the noise: after all epochs up to this one. About 0.2 s for each epoch that is new.
         model: number of one of several. Raises DataError if the data cannot be read.
         """
         problem = (case.workload, case.objective, case.batch_size, case.samples, model)
@@ -146,17 +152,22 @@ class Judge:
         if key not in self._states:
             if len(self._states) > MAX_STATES:
                 self._states.clear()
-            goes_on = epoch.part == "stretch" and epoch != FIRST_EPOCH
-            before = oracle.start(start)
-            if goes_on:
-                earlier = epoch._replace(number=epoch.number - 1)
-                before = self.get_state(case, draws, start, earlier)
+            before = self.get_state_before(case, draws, start, epoch, model)
             given = self.read_problem(case)
-            given = draws.draw_noise(given) if epoch == NOISE_EPOCH else given
+            given = draws.draw_noise(given) if epoch.part == "noise" else given
             given = pick_problem(given, model)
             order = draws.draw_order(epoch, given.samples)
             self._states[key] = oracle.train_epoch(given, before, order, case.objective)
         return self._states[key]
+
+    def get_state_before(
+        self, case: Case, draws: Draws, start: Params, epoch: Epoch, model: int
+    ) -> oracle.State:
+        """Return the oracle's state before an epoch; see ``get_state``."""
+        if epoch.number == 1 or epoch.part == "timed":
+            return oracle.start(start)
+        earlier = epoch._replace(number=epoch.number - 1)
+        return self.get_state(case, draws, start, earlier, model)
 
     def _score(
         self, case: Case, draws: Draws, evidence: Evidence, judgement: Judgement
@@ -233,17 +244,17 @@ def pick_problem(problem: Problem, model: int) -> Problem:
 
 def make_judgement(errors: Mapping[Epoch, float]) -> Judgement:
     """Return the judgement on parity errors: the worst one counts, and that on noise by itself."""
-    worst = max(errors.keys() - {NOISE_EPOCH}, key=errors.__getitem__)
+    noise = [epoch for epoch in errors if epoch.part == "noise"]
+    worst = max(errors.keys() - {*noise}, key=errors.__getitem__)
     judged, fault = {}, None
-    for epoch in (worst, *({NOISE_EPOCH} & errors.keys())):
+    for epoch in (worst, *noise):
         error = errors[epoch]
         judged[epoch] = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
         if fault is None and not judged[epoch].passed:
             where = WHERE[epoch.part].format(epoch.number)
             fault = f"parity error {error:.1e} is above {TOLERANCE:.0e}{where}"
-    return Judgement(
-        parity=judged[worst], noise_parity=judged.get(NOISE_EPOCH), errors=errors, fault=fault
-    )
+    noise_parity = judged[noise[-1]] if noise else None
+    return Judgement(parity=judged[worst], noise_parity=noise_parity, errors=errors, fault=fault)
 
 
 def find_params_fault(params: Mapping[Epoch, NDArray[np.float32]]) -> str | None:

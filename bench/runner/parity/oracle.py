@@ -137,7 +137,7 @@ def compute_gradient(
     return Solution(images.T @ residual, residual.sum(axis=0))
 
 
-def parity_error(params: Params, oracle: Solution, initial: Params) -> float:
+def parity_error(params: Params, oracle: Solution, initial: Params | Solution) -> float:
     """Return max|params - oracle| / max|oracle - initial|, over weight and bias together.
 
     Infinite if ``params`` are not finite, so that a comparison with any tolerance fails.

@@ -24,7 +24,7 @@ from bench.records.paths import find_private_texts
 from bench.records.schema import TOLERANCE, Run, TrialRecord
 from bench.runner.host.machine import read_usable_memory
 from bench.runner.parity.draws import FIRST_EPOCH, Draws, Epoch
-from bench.runner.parity.evidence import STORED_PARTS, Evidence
+from bench.runner.parity.evidence import Evidence
 from bench.runner.parity.judge import Judge, Judgement
 from bench.worker.workloads import get_workload
 
@@ -136,15 +136,14 @@ def read_evidence(
         raise UserError("there is no entropy, so its orders cannot be drawn again")
     if record.case.samples > (most := compute_max_samples(data.features, read_usable_memory())):
         raise UserError(f"it has {record.case.samples} samples: memory holds {most} at most")
-    draws = Draws(entropy[record.entropy], record.whole_noise)
+    draws = Draws(entropy[record.entropy], record.whole_noise, record.noise_epochs)
     params = read_params(folder, record, data)
     timed = [] if record.stretch_timed else record.epoch_seconds
     stretch = record.stretch_epochs or record.case.epochs
-    counts = (stretch, len(timed), int(record.noise_parity is not None))
     epochs = [
-        Epoch(part, number + 1)
-        for part, count in zip(STORED_PARTS, counts, strict=True)
-        for number in range(count)
+        *(Epoch("stretch", number + 1) for number in range(stretch)),
+        *(Epoch("timed", number + 1) for number in range(len(timed))),
+        *([Epoch("noise", record.noise_epochs)] if record.noise_parity else []),
     ]
     if len(params) != len(epochs):
         raise UserError(f"it has params of {len(params)} epochs, and trained {len(epochs)}")

@@ -13,7 +13,7 @@ from bench.errors import join_lines
 from bench.runner.process.outcome import Outcome, find_misconduct, interpret_code
 from bench.runner.process.placement import Family, read_queues
 from bench.runner.process.scratch import MARK
-from bench.runner.process.session import Child, leaders, read_queue_seconds
+from bench.runner.process.session import Child, leaders, read_schedstat
 
 # Between two looks at the processes of a command; a Python takes longer to start.
 LOOK_SECONDS = 0.005
@@ -78,7 +78,7 @@ class Command(Child):
         """Let the command end, and return how it did."""
         session = self.session
         session.wait()
-        queue = read_queue_seconds(f"/proc/{session.process.pid}/schedstat")
+        queue = read_schedstat(f"/proc/{session.process.pid}/schedstat")
         seen: frozenset[Path] = frozenset()
         if self._watcher:
             queue = max(queue, self._watcher.stop())

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.runner.process.session import leaders, read_queue_seconds
+from bench.runner.process.session import leaders, read_schedstat
 from bench.worker.measure import read_cpu_seconds
 
 # Other classes take the processor from normal threads: first-in-first-out, round-robin, deadline.
@@ -137,7 +137,7 @@ class Family:
 
         Source: Linux, Documentation/scheduler/sched-stats.rst.
         """
-        own = read_queue_seconds("/proc/thread-self/schedstat")
+        own = read_schedstat("/proc/thread-self/schedstat")
         return own + sum(sum(read_queues(process).values()) for process in self.list_members())
 
     def find_placement_fault(self, cores: Collection[int]) -> str | None:
@@ -163,7 +163,7 @@ def read_queues(process: int) -> dict[str, float]:
     """Return the seconds for which each thread of a process has waited for a core."""
     folder = f"/proc/{process}/task"
     paths = [f"{folder}/{thread}/schedstat" for thread in _list_numbers(folder)]
-    return {path: read_queue_seconds(path) for path in paths}
+    return {path: read_schedstat(path) for path in paths}
 
 
 def _read_stat(process: int) -> list[bytes]:

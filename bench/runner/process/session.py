@@ -272,10 +272,10 @@ def _read_reaped_usage() -> dict[str, float]:
     return {name: getattr(usage, name) for name in _USAGE}
 
 
-def read_queue_seconds(path: str) -> float:
-    """Return the seconds for which a thread has waited for a core, by its file ``schedstat``."""
+def read_schedstat(path: str, field: int = 1) -> float:
+    """Return the seconds for which a thread has waited for a core; field 0: that it has had one."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slower
-            return int(file.read().split()[1]) / 1e9
+            return int(file.read().split()[field]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0

@@ -18,9 +18,9 @@ class Trainer(softmax_numpy.Trainer):
             super().reset(params)
 
     def train_ahead(self, params):
-        for part, count in (("stretch", 5), ("timed", 200), ("noise", 1)):
+        for part, count in (("stretch", 5), ("timed", 200), ("noise", 2)):
             for number in range(1, count + 1):
-                if part != "stretch":
+                if part == "timed":
                     super().reset(params)
                 order = DRAWS.draw_order(Epoch(part, number), self.problem.samples)
                 self.known[order.tobytes()] = super().train_epoch(order)

@@ -1,5 +1,6 @@
 """What a round draws: orders and initial weights, from entropy that nobody knows beforehand."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -66,15 +67,19 @@ def test_weights_depend_on_the_entropy_and_the_epoch_only(draws, other):
 
 
 @pytest.mark.parametrize(
-    ("given", "samples", "size"), [(12_000, 9600, 32), (1440, 1440, 32), (7, 7, 7)]
+    ("given", "batch_size", "samples", "size"),
+    [(12_000, 480, 9600, 480), (12_000, 6000, 9600, 1920), (1440, 1, 1440, 8), (7, 7, 7, 7)],
 )
-@pytest.mark.parametrize("batch_size", [1, 480])
-def test_noise_is_uniform_and_trained_by_sgd(given, samples, size, batch_size):
+def test_noise_is_uniform_and_trained_by_sgd(given, batch_size, samples, size):
     images, optimizer = np.zeros((given, 64), np.float32), TEXTBOOK.optimizer
-    noise = DRAWN.draw_noise(Problem(images, np.zeros(given), 10, batch_size, optimizer))
+    problem = Problem(images, np.zeros(given), 10, batch_size, optimizer)
+    noise = DRAWN.draw_noise(problem)
     assert (noise.batch_size, noise.optimizer) == (size, SGD(0.05))
-    start = DRAWN.draw_initial_params(TEXTBOOK, 64, 10, NOISE_EPOCH)
-    assert not start.weight.any()
+    assert DRAWN.draw_noise(dataclasses.replace(problem, models=np.ones(3))).batch_size == min(
+        given, 32
+    )
+    start = DRAWN.draw_initial_params(WORKLOADS["sgd"], 64, 10, NOISE_EPOCH)
+    assert 0.9 < np.abs(start.weight).max() / (0.1 * np.sqrt(6 / 74)) <= 1
     assert (noise.images.shape, noise.images.dtype) == ((samples, 64), np.float32)
     assert (noise.labels.shape, noise.labels.dtype) == ((samples,), np.int32)
     assert set(noise.labels) <= set(range(10))
@@ -142,8 +147,12 @@ def test_draws_are_those_of_published_runs():
     draws, timed = Draws("00112233445566778899aabbccddeeff"), Epoch("timed", 1)
     weight = draws.draw_initial_params(TEXTBOOK, 2, 2, timed).weight
     given = Problem(np.zeros((2, 2), np.float32), np.zeros(2), 10, 2, SGD(0.1))
-    noise = Draws(draws.entropy, whole_noise=False).draw_noise(given)
+    noise = Draws(draws.entropy, whole_noise=False, noise_epochs=1).draw_noise(given)
     pixels = 255 * draws.draw_noise(given).images
+    older = Draws(draws.entropy, noise_epochs=1)
+    many = Problem(np.zeros((64, 2), np.float32), np.zeros(64), 10, 64, SGD(0.1))
+    assert (older.draw_noise(many).batch_size, draws.draw_noise(many).batch_size) == (32, 64)
+    assert not older.draw_initial_params(TEXTBOOK, 2, 2, Epoch("noise", 1)).weight.any()
     assert draws.draw_order(FIRST_EPOCH, 8).tolist() == [3, 5, 4, 6, 1, 0, 2, 7]
     assert draws.draw_order(timed, 8).tolist() == [4, 2, 0, 5, 6, 7, 3, 1]
     assert weight.ravel().tolist() == pytest.approx([-0.3463954, -1.134249, -0.5536109, -0.144527])

@@ -60,7 +60,9 @@ def train(images):
         start = DRAWS.draw_initial_params(chosen, 64, 10, NOISE_EPOCH)
         evidence.starts[NOISE_EPOCH] = start
         program.reset(start)
-        params = program.train_epoch(reorder(DRAWS.draw_order(NOISE_EPOCH, noise.samples)))
+        for number in (1, 2):
+            order = DRAWS.draw_order(Epoch("noise", number), noise.samples)
+            params = program.train_epoch(reorder(order))
         evidence.params[NOISE_EPOCH] = join_params(params)
         return evidence
 
@@ -259,9 +261,25 @@ class Half(softmax_numpy.Trainer):
         return [images.T @ residual, residual.sum(axis=0)]
 
 
+class LaterHalf(Half):
+    """Multiplies in float16 from the second epoch of a Trainer on."""
+
+    epochs = 0
+
+    def train_epoch(self, order):
+        self.epochs += 1
+        return super().train_epoch(order)
+
+    def gradient(self, images, labels):
+        of = super() if self.epochs > 1 else super(Half, self)
+        return of.gradient(images, labels)
+
+
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_low_precision_fails_on_noise_with_a_margin(judged, workload):
-    judgement = judged(trainer=Half, workload=workload)
+@pytest.mark.parametrize("batch_size", [8, 32, 480])
+@pytest.mark.parametrize("trainer", [Half, LaterHalf])
+def test_low_precision_fails_on_noise_with_a_margin(judged, workload, batch_size, trainer):
+    judgement = judged(trainer=trainer, workload=workload, batch_size=batch_size)
     assert judgement.noise_parity.error > 10 * judge.TOLERANCE
 
 
@@ -372,7 +390,8 @@ def judged_models(digits_judge, make_case):
             program = many_numpy.Trainer(dataclasses.replace(given, models=rates), "cpu")
             start = DRAWS.draw_initial_params(get_workload("many-20"), 64, 10, epoch)
             program.reset(start)
-            params = join_params(program.train_epoch(DRAWS.draw_order(epoch, given.samples)))
+            for one in [Epoch("noise", 1), epoch] if epoch == NOISE_EPOCH else [epoch]:
+                params = join_params(program.train_epoch(DRAWS.draw_order(one, given.samples)))
             evidence.starts[epoch], evidence.params[epoch] = start, params
             if epoch in (spoiled or {FIRST_EPOCH}):
                 spoil(params)

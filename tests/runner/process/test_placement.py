@@ -123,7 +123,7 @@ def test_delay_is_what_all_threads_and_the_parent_waited_for_a_core(started, mon
     family, _ = started("import threading; threading.Thread(target=input, daemon=True).start()")
     threads = f"/proc/{family.leader}/task"
     wait_until(lambda: len(os.listdir(threads)) == 2)  # noqa: PTH208 - as the code does
-    monkeypatch.setattr(placement, "read_queue_seconds", lambda path: 1.0)
+    monkeypatch.setattr(placement, "read_schedstat", lambda path: 1.0)
     assert family.read_delay() == 3
 
 
