@@ -87,8 +87,9 @@ class Drive:
         self._watch_every_epoch = watch_every_epoch
         self._workload = get_workload(case.workload)
         self._last_elapsed = 0.0
-        # CPU seconds: until the import was over, of timed commands after it, and of no epoch.
-        self._begin_cpu = self._timed_cpu = self._untimed_cpu = 0.0
+        # CPU seconds: until the import was over, of commands after it that are accounted for, and
+        # of none: all that was seen, and what exceeds the allowance.
+        self._begin_cpu = self._timed_cpu = self._seen_cpu = self._untimed_cpu = 0.0
         self._stretch_cpu: list[float] = []
         self._epoch_cpu: list[float] = []  # of the timed epochs
         # A worker gets the last cores; the kernel runs on the last one.
@@ -155,6 +156,14 @@ class Drive:
                 epoch_faults=family.read_faults() - faults,
             )
         )
+        self._count_untimed()
+
+    def _count_untimed(self) -> None:
+        """Count what was computed while nothing was timed since the last time, above a reset's."""
+        seen = self.read_work_seconds() - self._begin_cpu - self._timed_cpu
+        allowed = RESET_CPU * (self._workload.models or 1)
+        self._untimed_cpu += max(0.0, seen - self._seen_cpu - allowed)
+        self._seen_cpu = seen
 
     def _draw_look(self) -> float | None:
         """Return after how many seconds of an epoch the parent looks; None for not in it.
@@ -188,13 +197,13 @@ class Drive:
                 self.train_timed(epoch, kernel=True)
             else:
                 self._stretch_cpu.append(self._get_work(self.train(epoch)))
+                self._timed_cpu += self._stretch_cpu[-1]
         measurement = self.measurement
         measurement.stretch_epochs += len(epochs)
         if timed and epochs:
             measurement.stretch_timed = median(measurement.epoch_seconds) >= LONG_EPOCH
             if not measurement.stretch_timed:
                 self._stretch_cpu, self._epoch_cpu = self._epoch_cpu, []
-                self._timed_cpu -= sum(self._stretch_cpu)
                 measurement.forget_epochs()
                 self.kernel_seconds.clear()
                 self._disturbed_kernels = 0
@@ -238,12 +247,9 @@ class Drive:
         """
         measurement = self.measurement
         if sys.platform == "linux":  # elsewhere there is no such clock
-            stretch, used = self._stretch_cpu, self.read_work_seconds() - self._begin_cpu
-            resets = len(measurement.epoch_seconds) * (self._workload.models or 1)
-            used -= self._timed_cpu + sum(stretch) + RESET_CPU * resets
-            self._untimed_cpu = max(0.0, used)
+            self._count_untimed()
             typical = median(self._epoch_cpu or [0.0])
-            excess = max(0.0, sum(stretch) - len(stretch) * typical)
+            excess = max(0.0, sum(self._stretch_cpu) - len(self._stretch_cpu) * typical)
             measurement.untimed_cpu_seconds = self._untimed_cpu + excess
         self.worker.look()
         self.record_memory("epochs")

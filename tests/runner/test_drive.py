@@ -420,6 +420,8 @@ def test_threads_in_force_are_cpu_over_wall_seconds(
         # Three resets, and a stretch of two epochs that took 1 s more than two timed ones.
         ([0.5, 0.035], 1.099, None),
         ([0.5, 0.036], 1.102, "it computed for 0.10 s while nothing was timed"),
+        # No reset has what another one did not need.
+        ([0.5, 0.0, 0.0, 0.103], 1.101, "it computed for 0.10 s while nothing was timed"),
     ],
 )
 def test_work_while_nothing_is_timed_is_in_the_start(drives, threads, resets, seconds, fault):

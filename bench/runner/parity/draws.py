@@ -35,7 +35,7 @@ class Epoch(NamedTuple):
 
     stretch: the first epoch of a process, whose time includes compilation, and those that go on
     from it; they give the accuracies. timed: those whose times count; each starts from weights of
-    its own. warm-up: of a GPU. noise: those that a trial ends with, of which the last one is judged.
+    its own. warm-up: of a GPU. noise: those that a trial ends with; the last one is judged.
     """
 
     part: EpochPart

@@ -144,8 +144,8 @@ class Judge:
     ) -> oracle.State:
         """Return the oracle's state after an epoch, by these draws and from these params.
 
-        Of the stretch and the noise: after all epochs up to this one. About 0.2 s for each epoch that is new.
-        model: number of one of several. Raises DataError if the data cannot be read.
+        Of the stretch and the noise: after all epochs up to this one. About 0.2 s for each epoch
+        that is new. model: number of one of several. Raises DataError if the data cannot be read.
         """
         problem = (case.workload, case.objective, case.batch_size, case.samples, model)
         key = (draws.id, start.weight.tobytes(), epoch, *problem)
