@@ -447,8 +447,8 @@ def find_order() -> Evidence:
     intervals, forms = read_expected(), FORMS.items()
     published = [run for by_folder in expected.read_ratios().values() for run in by_folder.values()]
     title = (
-        "As documented, every framework is slower than NumPy; with its loop compiled it is about "
-        "as fast, tuned it is ahead"
+        "As documented, every framework is slower than NumPy; with its loop compiled it catches "
+        "up, tuned it is ahead"
     )
     return Evidence(
         {},
@@ -478,8 +478,8 @@ def check_yardstick() -> None:
                     holds=name not in documented or ratio > 1,
                 )
                 claim(
-                    f"{name} is as fast as NumPy in {folder}",
-                    holds=name not in loops or 1 / 1.2 < ratio < 1.2,
+                    f"{name} catches up with NumPy in {folder}",
+                    holds=name not in loops or ratio < 1.2,
                 )
                 claim(
                     f"{name} is faster than NumPy in {folder}", holds=name not in tuned or ratio < 1
