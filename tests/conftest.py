@@ -175,7 +175,7 @@ def driven(tmp_path, digits, make_case, short_trials):
         child = child or ChildSpec(threads=1, device=case.device, timeout=240)
         request, size = request_training(case, digits), measure_exchange(case, digits)
         with Worker(request, child, tmp_path / "child", size) as worker:
-            trial = Drive(worker, case, Draws.make(42, 1))
+            trial = Drive(worker, case, Draws.make(42, 1), digits.folder)
             with suppress(ProcessStopped):
                 trial.set_up()
                 trial.train_first()

@@ -127,7 +127,7 @@ class Checker:
         other, busy_fault = Evidence(), None
         child = preflight.specify_child(case, self._timeout)
         with scratch.make_folder() as folder, make_worker(case, data, child, folder) as worker:
-            drive = Drive(worker, case, self._draws, watch_every_epoch=True)
+            drive = Drive(worker, case, self._draws, data.folder, watch_every_epoch=True)
             evidence = drive.evidence
             with suppress(ProcessStopped):
                 drive.set_up()
@@ -192,7 +192,7 @@ class Checker:
         child = preflight.specify_child(complete, self._timeout)
         with scratch.make_folder() as folder, make_worker(complete, data, child, folder) as worker:
             with suppress(ProcessStopped):
-                Drive(worker, complete, self._draws).set_up()
+                Drive(worker, complete, self._draws, data.folder).set_up()
             outcome = worker.finish()
         find = partial(Finding, data.name, workload, "gpu", complete.batch_size)
         if outcome.status == "unavailable":

@@ -23,7 +23,7 @@ from bench.runner.process.launch import Reply, Worker
 from bench.runner.process.scratch import report_scratch_errors
 from bench.runner.process.spec import ChildSpec, request_training
 from bench.worker import exchange
-from bench.worker.data import read_labels
+from bench.worker.data import read, read_labels, read_samples
 from bench.worker.exchange import ExchangeSize
 from bench.worker.machine import list_usable_cores, read_peak_memory, read_proc_field
 from bench.worker.measure import now, pause
@@ -62,8 +62,9 @@ IDLE_SHARE = 0.05
 class Drive:
     """One trial, from the worker's start to its last prediction.
 
-    watch_every_epoch: look in every timed epoch how the worker's threads run, not in every second
-    one. disturbed_epochs: how many epochs of another worker it disturbed by computing meanwhile.
+    data: the folder of the data set. watch_every_epoch: look in every timed epoch how the worker's
+    threads run, not in every second one. disturbed_epochs: how many epochs of another worker it
+    disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Drive:
         worker: Worker,
         case: Case,
         draws: Draws,
+        data: Path,
         monitor: GpuMonitor | None = None,
         *,
         watch_every_epoch: bool = False,
@@ -82,6 +84,7 @@ class Drive:
         self.disturbed_epochs = 0
         self._disturbed_kernels = 0
         self.draws = draws
+        self._data = data
         self.evidence = Evidence()
         self._monitor = monitor
         self._watch_every_epoch = watch_every_epoch
@@ -114,7 +117,7 @@ class Drive:
             measurement.memory_state["huge_share"] = min(1.0, 1024 * huge / size)
         seconds = self._subtract_ping(call(exchange.IMPORT))
         measurement.import_seconds = self.worker.numpy_seconds + seconds
-        self._begin_cpu, self._timed_cpu = self.read_work_seconds(), 0.0
+        self._begin_cpu, self._timed_cpu = self.worker.read_work_seconds(), 0.0
         self.record_memory("import")
         measurement.setup_seconds = self._subtract_ping(call(exchange.SET_UP))
         self.record_memory("set-up")
@@ -146,7 +149,7 @@ class Drive:
         family = self.worker.family
         faults, delay = family.read_faults(), family.read_delay()
         reply = self.train(epoch, self._draw_look())
-        self._epoch_cpu.append(self._get_work(reply))
+        self._epoch_cpu.append(reply.work_seconds)
         self.measurement.add_epoch(
             TimedEpoch(
                 epoch_seconds=self._subtract_ping(reply),
@@ -160,7 +163,7 @@ class Drive:
 
     def _count_untimed(self) -> None:
         """Count what was computed while nothing was timed since the last time, above a reset's."""
-        seen = self.read_work_seconds() - self._begin_cpu - self._timed_cpu
+        seen = self.worker.read_work_seconds() - self._begin_cpu - self._timed_cpu
         allowed = RESET_CPU * (self._workload.models or 1)
         self._untimed_cpu += max(0.0, seen - self._seen_cpu - allowed)
         self._seen_cpu = seen
@@ -196,7 +199,7 @@ class Drive:
             if timed:
                 self.train_timed(epoch, kernel=True)
             else:
-                self._stretch_cpu.append(self._get_work(self.train(epoch)))
+                self._stretch_cpu.append(self.train(epoch).work_seconds)
                 self._timed_cpu += self._stretch_cpu[-1]
         measurement = self.measurement
         measurement.stretch_epochs += len(epochs)
@@ -285,17 +288,25 @@ class Drive:
         when: str = "",
         command: bytes = exchange.PREDICT,
     ) -> float:
-        """Let the worker label averages of these pairs of images (2, n); return the seconds."""
+        """Let the worker label averages of these pairs of images (2, n); return the seconds.
+
+        New pixels each time: a program that remembers the label of each image gains nothing. They
+        are written before the time begins, which they would exceed, so what computes meanwhile is
+        in the time.
+        """
         if not self._workload.predicts:
             return 0.0
-        # Apart from the prediction, whose time it would exceed.
-        select = exchange.SELECT_TEST if part == "test" else exchange.SELECT_TRAINING
-        self.worker.call(select, indices=indices.ravel())
-        self.worker.exchange.indices.fill(0)  # or a program could look up whose average it is
+        images, _ = read_samples(self._data, self.case.samples, mapped=True)
+        if part == "test":
+            images, _ = read(self._data, "test", mapped=True)
+        first, second = images[indices[0]], images[indices[1]]
+        work = self.worker.read_work_seconds()
+        self.worker.exchange.write_averages(first, second)
+        early = self.worker.read_work_seconds() - work
         reply = self.worker.call(command)
         labels = reply.labels[: indices.shape[1]]
         self.evidence.predictions.append(Labelling(when, self._current, part, indices, labels))
-        return self._subtract_ping(reply)
+        return self._subtract_ping(reply) + early / self.case.threads
 
     def predict_all(
         self, choose_training: Callable[[NDArray[np.float32]], NDArray[np.int64]]
@@ -362,16 +373,6 @@ class Drive:
         """Return the CPU seconds of the worker and what it started, until now."""
         return self.worker.family.read_cpu_seconds()
 
-    def read_work_seconds(self) -> float:
-        """Return the CPU seconds of what may be work while nothing is timed.
-
-        With one thread those of all processes. With several those of the first thread alone: the
-        others, of libraries, spin between commands.
-        """
-        if self.case.threads == 1:
-            return self.read_cpu_seconds()
-        return self.worker.read_first_seconds()
-
     def judge_threads(self) -> tuple[float | None, str | None]:
         """Return the threads in force, and the fault of too many or of untimed work, or None.
 
@@ -437,11 +438,8 @@ class Drive:
             pings.append(reply.elapsed - reply.noted)
         return min(pings)
 
-    def _get_work(self, reply: Reply) -> float:
-        return reply.cpu_seconds if self.case.threads == 1 else reply.first_seconds
-
     def _subtract_ping(self, reply: Reply) -> float:
-        self._timed_cpu += self._get_work(reply)
+        self._timed_cpu += reply.work_seconds
         return subtract(reply, self.measurement.ping_seconds or 0.0, self.case.threads)
 
 

@@ -187,7 +187,7 @@ class Runner:
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
         found_bytes = spec.count_cache_bytes(folder)
         with make_worker(case, self._data, child, folder) as worker:
-            drive = Drive(worker, case, draws, monitor)
+            drive = Drive(worker, case, draws, self._data.folder, monitor)
             with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
@@ -233,7 +233,7 @@ class Runner:
                 stack.enter_context(worker)
                 # Orders of its own: neither worker learns anything from the other one's.
                 draws = Draws.make(None, trial.round)
-                drives.append(Drive(worker, trial.case, draws))
+                drives.append(Drive(worker, trial.case, draws, self._data.folder))
             with suppress(ProcessStopped):
                 for drive in drives:
                     drive.set_up()

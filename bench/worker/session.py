@@ -49,8 +49,6 @@ class WorkerSession:
         self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
         self._order: NDArray[np.int64] | None = None
         self._numbers = np.ones(0)  # what a ping reads
-        self._test_images: NDArray[np.float32]
-        self._selected: NDArray[np.float32]
         self.results: Document = {}  # for the document
         self.module: ModuleType
         self.textbook: Textbook
@@ -65,8 +63,6 @@ class WorkerSession:
             exchange.COLLECT: self.collect,
             exchange.TRAIN: self.train,
             exchange.TRAIN_ON_NOISE: self.train_on_noise,
-            exchange.SELECT_TEST: lambda: self.select(self._test_images),
-            exchange.SELECT_TRAINING: lambda: self.select(self._problem.images),
             exchange.PREDICT: self.predict,
             exchange.PREDICT_SINGLY: self.predict_singly,
             exchange.VERIFY: self.verify,
@@ -105,7 +101,7 @@ class WorkerSession:
             batch_size=self._request["batch_size"],
             samples=self._request["samples"],
         )
-        self._test_images, _ = data.read(folder, "test")
+        self._exchange.images.sum()
 
     def set_up(self) -> None:
         """Create the Trainer."""
@@ -146,7 +142,7 @@ class WorkerSession:
         """Train the first epoch on the noise, by a second Trainer in place of the first."""
         self._note_framework_peak()
         models, size = self._problem.models, choose_noise_batch(self._problem)
-        del self._trainer, self._problem, self._test_images
+        del self._trainer, self._problem
         gc.collect()
         problem = data.read_problem(
             self._noise,
@@ -169,27 +165,18 @@ class WorkerSession:
         trainer.reset(Params(np.zeros(shape, np.float32), np.zeros(shape[1:], np.float32)))
         trainer.train_epoch(np.arange(problem.samples))
 
-    def select(self, images: "NDArray[np.float32]") -> None:
-        """Average pairs of images, whose indices are in the exchange, to label them.
-
-        The first half of the indices has the first image of each pair. New pixels each time: a
-        program that remembers the label of each image gains nothing.
-        """
-        first, second = np.split(self._exchange.read_indices(), 2)
-        self._selected = images[first]
-        self._selected += images[second]
-        self._selected /= 2
-
     def predict(self) -> None:
-        """Label the selected images."""
-        labels = self._trainer.predict(self._selected)
-        guard.copy_labels(labels, self._exchange.labels[: len(self._selected)])
+        """Label the images in the exchange."""
+        self._predict(slice(int(self._exchange.count[0])))
 
     def predict_singly(self) -> None:
-        """Label the selected images one by one: one alone is shorter than a hand-over."""
-        for number in range(len(self._selected)):
-            labels = self._trainer.predict(self._selected[number : number + 1])
-            guard.copy_labels(labels, self._exchange.labels[number : number + 1])
+        """Label the images in the exchange one by one: one alone is shorter than a hand-over."""
+        for number in range(int(self._exchange.count[0])):
+            self._predict(slice(number, number + 1))
+
+    def _predict(self, part: slice) -> None:
+        labels = self._trainer.predict(self._exchange.images[part])
+        guard.copy_labels(labels, self._exchange.labels[part])
 
     def verify(self) -> None:
         """Check that the implementation left the training data alone."""

@@ -87,7 +87,7 @@ def test_epoch(benchmark, pytestconfig, tmp_path, data, judge, draws, implementa
         worker.call(exchange.COLLECT)
 
     with start_worker(case, data, tmp_path) as worker:
-        drive = Drive(worker, case, draws)
+        drive = Drive(worker, case, draws, data.folder)
         with suppress(ProcessStopped):
             drive.set_up()
             drive.train_first()

@@ -32,7 +32,7 @@ def time_under_suite(case, data, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
     request, size = spec.request_training(case, data), measure_exchange(case, data)
     with Worker(request, child, scratch, size) as worker:
-        drive = Drive(worker, case, Draws.make(42, 1))
+        drive = Drive(worker, case, Draws.make(42, 1), data.folder)
         drive.set_up()
         drive.train_first()
         drive.train_all(0.0)

@@ -23,6 +23,7 @@ from bench.worker.workloads import WORKLOADS
 DRAWS = Draws.make(42, 1)
 SAMPLES, IMAGES, FEATURES, CLASSES = 12, 5, 3, 2
 SIZE = ExchangeSize(SAMPLES, IMAGES, FEATURES, CLASSES)
+PIXELS = 2 * np.arange(SAMPLES * FEATURES, dtype=np.float32).reshape(SAMPLES, FEATURES) ** 2
 
 
 class FakeWorker:
@@ -51,7 +52,7 @@ class FakeWorker:
     def await_start(self):
         self.events.append("start")
 
-    def read_first_seconds(self):
+    def read_work_seconds(self):
         return self.used
 
     def look(self):
@@ -70,10 +71,10 @@ class FakeWorker:
                 memory.params[:] = params
             memory.params[:] += 1
             self.orders.append(indices.copy())
-        elif command in {exchange.SELECT_TEST, exchange.SELECT_TRAINING}:
-            pairs = indices.reshape(2, -1)
-            memory.labels[: len(pairs[0])] = pairs[0] + 100
-            self.images.append(pairs.copy())
+        elif command in {exchange.PREDICT, exchange.PREDICT_SINGLY}:
+            images = memory.images[: memory.count[0]]
+            memory.labels[: len(images)] = images.sum(axis=1)
+            self.images.append(images.copy())
         values = self.times.get(command, [0.0 if command == exchange.PING else 0.25])
         elapsed = values.pop(0) if len(values) > 1 else values[0]
         self.used += self.busy * elapsed
@@ -81,7 +82,7 @@ class FakeWorker:
             elapsed,
             self.noted,
             cpu_seconds=self.busy * elapsed,
-            first_seconds=self.busy * elapsed,
+            work_seconds=self.busy * elapsed,
             params=memory.params.copy(),
             labels=memory.labels.copy(),
         )
@@ -102,7 +103,10 @@ def drives(tmp_path, monkeypatch):
             return len(worker.events)
 
         monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
-        return Drive(worker, of, DRAWS, monitor, **(options or {}))
+        for part, images in (("test", PIXELS), ("train", -PIXELS)):
+            np.save(tmp_path / f"{part}_images.npy", images)
+            np.save(tmp_path / f"{part}_labels.npy", np.zeros(len(images), np.int32))
+        return Drive(worker, of, DRAWS, tmp_path, monitor, **(options or {}))
 
     return make
 
@@ -142,8 +146,8 @@ def test_phases_are_driven_in_order(drives):
         *["r", "t", "c", "t", "c"],
         *["r", "kernel", "t", "c"] * 2,
         "kernel",
-        *["l", "p"] * 8,
-        *["l", "P"] * 5,
+        *["p"] * 8,
+        *["P"] * 5,
         "v",
     ]
     assert (measurement.python_seconds, measurement.data_seconds) == (0.02, 0.75)
@@ -209,7 +213,7 @@ def test_evidence_is_a_copy_of_what_came_back(drives):
     last = of.evidence.params[epochs[-1]]
     for prediction in of.evidence.predictions:
         assert prediction.params is last
-        assert np.array_equal(prediction.labels, prediction.indices[0] + 100)
+        assert np.array_equal(prediction.labels, PIXELS[prediction.indices].sum(axis=(0, 2)) / 2)
     assert len(of.evidence.predictions) == 13
 
 
@@ -356,15 +360,29 @@ def test_predictions_are_of_averages_of_other_pairs_each_time_and_then_of_single
     of = drives(p=[1e-6], P=[0.02])
     run(of, enough=0.0)
     images, singles = of.worker.images[:51], of.worker.images[51:]
-    assert all(sorted(half) == list(range(IMAGES)) for pairs in images for half in pairs)
-    assert len({pairs.tobytes() for pairs in images}) > 20
+    mean = PIXELS[:IMAGES].mean(axis=0)
+    assert all(np.allclose(averages.mean(axis=0), mean) for averages in images)
+    assert len({averages.tobytes() for averages in images}) > 20
     # Two calls that are not timed with the others, then as many images as take a fiftieth second.
-    sizes = [pairs.shape[1] for pairs in singles]
+    sizes = [len(averages) for averages in singles]
     assert sizes == [1, 1, 5, 5, 5, 5, 5]
     assert of.measurement.predict_one_seconds == pytest.approx([0.02 / 5] * 5)
     slow = drives(p=[1.0], P=[1.0])
     run(slow, enough=0.0)
-    assert [pairs.shape[1] for pairs in slow.worker.images[-5:]] == [1] * 5
+    assert [len(averages) for averages in slow.worker.images[-5:]] == [1] * 5
+
+
+def test_what_computes_while_images_are_written_is_in_the_time_of_their_labels(drives, monkeypatch):
+    of, write = drives(p=[0.25]), Exchange.write_averages
+
+    def label_ahead(*arguments):
+        of.worker.used += 0.5
+        write(*arguments)
+
+    monkeypatch.setattr(Exchange, "write_averages", label_ahead)
+    run(of, enough=0.0)
+    assert of.case.threads == 1
+    assert of.measurement.predict_seconds == [0.75] * 5
 
 
 @pytest.mark.parametrize(
@@ -379,9 +397,10 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
     assert len(seen) == 1
     assert seen[0] is of.evidence.params[Epoch("timed", 2)]
     last = of.evidence.predictions[-1]
-    part, end = ("training", ["L", "p", "v"]) if asked else ("test", ["l", "P", "v"])
-    assert (last.part, of.worker.events[-3:]) == (part, end)
+    part, end = ("training", ["p", "v"]) if asked else ("test", ["P", "v"])
+    assert (last.part, of.worker.events[-2:]) == (part, end)
     assert not asked or last.indices.tolist() == [asked, asked]
+    assert not asked or np.array_equal(of.worker.images[-1], -PIXELS[asked])
     assert of.measurement.predict_seconds == [0.25] * 5  # this one is not timed
     assert of.measurement.predict_one_seconds == [0.25] * 5
 
@@ -605,23 +624,6 @@ def test_least_hand_over_is_subtracted_from_both_sides_of_a_pair(drives):
         assert side.worker.events.count(".") == 3
     drive.alternate(sides, 2)
     assert [side.measurement.epoch_seconds for side in sides] == [[1.75, 1.75]] * 2
-
-
-def test_worker_no_longer_knows_the_pairs_that_it_labels(drives, monkeypatch):
-    of, known = drives(), []
-    call = of.worker.call
-    monkeypatch.setattr(
-        of.worker,
-        "call",
-        lambda command, **rest: (
-            command == exchange.PREDICT and known.append(of.worker.exchange.indices.any()),
-            call(command, **rest),
-        )[1],
-    )
-    of.worker.exchange.indices[:] = 1
-    run(of, enough=0.0)
-    assert known
-    assert not any(known)
 
 
 @pytest.mark.parametrize(("busy", "count"), [(0.04, 0), (0.06, 4)])

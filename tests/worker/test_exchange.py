@@ -7,7 +7,7 @@ import pytest
 
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 
-NAMES = ("seconds", "count", "indices", "labels", "params")
+NAMES = ("seconds", "count", "indices", "images", "labels", "params")
 
 
 @pytest.fixture
@@ -29,8 +29,7 @@ def test_worker_sees_what_the_parent_writes_and_no_array_overlaps(mapped, images
     for number, name in enumerate(NAMES, 1):
         assert np.all(getattr(worker, name) == number)
     shapes = {name: getattr(worker, name).shape for name in NAMES}
-    more = max(6, 2 * images)  # an order of the samples, or pairs of images to label
-    assert list(shapes.values()) == [(1,), (1,), (more,), (images,), (4, 2)]
+    assert list(shapes.values()) == [(1,), (1,), (6,), (images, 3), (images,), (4, 2)]
     worker.params[3] = 9
     assert parent.params[-1].tolist() == [9, 9]
 

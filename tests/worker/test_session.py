@@ -65,7 +65,8 @@ def serve(make_request, memory, monkeypatch, tmp_path):
         served.set_up()
 
         def execute(command, indices=ORDER):
-            memory.write_indices(indices)
+            if indices is not None:
+                memory.write_indices(indices)
             return served.methods[command]()
 
         execute.trainer, execute.results, execute.session = served._trainer, served.results, served
@@ -83,18 +84,17 @@ def test_trainer_gets_the_problem_and_the_device(serve, digits):
     assert trainer.device == "gpu"
 
 
-def test_predictions_are_of_the_averages_of_the_images_asked_for(serve, memory, digits):
-    execute = serve()
-    execute(exchange.SELECT_TEST, np.array([7, 3, 3, 7, 3, 4]))
-    execute(exchange.PREDICT)
+def test_predictions_are_of_the_images_in_the_exchange(serve, memory, digits):
+    execute, (images, _) = serve(), data.read(digits.folder, "test")
+    memory.write_averages(images[:3], images[1:4])
+    execute(exchange.PREDICT, None)
     assert memory.labels[:3].tolist() == [1, 1, 1]
-    execute(exchange.SELECT_TRAINING, np.array([7, 3, 7, 3]))
-    execute(exchange.PREDICT_SINGLY)
-    assert memory.labels[:3].tolist() == [2, 3, 1]
-    test, train = (data.read(digits.folder, part)[0] for part in ("test", "train"))
-    first, *singles = execute.trainer.images
-    assert np.array_equal(first, [test[7], test[3], (test[3] + test[4]) / 2])
-    assert np.array_equal(singles, [train[[7]], train[[3]]])
+    averages = (images[:3] + images[1:4]) / 2
+    assert np.array_equal(execute.trainer.images.pop(), averages)
+    memory.write_averages(images[3:5], images[3:5])
+    execute(exchange.PREDICT_SINGLY, None)
+    assert memory.labels[:3].tolist() == [1, 2, 1]
+    assert np.array_equal(execute.trainer.images, [images[[3]], images[[4]]])
 
 
 def test_noise_is_trained_by_a_second_trainer_from_given_params(serve, memory, tmp_path, digits):
@@ -148,11 +148,11 @@ INITIAL, RETURNED, RECEIVED = "the initial params", "params that it had returned
         (spoil_at("train_epoch", lambda self: self.received.bias), "rtc", INITIAL),
         (spoil_at("train_epoch", lambda self: self.orders[-1]), "rtc", RECEIVED),
         # Once an epoch has returned: in a thread, say, or in the next call.
-        (spoil_at("predict", lambda self: self.returned.weight), "rtclpq", RETURNED),
-        (spoil_at("predict", lambda self: self.returned.bias), "rtclpr", RETURNED),
-        (spoil_at("predict", lambda self: self.problem.images), "rtclpv", "the training data"),
-        (spoil_at("predict", lambda self: self.problem.labels), "rtclpv", "the training data"),
-        (lambda *_: gc.disable(), "rtclpq", "garbage collector"),
+        (spoil_at("predict", lambda self: self.returned.weight), "rtcpq", RETURNED),
+        (spoil_at("predict", lambda self: self.returned.bias), "rtcpr", RETURNED),
+        (spoil_at("predict", lambda self: self.problem.images), "rtcpv", "the training data"),
+        (spoil_at("predict", lambda self: self.problem.labels), "rtcpv", "the training data"),
+        (lambda *_: gc.disable(), "rtcpq", "garbage collector"),
     ],
 )
 def test_changed_array_or_collector_is_a_fault_of_the_next_look(

@@ -17,7 +17,7 @@ from bench.runner.host import gpu
 from bench.runner.process.outcome import Outcome, interpret_exit
 from bench.runner.process.placement import Family
 from bench.runner.process.scratch import CACHES, make_folder, report_scratch_errors
-from bench.runner.process.session import Child, ProcessStopped, read_schedstat
+from bench.runner.process.session import Child, ProcessStopped
 from bench.runner.process.spec import PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
@@ -33,7 +33,7 @@ class Reply:
     elapsed: float  # by the parent's clock, hand-over included
     noted: float  # an epoch's seconds by the worker's clock; 0 where that is no time
     cpu_seconds: float  # of the worker and what it has started, from outside
-    first_seconds: float  # such ones of its first thread
+    work_seconds: float  # such ones as ``Worker.read_work_seconds`` counts
     params: NDArray[np.float32]  # a copy of what the exchange held when the worker answered
     labels: NDArray[np.int64]  # such a copy, too
 
@@ -122,7 +122,7 @@ class Worker(Child):
         indices, params: what the command needs, written when it begins. look_after: seconds after
         which the parent looks how the worker's threads run, unless it has answered.
         """
-        cpu, first = self.family.read_cpu_seconds(), self.read_first_seconds()
+        cpu, work = self.family.read_cpu_seconds(), self.read_work_seconds()
         begin = now()
         if params is not None:
             self.exchange.params[:] = params
@@ -148,14 +148,18 @@ class Worker(Child):
             elapsed=end - begin,
             noted=noted if 0 <= noted <= MAX_NOTED else 0.0,
             cpu_seconds=cpu,
-            first_seconds=max(0.0, self.read_first_seconds() - first),
+            work_seconds=max(0.0, self.read_work_seconds() - work),
             params=params,
             labels=labels,
         )
 
-    def read_first_seconds(self) -> float:
-        """Return the CPU seconds of the worker's first thread, to which its commands come."""
-        return read_schedstat(f"/proc/{self.pid}/schedstat", 0)
+    def read_work_seconds(self) -> float:
+        """Return the CPU seconds, until now, of what may be work while nothing is timed.
+
+        With one thread, of all processes. With several, of the worker's first thread, to which its
+        commands come, and of other processes: threads of libraries spin between commands.
+        """
+        return self.family.read_cpu_seconds(first_thread=self._child.threads != 1)
 
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""

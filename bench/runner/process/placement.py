@@ -112,13 +112,14 @@ class Family:
             with suppress(OSError):
                 os.waitpid(process, os.WNOHANG)
 
-    def read_cpu_seconds(self) -> float:
-        """Return the CPU seconds of all processes.
+    def read_cpu_seconds(self, *, first_thread: bool = False) -> float:
+        """Return the CPU seconds of all processes. first_thread: of the worker's, only those of it.
 
         Those that have ended count when another one has waited for them, in ticks of 10 ms.
         Source: ``cutime`` and ``cstime`` in proc_pid_stat(5).
         """
-        leader_seconds = read_cpu_seconds(self.leader)  # first: its threads may be spinning
+        path = f"/proc/{self.leader}/schedstat"  # the worker first: its threads may be spinning
+        leader_seconds = read_schedstat(path, 0) if first_thread else read_cpu_seconds(self.leader)
         helpers = self.list_helpers()
         ended = sum(_read_ended_cpu_seconds(process) for process in (self.leader, *helpers))
         return leader_seconds + ended + sum(map(read_cpu_seconds, helpers))
@@ -205,8 +206,7 @@ def _read_ended_cpu_seconds(process: int) -> float:
 
 def _list_numbers(folder: str) -> list[int]:
     try:
-        # Before each command: pathlib takes three times as long.
-        names = os.listdir(folder)  # noqa: PTH208 - see above
+        names = os.listdir(folder)  # noqa: PTH208 - pathlib takes three times as long
         return [int(name) for name in names if name.isdecimal()]
     except OSError:
         return []

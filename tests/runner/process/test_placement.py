@@ -78,19 +78,24 @@ def test_lower_priority_is_no_fault_and_a_higher_one_is(family, monkeypatch):
     assert "priority" in family.find_placement_fault(os.sched_getaffinity(0))
 
 
-def test_cpu_seconds_are_those_of_helpers_too(started):
+def test_cpu_seconds_are_those_of_helpers_and_if_asked_of_one_thread_of_the_worker(started):
     burn = "import time\nwhile time.process_time() < 0.2: pass"
+    in_thread = "import time\nwhile time.thread_time() < 0.2: pass"
     living = f"{burn}\nprint(flush=True)\ninput()"
     family, process = started(
         f"""
-import subprocess, sys
+import subprocess, sys, threading
 start = [sys.executable, "-c"]
 subprocess.run([*start, {burn!r}])
+thread = threading.Thread(target=exec, args=[{in_thread!r}])
+thread.start()
+thread.join()
 subprocess.Popen([*start, {living!r}])
 """
     )
     process.stdout.readline()  # the helper that lives has burned its time
     assert read_cpu_seconds(process.pid) + 0.37 < family.read_cpu_seconds()
+    assert 0.37 < family.read_cpu_seconds(first_thread=True) < family.read_cpu_seconds() - 0.17
     assert family.list_strays() == []
 
 
