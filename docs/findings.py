@@ -190,26 +190,27 @@ class Twins:
     def pays(self, *, warm: bool = False) -> str:
         """From which number of epochs on the twin is done first, with the range of the rounds.
 
-        warm: both start with the compile caches of an earlier process.
+        By the printed times. warm: both start with the compile caches of an earlier process.
         """
         starts = [figures.select_starts(row, warm=warm) for row in (self.base, self.twin)]
         epochs = [row.epochs_by_round for row in (self.base, self.twin)]
+        cost = estimate_start(self.twin, warm=warm).mean - estimate_start(self.base, warm=warm).mean
+        saved = self.base.typical_seconds - self.twin.typical_seconds
+        if saved <= 0:
+            return "never"
+        counts = [max(0.0, cost) / saved]
         # Rounds that both have; a row without caches starts in all rounds alike.
-        counts = []
         for number in sorted(starts[1]):
             cost = starts[1][number] - starts[0].get(number, median(starts[0].values()))
-            saved = epochs[0][number] - epochs[1][number]
-            counts.append(max(0.0, cost) / saved if saved > 0 else math.inf)
-        if median(counts) == math.inf:
-            return "never"
+            gain = epochs[0][number] - epochs[1][number]
+            counts.append(max(0.0, cost) / gain if gain > 0 else math.inf)
         typical, low, high = (
-            math.ceil(one) if one < math.inf else math.inf
-            for one in (median(counts), min(counts), max(counts))
+            "never" if one == math.inf else f"{math.ceil(one):,}"
+            for one in (counts[0], min(counts), max(counts))
         )
-        if typical == 0:
+        if typical == "0":
             return "at once"
-        bounds = f" [{low:,}, {'never' if high == math.inf else f'{high:,}'}]" if low < high else ""
-        return f"after {typical:,}{bounds} epochs"
+        return f"after {typical}{f' [{low}, {high}]' if low != high else ''} epochs"
 
 
 def main(words: Sequence[str]) -> None:

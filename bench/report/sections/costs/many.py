@@ -26,7 +26,10 @@ NO_MODELS = (
     "Not part of this run: `softmax-bench run --workload many` trains 1, 10 and 100 models at "
     "once, each at a learning rate of its own."
 )
-RATES_NOTE = "How many epochs of single models a program trains in a second."
+RATES_NOTE = (
+    "How many epochs of single models a program trains in a second. Up to 1,000 models are judged "
+    "after the first epoch, and five after each other one that is judged."
+)
 CROSSED_NOTE = (
     "Together faster from: the number of models from which on it is faster than {}, the fastest "
     "that trains them one by one, in one process a core; GPU faster from: than the same program on "

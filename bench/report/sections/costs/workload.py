@@ -46,7 +46,8 @@ INTERVALS_NOTE = (
     "Epoch: the typical process, which is the median. × fastest: the ratio of two such. "
     "In brackets: 95 % intervals, of an epoch on its own, of × fastest for all pairs of rows at "
     "once; without one, a row was measured once, or in processes too unlike, and its place is not "
-    "certain."
+    "certain. Those of an epoch hold for the rows of the table together: of a row that is noisier "
+    "than others, and has fewer than five processes, less often."
 )
 NEIGHBOURS_NOTE = (
     "Neighbours with intervals differ, with 95 % certainty for the whole table, unless a sentence "
