@@ -62,9 +62,10 @@ IDLE_SHARE = 0.05
 class Drive:
     """One trial, from the worker's start to its last prediction.
 
-    data: the folder of the data set. watch_every_epoch: look in every timed epoch how the worker's
-    threads run, not in every second one. disturbed_epochs: how many epochs of another worker it
-    disturbed by computing meanwhile.
+    data: the folder of the data set. pings: seconds of the hand-overs of earlier processes of the
+    run with as many samples and threads; its own are added. watch_every_epoch: look in every timed
+    epoch how the worker's threads run, not in every second one. disturbed_epochs: how many epochs
+    of another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Drive:
         data: Path,
         monitor: GpuMonitor | None = None,
         *,
+        pings: list[float] | None = None,
         watch_every_epoch: bool = False,
     ) -> None:
         self.worker = worker
@@ -85,6 +87,7 @@ class Drive:
         self._disturbed_kernels = 0
         self.draws = draws
         self._data = data
+        self._pings = [] if pings is None else pings
         self.evidence = Evidence()
         self._monitor = monitor
         self._watch_every_epoch = watch_every_epoch
@@ -427,16 +430,16 @@ class Drive:
         return self.draws.draw_initial_params(self._workload, rows - 1, classes, epoch)
 
     def _time_pings(self) -> float:
-        """Return the least seconds of a hand-over of an order, before the implementation is there.
+        """Time hand-overs of an order before the implementation is there; return the least seconds.
 
-        The least: on a busy machine the others have waited for a core.
+        The least of the run: on a busy machine the others have waited for a core.
         """
-        order, pings = np.arange(self.case.samples), []
+        order = np.arange(self.case.samples)
         for _ in range(PINGS):
             self.settle()
             reply = self.worker.call(exchange.PING, indices=order)
-            pings.append(reply.elapsed - reply.noted)
-        return min(pings)
+            self._pings.append(reply.elapsed - reply.noted)
+        return min(self._pings)
 
     def _subtract_ping(self, reply: Reply) -> float:
         self._timed_cpu += reply.work_seconds

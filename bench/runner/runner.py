@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -88,6 +89,7 @@ class Runner:
         self._software: dict[str, Mapping[str, object]] = {}
         self._judging_seconds = 0.0  # of the trials that are measured now
         self._on_noise: set[tuple[object, ...]] = set()  # the programs that were trained on noise
+        self._pings = defaultdict[tuple[int, int], list[float]](list)  # by samples and threads
         self._round: int | None = None
         self._draws: dict[str, Draws] = {}  # of the round that goes on, by size
         self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
@@ -187,7 +189,8 @@ class Runner:
         monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
         found_bytes = spec.count_cache_bytes(folder)
         with make_worker(case, self._data, child, folder) as worker:
-            drive = Drive(worker, case, draws, self._data.folder, monitor)
+            pings = self._pings[case.samples, case.threads]
+            drive = Drive(worker, case, draws, self._data.folder, monitor, pings=pings)
             with suppress(ProcessStopped):
                 drive.set_up()
                 drive.train_first()
@@ -233,7 +236,8 @@ class Runner:
                 stack.enter_context(worker)
                 # Orders of its own: neither worker learns anything from the other one's.
                 draws = Draws.make(None, trial.round)
-                drives.append(Drive(worker, trial.case, draws, self._data.folder))
+                pings = self._pings[trial.case.samples, trial.case.threads]
+                drives.append(Drive(worker, trial.case, draws, self._data.folder, pings=pings))
             with suppress(ProcessStopped):
                 for drive in drives:
                     drive.set_up()
