@@ -19,8 +19,6 @@ MAX_STEAL = 0.01
 MAX_CLOCK = 0.05
 MAX_DRIFT = 0.05
 MAX_BETWEEN = 0.10
-# Of the training images: all lay in huge pages in each of 83 processes of a quiet default run.
-MAX_SMALL_PAGES = 0.1
 # A GPU that reaches its power cap for a moment is not disturbed: boost looks for the cap.
 MAX_LIMITED = 0.01
 LIMITS = {
@@ -48,8 +46,6 @@ class Noise:
     steal: float | None  # the same of other guests
     clock: float | None  # largest mean clock over the smallest, minus 1
     throttled: float | None  # how often cores were throttled
-    # The largest share of the training images that did not lie in huge pages.
-    small_pages: float | None = None
     gpu_causes: tuple[str, ...] = ()  # what disturbed the trials on a GPU
 
     @property
@@ -65,11 +61,6 @@ class Noise:
                 self.spread_between_processes,
                 MAX_BETWEEN,
                 "processes of the typical program differ by {:.0%}",
-            ),
-            (
-                self.small_pages,
-                MAX_SMALL_PAGES,
-                "memory is in small pieces: {:.0%} of the training images had no huge pages",
             ),
             (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
         )
@@ -101,7 +92,6 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     squares = sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs)
     conditions = [trial.conditions for trial in trials]
     throttled = _list_readings(conditions, "throttled")
-    huge = _list_readings((trial.memory_state for trial in trials), "huge_share")
     # A clock of 0 was not read.
     clocks = [clock for clock in _list_readings(conditions, "mhz_before", "mhz_after") if clock]
     return Noise(
@@ -114,7 +104,6 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         steal=compute_share(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
-        small_pages=1 - min(huge) if huge else None,
         gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
 

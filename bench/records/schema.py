@@ -235,9 +235,7 @@ class TimedEpoch(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch_seconds: Seconds
     epoch_cpu_seconds: Seconds
-    worker_epoch_seconds: Seconds
     epoch_delay_seconds: Seconds
-    epoch_faults: Count
 
 
 class Measurement(msgspec.Struct, kw_only=True):
@@ -267,13 +265,13 @@ class Measurement(msgspec.Struct, kw_only=True):
     # The hand-over that is subtracted: the least of some that were timed before the implementation
     # was there; in a pair, for the timed epochs, the least of both sides'.
     ping_seconds: Seconds | None = None
-    worker_epoch_seconds: list[Seconds] = []  # of the timed epochs by the worker's clock, a note
+    worker_epoch_seconds: list[Seconds] = []  # in older records: by the worker's clock
     # For which its threads and the parent waited for a core, from outside.
     epoch_delay_seconds: list[Seconds] = []
-    epoch_faults: list[Count] = []  # page faults of the worker, from outside
-    # huge_share, of the training images that lie in huge pages. In older records also disk_bytes,
-    # which the worker had read when its timed epochs were over, and seconds of the parent's probes
-    # before the data were read: fill_seconds, gather_seconds, page_seconds.
+    epoch_faults: list[Count] = []  # in older records: page faults
+    # In older records: huge_share, of the training images that lie in huge pages; disk_bytes, which
+    # the worker had read when its timed epochs were over; and seconds of the parent's probes before
+    # the data were read: fill_seconds, gather_seconds, page_seconds.
     memory_state: dict[str, Value | None] = {}
     # Whether its epochs were timed in turn with those of its partner in a pair.
     alternated: bool = False

@@ -127,7 +127,7 @@ class Checker:
         other, busy_fault = Evidence(), None
         child = preflight.specify_child(case, self._timeout)
         with scratch.make_folder() as folder, make_worker(case, data, child, folder) as worker:
-            drive = Drive(worker, case, self._draws, data.folder, watch_every_epoch=True)
+            drive = Drive(worker, case, self._draws, data.folder)
             evidence = drive.evidence
             with suppress(ProcessStopped):
                 drive.set_up()

@@ -25,7 +25,7 @@ from bench.runner.process.spec import ChildSpec, request_training
 from bench.worker import exchange
 from bench.worker.data import read, read_labels, read_samples
 from bench.worker.exchange import ExchangeSize
-from bench.worker.machine import list_usable_cores, read_peak_memory, read_proc_field
+from bench.worker.machine import list_usable_cores, read_peak_memory
 from bench.worker.measure import now, pause
 from bench.worker.workloads import count_models, get_workload
 
@@ -50,8 +50,6 @@ MORE_THREADS = 0.1
 # The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
 SETTLE_SECONDS = 0.5
 STEP_SECONDS = 0.002
-# NumPy asks for huge pages for an array of this size or more.
-LEAST_HUGE = 2**22
 WATCH_SECONDS = 1.0
 # CPU seconds of a trial between its timed commands, and of each reset of a model with our checks
 # after it, which are allowed beside them: rows of the suite need 0.7 ms a reset on the digits.
@@ -63,9 +61,8 @@ class Drive:
     """One trial, from the worker's start to its last prediction.
 
     data: the folder of the data set. pings: seconds of the hand-overs of earlier processes of the
-    run with as many samples and threads; its own are added. watch_every_epoch: look in every timed
-    epoch how the worker's threads run, not in every second one. disturbed_epochs: how many epochs
-    of another worker it disturbed by computing meanwhile.
+    run with as many samples and threads; its own are added. disturbed_epochs: how many epochs of
+    another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -77,7 +74,6 @@ class Drive:
         monitor: GpuMonitor | None = None,
         *,
         pings: list[float] | None = None,
-        watch_every_epoch: bool = False,
     ) -> None:
         self.worker = worker
         self.case = case
@@ -90,7 +86,6 @@ class Drive:
         self._pings = [] if pings is None else pings
         self.evidence = Evidence()
         self._monitor = monitor
-        self._watch_every_epoch = watch_every_epoch
         self._workload = get_workload(case.workload)
         self._last_elapsed = 0.0
         # CPU seconds: until the import was over, of commands after it that are accounted for, and
@@ -114,10 +109,6 @@ class Drive:
         self.record_memory("start")
         measurement.data_seconds = self._subtract_ping(call(exchange.READ_DATA))
         self.record_memory("data")
-        size = 4 * self.case.samples * (self._current.shape[-2] - 1)
-        huge = read_proc_field(Path(f"/proc/{self.worker.pid}/smaps_rollup"), "AnonHugePages")
-        if huge is not None and size >= LEAST_HUGE:
-            measurement.memory_state["huge_share"] = min(1.0, 1024 * huge / size)
         seconds = self._subtract_ping(call(exchange.IMPORT))
         measurement.import_seconds = self.worker.numpy_seconds + seconds
         self._begin_cpu, self._timed_cpu = self.worker.read_work_seconds(), 0.0
@@ -149,17 +140,15 @@ class Drive:
             self.reset(epoch)
         if kernel:
             self.time_kernel()
-        family = self.worker.family
-        faults, delay = family.read_faults(), family.read_delay()
+        read_delay = self.worker.family.read_delay
+        delay = read_delay()
         reply = self.train(epoch, self._draw_look())
         self._epoch_cpu.append(reply.work_seconds)
         self.measurement.add_epoch(
             TimedEpoch(
                 epoch_seconds=self._subtract_ping(reply),
                 epoch_cpu_seconds=reply.cpu_seconds,
-                worker_epoch_seconds=reply.noted,
-                epoch_delay_seconds=max(0.0, family.read_delay() - delay),
-                epoch_faults=family.read_faults() - faults,
+                epoch_delay_seconds=max(0.0, read_delay() - delay),
             )
         )
         self._count_untimed()
@@ -177,7 +166,7 @@ class Drive:
         In every second epoch, at any moment of one as long as the last: earlier looks say nothing
         of later ones.
         """
-        if self._watch_every_epoch or secrets.randbelow(2):
+        if secrets.randbelow(2):
             return secrets.SystemRandom().random() * self._last_elapsed
         return None
 
@@ -391,7 +380,8 @@ class Drive:
             return None, None
         in_force = sum(measurement.epoch_cpu_seconds) / seconds
         if self._untimed_cpu > MAX_UNTIMED:
-            return in_force, f"it computed for {self._untimed_cpu:.2f} s while nothing was timed"
+            untimed = f"{self._untimed_cpu:.2f} s untimed"
+            return in_force, f"it computed for {untimed}: in resets, or between epochs"
         most = math.inf if threads >= len(list_usable_cores()) else threads + MORE_THREADS
         if seconds < MIN_SECONDS or in_force <= most:
             return in_force, None
@@ -438,7 +428,7 @@ class Drive:
         for _ in range(PINGS):
             self.settle()
             reply = self.worker.call(exchange.PING, indices=order)
-            self._pings.append(reply.elapsed - reply.noted)
+            self._pings.append(reply.elapsed - float(self.worker.exchange.seconds[0]))
         return min(self._pings)
 
     def _subtract_ping(self, reply: Reply) -> float:

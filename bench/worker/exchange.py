@@ -73,7 +73,7 @@ def create_file(folder: Path, size: ExchangeSize) -> int:
 class Exchange:
     """The mapped memory, as arrays. descriptor: of a file of this size (``create_file``).
 
-    seconds: float64 (1,), of an epoch by the worker's clock, a note that decides nothing. count:
+    seconds: float64 (1,), that a ping has computed, by the worker's clock. count:
     int64 (1,), how many of the indices or images are meant. indices: int64 (samples,), the order of
     an epoch. images: float32 (images, features), to be labelled. params: float32 (features + 1,
     classes), the bias as the last row, or (models, features + 1, classes); of RESET on the way to

@@ -1,18 +1,9 @@
-"""The clocks: the parent's, the worker's note, and another process's CPU time."""
+"""The clocks: the monotonic one, and another process's CPU time."""
 
 import sys
 from collections.abc import Callable
 from time import clock_gettime_ns, perf_counter_ns, sleep
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.contract import Params, Trainer
-from bench.worker.guard import copy_params
-
-if TYPE_CHECKING:
-    from bench.worker.exchange import Exchange
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -47,18 +38,3 @@ def time_call(call: Callable[..., T], *args: Any) -> tuple[T, float]:
     result = call(*args)
     end = perf_counter_ns()
     return result, (end - start) / 1e9
-
-
-def time_epoch(
-    trainer: Trainer, order: NDArray[np.int64], exchange: "Exchange"
-) -> tuple[Params, float]:
-    """Train over an order and put the params into the exchange; return them and the seconds.
-
-    The clock stops when the params are in the parent's memory. It runs while the method is looked
-    up: an attribute can compute, too. Raises ContractError where the params are none.
-    """
-    start = perf_counter_ns()
-    params = trainer.train_epoch(order)
-    copy_params(params, exchange.params)
-    end = perf_counter_ns()
-    return params, (end - start) / 1e9

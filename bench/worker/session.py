@@ -16,7 +16,7 @@ import numpy as np
 from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
-from bench.worker.measure import now, time_epoch
+from bench.worker.measure import now
 from bench.worker.workloads import NOISE_WORKLOAD, WORKLOADS, choose_noise_batch
 
 if TYPE_CHECKING:
@@ -129,10 +129,10 @@ class WorkerSession:
         gc.collect(YOUNG)
 
     def train(self) -> None:
-        """Train one epoch over the order in the exchange, and note its seconds there."""
+        """Train one epoch over the order in the exchange, and put the params there."""
         self._order = self._exchange.read_indices()
-        params, seconds = time_epoch(self._trainer, self._order, self._exchange)
-        self._exchange.seconds[0] = seconds
+        params = self._trainer.train_epoch(self._order)
+        guard.copy_params(params, self._exchange.params)
         guard.require_own_memory(params)
         what = "params that it had returned (a view of live weights?)"
         # The params before these are looked at once more: this epoch may have written to them.

@@ -129,13 +129,6 @@ def test_cores_or_threads_replace_unknown_processors(environments, processors):
     assert measure_noise([record], environments).others == pytest.approx(0.6 / processors)
 
 
-def test_state_of_memory_is_that_of_the_worst_trial():
-    states: list[dict[str, float | None]] = [{"huge_share": 1.0}, {"huge_share": 0.25}, {}]
-    noise = measure_noise([ok(case(), n, memory_state=one) for n, one in enumerate(states)], HERE)
-    assert noise.small_pages == 0.75
-    assert measure_noise([ok(case())], HERE).small_pages is None
-
-
 # ----- causes
 
 
@@ -146,12 +139,6 @@ def test_state_of_memory_is_that_of_the_worst_trial():
         ("steal", 0.01, 0.0125, "the hypervisor took 1.2 % of the time"),
         ("clock", 0.05, 0.0625, "the clock varied by 6 %"),
         ("throttled", 0, 1.0, "cores were throttled 1 times"),
-        (
-            "small_pages",
-            0.1,
-            0.75,
-            "memory is in small pieces: 75 % of the training images had no huge pages",
-        ),
         (SPREAD, 0.10, 0.125, "processes of the typical program differ by 12 %"),
     ],
 )

@@ -70,7 +70,7 @@ def test_value_out_of_range_is_damage(change):
     [
         {"epoch_seconds": []},
         {"epoch_seconds": [0.5, 5e-324]},
-        {"epoch_faults": [1] * 4},
+        {"epoch_delay_seconds": [1.0] * 4},
         {"kernel_seconds": [0.002, 0.0]},
         {"validation_accuracy": [0.8] * 4},
         {"case": case(batch_size=64, samples=32)},

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from support.records import NUMPY, case
 
 from bench.contract import SGD, Problem
+from bench.records.schema import TimedEpoch
 from bench.runner import drive
 from bench.runner.drive import Drive
 from bench.runner.parity.draws import FIRST_EPOCH, NOISE_EPOCH, Draws, Epoch
@@ -21,6 +22,7 @@ from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.workloads import WORKLOADS
 
 DRAWS = Draws.make(42, 1)
+UNTIMED = "it computed for 0.10 s untimed: in resets, or between epochs"
 SAMPLES, IMAGES, FEATURES, CLASSES = 12, 5, 3, 2
 SIZE = ExchangeSize(SAMPLES, IMAGES, FEATURES, CLASSES)
 PIXELS = 2 * np.arange(SAMPLES * FEATURES, dtype=np.float32).reshape(SAMPLES, FEATURES) ** 2
@@ -29,7 +31,7 @@ PIXELS = 2 * np.arange(SAMPLES * FEATURES, dtype=np.float32).reshape(SAMPLES, FE
 class FakeWorker:
     """Executes each command at once: an epoch adds one to all params.
 
-    times: by command, the seconds of each call; the last one stays. noted: by the worker's clock.
+    times: by command, the seconds of each call; the last one stays.
     events: what was called, and what else a test adds.
     """
 
@@ -40,12 +42,10 @@ class FakeWorker:
         self.family = SimpleNamespace(
             read_cpu_seconds=lambda: self.used,
             read_delay=lambda: len(self.orders) / 8,
-            read_faults=lambda: 3 * len(self.orders),
             list_helpers=list,
         )
         self.python_seconds, self.numpy_seconds = 0.02, 0.0
         self.busy, self.used = 1.0, 0.0  # threads in force, by the CPU clock, and that clock
-        self.noted = 0.0
         self.times = {name.encode(): list(values) for name, values in times.items()}
         self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
 
@@ -80,7 +80,6 @@ class FakeWorker:
         self.used += self.busy * elapsed
         return Reply(
             elapsed,
-            self.noted,
             cpu_seconds=self.busy * elapsed,
             work_seconds=self.busy * elapsed,
             params=memory.params.copy(),
@@ -93,7 +92,7 @@ def drives(tmp_path, monkeypatch):
     """Make drives of a fake worker that is idle; the kernel and the pauses take no time."""
     monkeypatch.setattr(drive, "pause", lambda _: None)
 
-    def make(epochs=2, device="cpu", workload="sgd", monitor=None, options=None, **times):
+    def make(epochs=2, device="cpu", workload="sgd", monitor=None, **times):
         worker = FakeWorker(tmp_path, **times)
         changes = {"samples": SAMPLES, "epochs": epochs, "device": device, "workload": workload}
         of = case("numpy", **{**NUMPY, **changes})
@@ -106,7 +105,7 @@ def drives(tmp_path, monkeypatch):
         for part, images in (("test", PIXELS), ("train", -PIXELS)):
             np.save(tmp_path / f"{part}_images.npy", images)
             np.save(tmp_path / f"{part}_labels.npy", np.zeros(len(images), np.int32))
-        return Drive(worker, of, DRAWS, tmp_path, monitor, **(options or {}))
+        return Drive(worker, of, DRAWS, tmp_path, monitor)
 
     return make
 
@@ -121,16 +120,15 @@ def run(of, **options):
 
 
 @pytest.mark.parametrize("heads", [0, 1])
-@pytest.mark.parametrize("every", [False, True])
-def test_threads_are_looked_at_around_and_in_epochs(drives, monkeypatch, every, heads):
+def test_threads_are_looked_at_around_and_in_epochs(drives, monkeypatch, heads):
     drawn = []
     monkeypatch.setattr(drive.secrets, "randbelow", lambda sides: drawn.append(sides) or heads)
-    of = drives(epochs=5, t=[2.0], options={"watch_every_epoch": every})
+    of = drives(epochs=5, t=[2.0])
     run(of, enough=0.0)
     after_set_up, *during, after_epochs = of.worker.looks
     assert after_set_up is after_epochs is None
-    assert drawn == [2] * (0 if every else 5)  # of each epoch anew: earlier looks decide nothing
-    assert len(during) == (5 if every or heads else 0)
+    assert drawn == [2] * 5  # of each epoch anew: earlier looks decide nothing
+    assert len(during) == (5 if heads else 0)
     assert all(0 <= look < 2.0 for look in during)
 
 
@@ -156,7 +154,6 @@ def test_phases_are_driven_in_order(drives):
     assert measurement.epoch_seconds == [1.96, 2]
     assert measurement.epoch_cpu_seconds == [0.98, 1]
     assert measurement.epoch_delay_seconds == [0.125, 0.125]
-    assert measurement.epoch_faults == [3, 3]
     kernels = [n for n, event in enumerate(of.worker.events, 1) if event == "kernel"]
     assert of.kernel_seconds == kernels
     assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.125, [0.125] * 5)
@@ -250,8 +247,7 @@ def test_epochs_of_the_stretch_are_timed_where_they_are_long(drives, times, kept
     measurement = of.measurement
     assert measurement.epoch_seconds == (times if kept else [7.0] * 4)
     # Whatever else is measured of an epoch, too.
-    lists = [value for name, value in asdict(measurement).items() if "epoch_" in name]
-    counts = {len(values) for values in lists if isinstance(values, list)}
+    counts = {len(getattr(measurement, name)) for name in TimedEpoch.__struct_fields__}
     assert counts == {len(measurement.epoch_seconds)} == {len(of.kernel_seconds) - 1}
     assert len(of.evidence.list_part("stretch")) == 4
     assert len(of.evidence.list_part("timed")) == (0 if kept else 4)
@@ -277,27 +273,10 @@ def test_two_unlike_epochs_get_a_third(drives, second, count):
 # ----- the parent's clock
 
 
-@pytest.mark.parametrize("noted", [0.0, 0.5, 2.0, 1e9])
-def test_nothing_that_the_worker_notes_changes_a_time(drives, noted):
-    of = drives(epochs=2, i=[2.0], s=[2.0], r=[2.0], t=[2.0], p=[2.0], P=[2.0])
-    of.worker.noted = 0.0
-    of.set_up()  # with pings of no time, before the implementation is there
-    of.worker.noted = noted
-    of.train_first()
-    of.train_all(enough=0.0)
-    of.predict_all(lambda _: np.array([], np.int64))
-    measurement = of.measurement
-    singles = ("import", "setup", "reset", "first_epoch", "first_predict")
-    assert {getattr(measurement, f"{name}_seconds") for name in singles} == {2.0}
-    assert measurement.epoch_seconds == [2.0, 2.0]
-    assert {*measurement.predict_seconds, *measurement.predict_one_seconds} == {2.0}
-    assert measurement.worker_epoch_seconds == [noted, noted]
-
-
 @pytest.mark.parametrize(("busy", "shortest"), [(0.25, 0.3), (0.5, 0.4), (2.0, 0.8), (0.0, 0.3)])
 def test_least_hand_over_is_subtracted_but_never_cpu_time(drives, busy, shortest):
     of = drives(epochs=3, t=[1.0, 1.0, 1.0, 2.0, 2.0, 0.8], p=[1.0], **{".": [9.0, 0.75, 0.85]})
-    of.worker.noted, of.worker.busy = 0.25, busy  # a ping computes for a while
+    of.worker.exchange.seconds[:], of.worker.busy = 0.25, busy  # a ping computes for a while
     measurement = run(of, enough=0.0)
     assert measurement.ping_seconds == 0.5
     assert measurement.first_epoch_seconds == min(1.0, max(0.5, busy))
@@ -438,9 +417,9 @@ def test_threads_in_force_are_cpu_over_wall_seconds(
     [
         # Three resets, and a stretch of two epochs that took 1 s more than two timed ones.
         ([0.5, 0.035], 1.099, None),
-        ([0.5, 0.036], 1.102, "it computed for 0.10 s while nothing was timed"),
+        ([0.5, 0.036], 1.102, UNTIMED),
         # No reset has what another one did not need.
-        ([0.5, 0.0, 0.0, 0.103], 1.101, "it computed for 0.10 s while nothing was timed"),
+        ([0.5, 0.0, 0.0, 0.103], 1.101, UNTIMED),
     ],
 )
 def test_work_while_nothing_is_timed_is_in_the_start(drives, threads, resets, seconds, fault):
@@ -528,7 +507,7 @@ def cpu(monkeypatch):
         monkeypatch.setattr(drive, "now", lambda: clock.time)
         monkeypatch.setattr(drive, "pause", pause)
         clock.read_cpu_seconds, clock.list_helpers = lambda: clock.cpu, list
-        clock.read_faults, clock.read_delay = lambda: 0, lambda: 0.0
+        clock.read_delay = lambda: 0.0
         return clock
 
     return fix

@@ -23,15 +23,12 @@ from bench.worker import exchange, machine
 from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.measure import now
 
-MAX_NOTED = 1e9  # seconds: a record holds no more
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a command took."""
 
     elapsed: float  # by the parent's clock, hand-over included
-    noted: float  # an epoch's seconds by the worker's clock; 0 where that is no time
     cpu_seconds: float  # of the worker and what it has started, from outside
     work_seconds: float  # such ones as ``Worker.read_work_seconds`` counts
     params: NDArray[np.float32]  # a copy of what the exchange held when the worker answered
@@ -143,10 +140,8 @@ class Worker(Child):
         params = self.exchange.params.copy()
         cpu = max(0.0, self.family.read_cpu_seconds() - cpu)
         labels = self.exchange.labels.copy()
-        noted = float(self.exchange.seconds[0])  # whatever the worker has written there
         return Reply(
             elapsed=end - begin,
-            noted=noted if 0 <= noted <= MAX_NOTED else 0.0,
             cpu_seconds=cpu,
             work_seconds=max(0.0, self.read_work_seconds() - work),
             params=params,

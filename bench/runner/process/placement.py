@@ -124,11 +124,6 @@ class Family:
         ended = sum(_read_ended_cpu_seconds(process) for process in (self.leader, *helpers))
         return leader_seconds + ended + sum(map(read_cpu_seconds, helpers))
 
-    def read_faults(self) -> int:
-        """Return the page faults of the worker until now: proc_pid_stat(5), minflt and majflt."""
-        fields = _read_stat(self.leader)
-        return int(fields[7]) + int(fields[9]) if fields else 0
-
     def list_members(self) -> list[int]:
         """Return the ids of the worker and its helpers."""
         return [self.leader, *self.list_helpers()]
