@@ -70,7 +70,7 @@ HANGS = 2
 
 def compare_commands(terms: Terms, options: CommandOptions) -> FinishedComparison[CommandPlan]:
     """Measure two versions, record and judge them. Raises UserError."""
-    documents, refusal, ending = "", None, Ending()
+    unrelated, refusal, ending = "", None, Ending()
     with prepare_commands(terms, options) as (plan, sides):
         pairs, folder = CommandPairs(plan, sides), terms.choose_folder(plan)
         is_open = options.metric in {AUTO, INSTRUCTIONS}
@@ -79,14 +79,14 @@ def compare_commands(terms: Terms, options: CommandOptions) -> FinishedCompariso
                 with ending, hold_host_lock(terms.progress):
                     measure_processes(pairs, folder, terms.progress, is_open=is_open)
                 refusal = None if ending.status else pairs.find_rewritten()
-            except proof.DocumentsOnly as only:
-                documents = str(only)
+            except proof.Unrelated as names:
+                unrelated = str(names)
     plan = pairs.command_plan
-    measured = pairs.measured if sides and not documents else None
+    measured = pairs.measured if sides and not unrelated else None
     result = terms.settle(make_command_result(plan, measured))
     result = replace(result, refusal=refusal)
-    if documents:
-        reason = f"only documentation differs: {documents}"
+    if unrelated:
+        reason = f"the command runs nothing that differs: {unrelated}"
         result = replace(result, reason=reason, allow_nothing=True)
     return FinishedComparison(result, plan, folder, ending.status)
 
@@ -118,7 +118,7 @@ def measure_processes(
 
     First each side runs once, uncounted. folder: a new one, for the records. is_open: whether the
     metric follows from what the first processes do. The caller has the host's lock. Raises
-    UserError, and ``DocumentsOnly``, before anything is recorded.
+    UserError, and ``Unrelated``, before anything is recorded.
     """
     progress(f"{pairs.name}: first a process of each side, which shows what it runs")
     if pairs.prove() and is_open:
@@ -257,8 +257,8 @@ class CommandPairs:
     def prove(self) -> bool:
         """Run each side once; return whether both succeeded, and so showed that the change runs.
 
-        The budget begins here. Raises UserError if no process ran what differs, and
-        ``DocumentsOnly``.
+        The budget begins here. Raises UserError if nothing shows that what differs is run, and
+        ``Unrelated``.
         """
         self.end = now() + self.command_plan.budget
         changed = [path for side in self._sides.values() for path in side.changed]
@@ -274,7 +274,8 @@ class CommandPairs:
                 break
         if self.faults:
             return False
-        proof.check_run(changed, seen, folders)
+        own = [folder for side in self._sides.values() for folder in side.list_own()]
+        proof.check_run(changed, seen, folders, own)
         return True
 
     def measure(self, number: int) -> bool:

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from bench.errors import UserError
 from bench.records.files import hash_file
@@ -26,11 +26,11 @@ from bench.regression.versions import git
 BYTECODE = "PYTHONPYCACHEPREFIX"  # names the folder: see ``cmdline`` in Python's documentation
 _LONG_AGO = 1_000_000_000  # nanoseconds since 1970
 MAX_NAMES = 3
+SITE = "site-packages"
 _COMPILED = {".so", ".dylib", ".pyd"}
 _SOURCES = {".c", ".cc", ".cpp", ".cxx", ".cu", ".f", ".f90", ".go", ".h", ".hpp"}
 _SOURCES |= {".pxd", ".pxi", ".pyx", ".rs", ".zig"}
 _CODE = {".py", *_COMPILED, *_SOURCES}  # a process that only reads it as text has not run it
-_DOCUMENTS = {".adoc", ".cff", ".gif", ".jpg", ".md", ".png", ".rst", ".svg"}
 
 Snapshot = Mapping[Path, tuple[int, str]]  # the change time and the hash of each file
 
@@ -113,15 +113,20 @@ def set_back(paths: Iterable[Path]) -> None:
                 os.utime(twin, ns=(_LONG_AGO, twin.stat().st_mtime_ns))
 
 
-class DocumentsOnly(Exception):  # noqa: N818 - no error: nothing has to be measured
-    """Only documentation differs between the sides, and the command did not read it."""
+class Unrelated(Exception):  # noqa: N818 - no error: nothing has to be measured
+    """The command ran code of its side, and read nothing that differs between the sides."""
 
 
-def check_run(paths: Sequence[Path], seen: Collection[Path], bytecode: Collection[Path]) -> None:
-    """Raise UserError if no process ran any of these files, and ``DocumentsOnly``.
+def check_run(
+    paths: Sequence[Path],
+    seen: Collection[Path],
+    bytecode: Collection[Path],
+    own: Collection[Path],
+) -> None:
+    """Raise UserError if nothing shows which of these files processes ran, and ``Unrelated``.
 
     seen: what processes had as their script, or in their memory. bytecode: the folders in which
-    they left what they compiled.
+    they left what they compiled. own: the folders of both sides' code.
     """
     # Of each module the path without suffixes: pytest and each Python have their own.
     modules = {
@@ -132,30 +137,50 @@ def check_run(paths: Sequence[Path], seen: Collection[Path], bytecode: Collectio
     if not paths or any(_was_run(path, seen, modules) for path in paths):
         return
     code = [path for path in paths if path.suffix in _CODE or path.is_dir()]
-    if not code and any(map(_was_opened, paths)):
+    is_opened = any(_was_opened(twin) for path in paths for twin in _list_twins(path))
+    if not code and is_opened:
         return
-    names = list(dict.fromkeys(path.name for path in code or paths))
-    text = ", ".join(names[:MAX_NAMES])
-    text += f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    if all(is_document(path.relative_to(git.find_top(path.parent))) for path in paths):
-        raise DocumentsOnly(text)
+    ran = {*seen, *modules}
+    others = {file for file in ran if not any(_is_own(file, folder) for folder in own)}
+    copy = next((file for path in code for file in others if _is_copy(file, path)), None)
+    # What a compiler or git has to bring here may be missing, or be that of an earlier build.
+    is_built = any(path.suffix in _SOURCES or path.is_dir() > path.is_symlink() for path in code)
+    is_python = any(path.suffix == ".py" for path in code)
+    if ran > others and not (is_opened or is_built or copy or (is_python and not modules)):
+        raise Unrelated(list_names(paths))
     remedy = "--install, --prepare"
     if any(path.is_dir() and not path.is_symlink() for path in code):
         remedy = "--prepare 'git submodule update --init'"
+    text = list_names(code or paths) + (f", but {copy}" if copy else "")
     raise UserError(
-        f"no process of the command ran what differs between the two sides: {text}. If it runs the "
-        "same code on both, name a command that runs the change, or build it on each side "
+        f"no process of the command ran what differs between the two sides: {text}. If it "
+        "runs the same code on both, name a command that runs the change, or build it on each side "
         f"({remedy}). If not, add --allow same-code"
     )
 
 
-def is_document(path: PurePath) -> bool:
-    """Return whether no process can import this file of a checkout, given relative to its top."""
-    if path.suffix in _CODE:
-        return False
-    is_notice = not path.suffix and path.name.isupper()  # LICENSE, AUTHORS
-    hidden = path.parts[0].startswith(".")
-    return hidden or is_notice or path.suffix in _DOCUMENTS or path.parts[0] in {"doc", "docs"}
+def list_names(paths: Sequence[Path]) -> str:
+    """Return the names of the first files, and how many others there are."""
+    names = list(dict.fromkeys(path.name for path in paths))
+    text = ", ".join(names[:MAX_NAMES])
+    return f"{text} and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else text
+
+
+def _is_own(file: Path, folder: Path) -> bool:
+    """Return whether a file is of a folder, and not of an environment in it."""
+    return file.is_relative_to(folder) and SITE not in file.relative_to(folder).parts
+
+
+def _is_copy(file: Path, path: Path) -> bool:
+    """Return whether a file that ran has the import path of another one, of a checkout."""
+    folder = path.parent
+    while (folder / "__init__.py").exists():
+        folder = folder.parent
+    if folder == path.parent:  # a module without a package, or of one without a file
+        folder = folder.parent
+    stems = [Path(one.parent, one.name.partition(".")[0]).parts for one in (file, path)]
+    inner = stems[1][len(folder.parts) :]
+    return stems[0][-len(inner) :] == inner or stems[0][-2:] == (SITE, inner[-1])
 
 
 def _was_run(path: Path, seen: Collection[Path], modules: Collection[Path]) -> bool:

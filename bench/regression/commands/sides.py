@@ -70,6 +70,12 @@ class CommandSide:
     changed: Sequence[Path] = ()  # what differs from the other side, if it must be run
     snapshot: Snapshot = field(default_factory=dict)  # of its files before anything ran
 
+    def list_own(self) -> list[Path]:
+        """Return the folders of its code: the checkout, and what pip has installed of it."""
+        site = find_site(self.variables.get("PATH", os.defpath)) if self.isolated else None
+        installed = [site / name for name in git.list_modules(self.folder)] if site else []
+        return [git.find_top(self.folder), *installed]
+
 
 def parse_side(text: str) -> Version:
     """Return the revision, folder or working tree that a text names. Raises UserError."""

@@ -11,11 +11,10 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.commands.proof import (
-    DocumentsOnly,
+    Unrelated,
     check_run,
     find_changed,
     find_rewritten,
-    is_document,
     keep_access_times,
     set_back,
     take_snapshot,
@@ -76,8 +75,8 @@ def ran(sides, tmp_path):
             outcome = command.finish()
         assert outcome.status == "ok", outcome.reason
         try:
-            check_run(changed, outcome.seen, [bytecode])
-        except (UserError, DocumentsOnly) as fault:
+            check_run(changed, outcome.seen, [bytecode], sides)
+        except (UserError, Unrelated) as fault:
             return f"{type(fault).__name__}: {fault}"
         return None
 
@@ -173,30 +172,33 @@ def test_compiled_module_must_be_in_memory(sides, ran):
     assert ran(sys.executable, "-c", wait) is None
 
 
-def test_documentation_that_is_not_read_is_nothing_to_measure(sides, ran):
-    (sides[1] / "new.txt").rename(sides[1] / "NEWS.md")
+@pytest.mark.parametrize("name", ["NEWS.md", "job.toml", "tests.py", "Makefile", "core.c"])
+def test_what_the_command_does_not_read_is_unrelated(sides, ran, name):
+    (sides[1] / "new.txt").rename(sides[1] / name)
     for folder in sides:
         (folder / "pkg" / "lib.py").write_text("")
-    (sides[0] / "NEWS.md").write_text("old")
-    assert ran("true") == "DocumentsOnly: NEWS.md"
-    assert ran("cat", "NEWS.md") is None
+    (sides[0] / name).write_text("old")
+    # A compiler may have to read it first.
+    kind = "UserError: no process" if name == "core.c" else "Unrelated: "
+    assert ran(sys.executable, "same.py").startswith(kind)
+    assert "UserError" in ran(sys.executable, "-B", "same.py") or not name.endswith(".py")
+    assert "UserError" in ran("true")  # which runs nothing of either side
+    if name != "core.c" and not name.endswith(".py"):
+        assert ran("cat", name) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("README.md", True),
-        ("LICENSE", True),
-        (".github/workflows/tests.yml", True),
-        ("docs/index.txt", True),
-        ("docs/conf.py", False),
-        ("pkg/grammar.txt", False),
-        ("Makefile", False),
-        (".hidden.py", False),
-    ],
-)
-def test_document(name, expected):
-    assert is_document(Path(name)) is expected
+@pytest.mark.parametrize("package", [True, False])
+def test_changed_module_that_was_imported_from_elsewhere_is_refused(sides, ran, tmp_path, package):
+    elsewhere = tmp_path / "site-packages" / "pkg"
+    elsewhere.mkdir(parents=True)
+    for folder in (*sides, elsewhere.parent):
+        if package:
+            (folder / "pkg" / "__init__.py").write_text("")
+    (elsewhere / "lib.py").write_text("NUMBER = 2")
+    (sides[1] / "new.txt").unlink()
+    command = f"import sys; sys.path[:0] = ['{elsewhere.parent}']; import same"
+    assert f"lib.py, but {elsewhere}/lib" in ran(sys.executable, "-c", command)
+    assert ran(sys.executable, "-c", "import same") is None
 
 
 def test_file_that_gets_other_contents_is_rewritten(sides):
