@@ -9,7 +9,12 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.regression.commands.workflow import describe_job, measure_job, write_workflow
+from bench.regression.commands.workflow import (
+    MARGIN,
+    describe_job,
+    measure_job,
+    write_workflow,
+)
 from bench.regression.versions import git
 
 
@@ -46,6 +51,7 @@ def init(
             f"{job.path} is not written: HEAD was not shown to equal itself, so a gate of "
             f"{budget:g} s would fail. {remedy}"
             if remedy
-            else f"{job.path} is written. Replace OWNER and COMMIT with those of this suite."
+            else f"{job.path} is written; its budget is {MARGIN} times what the pairs took. "
+            "Replace OWNER and COMMIT with those of this suite."
         )
     pairs.finish(replace(comparison, stopped=status))
