@@ -51,8 +51,8 @@ MORE_THREADS = 0.1
 SETTLE_SECONDS = 0.5
 STEP_SECONDS = 0.002
 WATCH_SECONDS = 1.0
-# CPU seconds of a trial between its timed commands, and of each reset of a model with our checks
-# after it, which are allowed beside them: rows of the suite need 0.7 ms a reset on the digits.
+# CPU seconds of a trial between its timed commands, and of each epoch, for the reset of a model and
+# our checks, which are allowed beside them: rows of the suite need 0.7 ms on the digits.
 MAX_UNTIMED, RESET_CPU = 0.1, 0.002
 IDLE_SHARE = 0.05
 
@@ -154,7 +154,7 @@ class Drive:
         self._count_untimed()
 
     def _count_untimed(self) -> None:
-        """Count what was computed while nothing was timed since the last time, above a reset's."""
+        """Count what was computed since the last epoch while nothing was timed, if it is much."""
         seen = self.worker.read_work_seconds() - self._begin_cpu - self._timed_cpu
         allowed = RESET_CPU * (self._workload.models or 1)
         self._untimed_cpu += max(0.0, seen - self._seen_cpu - allowed)
@@ -193,6 +193,7 @@ class Drive:
             else:
                 self._stretch_cpu.append(self.train(epoch).work_seconds)
                 self._timed_cpu += self._stretch_cpu[-1]
+                self._count_untimed()
         measurement = self.measurement
         measurement.stretch_epochs += len(epochs)
         if timed and epochs:
@@ -209,6 +210,7 @@ class Drive:
         while sum(measurement.warmup_seconds) < WARM_SECONDS[self.case.device]:
             epoch = Epoch("warm-up", 1 + len(measurement.warmup_seconds))
             measurement.warmup_seconds.append(self._subtract_ping(self.train(epoch)))
+            self._count_untimed()
             del self.evidence.params[epoch]
 
     def train_all(self, enough: float | None = None, *, kernel: bool = True) -> None:

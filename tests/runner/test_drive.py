@@ -432,6 +432,13 @@ def test_work_while_nothing_is_timed_is_in_the_start(drives, threads, resets, se
     assert of.judge_threads()[1] == fault
 
 
+def test_checks_after_the_epochs_that_warm_a_gpu_up_are_allowed(drives):
+    of = drives(epochs=2, device="gpu", t=[0.01], r=[0.0], c=[0.0015])
+    run(of, enough=0.0)
+    assert len(of.measurement.warmup_seconds) == 100
+    assert of.judge_threads()[1] is None
+
+
 def test_nothing_is_known_of_threads_where_there_is_no_cpu_clock(drives, monkeypatch):
     monkeypatch.setattr(drive.sys, "platform", "darwin")
     of = drives(epochs=1)
