@@ -190,6 +190,12 @@ class WorkerSession:
         guard.require_collector(self._collector)
         self._require_unchanged()
         self._note_framework_peak()
+        # A DataLoader's processes, for example. Python ends them where it exits, which we skip.
+        loaded = sys.modules.get("multiprocessing")
+        for child in loaded.active_children() if loaded else ():
+            if child.daemon:
+                child.terminate()
+                child.join()
 
     def _note_framework_peak(self) -> None:
         """Before the epoch on noise, or at the end of a process without one."""

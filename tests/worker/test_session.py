@@ -1,6 +1,8 @@
 """The commands of the parent, executed in this process on a trainer that records its calls."""
 
 import gc
+import multiprocessing
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -136,6 +138,14 @@ def spoil(array):
 def spoil_at(method, choose):
     """Return a hook that writes to an array of the trainer in this method."""
     return lambda trainer, name: spoil(choose(trainer)) if name == method else None
+
+
+def test_processes_that_python_ends_where_it_exits_have_ended(serve):
+    execute = serve()
+    helper = multiprocessing.Process(target=signal.pause, daemon=True)
+    helper.start()
+    execute(exchange.END)
+    assert helper.exitcode is not None
 
 
 INITIAL, RETURNED, RECEIVED = "the initial params", "params that it had returned", "the order"
