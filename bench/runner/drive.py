@@ -290,9 +290,10 @@ class Drive:
         """
         if not self._workload.predicts:
             return 0.0
-        images, _ = read_samples(self._data, self.case.samples, mapped=True)
         if part == "test":
             images, _ = read(self._data, "test", mapped=True)
+        else:
+            images, _ = read_samples(self._data, self.case.samples, mapped=True)
         first, second = images[indices[0]], images[indices[1]]
         work = self.worker.read_work_seconds()
         self.worker.exchange.write_averages(first, second)

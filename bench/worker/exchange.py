@@ -98,8 +98,7 @@ class Exchange:
     def write_averages(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> None:
         """Write averages of images (n, features), to be labelled.
 
-        In three passes, as a program makes its images: what is written once is not in a cache, and
-        on a Xeon NumPy labels it in 7 ms in place of 4.
+        In three passes, as a program makes its images: what is written once is not in a cache.
         """
         self.count[0] = len(first)
         part = self.images[: len(first)]

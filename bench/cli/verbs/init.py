@@ -9,12 +9,7 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.regression.commands.workflow import (
-    MARGIN,
-    describe_job,
-    measure_job,
-    write_workflow,
-)
+from bench.regression.commands.workflow import MARGIN, describe_job, measure_job, write_workflow
 from bench.regression.versions import git
 
 
@@ -48,8 +43,8 @@ def init(
         remedy = write_workflow(top, job, budget, comparison.result)
         status = (comparison.result.exit_status or 4) if remedy else 0
         print_line(
-            f"{job.path} is not written: HEAD was not shown to equal itself, so a gate of "
-            f"{budget:g} s would fail. {remedy}"
+            f"{job.path} is not written: {budget:g} s did not show that HEAD equals itself. "
+            f"{remedy}"
             if remedy
             else f"{job.path} is written; its budget is {MARGIN} times what the pairs took. "
             "Replace OWNER and COMMIT with those of this suite."

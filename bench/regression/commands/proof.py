@@ -144,12 +144,13 @@ def check_run(
     others = {file for file in ran if not any(_is_own(file, folder) for folder in own)}
     copy = next((file for path in code for file in others if _is_copy(file, path)), None)
     # What a compiler or git has to bring here may be missing, or be that of an earlier build.
-    is_built = any(path.suffix in _SOURCES or path.is_dir() > path.is_symlink() for path in code)
+    has_submodule = any(path.is_dir() and not path.is_symlink() for path in code)
+    is_built = has_submodule or any(path.suffix in _SOURCES for path in code)
     is_python = any(path.suffix == ".py" for path in code)
-    if ran > others and not (is_opened or is_built or copy or (is_python and not modules)):
+    if ran - others and not (is_opened or is_built or copy or (is_python and not modules)):
         raise Unrelated(list_names(paths))
     remedy = "--install, --prepare"
-    if any(path.is_dir() and not path.is_symlink() for path in code):
+    if has_submodule:
         remedy = "--prepare 'git submodule update --init'"
     text = list_names(code or paths) + (f", but {copy}" if copy else "")
     raise UserError(
