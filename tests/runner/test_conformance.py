@@ -196,7 +196,8 @@ def test_saboteur_is_rejected_with_its_reason(checker, check_once, request, monk
     case, place = case_of(name), PLACES.get(name, ())
     if place[:1] == ("fashion-mnist",):
         checker = request.getfixturevalue("full_checker")
-        # Many more timed epochs than honest ones, of which each may be drawn.
+    if place[:1] == ("fashion-mnist",) or name == "leaves_its_cores":
+        # Many more timed epochs than honest ones, of which each may be drawn, or looked at.
         monkeypatch.setattr(conformance, "TIMED_SECONDS", 60)
         monkeypatch.setattr(drive, "MAX_REPEATS", 30)
     if name != "claims_a_gpu":
