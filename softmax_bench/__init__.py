@@ -39,7 +39,7 @@ def gate(
     *,
     base: str,
     candidate: str = ".",
-    command: str | None = None,
+    command: str | Sequence[str] = (),
     pytest: str | None = None,
     metric: str = "auto",
     prepare: str = "",
@@ -55,8 +55,9 @@ def gate(
 ) -> "ComparisonResult":
     """Compare two versions of a command or of tests, as ``softmax-bench gate`` does.
 
-    The arguments are its options; additions: those of --with. budget: seconds. tolerance: a share.
-    threads: 0 for all. progress: gets each line that the command line shows on stderr.
+    The arguments are its options; command: one or several. additions: those of --with. budget:
+    seconds. tolerance: a share. threads: 0 for all. progress: gets each line that the command line
+    shows on stderr.
 
     Raises ``softmax_bench.UserError``, one line that says what to do, and KeyboardInterrupt after
     which what was measured is in the records.
@@ -78,7 +79,8 @@ def gate(
             allowed=allow,
             output=None if output is None else Path(output),
         )
-        chosen = CommandOptions(command, pytest, metric, prepare, threads, tuple(harness))
+        commands = (command,) if isinstance(command, str) else tuple(command)
+        chosen = CommandOptions(commands, pytest, metric, prepare, threads, tuple(harness))
         return run_gate(terms, chosen)
 
 

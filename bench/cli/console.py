@@ -55,8 +55,8 @@ def format_table(content: Table, *, no_wrap: bool = False) -> RichTable:
     return table
 
 
-def print_comparison(comparison: ComparisonOutput, style: str) -> None:
-    """Print a comparison; in the formats for programs print nothing else."""
+def print_comparison(comparison: ComparisonOutput, style: str, *, rule: bool = True) -> None:
+    """Print a comparison; in the formats for programs print nothing else. rule: with its rule."""
     if style != "table":
         print(output.format_output(comparison, style), end="" if style == "markdown" else "\n")
         return
@@ -65,5 +65,7 @@ def print_comparison(comparison: ComparisonOutput, style: str) -> None:
     for table in comparison.tables:
         stdout.print("\n", format_table(table), sep="")
         print_line(table.note)
+    if rule and comparison.tables:
+        print_line(comparison.rule)
     for line in comparison.remarks:
         print_line(line)

@@ -254,10 +254,14 @@ Tolerance = Annotated[
     ),
 ]
 FailOn = Annotated[
-    Literal["slower", "undecided"],
+    Literal["slower", "undecided", "never"],
     verdict_option(
-        help="Exit with status 1 for a slower candidate only, or for an undecided case too.",
+        help="Exit with status 1 for a slower candidate only, for an undecided case too, or, where "
+        "a slowdown is wanted, for neither.",
     ),
+]
+Verbose = Annotated[
+    bool, verdict_option("--verbose", help="Print by which rule the verdicts are reached, too.")
 ]
 Output = Annotated[
     Path | None,
@@ -284,6 +288,15 @@ Command = Annotated[
         metavar="COMMAND",
         help="Measure this command, in the folder and the environment of each version; no shell "
         "reads it.",
+    ),
+]
+Commands = Annotated[
+    list[str] | None,
+    cases_option(
+        "--command",
+        metavar="COMMAND",
+        help="Measure this command, in the folder and the environment of each version; no shell "
+        "reads it. Repeat the option for several, which are judged together.",
     ),
 ]
 Pytest = Annotated[
@@ -381,7 +394,7 @@ Allow = Annotated[
     verdict_option(
         metavar="NAME,NAME,…",
         parser=parse_allowed,
-        help="Allow what else ends the comparison: both sides run the same code (same-code), the "
+        help="Allow what else ends the comparison: both sides are equal (same-code), the "
         "candidate lacks what the base has and --implementation does not name (missing), or "
         "nothing differs, or only one side has what is measured (nothing).",
     ),

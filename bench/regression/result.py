@@ -98,7 +98,7 @@ class ComparisonResult:
     cases: Sequence[CaseComparison]
     gated: Sequence[str] = ("epoch",)  # names of the judged metrics
     refusal: str | None = None  # why the two were not compared
-    fail_on: Collection[str] = ()  # verdicts with exit status 1 beside "slower" and "wrong"
+    fail_on: Collection[str] = ("slower",)  # verdicts with exit status 1 beside "wrong"
     allow_nothing: bool = False  # it passes where nothing differs, or only one side has it
     allow_missing: bool = True  # it passes although the candidate lacks what the baseline has
     parity: bool = True  # results were compared with the oracle's; those of commands are not
@@ -120,7 +120,7 @@ class ComparisonResult:
     def exit_status(self) -> int:
         """The exit status, the first that applies.
 
-        1: a case is slower or wrong, or has another verdict of ``fail_on``.
+        1: a case is wrong, or has a verdict of ``fail_on``.
         3: a case failed.
         4: the comparison was refused, a required case is missing or unavailable, the candidate
         lacks another one, unless ``allow_missing``, no case was timed, unless ``allow_nothing``, or
@@ -128,7 +128,7 @@ class ComparisonResult:
         0: otherwise.
         """
         verdicts = {case.verdict for case in self.cases}
-        if verdicts & {"slower", "wrong", *self.fail_on}:
+        if verdicts & {"wrong", *self.fail_on}:
             return 1
         if "failed" in verdicts:
             return 3

@@ -112,6 +112,21 @@ def test_chosen_metric_is_judged(commit, compared, option, job, numbers, metric)
     assert [judged["name"] for judged in case["metrics"]] == [metric]
 
 
+def test_several_commands_are_judged_together(commit, compared):
+    commit(first="echo [10]\n", second="echo [1]\n")
+    commit(first="echo [20]\n")
+    commands = ("--command=sh first", "--command=sh second", "--metric=json:0")
+    status, result = compared(*commands, "--tolerance=sh second=5%", ENOUGH)
+    assert (status, verdicts(result)) == (1, {"sh first": "slower", "sh second": "no change"})
+    assert [case["tolerance"] for case in result["cases"]] == [0.02, 0.05]
+    assert {len(record.values) for record in store.read_commands(Path("out"))} == {2}
+    plan = store.read_plan(Path("out") / "command.json", CommandPlan)
+    assert plan.ran == "1 of 1 changed files ran or were read: first"
+    commit(second="exit 7")
+    status, result = compared(*commands, "--output=failing", ENOUGH)
+    assert (status, {*verdicts(result).values()}) == (3, {"failed"})
+
+
 BENCH = """
 import clock
 
@@ -150,12 +165,16 @@ def test_harness_of_the_candidate_is_run_on_both_sides(commit, compared, called)
     assert (status, "--harness job" in err) == (2, True)
     status, result = compared(*options, "--harness=job", "--output=other")
     assert (status, verdicts(result)) == (1, {"json:0": "slower"})
+    page = called("gate", *GATE[1:3], *options, "--harness=job", "--output=ok", "--fail-on=never")
+    assert (page[0], "slower" in page[1]) == (0, True)
     commit(job="cat  number")
-    _, err = compared(*options, "--harness=job", "--output=none")
-    assert "equal files" in err
+    status, result = compared(*options, "--harness=job", "--output=none")
+    assert (status, result["reason"]) == (0, "the command runs nothing that differs: no file")
     assert compared(*options, "--output=edited")[0] == 0
-    notices = ["job differs" in called("report", name)[1] for name in ("other", "edited")]
-    assert notices == [False, True]
+    edited = [
+        "files ran or were read: job" in called("report", name)[1] for name in ("other", "edited")
+    ]
+    assert edited == [False, True]
 
 
 # ----- the records
@@ -174,7 +193,9 @@ def test_records_are_shown_again_and_loaded(commit, called, own_cache, monkeypat
     folder = Path(err.splitlines()[-1].removeprefix("records: "))
     assert folder.parent == (Path("results") if ours else own_cache / "results")
     assert (tmp_path / "results").exists() == ours
-    assert called("report", folder) == (0, out, "")
+    status, text, err = called("report", folder)
+    rules = [line for line in text.splitlines() if line not in out.splitlines()]
+    assert (status, err, len(rules), "is rejected at" in rules[0]) == (0, "", 1, True)
     assert "softmax_bench.load" in called("export", folder, "--format=pyperf")[2]
     (line,) = re.findall(r"^(frame\..*)\.plot\(\)$", page, re.MULTILINE)
     table = eval(line, {"frame": bench.load(folder)})
@@ -343,14 +364,34 @@ def test_interrupt_keeps_the_records_and_ends_the_command(
 # ----- what is refused
 
 
-@pytest.mark.parametrize("command", ["true", "sh -c 'cd elsewhere && sh job'"])
-def test_command_that_does_not_run_the_change_is_refused(commit, compared, repository, command):
-    (repository.folder / "elsewhere").mkdir()
-    commit(**{"job": "true\n", "elsewhere/job": "true\n"})
+def test_command_that_runs_nothing_of_its_side_is_refused(commit, compared):
+    commit(job="true\n")
     commit(job="sleep 9\n")
-    status, err = compared(f"--command={command}")
+    status, err = compared("--command=true")
     assert status == 2
-    assert "no process of the command ran what differs between the two sides: job. " in err
+    assert "the command ran nothing that differs: job. It ran no file of its side. " in err
+
+
+def test_change_that_the_command_does_not_run_passes_unmeasured(commit, compared, tmp_path):
+    commit(job="true\n", other="true\n")
+    commit(other="sleep 9\n")
+    status, result = compared("--command=sh job")
+    assert (status, result["cases"]) == (0, [])
+    assert result["reason"] == "the command runs nothing that differs: other"
+    commit()  # of the same files
+    assert compared("--command=sh job")[0] == 0
+    assert not (tmp_path / "out").exists()
+
+
+KEEPS = "[ -e kept ] || { i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; touch kept; }\n"
+
+
+def test_command_that_keeps_what_it_computed_is_refused(commit, compared):
+    for remark in ("", "# another version\n"):
+        commit(job=remark + KEEPS)
+    status, result = compared("--command=sh job", "--budget=1m")
+    assert (status, result["cases"]) == (4, [])
+    assert "it keeps results for the next" in result["refusal"]
 
 
 def test_changes_that_are_not_committed_are_named(commit, compared, repository):
@@ -397,6 +438,7 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--allow=same-code")
         (("gate", "--base=HEAD", "--command= "), "is empty"),
         (("gate", "--command=true"), "--base"),
         (("gate", "--base=nowhere", "--command=true"), "nowhere"),
+        (("gate", "--base=implementations", "--command=true"), "./implementations or refs/heads"),
         (("gate", "--base=own.py", "--command=true"), "own.py: gate compares git revisions"),
         (("gate", "--base=numpy==2.0.0", "--command=true"), "Use softmax-bench ab"),
         (("gate", "--base=HEAD", "--candidate=python", "--command=true"), "Use softmax-bench ab"),
@@ -406,8 +448,11 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--allow=same-code")
         (("bisect", "--good=HEAD", "--bad=HEAD", "--budget=soon"), "--budget"),
     ],
 )
-def test_impossible_comparison_is_refused_in_one_line(commit, refused, tmp_path, arguments, words):
+def test_impossible_comparison_is_refused_in_one_line(
+    commit, refused, repository, tmp_path, arguments, words
+):
     commit(**{"own.py": ""})
+    repository.git("branch", "implementations")
     (tmp_path / "earlier").mkdir()
     (tmp_path / "earlier" / "trials.jsonl").touch()
     assert words in refused(*arguments)
@@ -459,7 +504,7 @@ def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_pa
     assert (status, out.count("; failed; candidate: ")) == (1, 1)
     assert out.splitlines()[-1].startswith(f"first slower: {name}; slower; json:0 +")
     folders = sorted(path.parent.name for path in tmp_path.glob("out/*/command.json"))
-    assert folders == ["1", "2", "3", "4"]
+    assert folders == ["1", "3", "4"]  # the second step has the first commit's files
 
 
 def test_bisect_searches_a_range_older_than_its_benchmark(commit, called, repository):

@@ -1,9 +1,11 @@
 """``bench init`` in a scratch repository."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
@@ -117,7 +119,9 @@ def test_workflow_has_what_was_measured(
     assert line in out
     (path,) = (tmp_path / PLACE).iterdir()
     job = yaml.safe_load(path.read_text())["jobs"]["gate"]
-    assert job["steps"][-1]["with"] == {"budget": "180s", **inputs}  # 10 pairs of 6 s
+    given = job["steps"][-1]["with"]
+    assert "labels.*.name, 'slower-ok') && 'never' || 'slower' }}" in given.pop("fail-on")
+    assert given == {"budget": "180s", **inputs}  # 10 pairs of 6 s
     assert inputs.keys() <= ACTION["inputs"].keys()
     assert ("run" in job["steps"][-2]) == (files is PLAIN)
     assert job["timeout-minutes"] > 1
@@ -127,7 +131,8 @@ def test_workflow_has_what_was_measured(
     assert path in tmp_path.glob(cached)  # without any file, caching fails
     ((terms, options),) = verdict["options"]
     assert (terms.budget, terms.install) == (60, "install" in inputs)
-    assert (options.command, options.pytest) == (inputs.get("command"), inputs.get("pytest"))
+    commands = [inputs["command"]] if "command" in inputs else ()
+    assert (options.commands, options.pytest) == (commands, inputs.get("pytest"))
 
 
 @pytest.mark.parametrize(
@@ -192,6 +197,21 @@ def test_linters_of_workflows_accept_what_is_written(commit, called, verdict, tm
         zizmor = Path(sys.executable).with_name("zizmor")
         subprocess.run([zizmor, "--offline", "--persona=pedantic", path], check=True)
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://github.com/one/two.git", "one/two@0123"),
+        ("https://github.com/one/two", "one/two@0123"),
+        ("https://example.org/one/two", None),
+        ("file:///work", None),
+    ],
+)
+def test_action_is_that_from_which_the_suite_was_installed(monkeypatch, url, found):
+    text = json.dumps({"url": url, "vcs_info": {"vcs": "git", "commit_id": "0123"}})
+    monkeypatch.setattr(PathDistribution, "read_text", lambda *_: text)
+    assert workflow.find_action() == found
 
 
 @pytest.mark.full

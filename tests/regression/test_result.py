@@ -76,7 +76,8 @@ def status(verdicts, required="", **changes):
 )
 def test_exit_status_is_of_the_worst_verdict(verdicts, required, expected, strict):
     assert status(verdicts, required) == status(verdicts[::-1], required) == expected
-    assert status(verdicts, required, fail_on=("slower",)) == expected
+    acknowledged = status(verdicts.replace("s", "n"), required)
+    assert status(verdicts, required, fail_on=()) == acknowledged
     assert status(verdicts, required, fail_on=("slower", "undecided")) == strict
 
 

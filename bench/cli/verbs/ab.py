@@ -50,6 +50,7 @@ def ab(
         ),
     ] = None,
     fail_on: options.FailOn = "slower",
+    verbose: options.Verbose = False,
     allow: options.Allow = None,
     style: options.OutputFormat = "table",
     data: options.Data = None,
@@ -76,4 +77,4 @@ def ab(
             output=output,
         )
         comparison = compare_programs(terms, cases, options.join_names(gate))
-    pairs.finish(comparison, style)
+    pairs.finish(comparison, style, verbose=verbose)

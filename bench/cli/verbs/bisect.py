@@ -52,7 +52,9 @@ def bisect(
         additions=tuple(additions or ()),
         output=output,
     )
-    chosen = CommandOptions(command, pytest, metric, prepare, threads, tuple(harness or ()))
+    chosen = CommandOptions(
+        (command,) if command else (), pytest, metric, prepare, threads, tuple(harness or ())
+    )
     begin, steps = now(), list[Step]()
 
     def report(step: Step) -> None:
@@ -73,6 +75,8 @@ def bisect(
 
 def describe_step(step: Step) -> str:
     """Return the line of a commit that was compared or skipped."""
+    if step.case is None and not step.reason:
+        return f"{step.name}: the command runs nothing that differs"
     if step.case is None:
         return f"{step.name}: skipped: {step.reason}"
     return f"{step.name}; {step.case.verdict}; {describe_basis(step.case)}"

@@ -14,7 +14,7 @@ def gate(
     candidate: options.CandidateVersion = ".",
     install: options.Install = False,
     additions: options.Additions = None,
-    command: options.Command = None,
+    command: options.Commands = None,
     pytest: options.Pytest = None,
     metric: options.Metric = AUTO,
     prepare: options.Prepare = "",
@@ -23,6 +23,7 @@ def gate(
     budget: options.PairBudget = 180,
     tolerance: options.BenchmarkTolerances = None,
     fail_on: options.FailOn = "slower",
+    verbose: options.Verbose = False,
     allow: options.Allow = None,
     style: options.OutputFormat = "table",
     output: options.Output = None,
@@ -30,7 +31,7 @@ def gate(
     """Compare two versions of a command or of tests; exit with 1 if the candidate is slower."""
     tolerances = options.join_tolerances(tolerance)
     chosen = CommandOptions(
-        command,
+        tuple(command or ()),
         pytest,
         metric=metric,
         prepare=prepare,
@@ -53,4 +54,4 @@ def gate(
             output=output,
         )
         comparison = compare_commands(terms, chosen)
-    pairs.finish(comparison, style)
+    pairs.finish(comparison, style, verbose=verbose)

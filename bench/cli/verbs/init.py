@@ -9,7 +9,14 @@ from bench.cli import options
 from bench.cli.console import print_line, quote_command
 from bench.cli.verbs import pairs
 from bench.errors import UserError
-from bench.regression.commands.workflow import MARGIN, describe_job, measure_job, write_workflow
+from bench.regression.commands.workflow import (
+    LABEL,
+    MARGIN,
+    describe_job,
+    find_action,
+    measure_job,
+    write_workflow,
+)
 from bench.regression.versions import git
 
 
@@ -47,6 +54,7 @@ def init(
             f"{remedy}"
             if remedy
             else f"{job.path} is written; its budget is {MARGIN} times what the pairs took. "
-            "Replace OWNER and COMMIT with those of this suite."
+            f"{'' if find_action() else 'Replace OWNER and COMMIT with those of this suite. '}"
+            f"Make the label {LABEL}: with it a slowdown passes."
         )
     pairs.finish(replace(comparison, stopped=status))

@@ -26,9 +26,11 @@ def reporting() -> Iterator[Reporter]:
         yield report
 
 
-def finish(comparison: FinishedComparison[AnyPlan], style: str = "table") -> NoReturn:
+def finish(
+    comparison: FinishedComparison[AnyPlan], style: str = "table", *, verbose: bool = False
+) -> NoReturn:
     """Print a result, and where its records are; exit."""
-    print_comparison(build_output(comparison.result), style)
+    print_comparison(build_output(comparison.result), style, rule=verbose)
     if (comparison.folder / layout.TRIALS).exists():
         sys.stdout.flush()  # the folder comes last where both streams are one
         print_line(f"records: {comparison.folder}", stderr)

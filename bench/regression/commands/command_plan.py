@@ -15,6 +15,7 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     """The plan, as it is stored."""
 
     arguments: str  # the command, as a shell would take it
+    more: tuple[str, ...] = ()  # further commands, each of which is judged, too
     # A name in SAMPLERS, or json:KEY; TIME also where instructions are counted.
     metric: str = TIME  # in older plans also last-number
     chosen: str = ""  # why it is this one of TIME and CPU_TIME; empty if the user named it
@@ -23,7 +24,8 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
     prepare: str = ""  # a command that runs before each process, as a shell would take it
     loops: bool = False  # in older plans: the processes of a pair iterated in turn
     threads: Count
-    notice: str = ""  # what differs beside the code; empty if nothing does
+    notice: str = ""  # in older plans: what differs beside the code
+    ran: str = ""  # which files that differ ran; empty if nothing differs, or it was not seen
     # Of benchmarks, by names: the last one that fits holds.
     tolerances: dict[str, Share] = msgspec.field(default_factory=dict)
 
@@ -31,6 +33,11 @@ class CommandPlan(PairedPlan, frozen=True, kw_only=True):
         """Return the share below which a difference of a benchmark does not matter."""
         shares = [share for name, share in self.tolerances.items() if is_named(name, benchmark)]
         return [self.tolerance, *shares][-1]
+
+    @property
+    def commands(self) -> list[str]:
+        """All commands."""
+        return [self.arguments, *self.more]
 
     @property
     def sampler(self) -> Sampler:

@@ -69,7 +69,7 @@ def make_command_result(
         reason=reason.removeprefix("; "),
         created=plan.created,
         remarks=[
-            *filter(None, [plan.notice]),
+            *filter(None, [plan.ran, plan.notice]),
             *(f"--tolerance {name}: no benchmark has this name" for name in unused if names),
         ],
     )
@@ -84,7 +84,10 @@ def list_value_names(records: Iterable[CommandRecord]) -> list[str]:
 def judge_commands(
     plan: CommandPlan, records: Sequence[CommandRecord], looks: LookSchedule
 ) -> list[CaseComparison]:
-    """Judge every value that both sides have; name what one side lacks, and what failed."""
+    """Judge every value that both sides have; name what one side lacks, and what failed.
+
+    Of several commands, each value has the name of one.
+    """
     failures = list_failures(records)
     pairs = collect_pairs(records)
     names = list_value_names(records)
@@ -102,7 +105,7 @@ def judge_commands(
     seconds = [max(both) if sampler.together else sum(both) for both in lives]
     cases = []
     for name in names or [plan.metric]:
-        title = name if sampler.several and names else plan.arguments
+        title = name if (sampler.several or plan.more) and names else ", ".join(plan.commands)
         metric = judged.get(name)
         verdict: CaseVerdict = (metric.verdict if metric else None) or "undecided"
         missing = find_missing_side(name, records)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import cast
 
@@ -57,20 +58,25 @@ from bench.runner.host import machine
 from bench.runner.host.signals import Ending
 from bench.runner.lock import hold_host_lock
 from bench.runner.process import scratch
-from bench.runner.process.command import Command, CommandSpec
+from bench.runner.process.command import BYTECODE, Command, CommandSpec
 from bench.runner.process.outcome import Outcome, Result, describe_outcome
 from bench.worker.machine import list_usable_cores
 from bench.worker.measure import now
 
 # The share of a command that the start of Python takes, above which the result says so.
 START_SHARE = 0.1
+# On more cores than this a command is parallel: Python itself may start a second thread.
+PARALLEL = 1.2
+# A later process that computes less than this share of the first, less so many seconds, has what
+# that one kept.
+CACHED_SHARE, LEAST_CACHED = 0.5, 0.05
 # A process hangs if the end of the budget ends it after this many times as long as any before took.
 HANGS = 2
 
 
 def compare_commands(terms: Terms, options: CommandOptions) -> FinishedComparison[CommandPlan]:
     """Measure two versions, record and judge them. Raises UserError."""
-    unrelated, refusal, ending = "", None, Ending()
+    unrelated, ending = "", Ending()
     with prepare_commands(terms, options) as (plan, sides):
         pairs, folder = CommandPairs(plan, sides), terms.choose_folder(plan)
         is_open = options.metric in {AUTO, INSTRUCTIONS}
@@ -78,13 +84,17 @@ def compare_commands(terms: Terms, options: CommandOptions) -> FinishedCompariso
             try:
                 with ending, hold_host_lock(terms.progress):
                     measure_processes(pairs, folder, terms.progress, is_open=is_open)
-                refusal = None if ending.status else pairs.find_rewritten()
+                if not ending.status and not pairs.refusal:
+                    pairs.find_rewritten()
             except proof.Unrelated as names:
                 unrelated = str(names)
+        elif {plan.baseline.kind, plan.candidate.kind} == {"revision"}:
+            # Of one commit there is no change: the workflow names the wrong versions.
+            unrelated = "" if plan.baseline.commit == plan.candidate.commit else "no file"
     plan = pairs.command_plan
-    measured = pairs.measured if sides and not unrelated else None
+    measured = pairs.measured if folder.exists() else None
     result = terms.settle(make_command_result(plan, measured))
-    result = replace(result, refusal=refusal)
+    result = replace(result, refusal=pairs.refusal)
     if unrelated:
         reason = f"the command runs nothing that differs: {unrelated}"
         result = replace(result, reason=reason, allow_nothing=True)
@@ -123,6 +133,8 @@ def measure_processes(
     progress(f"{pairs.name}: first a process of each side, which shows what it runs")
     if pairs.prove() and is_open:
         choose_metric(pairs)
+    if pairs.refusal:
+        return
     counting = pairs.command_plan.counting
     if counting and not pairs.faults:
         check_budget(pairs, counting)
@@ -170,22 +182,24 @@ def choose_metric(pairs: "CommandPairs") -> None:
     """Let pairs judge CPU time if both sides compute for most of their time.
 
     Each side runs once more, which does not count: the first process of each has read cold files.
-    Time is judged with several threads, whose CPU time hides that they wait, and with a timer of
-    the user's own. The caller has the host's lock.
+    One that computes much less then is refused. Time is judged with several threads, whose CPU time
+    hides that they wait, and with a timer of the user's own. The caller has the host's lock.
     """
     plan = pairs.command_plan
     if plan.threads > 1 or TIMER in plan.arguments:
         return
-    least, outcomes = plan.sampler.computing, []
-    for side in (BASELINE, CANDIDATE):
-        outcome = pairs.run_once(side)
-        if outcome is None:
+    least, shares = plan.sampler.computing, list[float]()
+    for _ in range(2):  # other processes may have had the core
+        outcomes = pairs.run_both()
+        if not outcomes or pairs.find_cache(outcomes):
             return
-        outcomes.append(outcome)
-    share = min(outcome.computing for outcome in outcomes)
-    metric, chosen = CPU_TIME, f"both sides compute most of the time ({share:.0%})"
-    if share < least:
-        metric, chosen = TIME, f"a side computes for {share:.0%} of its time only"
+        computing = [outcome.computing for outcome in outcomes]
+        shares = [*map(max, computing, shares or computing)]
+        if min(shares) >= least:
+            break
+    metric, chosen = CPU_TIME, f"both sides compute most of the time ({min(shares):.0%})"
+    if min(shares) < least:
+        metric, chosen = TIME, f"a side computes for {min(shares):.0%} of its time only"
     else:
         python, *_ = shlex.split(plan.arguments)
         is_python = Path(python).name.startswith("python") and not plan.sampler.several
@@ -196,6 +210,11 @@ def choose_metric(pairs: "CommandPairs") -> None:
                 f"; the start of Python is {min(start, 1):.0%} of it, so a change of 5 % in the "
                 f"rest looks like {5 * max(0, 1 - start):.1f} % (--pytest leaves it out)"
             )
+        if pairs.parallel > PARALLEL:
+            chosen += (
+                f"; it would compute on {pairs.parallel:.1f} cores, and has one here. To judge the "
+                f"time on several, add --threads {math.ceil(pairs.parallel)}"
+            )
     pairs.follow(msgspec.structs.replace(plan, metric=metric, chosen=chosen))
 
 
@@ -203,9 +222,9 @@ class CommandPairs:
     """The pairs of a command. Its benchmarks, if it has several, are measured together."""
 
     def __init__(self, plan: CommandPlan, sides: Mapping[str, CommandSide]) -> None:
-        self.name = plan.arguments
+        self.name = ", ".join(plan.commands)
         self._sides = sides
-        self._arguments = shlex.split(plan.arguments)
+        self._commands = {text: shlex.split(text) for text in plan.commands}
         self._versions = {BASELINE: plan.baseline, CANDIDATE: plan.candidate}
         self._environments = {
             side: environments.make_environment(
@@ -227,8 +246,11 @@ class CommandPairs:
         self._looks: LookSchedule = ()
         # Of processes that failed before the first pair: the side, and how it ended.
         self.faults: list[tuple[str, Result]] = []
+        self.refusal: str | None = None  # why nothing is judged
         self.end = math.inf  # of the budget, on the monotonic clock
         self.cpu_seconds = 0.0  # of the first process of a side
+        self.parallel = 1.0  # on how many cores a first process has computed
+        self._first: list[Outcome] = []
         self._longest = 0.0  # seconds of a process that ended by itself
         self._seconds = 0.0  # of a pair
 
@@ -261,22 +283,57 @@ class CommandPairs:
         ``Unrelated``.
         """
         self.end = now() + self.command_plan.budget
-        changed = [path for side in self._sides.values() for path in side.changed]
-        proof.set_back(changed)
-        seen, folders = set[Path](), []
-        for name, side in self._sides.items():
-            folders.append(Path(side.variables[proof.BYTECODE]))
-            shutil.rmtree(folders[-1], ignore_errors=True)
-            if outcome := self.run_once(name):
-                seen |= outcome.seen
-                self.cpu_seconds = max(self.cpu_seconds, outcome.cpu_seconds)
-            elif now() >= self.end:
-                break
-        if self.faults:
+        sides = [*self._sides.values()]
+        proof.set_back([path for side in sides for path in side.changed])
+        self._first = self.run_both(is_first=True)
+        if not self._first:
             return False
-        own = [folder for side in self._sides.values() for folder in side.list_own()]
-        proof.check_run(changed, seen, folders, own)
+        self.cpu_seconds = max(outcome.cpu_seconds for outcome in self._first)
+        self.parallel = max(one.cpu_seconds / one.wall_seconds for one in self._first)
+        count, tops = len(self._commands), proof.find_tops([side.folder for side in sides])
+        outcomes = self._first[:count], self._first[count:]
+        ran = proof.check_runs([*map(CommandSide.describe, sides, tops, outcomes)])
+        self.follow(msgspec.structs.replace(self.command_plan, ran=ran))
         return True
+
+    def run_both(self, *, is_first: bool = False) -> list[Outcome]:
+        """Run each side once, uncounted; return its outcomes, the baseline's first.
+
+        Nothing if any failed. is_first: on all cores, and as if Python had compiled nothing yet.
+        """
+        outcomes = []
+        for side in self._sides:
+            if is_first:
+                shutil.rmtree(self._sides[side].variables[BYTECODE], ignore_errors=True)
+            for command in self._commands.values():
+                outcome = self.run_once(side, command, is_first=is_first)
+                if outcome is None and now() >= self.end:
+                    return []
+                outcomes += [outcome] if outcome else []
+        return outcomes if len(outcomes) == len(self._sides) * len(self._commands) else []
+
+    def find_cache(self, outcomes: Sequence[Outcome]) -> bool:
+        """Refuse a command whose first process computed what later ones find; return whether.
+
+        outcomes: of later processes of both sides. Python's own bytecode does not count.
+        """
+
+        def list_less(later: Sequence[Outcome]) -> list[str]:
+            return [
+                f"{first.cpu_seconds:.2g} s, and a later one {second.cpu_seconds:.2g} s"
+                for first, second in zip(self._first, later, strict=True)
+                if second.cpu_seconds < CACHED_SHARE * first.cpu_seconds - LEAST_CACHED
+            ]
+
+        if not list_less(outcomes):
+            return False
+        again = self.run_both(is_first=True)
+        if again and (less := list_less(again)):
+            self.refusal = (
+                f"the first process of a side computed for {less[0]}: it keeps results for the "
+                "next, so a slowdown of that work does not show. Clear them with --prepare"
+            )
+        return bool(self.refusal)
 
     def measure(self, number: int) -> bool:
         """Measure a pair; return whether both processes succeeded."""
@@ -289,17 +346,16 @@ class CommandPairs:
         self.alpha = self.command_plan.make_rule(tests).alpha_per_test
         return True
 
-    def find_rewritten(self) -> str | None:
-        """Record that a checkout was rewritten meanwhile; of other trees, return what is wrong."""
+    def find_rewritten(self) -> None:
+        """Record that a checkout was rewritten meanwhile; refuse that of other trees."""
         for side, version in self._versions.items():
             rewritten = proof.find_rewritten(self._sides[side].snapshot)
             names = ", ".join(path.name for path in rewritten[: proof.MAX_NAMES])
             if rewritten and version.kind != "revision":
-                return f"the tree changed while it was measured: {names}. Measure it again"
-            if rewritten:
+                self.refusal = f"{version.name} changed meanwhile: {names}. Measure it again"
+            elif rewritten:
                 reason = f"it writes into its own tree: {names}. Let it write somewhere else"
                 self._record(len(self._records), side, Result("failed", reason))
-        return None
 
     def save_looks(self, looks: LookSchedule) -> None:
         """Store the looks, which all benchmarks share."""
@@ -325,20 +381,25 @@ class CommandPairs:
 
     def _measure_pair(self, number: int) -> list[CommandRecord]:
         """Measure and record the two processes of a pair, one after the other or at once."""
-        order = order_sides()
-        records = []
+        order, last = order_sides(), [*self._commands][-1]
+        turns = [order] if self._sampler.together else [[side] for side in order]
+        results, records = dict[str, Result](), list[CommandRecord]()
         try:
-            for sides in [order] if self._sampler.together else [[side] for side in order]:
-                # What has ended is recorded before the next begins.
-                for side, result in self._run(sides):
-                    records.append(self._record(number, side, result))
+            for command, sides in product(self._commands, turns):
+                for side, result in self._run(command, sides):
+                    results[side] = result.follow(results.get(side))
+                    # What has ended is recorded before the next begins.
+                    if command == last or result.status != "ok":
+                        records.append(self._record(number, side, results[side]))
+                if any(record.status != "ok" for record in records):
+                    break
         except KeyboardInterrupt:
             for side in order[len(records) :]:
                 self._record(number, side, Result("interrupted"))
             raise
         return records
 
-    def _run(self, sides: Sequence[str]) -> Iterator[tuple[str, Result]]:
+    def _run(self, command: str, sides: Sequence[str]) -> Iterator[tuple[str, Result]]:
         """Yield the results of live processes: two of them take turns on the same cores."""
         with ExitStack() as stack:
             folders = {side: stack.enter_context(scratch.make_folder()) for side in sides}
@@ -350,30 +411,35 @@ class CommandPairs:
             before = machine.read_conditions()
             commands = {}
             for side, folder in folders.items():
-                spec = self._sampler.wrap(self._specify(side), folder)
+                spec = self._sampler.wrap(self._specify(side, self._commands[command]), folder)
                 commands[side] = stack.enter_context(Command(spec, folder))
             outcomes = {side: command.finish() for side, command in commands.items()}
             conditions = machine.compare_readings(before, machine.read_conditions())
             for side, outcome in outcomes.items():
-                result = self._read(side, outcome, folders[side])
+                result = self._read(command, side, outcome, folders[side])
                 yield side, result.add(started=started, conditions=conditions)
 
-    def run_once(self, side: str, arguments: Sequence[str] = ()) -> Outcome | None:
-        """Run a side once, uncounted, or other arguments there; return its outcome.
+    def run_once(
+        self, side: str, arguments: Sequence[str], *, is_first: bool = False
+    ) -> Outcome | None:
+        """Run a command on a side once, uncounted; return its outcome.
 
-        None if it failed: that of a side itself will be recorded.
+        None if it failed: that of a command that is measured will be recorded. is_first: see
+        ``run_both``.
         """
         sampler = find_sampler(CPU_TIME, pytest=self._sampler.several)
         with scratch.make_folder() as folder:
             if fault := self._prepare(side, folder):
                 self.faults.append((side, fault))
                 return None
-            spec = sampler.wrap(self._specify(side), folder)
-            spec = replace(spec, arguments=arguments or spec.arguments)
+            spec = self._specify(side, arguments)
+            is_measured = arguments in self._commands.values()
+            spec = sampler.wrap(spec, folder) if is_measured else spec
+            spec = replace(spec, cores=list_usable_cores()) if is_first else spec
             with Command(spec, folder, is_watched=True) as command:
                 outcome = command.finish()
         result = self._describe(side, outcome)
-        if result.status != "ok" and not arguments:
+        if result.status != "ok" and is_measured:
             self.faults.append((side, result))
         return outcome if result.status == "ok" else None
 
@@ -382,21 +448,20 @@ class CommandPairs:
         if not self.command_plan.prepare:
             return None
         arguments = shlex.split(self.command_plan.prepare)
-        spec = replace(self._specify(side), arguments=arguments)
-        with Command(spec, folder) as command:
+        with Command(self._specify(side, arguments), folder) as command:
             outcome = command.finish()
         if outcome.status == "ok":
             return None
         return Result(outcome.status, f"--prepare: {outcome.reason}")
 
-    def _specify(self, side: str) -> CommandSpec:
-        """Return what a process of a side runs; the end of the budget ends it."""
+    def _specify(self, side: str, arguments: Sequence[str]) -> CommandSpec:
+        """Return how a side runs a command; the end of the budget ends it."""
         cores = self._cores
         if self._sampler.apart:
             cores = list_usable_cores()[-2:]
             cores = cores[:1] if side == BASELINE else cores[-1:]
         return CommandSpec(
-            arguments=self._arguments,
+            arguments=arguments,
             folder=self._sides[side].folder,
             variables=self._sides[side].variables,
             cores=cores,
@@ -418,8 +483,8 @@ class CommandPairs:
             result = result.fail(f"{result.reason}. Install each side (--install)", outcome.status)
         return result
 
-    def _read(self, side: str, outcome: Outcome, folder: Path) -> Result:
-        """Return how a process ended, with its values if it succeeded."""
+    def _read(self, command: str, side: str, outcome: Outcome, folder: Path) -> Result:
+        """Return how a process of a command ended, with its values if it succeeded."""
         result = self._describe(side, outcome)
         if outcome.status != "ok":
             return result
@@ -427,6 +492,8 @@ class CommandPairs:
             values = self._sampler.read(outcome, folder)
         except ValueFault as fault:
             return result.fail(str(fault))
+        if self.command_plan.more:
+            values = dict.fromkeys([command], *values.values())
         return result.add(values=values)
 
     def _record(self, number: int, side: str, result: Result) -> CommandRecord:

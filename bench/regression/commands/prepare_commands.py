@@ -11,8 +11,9 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.regression.commands import proof
 from bench.regression.commands.command_plan import CommandPlan, split_arguments
+from bench.regression.commands.instructions import INSTRUCTIONS
 from bench.regression.commands.samplers import TIME, plan_metric
-from bench.regression.commands.sides import CommandSide, find_same_code, parse_side, prepare_side
+from bench.regression.commands.sides import CommandSide, parse_side, prepare_side
 from bench.regression.pairs.plan import BASELINE, CANDIDATE, Terms
 from bench.regression.result import Reporter
 from bench.regression.versions import git
@@ -23,9 +24,9 @@ from bench.worker.machine import list_usable_cores, resolve_threads
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """What is run on both sides: a command, or pytest with these arguments."""
+    """What is run on both sides: commands, or pytest with these arguments."""
 
-    command: str | None = None
+    commands: Sequence[str] = ()  # of several, each has its verdict
     pytest: str | None = None
     # AUTO is TIME until a process of each side has shown that it computes, and so is INSTRUCTIONS,
     # which are counted beside it. Others: see ``SAMPLERS``.
@@ -46,8 +47,7 @@ def prepare_commands(
     There are no sides if both versions are equal, unless that is allowed: then there is nothing to
     measure.
     """
-    same_code_ok = "same-code" in terms.allowed
-    arguments = read_arguments(options, is_installed=terms.install)
+    commands = read_commands(options, is_installed=terms.install)
     metric = plan_metric(options.metric, pytest=bool(options.pytest))
     threads = resolve_threads(options.threads, len(list_usable_cores()))
     versions = choose_versions(terms, pytest=bool(options.pytest))
@@ -58,9 +58,9 @@ def prepare_commands(
             f"{changes} changed file{plural} not measured, but {terms.candidate}. Name . for them"
         )
     sides: dict[str, CommandSide] = {}
-    notice = ""
     with ExitStack() as stack:
-        if same_code_ok or not are_equal(*versions):
+        must_differ = not are_equal(*versions)
+        if must_differ or "same-code" in terms.allowed:
             for name, version in zip((BASELINE, CANDIDATE), versions, strict=True):
                 sides[name] = stack.enter_context(prepare_side(version, terms.progress, terms.pip))
             if options.harness:
@@ -69,18 +69,15 @@ def prepare_commands(
                 name: dataclasses.replace(side, snapshot=proof.take_snapshot(side.folder))
                 for name, side in sides.items()
             }
-            if not same_code_ok:
-                if fault := find_same_code([*sides.values()], arguments):
-                    raise UserError(fault)
-                sides = watch_changes(sides, terms.progress, must_differ=bool(options.harness))
-            notice = compare_benchmarks(sides, arguments, pytest=bool(options.pytest))
-            if notice:
-                terms.progress(notice)
+            if must_differ:
+                sides = watch_changes(sides, terms.progress)
+            if sides:
+                check_files(sides, commands)
         plan = terms.make_plan(
             CommandPlan,
             *versions,
-            arguments=shlex.join(arguments),
-            notice=notice,
+            arguments=commands[0],
+            more=tuple(commands[1:]),
             pytest=bool(options.pytest),
             prepare=options.prepare,
             threads=threads,
@@ -116,42 +113,25 @@ def share_harness(
         copy(after, before)
 
 
-def compare_benchmarks(
-    sides: Mapping[str, CommandSide], arguments: Sequence[str], *, pytest: bool
-) -> str:
-    """Return a notice if what the command runs, its script or tests, differs between the sides.
-
-    Raises UserError for a file that only the candidate has.
-    """
-    before, after = sides[BASELINE].folder, sides[CANDIDATE].folder
-    names = [word.partition("::")[0] for word in " ".join(arguments).split()]
-    if pytest:
-        names = [name for name in names[3:] if (after / name).exists()]
-    else:
-        names = [name for name in names if (after / name).is_file()][:1]
-    for name in names:
-        if not (before / name).exists():
+def check_files(sides: Mapping[str, CommandSide], commands: Sequence[str]) -> None:
+    """Raise UserError for a file or folder that a command names and only the candidate has."""
+    files = [Path(name) for name in git.list_files(sides[CANDIDATE].folder, tracked=True)]
+    tracked = {path for file in files for path in (file, *file.parents)}
+    words = " ".join(word for command in commands for word in shlex.split(command)).split()
+    for name in [word.partition("::")[0] for word in words]:
+        if Path(name) in tracked and not (sides[BASELINE].folder / name).exists():
             raise UserError(
                 f"the base has no {name}, which the candidate has. To run it on both revisions, "
                 f"add --harness {name}"
             )
-    changed = {file for path in sides[CANDIDATE].changed for file in (path, *path.parents)}
-    edited = ", ".join(name for name in names if after / name in changed)
-    remedy = "so a difference may be its own. --harness takes the candidate's on both sides"
-    return f"{edited} differs between the two sides, {remedy}" if edited else ""
 
 
-def watch_changes(
-    sides: Mapping[str, CommandSide], progress: Reporter, *, must_differ: bool
-) -> dict[str, CommandSide]:
-    """Return the sides with the files that differ, of which a process must run one.
-
-    must_differ: nothing but files and software can make the sides differ. Raises UserError.
-    """
+def watch_changes(sides: Mapping[str, CommandSide], progress: Reporter) -> dict[str, CommandSide]:
+    """Return the sides with the files that differ, of which a process must run one; else none."""
     both = [*sides.values()]
     changed = proof.find_changed([side.folder for side in both], [side.variables for side in both])
-    if must_differ and not any(changed) and both[0].software == both[1].software:
-        raise UserError("both sides have equal files. Name others, or add --allow same-code")
+    if not any(changed) and both[0].software == both[1].software:
+        return {}
     if not proof.keep_access_times([*changed[0], *changed[1]]):
         progress("this file system keeps no access times: nothing shows that the change runs")
         return dict(sides)
@@ -161,19 +141,23 @@ def watch_changes(
     }
 
 
-def read_arguments(options: CommandOptions, *, is_installed: bool) -> list[str]:
-    """Return the command that is measured. Raises UserError for options that do not fit it.
+def read_commands(options: CommandOptions, *, is_installed: bool) -> list[str]:
+    """Return the commands that are measured. Raises UserError for options that do not fit them.
 
     is_installed: in its checkout Python would find the project without its compiled modules.
     """
-    if bool(options.command) == bool(options.pytest):
+    if bool(options.commands) == bool(options.pytest):
         raise UserError("give either --command or --pytest, which is what is measured")
     if options.prepare:
         split_arguments(options.prepare, "--prepare")
     if options.pytest:
         module = "-Pm" if is_installed else "-m"
-        return ["python", module, "pytest", *split_arguments(options.pytest, "--pytest")]
-    return split_arguments(str(options.command), "--command")
+        words = split_arguments(options.pytest, "--pytest")
+        return [shlex.join(["python", module, "pytest", *words])]
+    if len(options.commands) > 1 and options.metric == INSTRUCTIONS:
+        raise UserError("--metric instructions counts one --command. Give each a gate of its own")
+    commands = [shlex.join(split_arguments(text, "--command")) for text in options.commands]
+    return [*dict.fromkeys(commands)]
 
 
 def choose_versions(terms: Terms, *, pytest: bool) -> list[Version]:

@@ -18,14 +18,16 @@ class Step:
     """A commit that was compared with the first one."""
 
     name: str  # its hash and subject
-    case: CaseComparison | None = None  # the worst; None if it was skipped
+    case: CaseComparison | None = None  # the worst; None if it was skipped or runs nothing new
     reason: str = ""  # why it was skipped
 
     @property
     def is_slower(self) -> bool | None:
         """Whether it is slower than the first commit; None if that is not decided."""
         verdicts = {"slower": True, "faster": False, "no change": False}
-        return verdicts.get(self.case.verdict) if self.case else None
+        if self.case is None:
+            return None if self.reason else False
+        return verdicts.get(self.case.verdict)
 
 
 def search_commits(
@@ -53,13 +55,9 @@ def search_commits(
         nonlocal options, slow
         commit, name = commits[number]
         output = terms.output / str(len(steps) + 1) if terms.output else None
-        # When a slowdown was seen, a step that runs the same code as the first one is not slower.
-        allowed = ["same-code"] if slow else []
         try:
             with open_progress() as progress:
-                given = replace(
-                    terms, candidate=commit, progress=progress, allowed=allowed, output=output
-                )
+                given = replace(terms, candidate=commit, progress=progress, output=output)
                 comparison = compare_commands(given, options)
         except UserError as error:
             if not slow:

@@ -1,6 +1,8 @@
 """Measure what a gate detects in a project, and write its workflow, as ``bench init`` does."""
 
 import ast
+import importlib.metadata
+import json
 import math
 import re
 import shlex
@@ -42,7 +44,9 @@ _BUILD_MINUTES = 20
 # The actions are pinned as in .github/workflows, which a test compares.
 _TEMPLATE = """\
 name: {name}
-on: pull_request
+on:
+  pull_request:
+    types: [opened, reopened, synchronize, labeled, unlabeled]
 permissions: {{}}
 concurrency:
   group: ${{{{ github.workflow }}}}-${{{{ github.ref }}}}
@@ -64,9 +68,15 @@ jobs:
           python-version: "{python}"
           cache: pip
           cache-dependency-path: .github/workflows/*
-{install}      - uses: OWNER/softmax-bench@COMMIT
+{install}      - uses: {action}
         with:
+          # A slowdown that is wanted passes with the label {label}; the table still shows it.
+          fail-on: >-
+            ${{{{ contains(github.event.pull_request.labels.*.name, '{label}')
+            && 'never' || 'slower' }}}}
 {inputs}"""
+LABEL = "slower-ok"
+UNKNOWN = "OWNER/softmax-bench@COMMIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +147,22 @@ class GateJob:
             depth=0 if self.is_built else 2,  # a build may take its version from a tag
             python=".".join(map(str, sys.version_info[:2])),
             install="" if self.is_built or not packages else step,
+            action=find_action() or UNKNOWN,
+            label=LABEL,
             inputs=indent(inputs, 10 * " "),
         )
+
+
+def find_action() -> str | None:
+    """Return the action of this suite, if pip has installed it from a commit on GitHub.
+
+    Source: https://packaging.python.org/en/latest/specifications/direct-url/
+    """
+    text = importlib.metadata.distribution("softmax-bench").read_text("direct_url.json") or "{}"
+    origin = json.loads(text)
+    name = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(\.git)?/?", origin.get("url", ""))
+    commit = origin.get("vcs_info", {}).get("commit_id")
+    return f"{name[1]}@{commit}" if name and commit else None
 
 
 def describe_job(top: Path, folder: Path, command: str | None) -> GateJob:
@@ -235,7 +259,7 @@ def measure_job(
         allowed=["same-code"],
     )
     options = CommandOptions(
-        command=job.arguments if job.kind == "command" else None,
+        commands=[job.arguments] if job.kind == "command" else (),
         pytest=job.arguments if job.kind == "pytest" else None,
         metric=AUTO,
         harness=job.harness,

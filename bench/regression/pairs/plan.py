@@ -1,10 +1,10 @@
 """The plan that all comparisons in pairs have in common, and what the user asks of one."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -35,6 +35,13 @@ class PairedPlan(BasePlan, frozen=True, kw_only=True):
         return Rule(self.tolerance, self.alpha, family=max(1, tests))
 
 
+FailOn = Literal["slower", "undecided", "never"]
+FAILING: Mapping[FailOn, Sequence[CaseVerdict]] = {
+    "slower": ("slower",),
+    "undecided": ("slower", "undecided"),
+    "never": (),
+}
+
 AnyPlan = TypeVar("AnyPlan", bound=PairedPlan)
 
 
@@ -51,7 +58,7 @@ class Terms:
     install: bool = False  # see ``resolve_versions``, and additions
     additions: tuple[str, ...] = ()
     allowed: Collection[str] = ()  # "same-code", "missing", "nothing": what fails it otherwise
-    fail_on: CaseVerdict = "slower"  # see ``ComparisonResult``
+    fail_on: FailOn = "slower"
     output: Path | None = None  # the folder of the records; None for a new one
     pip: PipOptions = field(default_factory=read_options)
 
@@ -92,7 +99,7 @@ class Terms:
         """Return a result with what else fails it, and what does not."""
         return replace(
             result,
-            fail_on=(self.fail_on,),
+            fail_on=FAILING[self.fail_on],
             allow_missing="missing" in self.allowed,
             allow_nothing="nothing" in self.allowed,
         )

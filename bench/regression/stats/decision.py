@@ -53,8 +53,9 @@ def estimate_more_pairs(ratio: Interval, pairs: int, rule: Rule) -> int | None:
     """Return about how many more pairs would decide_metric; None if that cannot be estimated.
 
     With enough pairs, half the interval is as wide as the distance from the estimate to what it
-    must exclude: 1 for an estimate beyond the tolerance, the tolerance for one within it. With too
-    few pairs for any rejection, return those missing until unanimous pairs can reject.
+    must exclude: 1 for an estimate beyond the tolerance, the tolerance for one within it; if it is
+    so already, more pairs are no remedy that can be estimated. With too few pairs for any
+    rejection, return those missing until unanimous pairs can reject.
     """
     if ratio.high is None:
         return max(1, count_fewest_pairs(rule.alpha_per_test) - pairs)
@@ -63,4 +64,5 @@ def estimate_more_pairs(ratio: Interval, pairs: int, rule: Rule) -> int | None:
     half = math.log(ratio.high / ratio.mean)
     if distance <= 0 or half <= 0:
         return None
-    return max(1, math.ceil(pairs * (half / distance) ** 2) - pairs)
+    more = math.ceil(pairs * (half / distance) ** 2) - pairs
+    return more if more > 0 else None

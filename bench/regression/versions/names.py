@@ -48,6 +48,10 @@ def parse_version(text: str, check: Callable[[str], object] = lambda _: None) ->
     """
     text = text.strip()
     if text and (version := _find_file(text)):
+        if version.kind == "folder" and "/" not in text and _is_revision(text):
+            raise UserError(
+                f"{text} is a folder and a revision. Name it ./{text} or refs/heads/{text}"
+            )
         return version
     if re.search(r"://|\.whl(\s|$)", text):
         is_wheel = text.endswith(".whl") and Path(text).is_file()  # its path may have spaces
@@ -68,6 +72,13 @@ def parse_version(text: str, check: Callable[[str], object] = lambda _: None) ->
     except (importlib.metadata.PackageNotFoundError, ValueError):
         raise git.make_unknown_revision_error(text) from None
     raise _ask_for_release(text)
+
+
+def _is_revision(text: str) -> bool:
+    try:
+        return git.find_commit(text) is not None
+    except UserError:  # no repository, no revision
+        return False
 
 
 def _find_file(text: str) -> Version | None:

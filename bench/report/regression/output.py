@@ -48,6 +48,7 @@ class ComparisonOutput:
     annotations: Sequence[Annotation]
     document: Mapping[str, Any]  # of the JSON format
     opening: Sequence[str] = ()  # lines before the tables
+    rule: str = ""  # by which verdicts are reached
 
 
 def format_output(output: ComparisonOutput, style: str) -> str:
@@ -67,6 +68,7 @@ def format_output(output: ComparisonOutput, style: str) -> str:
         note = f"\n{escape(table.note)}\n" if table.note else ""
         parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
     if output.tables:
+        parts += [f"{escape(output.rule)}\n"] if output.rule else []
         parts.append("</details>\n")
     parts += [f"- {escape(line)}" for line in output.remarks]
     page = "\n".join(parts).strip() + "\n"

@@ -62,12 +62,15 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
         annotations,
         build_document(result),
         opening,
+        _describe_rule(result) if table_list else "",
     )
 
 
 def write_heading(result: ComparisonResult) -> Heading:
     """Return the worst verdict, of how many cases it is, and which of them differs most."""
     sign = "❌" if result.exit_status else "✅"
+    if not result.exit_status and "slower" in {case.verdict for case in result.cases}:
+        sign = "⚠️ acknowledged:"
     if result.refusal:
         return Heading(f"{sign} not compared")
     cases = [case for case in result.ordered_cases if not _is_passed_over(case, result)]
@@ -156,25 +159,30 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
         for line in lines
     ]
     title = f"{result.candidate.label} compared with {result.baseline.label}"
-    return tables.tabulate_lines(title, lines, 2, _describe_rule(result))
+    return tables.tabulate_lines(title, lines, 2, _count_verdicts(result))
 
 
-def _describe_rule(result: ComparisonResult) -> str:
+def _count_verdicts(result: ComparisonResult) -> str:
+    """Return how many cases have each verdict, and of what."""
     counts = Counter(map(name_verdict, result.ordered_cases))
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     plural = "s" if len(result.cases) != 1 else ""
-    rule = result.rule
     statistics = {metric.statistic for case in result.cases for metric in case.metrics[:1]}
-    is_memory = {metric.unit for case in result.cases for metric in case.metrics} == {"bytes"}
-    worse, increase = ("More memory", "increase") if is_memory else ("Slower", "slowdown")
     which = " or ".join(sorted(filter(None, statistics)))
     return (
         f"{len(result.cases)} case{plural}: {verdicts}. Judged: "
         f"{f'{which} ' if which else ''}{' and '.join(result.gated)}"
-        f"{f', because {result.reason}' if result.reason else ''}. "
-        f'{worse}: the hypothesis "no {increase}" is rejected at '
-        f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
-        f"{100 * rule.tolerance:g} %."
+        f"{f', because {result.reason}' if result.reason else ''}."
+    )
+
+
+def _describe_rule(result: ComparisonResult) -> str:
+    is_memory = {metric.unit for case in result.cases for metric in case.metrics} == {"bytes"}
+    worse, increase = ("More memory", "increase") if is_memory else ("Slower", "slowdown")
+    rule = result.rule
+    return (
+        f'{worse}: the hypothesis "no {increase}" is rejected at {100 * rule.alpha:g} % for '
+        f"{rule.family} judged together, and the estimate is above {100 * rule.tolerance:g} %."
     )
 
 

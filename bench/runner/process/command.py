@@ -1,6 +1,7 @@
 """Run a command of a user's own as a process: its time, its output and its end."""
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from bench.runner.process.session import Child, leaders, read_schedstat
 
 # Between two looks at the processes of a command; a Python takes longer to start.
 LOOK_SECONDS = 0.005
+BYTECODE = "PYTHONPYCACHEPREFIX"  # names the folder: see ``cmdline`` in Python's documentation
 _INTERPRETERS = ("python", "pypy", "sh", "bash", "dash", "zsh", "ksh", "perl", "ruby", "node")
 
 
@@ -43,7 +45,8 @@ class Command(Child):
         super().__init__(scratch, spec.timeout, spec.cores)
         self._spec = spec
         self._family = Family()
-        self._watcher = Watcher(self._family) if is_watched else None
+        bytecode = spec.variables.get(BYTECODE)
+        self._watcher = Watcher(self._family, bytecode) if is_watched else None
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
@@ -71,7 +74,7 @@ class Command(Child):
             # It may end before it is looked at.
             program, *arguments = spec.arguments
             program = shutil.which(program, path=spec.variables.get("PATH")) or program
-            self._watcher.seen |= find_script([program, *arguments], spec.folder)
+            self._watcher.look_at([program, *arguments], spec.folder, spec.variables)
             self._watcher.start()
 
     def finish(self) -> Outcome:
@@ -79,10 +82,10 @@ class Command(Child):
         session = self.session
         session.wait()
         queue = read_schedstat(f"/proc/{session.process.pid}/schedstat")
-        seen: frozenset[Path] = frozenset()
+        seen, is_hidden = frozenset[Path](), False
         if self._watcher:
             queue = max(queue, self._watcher.stop())
-            seen = frozenset(self._watcher.seen)
+            seen, is_hidden = frozenset(self._watcher.seen), self._watcher.is_hidden
         process_exit, seconds = self._end(self._stderr)
         if self._watcher and process_exit.exceeded_seconds is None:  # it has run alone
             process_exit = replace(
@@ -99,28 +102,45 @@ class Command(Child):
             reason = f"{reason}: {join_lines(lines[-1])}"
         usage = session.usage
         cpu = usage["ru_utime"] + usage["ru_stime"]
-        return Outcome(status, reason, {}, stderr, seconds, cpu, output, queue, usage, seen)
+        return Outcome(
+            status, reason, {}, stderr, seconds, cpu, output, queue, usage, seen, is_hidden
+        )
 
 
 class Watcher(threading.Thread):
     """Looks at the processes of a command until it is stopped: what they run, how they wait.
 
-    seen: the scripts that are in their arguments, and the files in their memory.
+    seen: the scripts that are in their arguments, and the files in their memory. is_hidden: whether
+    one is a Python that leaves no bytecode where ``BYTECODE`` says.
     """
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, bytecode: str | None) -> None:
         super().__init__(daemon=True)
-        self._family = family
+        self._family, self._bytecode = family, bytecode
         self._stopped = threading.Event()
         self._queues: dict[str, float] = {}
         self.seen: set[Path] = set()
+        self.is_hidden = False
 
     def run(self) -> None:
         """Look again and again."""
         while not self._stopped.wait(LOOK_SECONDS):
             for process in self._family.list_members():
                 self._queues |= read_queues(process)
-                self.seen |= read_script(process) | list_mapped(process)
+                self.seen |= list_mapped(process)
+                with suppress(OSError, ValueError):  # it has just ended
+                    self.look_at(*read_start(process))
+
+    def look_at(self, words: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
+        """See what a process has begun with. Raises ValueError without a word."""
+        scripts, flags = find_script(words)
+        if "/" not in scripts[0]:  # it was found on PATH
+            scripts = scripts[1:]
+        self.seen |= {(folder / script).resolve() for script in scripts}
+        if Path(words[0]).name.startswith(("python", "pypy")):
+            leaves_none = "PYTHONDONTWRITEBYTECODE" in variables or {*"BEI"} & {*flags}
+            if leaves_none or variables.get(BYTECODE) != self._bytecode:
+                self.is_hidden = True
 
     def stop(self) -> float:
         """Stop; return the seconds for which all threads seen have waited for a core."""
@@ -130,21 +150,24 @@ class Watcher(threading.Thread):
         return sum(self._queues.values())
 
 
-def read_script(process: int) -> set[Path]:
-    """Return the program and script of a process: proc_pid_cmdline(5)."""
-    with suppress(OSError, ValueError):  # it has just ended
-        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[:-1]
-        return find_script([*map(os.fsdecode, words)], Path(f"/proc/{process}/cwd").readlink())
-    return set()
+def read_start(process: int) -> tuple[list[str], Path, dict[str, str]]:
+    """Return the arguments of a process, its folder and its variables: proc_pid_cmdline(5).
+
+    Raises OSError.
+    """
+    files = (Path(f"/proc/{process}/{name}").read_bytes() for name in ("cmdline", "environ"))
+    words, texts = ([*map(os.fsdecode, file.split(b"\0")[:-1])] for file in files)
+    variables = {name: value for name, _, value in (text.partition("=") for text in texts)}
+    return words, Path(f"/proc/{process}/cwd").readlink(), variables
 
 
-def find_script(words: Sequence[str], folder: Path) -> set[Path]:
-    """Return the program of a command; of an interpreter also the script that it runs.
+def find_script(words: Sequence[str]) -> tuple[list[str], str]:
+    """Return the program of a command; of an interpreter also the script that it runs, and flags.
 
     Raises ValueError without a word.
     """
     program, *arguments = words
-    scripts = [program]
+    scripts, flags = [program], ""
     if Path(program).name.startswith(_INTERPRETERS):
         rest = iter(arguments)
         for word in rest:
@@ -153,9 +176,12 @@ def find_script(words: Sequence[str], folder: Path) -> set[Path]:
             elif not word.startswith("-"):
                 scripts.append(word)
                 break
-            elif word[1:2] in {"c", "m"}:  # what follows are arguments
-                break
-    return {(folder / word).resolve() for word in scripts}
+            elif not word.startswith(("--", "-W", "-X")):
+                flag = re.split("[cm]", word, maxsplit=1)[0]
+                flags += flag
+                if flag != word:  # what follows are arguments
+                    break
+    return scripts, flags
 
 
 def list_mapped(process: int) -> set[Path]:

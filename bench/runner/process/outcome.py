@@ -60,6 +60,7 @@ class Outcome:
     usage: Mapping[str, float] = field(default_factory=dict)
     # The scripts that a watched command ran, and the files that it had in its memory.
     seen: frozenset[Path] = frozenset()
+    is_hidden: bool = False  # a Python among its processes left no bytecode where we look
 
     @property
     def computing(self) -> float:
@@ -83,6 +84,15 @@ class Result:
             name: getattr(part, name) for name in names if name in TrialRecord.__struct_fields__
         }
         return replace(self, others={**self.others, **values, **fields})
+
+    def follow(self, before: "Result | None") -> "Result":
+        """Return the result of two commands of which one has ended before."""
+        if before is None:
+            return self
+        old, new = Document(before.others), Document(self.others)
+        seconds = sum(one.get("wall_seconds") or 0.0 for one in (old, new))
+        values = {**old.get("values", {}), **new.get("values", {})}
+        return self.add(values=values, wall_seconds=seconds)
 
     def fail(self, reason: str, status: str = "failed") -> "Result":
         """Return the result with another end."""

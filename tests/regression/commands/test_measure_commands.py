@@ -113,7 +113,8 @@ STARTS = (
     [
         ([0.95, 0.9, 0.05], "cpu-time", COMPUTES),
         ([0.95, 0.9, 0.38], "cpu-time", f"{COMPUTES}; {STARTS}"),
-        ([0.95, 0.5], "time", "a side computes for 50% of its time only"),
+        ([0.95, 0.5, 0.6, 0.4], "time", "a side computes for 50% of its time only"),
+        ([0.95, 0.5, 0.6, 0.9, 0.05], "cpu-time", COMPUTES),  # other processes had the core
         ([0.6, 0.7], "cpu-time", "both sides compute most of the time (60%)"),  # of pytest
         ([0.95, None], "time", ""),  # it fails, and the first pair says why
     ],
@@ -123,8 +124,9 @@ def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, 
     monkeypatch.setattr(
         CommandPairs,
         "run_once",
-        lambda *_: (share := next(left)) and Outcome("ok", None, {}, "", 1, share),
+        lambda *_, **__: (share := next(left)) and Outcome("ok", None, {}, "", 1, share),
     )
+    monkeypatch.setattr(CommandPairs, "find_cache", lambda *_: False)
     pairs = CommandPairs(command_plan(pytest=chosen.endswith("(60%)")), sides)
     choose_metric(pairs)
     plan = pairs.command_plan
@@ -142,10 +144,8 @@ def test_time_is_judged_where_processor_time_would_hide_something(sides, changes
 
 
 def test_share_of_computing_is_that_of_a_process(sides):
-    outcomes = []
-    for script in ("sleep 0.3", "exit 3"):
-        plan = command_plan(arguments=f"sh -c '{script}'")
-        outcomes.append(CommandPairs(plan, sides).run_once("base"))
+    pairs = CommandPairs(command_plan(), sides)
+    outcomes = [pairs.run_once("base", ["sh", "-c", script]) for script in ("sleep 0.3", "exit 3")]
     assert 0 <= outcomes[0].computing < 0.9
     assert outcomes[1] is None
 
