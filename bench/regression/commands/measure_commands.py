@@ -92,7 +92,7 @@ def compare_commands(terms: Terms, options: CommandOptions) -> FinishedCompariso
             # Of one commit there is no change: the workflow names the wrong versions.
             unrelated = "" if plan.baseline.commit == plan.candidate.commit else "no file"
     plan = pairs.command_plan
-    measured = pairs.measured if folder.exists() else None
+    measured = pairs.measured if (folder / COMMAND_PLAN).exists() else None
     result = terms.settle(make_command_result(plan, measured))
     result = replace(result, refusal=pairs.refusal)
     if unrelated:

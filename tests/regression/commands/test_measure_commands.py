@@ -133,6 +133,17 @@ def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, 
     assert (plan.metric, plan.chosen, next(left, "none left")) == (metric, chosen, "none left")
 
 
+def test_parallel_command_is_said_to_have_one_core(sides, monkeypatch):
+    outcome = Outcome("ok", None, {}, "", 1, 0.9)
+    monkeypatch.setattr(CommandPairs, "run_once", lambda *_, **__: outcome)
+    monkeypatch.setattr(CommandPairs, "find_cache", lambda *_: False)
+    pairs = CommandPairs(command_plan(arguments="sh job"), sides)
+    pairs.parallel = 1.9
+    choose_metric(pairs)
+    assert "on 1.9 cores, and has one here. To judge" in pairs.command_plan.chosen
+    assert pairs.command_plan.chosen.endswith("add --threads 2")
+
+
 @pytest.mark.parametrize(
     "changes", [{"threads": 2}, {"arguments": "python -m pytest --benchmark-timer=clock.now"}]
 )
