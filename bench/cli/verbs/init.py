@@ -11,6 +11,7 @@ from bench.cli.verbs import pairs
 from bench.errors import UserError
 from bench.regression.commands.workflow import (
     LABEL,
+    LEAST_BUDGET,
     MARGIN,
     describe_job,
     find_action,
@@ -53,7 +54,8 @@ def init(
             f"{job.path} is not written: {budget:g} s did not show that HEAD equals itself. "
             f"{remedy}"
             if remedy
-            else f"{job.path} is written; its budget is {MARGIN} times what the pairs took. "
+            else f"{job.path} is written; its budget is {MARGIN} times what the pairs took, or "
+            f"{LEAST_BUDGET} s. "
             f"{'' if find_action() else 'Replace OWNER and COMMIT with those of this suite. '}"
             f"Make the label {LABEL}: with it a slowdown passes."
         )
