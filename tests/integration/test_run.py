@@ -38,8 +38,9 @@ observations = []
 
 
 def observe():
-    written = (parent / "io").read_text().split()[3]
+    # First whether it sleeps: what it has written to wake us is counted when that call ends.
     status = dict(line.split(":", 1) for line in (parent / "status").read_text().splitlines())
+    written = (parent / "io").read_text().split()[3]
     sleeps = status["voluntary_ctxt_switches"].strip()
     return [status["State"].split()[0], written, sleeps, sorted(os.listdir())]
 

@@ -66,6 +66,12 @@ def read_log(folder):
     return (folder / "log").read_text()
 
 
+def read_logs(folder):
+    """Return what the command and all its jobs printed, for the message of a failure."""
+    logs = [folder / "log", *folder.glob("**/jobs/*/*_log.*")]
+    return "\n".join(path.read_text() for path in logs)
+
+
 def list_jobs(folder):
     return [path.name.partition("_")[0] for path in folder.glob("jobs/*/*_submitted.pkl")]
 
@@ -83,7 +89,7 @@ def test_jobs_outlive_the_command_and_the_same_one_reports_them(submit, tmp_path
     process = submit("--nodes=2")
     wait_until(lambda: measures() or process.poll() is not None)
     (tmp_path / "hang").unlink()
-    assert process.wait() == 0, read_log(tmp_path)
+    assert process.wait() == 0, read_logs(tmp_path)
     (study,) = (tmp_path / "results").iterdir()
     assert len(list_jobs(study)) == 2
     for name in ("1", "2"):
@@ -109,7 +115,7 @@ def test_preempted_job_goes_on_with_its_run(submit, tmp_path):
             one.send_signal(signal.SIGUSR2)
     wait_until(lambda: not task.is_running())
     (tmp_path / "hang").unlink()
-    assert process.wait() == 0, read_log(tmp_path)
+    assert process.wait() == 0, read_logs(tmp_path)
     assert_whole(folder)
     statuses = Counter(json.loads(line)["status"] for line in read_lines(folder))
     assert statuses == {"ok": 2, "interrupted": 1}
