@@ -50,7 +50,7 @@ from bench.analysis.summary import Row
 from bench.records.environments import list_versions
 from bench.records.store import read_run
 from bench.report.base import tables
-from bench.report.base.labels import EPOCHS, REMARKS
+from bench.report.base.labels import EPOCHS, REMARKS, format_time
 from bench.report.base.load import LoadedRun, load_runs
 from bench.report.base.numbers import (
     format_factor,
@@ -61,8 +61,8 @@ from bench.report.base.numbers import (
 )
 from bench.report.base.tables import Column
 from bench.report.charts.chart import make_specification, render_svg
+from bench.report.charts.expected import FORMS, LOOP, TUNED, chart_expected
 from bench.report.render.markdown import render_table
-from bench.report.sections.setting.runs import format_time
 from bench.report.write import write_report
 from implementations import IMPLEMENTATIONS
 
@@ -117,32 +117,6 @@ TWINS = (
     ("flax-nnx", "flax-nnx-cached", "nnx.cached_partial"),
     ("flax-nnx", "flax-nnx-functional", "the functional loop"),
 )
-# The programs of the first picture: one step a call, its step in a loop that the compiler sees, and
-# tuned ones.
-DOCUMENTED, LOOP, TUNED = "As documented", "With the loop compiled", "Tuned"
-FORMS = {
-    DOCUMENTED: {
-        "JAX": "jax",
-        "Keras on JAX": "keras-jax",
-        "PyTorch": "pytorch",
-        "TensorFlow": "tensorflow",
-        "scikit-learn's SGD": "sklearn-sgd",
-        "Keras on TensorFlow": "keras-tensorflow",
-        "Keras on PyTorch": "keras-torch",
-    },
-    LOOP: {
-        "JAX": "jax-plain-scan",
-        "TensorFlow": "tensorflow-plain-loop",
-        "PyTorch": "pytorch-ten-steps",
-    },
-    TUNED: {
-        "NumPy, by Numba": "numba",
-        "JAX": "jax-scan",
-        "TensorFlow": "tensorflow-loop",
-        "Keras on JAX": "keras-jax-scan",
-        "PyTorch": "pytorch-compiled",
-    },
-}
 LOOPS = {name: [own[name] for own in FORMS.values()] for name in FORMS[LOOP]}
 # Who chooses what, and the frameworks among which they choose; the first one has all.
 CHOICES = {
@@ -250,7 +224,8 @@ def load_processors() -> list[LoadedRun]:
         for name, run in zip(RUNS, runs, strict=True)
     ]
     folders = sorted(path.parent for path in figures.REFERENCE.glob("*/run.json"))
-    return known + load_runs(one for one in folders if read_run(one).preset == "share")
+    others = [one for one in folders if one.name not in {source.folder for source in RUNS.values()}]
+    return known + load_runs(one for one in others if read_run(one).preset == "share")
 
 
 def measure(name: str, options: Sequence[str]) -> None:
@@ -445,24 +420,26 @@ def claim(sentence: str, *, holds: bool) -> None:
 def find_order() -> Evidence:
     """Where an epoch of each framework is expected."""
     check_yardstick()
-    intervals, forms = read_expected(), FORMS.items()
-    published = [run for by_folder in expected.read_ratios().values() for run in by_folder.values()]
+    published = {
+        folder: run
+        for by_folder in expected.read_ratios().values()
+        for folder, run in by_folder.items()
+    }
     title = (
         "As documented, every framework is slower than NumPy; with its loop compiled it catches "
         "up, tuned it is ahead"
     )
+    subtitle = (
+        "an epoch in multiples of NumPy's, the line; grey: nine of ten new runs; dots: published "
+        "runs"
+    )
     return Evidence(
         {},
         (),
-        lambda: pictures.chart_expected(
-            {form: {name: intervals[one] for name, one in own.items()} for form, own in forms},
-            {
-                form: {
-                    name: [run[one] for run in published if one in run] for name, one in own.items()
-                }
-                for form, own in forms
-            },
+        lambda: pictures.finish(
+            chart_expected(read_expected(), published, title, subtitle, pictures.PLOT),
             title,
+            subtitle,
         ),
     )
 

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from bench.analysis.expected import Expected
 from bench.analysis.intervals import Interval
 from bench.report.base.labels import FAMILIES
 from bench.report.base.numbers import format_number, format_typical
@@ -15,7 +14,6 @@ from implementations import IMPLEMENTATIONS, MANY
 # A picture is at most 470 pixels wide with its names, and a phone shows it with 358.
 WIDTH, PLOT, LETTERS = 460, 230, 12
 GREY, ROW_HEIGHT = "#999999", 22
-TICKS = (0.2, 0.5, 1, 2, 5, 10, 20)  # of ratios to NumPy
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = PALETTE
 # One colour a family, in all pictures.
 FAMILY_COLOURS = {"JAX": BLUE, "PyTorch": VERMILION, "Keras": PURPLE, "TensorFlow": ORANGE}
@@ -116,51 +114,6 @@ def chart_dots(
         layers.insert(0, rule.encode(x=alt.X("value:Q", **x)))
     chart = alt.layer(*layers).properties(width=PLOT, height=ROW_HEIGHT * len(values))
     return finish(chart, title, subtitle)
-
-
-def chart_expected(
-    groups: Mapping[str, Mapping[str, Expected]],
-    runs: Mapping[str, Mapping[str, Sequence[float]]],
-    title: str,
-) -> Any:
-    """Draw a line for each program: where nine of ten new runs are expected, and a dot a run.
-
-    groups: by heading and name. runs: in the same way, the ratios of published runs to NumPy.
-    """
-    bounds = [end for own in groups.values() for one in own.values() for end in (one[0], one[2])]
-    x = make_log_channel(bounds)
-    panels = []
-    for heading, own in groups.items():
-        bars = [
-            {"name": name, "low": one.low, "high": one.high, "text": str(one)}
-            for name, one in own.items()
-        ]
-        dots = [{"name": name, "ratio": ratio} for name in own for ratio in runs[heading][name]]
-        is_last = heading == [*groups][-1]
-        x["axis"] = alt.Axis(values=TICKS, format="~g", grid=True, labels=is_last, ticks=is_last)
-        y = encode_rows(list(own), minExtent=125)
-        base = alt.Chart(alt.Data(values=bars)).encode(y=y)
-        one = alt.Chart(alt.Data(values=[{"value": 1}])).mark_rule(color="black")
-        points = alt.Chart(alt.Data(values=dots)).mark_point(filled=True, opacity=0.5, color=BLUE)
-        panels.append(
-            alt.layer(
-                base.mark_bar(height=14, color="#DDD").encode(x=alt.X("low:Q", **x), x2="high:Q"),
-                one.encode(x=alt.X("value:Q", **x)),
-                points.encode(y=y, x=alt.X("ratio:Q", **x)),
-                base.mark_text(align="left", dx=6, fontSize=LETTERS).encode(
-                    x=alt.value(PLOT), text="text:N"
-                ),
-            ).properties(
-                width=PLOT,
-                height=ROW_HEIGHT * len(own),
-                title=alt.TitleParams(heading, fontSize=LETTERS, anchor="start", offset=4),
-            )
-        )
-    subtitle = (
-        "an epoch in multiples of NumPy's, the line; grey: nine of ten new runs; dots: published "
-        "runs"
-    )
-    return finish(alt.vconcat(*panels, spacing=8), title, subtitle)
 
 
 def chart_twins(lines: Sequence[Line], title: str) -> Any:

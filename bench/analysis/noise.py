@@ -68,6 +68,11 @@ class Noise:
         return [cause.replace("%", " %") for cause in (*causes, *self.gpu_causes)]
 
     @property
+    def words(self) -> str:
+        """What disturbed the run, or that it was quiet; empty if neither is known."""
+        return "; ".join(self.causes) or ("" if self.others is None else "quiet")
+
+    @property
     def warning(self) -> str:
         """Say what disturbed the run, what follows, and what to do; empty if nothing did."""
         if not self.causes:

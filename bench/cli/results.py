@@ -32,6 +32,7 @@ from bench.report.sections.setting.runs import list_left_out
 from bench.report.sections.verdict import (
     NO_PROGRAM,
     describe_agreement,
+    describe_missing,
     list_answers,
     list_remarks,
 )
@@ -56,7 +57,9 @@ def print_report(folder: Path, *, draw: bool = True) -> LoadedRun:
         print_line(line)
     console.stdout.print()
     answers = list(list_answers(select_ranked(run.rows, run.workload))) or [NO_PROGRAM]
-    for sentence in (run.noise.warning, *answers, describe_agreement(run), *list_remarks(run)):
+    agreement, agrees = describe_agreement(run)
+    remarks = agreement if agrees else "", *list_remarks(run), describe_missing(run)
+    for sentence in (run.noise.warning, *answers, *remarks):
         if sentence:
             print_sentence(sentence)
     print_page(report, draw=draw)

@@ -19,7 +19,7 @@ from bench.regression.folder import read_comparison
 from bench.regression.pairs.judge import Measured
 from bench.regression.result import CASE_VERDICTS, TIMED, CaseComparison, ComparisonResult
 from bench.report.base import numbers
-from bench.report.base.labels import MAX_NAMES, name_machine, select_ranked
+from bench.report.base.labels import MAX_NAMES, select_ranked, shorten_machine
 from bench.report.base.load import load_by_machine
 from bench.report.base.parts import Picture
 from bench.report.charts.chart import draw_chart
@@ -180,11 +180,13 @@ def _read_run(folder: Path) -> Entry:
     first = describe_first(started)[0] if started else numbers.ABSENT
     times = {timing.name: numbers.format_typical(timing.seconds) for timing in time_epochs(rows)}
     epochs = [times.get(name, numbers.ABSENT) for name in ("pytorch", *KERAS)]
-    noise = "; ".join(run.noise.causes) or ("quiet" if run.noise.others is not None else "")
     cells = (f"with {run.env}: {first}" if run.env else first, epochs[0], " / ".join(epochs[1:]))
     return _make_entry(
         "run",
-        [numbers.keep_together(escape(cell)) for cell in (*cells, noise or numbers.ABSENT)],
+        [
+            numbers.keep_together(escape(cell))
+            for cell in (*cells, run.noise.words or numbers.ABSENT)
+        ],
         ", ".join(text for text, count in state.items() if count) or "complete",
         run.plan.created,
         [environment for part in parts for environment in part.environments.values()],
@@ -255,7 +257,7 @@ def _make_entry(
     kind: str, cells: Sequence[str], state: str, created: str, environments: Iterable[Environment]
 ) -> Entry:
     """Return an entry with the machines that measured it."""
-    machines = dict.fromkeys(name_machine(of.machine) for of in environments)
+    machines = dict.fromkeys(shorten_machine(of.machine) for of in environments)
     try:
         time = timestamps.parse_time(created)
     except UserError:

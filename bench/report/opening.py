@@ -18,6 +18,7 @@ from bench.records.layout import RUN_PLAN, TRIALS
 from bench.report.base import numbers
 from bench.report.base.labels import (
     EPOCHS,
+    format_time,
     label_case,
     list_workloads,
     name_machine,
@@ -28,17 +29,16 @@ from bench.report.base.labels import (
 )
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import JOINED, Picture
+from bench.report.charts.expected import USUAL, picture_expected
 from bench.report.charts.style import PALETTE, alt, make_log_axis, set_title, spread_labels
 from bench.report.sections.costs.many import write_crossovers
-from bench.report.sections.parity import describe_accuracy
-from bench.report.sections.setting.runs import format_time
 from bench.report.sections.verdict import (
     MARKS,
     SHOWN_EPOCHS,
     Timing,
     compare_timings,
-    describe_agreement,
     describe_first,
+    describe_missing,
     list_answers,
     list_remarks,
     sort_timings,
@@ -69,6 +69,7 @@ class Standing:
     # process, which has no start. Or the name of another quantity.
     key: str
     caption: str  # what the quantity is
+    sentence: str  # who is first
     heading: str  # of the values
     # Name, value, ratio to the first, and what a page computes other ratios of; the first on top.
     lines: Sequence[tuple[str, str, str, Interval]]
@@ -80,11 +81,13 @@ class Opening:
     """The first screen of a page."""
 
     title: str  # of the page
-    facts: Sequence[str]  # machine, date, suite, programs
+    facts: Sequence[str]  # machine, date, programs
     warning: str  # why the answers may not hold
-    remarks: Sequence[str]  # what was not measured
-    agreement: str  # whether all end with the same weights
     answers: Sequence[str]  # to what readers ask first
+    remarks: Sequence[str]  # what makes them uncertain
+    missing: str  # what was not measured
+    order: Picture | None  # epochs in multiples of NumPy's; None without any
+    details: Sequence[str]  # data, brackets, variables, suite
     command: str  # writes the page again, run beside the folder
     hashes: Mapping[str, str]  # SHA-256 of the files of the run by name
     # Of the comparable rows of the first workload; None and empty if none recorded its start.
@@ -102,9 +105,6 @@ def make_opening(run: LoadedRun) -> Opening:
     rows = select_comparable(softmax, softmax[0]) if softmax else []
     started = [row for row in rows if row.start.by_round]
     stretches = find_frontier(started)
-    agreement = describe_agreement(run)
-    if agreement and (accuracy := describe_accuracy(softmax)):
-        agreement = f"{agreement} {accuracy[:1].upper()}{accuracy[1:]}"
     answers = list(list_answers(ranked))
     models = list_models(run)
     if timings := time_epochs(select_ranked(run.rows, f"many-{max(models, default=0)}")):
@@ -123,9 +123,11 @@ def make_opening(run: LoadedRun) -> Opening:
         title=QUESTION.format(frameworks) if frameworks > 1 else PAGE_TITLE,
         facts=list_facts(run, ranked),
         warning=run.noise.warning,
-        remarks=list_remarks(run),
-        agreement=numbers.keep_together(agreement),
         answers=list(map(numbers.keep_together, answers)),
+        remarks=list_remarks(run),
+        missing=describe_missing(run),
+        order=next(iter(picture_expected([run])), None),
+        details=list_details(run, ranked),
         command=f"softmax-bench report {run.folder_name}",
         hashes={
             name: hash_file(file)
@@ -150,31 +152,33 @@ def list_models(run: LoadedRun) -> list[int]:
 
 
 def list_facts(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
-    """Return machine, date, data, how much was measured, and the version of the suite.
+    """Return machine, date and how much was measured, as plain text."""
+    machines = {name_machine(one.machine) for one in run.environments.values()}
+    facts = [" and ".join(sorted(machines)) or "no machine yet"]
+    facts.append(format_time(run.plan.created).partition(",")[0])
+    if rows:
+        counts = sorted({row.succeeded for row in rows})
+        processes = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        programs = "1 program" if len(rows) == 1 else f"{len(rows)} programs"
+        fresh = "fresh process" if counts == [1] else "fresh processes"
+        facts.append(f"{programs}, {processes} {fresh} each")
+    return facts
 
-    Plain text.
-    """
-    machines, suites, data = set[str](), set[str](), set[str]()
+
+def list_details(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
+    """Return data, variables, what brackets are, and the version of the suite, as plain text."""
+    suites, data = set[str](), set[str]()
     for environment in run.environments.values():
-        machines.add(name_machine(environment.machine))
         # The commit, or the version if it was no checkout.
         version = environment.suite.get("commit") or environment.suite.get("version")
         suites.add(f"softmax-bench {str(version)[:7]}")
         data.add(str(environment.data.get("name", "unknown data")))
-    facts = [" and ".join(sorted(machines)) or "no machine yet"]
-    facts.append(format_time(run.plan.created).partition(",")[0])
-    facts += sorted(DATA_NAMES.get(name, name) for name in data)
-    if rows:
-        counts = sorted({row.succeeded for row in rows})
-        processes = " or ".join(map(str, counts))
-        programs = "1 program" if len(rows) == 1 else f"{len(rows)} programs"
-        fresh = "fresh process" if counts == [1] else "fresh processes"
-        facts.append(f"{programs}, {processes} {fresh} each")
-    if any(row.epoch and row.epoch.low is not None for row in rows):
-        facts.append("in brackets: 95 % intervals")
+    details = sorted(DATA_NAMES.get(name, name) for name in data)
     if run.env:
-        facts.append(f"with {run.env}")
-    return [*facts, *sorted(suites)]
+        details.append(f"with {run.env}")
+    if any(row.epoch and row.epoch.low is not None for row in rows):
+        details.append("in brackets: 95 % intervals")
+    return [*details, *sorted(suites)]
 
 
 def list_trainings(run: LoadedRun, rows: Sequence[Row]) -> Iterator[Standing]:
@@ -262,12 +266,15 @@ def time_resets(rows: Iterable[Row], epochs: int) -> list[Timing]:
 
 def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
     """Return the standing of rows; see ``Standing``."""
-    first, *others = timings = sort_timings(timings)
+    first, *_ = timings = sort_timings(timings)
     if key == "memory":
-        scale, heading = 2.0**-20, "memory, MiB"
+        scale, unit, kind = 2.0**-20, "MiB", "memory"
+        said = describe_first(
+            timings, partial(numbers.format_interval, scale=scale, unit=unit), "much"
+        )
     else:
         scale, unit = numbers.choose_unit([timing.seconds for timing in timings])
-        heading = f"time, {unit}"
+        kind, said = "time", describe_first(timings)
     table = compare_timings(timings)
     lines = [
         (
@@ -278,8 +285,15 @@ def rank(timings: Sequence[Timing], key: str, caption: str) -> Standing:
         )
         for timing in timings
     ]
-    leaders = 1 + sum(not table.is_slower(timing.name, first.name) for timing in others)
-    return Standing(key, caption, heading, lines, leaders if leaders < len(timings) else 0)
+    leaders = 1 + len(first.find_rivals(timings))
+    return Standing(
+        key,
+        caption,
+        numbers.keep_together(f"{caption}: {''.join(said)}."),
+        f"{kind}, {unit}",
+        lines,
+        leaders if leaders < len(timings) else 0,
+    )
 
 
 def chart_frontier(rows: Sequence[Row], stretches: Sequence[Lead], epochs: int, title: str) -> Any:
@@ -308,7 +322,12 @@ def chart_frontier(rows: Sequence[Row], stretches: Sequence[Lead], epochs: int, 
     }
     labels = [
         {"name": name, "epochs": SHOWN_EPOCHS, "seconds": place, "leads": name in colours}
-        for name, place in spread_labels(ends, low, high, _HEIGHT)
+        for name, place in spread_labels(
+            {name: end for name, end in ends.items() if name in USUAL | colours.keys()},
+            low,
+            high,
+            _HEIGHT,
+        )
     ]
     lines, text = (
         alt.Chart(alt.Data(values=values)).encode(x=x, y=alt.Y("seconds:Q", **seconds))

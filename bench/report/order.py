@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.report.base.labels import list_workloads, select_ranked
+from bench.report.base.labels import list_workloads
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section
 from bench.report.render.markdown import escape
@@ -17,15 +17,13 @@ from bench.report.sections.costs.startup import describe_starts
 from bench.report.sections.costs.steps import describe_steps
 from bench.report.sections.costs.workload import describe_workload
 from bench.report.sections.parity import describe_parity
-from bench.report.sections.setting.machines import MAX_COLUMNS, describe_machines, refuse_column
+from bench.report.sections.setting.machines import describe_machines
 from bench.report.sections.setting.runs import (
     describe_environments,
     describe_faults,
-    describe_history,
     describe_noise,
     describe_runs,
     describe_textbook,
-    format_time,
     list_left_out,
 )
 
@@ -33,7 +31,7 @@ METHOD = "Method, noise, machine"
 
 
 def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
-    """Return Markdown paragraphs: what a run lacks, or a line for each of several runs."""
+    """Return Markdown paragraphs: what a run lacks, or how to read several runs."""
     if len(runs) == 1:
         (run,) = runs
         return [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
@@ -43,19 +41,7 @@ def describe_notes(runs: Sequence[LoadedRun]) -> list[str]:
         "decide whether something became slower: `softmax-bench ab` decides it for versions of "
         "programs, and `softmax-bench gate` for commands."
     )
-    lines = [escape(introduce(run)) for run in runs]
-    return [how_to_read, *(["\\\n".join(lines)] if len(runs) <= MAX_COLUMNS else [])]
-
-
-def introduce(run: LoadedRun) -> str:
-    """Say of a run in a few words where and when it was measured, how often, and how quietly."""
-    counts = sorted({row.succeeded for row in select_ranked(run.rows, run.workload)}) or [0]
-    rounds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    date = format_time(run.plan.created).partition(",")[0]
-    quiet = "" if run.noise.others is None else "quiet"
-    noise = "busy, so without a column" if refuse_column(run) else quiet
-    facts = run.name, date, f"{rounds} round{'' if rounds == '1' else 's'}", noise
-    return " · ".join(filter(None, facts))
+    return [how_to_read]
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
@@ -65,11 +51,11 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     sections to the reports of its runs. In that of one run the tables of the first workload and of
     many models are open, all others folded. output: the folder of the report.
     """
-    method = [describe_faults(runs), describe_noise(runs), describe_environments(runs)]
+    method = [describe_faults(runs), describe_noise(runs)]
     if len(runs) > 1:
         groups = {
             "Which one should I use?": [describe_machines(runs)],
-            "The machines": [describe_runs(runs, output), describe_history(runs)],
+            "The machines": [describe_runs(runs, output)],
             "Do they compute the same?": [describe_textbook(runs)],
             METHOD: method,
         }
@@ -94,7 +80,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
             ],
             "CPU against GPU": [describe_gpu(run)],
             "Predicting": [describe_predictions(run)],
-            METHOD: method,
+            METHOD: [*method, describe_environments(runs)],
         }
     return [
         replace(section, group=group, folded=not any(section is other for other in opened))

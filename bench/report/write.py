@@ -58,16 +58,19 @@ def write_report(
     draw = draw and can_draw()
     if opening:
         title = opening.title
-        lines = [opening.agreement, *opening.answers, *opening.remarks]
         warning = [f"**{markdown.escape(opening.warning)}**"] if opening.warning else []
-        facts = markdown.escape(" · ".join(opening.facts))
-        paragraphs = [facts, *notes, *warning, *map(markdown.escape, lines)]
+        order, picture = (
+            [f"![{markdown.escape(one.title)}]({name_file(one.name)})"] if one and draw else []
+            for one in (opening.order, opening.picture)
+        )
+        facts, details = (
+            markdown.escape(" · ".join(own)) for own in (opening.facts, opening.details)
+        )
+        answers, remarks = (map(markdown.escape, own) for own in (opening.answers, opening.remarks))
+        paragraphs = [facts, *warning, *answers, *order, *remarks, *notes, details, *picture]
     if draw:
         pictures = [picture for section in sections for picture in section.pictures]
-        if opening and opening.picture:
-            pictures.append(opening.picture)
-            file = name_file(opening.picture.name)
-            paragraphs.append(f"![{markdown.escape(opening.picture.title)}]({file})")
+        pictures += filter(None, [opening.order, opening.picture] if opening else [])
         charts = {picture.name: draw_chart(picture) for picture in pictures}
     table = csv.render_csv(rows)
     with report_write_errors(folder):
@@ -77,6 +80,7 @@ def write_report(
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
         name = "report.html" if draw else ""
         text = markdown.render_report(title, paragraphs, sections, charts, name)
+        text += f"\n{markdown.escape(opening.missing)}\n" if opening and opening.missing else ""
         write_file(folder / "report.md", text.encode())
         if draw:
             text = render_html(
@@ -141,7 +145,7 @@ def render_html(
         scripts=[html.read_part(name) for name in SCRIPTS],
         title=title,
         tab=" · ".join([*opening.facts[:2], title]) if opening else title,
-        summary=" ".join([opening.agreement, *opening.answers]).strip() if opening else "",
+        summary=" ".join(opening.answers) if opening else "",
         paragraphs=paragraphs,
         opening=opening,
         first=next((standing for standing in standings if standing.key == str(EPOCHS)), None),
@@ -176,7 +180,7 @@ def list_values(standing: Standing) -> list[Any]:
     lines = [
         [name, "" if trains else text, html.write_key(key)] for name, text, _, key in standing.lines
     ]
-    return [standing.heading, lines, standing.leaders, standing.caption]
+    return [standing.heading, lines, standing.leaders, standing.sentence]
 
 
 def list_choices(features: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:

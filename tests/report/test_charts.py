@@ -21,14 +21,15 @@ from bench.report.base.parts import Picture
 from bench.report.charts import images
 from bench.report.charts.chart import (
     NARROW,
+    PAGE,
     WIDE,
     adapt_svg,
     draw_chart,
     make_specification,
     render_svg,
 )
+from bench.report.charts.expected import chart_expected, picture_expected
 from bench.report.charts.style import choose_ticks
-from bench.report.sections.costs import workload
 from bench.report.sections.costs.many import chart_models
 from bench.report.sections.costs.scaling import chart_by_batch_size
 from bench.report.sections.costs.workload import chart_epochs
@@ -44,6 +45,9 @@ MODELS = summarize([*models(ODD, TEN), *models("b-processes", ONE)], HERE)
 CHARTS = {
     "epochs": lambda: chart_epochs([replace(row, roofline_seconds=0.004) for row in BOTH], ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
+    "expected": lambda: chart_expected(
+        {"jax": Expected(1, 2, 4, 9, 3)}, {ODD: {"jax": 2.0}}, ODD, ODD, 300, address=PAGE
+    ),
     "models": lambda: chart_models(measure_growth(MODELS), ODD),
 }
 
@@ -106,15 +110,24 @@ def test_each_row_has_a_tick_at_its_roofline():
     assert render_svg(specify(chart_epochs([probed[0], rows[1]], "t")))
 
 
-def test_grey_bars_are_where_runs_are_expected_by_this_ones_numpy(monkeypatch):
-    monkeypatch.setattr(workload, "read_expected", lambda: {"jax": Expected(1.5, 2, 4, 9, 3)})
-    names = ("numpy", 0.5), ("jax", 9.0), ("new", 1.0)
-    records = [one for name, time in names for one in trials(case(name, threads=1), time)]
-    rows = summarize(records, HERE)
-    bars = [point for point in read_points(chart_epochs(rows, "t")) if "least" in point]
-    assert bars == [{"name": "jax", "of": "jax · ", "least": 750, "most": 2000}]
-    for of, announced in ((rows, True), (summarize(records[1:], HERE), False)):
-        assert ("nine of ten" in str(specify(chart_epochs(of, "t")))) == announced
+def test_picture_has_a_dot_for_each_program_that_others_measured(load):
+    expected = {"jax": Expected(1.5, 2, 4, 9, 3), "jax-scan": Expected(0.2, 0.3, 0.4, 9, 3)}
+    chart = chart_expected(expected, {"x": {"jax": 4.4, "new": 2.0}}, "t", "", 100, address="//")
+    points = read_points(chart)
+    (bar,) = (point for point in points if "low" in point)
+    assert (bar["row"], bar["low"], bar["high"]) == ("As documented|JAX", 1.5, 4)
+    (dot,) = (point for point in points if "tip" in point)
+    assert dot["tip"].startswith("jax · x · 4.4 × NumPy · ")
+    (text,) = (point for point in points if "text" in point)
+    assert (text["text"], text["address"]) == ("4.4", "//jax")
+    inside = chart_expected(expected, {"x": {"jax": 2.0}}, "t", "", 100)
+    (other,) = (point for point in read_points(inside) if "tip" in point)
+    assert dot["colour"] != other["colour"]
+    several = {"Zen 4": {"jax": 2.0}, "Xeon, noon": {"jax": 3.0}, "Xeon, night": {"jax": 3.0}}
+    points = read_points(chart_expected(expected, several, "t", "", 100, by_machine=True))
+    assert [point["colour"] for point in points if "tip" in point] == ["Zen 4", "Xeon", "Xeon"]
+    assert [point["text"] for point in points if "text" in point] == ["1.5 to 4.0"]
+    assert picture_expected([load(*trials(case("numpy"), 0.5))]) == []
 
 
 def test_batch_sizes_have_the_measured_values():

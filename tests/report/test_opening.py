@@ -40,16 +40,17 @@ def test_opening_names_who_is_first_and_when_another_is(load):
     assert opening.facts == [
         "2-core Test CPU, 8 GiB",
         "2 Jan 2025",
-        "Fashion-MNIST",
         "2 programs, 6 fresh processes each",
+    ]
+    assert opening.details == [
+        "Fashion-MNIST",
         "in brackets: 95 % intervals",
         "softmax-bench abcdef",
     ]
-    assert opening.agreement.startswith("All 2 softmax programs end with the weights")
     assert [answer.replace("\u00a0", " ") for answer in opening.answers] == [
         "Five epochs from a cold start: early, 9.26 s [9.18, 9.34]; late takes 1.4 times as long.",
         "Many epochs: late, 100 ms [98.0, 102]; early takes 10 times as long.",
-        "PyTorch: 1.0 s in early.",
+        "An epoch in PyTorch: 1.0 s in early.",
     ]
     # The start takes 7 s longer, and each further epoch is 0.9 s shorter: 7 < 0.9 (n - 1) from 9.
     assert opening.picture.title == ("Up to 8 epochs early is done first, from 9 [9, 9] on late")
@@ -58,6 +59,12 @@ def test_opening_names_who_is_first_and_when_another_is(load):
     assert orders["steady"] == ["late", "early"]
     (five,) = (standing for standing in opening.standings if standing.key == "5")
     assert (five.heading, five.leaders) == ("time, s", 1)
+    assert five.sentence.replace("\u00a0", " ") == (
+        "From a cold start until 5 epochs are trained: early, 9.26 s [9.18, 9.34]; "
+        "late takes 1.4 times as long."
+    )
+    (memory,) = (standing for standing in opening.standings if standing.key == "memory")
+    assert memory.sentence == "Peak memory: late, 512\u00a0MiB, measured once."
     assert five.lines[0][1:3] == ("9.26 [9.18, 9.34]", "1")
     records = (loaded.folder / "trials.jsonl").read_bytes()
     assert opening.hashes["trials.jsonl"] == hashlib.sha256(records).hexdigest()
@@ -106,7 +113,7 @@ def test_busy_machine_and_missing_rows_stand_above_the_finding(load, capsys):
     missing = "Workload sgd: 2 of 3 programs measured, so none is ranked."
     rest = "Not measured: first processes and second processes, about 1 min more with --resume."
     opening = make_opening(loaded)
-    assert (opening.warning, opening.remarks) == (warning, [missing, rest])
+    assert (opening.warning, opening.remarks, opening.missing) == (warning, [missing], rest)
     assert opening.answers == []
     print_report(loaded.folder)
     for text in (capsys.readouterr().out, (loaded.folder / "report.md").read_text()):
@@ -129,7 +136,7 @@ def test_busy_machine_and_missing_rows_stand_above_the_finding(load, capsys):
 def test_suite_judges_whatever_tolerance_a_record_states(open_run, parity, words):
     a, b = (trials(case(name), 0.5, 0.5, parity=parity) for name in "ab")
     opening = open_run(*a, *b)
-    assert (opening.agreement.startswith(words), opening.answers) == (True, [])
+    assert (opening.remarks[0].startswith(words), opening.answers) == (True, [])
 
 
 def test_single_program_is_first_of_none(open_run):

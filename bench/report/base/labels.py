@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records import timestamps
 from bench.records.schema import Case
 from bench.report.base import numbers, tables
 from bench.report.base.parts import Table
@@ -36,16 +38,36 @@ MAX_NAMES = 3  # in a sentence; the table has all of them
 
 # As many as the textbook trains.
 EPOCHS, EPOCHS_IN_WORDS = 5, "five"
-# What people call the EPYC processors 9004 and 9005, which have one name in records.
-PROCESSORS = {"family 25 model 17": "Zen 4", "family 26 model 2": "Zen 5"}
+# What people call processors: the EPYC 9004 and 9005 have one name in records.
+PROCESSORS = {
+    "family 25 model 17": "Zen 4",
+    "family 26 model 2": "Zen 5",
+    "family 6 model 167": "Xeon",
+}
 
 
 def name_machine(machine: Mapping[str, object]) -> str:
     """Return the name of a recorded machine, with what people call its processor."""
     name = str(machine.get("name", "unknown machine"))
     for words, short in PROCESSORS.items():
-        name = name.replace(words, f"{short} ({words})")
+        if short not in name:
+            name = name.replace(words, f"{short} ({words})")
     return name
+
+
+def shorten_machine(machine: Mapping[str, object]) -> str:
+    """Return what people call the processor of a machine, if that is known, or its name."""
+    name = str(machine.get("name", "unknown machine"))
+    return next((short for words, short in PROCESSORS.items() if words in name), name)
+
+
+def format_time(created: str) -> str:
+    """Return a recorded time as 25 Nov 2026, 10:31 UTC; what is not a time stays as it is."""
+    try:
+        time = timestamps.parse_time(created)
+    except UserError:
+        return created
+    return f"{time:%d %b %Y, %H:%M} UTC".lstrip("0")
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:

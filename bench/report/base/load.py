@@ -18,7 +18,7 @@ from bench.planning.plan import Part, Schedule, list_needed
 from bench.planning.threads import choose_threads, split_tried
 from bench.records.schema import Environment, Record, Run, Trial, TrialRecord, format_env
 from bench.records.store import RunContents, read_contents, read_run
-from bench.report.base.labels import name_machine
+from bench.report.base.labels import format_time, name_machine, shorten_machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ class LoadedRun:
     def machine_name(self) -> str:
         """The machine's name."""
         return name_machine(self.machine)
+
+    @property
+    def short_name(self) -> str:
+        """What people call its processor."""
+        return shorten_machine(self.machine)
 
     @property
     def env(self) -> str:
@@ -150,9 +155,11 @@ def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
 
 
 def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
-    """Name runs by machine and ``--env``; those of one name also by folder, then by path and id."""
-    names = [", ".join(filter(None, (run.machine_name, run.env))) for run in runs]
+    """Name runs by processor and ``--env``; those of one name by more, until all differ."""
+    names = [", ".join(filter(None, (run.short_name, run.env))) for run in runs]
     longer_names = (
+        [", ".join(filter(None, (run.machine_name, run.env))) for run in runs],
+        [f"{run.short_name}, {format_time(run.plan.created)}" for run in runs],
         [f"{run.machine_name} ({run.folder_name})" for run in runs],
         [
             f"{run.machine_name} ({clean_text(str(run.folder))}, {run.machine.get('id', '')})"

@@ -31,6 +31,7 @@ class Table:
     # Of each line, by which a page finds the lines that a reader chose; empty if lines are about
     # something else.
     programs: Sequence[str] = ()
+    anchor: str = ""  # how the places of these programs begin, to which links of the page lead
 
     @property
     def numeric(self) -> set[int]:

@@ -11,6 +11,8 @@ from bench.report.charts.style import COLOURS_OF_PAGE
 # All have the same widths, and almost every machine has one of them.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
 MAX_LETTERS = 100  # letters of a file's name
+# How a link begins that leads to a place of the page: vl_convert gives others a host.
+PAGE = "http://page"
 
 # Pixels of a chart in the page: from a width of the page on (style.css), and on phones.
 WIDE, NARROW = 760, 360
@@ -32,7 +34,7 @@ _COLOUR = re.compile(r'(fill|stroke)="(#[0-9A-Fa-f]{3,6}|black|white)"')
 # Hundredths of a pixel are enough.
 _PLACE = re.compile(r' (?:transform|d|[xy]2?|width|height)="[^"]*"')
 _LONG_NUMBER = re.compile(r"(\.\d\d)\d+")
-_ID = re.compile(r'(\bid="|url\(#|href="#)')
+_ID = re.compile(r'(\bid="|url\(#)')
 
 
 def draw_chart(picture: Picture) -> Chart:
@@ -78,7 +80,7 @@ def render_svg(specification: Mapping[str, Any], config: Mapping[str, Any] | Non
     axis = {"axisY": {"labelLimit": 260}}
     config = {"font": FONT, "padding": padding, **axis, **(config or {})}
     svg = str(vl_convert.vegalite_to_svg(json.dumps(specification), config=config))
-    return _EMPTY_PATH.sub("", svg)
+    return _EMPTY_PATH.sub("", svg).replace(f'href="{PAGE}', 'href="')
 
 
 def draw_width(specification: Mapping[str, Any], room: int) -> str:

@@ -1,6 +1,7 @@
 """How close every row came to the oracle, the margin to the tolerance, and the program's file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from bench.analysis.summary import Row
@@ -16,6 +17,7 @@ from bench.report.base.labels import (
 )
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
+from bench.report.charts.expected import FILE_ANCHOR
 from bench.report.render.markdown import escape
 from bench.report.sections.verdict import describe_agreement
 
@@ -43,11 +45,12 @@ def describe_parity(run: LoadedRun) -> Section:
             for row in run.rows
             if row.case.workload == workload and row.parity_error is not None
         ]
-        table_list += tabulate_parity(rows, workload, suite)
+        anchor = "" if table_list else FILE_ANCHOR
+        table_list += tabulate_parity(rows, workload, suite, anchor)
         if accuracy := describe_accuracy(select_softmax(rows)):
             remarks.append(f"Workload {workload}: {accuracy}")
     remarks += filter(None, [describe_epochs(select_ranked(run.rows, run.workload))])
-    finding = describe_agreement(run)
+    finding, _ = describe_agreement(run)
     return Section(TITLE, table_list, "No trial was judged.", remarks=remarks, finding=finding)
 
 
@@ -83,10 +86,12 @@ def describe_epochs(rows: Sequence[Row]) -> str:
     )
 
 
-def tabulate_parity(rows: Sequence[Row], workload: str, suite: str) -> list[Table]:
+def tabulate_parity(
+    rows: Sequence[Row], workload: str, suite: str, anchor: str = ""
+) -> list[Table]:
     """Return a line for each implementation and device, the smallest error first.
 
-    suite: version and commit of the suite that has the files.
+    suite: version and commit of the suite that has the files. anchor: see ``Table``.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -113,7 +118,8 @@ def tabulate_parity(rows: Sequence[Row], workload: str, suite: str) -> list[Tabl
     title = f"Parity errors, workload {workload}"
     note = f"{NOTE} Allowed are {numbers.format_number(1e6 * TOLERANCE, 2)} × 10⁻⁶.{sizes}{file}"
     programs = [name for name, _ in ordered]
-    return [tables.build_table(title, columns, note, programs=programs)] if ordered else []
+    table = tables.build_table(title, columns, note, programs=programs)
+    return [replace(table, anchor=anchor)] if ordered else []
 
 
 def name_file(case: Case) -> str:

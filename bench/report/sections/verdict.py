@@ -1,7 +1,7 @@
 """The finding of a run in plain sentences, no stronger than its intervals allow."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from statistics import median
@@ -97,14 +97,16 @@ LACKING = {
 
 
 def list_remarks(run: LoadedRun) -> list[str]:
-    """Say that a run was quiet, of one state and complete, or else what it lacks."""
+    """Say which programs are wrong, and whether a run is like others, quiet and of one state."""
     incomplete = (
         f"Workload {workload}: {tried} of {planned} programs measured, so none is ranked."
         for workload, (tried, planned) in run.incomplete.items()
     )
-    remarks = describe_quiet(run), describe_apart(run), *incomplete, describe_missing(run)
+    remarks = describe_quiet(run), describe_apart(run), *incomplete
     expected = describe_expected(run.rows, read_expected())
-    return [*filter(None, (expected, *remarks)), *describe_waits(run)]
+    agreement, agrees = describe_agreement(run)
+    wrong = "" if agrees else agreement
+    return [*filter(None, (wrong, expected, *remarks)), *describe_waits(run)]
 
 
 def describe_expected(rows: Iterable[Row], expected: Mapping[str, Expected]) -> str:
@@ -176,7 +178,7 @@ def describe_missing(run: LoadedRun) -> str:
 
 def describe_quiet(run: LoadedRun) -> str:
     """Say that nothing disturbed a run, if that is known."""
-    if run.noise.causes or run.noise.others is None:
+    if run.noise.words != "quiet":
         return ""
     taken = numbers.format_percent(round(run.noise.others, 4))  # clocks count in ticks
     return f"The machine was quiet: other processes took {taken} of its cores."
@@ -205,35 +207,39 @@ def list_answers(rows: Sequence[Row]) -> Iterator[str]:
             more = [list_names(forms[1:])] if forms[1:] else []
             if tuned := of_style.get("tuned"):
                 more.append(f"tuned, {list_names(tuned)}")
-            yield f"{name}: {'; '.join([forms[0], *more])}."
+            yield f"An epoch in {name}: {'; '.join([forms[0], *more])}."
 
 
-def describe_first(timings: Sequence[Timing]) -> tuple[str, str]:
+def describe_first(
+    timings: Sequence[Timing],
+    write: Callable[[Interval], str] = numbers.format_duration,
+    much: str = "long",
+) -> tuple[str, str]:
     """Name the fastest and its time, and what makes that uncertain. timings: sorted.
 
-    If it is certain: how much longer the second one takes.
+    If it is certain: how much longer the second one takes. write, much: of what is no time.
     """
     first, *others = timings
-    rivals, time = first.find_rivals(timings), numbers.format_duration(first.seconds)
+    rivals, time = first.find_rivals(timings), write(first.seconds)
     more = ""
     if others and len(first.by_round) == 1:
         more = ", measured once"
     elif others and not rivals:
         factor = compare_timings([first, others[0]]).estimate(others[0].name, first.name).mean
-        more = f"; {others[0].name} takes {numbers.format_number(factor, 2)} times as long"
+        more = f"; {others[0].name} takes {numbers.format_number(factor, 2)} times as {much}"
     elif 0 < len(rivals) < MAX_NAMES and all(
         timing.is_level(other) for timing, other in combinations((first, *rivals), 2)
     ):
         return f"{' or '.join(timing.name for timing in (first, *rivals))}, {time}", ""
     elif rivals:
-        more = f", but {rivals[0].name} may be as fast"
+        more = f", but {rivals[0].name} may {'be as fast' if much == 'long' else 'need as little'}"
     return f"{first.name}, {time}", more
 
 
-def describe_agreement(run: LoadedRun) -> str:
-    """Say whether softmax programs end with the oracle's weights; empty if none was trained.
+def describe_agreement(run: LoadedRun) -> tuple[str, bool]:
+    """Say whether softmax programs end with the oracle's weights, and return whether none fails.
 
-    The suite's own tolerance judges.
+    Empty if none was trained. The suite's own tolerance judges.
     """
     errors: dict[str, float] = {}  # the largest of each program that was judged
     noise: list[float] = []
@@ -261,17 +267,18 @@ def describe_agreement(run: LoadedRun) -> str:
             f"so nothing shows what they compute: {list_names(list(unjudged))}."
         )
     if faults:
-        return " ".join(faults)
+        return " ".join(faults), False
     if not errors:
-        return ""
+        return "", True
     who = f"All {total} softmax programs end" if total > 1 else "The one softmax program ends"
     largest, allowed = map(numbers.format_error, (max(errors.values()), TOLERANCE))
     if noise:
         largest += f", on noise {numbers.format_error(max(noise))}"
-    return (
+    agrees = (
         f"{who} with the weights of the float64 oracle, our reference: the largest parity error is "
         f"{largest} (tolerance {allowed})."
     )
+    return agrees, True
 
 
 def time_cold_starts(rows: Sequence[Row]) -> list[Timing]:

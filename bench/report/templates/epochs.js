@@ -1,4 +1,4 @@
-// Show the programs in the order of what a reader chose, and who is first of those that are shown.
+// Show the programs in the order of what a reader chose, and the sentence that says who is first.
 "use strict";
 const SCALES = { s: 1, ms: 1e3, "µs": 1e6 };
 for (const form of document.querySelectorAll("#chooser")) {
@@ -11,31 +11,19 @@ for (const form of document.querySelectorAll("#chooser")) {
   const body = place.querySelector("tbody");
   const rows = new Map([...body.rows].map((row) => [row.dataset.of, row]));
 
-  // As describe_first in verdict.py, of what is shown.
-  const write = (caption, heading) => {
-    const [first, second] = [...body.rows].filter((row) => !row.matches(".absent") && !row.hidden);
-    const [quantity, unit] = heading.split(", ");
-    const said = `${caption}: ${first?.dataset.of}, ${first?.cells[1].textContent.replace(/( \[|$)/, ` ${unit}$1`)}`;
-    const [ratio, low] = second?.cells[2].textContent.replaceAll(",", "").match(/[\d.]+/g) ?? [];
-    if (!ratio) return first ? said : "";
-    if (low <= 1) return `${said}, but ${second.dataset.of} may need no more`;
-    const times = Number(ratio).toLocaleString("en", { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
-    return `${said}; ${second.dataset.of} takes ${times} times as ${quantity === "time" ? "long" : "much"}`;
-  };
-
   const show = () => {
     const epochs = counts[slider.value];
     const size = models && models.value > 0 ? `m${sizes[models.value]}` : "";
     const images = batch && batch.selectedIndex > 0 ? `b${batch.value}` : "";
     const keys = [[epochs, size || images, select.value], [epochs, size || images], [epochs]];
-    const [heading, lines, leaders, caption] = standings[select.value]
+    const [heading, lines, leaders, sentence] = standings[select.value]
       ?? standings[keys.map((key) => key.filter(Boolean).join(" ")).find((key) => key in standings)];
     const trains = !(select.value in standings);
     for (const part of [slider, models, batch]) if (part) part.parentElement.hidden = !trains;
     slider.setAttribute("aria-valuetext", `${epochs.toLocaleString("en")} epochs`);
     models?.setAttribute("aria-valuetext", `${sizes[models.value]} models`);
     place.querySelector("thead span").textContent = heading;
-    place.querySelector("caption").textContent = caption;
+    place.querySelector(".headline").textContent = sentence;
     for (const row of rows.values()) row.classList.add("absent");
     body.append(...lines.map(([name, text, compared], number) => {
       const row = rows.get(name);
@@ -54,7 +42,6 @@ for (const form of document.querySelectorAll("#chooser")) {
       rule.setAttribute("transform", `translate(${plot.getAttribute("x2") * share},0)`);
       rule.classList.toggle("chosen", trains && !size && !images && !select.value);
     }
-    form.querySelector(".headline").textContent = write(caption, heading);
   };
   place.querySelector("#all")?.addEventListener("click", () => place.classList.add("all"));
   const choices = { epochs: () => counts[slider.value], models: () => sizes[models.value],
@@ -63,8 +50,6 @@ for (const form of document.querySelectorAll("#chooser")) {
     show();
     address.set(target.id, choices[target.id]());
   });
-  // The filter hides rows before this: it comes first in the page.
-  document.querySelector("form.filters")?.addEventListener("change", show);
   address.follow((state) => {
     const index = counts.indexOf(Number(state.get("epochs")));
     if (index >= 0) slider.value = index;

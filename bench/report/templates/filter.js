@@ -12,18 +12,6 @@ for (const form of document.querySelectorAll("form.filters")) {
   const describe = (part) => part.dataset.of ?? part.dataset.tip
     ?? part.querySelector(":scope > title")?.textContent ?? part.textContent;
   const tick = () => boxes.filter((box) => box.checked).map((box) => box.value);
-  // Findings about a program that is not shown go, and other sentences say that they are of all.
-  const mark = (others) => {
-    const known = [...others].map((name) => name.replace(/[^\w\s]/g, "\\$&")).join("|");
-    const named = known ? new RegExp(`(?<![\\w-])(?:${known})(?![\\w-])`) : /(?!)/;
-    for (const title of document.querySelectorAll("section .subtitle")) {
-      const finding = title.closest("section").querySelector("h2");
-      const text = finding.dataset.text ??= finding.textContent;
-      finding.textContent = named.test(text) ? title.textContent : text;
-    }
-    const sentences = document.querySelectorAll("section:has(.subtitle) :is(p:not(.subtitle), li), figcaption");
-    for (const one of sentences) one.classList.toggle("of-all", named.test(one.textContent));
-  };
   const show = () => {
     const chosen = selects.filter((select) => select.value)
       .map(({ name, value }) => [name, [value]]);
@@ -34,14 +22,13 @@ for (const form of document.querySelectorAll("form.filters")) {
       .map(([name]) => name));
     const hides = (text) => text.split(" · ").some((name) => others.has(name));
     form.querySelector("output").textContent =
-      `${programs.filter(([name]) => !others.has(name)).length} of ${programs.length} programs`;
+      `${programs.filter(([name]) => !others.has(name)).length} of ${programs.length} programs${others.size ? "; sentences are about all" : ""}`;
     if (filtered || others.size) {
       filtered = others.size > 0;
       document.body.classList.toggle("filtered", filtered);
       for (const row of document.querySelectorAll("tr[data-of]")) row.hidden = hides(row.dataset.of);
       const parts = document.querySelectorAll(".chart :is(.role-axis-label text, .role-mark text, [data-of], [data-tip], :has(> title))");
       for (const part of parts) part.classList.toggle("faded", hides(describe(part)));
-      mark(others);
     }
     ratios.show();
   };

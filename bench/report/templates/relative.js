@@ -57,8 +57,9 @@ const ratios = (() => {
     for (const row of rows) {
       const base = chosen ?? (whole ? undefined : shown.find((one) => onGpu(one) === onGpu(row)));
       take(row).forEach((cell, number) => {
-        cell.textContent = base ? write(row, base, number) : cell.dataset.text;
-        if (cells) cell.dataset.key = parseFloat(cell.textContent.replaceAll(",", "")) || "";
+        const text = base ? write(row, base, number) : cell.dataset.text;
+        cell.textContent = text;
+        if (cells) cell.dataset.key = parseFloat(text.replaceAll(",", "")) || "";
       });
     }
   };

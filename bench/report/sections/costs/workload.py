@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from bench.analysis.expected import BASE, list_ratios, read_expected
 from bench.analysis.intervals import TWO_GROUPS, Interval
 from bench.analysis.ranking import compare_to_fastest, find_ties
 from bench.analysis.summary import Row
@@ -239,7 +238,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
     Of a row that waits in some of its epochs, every epoch is drawn in place of the processes. A
-    tick shows the roofline of each row, a grey bar where nine of ten runs have it.
+    tick shows the roofline of each row.
     """
     points = list(map(_make_point, rows))
     styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
@@ -255,8 +254,6 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     base = alt.Chart(alt.Data(values=points)).encode(y=names)
     times = [1e3 * time for row in rows for _, time in _list_times(row)]
     drawn = [*times, *(point["roofline"] for point in points if point["roofline"])]
-    expected = _list_expected(rows)
-    drawn += [bar[end] for bar in expected for end in ("least", "most")]
     x = {
         "scale": alt.Scale(type="log", nice=False, padding=20),
         "axis": make_log_axis(drawn, format="~g"),
@@ -264,11 +261,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     }
     dots = _draw_dots(base, x, colour, alt.Shape("style:N", scale=shapes, title=None))
     legend = [BARS, "rings: processes"] if _has_bars(rows) else []
-    ticks, bars = [], []
-    if expected:
-        bar = alt.Chart(alt.Data(values=expected)).mark_bar(height=14, color="#DDD", aria=True)
-        bars = [bar.encode(y=names, x=alt.X("least:Q", **x), x2="most:Q", description="of:N")]
-        legend.append("grey: where nine of ten runs have it, relative to NumPy here")
+    ticks = []
     if any(point["roofline"] is not None for point in points):  # a layer without data has no scale
         tick = base.transform_filter("isValid(datum.roofline)").mark_tick(
             color=LIMIT, thickness=2, aria=True
@@ -285,25 +278,9 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     text = text.encode(x=alt.X("mean:Q", **x), text="text:N", description="of:N")
     # Layers of their own: so their data are written once, and not for each of them.
     rings = _draw_rings(rows, names, x, colour)
-    layers = alt.layer(*bars, rings, alt.layer(*ticks, *dots, text))
+    layers = alt.layer(rings, alt.layer(*ticks, *dots, text))
     chart = layers.properties(width=WIDTH, height=22 * len(rows))
     return set_title(chart, title, "; ".join(legend)).configure_view(stroke=None)
-
-
-def _list_expected(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return between which ms nine of ten new runs are expected, by the NumPy of this one."""
-    published, base = read_expected(), [row for row in rows if row.case.implementation == BASE]
-    return [
-        {
-            "name": label_case(row.case),
-            "of": f"{label_case(row.case)}{JOINED}",
-            "least": 1e3 * row.typical_seconds / ratio * published[name].low,
-            "most": 1e3 * row.typical_seconds / ratio * published[name].high,
-        }
-        for row in rows
-        for name, ratio in list_ratios([*base, row]).items()
-        if name in published
-    ]
 
 
 def _list_times(row: Row) -> list[tuple[str, float]]:

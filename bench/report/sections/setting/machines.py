@@ -17,6 +17,7 @@ from bench.report.base.labels import (
 )
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Relative, Section, Table
+from bench.report.charts.expected import picture_expected
 from bench.report.render.markdown import escape
 from bench.worker.machine import fingerprint
 
@@ -117,6 +118,7 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
         COMPARED,
         [tabulate_pivot(problem, pivot) for problem, pivot in pivots],
         NOT_ALIKE,
+        picture_expected([run for run in runs if not refuse_column(run)]),
         remarks=[*left_out, *compare_versions([problem for problem, _ in pivots])],
         finding=next(iter(findings), ""),
         text="\n\n".join(

@@ -9,15 +9,14 @@ from typing import Any
 from bench.analysis.noise import MAX_BETWEEN, MAX_CLOCK, MAX_DRIFT, MAX_OTHERS, MAX_STEAL, Noise
 from bench.analysis.speed import Adjustment
 from bench.analysis.textbook import TextbookRow
-from bench.errors import UserError, clean_text
-from bench.records import timestamps
+from bench.errors import clean_text
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
 from bench.report.base import numbers, tables
-from bench.report.base.labels import format_epoch, list_faults
+from bench.report.base.labels import format_time, list_faults
 from bench.report.base.load import LoadedRun
 from bench.report.base.parts import Section, Table
-from bench.report.sections.setting.machines import MAX_COLUMNS, identify_data
+from bench.report.sections.setting.machines import MAX_COLUMNS
 from implementations import IMPLEMENTATIONS
 
 RUNS_TITLE = "The runs"
@@ -27,12 +26,6 @@ NOISE_TITLE = "Noise"
 MACHINE_TITLE = "Machine and software"
 # The report of a folder, the first that exists.
 PAGES = ("report.html", "report.md")
-NOT_OVER_TIME = "No machine has two of these runs with the same data."
-OVER_TIME_NOTE = (
-    "Epoch times with 95 % intervals over the processes of one run, and the software whose "
-    "version changed. The intervals hold the typical process of one run, not what differs between "
-    "hours."
-)
 # Those whose versions a report names: the frameworks, and what else may decide how fast one is.
 DISTRIBUTIONS = tuple(dict.fromkeys([*(entry.framework for entry in IMPLEMENTATIONS), "jaxlib"]))
 NO_TEXTBOOK = "Not part of this run; `softmax-bench run` without a selection measures them."
@@ -65,7 +58,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             "started": format_time(run.plan.created),
             "suite": list_versions(run.environments.values()).get("suite", ""),
             "trials missing": numbers.format_count(run.missing_count),
-            "disturbances": "; ".join(run.noise.causes) or "none recorded",
+            "disturbances": run.noise.words,
             "node": " and ".join(
                 sorted({str(of.machine.get("node", "")) for of in run.environments.values()})
             ),
@@ -95,55 +88,6 @@ def list_left_out(run: LoadedRun) -> list[str]:
     more = len(run.faults) - MAX_FAULTS
     rest = [f"{more} other lines or files, damaged too"] if more > 0 else []
     return [*run.faults[:MAX_FAULTS], *rest]
-
-
-def describe_history(runs: Sequence[LoadedRun]) -> Section:
-    """Return a table for each machine and data set that several runs measured."""
-    groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: timestamps.parse_time(run.plan.created)):
-        if run.rows:
-            groups[str(run.machine.get("id")), *identify_data(run)].append(run)
-    table_list = []
-    for (machine_id, data, _), group in groups.items():
-        if len(group) > 1:
-            newest = group[-MAX_COLUMNS:]
-            title = f"{group[0].machine_name} (machine {machine_id}), {data}"
-            if len(newest) < len(group):
-                title += f", the newest {MAX_COLUMNS} of {len(group)} runs"
-            table_list.append(_tabulate_history(title, newest))
-    return Section("Over time", table_list, NOT_OVER_TIME)
-
-
-def format_time(created: str) -> str:
-    """Return a recorded time as 25 Nov 2026, 10:31 UTC; what is not a time stays as it is."""
-    try:
-        time = timestamps.parse_time(created)
-    except UserError:
-        return created
-    return f"{time:%d %b %Y, %H:%M} UTC".lstrip("0")
-
-
-def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
-    """Return a line for each case and for each version that changed, and a column for each run."""
-    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
-    slugs = dict.fromkeys(
-        slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
-    )
-
-    lines = [
-        [slug, *(format_epoch(by_slug.get(slug), numbers.format_duration) for by_slug in rows)]
-        for slug in slugs
-    ]
-    versions = [list_versions(run.environments.values()) for run in runs]
-    for name in dict.fromkeys(name for by_name in versions for name in by_name):
-        values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
-        if len(set(values)) > 1:
-            lines.append([f"version of {name}", *values])
-    headings = []
-    for run in runs:
-        time = f"{timestamps.parse_time(run.plan.created):%Y-%m-%d %H:%M}"
-        headings.append(", ".join(filter(None, (run.folder_name, time, run.env))))
-    return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
 
 
 def describe_textbook(runs: Sequence[LoadedRun]) -> Section:

@@ -6,7 +6,6 @@ from support.records import (
     BOX,
     MACHINE,
     SERVER,
-    bare,
     case,
     environment,
     numbers_in,
@@ -19,7 +18,6 @@ from support.sweeps import on, unavailable
 
 from bench.records import store
 from bench.report.base.load import load_runs
-from bench.report.order import describe_notes
 from bench.report.sections.setting.machines import (
     MAX_COLUMNS,
     compare_versions,
@@ -28,7 +26,6 @@ from bench.report.sections.setting.machines import (
     list_relative,
     refuse_column,
 )
-from bench.report.sections.setting.runs import describe_history
 
 NAME = SERVER["name"]
 
@@ -81,13 +78,6 @@ def test_sentence_says_what_holds_on_each_machine(tmp_path):
     assert numbers_in(mixed.finding) == [1, 3, 1]
 
 
-def test_row_that_lost_a_trial_says_so_in_place_of_its_time(tmp_path):
-    lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
-    runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
-    (times,) = describe_history(runs).tables[0].lines
-    assert times[1:] == ["timeout", "200 ms [200, 200]"]
-
-
 def test_rows_are_compared_whatever_their_threads(tmp_path):
     single, double = (case("a", threads=threads) for threads in (1, 2))
     runs = load(tmp_path, box=(BOX, *trials(single, 0.1)), again=(BOX, *trials(double, 0.2)))
@@ -95,8 +85,6 @@ def test_rows_are_compared_whatever_their_threads(tmp_path):
     assert compared.lines[0][1:] == ["1.0", "1.0", "1.0"]
     threads = [name.rpartition(", ")[2] for name in compared.headings[1:3]]
     assert threads == ["1 thread", "2 threads"]
-    lines = describe_history(runs).tables[0].lines
-    assert [line[0] for line in lines] == [double.slug, single.slug]
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
@@ -131,8 +119,6 @@ def test_busy_machine_has_no_column_but_a_remark(tmp_path):
     assert {len(table.headings) for table in section.tables} == {4}
     (remark,) = section.remarks
     assert remark.startswith("Busy has no column: other processes took 50.0 % of the cores. Mea")
-    *_, note = describe_notes(runs)[-1].split("\\\n")
-    assert note == "Busy · 2 Jan 2025 · 2 rounds · busy, so without a column"
     assert (describe_machines(runs[1:]).tables, list_relative(runs[1:]).cells) == ([], {})
 
 

@@ -11,7 +11,6 @@ from bench.report.base.load import load_runs
 from bench.report.sections.setting.runs import (
     describe_adjustment,
     describe_environments,
-    describe_history,
     describe_noise,
     list_noise,
     tabulate_textbook,
@@ -64,7 +63,7 @@ def write_night(folder, day, *records, machine=BOX, torch="2.9.1"):
     return write(folder, plan, *records, machine=machine, software=software)
 
 
-def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
+def test_runs_with_the_same_machine_and_software_share_a_table(tmp_path):
     of_env = case("a", env={"A": "1"})
     folders = [
         write_night(tmp_path / "third", 3, *trials(case("a"), 0.3, 0.3), torch="2.10.0"),
@@ -74,22 +73,6 @@ def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
         write_night(tmp_path / "env", 4, *trials(of_env, 0.1)),
     ]
     runs = load_runs(folders)
-    (table,) = describe_history(runs).tables
-    assert table.title == "2-core Box, 8 GiB (machine box), fashion-mnist"
-    assert table.headings == (
-        "case",
-        "first, 2025-01-01 03:04",
-        "second, 2025-01-02 03:04",
-        "third, 2025-01-03 03:04",
-        "env, 2025-01-04 03:04, A=1",
-    )
-    absent = "not measured"
-    assert table.lines == [
-        [of_env.slug, *[absent] * 3, "100 ms"],
-        [case("a").slug, "100 ms [100, 100]", "200 ms [200, 200]", "300 ms [300, 300]", absent],
-        [case("b").slug, "500 ms", "failed", absent, absent],
-        ["version of torch", "2.9.1", "2.9.1", "2.10.0", "2.9.1"],
-    ]
     # Runs with the same machine and software share a table.
     facts = [table.title.endswith(" and 2 more") for table in describe_environments(runs).tables]
     assert facts == [False, True, False]
