@@ -26,11 +26,6 @@ OTHER_PROBLEMS = [
 ]
 
 
-def one(*records):
-    (row,) = summarize(records, HERE)
-    return row
-
-
 def rows_of(**epochs_of):
     records = [r for name, epochs in epochs_of.items() for r in trials(case(name), *epochs)]
     return summarize(records, HERE)

@@ -8,8 +8,8 @@ from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 
 
-def one(*records, of_run=None):
-    (row,) = summarize(records, HERE, of_run)
+def one(*records):
+    (row,) = summarize(records, HERE)
     return row
 
 

@@ -61,14 +61,13 @@ def installed(monkeypatch):
 
 
 @contextmanager
-def comparison(*sides, terms=None, **options):
+def comparison(*sides, **options):
     baseline, candidate = sides
     terms = Terms(
         baseline=baseline,
         candidate=candidate,
         command="softmax-bench ab",
         progress=lambda line: None,
-        **(terms or {}),
     )
     with prepare_comparison(terms, CaseOptions(**{"data": "digits", **options})) as prepared:
         yield prepared

@@ -100,16 +100,6 @@ def test_only_ranked_softmax_rows_are_named():
     assert headline() == headline(*others) == NO_PROGRAM
 
 
-def test_first_with_five_epochs_counts_the_cold_start():
-    # 2 + 0.25 + 0.01 + 3 s of a start, and four epochs: the import decides.
-    soon = trials(case("soon"), 1.0, 1.0, import_seconds=0.0)
-    late = trials(case("late", style="tuned"), 0.5, 0.5, import_seconds=9.0)
-    assert answers(*soon, *late)["Five epochs from a cold start"] == (
-        "soon, 7.26 s [7.26, 7.26]; late takes 2.0 times as long"
-    )
-    assert len(answers(*trials(case("a"), 0.5, import_seconds=None))) == 2
-
-
 def test_agreement_counts_the_programs_that_reach_the_oracles_weights(load):
     wrong = {"parity": Parity(4e-5, 1e-5, passed=False), "status": "failed"}
     far = ok(case("b"), 1, parity=Parity(4e-6, 1e-5, passed=True))

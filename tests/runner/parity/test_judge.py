@@ -307,18 +307,9 @@ def test_params_that_are_not_finite_are_a_fault(digits_judge, train, make_case, 
 # ----- predictions
 
 
-def test_wrong_labels_are_a_fault(judged):
-    def change_three(evidence):
-        labels = evidence.predictions[0].labels
-        labels[:3] = (labels[:3] + 1) % 10
-
-    judgement = judged(finish=change_three)
-    assert judgement.fault == "predict disagrees with argmax(images @ weight + bias) on 3 images"
-    assert judgement.parity.passed
-
-
+@pytest.mark.parametrize(("when", "end"), [("", "images"), ("there", "images there")])
 def test_each_prediction_is_judged_by_its_own_params_and_images(
-    digits_judge, train, make_case, images
+    digits_judge, train, make_case, images, when, end
 ):
     evidence, case = train(), make_case()
     program = softmax_numpy.Trainer(digits_judge.read_problem(case), "cpu")
@@ -329,11 +320,12 @@ def test_each_prediction_is_judged_by_its_own_params_and_images(
         evidence.predictions.append(predict(program, params, inputs, part))
     assert digits_judge.judge(case, DRAWS, evidence).fault is None
     for number, prediction in enumerate(evidence.predictions):
-        spoiled = dataclasses.replace(prediction, when="there", labels=(prediction.labels + 1) % 10)
+        spoiled = dataclasses.replace(prediction, when=when, labels=(prediction.labels + 1) % 10)
         others = [one for one in evidence.predictions if one is not prediction]
         changed = dataclasses.replace(evidence, predictions=[*others, spoiled])
-        fault = digits_judge.judge(case, DRAWS, changed).fault
-        assert fault.endswith(f"on {len(prediction.labels)} images there"), number
+        judgement = digits_judge.judge(case, DRAWS, changed)
+        assert judgement.fault.endswith(f"on {len(prediction.labels)} {end}"), number
+        assert judgement.parity.passed
 
 
 @pytest.mark.parametrize(

@@ -76,21 +76,11 @@ def test_missing_gpu_is_explained_after_the_reason(
     [
         ("os._exit(0)", "failed", "left no result"),
         ("os._exit(3)", "failed", "exit status 3"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "failed", "Segmentation fault"),
-        ("print('.', end='')", "failed", "it printed on stdout"),
-        ("subprocess.Popen(['sleep', '600'])", "failed", "it left processes running: sleep"),
-        # It says that all is well before it has done anything.
-        (
-            "Path('document.json').write_text(json.dumps({'status': 'ok'})); os._exit(0)",
-            "failed",
-            "ended before its last command",
-        ),
         ("", "ok", None),
     ],
 )
 def test_end_of_a_worker_has_its_status_and_reason(launched, code, status, reason):
-    header = "import json, os, signal, subprocess\nfrom pathlib import Path\n"
-    outcome = launched(header + code)
+    outcome = launched(f"import os\n{code}")
     assert outcome.status == status
     assert outcome.reason == reason or reason in outcome.reason
     assert outcome.wall_seconds > 0
