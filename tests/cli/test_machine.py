@@ -43,7 +43,3 @@ def test_doctor_marks_each_line_and_says_how_to_measure(called, monkeypatch, tra
     ]
     measure = ["measure: softmax-bench run --device cpu,gpu --quick"]
     assert lines[4:] == [f"{trains:d} of 2 programs train on the GPU", *measure * trains]
-
-
-def test_pythons_are_for_the_gpu_only(refused):
-    assert "--gpu" in refused("machine", "--python=torch=python3")

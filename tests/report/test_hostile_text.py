@@ -54,15 +54,7 @@ def test_pages_of_several_runs_are_clean(folders, called):
     check_files(folders[0].parent, "index.html")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("export", 0, "--format=pyperf"),
-        ("export", 0, "--format=pytest-benchmark"),
-    ],
-    ids=str,
-)
-def test_printed_text_is_clean(folders, called, arguments):
-    words = [folders[word] if isinstance(word, int) else word for word in arguments]
-    _, out, err = called(*words)
+@pytest.mark.parametrize("style", ["pyperf", "pytest-benchmark"])
+def test_printed_text_is_clean(folders, called, style):
+    _, out, err = called("export", folders[0], f"--format={style}")
     check(out + err)

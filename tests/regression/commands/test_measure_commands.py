@@ -106,6 +106,9 @@ STARTS = (
     "the start of Python is 40% of it, so a change of 5 % in the rest looks like 3.0 % "
     "(--pytest leaves it out)"
 )
+PARALLEL = (
+    "it would compute on 1.9 cores, and has one here. To judge the time on several, add --threads 2"
+)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,7 @@ STARTS = (
         ([0.95, 0.5, 0.6, 0.9, 0.05], "cpu-time", COMPUTES),  # other processes had the core
         ([0.6, 0.7], "cpu-time", "both sides compute most of the time (60%)"),  # of pytest
         ([0.95, None], "time", ""),  # it fails, and the first pair says why
+        ([0.95, 0.9, 0.05], "cpu-time", f"{COMPUTES}; {PARALLEL}"),
     ],
 )
 def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, metric, chosen):
@@ -128,20 +132,10 @@ def test_metric_follows_from_the_share_of_computing(sides, monkeypatch, shares, 
     )
     monkeypatch.setattr(CommandPairs, "find_cache", lambda *_: False)
     pairs = CommandPairs(command_plan(pytest=chosen.endswith("(60%)")), sides)
+    pairs.parallel = 1.9 if PARALLEL in chosen else 1.0
     choose_metric(pairs)
     plan = pairs.command_plan
     assert (plan.metric, plan.chosen, next(left, "none left")) == (metric, chosen, "none left")
-
-
-def test_parallel_command_is_said_to_have_one_core(sides, monkeypatch):
-    outcome = Outcome("ok", None, {}, "", 1, 0.9)
-    monkeypatch.setattr(CommandPairs, "run_once", lambda *_, **__: outcome)
-    monkeypatch.setattr(CommandPairs, "find_cache", lambda *_: False)
-    pairs = CommandPairs(command_plan(arguments="sh job"), sides)
-    pairs.parallel = 1.9
-    choose_metric(pairs)
-    assert "on 1.9 cores, and has one here. To judge" in pairs.command_plan.chosen
-    assert pairs.command_plan.chosen.endswith("add --threads 2")
 
 
 @pytest.mark.parametrize(

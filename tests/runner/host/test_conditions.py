@@ -145,41 +145,7 @@ def test_quiet_machine_has_no_disturbances(machine):
     assert machine.watched == [doctor.WATCH_SECONDS]
 
 
-@pytest.mark.parametrize(
-    ("files", "start"),
-    [
-        # Processor 2 may not be used.
-        ({"cpu2/cpufreq/scaling_governor": "ondemand"}, None),
-        (
-            {"cpu0/cpufreq/scaling_governor": "schedutil", "cpu1/cpufreq/scaling_governor": "x"},
-            "the frequency governor is schedutil and x:",
-        ),
-        ({"intel_pstate/no_turbo": "0"}, "turbo is on"),
-        ({"cpufreq/boost": "1"}, "turbo is on"),
-        ({"cpu0/topology/thread_siblings_list": "0-1"}, "cores 0 are hardware threads"),
-        ({"cpu1/topology/thread_siblings_list": "1,4-5,0"}, "cores 1 are hardware threads"),
-        ({"cpu0/topology/thread_siblings_list": "0,2"}, None),
-        ({"cpu0/topology/thread_siblings_list": "2-3,0"}, None),
-    ],
-    ids=str,
-)
-def test_settings_that_make_times_vary_are_named(machine, files, start):
-    for path, text in files.items():
-        machine.put(f"{CPU}/{path}", f"{text}\n")
-    lines = find_disturbances(machine.root)
-    assert len(lines) == (start is not None)
-    assert all(line.startswith(start) for line in lines)
-
-
-def test_huge_pages_that_are_off_are_named(machine):
-    path = "sys/kernel/mm/transparent_hugepage/enabled"
-    machine.put(path, "always madvise [never]")
-    (line,) = find_disturbances(machine.root)
-    assert line.startswith("huge pages are off")
-    machine.put(path, "[always] madvise never")
-    assert find_disturbances(machine.root) == []
-
-
+HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 DAMON, BALLOON = "sys/kernel/mm/damon/admin/kdamonds/0", "sys/bus/virtio/drivers/virtio_balloon"
 ACTION = f"{DAMON}/contexts/0/schemes/0/action"
 
@@ -187,6 +153,24 @@ ACTION = f"{DAMON}/contexts/0/schemes/0/action"
 @pytest.mark.parametrize(
     ("files", "start"),
     [
+        # Processor 2 may not be used.
+        ({f"{CPU}/cpu2/cpufreq/scaling_governor": "ondemand"}, None),
+        (
+            {
+                f"{CPU}/cpu0/cpufreq/scaling_governor": "schedutil",
+                f"{CPU}/cpu1/cpufreq/scaling_governor": "x",
+            },
+            "the frequency governor is schedutil and x:",
+        ),
+        ({f"{CPU}/intel_pstate/no_turbo": "0"}, "turbo is on"),
+        ({f"{CPU}/cpufreq/boost": "1"}, "turbo is on"),
+        ({f"{CPU}/cpu0/topology/thread_siblings_list": "0-1"}, "cores 0 are hardware threads"),
+        ({f"{CPU}/cpu1/topology/thread_siblings_list": "1,4-5,0"}, "cores 1 are hardware threads"),
+        ({f"{CPU}/cpu0/topology/thread_siblings_list": "0,2"}, None),
+        ({f"{CPU}/cpu0/topology/thread_siblings_list": "2-3,0"}, None),
+        ({HUGE_PAGES: "always madvise [never]"}, "huge pages are off"),
+        ({HUGE_PAGES: "[always] madvise never"}, None),
+        # What takes memory away.
         ({f"{DAMON}/state": "on", ACTION: "pageout"}, "the kernel takes away what"),
         ({f"{DAMON}/state": "off", ACTION: "pageout"}, None),
         ({f"{DAMON}/state": "on", ACTION: "stat"}, None),
@@ -199,7 +183,7 @@ ACTION = f"{DAMON}/contexts/0/schemes/0/action"
     ],
     ids=str,
 )
-def test_what_takes_memory_away_is_named(machine, files, start):
+def test_settings_that_make_times_vary_or_take_memory_are_named(machine, files, start):
     for path, text in files.items():
         machine.put(path, f"{text}\n")
     lines = find_disturbances(machine.root)
