@@ -221,6 +221,14 @@ def nvml(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Return the folder of temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+@pytest.fixture
 def program(tmp_path):
     """Write a shell script as a program; return its path."""
 

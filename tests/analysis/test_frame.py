@@ -17,15 +17,12 @@ ROOT = Path(bench.__file__).parents[1]
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = write(tmp_path / "run", run(case()))
     records = [
         ok(case(), 1, epoch_seconds=[3.0, 1.0, 2.0], training_loss=[0.6, 0.5, 0.4]),
         probe("numpy", 1, trial="r1-probe"),
         bare(case("jax"), 2, reason="it does not import"),
     ]
-    for record in records:
-        store.append_record(folder, record)
-    return folder
+    return write(tmp_path / "run", run(case()), *records)
 
 
 def test_trials_are_rows_with_raw_values(folder):

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from support.pretended import Pretended
-from support.processes import WAITS, wait_until
+from support.processes import WAITS, read_lines, wait_until
 
 from bench.records import store
 from bench.regression.programs import measure_pairs
@@ -153,12 +153,7 @@ def test_skipped_registry_entry_is_reported_on_stderr(repository, called):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_comparison_keeps_its_records(files, started, tmp_path, number):
     process = started(*files("waits"), "--output=out")
-    lines = tmp_path / "out" / "trials.jsonl"
-    wait_until(
-        lambda: (
-            process.poll() is not None or (lines.exists() and lines.read_bytes().count(b"\n") >= 4)
-        )
-    )
+    wait_until(lambda: process.poll() is not None or len(read_lines(tmp_path / "out")) >= 4)
     (tmp_path / "hang").touch()
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(number)

@@ -10,7 +10,7 @@ from support.workers import StoppedWorkers, of_file
 
 from bench.planning.cases import list_rooflines
 from bench.records import store
-from bench.records.schema import FORMAT, Run, StoppingRule, Trial
+from bench.records.schema import StoppingRule, Trial
 from bench.runner import drive, loop, runner
 from bench.runner.events import Transient, TrialEnded, TrialStarted
 
@@ -21,21 +21,10 @@ pytestmark = pytest.mark.usefixtures("short_trials")
 def measured(tmp_path, digits):
     """Measure a run of some cases in this process; its events."""
 
-    def measure(*cases, textbook=(), rounds=1, folder="out", **changes):
+    def measure(*cases, rounds=1, folder="out", **changes):
         path = tmp_path / folder
-        planned = Run(
-            format=FORMAT,
-            run="a-run",
-            command="bench run",
-            created="2026-01-01T00:00:00+00:00",
-            seed=42,
-            rounds={"sgd": rounds, "textbook": rounds},
-            cases=cases,
-            textbook=textbook,
-            timeout=300,
-            data_source="digits",
-            **changes,
-        )
+        rounds_of = dict.fromkeys(("sgd", "textbook"), rounds)
+        planned = run(*cases, rounds=rounds_of, timeout=300, data_source="digits", **changes)
         if not path.exists():
             store.create_run(path, planned)
         return list(loop.measure_run(path, planned, digits))
@@ -87,8 +76,7 @@ def fake_runner(monkeypatch):
 
         def measure(self, trial):
             store.add_environment(self.folder, environment())
-            fields = {"trial": trial.id, "run": self.run}
-            fields["kind"] = trial.kind
+            fields = {"trial": trial.id, "run": self.run, "kind": trial.kind}
             record = ok(trial.case, trial.round, trial.case.threads, wall_seconds=12.0, **fields)
             clock[0] += record.wall_seconds
             store.append_record(self.folder, record)

@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from bench.errors import UserError
 from bench.regression.commands.sides import (
-    CommandSide,
     ask_python,
     parse_side,
     prepare_side,
@@ -20,14 +18,11 @@ from bench.regression.versions.venv import PipOptions
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path, monkeypatch):
-    """Return the folder of temporary files; the tests' Python is the first on PATH."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
+def own_python(temporary, tmp_path, monkeypatch):
+    """Let the tests' Python be the first on PATH."""
     monkeypatch.chdir(tmp_path)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     monkeypatch.setenv("PATH", path)
-    return tmp_path / "temporary"
 
 
 # Those of bytecode, which a command gets or loses.
@@ -36,15 +31,6 @@ VARIABLES = {"PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"}
 
 def prepare(version):
     return prepare_side(version, pytest.fail, PipOptions())
-
-
-def ask(side, code):
-    """Return what the Python of a side prints."""
-    command = ["python", "-c", f"import os, sys; print({code})"]
-    process = subprocess.run(
-        command, cwd=side.folder, env=side.variables, capture_output=True, text=True, check=True
-    )
-    return process.stdout.strip()
 
 
 def test_revision_runs_in_the_same_folder_of_a_checkout(repository, temporary, monkeypatch):
@@ -87,5 +73,7 @@ def test_virtual_environment_is_found_first(tmp_path, monkeypatch):
     first, *others = variables["PATH"].split(os.pathsep)
     assert first == str(tmp_path / "env" / "bin")
     assert str(Path(sys.executable).parent) not in others
-    assert ask(CommandSide(tmp_path, variables, True, {}), "sys.prefix") == str(tmp_path / "env")
+    command = ["python", "-c", "import sys; print(sys.prefix)"]
+    prefix = subprocess.check_output(command, cwd=tmp_path, env=variables, text=True)
+    assert prefix.strip() == str(tmp_path / "env")
     assert "numpy" not in ask_python(tmp_path, variables)["distributions"]

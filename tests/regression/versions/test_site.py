@@ -1,7 +1,6 @@
 """Where a version runs, and which implementations differ between two sites."""
 
 import sys
-import tempfile
 from dataclasses import replace
 
 import pytest
@@ -13,14 +12,6 @@ from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.regression.versions.venv import resolve_versions
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
-
-
-@pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    """Return the folder of temporary files."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
-    return tmp_path / "temporary"
 
 
 def listed(folder):

@@ -3,11 +3,11 @@
 import importlib.metadata
 import json
 import re
-import subprocess
 from types import SimpleNamespace
 
 import psutil
 import pytest
+from support.versions import Repository
 
 from bench.runner.host import machine as host
 from bench.worker import machine
@@ -118,9 +118,7 @@ def test_usable_memory_is_cut_to_the_cgroup(monkeypatch, tmp_path, text, usable)
 def test_suite_knows_its_commit_and_changes_of_its_code(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "ROOT", tmp_path)
     assert host.describe_suite() == {"version": importlib.metadata.version("softmax-bench")}
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "First"]):
-        subprocess.run([*git, *arguments], check=True)
+    Repository(tmp_path).git("commit", "--quiet", "--allow-empty", "--message", "First")
     clean = host.describe_suite()
     assert re.fullmatch("[0-9a-f]{40}", clean["commit"])
     assert clean["dirty"] is False

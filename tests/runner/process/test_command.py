@@ -20,7 +20,7 @@ from bench.worker.machine import list_usable_cores
 def begun(tmp_path):
     """Make the command that runs some code, with the folder ``scratch``. changes: of its spec."""
 
-    def make(code="", **changes):
+    def make(code="", *, is_watched=False, **changes):
         header = "import os, signal, subprocess, sys"
         values = {
             "arguments": (sys.executable, "-c", f"{header}\n{code}"),
@@ -29,7 +29,8 @@ def begun(tmp_path):
             "cores": list_usable_cores()[-1:],
             "timeout": 240.0,
         }
-        return Command(CommandSpec(**{**values, **changes}), tmp_path / "scratch")
+        spec = CommandSpec(**{**values, **changes})
+        return Command(spec, tmp_path / "scratch", is_watched=is_watched)
 
     return make
 
@@ -52,11 +53,8 @@ if os.fork() == 0:
 """
 
 
-def test_daemon_of_a_watched_command_is_found_and_ended(tmp_path):
-    arguments = [sys.executable, "-c", f"import os, time{DAEMON}time.sleep(0.2)"]
-    spec = CommandSpec(arguments, tmp_path, dict(os.environ), list_usable_cores()[-1:], 240.0)
-    with Command(spec, tmp_path / "scratch", is_watched=True) as command:
-        outcome = command.finish()
+def test_daemon_of_a_watched_command_is_found_and_ended(finished, tmp_path):
+    outcome = finished(f"import time{DAEMON}time.sleep(0.2)", is_watched=True)
     assert (outcome.status, "processes running: sleep." in outcome.reason) == ("failed", True)
     assert find_processes(tmp_path) == []
 

@@ -10,9 +10,8 @@ from support.records import (
     environment,
     numbers_in,
     ok,
-    plan_of,
     trials,
-    write,
+    write_on,
 )
 from support.sweeps import on, unavailable
 
@@ -33,7 +32,7 @@ NAME = SERVER["name"]
 def load(tmp_path, **machines):
     """Write and load a run of each machine; by the folder's name: the machine and its records."""
     return load_runs(
-        write(tmp_path / name, plan_of(*records, run=name), *records, machine=machine)
+        write_on(tmp_path / name, machine, *records)
         for name, (machine, *records) in machines.items()
     )
 
