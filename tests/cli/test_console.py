@@ -72,17 +72,11 @@ def test_table_loses_parity_then_processes_then_brackets_and_never_the_ratio():
     assert shown == sorted(shown, reverse=True)
 
 
-@pytest.fixture
-def on_terminal(monkeypatch):
-    """The console of a terminal of 100 columns."""
-    console = Console(width=100, file=io.StringIO(), force_terminal=True, highlight=False)
-    monkeypatch.setattr(bench_console, "stdout", console)
-    monkeypatch.setattr(bench_console, "on_terminal", True)
-    return console
-
-
 @pytest.mark.parametrize(("drawn", "page"), [(False, "report.md"), (True, "report.html")])
-def test_report_ends_with_answers_and_a_link(tmp_path, monkeypatch, on_terminal, drawn, page):
+def test_report_ends_with_answers_and_a_link(tmp_path, monkeypatch, drawn, page):
+    terminal = Console(width=100, file=io.StringIO(), force_terminal=True, highlight=False)
+    monkeypatch.setattr(bench_console, "stdout", terminal)
+    monkeypatch.setattr(bench_console, "on_terminal", True)
     records = [*trials(case("a"), 0.5, 0.51), *trials(case("b"), 1.0, 1.01)]
     folder = write(tmp_path / "a run", run(case("a"), case("b")), *records)
     monkeypatch.setattr(report_writer, "can_draw", lambda: drawn)
@@ -90,7 +84,7 @@ def test_report_ends_with_answers_and_a_link(tmp_path, monkeypatch, on_terminal,
         report_writer, "write_report", lambda runs, **_: runs[0].folder / "report.md"
     )
     print_report(folder)
-    *_, table, ending = on_terminal.file.getvalue().split("\n\n")
+    *_, table, ending = terminal.file.getvalue().split("\n\n")
     assert "program" in table
     first, second, *rest, last = ending.splitlines()
     assert first.startswith("Five epochs from a cold start: a, ")

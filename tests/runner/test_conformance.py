@@ -18,7 +18,6 @@ from bench.runner.conformance import Checker, Finding, has_passed
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import FOLLOWED_EPOCHS
 from bench.runner.process import preflight
-from bench.runner.process.outcome import Outcome
 from bench.runner.process.preflight import Inspection
 from bench.runner.process.spec import request_training
 from bench.worker.machine import list_usable_cores
@@ -287,21 +286,9 @@ def test_passing_needs_a_success_and_no_fault(statuses, passed):
     assert has_passed(findings) == passed
 
 
-@pytest.fixture
-def stopped(monkeypatch):
-    """Let workers end at once and with these statuses; return requests and children."""
-
-    def end_with(*statuses):
-        workers, remaining = StoppedWorkers(), iter(statuses)
-        workers.finish = lambda: Outcome(next(remaining, statuses[-1]), "a reason", {}, "", 1.0)
-        monkeypatch.setattr(drive, "Worker", workers.start)
-        return workers
-
-    return end_with
-
-
-def test_requests_cover_all_sizes_and_do_not_say_check(digits, stopped):
-    workers = stopped("unavailable")
+def test_requests_cover_all_sizes_and_do_not_say_check(digits, monkeypatch):
+    workers = StoppedWorkers()
+    monkeypatch.setattr(drive, "Worker", workers.start)
     own = dataclasses.replace(digits, name="own")
     checker = Checker([digits, own], threads=1, timeout=600, device="cpu")
     case = msgspec.structs.replace(case_of("honest"), variables={"OWN": "yes"})

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -121,7 +121,3 @@ class Pretended:
     def pairs(self) -> list[int]:
         """The numbers of the started pairs, in order."""
         return [number for number, _ in itertools.groupby(item.round for item in self.trials)]
-
-
-def of_kind(events: Iterable[Any], kind: type) -> list[Any]:
-    return [item for item in events if isinstance(item, kind)]

@@ -173,9 +173,13 @@ def test_record_of_an_unknown_case_is_refused(tmp_path):
         load(tmp_path / "one", comparison())
 
 
-def jumping(half, shift=1.0):
-    """Return pairs with equal minima. half: how far the ratio of their medians is off the shift."""
-    return [
+@pytest.mark.parametrize(
+    ("half", "shift", "verdict"),
+    [(0.01, 1.0, "no change"), (0.1, 1.0, "undecided"), (0.001, 1.03, "undecided")],
+)
+def test_no_change_needs_the_median_within_the_tolerance(half, shift, verdict):
+    # Their minima are equal; the ratio of their medians is off the shift by a share up to `half`.
+    records = [
         side(version, number, case("numpy"), 1.0, epoch_seconds=[0.5, 0.5, middle, 1.5, 1.5])
         for number in range(1, 21)
         for version, middle in (
@@ -183,14 +187,7 @@ def jumping(half, shift=1.0):
             ("candidate", shift * (1 + half * math.sin(number))),
         )
     ]
-
-
-@pytest.mark.parametrize(
-    ("half", "shift", "verdict"),
-    [(0.01, 1.0, "no change"), (0.1, 1.0, "undecided"), (0.001, 1.03, "undecided")],
-)
-def test_no_change_needs_the_median_within_the_tolerance(half, shift, verdict):
-    judged = one(jumping(half, shift))
+    judged = one(records)
     epoch, median_epoch = judged.metrics[:2]
     assert epoch.ratio == Interval(1.0, 1.0, 1.0)
     assert (judged.verdict, epoch.verdict, epoch.statistic) == (verdict, verdict, "minimum")

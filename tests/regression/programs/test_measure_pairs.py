@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from support.pretended import Pretended, comparison, of_kind, pairing
+from support.pretended import Pretended, comparison, pairing
 from support.records import ok
 
 from bench.planning.cases import compute_max_samples
@@ -51,7 +51,7 @@ def measured(folder, digits, monkeypatch):
         pretended.install(monkeypatch)
         events = []
         measure_pairs.measure_programs(folder, plan, digits, {}, events.append)
-        return of_kind(events, CaseComparison)
+        return [event for event in events if isinstance(event, CaseComparison)]
 
     return measure
 

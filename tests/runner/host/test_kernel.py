@@ -11,24 +11,17 @@ from bench.runner.host import kernel
 pinning = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 
 
-@pytest.fixture
-def cores_used(monkeypatch):
-    seen = set()
-    multiply = kernel._multiply
+@pinning
+def test_kernel_runs_on_the_core_and_restores_the_affinity(monkeypatch):
+    before, used, multiply = os.sched_getaffinity(0), set(), kernel._multiply
 
     def watch(repeats):
-        seen.add(frozenset(os.sched_getaffinity(0)))
+        used.add(frozenset(os.sched_getaffinity(0)))
         multiply(repeats)
 
     monkeypatch.setattr(kernel, "_multiply", watch)
-    return seen
-
-
-@pinning
-def test_kernel_runs_on_the_core_and_restores_the_affinity(cores_used):
-    before = os.sched_getaffinity(0)
     assert kernel.measure_kernel(max(before)) > 0
-    assert cores_used == {frozenset({max(before)})}
+    assert used == {frozenset({max(before)})}
     assert os.sched_getaffinity(0) == before
 
 
