@@ -55,15 +55,15 @@ def picture_expected(runs: Sequence[LoadedRun]) -> list[Picture]:
     if not ratios:
         return []
     title, dots = "An epoch in multiples of NumPy's, the line", "a dot a run"
-    options = {"by_machine": True}
-    if len(runs) == 1:
-        options, dots = {"address": f"{PAGE}#{FILE_ANCHOR}"}, "dots: this run"
+    address, several = "", len(runs) > 1
+    if not several:
+        address, dots = f"{PAGE}#{FILE_ANCHOR}", "dots: this run"
     published = max(one.runs for one in expected.values())
     subtitle = (
         f"{dots}; grey: where nine of ten new runs are expected, by {published} published runs"
     )
-    draw = partial(chart_expected, expected, ratios, title, subtitle, _WIDTH, **options)
-    return [Picture("order", title, draw)]
+    draw = partial(chart_expected, expected, ratios, title, subtitle, _WIDTH)
+    return [Picture("order", title, partial(draw, address=address, by_machine=several))]
 
 
 def chart_expected(
@@ -96,7 +96,7 @@ def chart_expected(
             rows.append(row)
             bars.append({"row": row, "low": one.low, "high": one.high})
             found = {run: of[program] for run, of in ratios.items() if program in of}
-            text = format_number(*found.values(), 2) if len(ratios) == 1 else str(one)
+            text = format_number(min(found.values()), 2) if len(ratios) == 1 else str(one)
             texts.append({"row": row, "text": text, "address": f"{address}{program}"})
             for run, ratio in found.items():
                 tip = [program, run, f"{format_number(ratio, 2)} × NumPy"]

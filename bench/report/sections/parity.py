@@ -37,7 +37,7 @@ FILES_NOTE = (
 
 def describe_parity(run: LoadedRun) -> Section:
     """Return the errors of every row that was judged, including those that failed by them."""
-    table_list, remarks = [], []
+    table_list, remarks = list[Table](), list[str]()
     suite = list_versions(run.environments.values()).get("suite", "unknown")
     for workload in list_workloads(run.rows):
         rows = [

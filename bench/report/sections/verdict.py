@@ -178,7 +178,7 @@ def describe_missing(run: LoadedRun) -> str:
 
 def describe_quiet(run: LoadedRun) -> str:
     """Say that nothing disturbed a run, if that is known."""
-    if run.noise.words != "quiet":
+    if run.noise.causes or run.noise.others is None:
         return ""
     taken = numbers.format_percent(round(run.noise.others, 4))  # clocks count in ticks
     return f"The machine was quiet: other processes took {taken} of its cores."
