@@ -271,18 +271,15 @@ def test_slider_shows_who_is_first_and_the_address_keeps_it(opened, reference):
     slider = page.get_by_label("Epochs to train")
     rule = page.locator(".broad .chosen_marks line")
     five = "From a cold start until 5 epochs are trained"
-    assert view.texts("#standings caption") == [five]
-    assert re.fullmatch(
-        rf"{five}: numpy, .* s \[.*\]; .* times as long", view.texts("#chooser p")[0]
-    )
+    assert re.fullmatch(rf"{five}: numpy, .* ms \[.*\]; .* times as long\.", headline(view))
     for _ in range(30):
         slider.press("ArrowRight")
-    assert view.texts("#standings caption") == ["From a cold start until 1,000 epochs are trained"]
+    assert headline(view).startswith("From a cold start until 1,000 epochs are trained: ")
     assert view.texts("#standings tbody th")[0] != first
     assert page.url.endswith("#epochs=1000")
     end = rule.bounding_box()["x"]
     page.reload()
-    assert view.texts("#standings caption") == ["From a cold start until 1,000 epochs are trained"]
+    assert headline(view).startswith("From a cold start until 1,000 epochs are trained: ")
     slider.press("ArrowLeft")
     assert rule.bounding_box()["x"] < end
 
@@ -293,12 +290,12 @@ def test_slider_of_models_shows_who_is_first_and_the_address_keeps_it(opened, tm
     plan = plan_of(*records, rounds={"many-1": 3, "many-10": 3})
     write_report([load_run(write(tmp_path / "run", plan, *records))])
     view = opened(tmp_path / "run" / "report.html")
-    assert view.texts("#standings caption") == ["From a cold start until 5 epochs are trained"]
+    assert headline(view).startswith("From a cold start until 5 epochs are trained: ")
     assert view.texts("#standings tbody th")[0].startswith("one-processes")
     view.page.get_by_label("Models at once").press("ArrowRight")
     assert view.page.url.endswith("#models=10")
     view.page.reload()
-    assert view.texts("#standings caption")[0].endswith("epochs are trained, 10 models at once")
+    assert "epochs are trained, 10 models at once: together, " in headline(view)
     assert view.texts("#standings tbody th")[0].startswith("together")
 
 
@@ -311,7 +308,7 @@ def test_choice_orders_the_programs_and_the_address_keeps_it(opened, reference):
     assert page.url.endswith("#quantity=memory")
     page.reload()
     assert view.texts("#standings thead span") == ["memory, MiB"]
-    assert view.texts("#standings caption") == ["Peak memory"]
+    assert headline(view).startswith("Peak memory: ")
     memory = [float(text.replace(",", "")) for text in view.texts("#standings td:nth-child(2)")]
     assert memory == sorted(memory)
     choice.select_option("")
@@ -328,7 +325,7 @@ def test_choice_of_a_warm_start_changes_the_times_and_the_address_keeps_it(opene
     assert (warm != cold, view.page.url[-14:]) == (True, "#quantity=warm")
     view.page.get_by_label("Epochs to train").press("ArrowRight")
     view.page.reload()
-    assert view.texts("#standings caption") == ["From a warm start until 7 epochs are trained"]
+    assert headline(view).startswith("From a warm start until 7 epochs are trained: ")
 
 
 def test_times_of_the_chooser_are_those_of_the_analysis(opened, reference):
@@ -343,20 +340,72 @@ def test_times_of_the_chooser_are_those_of_the_analysis(opened, reference):
         assert cells == [text for name, time, *_ in lines for text in (name, time)]
 
 
-def test_chooser_names_the_first_of_what_is_shown(opened, reference):
-    view = opened(reference)
-    page = view.page
-    page.get_by_label("Keras", exact=True).check()
-    page.get_by_label("Batch size", exact=True).select_option("128")
-    said = view.texts("#chooser p")[0]
-    assert said.startswith("From a cold start until 5 epochs are trained, batches of 128: keras-")
-    page.get_by_label("Order by").select_option("each")
-    assert page.url.endswith("#family=Keras&batch=128&quantity=each")
-    page.get_by_label("Batch size", exact=True).select_option("32")
-    page.reload()
-    first = view.texts("#standings tbody tr:visible th")[0]
-    caption = "One of many models in one process until 5 epochs are trained"
-    assert view.texts("#chooser p")[0].startswith(f"{caption}: {first}, ")
+def test_sentences_are_those_of_the_analysis_whatever_is_chosen(opened, reference):
+    """In every combination of the slider, the order and the base; with scripts and without."""
+    view, opening = opened(reference), make_opening(load_run(reference.parent))
+    page, standings = view.page, {one.key: one for one in opening.standings}
+    select = """([name, value]) => {
+        const place = document.getElementById(name);
+        place.value = value;
+        place.dispatchEvent(new Event(name === "relative" ? "change" : "input", { bubbles: true }));
+    }"""
+    seen = set()
+    for base in ("", "pytorch", "numba"):
+        page.evaluate(select, ["relative", base])
+        for order in page.locator("#quantity option").evaluate_all(
+            "(of) => of.map((o) => o.value)"
+        ):
+            page.evaluate(select, ["quantity", order])
+            for place, epochs in enumerate(key for key in standings if key.isdecimal()):
+                page.evaluate(select, ["epochs", str(place)])
+                keys = order, f"{epochs} {order}".strip()
+                (standing,) = {
+                    standings[key].key: standings[key] for key in keys if key in standings
+                }.values()
+                assert headline(view) == standing.sentence.replace("\u00a0", " ")
+                rows = page.locator("#standings tbody tr:not(.absent)")
+                texts = [rows.nth(0).locator("th"), rows.nth(0).locator("td").first]
+                name, time = (text.text_content().replace("\u00a0", " ") for text in texts)
+                assert (name, time) == tuple(standing.lines[0][:2])
+                seen.add(headline(view))
+    assert len(seen) == sum(" b" not in key for key in standings)
+    page.evaluate(select, ["relative", ""])
+    plain = opened(reference, java_script_enabled=False)
+    for width in (1400, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for one in (view, plain):
+            answers = [text.replace("\u00a0", " ") for text in one.texts(".answers li:visible")]
+            assert answers == [text.replace("\u00a0", " ") for text in opening.answers]
+            assert one.texts("main > p:visible")[1 : 1 + len(opening.remarks)] == opening.remarks
+    assert headline(plain) == standings["5"].sentence.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(("width", "highest"), [(1400, 300), (390, 400)])
+def test_answer_stands_above_everything_else(opened, pages, width, highest):
+    for name in ("report", "largest"):
+        page = opened(pages[name], width).page
+        first = page.locator(".answers li").first
+        assert first.inner_text().startswith("Five epochs from a cold start: numpy")
+        assert first.bounding_box()["y"] + first.bounding_box()["height"] < highest
+        picture, slider = page.locator("#order"), page.locator("#chooser")
+        last = page.locator(".answers li").last.bounding_box()
+        assert last["y"] < picture.bounding_box()["y"] < slider.bounding_box()["y"]
+
+
+def test_row_of_the_picture_leads_to_the_file_of_its_program(opened, reference):
+    page = opened(reference).page
+    page.locator("#order svg:visible a").first.click()
+    row = page.locator("#file-jax")
+    assert page.url.endswith("#file-jax")
+    assert row.is_visible()
+    assert "implementations" not in row.inner_text()
+    assert row.inner_text().endswith("idiomatic/softmax_jax.py")
+
+
+def headline(view):
+    """Return the sentence beside the slider."""
+    (text,) = view.texts("#standings .headline")
+    return text.replace("\u00a0", " ")
 
 
 def test_phone_shows_eight_programs_until_all_are_asked_for(opened, reference):
@@ -511,7 +560,8 @@ def test_filters_are_combined(opened, reference):
     assert 0 < len(shown) < whole
     assert set(chosen(view, "style")) == {"idiomatic"}
     assert set(chosen(view, "objective")) == {"softmax"}
-    assert form.locator("output").inner_text() == f"{len(shown)} of {whole} programs"
+    said = f"{len(shown)} of {whole} programs; sentences are about all"
+    assert form.locator("output").inner_text() == said
 
 
 def ratios(view, selector):
@@ -565,11 +615,6 @@ def test_nothing_is_relative_to_a_row_that_is_not_shown(opened, reference):
         (first, *others) = ratios(view, one).values()
         assert (first, "1" in others) == ("1", False)
         assert {families[name] for name in ratios(view, one)} == {"PyTorch", "JAX"}
-    hidden = "|".join(name for name in families if families[name] not in {"PyTorch", "JAX"})
-    said = page.locator("h2, #chooser p, section:has(.subtitle) p, figcaption")
-    texts = said.locator("visible=true").and_(page.locator(":not(.of-all)")).all_inner_texts()
-    assert len(texts) > 20
-    assert not [one for one in texts if re.search(rf"(?<![\w-])({hidden})(?![\w-])", one)]
     # What is chosen stays, and the address keeps it.
     page.get_by_label("relative to").select_option("numba")
     page.reload()
@@ -621,8 +666,8 @@ def test_filter_fades_what_is_not_chosen_in_charts(opened, reference):
     view = opened(reference)
     styles = {name: of["style"] for name, of in read_features(view).items() if "style" in of}
     chart = view.page.locator("#epoch-sgd svg:visible")
-    # A bar, a tick and a number of each; and a grey bar, which NumPy has not.
-    assert chart.locator("[data-of]").count() == 4 * len(styles) - 1
+    # A bar, a tick and a number of each.
+    assert chart.locator("[data-of]").count() == 3 * len(styles)
     for style in ("tuned", "idiomatic"):
         view.page.get_by_label("style", exact=True).select_option(style)
         shown, faded = chart.evaluate(MARKS)
@@ -702,8 +747,8 @@ def test_print_has_dark_text_and_pictures(opened, reference):
 def test_first_sheet_has_the_opening_with_its_chart(opened, reference):
     page = opened(reference).page
     page.emulate_media(media="print")
-    page.locator(".sections").evaluate("(sections) => sections.remove()")
-    chart = page.locator(".pair .chart svg:visible")
+    page.evaluate("document.querySelectorAll('.sections, .pair').forEach((one) => one.remove())")
+    chart = page.locator("#order .chart svg:visible")
     assert chart.count() == 1
     assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) == 1
 
