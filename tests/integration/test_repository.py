@@ -302,7 +302,7 @@ def test_registry_and_files_agree():
 
 def test_layer_is_of_the_family_of_what_it_stands_on():
     families = [FAMILIES[name] for name in ("jax", "flax", "skorch", "numpy")]
-    assert families == ["JAX", "JAX", "PyTorch", "others"]
+    assert families == ["JAX", "JAX", "PyTorch", "NumPy, Numba, others"]
 
 
 def test_registry_says_which_programs_keep_pixels_in_bytes():

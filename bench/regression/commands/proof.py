@@ -148,14 +148,12 @@ def check_runs(sides: Sequence[Ran]) -> str:
     UserError: a side ran another file in place of one that differs, or nothing of its own, or what
     it ran is hidden. Both sides have run by now: what they share is that of the second.
     """
-    names, ran, remedies = dict[str, None](), set[str](), list[str]()
+    names, remedies = dict[str, bool](), list[str]()
     for side in sides:
         for name, has_run in _check_side(side, remedies).items():
-            names[name] = None
-            ran |= {name} if has_run else set()
-    if ran:
-        used = list_names(name for name in names if name in ran)
-        return f"{len(ran)} of {len(names)} changed files ran or were read: {used}"
+            names[name] = has_run or names.get(name, False)
+    if used := [name for name, has_run in names.items() if has_run]:
+        return f"{len(used)} of {len(names)} changed files ran or were read: {list_names(used)}"
     if names and remedies:
         raise UserError(f"the command ran nothing that differs: {list_names(names)}. {remedies[0]}")
     if names:

@@ -99,7 +99,7 @@ def group_by_device(rows: Iterable[Row]) -> list[list[Row]]:
 
 # Those whose users compare them first.
 FAMILY_NAMES = {"jax": "JAX", "torch": "PyTorch", "keras": "Keras", "tensorflow": "TensorFlow"}
-OTHERS = "others"
+OTHERS = "NumPy, Numba, others"
 
 
 def list_families() -> dict[str, str]:
