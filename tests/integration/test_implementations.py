@@ -83,7 +83,7 @@ def require_framework(entry):
 def test_framework_has_parity_on_digits(check_on_digits, entry):
     require_framework(entry)
     finding = check_on_digits(entry.name)
-    assert (finding.status, finding.reason) == ("ok", None)
+    assert (finding.status, finding.reason) == ("ok", None), finding.reason
     assert finding.error <= TOLERANCE == 1e-5
 
 

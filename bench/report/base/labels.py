@@ -6,7 +6,6 @@ With the table of these rows that many sections have.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.errors import UserError
 from bench.records import timestamps
@@ -210,13 +209,6 @@ def describe_status(row: Row | None) -> str:
     if row is None:
         return "not measured"
     return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
-
-
-def format_epoch(row: Row | None, write: Callable[[Interval | None], str]) -> str:
-    """Return a row's epoch as ``write`` formats it, with a remark, or why it is not ranked."""
-    if row is None or not row.ranked:
-        return describe_status(row)
-    return write(row.epoch) + remark_processes(row)
 
 
 def find_entry(case: Case) -> Implementation | None:

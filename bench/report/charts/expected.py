@@ -36,7 +36,7 @@ FORMS = {
         "PyTorch": "pytorch-compiled",
     },
 }
-# The rows that charts name whatever comes of them.
+# The programs that a chart of all of them names.
 USUAL = {"numpy", *FORMS[DOCUMENTED].values()}
 TICKS = (0.2, 0.5, 1, 2, 5, 10, 20)
 ROW_HEIGHT, LETTERS = 22, 12

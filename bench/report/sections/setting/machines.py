@@ -113,12 +113,13 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
     pivots = [(problem, Pivot(problem.rows, problem.devices)) for problem in problems]
     pivots = [(problem, pivot) for problem, pivot in pivots if pivot.programs]
     findings = [write_sides(pivot) for _, pivot in pivots]
+    quiet = [run for run in runs if not refuse_column(run)]
     left_out = [f"{run.name} has no column: {why}" for run in runs for why in refuse_column(run)]
     return Section(
         COMPARED,
         [tabulate_pivot(problem, pivot) for problem, pivot in pivots],
         NOT_ALIKE,
-        picture_expected([run for run in runs if not refuse_column(run)]),
+        picture_expected(quiet) if len(quiet) > 1 else [],
         remarks=[*left_out, *compare_versions([problem for problem, _ in pivots])],
         finding=next(iter(findings), ""),
         text="\n\n".join(

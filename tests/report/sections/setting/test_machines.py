@@ -121,6 +121,14 @@ def test_busy_machine_has_no_column_but_a_remark(tmp_path):
     assert (describe_machines(runs[1:]).tables, list_relative(runs[1:]).cells) == ([], {})
 
 
+def test_picture_has_several_machines_or_is_left_out(tmp_path):
+    rows = [record for name in ("numpy", "jax") for record in trials(case(name, threads=1), 0.1)]
+    runs = load(tmp_path, box=(BOX, *rows), server=(SERVER, *rows))
+    assert [picture.name for picture in describe_machines(runs).pictures] == ["order"]
+    busy = replace(runs[1], noise=replace(runs[1].noise, others=0.5))
+    assert describe_machines([runs[0], busy]).pictures == []
+
+
 def test_run_that_is_shared_is_whole_of_one_state_and_judged(tmp_path):
     (whole,) = load(tmp_path / "whole", box=(BOX, *trials(case("a"), 0.5, 0.5)))
     (once,) = load(tmp_path / "once", box=(BOX, *trials(case("a"), 0.5)))
