@@ -266,7 +266,7 @@ def judge(folder: Path) -> None:
     run, intervals = load_run(folder), read_expected()
     ratios = {name: one for name, one in list_ratios(run.rows).items() if name in intervals}
     missed = [
-        f"{name} {format_number(one, 2)}"
+        f"{name} {format_number(one, 3)}"
         for name, one in ratios.items()
         if not intervals[name].holds(one)
     ]

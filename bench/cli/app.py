@@ -157,6 +157,7 @@ def hide_types(params: list[Any]) -> list[Any]:
 app = typer.Typer(
     cls=Verbs,
     name="bench",
+    add_completion=Path(sys.argv[0]).parts[-2:] != ("bench", "__main__.py"),  # no shell can
     epilog=f"Example: softmax-bench {VERBS['run'].example}",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -70,12 +70,15 @@ def test_version_is_that_of_the_package(called):
     assert called("--version") == (0, f"softmax-bench {version('softmax-bench')}\n", "")
 
 
-def test_completion_is_printed_for_a_shell(started):
+def test_completion_is_printed_for_a_shell_by_the_program_that_it_completes(bench):
+    code = "import sys; sys.argv[0] = 'softmax-bench'; from bench.cli.app import main; main()"
+    words = (sys.executable, "-c", code, "--show-completion", "bash")
     # Typer would look which shell has started the tests.
-    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    process = started("--show-completion", "bash", **named)
-    _, err = process.communicate()
-    assert (process.returncode, err) == (0, "")
+    named = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    ended = subprocess.run(words, cwd=ROOT, env=named, capture_output=True, text=True, check=True)
+    assert (ended.stderr, "softmax-bench" in ended.stdout) == ("", True)
+    ended = bench("--help", charts=True)
+    assert [word in ended.stdout for word in ("--version", "completion")] == [True, False]
 
 
 def test_list_and_help_import_nothing_slow():

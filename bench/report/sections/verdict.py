@@ -129,7 +129,7 @@ def describe_expected(rows: Iterable[Row], expected: Mapping[str, Expected]) -> 
     texts = []
     for name in sorted(outside, key=lambda name: -abs(offsets[name])):
         ends = ratios[name], expected[name].low, expected[name].high
-        ratio, low, high = (numbers.format_number(end, 2) for end in ends)
+        ratio, low, high = (numbers.format_number(end, 3) for end in ends)
         texts.append(f"{name} {ratio} ({low} to {high})")
     direction = "higher" if shift > 0 else "lower"
     start, share = "As", ""
