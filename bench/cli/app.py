@@ -20,7 +20,7 @@ from bench.errors import UserError, join_lines, suggest_install, suggest_remedy
 from bench.runner.host import signals
 
 # The others show and convert.
-MEASURING = {"run", "submit", "check", "ab", "gate", "init", "bisect"}
+MEASURING = {"run", "submit", "check", "ab", "gate", "init"}
 
 
 class Verb(NamedTuple):
@@ -55,10 +55,6 @@ VERBS = {
     "init": Verb(
         "Measure what a gate detects in your repository, and write its workflow.",
         "init --budget 5m",
-    ),
-    "bisect": Verb(
-        "Find the first commit that makes a command or tests slower, by binary search.",
-        "bisect --good v1.0 --bad main --command 'python job.py'",
     ),
     "submit": Verb(
         "Run a plan on the nodes of a cluster, and write one report over all of them.",
@@ -95,10 +91,9 @@ VERBS = {
 }
 # The page of docs/ for each verb.
 PAGES = dict.fromkeys(("run", "report", "data"), "methodology")
-PAGES |= dict.fromkeys(("gate", "bisect"), "gate/reference")
-PAGES |= {"init": "gate/start", "check": "parity", "ab": "framework", "submit": "cluster"}
+PAGES |= {"gate": "gate/reference", "init": "gate/start", "check": "parity", "ab": "framework"}
 PAGES |= {"machine": "gpu", "merge": "design", "list": "adding-an-implementation"}
-PAGES["export"] = "records"
+PAGES |= {"export": "records", "submit": "cluster"}
 # What to use in place of a verb or an option that a command line does not have: it was retired, or
 # another verb has it.
 RETIRED = dict.fromkeys(
@@ -116,8 +111,8 @@ RETIRED |= {
     "torch.profiler, in a script of your own",
     "--profile": "gate runs no profiler. Run each version under one of your own, as in python -m "
     "cProfile -s tottime job.py",
-    "bisect": "bisect searches the commits from --good to --bad. Compare two releases with "
-    "softmax-bench ab --base NAME==1 --candidate NAME==2",
+    "bisect": "git searches commits. Run softmax-bench gate in git bisect run, as "
+    "docs/gate/reference.md shows",
 }
 # What verbs need beyond the dependencies of bench gate, and the extra that has it.
 EXTRAS = dict.fromkeys(("pandas", "scipy", "requests", "urllib3"), "measure")

@@ -17,7 +17,6 @@ import bench
 import softmax_bench
 from bench.records import store
 from bench.regression.commands.command_plan import CommandPlan
-from bench.regression.commands.search import find_first
 from bench.runner.host.machine import describe as machine_facts
 from bench.worker import machine
 
@@ -439,10 +438,7 @@ COMMAND = ("gate", "--base=HEAD", "--command=true", "--allow=same-code")
         (("gate", "--base=own.py", "--command=true"), "own.py: gate compares git revisions"),
         (("gate", "--base=numpy==2.0.0", "--command=true"), "Use softmax-bench ab"),
         (("gate", "--base=HEAD", "--candidate=python", "--command=true"), "Use softmax-bench ab"),
-        (("bisect", "numpy==2.0.0", "numpy==2.1.0", "--command=true"), "softmax-bench ab --base"),
-        (("bisect", "--good=HEAD", "--command=true"), "--good and --bad"),
-        (("bisect", "--good=HEAD", "--bad=HEAD", "--command=true"), "no commit after HEAD"),
-        (("bisect", "--good=HEAD", "--bad=HEAD", "--budget=soon"), "--budget"),
+        (("bisect", "--good=v1.0", "--bad=main"), "git bisect run"),
     ],
 )
 def test_impossible_comparison_is_refused_in_one_line(
@@ -467,58 +463,3 @@ def test_versions_without_a_difference_are_not_measured(commit, called, tmp_path
     assert called(*command, "--allow=nothing")[0] == 0
     assert not (tmp_path / "out").exists()
     assert called(*command, "--allow=same-code")[0] == 3
-
-
-# ----- which commit was it
-
-
-@pytest.mark.parametrize(
-    ("versions", "found", "judged"),
-    [
-        ("00001111", (4, []), [3, 5, 4]),
-        ("01111111", (1, []), [3, 1]),
-        ("00?0?111", (5, [4]), [3, 5, 4]),
-        ("0?", (1, []), []),
-    ],
-)
-def test_binary_search_asks_neighbours_of_what_it_skips(versions, found, judged):
-    asked = []
-
-    def judge(step):
-        asked.append(step)
-        return {"0": False, "1": True, "?": None}[versions[step]]
-
-    assert find_first(len(versions), judge) == found
-    assert asked == judged
-
-
-def test_bisect_names_the_first_slower_commit(commit, called, repository, tmp_path):
-    for job in (*["echo [1]"] * 4, "echo [2]", "exit 7", "echo [2]", "echo [2]"):
-        commit(job=job)
-    search = ("--good=HEAD~7", "--bad=HEAD", "--output=out", ENOUGH, "--metric=json:0")
-    status, out, _ = called("bisect", *search, "--command=sh job")
-    name = repository.git("log", "-1", "--format=%h %s", "HEAD~3")
-    assert (status, out.count("; failed; candidate: ")) == (1, 1)
-    assert out.splitlines()[-1].startswith(f"first slower: {name}; slower; json:0 +")
-    folders = sorted(path.parent.name for path in tmp_path.glob("out/*/command.json"))
-    assert folders == ["1", "3", "4"]  # the second step has the first commit's files
-
-
-def test_bisect_searches_a_range_older_than_its_benchmark(commit, called, repository):
-    for number in (1, 1, 2, 2):
-        commit(number=f"[{number}]")
-    commit(job="cat built\n")
-    search = ("--good=HEAD~4", "--bad=HEAD", ENOUGH, "--metric=json:0", "--harness=job")
-    status, out, err = called("bisect", *search, "--prepare=cp number built", "--command=sh job")
-    name = repository.git("log", "-1", "--format=%h %s", "HEAD~2")
-    assert status == 1, err
-    assert out.splitlines()[-1].startswith(f"first slower: {name}; slower; json:0 +")
-
-
-@pytest.mark.parametrize(("job", "ended"), [("echo [1] #", 4), ("exit 7", 3)])
-def test_bisect_ends_if_the_last_is_not_slower(commit, called, job, ended):
-    for text in ("echo [1]", "echo [2]", job):
-        commit(job=text)
-    options = ("--command=sh job", "--metric=json:0", ENOUGH)
-    status, out, _ = called("bisect", "--good=HEAD~2", "--bad=HEAD", *options)
-    assert (status, "not slower than HEAD~2" in out.splitlines()[-1]) == (ended, True)

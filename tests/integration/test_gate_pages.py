@@ -32,9 +32,7 @@ esac
 """
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 # Of the suite itself, in its checkout or on runs: other tests run these verbs.
-OURS = r"(pip install|softmax-bench (bisect|gate|init))\b"
-# The examples have the default budget of three minutes.
-SHORT = (" gate ", " gate --budget 2s ")
+OURS = r"(pip install|softmax-bench (gate|init))\b"
 
 
 @pytest.fixture
@@ -80,10 +78,11 @@ def execute(tmp_path, project, surroundings, wheels):
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
     }
 
-    def run(script):
-        assert script.count(SHORT[0]) == 1
+    def run(script, options="--budget 2s"):
+        """The examples have the default budget of three minutes."""
+        assert script.count(" gate ") == 1
         return subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script.replace(*SHORT)],
+            ["bash", "-euo", "pipefail", "-c", script.replace(" gate ", f" gate {options} ")],
             cwd=project,
             env=variables,
             capture_output=True,
@@ -125,13 +124,24 @@ def test_gitlab(execute, project):
 
 
 def test_hook_before_a_push(execute, project):
-    _, hook = SHELL
+    *_, hook = SHELL
     assert_judged(execute(hook))
+
+
+def test_git_bisect_names_the_first_slower_commit(execute, project):
+    repository = Repository(project)
+    repository.git("checkout", "--quiet", "-B", "main")
+    for job in ("[1]", "[1.0]", "nothing", "[1]", "[2]", "[2.0]"):
+        (project / "job.py").write_text(f"print({job})\n")
+        repository.commit_all()
+    repository.git("tag", "v1.0", "main~5")
+    process = execute(SHELL[1], "--budget 1h --metric json:0")
+    assert repository.git("rev-parse", "main~1") + " is the first" in process.stdout, process.stdout
 
 
 @pytest.mark.full
 def test_each_side_is_installed(execute, tmp_path):
-    installs, _ = SHELL
+    installs, *_ = SHELL
     assert_judged(execute(installs))
     built = [path for path in (tmp_path / "cache" / "environments").iterdir() if path.is_dir()]
     assert len(built) >= 2
@@ -139,6 +149,6 @@ def test_each_side_is_installed(execute, tmp_path):
 
 def test_every_example_is_run_or_is_of_the_suite_itself():
     """The last step of the first block is run in test_action.py."""
-    assert len(SHELL) == 2
+    assert len(SHELL) == 3
     others = [text for kind, text in BLOCKS if not kind]
     assert all(re.match(OURS, line) for text in others for line in text.splitlines())

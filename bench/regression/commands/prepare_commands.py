@@ -34,7 +34,6 @@ class CommandOptions:
     prepare: str = ""
     threads: int = 1  # the cores that a process may use; 0 for every core
     harness: tuple[str, ...] = ()  # see ``share_harness``
-    harness_of: str = ""  # the revision that has it, if not the candidate
     tolerances: dict[str, float] = field(default_factory=dict)  # see ``CommandPlan``
 
 
@@ -64,7 +63,7 @@ def prepare_commands(
             for name, version in zip((BASELINE, CANDIDATE), versions, strict=True):
                 sides[name] = stack.enter_context(prepare_side(version, terms.progress, terms.pip))
             if options.harness:
-                share_harness(sides, versions, options)
+                share_harness(sides, versions, options.harness)
             sides = {
                 name: dataclasses.replace(side, snapshot=proof.take_snapshot(side.folder))
                 for name, side in sides.items()
@@ -89,20 +88,15 @@ def prepare_commands(
 
 
 def share_harness(
-    sides: Mapping[str, CommandSide], versions: Sequence[Version], options: CommandOptions
+    sides: Mapping[str, CommandSide], versions: Sequence[Version], names: Sequence[str]
 ) -> None:
     """Replace files or folders of the base's checkout by the candidate's. Raises UserError.
 
-    In a search of commits, those of both sides by the last commit's: a commit between may have
-    none. The paths are relative to the folder of both sides.
+    names: their paths, relative to the folder of both sides.
     """
     if versions[0].kind != "revision" or versions[1].kind not in {"revision", "tree"}:
         raise UserError("--harness needs a revision as --base, and its candidate in the repository")
-    if options.harness_of:
-        for side in sides.values():
-            git.replace_files(side.folder, options.harness_of, options.harness)
-        return
-    for name in options.harness:
+    for name in names:
         after, before = (sides[side].folder / name for side in (CANDIDATE, BASELINE))
         if Path(name).is_absolute() or ".." in Path(name).parts or not after.exists():
             raise UserError(f"--harness {name}: the candidate has no such file in this folder")

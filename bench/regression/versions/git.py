@@ -59,18 +59,6 @@ def find_commit(name: str) -> str | None:
     return process.stdout.decode().strip() or None
 
 
-def list_commits(good: str, bad: str) -> list[tuple[str, str]]:
-    """Return a revision and its first-parent successors up to another, each with its subject.
-
-    Raises UserError if the first one is not in the history of the other one.
-    """
-    if not find_commit(good) or _run_git("merge-base", "--is-ancestor", good, bad).returncode:
-        raise UserError(f"{good} is no revision in the history of {bad}. Name an earlier one")
-    log = ("log", "--first-parent", "--reverse", "--format=%h %s", f"{good}..{bad}")
-    lines = _run_git(*log).stdout.decode(errors="replace").splitlines()
-    return [(good, good), *((line.partition(" ")[0], line) for line in lines)]
-
-
 def hash_files(commit: str | None) -> str | None:
     """Return the hash of all files of a commit, or of the working tree, where that has no changes.
 
@@ -174,14 +162,6 @@ def check_out(commit: str, folder: Path) -> None:
         process = _run_git(*arguments)
         if process.returncode:
             raise UserError(f"git says: {_last_line(process.stderr)}. Fix that first")
-
-
-def replace_files(folder: Path, commit: str, names: Iterable[str]) -> None:
-    """Replace files or folders of a checkout by those of another commit. Raises UserError."""
-    new = ("checkout", "--quiet", "--no-overlay", commit, "--", *names)
-    process = _run_git("-C", str(folder), *new)
-    if process.returncode:
-        raise UserError(f"git says: {_last_line(process.stderr)}. Name files of {commit}")
 
 
 def unpack(commit: str, name: str, folder: Path) -> Path:

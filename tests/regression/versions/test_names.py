@@ -5,7 +5,6 @@ import hashlib
 import pytest
 
 from bench.errors import UserError
-from bench.regression.versions.git import list_commits
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 
 NUMPY = "numpy: say which release"
@@ -111,8 +110,6 @@ def test_shallow_clone_suggests_unshallow(repository, tmp_path, monkeypatch):
 def test_revision_without_a_usable_repository_is_refused(repository, monkeypatch):
     (repository.folder / ".git" / "config").write_text("[core\n")
     assert "git says: fatal: bad config" in refuse("main")
-    with pytest.raises(UserError, match="git says: fatal: bad config"):
-        list_commits("HEAD~1", "main")
     monkeypatch.setenv("PATH", "/nowhere")
     assert "git, which is not installed" in refuse("main")
 
